@@ -1,0 +1,2 @@
+//! A tape of reverse-mode differentiation.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Layers.
+#![forbid(unsafe_code)]

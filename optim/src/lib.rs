@@ -1,0 +1,2 @@
+//! Update rules.
+#![forbid(unsafe_code)]

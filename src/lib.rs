@@ -1,0 +1,2 @@
+//! Reverse-mode autodiff on CPUs.
+#![forbid(unsafe_code)]

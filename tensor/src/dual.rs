@@ -1,0 +1,316 @@
+//! Dual numbers: forward-mode differentiation as an element type.
+
+use std::cmp::Ordering;
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+use num_traits::{One, Zero};
+
+use crate::kernels::conv::{self, ConvKernel};
+use crate::{Element, Number, Real};
+
+/// `value + tangent·ε` with `ε² = 0` (Clifford, 1873): arithmetic carries the exact derivative along.
+///
+/// Comparison looks at the value alone, so a program takes the same branches as on plain numbers.
+/// Where a function has a kink, the tangent follows the convention that the op documents: 0 for
+/// `abs` and `sign` at 0, the mean of both at a tie of `maximum` or `minimum`.
+///
+/// `Dual<Dual<f64>>` carries second derivatives.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dual<T = f64> {
+    /// The number itself.
+    pub value: T,
+    /// Its derivative along the chosen direction.
+    pub tangent: T,
+}
+
+impl<T> Dual<T> {
+    /// A number and its derivative.
+    pub const fn new(value: T, tangent: T) -> Self {
+        Self { value, tangent }
+    }
+}
+
+impl<T: Real> Dual<T> {
+    /// A number that does not vary.
+    #[must_use]
+    pub fn constant(value: T) -> Self {
+        Self {
+            value,
+            tangent: T::zero(),
+        }
+    }
+
+    /// `f(value)` with its slope there. A tangent of zero stays zero where the slope is infinite,
+    /// as long as the value itself is a number.
+    fn chain(self, value: T, slope: T) -> Self {
+        Self {
+            value,
+            tangent: self.tangent * slope,
+        }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Dual<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: PartialOrd> PartialOrd for Dual<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.value.partial_cmp(&other.value)
+    }
+}
+
+impl<T: Real> Add for Dual<T> {
+    type Output = Self;
+    fn add(self, o: Self) -> Self {
+        Self::new(self.value + o.value, self.tangent + o.tangent)
+    }
+}
+
+impl<T: Real> Sub for Dual<T> {
+    type Output = Self;
+    fn sub(self, o: Self) -> Self {
+        Self::new(self.value - o.value, self.tangent - o.tangent)
+    }
+}
+
+impl<T: Real> Mul for Dual<T> {
+    type Output = Self;
+    fn mul(self, o: Self) -> Self {
+        Self::new(
+            self.value * o.value,
+            self.tangent * o.value + self.value * o.tangent,
+        )
+    }
+}
+
+impl<T: Real> Div for Dual<T> {
+    type Output = Self;
+    fn div(self, o: Self) -> Self {
+        let value = self.value / o.value;
+        Self::new(value, (self.tangent - value * o.tangent) / o.value)
+    }
+}
+
+impl<T: Real> Neg for Dual<T> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self::new(-self.value, -self.tangent)
+    }
+}
+
+macro_rules! assign {
+    ($($trait:ident $method:ident $op:tt;)*) => {$(
+        impl<T: Real> $trait for Dual<T> {
+            fn $method(&mut self, o: Self) {
+                *self = *self $op o;
+            }
+        }
+    )*};
+}
+
+assign! {
+    AddAssign add_assign +;
+    SubAssign sub_assign -;
+    MulAssign mul_assign *;
+    DivAssign div_assign /;
+}
+
+impl<T: Real> Zero for Dual<T> {
+    fn zero() -> Self {
+        Self::constant(T::zero())
+    }
+    fn is_zero(&self) -> bool {
+        self.value.is_zero()
+    }
+}
+
+impl<T: Real> One for Dual<T> {
+    fn one() -> Self {
+        Self::constant(T::one())
+    }
+}
+
+impl<T: Real> Element for Dual<T> {
+    fn poison() -> Self {
+        Self::new(T::poison(), T::poison())
+    }
+
+    fn text(&self, precision: Option<usize>) -> String {
+        format!(
+            "{}+{}ε",
+            self.value.text(precision),
+            self.tangent.text(precision)
+        )
+    }
+}
+
+impl<T: Real> Number for Dual<T> {
+    fn is_nan(self) -> bool {
+        self.value.is_nan()
+    }
+    fn to_f64(self) -> f64 {
+        self.value.to_f64()
+    }
+    fn of(x: f64) -> Self {
+        Self::constant(T::of(x))
+    }
+    fn maximum(self, other: Self) -> Self {
+        if self.value == other.value {
+            return Self::new(self.value, (self.tangent + other.tangent) * T::of(0.5));
+        }
+        if self.value > other.value || self.is_nan() {
+            self
+        } else {
+            other
+        }
+    }
+    fn minimum(self, other: Self) -> Self {
+        if self.value == other.value {
+            return Self::new(self.value, (self.tangent + other.tangent) * T::of(0.5));
+        }
+        if self.value < other.value || self.is_nan() {
+            self
+        } else {
+            other
+        }
+    }
+}
+
+impl<T: Real> Real for Dual<T> {
+    fn exp(self) -> Self {
+        let e = self.value.exp();
+        self.chain(e, e)
+    }
+    fn ln(self) -> Self {
+        self.chain(self.value.ln(), T::one() / self.value)
+    }
+    fn sin(self) -> Self {
+        self.chain(self.value.sin(), self.value.cos())
+    }
+    fn cos(self) -> Self {
+        self.chain(self.value.cos(), -self.value.sin())
+    }
+    fn tan(self) -> Self {
+        let t = self.value.tan();
+        self.chain(t, T::one() + t * t)
+    }
+    fn atan(self) -> Self {
+        self.chain(
+            self.value.atan(),
+            T::one() / (T::one() + self.value * self.value),
+        )
+    }
+    fn atan2(self, x: Self) -> Self {
+        let square = self.value * self.value + x.value * x.value;
+        Self::new(
+            self.value.atan2(x.value),
+            (x.value * self.tangent - self.value * x.tangent) / square,
+        )
+    }
+    fn sqrt(self) -> Self {
+        let root = self.value.sqrt();
+        self.chain(root, T::of(0.5) / root)
+    }
+    fn erf(self) -> Self {
+        self.chain(self.value.erf(), bell(self.value))
+    }
+    fn erfc(self) -> Self {
+        self.chain(self.value.erfc(), -bell(self.value))
+    }
+    fn floor(self) -> Self {
+        Self::constant(self.value.floor())
+    }
+    fn ceil(self) -> Self {
+        Self::constant(self.value.ceil())
+    }
+    fn round(self) -> Self {
+        Self::constant(self.value.round())
+    }
+    fn trunc(self) -> Self {
+        Self::constant(self.value.trunc())
+    }
+    fn sign(self) -> Self {
+        Self::constant(self.value.sign())
+    }
+    fn abs(self) -> Self {
+        self.chain(self.value.abs(), self.value.sign())
+    }
+    fn primal(self) -> Self {
+        Self::constant(self.value.primal())
+    }
+    fn powf(self, exponent: f64) -> Self {
+        if exponent == 0.0 {
+            return Self::one();
+        }
+        self.chain(
+            self.value.powf(exponent),
+            self.value.powf(exponent - 1.0) * T::of(exponent),
+        )
+    }
+    fn pow(self, exponent: Self) -> Self {
+        let power = self.value.pow(exponent.value);
+        let by_base = if exponent.value.is_zero() {
+            T::zero()
+        } else {
+            exponent.value * self.value.pow(exponent.value - T::one())
+        };
+        // 0ʸ does not vary with y where y ≥ 0, though ln 0 is infinite.
+        let by_exponent = if self.value.is_zero() && exponent.value >= T::zero() {
+            T::zero()
+        } else {
+            power * self.value.ln()
+        };
+        Self::new(
+            power,
+            by_base * self.tangent + by_exponent * exponent.tangent,
+        )
+    }
+    fn exp_m1(self) -> Self {
+        self.chain(self.value.exp_m1(), self.value.exp())
+    }
+    fn ln_1p(self) -> Self {
+        self.chain(self.value.ln_1p(), T::one() / (T::one() + self.value))
+    }
+    fn sinh(self) -> Self {
+        self.chain(self.value.sinh(), self.value.cosh())
+    }
+    fn cosh(self) -> Self {
+        self.chain(self.value.cosh(), self.value.sinh())
+    }
+    fn tanh(self) -> Self {
+        let t = self.value.tanh();
+        self.chain(t, T::one() - t * t)
+    }
+    fn sigmoid(self) -> Self {
+        let s = self.value.sigmoid();
+        self.chain(s, s * (T::one() - s))
+    }
+    fn exp2(self) -> Self {
+        let e = self.value.exp2();
+        self.chain(e, e * T::of(std::f64::consts::LN_2))
+    }
+    fn log2(self) -> Self {
+        self.chain(
+            self.value.log2(),
+            T::of(std::f64::consts::LOG2_E) / self.value,
+        )
+    }
+    fn log10(self) -> Self {
+        self.chain(
+            self.value.log10(),
+            T::of(std::f64::consts::LOG10_E) / self.value,
+        )
+    }
+
+    fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>] {
+        conv::portable()
+    }
+}
+
+/// The slope of the error function, `2/√π · e^(−x²)`.
+fn bell<T: Real>(x: T) -> T {
+    T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp()
+}

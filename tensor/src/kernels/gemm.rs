@@ -1,0 +1,108 @@
+//! Matrix products of strided operands.
+
+use crate::Real;
+
+/// One product `C ← A·B` (or `C ← C + A·B`) of strided matrices that start at the head of their slices.
+///
+/// Strides count elements and may be 0 (a broadcast operand), never negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gemm {
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of A, rows of B.
+    pub k: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Strides of A: from row to row, from column to column.
+    pub a: [usize; 2],
+    /// Strides of B.
+    pub b: [usize; 2],
+    /// Strides of C.
+    pub c: [usize; 2],
+    /// Whether the product is added to what C holds.
+    pub accumulate: bool,
+}
+
+impl Gemm {
+    /// `C ← A·B` of row-major matrices `[m, k]` and `[k, n]`.
+    #[must_use]
+    pub fn row_major(m: usize, k: usize, n: usize) -> Self {
+        Self {
+            m,
+            k,
+            n,
+            a: [k, 1],
+            b: [n, 1],
+            c: [n, 1],
+            accumulate: false,
+        }
+    }
+
+    /// Asserts that every element the product touches lies inside the slices.
+    fn check<T>(&self, a: &[T], b: &[T], c: &[T]) {
+        let fits = |rows: usize, columns: usize, [rs, cs]: [usize; 2], length: usize| {
+            rows == 0 || columns == 0 || (rows - 1) * rs + (columns - 1) * cs < length
+        };
+        assert!(
+            fits(self.m, self.k, self.a, a.len()),
+            "gemm: A reaches beyond its slice: {self:?}"
+        );
+        assert!(
+            fits(self.k, self.n, self.b, b.len()),
+            "gemm: B reaches beyond its slice: {self:?}"
+        );
+        assert!(
+            fits(self.m, self.n, self.c, c.len()),
+            "gemm: C reaches beyond its slice: {self:?}"
+        );
+    }
+}
+
+/// The readable product, for every number type; the oracle of the others.
+pub fn portable<T: Real>(task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    task.check(a, b, c);
+    for i in 0..task.m {
+        for j in 0..task.n {
+            let mut sum = T::zero();
+            for p in 0..task.k {
+                sum += a[i * task.a[0] + p * task.a[1]] * b[p * task.b[0] + j * task.b[1]];
+            }
+            let target = &mut c[i * task.c[0] + j * task.c[1]];
+            *target = if task.accumulate { *target + sum } else { sum };
+        }
+    }
+}
+
+macro_rules! matrixmultiply {
+    ($name:ident, $t:ty, $gemm:path) => {
+        /// The product by the crate `matrixmultiply`.
+        pub fn $name(task: &Gemm, a: &[$t], b: &[$t], c: &mut [$t]) {
+            task.check(a, b, c);
+            let Gemm { m, k, n, .. } = *task;
+            let beta = if task.accumulate { 1.0 } else { 0.0 };
+            // SAFETY: `check` has asserted that every index (i, j) of each operand, at its strides,
+            // lies inside its slice; `c` is borrowed mutably, so it overlaps neither operand.
+            unsafe {
+                $gemm(
+                    m,
+                    k,
+                    n,
+                    1.0,
+                    a.as_ptr(),
+                    task.a[0] as isize,
+                    task.a[1] as isize,
+                    b.as_ptr(),
+                    task.b[0] as isize,
+                    task.b[1] as isize,
+                    beta,
+                    c.as_mut_ptr(),
+                    task.c[0] as isize,
+                    task.c[1] as isize,
+                );
+            }
+        }
+    };
+}
+
+matrixmultiply!(single, f32, matrixmultiply::sgemm);
+matrixmultiply!(double, f64, matrixmultiply::dgemm);

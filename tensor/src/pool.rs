@@ -1,0 +1,109 @@
+//! Recycled buffers: fresh memory costs more in page faults than the arithmetic on it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::Element;
+
+/// A bounded store of buffers of one element type, by length.
+///
+/// A buffer that comes back is handed out again as it is: initialised, its old values in it.
+#[derive(Debug)]
+pub struct Pool<T> {
+    shelves: Mutex<Shelves<T>>,
+}
+
+#[derive(Debug)]
+struct Shelves<T> {
+    by_capacity: BTreeMap<usize, Vec<Vec<T>>>,
+    bytes: usize,
+}
+
+/// No pool keeps more than this many bytes.
+const BOUND: usize = 1 << 30;
+
+/// Shorter buffers are left to the allocator, which is fast for them.
+const SHORTEST: usize = 4096;
+
+impl<T> Pool<T> {
+    /// An empty pool.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            shelves: Mutex::new(Shelves {
+                by_capacity: BTreeMap::new(),
+                bytes: 0,
+            }),
+        }
+    }
+}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Element> Pool<T> {
+    fn shelves(&self) -> std::sync::MutexGuard<'_, Shelves<T>> {
+        self.shelves
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn take(&self, length: usize) -> Option<Vec<T>> {
+        let mut shelves = self.shelves();
+        // Not the best fit at any price: a much larger buffer would waste what others need.
+        let (&capacity, shelf) = shelves
+            .by_capacity
+            .range_mut(length..=length + length / 4)
+            .next()?;
+        let mut buffer = shelf.pop()?;
+        if shelf.is_empty() {
+            shelves.by_capacity.remove(&capacity);
+        }
+        shelves.bytes -= capacity * size_of::<T>();
+        buffer.resize(length, T::default());
+        Some(buffer)
+    }
+
+    fn give(&self, buffer: Vec<T>) {
+        let bytes = buffer.capacity() * size_of::<T>();
+        let mut shelves = self.shelves();
+        if shelves.bytes + bytes <= BOUND {
+            shelves.bytes += bytes;
+            shelves
+                .by_capacity
+                .entry(buffer.capacity())
+                .or_default()
+                .push(buffer);
+        }
+    }
+
+    /// Returns every kept buffer to the allocator and tells how many bytes they were.
+    pub fn drain(&self) -> usize {
+        let mut shelves = self.shelves();
+        shelves.by_capacity.clear();
+        std::mem::take(&mut shelves.bytes)
+    }
+}
+
+/// A buffer of `length` initialised elements of any value: for results that are written whole.
+#[must_use]
+pub fn stale<T: Element>(length: usize) -> Vec<T> {
+    if length >= SHORTEST
+        && let Some(buffer) = T::pool().and_then(|pool| pool.take(length))
+    {
+        return buffer;
+    }
+    vec![T::default(); length]
+}
+
+/// Hands a buffer back, so that [`stale`] may find it.
+pub fn recycle<T: Element>(buffer: Vec<T>) {
+    if buffer.capacity() >= SHORTEST
+        && let Some(pool) = T::pool()
+    {
+        pool.give(buffer);
+    }
+}

@@ -1,0 +1,283 @@
+//! [`Real`]: the numbers that layers, rules and checks are generic over.
+
+use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
+
+use crate::Number;
+use crate::kernels::conv::ConvKernel;
+use crate::kernels::gemm::{self, Gemm};
+
+/// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
+///
+/// A new number type implements what has no default: the arithmetic, and the elementary functions
+/// that cannot be made from the others. The defaults of the rest are plain formulas, exact enough
+/// for the type's own use; `f32` and `f64` override them with the platform's.
+///
+/// Kernels are reached through methods here too, so that `f32` and `f64` run vectorised code while
+/// every other number runs the readable loop, without a cast by type.
+pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign {
+    /// eˣ
+    #[must_use]
+    fn exp(self) -> Self;
+    /// The natural logarithm.
+    #[must_use]
+    fn ln(self) -> Self;
+    /// sin x
+    #[must_use]
+    fn sin(self) -> Self;
+    /// cos x
+    #[must_use]
+    fn cos(self) -> Self;
+    /// The inverse tangent, in (−π/2, π/2).
+    #[must_use]
+    fn atan(self) -> Self;
+    /// √x
+    #[must_use]
+    fn sqrt(self) -> Self;
+    /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
+    #[must_use]
+    fn erf(self) -> Self;
+    /// `1 − erf x`, without its cancellation.
+    #[must_use]
+    fn erfc(self) -> Self;
+    /// The largest integer not above `self`.
+    #[must_use]
+    fn floor(self) -> Self;
+
+    /// The value with every tangent dropped: constants of a rule are made with it.
+    #[must_use]
+    fn primal(self) -> Self {
+        self
+    }
+    /// x to a constant power, for every real exponent.
+    #[must_use]
+    fn powf(self, exponent: f64) -> Self {
+        if exponent == 0.0 {
+            return Self::one();
+        }
+        if exponent.fract() == 0.0 && exponent.abs() <= 64.0 {
+            let power = (1..exponent.abs() as u32).fold(self, |product, _| product * self);
+            return if exponent < 0.0 {
+                Self::one() / power
+            } else {
+                power
+            };
+        }
+        if self == Self::zero() {
+            return if exponent > 0.0 {
+                Self::zero()
+            } else {
+                Self::one() / Self::zero()
+            };
+        }
+        (self.ln() * Self::of(exponent)).exp()
+    }
+    /// `self` to the power `exponent`, both varying.
+    #[must_use]
+    fn pow(self, exponent: Self) -> Self {
+        (self.ln() * exponent).exp()
+    }
+    /// |x|; its slope at 0 is 0.
+    #[must_use]
+    fn abs(self) -> Self {
+        if self < Self::zero() { -self } else { self }
+    }
+    /// −1, 0 or 1; NaN for NaN.
+    #[must_use]
+    fn sign(self) -> Self {
+        if self > Self::zero() {
+            Self::one()
+        } else if self < Self::zero() {
+            -Self::one()
+        } else if self.is_nan() {
+            self
+        } else {
+            Self::zero()
+        }
+    }
+    /// The smallest integer not below `self`.
+    #[must_use]
+    fn ceil(self) -> Self {
+        -(-self).floor()
+    }
+    /// The nearest integer, halves to the even one.
+    #[must_use]
+    fn round(self) -> Self {
+        let (below, half) = (self.floor(), Self::of(0.5));
+        let rest = self - below;
+        let odd = below * half != (below * half).floor();
+        if rest > half || (rest == half && odd) {
+            below + Self::one()
+        } else {
+            below
+        }
+    }
+    /// The integer part.
+    #[must_use]
+    fn trunc(self) -> Self {
+        if self < Self::zero() {
+            self.ceil()
+        } else {
+            self.floor()
+        }
+    }
+    /// tan x
+    #[must_use]
+    fn tan(self) -> Self {
+        self.sin() / self.cos()
+    }
+    /// The angle of the point (`x`, `self`), in (−π, π].
+    #[must_use]
+    fn atan2(self, x: Self) -> Self {
+        let (zero, pi) = (Self::zero(), Self::of(std::f64::consts::PI));
+        if x > zero {
+            (self / x).atan()
+        } else if x < zero {
+            let turned = (self / x).atan();
+            if self < zero {
+                turned - pi
+            } else {
+                turned + pi
+            }
+        } else if self > zero {
+            pi * Self::of(0.5) - (x / self).atan()
+        } else if self < zero {
+            -pi * Self::of(0.5) - (x / self).atan()
+        } else {
+            self
+        }
+    }
+    /// `eˣ − 1`, exact near 0.
+    #[must_use]
+    fn exp_m1(self) -> Self {
+        let u = self.exp();
+        let below = u - Self::one();
+        // Kahan's correction: the rounding of eˣ cancels in (u − 1)·x / ln u.
+        if u == Self::one() {
+            self
+        } else if below == -Self::one() || u.to_f64().is_infinite() {
+            below
+        } else {
+            below * self / u.ln()
+        }
+    }
+    /// `ln(1 + x)`, exact near 0.
+    #[must_use]
+    fn ln_1p(self) -> Self {
+        let u = Self::one() + self;
+        if u == Self::one() || u.to_f64().is_infinite() {
+            if u == Self::one() { self } else { u }
+        } else {
+            u.ln() * self / (u - Self::one())
+        }
+    }
+    /// sinh x
+    #[must_use]
+    fn sinh(self) -> Self {
+        let e = self.abs().exp_m1();
+        let half = (e + e / (e + Self::one())) * Self::of(0.5);
+        if self < Self::zero() { -half } else { half }
+    }
+    /// cosh x
+    #[must_use]
+    fn cosh(self) -> Self {
+        let e = self.abs().exp();
+        (e + Self::one() / e) * Self::of(0.5)
+    }
+    /// tanh x
+    #[must_use]
+    fn tanh(self) -> Self {
+        let e = (self.abs() * Self::of(-2.0)).exp_m1();
+        let t = -e / (e + Self::of(2.0));
+        if self < Self::zero() { -t } else { t }
+    }
+    /// `1 / (1 + e⁻ˣ)`, without overflow.
+    #[must_use]
+    fn sigmoid(self) -> Self {
+        let e = (-self.abs()).exp();
+        let up = Self::one() / (Self::one() + e);
+        if self < Self::zero() { e * up } else { up }
+    }
+    /// 2ˣ
+    #[must_use]
+    fn exp2(self) -> Self {
+        (self * Self::of(std::f64::consts::LN_2)).exp()
+    }
+    /// The logarithm to base 2.
+    #[must_use]
+    fn log2(self) -> Self {
+        self.ln() * Self::of(std::f64::consts::LOG2_E)
+    }
+    /// The logarithm to base 10.
+    #[must_use]
+    fn log10(self) -> Self {
+        self.ln() * Self::of(std::f64::consts::LOG10_E)
+    }
+    /// `self · a + b`, fused or not as the platform is fast at.
+    #[must_use]
+    fn mul_then_add(self, a: Self, b: Self) -> Self {
+        self * a + b
+    }
+
+    /// `C ← A·B` or `C ← C + A·B` for strided matrices; see [`Gemm`].
+    fn gemm(task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
+        gemm::portable(task, a, b, c);
+    }
+
+    /// Every convolution kernel of this type, best first; the last one supports every geometry.
+    #[must_use]
+    fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>];
+}
+
+macro_rules! platform {
+    ($t:ty, $erf:path, $erfc:path, $gemm:path, $kernels:path) => {
+        impl Real for $t {
+            platform!(@forward $t: exp ln sin cos atan sqrt floor abs ceil trunc tan exp_m1 ln_1p
+                sinh cosh tanh exp2 log2 log10);
+
+            fn erf(self) -> Self {
+                $erf(self)
+            }
+            fn erfc(self) -> Self {
+                $erfc(self)
+            }
+            fn powf(self, exponent: f64) -> Self {
+                if exponent == 2.0 { self * self } else { <$t>::powf(self, exponent as $t) }
+            }
+            fn pow(self, exponent: Self) -> Self {
+                <$t>::powf(self, exponent)
+            }
+            fn round(self) -> Self {
+                self.round_ties_even()
+            }
+            fn atan2(self, x: Self) -> Self {
+                <$t>::atan2(self, x)
+            }
+            fn gemm(task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
+                $gemm(task, a, b, c);
+            }
+            fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>] {
+                $kernels()
+            }
+        }
+    };
+    (@forward $t:ty: $($f:ident)*) => {$(
+        fn $f(self) -> Self {
+            <$t>::$f(self)
+        }
+    )*};
+}
+
+platform!(
+    f32,
+    libm::erff,
+    libm::erfcf,
+    gemm::single,
+    crate::kernels::conv::builtin_f32
+);
+platform!(
+    f64,
+    libm::erf,
+    libm::erfc,
+    gemm::double,
+    crate::kernels::conv::builtin_f64
+);
