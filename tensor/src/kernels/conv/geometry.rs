@@ -1,9 +1,26 @@
 //! The geometry of a convolution.
 
+use super::GeometryError;
+
 /// Batch, channels, extents and options of one convolution over up to three spatial axes.
 ///
 /// The spatial axes are always three, depth, height and width; those that a 1-d or 2-d convolution
 /// lacks have extent, kernel, stride and dilation 1 and no padding, in front.
+///
+/// Arrays are contiguous: `x` is `[batch, channels, depth, height, width]`, `w` is
+/// `[filters, channels / groups, kernel…]` and `y` is `[batch, filters, output…]`.
+///
+/// It prints as one line and parses from it; [`GRAMMAR`](super::GRAMMAR) describes the form.
+///
+/// ```
+/// use wengert_tensor::kernels::conv::ConvGeometry;
+///
+/// let geometry: ConvGeometry = "mb64_ic32ih14iw14_oc64_kh5kw5_ph2pw2".parse()?;
+/// assert_eq!(geometry.output(), [1, 14, 14]);
+/// assert_eq!(geometry.multiply_adds(), 64 * 64 * 14 * 14 * 32 * 5 * 5);
+/// assert_eq!(geometry.to_string(), "mb64_ic32ih14iw14_oc64_kh5kw5_ph2pw2");
+/// # Ok::<(), wengert_tensor::kernels::conv::GeometryError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
     /// Images.
@@ -24,4 +41,295 @@ pub struct ConvGeometry {
     pub padding: [[usize; 2]; 3],
     /// Distance between the taps of a filter.
     pub dilation: [usize; 3],
+}
+
+/// No extent may exceed this, so that sums and differences of a few never leave an `isize`.
+const LARGEST_EXTENT: usize = i32::MAX as usize;
+
+/// No array may have more elements, so that its size in bytes never leaves an `isize`.
+const LARGEST_ARRAY: usize = isize::MAX as usize / 64;
+
+impl ConvGeometry {
+    /// The convolution of images `x` `[batch, channels, d, h, w]` with a bank of filters `w`
+    /// `[filters, channels / groups, kd, kh, kw]`.
+    ///
+    /// # Errors
+    /// What is wrong, with its numbers: see [`GeometryError`].
+    pub fn new(
+        x: [usize; 5],
+        w: [usize; 5],
+        stride: [usize; 3],
+        padding: [[usize; 2]; 3],
+        dilation: [usize; 3],
+        groups: usize,
+    ) -> Result<Self, GeometryError> {
+        let [batch, channels, input @ ..] = x;
+        let [filters, per_group, kernel @ ..] = w;
+        if groups > 0 && channels % groups == 0 && channels / groups != per_group {
+            return Err(GeometryError::Channels {
+                channels,
+                groups,
+                per_group,
+            });
+        }
+        Self {
+            batch,
+            channels,
+            filters,
+            groups,
+            input,
+            kernel,
+            stride,
+            padding,
+            dilation,
+        }
+        .validated()
+    }
+
+    /// A plain 2-d convolution: stride and dilation 1, no padding, one group.
+    ///
+    /// Its fields may be changed before it is [`validated`](Self::validated).
+    #[must_use]
+    pub fn plain_2d(x: [usize; 4], filters: usize, kernel: [usize; 2]) -> Self {
+        let [batch, channels, height, width] = x;
+        Self {
+            batch,
+            channels,
+            filters,
+            groups: 1,
+            input: [1, height, width],
+            kernel: [1, kernel[0], kernel[1]],
+            stride: [1; 3],
+            padding: [[0; 2]; 3],
+            dilation: [1; 3],
+        }
+    }
+
+    /// The geometry itself, if it is one: every kernel may rely on what this has checked.
+    ///
+    /// Kernel, stride, dilation and groups are at least 1, groups divide channels and filters, the
+    /// window fits in the padded image, and no extent, array or count of operations overflows.
+    /// A batch, channels, filters or input extents of 0 are allowed.
+    ///
+    /// # Errors
+    /// The first of these that does not hold, with its numbers.
+    pub fn validated(self) -> Result<Self, GeometryError> {
+        self.validate().map(|()| self)
+    }
+
+    /// See [`validated`](Self::validated).
+    ///
+    /// # Errors
+    /// The first condition that does not hold, with its numbers.
+    pub fn validate(&self) -> Result<(), GeometryError> {
+        let &Self {
+            channels,
+            filters,
+            groups,
+            ..
+        } = self;
+        for (what, extents) in [
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+        ] {
+            if extents.contains(&0) {
+                return Err(GeometryError::Zero { what, extents });
+            }
+        }
+        if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
+            return Err(GeometryError::Groups {
+                channels,
+                filters,
+                groups,
+            });
+        }
+        self.check_sizes()?;
+        for axis in 0..3 {
+            let (window, padded) = (self.window(axis), self.padded(axis));
+            if window > padded {
+                return Err(GeometryError::Window {
+                    axis,
+                    kernel: self.kernel[axis],
+                    dilation: self.dilation[axis],
+                    input: self.input[axis],
+                    padding: self.padding[axis],
+                });
+            }
+        }
+        self.check_products()
+    }
+
+    fn check_sizes(&self) -> Result<(), GeometryError> {
+        let too_large = |what, value| GeometryError::Extent {
+            what,
+            value,
+            largest: LARGEST_EXTENT,
+        };
+        let paddings = self.padding.map(|[before, behind]| before.max(behind));
+        let counts = [
+            ("batch", self.batch),
+            ("channels", self.channels),
+            ("filters", self.filters),
+        ];
+        let per_axis = [
+            ("input", self.input),
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("padding", paddings),
+            ("dilation", self.dilation),
+        ];
+        let per_axis = per_axis
+            .into_iter()
+            .flat_map(|(what, extents)| extents.map(|value| (what, value)));
+        for (what, value) in counts.into_iter().chain(per_axis) {
+            if value > LARGEST_EXTENT {
+                return Err(too_large(what, value));
+            }
+        }
+        for axis in 0..3 {
+            let taps = self.kernel[axis] - 1;
+            let reach = taps.checked_mul(self.dilation[axis]);
+            let window = reach.map_or(usize::MAX, |reach| reach.saturating_add(1));
+            if window > LARGEST_EXTENT {
+                return Err(too_large("dilated kernel", window));
+            }
+            let padded = self.padded(axis);
+            if padded > LARGEST_EXTENT {
+                return Err(too_large("padded input", padded));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_products(&self) -> Result<(), GeometryError> {
+        let padded = [0, 1, 2].map(|axis| self.padded(axis));
+        let output = self.output();
+        let arrays = [
+            ("x with its padding", self.batch, self.channels, padded),
+            ("x", self.batch, self.channels, self.input),
+            ("w", self.filters, self.group_channels(), self.kernel),
+            ("y", self.batch, self.filters, output),
+        ];
+        for (what, outer, inner, [d, h, w]) in arrays {
+            let extents = [outer, inner, d, h, w];
+            // Zeros are left out: an empty array of absurd extents overflows all the same once
+            // strides are computed.
+            let length = extents
+                .into_iter()
+                .filter(|&extent| extent > 0)
+                .try_fold(1, usize::checked_mul);
+            if length.is_none_or(|length| length > LARGEST_ARRAY) {
+                return Err(GeometryError::Array { what, extents });
+            }
+        }
+        let work = [self.batch, self.filters, self.group_channels()]
+            .into_iter()
+            .chain(output)
+            .chain(self.kernel)
+            .try_fold(1_u64, |product, extent| product.checked_mul(extent as u64));
+        if work.is_none_or(|work| work > u64::MAX / 4) {
+            return Err(GeometryError::Work);
+        }
+        Ok(())
+    }
+
+    /// Channels that one filter sees.
+    #[must_use]
+    pub fn group_channels(&self) -> usize {
+        self.channels / self.groups
+    }
+
+    /// Filters of one group.
+    #[must_use]
+    pub fn group_filters(&self) -> usize {
+        self.filters / self.groups
+    }
+
+    /// The extent of the input with its padding on both sides, along one spatial axis.
+    #[must_use]
+    pub fn padded(&self, axis: usize) -> usize {
+        let [before, behind] = self.padding[axis];
+        self.input[axis] + before + behind
+    }
+
+    /// What a filter spans with its dilation: `dilation · (kernel − 1) + 1`.
+    #[must_use]
+    pub fn window(&self, axis: usize) -> usize {
+        self.dilation[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// Spatial extents of the result: `⌊(padded − window) / stride⌋ + 1`.
+    #[must_use]
+    pub fn output(&self) -> [usize; 3] {
+        [0, 1, 2].map(|axis| (self.padded(axis) - self.window(axis)) / self.stride[axis] + 1)
+    }
+
+    /// Elements of one channel of one image.
+    #[must_use]
+    pub fn input_pixels(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    /// Elements of one channel of one result.
+    #[must_use]
+    pub fn output_pixels(&self) -> usize {
+        self.output().iter().product()
+    }
+
+    /// Spatial taps of a filter.
+    #[must_use]
+    pub fn taps(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
+    /// Elements of `x`.
+    #[must_use]
+    pub fn x_len(&self) -> usize {
+        self.batch * self.channels * self.input_pixels()
+    }
+
+    /// Elements of `w`.
+    #[must_use]
+    pub fn w_len(&self) -> usize {
+        self.filters * self.group_channels() * self.taps()
+    }
+
+    /// Elements of `y`.
+    #[must_use]
+    pub fn y_len(&self) -> usize {
+        self.batch * self.filters * self.output_pixels()
+    }
+
+    /// Multiply-adds of the plain loops, the same in all three directions.
+    ///
+    /// Taps that fall in the padding are counted, as is usual; no algorithm's savings are.
+    #[must_use]
+    pub fn multiply_adds(&self) -> u64 {
+        self.y_len() as u64 * self.group_channels() as u64 * self.taps() as u64
+    }
+
+    /// Floating-point operations: two for each of the [`multiply_adds`](Self::multiply_adds).
+    #[must_use]
+    pub fn flops(&self) -> u64 {
+        2 * self.multiply_adds()
+    }
+
+    /// Asserts that three slices have the lengths of `x`, `w` and `y`.
+    ///
+    /// # Panics
+    /// With the name and both lengths of the first that has not.
+    #[track_caller]
+    pub fn check_lengths(&self, x: usize, w: usize, y: usize) {
+        for (name, given, needed) in [
+            ("x", x, self.x_len()),
+            ("w", w, self.w_len()),
+            ("y", y, self.y_len()),
+        ] {
+            assert!(
+                given == needed,
+                "conv: {self}: {name} has {given} elements, not {needed}"
+            );
+        }
+    }
 }

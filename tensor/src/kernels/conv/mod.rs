@@ -2,9 +2,13 @@
 
 use crate::Real;
 
+mod error;
 mod geometry;
+mod line;
 
+pub use error::GeometryError;
 pub use geometry::ConvGeometry;
+pub use line::GRAMMAR;
 
 /// One algorithm for the convolution of contiguous NC(D)HW arrays, in its three directions.
 pub trait ConvKernel<T: Real>: Send + Sync {

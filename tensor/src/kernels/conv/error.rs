@@ -1,0 +1,149 @@
+//! What can be wrong with a geometry.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why shapes and options do not make a convolution.
+///
+/// It prints as one clause with the numbers, to be put behind the operation and its shapes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GeometryError {
+    /// An extent of kernel, stride or dilation is 0.
+    Zero {
+        /// Which of them.
+        what: &'static str,
+        /// Its extents: depth, height, width.
+        extents: [usize; 3],
+    },
+    /// The groups are 0, or do not divide the channels or the filters.
+    Groups {
+        /// Channels of the input.
+        channels: usize,
+        /// Channels of the output.
+        filters: usize,
+        /// Groups asked for.
+        groups: usize,
+    },
+    /// The filters are made for another number of channels.
+    Channels {
+        /// Channels of the input.
+        channels: usize,
+        /// Groups asked for.
+        groups: usize,
+        /// Channels that a filter has.
+        per_group: usize,
+    },
+    /// The window is larger than the padded image.
+    Window {
+        /// 0, 1, 2: depth, height, width.
+        axis: usize,
+        /// Taps of the filter.
+        kernel: usize,
+        /// Distance between them.
+        dilation: usize,
+        /// Extent of the image.
+        input: usize,
+        /// Zeros before and behind it.
+        padding: [usize; 2],
+    },
+    /// One number is larger than any image, kernel or step can be.
+    Extent {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: usize,
+        /// The largest allowed.
+        largest: usize,
+    },
+    /// An array has more elements than memory can hold.
+    Array {
+        /// Which array.
+        what: &'static str,
+        /// Its extents.
+        extents: [usize; 5],
+    },
+    /// The multiply-adds cannot be counted in 62 bits.
+    Work,
+    /// Ranks of images and filters that no convolution has.
+    Ranks {
+        /// Rank of the images.
+        x: usize,
+        /// Rank of the filters.
+        w: usize,
+    },
+    /// An option has as many values as another number of axes would need.
+    Axes {
+        /// Which option.
+        what: &'static str,
+        /// Values it has.
+        given: usize,
+        /// Spatial axes there are.
+        axes: usize,
+    },
+    /// A line that is not a geometry.
+    Parse {
+        /// The token that was not understood, or the one that is missing.
+        token: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl fmt::Display for GeometryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zero { what, extents } => write!(f, "{what} {extents:?} has a zero"),
+            Self::Groups { groups: 0, .. } => write!(f, "0 groups"),
+            Self::Groups {
+                channels,
+                filters,
+                groups,
+            } => write!(
+                f,
+                "{groups} groups do not divide {channels} channels and {filters} filters"
+            ),
+            Self::Channels {
+                channels,
+                groups,
+                per_group,
+            } => write!(
+                f,
+                "{channels} channels in groups of {}, filters made for {per_group}",
+                channels / groups
+            ),
+            Self::Window {
+                axis,
+                kernel,
+                dilation,
+                input,
+                padding: [before, behind],
+            } => write!(
+                f,
+                "window {} (kernel {kernel}, dilation {dilation}) exceeds the padded {} {} ({input} + {before} + {behind})",
+                dilation * (kernel - 1) + 1,
+                ["depth", "height", "width"][*axis],
+                input + before + behind,
+            ),
+            Self::Extent {
+                what,
+                value,
+                largest,
+            } => write!(f, "{what} {value} exceeds the largest extent {largest}"),
+            Self::Array { what, extents } => {
+                write!(f, "{what}, {extents:?}, has more elements than memory")
+            }
+            Self::Work => write!(f, "more than 2^62 multiply-adds"),
+            Self::Ranks { x, w } => write!(
+                f,
+                "images of rank {x} and filters of rank {w}; both need 3 (1-d), 4 (2-d) or 5 (3-d)"
+            ),
+            Self::Axes { what, given, axes } => {
+                write!(f, "{what} has {given} values for {axes} spatial axes")
+            }
+            Self::Parse { token, why } => write!(f, "{token:?}: {why}; {}", super::GRAMMAR),
+        }
+    }
+}
+
+impl Error for GeometryError {}
