@@ -2,10 +2,14 @@
 
 use crate::Real;
 
+mod direct;
+mod dispatch;
 mod error;
 mod geometry;
 mod line;
 
+pub use direct::Direct;
+pub use dispatch::{ChoiceError, Direction, KernelChoice, dispatch, explain};
 pub use error::GeometryError;
 pub use geometry::ConvGeometry;
 pub use line::GRAMMAR;
@@ -20,6 +24,15 @@ pub trait ConvKernel<T: Real>: Send + Sync {
     /// # Errors
     /// The reason, as one short clause.
     fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str>;
+
+    /// Whether automatic choice should take it for this geometry and direction, or why not: a kernel
+    /// may support more than it is good at. Asked only about what it supports.
+    ///
+    /// # Errors
+    /// The reason, as one short clause.
+    fn suits(&self, _geometry: &ConvGeometry, _direction: Direction) -> Result<(), &'static str> {
+        Ok(())
+    }
 
     /// Whether the rounding error is that of a plain sum; Winograd's larger tiles are not.
     fn is_accurate(&self) -> bool {
@@ -39,10 +52,10 @@ pub trait ConvKernel<T: Real>: Send + Sync {
     fn workspace(&self, geometry: &ConvGeometry) -> usize;
 }
 
-/// The kernels of any number type: the plain loops.
+/// The kernels of any number type, best first; the plain loops, which support everything, last.
 #[must_use]
 pub fn portable<T: Real>() -> &'static [&'static dyn ConvKernel<T>] {
-    &[]
+    &[&Direct]
 }
 
 /// The kernels of `f32`, best first.
