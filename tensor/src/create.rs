@@ -1,0 +1,147 @@
+//! Making tensors from values, functions and patterns.
+
+use crate::layout::Layout;
+use crate::{Element, Number, Tensor, pool, require};
+
+/// A buffer for the elements of a shape, to be written whole.
+///
+/// # Panics
+/// If they are more than memory could ever hold.
+#[track_caller]
+pub(crate) fn buffer<T: Element>(op: &str, shape: &[usize]) -> Vec<T> {
+    let length: usize = shape.iter().product();
+    require!(
+        length.saturating_mul(size_of::<T>().max(1)) <= MOST_BYTES,
+        "{op}: {shape:?}: {length} elements do not fit in memory"
+    );
+    pool::stale(length)
+}
+
+/// Beyond this the request is a mistake, such as a broadcast view made dense; allocating it would
+/// abort the process where a panic can still be understood.
+const MOST_BYTES: usize = 1 << 38;
+
+impl<T: Element> Tensor<T> {
+    /// A tensor of the given elements, in row-major order.
+    ///
+    /// # Panics
+    /// If their number is not that of the shape.
+    #[must_use]
+    #[track_caller]
+    pub fn from_vec(values: Vec<T>, shape: impl AsRef<[usize]>) -> Self {
+        let layout = Layout::row_major("from_vec", shape.as_ref());
+        require!(
+            values.len() == layout.len(),
+            "from_vec: {} elements, {:?} needs {}",
+            values.len(),
+            layout.shape(),
+            layout.len()
+        );
+        Self::from_parts(values, layout)
+    }
+
+    /// A tensor of a copy of the given elements, in row-major order.
+    ///
+    /// # Panics
+    /// If their number is not that of the shape.
+    #[must_use]
+    #[track_caller]
+    pub fn from_slice(values: &[T], shape: impl AsRef<[usize]>) -> Self {
+        Self::from_vec(values.to_vec(), shape)
+    }
+
+    /// Element `[i, j, …]` is `f(&[i, j, …])`; called in row-major order.
+    #[must_use]
+    #[track_caller]
+    pub fn from_fn(shape: impl AsRef<[usize]>, mut f: impl FnMut(&[usize]) -> T) -> Self {
+        let layout = Layout::row_major("from_fn", shape.as_ref());
+        let mut values = buffer("from_fn", layout.shape());
+        let mut index = [0; crate::MAX_RANK];
+        let index = &mut index[..layout.rank()];
+        for value in &mut values {
+            *value = f(index);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < layout.shape()[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+        Self::from_parts(values, layout)
+    }
+
+    /// One value as a tensor of rank 0.
+    #[must_use]
+    #[inline]
+    pub fn scalar(value: T) -> Self {
+        Self::from_one(value, Layout::SCALAR)
+    }
+
+    /// Every element the same.
+    #[must_use]
+    #[track_caller]
+    pub fn full(shape: impl AsRef<[usize]>, value: T) -> Self {
+        let layout = Layout::row_major("full", shape.as_ref());
+        if layout.len() == 1 {
+            return Self::from_one(value, layout);
+        }
+        let mut values = buffer("full", layout.shape());
+        values.fill(value);
+        Self::from_parts(values, layout)
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// Every element 0.
+    #[must_use]
+    #[track_caller]
+    pub fn zeros(shape: impl AsRef<[usize]>) -> Self {
+        Self::full(shape, T::zero())
+    }
+
+    /// Every element 1.
+    #[must_use]
+    #[track_caller]
+    pub fn ones(shape: impl AsRef<[usize]>) -> Self {
+        Self::full(shape, T::one())
+    }
+
+    /// `start, start + step, …`, as far as below `end` (above it, for a negative step); rank 1.
+    ///
+    /// # Panics
+    /// If the step is 0 or not a number.
+    #[must_use]
+    #[track_caller]
+    pub fn arange(start: f64, end: f64, step: f64) -> Self {
+        let count = ((end - start) / step).ceil();
+        require!(
+            step != 0.0 && count.is_finite(),
+            "arange: {start}..{end} by {step}: no such sequence"
+        );
+        let count = count.max(0.0) as usize;
+        Self::from_fn([count], |i| T::of(start + i[0] as f64 * step))
+    }
+
+    /// `count` evenly spaced numbers from `first` to `last`, both included; rank 1.
+    #[must_use]
+    #[track_caller]
+    pub fn linspace(first: f64, last: f64, count: usize) -> Self {
+        let step = (last - first) / count.saturating_sub(1).max(1) as f64;
+        Self::from_fn([count], |i| {
+            let ends_here = i[0] + 1 == count && count > 1;
+            T::of(if ends_here {
+                last
+            } else {
+                first + i[0] as f64 * step
+            })
+        })
+    }
+
+    /// The identity matrix `[n, n]`.
+    #[must_use]
+    #[track_caller]
+    pub fn eye(n: usize) -> Self {
+        Self::from_fn([n, n], |i| if i[0] == i[1] { T::one() } else { T::zero() })
+    }
+}
