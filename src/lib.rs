@@ -1,2 +1,4 @@
 //! Reverse-mode autodiff on CPUs.
 #![forbid(unsafe_code)]
+
+pub mod data;

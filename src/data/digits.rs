@@ -1,0 +1,57 @@
+//! The built-in data set: real handwritten digits.
+
+use super::idx::Idx;
+use super::images::{Dataset, ImageSet};
+
+const IMAGES: &[u8] = include_bytes!("../../data/digits-images.idx3-ubyte.gz");
+const LABELS: &[u8] = include_bytes!("../../data/digits-labels.idx1-ubyte.gz");
+
+/// The names of ten classes that are digits.
+pub(crate) const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// The value of a full pixel.
+const WHITE: u8 = 16;
+
+/// Every fifth row is for testing, beginning with row 4.
+const TEST_EVERY: usize = 5;
+
+impl Dataset {
+    /// 1,797 handwritten digits of 8×8 pixels from 0 to 16, part of the program: 1,438 to train on
+    /// and 359, the rows whose index is 4 mod 5, to test with. The order is scikit-learn's.
+    ///
+    /// E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning
+    /// Repository, 1998, <https://doi.org/10.24432/C50P49>, licensed under CC BY 4.0.
+    ///
+    /// ```
+    /// let digits = wengert::data::Dataset::digits();
+    /// assert_eq!((digits.train.len(), digits.test.len()), (1438, 359));
+    /// ```
+    #[must_use]
+    pub fn digits() -> Self {
+        let all = ImageSet::digits();
+        let is_test = |&row: &usize| row % TEST_EVERY == TEST_EVERY - 1;
+        Self {
+            train: all.select((0..all.len()).filter(|row| !is_test(row))),
+            test: all.select((0..all.len()).filter(is_test)),
+        }
+    }
+}
+
+impl ImageSet {
+    /// All 1,797 rows of [`Dataset::digits`], undivided.
+    #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a sound embedded file cannot fail"
+    )]
+    pub fn digits() -> Self {
+        const SOUND: &str = "the embedded file is part of the program and read by its tests";
+        let (pixels, [images, height, width]) = Idx::parse("digits-images", IMAGES)
+            .and_then(|idx| idx.into_bytes("digits-images".as_ref(), "u8 of rank 3"))
+            .expect(SOUND);
+        let (labels, [_]) = Idx::parse("digits-labels", LABELS)
+            .and_then(|idx| idx.into_bytes("digits-labels".as_ref(), "u8 of rank 1"))
+            .expect(SOUND);
+        Self::new(pixels, [images, 1, height, width], labels, &DIGITS, WHITE)
+    }
+}

@@ -1,0 +1,189 @@
+//! [`ImageSet`]: labelled images, all of one size; [`Dataset`]: one to train on and one to test with.
+
+use std::path::Path;
+
+use wengert_tensor::require;
+
+use super::error::{DataError, Problem};
+
+/// Labelled images of one size, as bytes: `[images, channels, height, width]`, row-major.
+///
+/// ```
+/// let test = wengert::data::Dataset::digits().test;
+/// assert_eq!(test.shape(), [359, 1, 8, 8]);
+/// assert_eq!(test.image(0).len(), 64);
+/// assert_eq!(test.classes()[usize::from(test.labels()[0])], "4");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageSet {
+    pixels: Vec<u8>,
+    shape: [usize; 4],
+    labels: Vec<u8>,
+    classes: Vec<String>,
+    white: u8,
+}
+
+/// A set to train on and a set that is never used to choose anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// What the model learns from.
+    pub train: ImageSet,
+    /// What it is judged by.
+    pub test: ImageSet,
+}
+
+impl ImageSet {
+    /// A set of one's own.
+    ///
+    /// * `pixels`: `[images, channels, height, width]`, row-major
+    /// * `labels`: one class number per image
+    /// * `classes`: the names of the classes
+    /// * `white`: the value of a full pixel, that a [`Loader`](super::Loader) scales to 1
+    ///
+    /// # Panics
+    /// If the pixels do not fill the shape, the labels are not one per image or not below the number
+    /// of classes, or `white` is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn new(
+        pixels: Vec<u8>,
+        shape: [usize; 4],
+        labels: Vec<u8>,
+        classes: &[&str],
+        white: u8,
+    ) -> Self {
+        let needed = shape
+            .iter()
+            .try_fold(1_usize, |product, &extent| product.checked_mul(extent));
+        require!(
+            needed == Some(pixels.len()),
+            "ImageSet: {shape:?}: {} pixels do not fill it",
+            pixels.len()
+        );
+        require!(
+            labels.len() == shape[0],
+            "ImageSet: {shape:?}: {} labels for {} images",
+            labels.len(),
+            shape[0]
+        );
+        if let Some((image, label)) = stray_label(&labels, classes.len()) {
+            wengert_tensor::fail::fail(format_args!(
+                "ImageSet: image {image} has the label {label}, there are {} classes",
+                classes.len()
+            ));
+        }
+        require!(white > 0, "ImageSet: a full pixel cannot be 0");
+        Self {
+            pixels,
+            shape,
+            labels,
+            classes: classes.iter().map(|&name| name.to_owned()).collect(),
+            white,
+        }
+    }
+
+    /// The number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `[images, channels, height, width]`
+    #[must_use]
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    /// All pixels, row-major.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The pixels of one image: `[channels, height, width]`, row-major.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    #[must_use]
+    #[track_caller]
+    pub fn image(&self, index: usize) -> &[u8] {
+        require!(
+            index < self.len(),
+            "image: {:?}: there is no image {index}",
+            self.shape
+        );
+        let size = self.image_len();
+        &self.pixels[index * size..(index + 1) * size]
+    }
+
+    /// The class of each image.
+    #[must_use]
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The names of the classes.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The value of a full pixel: 16 for the digits, 255 elsewhere.
+    #[must_use]
+    pub fn white(&self) -> u8 {
+        self.white
+    }
+
+    /// The images of some numbers, in their order; a number may come twice.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, images: impl IntoIterator<Item = usize>) -> Self {
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for index in images {
+            pixels.extend_from_slice(self.image(index));
+            labels.push(self.labels[index]);
+        }
+        let [_, channels, height, width] = self.shape;
+        Self {
+            pixels,
+            shape: [labels.len(), channels, height, width],
+            labels,
+            classes: self.classes.clone(),
+            white: self.white,
+        }
+    }
+
+    fn image_len(&self) -> usize {
+        self.shape[1..].iter().product()
+    }
+}
+
+/// A label from a file must name a class.
+pub(crate) fn check_labels(file: &Path, labels: &[u8], classes: usize) -> Result<(), DataError> {
+    match stray_label(labels, classes) {
+        Some((image, label)) => Err(Problem::Label {
+            image,
+            label,
+            classes,
+        }
+        .of(file)),
+        None => Ok(()),
+    }
+}
+
+fn stray_label(labels: &[u8], classes: usize) -> Option<(usize, u8)> {
+    labels
+        .iter()
+        .copied()
+        .enumerate()
+        .find(|&(_, label)| usize::from(label) >= classes)
+}

@@ -1,0 +1,24 @@
+//! Data sets and the loader that makes batches of them.
+//!
+//! [`Dataset::digits`] is built in; [`Dataset::mnist`], [`Dataset::fashion_mnist`] and
+//! [`Dataset::cifar10`] read the files that everybody has. [`Loader`] shuffles, batches, scales and
+//! augments, each as a pure function of a seed and a place, so a run can go on exactly where it stopped.
+
+mod augment;
+mod cifar;
+mod digits;
+mod error;
+mod idx;
+mod images;
+mod loader;
+mod mnist;
+mod normalize;
+mod random;
+mod source;
+
+pub use augment::Augment;
+pub use error::{DataError, Problem};
+pub use idx::{Idx, IdxValues};
+pub use images::{Dataset, ImageSet};
+pub use loader::{Batch, Batches, Loader, LoaderOptions, Position};
+pub use normalize::Normalize;
