@@ -24,7 +24,7 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        SCOPES.with_borrow_mut(Vec::pop);
+        SCOPES.with_borrow_mut(|scopes| scopes.pop());
     }
 }
 
@@ -46,8 +46,7 @@ pub fn fail(message: fmt::Arguments<'_>) -> ! {
 #[macro_export]
 macro_rules! require {
     ($condition:expr, $($message:tt)+) => {
-        if $condition {
-        } else {
+        if !$condition {
             $crate::fail::fail(format_args!($($message)+));
         }
     };

@@ -2,21 +2,17 @@
 
 mod arithmetic;
 mod axes;
-mod compare;
 mod create;
 mod dual;
 mod element;
 pub mod fail;
-mod join;
 pub mod kernels;
 mod layout;
 pub mod parallel;
 pub mod pool;
 mod real;
-mod region;
 mod storage;
 mod tensor;
-pub mod twins;
 mod views;
 mod zip;
 

@@ -1,0 +1,263 @@
+//! [`LineChart`]: lines over numbers, as an SVG picture.
+
+use super::svg::{Anchor, Svg};
+
+/// Eight colours that colour-blind people tell apart (M. Okabe, K. Ito, 2008), black last.
+const COLORS: [&str; 8] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9a8f00", "#333333",
+];
+const INK: &str = "#333333";
+const GRID: &str = "#e6e6e6";
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 440.0;
+/// Room at the left, the top, the right and the bottom of the axes.
+const MARGIN: [f64; 4] = [76.0, 52.0, 150.0, 58.0];
+
+/// How an axis goes from numbers to places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Equal steps are equally long.
+    #[default]
+    Linear,
+    /// Equal factors are equally long; numbers that are not above 0 are left out.
+    Log,
+}
+
+/// A line with a name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    /// What the legend says.
+    pub name: String,
+    /// `(x, y)` from left to right; a point that is not finite leaves a gap.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Lines over numbers, with axes, grid and legend.
+///
+/// ```
+/// use wengert::report::{LineChart, Scale, Series};
+///
+/// let chart = LineChart {
+///     title: "loss".into(),
+///     x_label: "step".into(),
+///     y_scale: Scale::Log,
+///     series: vec![Series { name: "train".into(), points: vec![(1.0, 2.3), (2.0, 0.4), (3.0, 0.05)] }],
+///     ..LineChart::default()
+/// };
+/// assert!(chart.to_svg().starts_with("<svg"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineChart {
+    /// Above the picture.
+    pub title: String,
+    /// Below the horizontal axis.
+    pub x_label: String,
+    /// Beside the vertical axis.
+    pub y_label: String,
+    /// The horizontal axis.
+    pub x_scale: Scale,
+    /// The vertical axis.
+    pub y_scale: Scale,
+    /// The lines, each in its own colour.
+    pub series: Vec<Series>,
+}
+
+impl LineChart {
+    /// The picture as an SVG document, to be written to a file.
+    #[must_use]
+    pub fn to_svg(&self) -> String {
+        let points = || self.series.iter().flat_map(|series| &series.points);
+        let [left, top, right, bottom] = MARGIN;
+        let x = Axis::new(self.x_scale, points().map(|p| p.0), [left, WIDTH - right]);
+        let y = Axis::new(self.y_scale, points().map(|p| p.1), [HEIGHT - bottom, top]);
+        let mut svg = Svg::new(WIDTH, HEIGHT);
+        self.draw_frame(&mut svg, &x, &y);
+        for (index, series) in self.series.iter().enumerate() {
+            let color = COLORS[index % COLORS.len()];
+            draw_series(&mut svg, series, &x, &y, color);
+            let height = top + 8.0 + 20.0 * index as f64;
+            let start = WIDTH - right + 14.0;
+            svg.line([start, height], [start + 20.0, height], color, 2.5);
+            svg.text(
+                [start + 27.0, height + 4.5],
+                13.0,
+                Anchor::Start,
+                INK,
+                &series.name,
+            );
+        }
+        svg.finish()
+    }
+
+    fn draw_frame(&self, svg: &mut Svg, x: &Axis, y: &Axis) {
+        let [left, top, right, bottom] = MARGIN;
+        let (end, floor) = (WIDTH - right, HEIGHT - bottom);
+        let middle = f64::midpoint(left, end);
+        svg.text([middle, top - 22.0], 17.0, Anchor::Middle, INK, &self.title);
+        for tick in &x.ticks {
+            let at = x.place(*tick);
+            svg.line([at, top], [at, floor], GRID, 1.0);
+            svg.text(
+                [at, floor + 18.0],
+                12.0,
+                Anchor::Middle,
+                INK,
+                &x.label(*tick),
+            );
+        }
+        for tick in &y.ticks {
+            let at = y.place(*tick);
+            svg.line([left, at], [end, at], GRID, 1.0);
+            svg.text(
+                [left - 8.0, at + 4.0],
+                12.0,
+                Anchor::End,
+                INK,
+                &y.label(*tick),
+            );
+        }
+        svg.line([left, floor], [end, floor], INK, 1.2);
+        svg.line([left, floor], [left, top], INK, 1.2);
+        svg.text(
+            [middle, HEIGHT - 16.0],
+            13.0,
+            Anchor::Middle,
+            INK,
+            &self.x_label,
+        );
+        svg.text_upwards([20.0, f64::midpoint(top, floor)], 13.0, INK, &self.y_label);
+    }
+}
+
+fn draw_series(svg: &mut Svg, series: &Series, x: &Axis, y: &Axis, color: &str) {
+    let drawable = |&(px, py): &(f64, f64)| x.shows(px) && y.shows(py);
+    for part in series.points.split(|point| !drawable(point)) {
+        let places: Vec<[f64; 2]> = part.iter().map(|p| [x.place(p.0), y.place(p.1)]).collect();
+        svg.polyline(&places, color, 2.0);
+        // Dots show where the numbers are, as long as they do not hide the line.
+        if series.points.len() <= 40 {
+            for &place in &places {
+                svg.circle(place, 3.0, color);
+            }
+        }
+    }
+}
+
+/// An axis: its scale, what it spans and where that is in the picture.
+struct Axis {
+    scale: Scale,
+    span: [f64; 2],
+    place: [f64; 2],
+    ticks: Vec<f64>,
+}
+
+impl Axis {
+    fn new(scale: Scale, values: impl Iterator<Item = f64>, place: [f64; 2]) -> Self {
+        let mut axis = Self {
+            scale,
+            span: [f64::INFINITY, f64::NEG_INFINITY],
+            place,
+            ticks: Vec::new(),
+        };
+        for value in values.filter(|&value| axis.scale.shows(value)) {
+            let at = axis.scale.apply(value);
+            axis.span = [axis.span[0].min(at), axis.span[1].max(at)];
+        }
+        let [low, high] = axis.span;
+        if low > high {
+            axis.span = [0.0, 1.0];
+        } else if high - low <= 1e-12 * low.abs().max(high.abs()) {
+            axis.span = [low - 0.5, high + 0.5];
+        }
+        axis.ticks = match scale {
+            Scale::Linear => axis.linear_ticks(),
+            Scale::Log => axis.log_ticks(),
+        };
+        axis
+    }
+
+    /// Widens the span to round numbers, five to ten of them.
+    fn linear_ticks(&mut self) -> Vec<f64> {
+        let step = round_step((self.span[1] - self.span[0]) / 6.0);
+        let (first, last) = ((self.span[0] / step).floor(), (self.span[1] / step).ceil());
+        self.span = [first * step, last * step];
+        (0..=(last - first) as usize)
+            .map(|n| (first + n as f64) * step)
+            .collect()
+    }
+
+    /// Widens the span to whole powers of ten, and marks every one, every second one …
+    fn log_ticks(&mut self) -> Vec<f64> {
+        let (first, last) = (self.span[0].floor(), self.span[1].ceil());
+        self.span = [first, last];
+        let every = ((last - first) / 8.0).ceil().max(1.0) as usize;
+        (0..=(last - first) as usize)
+            .step_by(every)
+            .map(|n| 10_f64.powf(first + n as f64))
+            .collect()
+    }
+
+    fn shows(&self, value: f64) -> bool {
+        self.scale.shows(value)
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        let part = (self.scale.apply(value) - self.span[0]) / (self.span[1] - self.span[0]);
+        self.place[0] + part * (self.place[1] - self.place[0])
+    }
+
+    fn label(&self, tick: f64) -> String {
+        match self.scale {
+            Scale::Log => power_of_ten(tick.log10().round() as i32),
+            Scale::Linear => {
+                let widest = self.span[0].abs().max(self.span[1].abs());
+                let step = self.ticks.get(1).map_or(1.0, |next| next - self.ticks[0]);
+                if widest >= 1e6 || step < 1e-4 {
+                    format!("{tick:.1e}")
+                } else {
+                    let digits = (-step.log10() + 1e-9).ceil().max(0.0) as usize;
+                    // Adding 0 turns a −0 into a 0.
+                    format!("{:.digits$}", tick + 0.0)
+                }
+            }
+        }
+    }
+}
+
+impl Scale {
+    fn shows(self, value: f64) -> bool {
+        value.is_finite() && (self == Self::Linear || value > 0.0)
+    }
+
+    fn apply(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => value.log10(),
+        }
+    }
+}
+
+/// The least of 1, 2, 5 times a power of ten that is not below `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powf(step.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|digit| digit * power)
+        .find(|&round| round >= step * (1.0 - 1e-9))
+        .unwrap_or(10.0 * power)
+}
+
+fn power_of_ten(exponent: i32) -> String {
+    const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    match exponent {
+        0 => return "1".to_owned(),
+        1 => return "10".to_owned(),
+        _ => {}
+    }
+    let digits = exponent.abs().to_string();
+    let digits = digits
+        .bytes()
+        .map(|digit| RAISED[usize::from(digit - b'0')]);
+    let sign = if exponent < 0 { "⁻" } else { "" };
+    format!("10{sign}{}", digits.collect::<String>())
+}

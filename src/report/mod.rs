@@ -1,0 +1,16 @@
+//! What a run shows: tables, pictures in the terminal and in files, progress, fingerprints.
+
+mod chart;
+mod confusion;
+mod fingerprint;
+mod heat;
+mod progress;
+mod svg;
+mod terminal;
+
+pub use chart::{LineChart, Scale, Series};
+pub use confusion::Confusion;
+pub use fingerprint::Fingerprint;
+pub use heat::HeatMap;
+pub use progress::Progress;
+pub use terminal::{beside, shades};

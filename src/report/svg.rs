@@ -1,0 +1,118 @@
+//! The few shapes of SVG that charts are made of.
+
+use std::fmt::Write;
+
+/// An SVG picture that grows by shapes; the numbers are pixels, from the upper left corner.
+pub(crate) struct Svg {
+    body: String,
+    width: f64,
+    height: f64,
+}
+
+/// Where a text stands at its point.
+#[derive(Clone, Copy)]
+pub(crate) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Anchor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+            Self::End => "end",
+        }
+    }
+}
+
+impl Svg {
+    pub(crate) fn new(width: f64, height: f64) -> Self {
+        Self {
+            body: String::new(),
+            width,
+            height,
+        }
+    }
+
+    /// An element by its name and attributes, without contents.
+    fn element(&mut self, text: std::fmt::Arguments<'_>) {
+        writeln!(self.body, "<{text}/>").expect("writing to a String cannot fail");
+    }
+
+    pub(crate) fn line(&mut self, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2], color: &str, width: f64) {
+        self.element(format_args!(
+            r#"line x1="{x1:.2}" y1="{y1:.2}" x2="{x2:.2}" y2="{y2:.2}" stroke="{color}" stroke-width="{width}""#
+        ));
+    }
+
+    pub(crate) fn polyline(&mut self, points: &[[f64; 2]], color: &str, width: f64) {
+        let mut list = String::new();
+        for [x, y] in points {
+            write!(list, "{x:.2},{y:.2} ").expect("writing to a String cannot fail");
+        }
+        let list = list.trim_end();
+        self.element(format_args!(
+            r#"polyline points="{list}" fill="none" stroke="{color}" stroke-width="{width}" stroke-linejoin="round""#
+        ));
+    }
+
+    pub(crate) fn circle(&mut self, [x, y]: [f64; 2], radius: f64, color: &str) {
+        self.element(format_args!(
+            r#"circle cx="{x:.2}" cy="{y:.2}" r="{radius}" fill="{color}""#
+        ));
+    }
+
+    pub(crate) fn rectangle(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], fill: &str) {
+        self.element(format_args!(
+            r#"rect x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{height:.2}" fill="{fill}""#
+        ));
+    }
+
+    pub(crate) fn text(
+        &mut self,
+        [x, y]: [f64; 2],
+        size: f64,
+        anchor: Anchor,
+        color: &str,
+        text: &str,
+    ) {
+        let (anchor, text) = (anchor.name(), escape(text));
+        writeln!(
+            self.body,
+            r#"<text x="{x:.2}" y="{y:.2}" font-size="{size}" text-anchor="{anchor}" fill="{color}">{text}</text>"#
+        )
+        .expect("writing to a String cannot fail");
+    }
+
+    /// A text that reads upwards, centred at its point.
+    pub(crate) fn text_upwards(&mut self, [x, y]: [f64; 2], size: f64, color: &str, text: &str) {
+        let text = escape(text);
+        writeln!(
+            self.body,
+            r#"<text transform="translate({x:.2} {y:.2}) rotate(-90)" font-size="{size}" text-anchor="middle" fill="{color}">{text}</text>"#
+        )
+        .expect("writing to a String cannot fail");
+    }
+
+    /// The whole picture, on white.
+    pub(crate) fn finish(self) -> String {
+        let Self {
+            body,
+            width,
+            height,
+        } = self;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"0 0 {width} {height}\" font-family=\"Helvetica, Arial, sans-serif\">\n\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{body}</svg>\n"
+        )
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
