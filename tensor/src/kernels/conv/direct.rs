@@ -43,19 +43,26 @@ impl<T: Real> ConvKernel<T> for Direct {
 /// the three; a direction of the convolution is the derivative by one of them.
 fn for_each_term(geometry: &ConvGeometry, mut term: impl FnMut(usize, usize, usize)) {
     let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
-    let (output, kernel) = (geometry.output(), geometry.kernel);
+    let (taps, input, output) = (geometry.taps(), geometry.input, geometry.output());
+    let (x_plane, y_plane) = (geometry.input_pixels(), geometry.output_pixels());
+    let met = |axis: usize, at: usize, tap: usize| {
+        geometry.stride[axis] * at + geometry.dilation[axis] * tap - geometry.padding[axis][0]
+    };
     for image in 0..geometry.batch {
         for filter in 0..geometry.filters {
-            let group = filter / filters;
-            for (pixel, at) in positions(output) {
-                let k = (image * geometry.filters + filter) * geometry.output_pixels() + pixel;
-                for channel in 0..channels {
-                    let plane = image * geometry.channels + group * channels + channel;
-                    for (tap, offset) in positions(kernel) {
-                        if let Some(source) = geometry.source(at, offset) {
-                            let i = plane * geometry.input_pixels() + source;
-                            let j = (filter * channels + channel) * geometry.taps() + tap;
-                            term(i, j, k);
+            let first = image * geometry.channels + filter / filters * channels;
+            let k = (image * geometry.filters + filter) * y_plane;
+            for channel in 0..channels {
+                let i = (first + channel) * x_plane;
+                for (tap, [dz, dy, dx]) in positions(geometry.kernel) {
+                    let j = (filter * channels + channel) * taps + tap;
+                    for z in geometry.inside(0, dz) {
+                        for y in geometry.inside(1, dy) {
+                            let source = (met(0, z, dz) * input[1] + met(1, y, dy)) * input[2];
+                            let target = (z * output[1] + y) * output[2];
+                            for x in geometry.inside(2, dx) {
+                                term(i + source + met(2, x, dx), j, k + target + x);
+                            }
                         }
                     }
                 }
@@ -65,25 +72,10 @@ fn for_each_term(geometry: &ConvGeometry, mut term: impl FnMut(usize, usize, usi
 }
 
 /// Every position of a spatial box in row-major order, with its number.
-fn positions([depth, height, width]: [usize; 3]) -> impl Iterator<Item = (usize, [usize; 3])> {
+pub(super) fn positions(
+    [depth, height, width]: [usize; 3],
+) -> impl Iterator<Item = (usize, [usize; 3])> {
     (0..depth)
         .flat_map(move |z| (0..height).flat_map(move |y| (0..width).map(move |x| [z, y, x])))
         .enumerate()
-}
-
-impl ConvGeometry {
-    /// The pixel of a plane of `x` that a tap of the filter meets at an output position; none in
-    /// the padding.
-    fn source(&self, output: [usize; 3], tap: [usize; 3]) -> Option<usize> {
-        let mut pixel = 0;
-        for axis in 0..3 {
-            let padded = output[axis] * self.stride[axis] + tap[axis] * self.dilation[axis];
-            let at = padded.checked_sub(self.padding[axis][0])?;
-            if at >= self.input[axis] {
-                return None;
-            }
-            pixel = pixel * self.input[axis] + at;
-        }
-        Some(pixel)
-    }
 }

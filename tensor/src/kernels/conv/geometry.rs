@@ -1,5 +1,7 @@
 //! The geometry of a convolution.
 
+use std::ops::Range;
+
 use super::GeometryError;
 
 /// Batch, channels, extents and options of one convolution over up to three spatial axes.
@@ -265,6 +267,27 @@ impl ConvGeometry {
         [0, 1, 2].map(|axis| (self.padded(axis) - self.window(axis)) / self.stride[axis] + 1)
     }
 
+    /// `[batch, channels, depth, height, width]`
+    #[must_use]
+    pub fn x_shape(&self) -> [usize; 5] {
+        let [depth, height, width] = self.input;
+        [self.batch, self.channels, depth, height, width]
+    }
+
+    /// `[filters, channels / groups, kernel…]`
+    #[must_use]
+    pub fn w_shape(&self) -> [usize; 5] {
+        let [depth, height, width] = self.kernel;
+        [self.filters, self.group_channels(), depth, height, width]
+    }
+
+    /// `[batch, filters, output…]`
+    #[must_use]
+    pub fn y_shape(&self) -> [usize; 5] {
+        let [depth, height, width] = self.output();
+        [self.batch, self.filters, depth, height, width]
+    }
+
     /// Elements of one channel of one image.
     #[must_use]
     pub fn input_pixels(&self) -> usize {
@@ -277,6 +300,12 @@ impl ConvGeometry {
         self.output().iter().product()
     }
 
+    /// The same convolution of another number of images.
+    #[must_use]
+    pub fn with_batch(self, batch: usize) -> Self {
+        Self { batch, ..self }
+    }
+
     /// Spatial taps of a filter.
     #[must_use]
     pub fn taps(&self) -> usize {
@@ -286,19 +315,40 @@ impl ConvGeometry {
     /// Elements of `x`.
     #[must_use]
     pub fn x_len(&self) -> usize {
-        self.batch * self.channels * self.input_pixels()
+        self.x_shape().iter().product()
     }
 
     /// Elements of `w`.
     #[must_use]
     pub fn w_len(&self) -> usize {
-        self.filters * self.group_channels() * self.taps()
+        self.w_shape().iter().product()
     }
 
     /// Elements of `y`.
     #[must_use]
     pub fn y_len(&self) -> usize {
-        self.batch * self.filters * self.output_pixels()
+        self.y_shape().iter().product()
+    }
+
+    /// Where on an axis a tap meets the input at an output position, `s·i + d·k − p`; none in the
+    /// padding.
+    pub(super) fn met(&self, axis: usize, output: usize, tap: usize) -> Option<usize> {
+        let padded = output * self.stride[axis] + tap * self.dilation[axis];
+        let at = padded.checked_sub(self.padding[axis][0])?;
+        (at < self.input[axis]).then_some(at)
+    }
+
+    /// The output positions of an axis at which a tap meets the input, not the padding.
+    pub(super) fn inside(&self, axis: usize, tap: usize) -> Range<usize> {
+        let (stride, reach) = (self.stride[axis], tap * self.dilation[axis]);
+        let [before, _] = self.padding[axis];
+        // The positions i with 0 ≤ s·i + reach − before < input.
+        let start = before.saturating_sub(reach).div_ceil(stride);
+        let end = (self.input[axis] + before)
+            .saturating_sub(reach)
+            .div_ceil(stride);
+        let end = end.min(self.output()[axis]);
+        start.min(end)..end
     }
 
     /// Multiply-adds of the plain loops, the same in all three directions.

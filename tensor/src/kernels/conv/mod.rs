@@ -2,16 +2,22 @@
 
 use crate::Real;
 
+mod conformance;
 mod direct;
 mod dispatch;
 mod error;
 mod geometry;
+mod im2col;
 mod line;
+pub mod lists;
+mod reference;
 
+pub use conformance::{ConformanceError, Failure, conformance};
 pub use direct::Direct;
 pub use dispatch::{ChoiceError, Direction, KernelChoice, dispatch, explain};
 pub use error::GeometryError;
 pub use geometry::ConvGeometry;
+pub use im2col::Im2col;
 pub use line::GRAMMAR;
 
 /// One algorithm for the convolution of contiguous NC(D)HW arrays, in its three directions.
@@ -55,7 +61,7 @@ pub trait ConvKernel<T: Real>: Send + Sync {
 /// The kernels of any number type, best first; the plain loops, which support everything, last.
 #[must_use]
 pub fn portable<T: Real>() -> &'static [&'static dyn ConvKernel<T>] {
-    &[&Direct]
+    &[&Im2col, &Direct]
 }
 
 /// The kernels of `f32`, best first.

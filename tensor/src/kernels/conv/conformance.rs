@@ -1,0 +1,279 @@
+//! What a kernel must do before it is used or timed: be right, everywhere, twice.
+
+use std::error::Error;
+use std::fmt;
+
+use super::reference::{for_each_term, unravel};
+use super::{ConvGeometry, ConvKernel, Direction};
+use crate::Real;
+
+/// How a kernel failed its conformance test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConformanceError {
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// The line of the geometry that it was to compute.
+    pub geometry: String,
+    /// What went wrong.
+    pub failure: Failure,
+}
+
+/// One way of failing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The kernel refuses the geometry, for this reason.
+    Unsupported(&'static str),
+    /// An element is not what the definition says.
+    Wrong {
+        /// The direction of the call.
+        direction: Direction,
+        /// Position in the result: batch (or filter), channel, depth, height, width.
+        index: [usize; 5],
+        /// The element by the definition, in `f64`.
+        expected: f64,
+        /// The kernel's element; NaN if it was not written.
+        found: f64,
+        /// The largest allowed difference.
+        bound: f64,
+    },
+    /// A second call with the same operands gave another result.
+    Unrepeatable {
+        /// The direction of the call.
+        direction: Direction,
+        /// Position in the result.
+        index: [usize; 5],
+    },
+}
+
+impl fmt::Display for ConformanceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}: ", self.kernel, self.geometry)?;
+        match &self.failure {
+            Failure::Unsupported(reason) => write!(f, "not supported: {reason}"),
+            Failure::Wrong {
+                direction,
+                index,
+                expected,
+                found,
+                bound,
+            } => write!(
+                f,
+                "{direction} at {index:?} is {found:e}, not {expected:e} within {bound:e}"
+            ),
+            Failure::Unrepeatable { direction, index } => {
+                write!(
+                    f,
+                    "{direction} at {index:?} differs between two equal calls"
+                )
+            }
+        }
+    }
+}
+
+impl Error for ConformanceError {}
+
+/// Terms of the definition that are evaluated per direction; larger geometries are sampled.
+const BUDGET: usize = 1 << 20;
+
+/// Winograd's transforms amplify the rounding of a whole tile; measured, 40 for one channel and
+/// less for more.
+const AMPLIFICATION: f64 = 256.0;
+
+/// Tests a kernel against the definition of the convolution, in its three directions.
+///
+/// * With small integers an accurate kernel must be exact; with uniform values in (−1, 1) the error
+///   of a sum of `n` terms `tᵢ` may be `n·ε·Σ|tᵢ|` (Higham 2002, eq. 3.5), that of an inaccurate
+///   kernel 256 ε times the largest `Σ|tᵢ|` of the result.
+/// * The result is poisoned before each call: a cell that is not written shows.
+/// * A second call must give the same bits.
+///
+/// The reference sums in `f64` one element at a time. All elements are compared up to a million
+/// of multiply-adds, evenly spread ones above.
+///
+/// # Errors
+/// The first failure.
+pub fn conformance<T: Real>(
+    kernel: &dyn ConvKernel<T>,
+    geometry: &ConvGeometry,
+) -> Result<(), ConformanceError> {
+    let failed = |failure| ConformanceError {
+        kernel: kernel.name(),
+        geometry: geometry.to_string(),
+        failure,
+    };
+    kernel
+        .supports(geometry)
+        .map_err(|reason| failed(Failure::Unsupported(reason)))?;
+    for direction in Direction::ALL {
+        for fill in [Fill::Integers, Fill::Uniform] {
+            Trial::new(geometry, direction, fill)
+                .run(kernel)
+                .map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fill {
+    Integers,
+    Uniform,
+}
+
+impl Fill {
+    /// Reproducible values without a pattern that a wrong index could hit by chance.
+    fn values<T: Real>(self, length: usize, seed: u64, largest: f64) -> Vec<T> {
+        let value = |index: usize| {
+            let unit = (mix(index as u64 ^ (seed << 48)) >> 11) as f64 / (1_u64 << 53) as f64;
+            T::of(match self {
+                Self::Integers => (unit * (2.0 * largest + 1.0)).floor() - largest,
+                Self::Uniform => 2.0 * unit - 1.0,
+            })
+        };
+        (0..length).map(value).collect()
+    }
+}
+
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
+fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// One direction with one kind of operands: `out = Σ a[i]·b[j]`.
+struct Trial<'a, T> {
+    geometry: &'a ConvGeometry,
+    direction: Direction,
+    a: Vec<T>,
+    b: Vec<T>,
+    shape: [usize; 5],
+    /// The most terms that one element of the result sums.
+    terms: usize,
+    exact: bool,
+}
+
+impl<'a, T: Real> Trial<'a, T> {
+    fn new(geometry: &'a ConvGeometry, direction: Direction, fill: Fill) -> Self {
+        let g = geometry;
+        let (lengths, shape, terms) = match direction {
+            Direction::Forward => (
+                [g.x_len(), g.w_len()],
+                g.y_shape(),
+                g.group_channels() * g.taps(),
+            ),
+            Direction::InputGradient => (
+                [g.w_len(), g.y_len()],
+                g.x_shape(),
+                g.group_filters() * g.taps(),
+            ),
+            Direction::WeightGradient => (
+                [g.x_len(), g.y_len()],
+                g.w_shape(),
+                g.batch * g.output_pixels(),
+            ),
+        };
+        // Every partial sum, in any order, is an integer that the type holds; two bits are left to
+        // transforms with halves and quarters.
+        let fits = |largest: f64| terms as f64 * largest * largest < 0.25 / epsilon::<T>();
+        let largest = if fits(3.0) { 3.0 } else { 1.0 };
+        Self {
+            geometry,
+            direction,
+            a: fill.values(lengths[0], 1, largest),
+            b: fill.values(lengths[1], 2, largest),
+            shape,
+            terms,
+            exact: fill == Fill::Integers && fits(largest),
+        }
+    }
+
+    fn run(&self, kernel: &dyn ConvKernel<T>) -> Result<(), Failure> {
+        let direction = self.direction;
+        let result = self.call(kernel, T::poison());
+        let sample = self.sample();
+        let reference: Vec<[f64; 2]> = sample.iter().map(|&i| self.element(i)).collect();
+        let largest = reference.iter().map(|r| r[1]).fold(0.0, f64::max);
+        for (&position, [expected, magnitude]) in sample.iter().zip(reference) {
+            let found = result[position].to_f64();
+            let bound = match (kernel.is_accurate(), self.exact) {
+                (true, true) => 0.0,
+                (true, false) => self.terms as f64 * epsilon::<T>() * magnitude,
+                (false, _) => AMPLIFICATION * epsilon::<T>() * largest,
+            };
+            // Not `>`: a NaN must fail.
+            let close = (found - expected).abs() <= bound;
+            if !close {
+                let index = self.unravel(position);
+                return Err(Failure::Wrong {
+                    direction,
+                    index,
+                    expected,
+                    found,
+                    bound,
+                });
+            }
+        }
+        let again = self.call(kernel, T::one());
+        // Unwritten cells show as a difference even outside the sample.
+        match result.iter().zip(&again).position(|(p, q)| p != q) {
+            Some(position) => Err(Failure::Unrepeatable {
+                direction,
+                index: self.unravel(position),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn call(&self, kernel: &dyn ConvKernel<T>, stale: T) -> Vec<T> {
+        let (geometry, a, b) = (self.geometry, &self.a, &self.b);
+        let mut out = vec![stale; self.shape.iter().product()];
+        match self.direction {
+            Direction::Forward => kernel.forward(geometry, a, b, &mut out),
+            Direction::InputGradient => kernel.input_gradient(geometry, a, b, &mut out),
+            Direction::WeightGradient => kernel.weight_gradient(geometry, a, b, &mut out),
+        }
+        out
+    }
+
+    /// Positions to compare: all, or evenly spread ones and the last few, where tiles end.
+    fn sample(&self) -> Vec<usize> {
+        let length: usize = self.shape.iter().product();
+        let count = (BUDGET / self.terms.max(1)).max(64);
+        if count >= length {
+            return (0..length).collect();
+        }
+        let spread = (0..count).map(|i| (i as u128 * length as u128 / count as u128) as usize);
+        spread.chain(length - 64..length).collect()
+    }
+
+    fn unravel(&self, position: usize) -> [usize; 5] {
+        unravel(position, self.shape)
+    }
+
+    /// `Σ a[i]·b[j]` and `Σ |a[i]·b[j]|` of one element of the result.
+    fn element(&self, position: usize) -> [f64; 2] {
+        let mut sums = [0.0; 2];
+        for_each_term(
+            self.geometry,
+            self.direction,
+            self.unravel(position),
+            |i, j| {
+                let term = self.a[i].to_f64() * self.b[j].to_f64();
+                sums = [sums[0] + term, sums[1] + term.abs()];
+            },
+        );
+        sums
+    }
+}
+
+/// The distance from 1 to the next larger number of the type, or of `f64` if that is coarser.
+fn epsilon<T: Real>() -> f64 {
+    let mut epsilon = 1.0;
+    while T::one() + T::of(epsilon / 2.0) != T::one() && epsilon > f64::EPSILON {
+        epsilon /= 2.0;
+    }
+    epsilon
+}

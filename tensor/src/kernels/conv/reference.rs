@@ -1,0 +1,102 @@
+//! One element of a result at a time, by the definition: what conformance compares with.
+//!
+//! It shares no index arithmetic with the kernels, so that a mistake in one shows in the other.
+
+use super::{ConvGeometry, Direction};
+
+/// Visits the positions in both operands of the terms that an element of the result sums, the
+/// operands being `(x, w)`, `(w, dy)` or `(x, dy)`.
+pub(super) fn for_each_term(
+    geometry: &ConvGeometry,
+    direction: Direction,
+    index: [usize; 5],
+    term: impl FnMut(usize, usize),
+) {
+    match direction {
+        Direction::Forward => terms_of_y(geometry, index, term),
+        Direction::InputGradient => terms_of_dx(geometry, index, term),
+        Direction::WeightGradient => terms_of_dw(geometry, index, term),
+    }
+}
+
+fn terms_of_y(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {
+    let [image, filter, at @ ..] = index;
+    let first = filter / g.group_filters() * g.group_channels();
+    for channel in 0..g.group_channels() {
+        for tap in grid(g.kernel) {
+            if let Some(pixel) = pixel_at(g, at, tap) {
+                let x = ravel(image, first + channel, pixel, g.x_shape());
+                term(x, ravel(filter, channel, tap, g.w_shape()));
+            }
+        }
+    }
+}
+
+fn terms_of_dx(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {
+    let [image, channel, pixel @ ..] = index;
+    let group = channel / g.group_channels();
+    for filter in group * g.group_filters()..(group + 1) * g.group_filters() {
+        for tap in grid(g.kernel) {
+            if let Some(at) = output_at(g, pixel, tap) {
+                let w = ravel(filter, channel % g.group_channels(), tap, g.w_shape());
+                term(w, ravel(image, filter, at, g.y_shape()));
+            }
+        }
+    }
+}
+
+fn terms_of_dw(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {
+    let [filter, channel, tap @ ..] = index;
+    let channel = filter / g.group_filters() * g.group_channels() + channel;
+    for image in 0..g.batch {
+        for at in grid(g.output()) {
+            if let Some(pixel) = pixel_at(g, at, tap) {
+                let x = ravel(image, channel, pixel, g.x_shape());
+                term(x, ravel(image, filter, at, g.y_shape()));
+            }
+        }
+    }
+}
+
+/// The pixel `s·i + d·k − p` that a tap meets at an output position, unless it is padding.
+fn pixel_at(g: &ConvGeometry, at: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
+    let pixel = [0, 1, 2].map(|axis| {
+        let padded = g.stride[axis] * at[axis] + g.dilation[axis] * tap[axis];
+        padded as i64 - g.padding[axis][0] as i64
+    });
+    let inside = (0..3).all(|axis| (0..g.input[axis] as i64).contains(&pixel[axis]));
+    inside.then_some(pixel.map(|p| p as usize))
+}
+
+/// The output position at which a tap meets a pixel, if there is one: `(j + p − d·k) / s`.
+fn output_at(g: &ConvGeometry, pixel: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
+    let reach = [0, 1, 2].map(|axis| {
+        let padded = pixel[axis] + g.padding[axis][0];
+        padded as i64 - (g.dilation[axis] * tap[axis]) as i64
+    });
+    let output = g.output();
+    let inside = (0..3).all(|axis| {
+        let stride = g.stride[axis] as i64;
+        reach[axis] % stride == 0 && (0..output[axis] as i64).contains(&(reach[axis] / stride))
+    });
+    inside.then(|| [0, 1, 2].map(|axis| reach[axis] as usize / g.stride[axis]))
+}
+
+fn grid([depth, height, width]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..depth * height * width).map(move |i| [i / width / height, i / width % height, i % width])
+}
+
+fn ravel(outer: usize, inner: usize, [z, y, x]: [usize; 3], shape: [usize; 5]) -> usize {
+    let [_, inners, depth, height, width] = shape;
+    (((outer * inners + inner) * depth + z) * height + y) * width + x
+}
+
+/// The index of a position in a row-major array.
+pub(super) fn unravel(mut position: usize, shape: [usize; 5]) -> [usize; 5] {
+    let mut index = [0; 5];
+    for axis in (0..5).rev() {
+        index[axis] = position % shape[axis];
+        position /= shape[axis];
+    }
+    index
+}
