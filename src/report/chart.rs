@@ -190,10 +190,11 @@ impl Axis {
     fn log_ticks(&mut self) -> Vec<f64> {
         let (first, last) = (self.span[0].floor(), self.span[1].ceil());
         self.span = [first, last];
-        let every = ((last - first) / 8.0).ceil().max(1.0) as usize;
+        let every = ((last - first) / 8.0).ceil().max(1.0);
+        // Multiples of the step, so that 1 is marked whenever it is in sight.
+        let (first, last) = ((first / every).ceil(), (last / every).floor());
         (0..=(last - first) as usize)
-            .step_by(every)
-            .map(|n| 10_f64.powf(first + n as f64))
+            .map(|n| 10_f64.powf((first + n as f64) * every))
             .collect()
     }
 

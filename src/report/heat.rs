@@ -88,8 +88,7 @@ impl HeatMap {
             } else {
                 EMPTY.to_owned()
             };
-            // A little overlap hides the seams that renderers leave between cells.
-            svg.rectangle(corner, [cell + 0.3, cell + 0.3], &color);
+            svg.rectangle(corner, [cell, cell], &color);
         }
         if low <= high {
             draw_bar(&mut svg, [left + width + 20.0, top], height, [low, high]);
@@ -102,16 +101,10 @@ fn draw_bar(svg: &mut Svg, [x, y]: [f64; 2], height: f64, [low, high]: [f64; 2])
     let step = height / STEPS as f64;
     for n in 0..STEPS {
         let part = (STEPS - 1 - n) as f64 / (STEPS - 1) as f64;
-        svg.rectangle([x, y + step * n as f64], [14.0, step + 0.3], &color(part));
+        svg.rectangle([x, y + step * n as f64], [14.0, step], &color(part));
     }
     for (at, value) in [(y + 10.0, high), (y + height, low)] {
-        svg.text(
-            [x + 20.0, at],
-            12.0,
-            Anchor::Start,
-            INK,
-            &format!("{value:.3}"),
-        );
+        svg.text([x + 20.0, at], 12.0, Anchor::Start, INK, &number(value));
     }
 }
 
@@ -124,4 +117,12 @@ fn color(part: f64) -> String {
         (from + (to - from) * (place - lower as f64)).round() as u8
     });
     format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+fn number(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e5).contains(&value.abs()) {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.1e}")
+    }
 }

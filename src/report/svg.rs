@@ -64,9 +64,10 @@ impl Svg {
         ));
     }
 
+    /// A rectangle without soft edges, so that neighbours leave no seam.
     pub(crate) fn rectangle(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], fill: &str) {
         self.element(format_args!(
-            r#"rect x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{height:.2}" fill="{fill}""#
+            r#"rect x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{height:.2}" fill="{fill}" shape-rendering="crispEdges""#
         ));
     }
 
