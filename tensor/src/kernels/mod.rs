@@ -1,4 +1,12 @@
 //! Kernels: contiguous slices in, a slice out. The only place with `unsafe` code.
 
+// What a body calls must end up inside the function that enables the instructions.
+#![allow(clippy::inline_always)]
+// Loops over the lanes and rows of several arrays at once: by index they read as the formula does.
+#![allow(clippy::needless_range_loop)]
+
 pub mod conv;
 pub mod gemm;
+pub mod simd;
+#[allow(dead_code)] // the points of an image wait for the convolutions
+mod tile;

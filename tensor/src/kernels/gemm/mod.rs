@@ -1,6 +1,19 @@
 //! Matrix products of strided operands.
+//!
+//! | operands | algorithm |
+//! |---|---|
+//! | a machine without fused multiply-add | the crate `matrixmultiply` |
+//! | one row or column, the other operand's rows contiguous | sums of rows ([`vector`]) |
+//! | both contiguous along the sum, few rows or columns | dot products ([`vector`]) |
+//! | everything else | register tiles, packed where it pays ([`blocked`]) |
 
+use super::simd::{Float, Level};
+use super::tile;
 use crate::Real;
+
+mod blocked;
+mod pack;
+mod vector;
 
 /// One product `C ← A·B` (or `C ← C + A·B`) of strided matrices that start at the head of their slices.
 ///
@@ -35,6 +48,19 @@ impl Gemm {
             b: [n, 1],
             c: [n, 1],
             accumulate: false,
+        }
+    }
+
+    /// The transposed product `Cᵀ ← Bᵀ·Aᵀ`, of the same elements in the same places.
+    pub(crate) fn transposed(&self) -> Self {
+        let flip = |[r, c]: [usize; 2]| [c, r];
+        Self {
+            m: self.n,
+            n: self.m,
+            a: flip(self.b),
+            b: flip(self.a),
+            c: flip(self.c),
+            ..*self
         }
     }
 
@@ -104,5 +130,63 @@ macro_rules! matrixmultiply {
     };
 }
 
-matrixmultiply!(single, f32, matrixmultiply::sgemm);
-matrixmultiply!(double, f64, matrixmultiply::dgemm);
+matrixmultiply!(reference_f32, f32, matrixmultiply::sgemm);
+matrixmultiply!(reference_f64, f64, matrixmultiply::dgemm);
+
+macro_rules! dispatch {
+    ($name:ident, $t:ty, $reference:path) => {
+        /// The product by the fastest algorithm for its shape.
+        pub fn $name(task: &Gemm, a: &[$t], b: &[$t], c: &mut [$t]) {
+            let level = Level::best();
+            if level.fuses() {
+                at_level(level, task, a, b, c);
+            } else {
+                $reference(task, a, b, c);
+            }
+        }
+    };
+}
+
+dispatch!(single, f32, reference_f32);
+dispatch!(double, f64, reference_f64);
+
+/// The product by this module's own algorithms, at any level.
+#[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
+pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    task.check(a, b, c);
+    if task.m == 0 || task.n == 0 {
+        return;
+    }
+    if task.k == 0 {
+        if !task.accumulate {
+            for i in 0..task.m {
+                for j in 0..task.n {
+                    c[i * task.c[0] + j * task.c[1]] = T::zero();
+                }
+            }
+        }
+        return;
+    }
+    if task.m == 1 || task.n == 1 || vector::pays(task) {
+        return vector::multiply(level, task, a, b, c);
+    }
+    // Tiles store rows of C.
+    let turned = task.transposed();
+    if cost::<T>(&turned) < cost::<T>(task) {
+        blocked::multiply(level, &turned, b, a, c);
+    } else {
+        blocked::multiply(level, task, a, b, c);
+    }
+}
+
+/// Roughly the cycles of the blocked product in this orientation.
+fn cost<T: Float>(task: &Gemm) -> f64 {
+    let columns = 2 * T::LANES;
+    let tiles = (task.m.div_ceil(tile::ROWS) * task.n.div_ceil(columns)) as f64;
+    // A tile with few rows waits for the latency of its sums.
+    let rows = task.m as f64 / task.m.div_ceil(tile::ROWS) as f64;
+    let multiply = tiles * task.k as f64 * rows.max(4.0);
+    let pack = (task.k * task.n) as f64 * if task.b[1] == 1 { 0.25 } else { 1.0 };
+    let store = (task.m * task.n) as f64 * if task.c[1] == 1 { 0.1 } else { 1.0 };
+    multiply + pack + store
+}

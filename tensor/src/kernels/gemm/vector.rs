@@ -1,0 +1,203 @@
+//! Products with few rows or columns, where reading the matrix is the work.
+
+use super::Gemm;
+use crate::kernels::simd::{Body, Float, Level, Vector, multiply_add};
+use crate::pool;
+
+/// Whether dot products of contiguous rows beat tiles: nothing is packed, but every sum ends in an
+/// addition across lanes.
+pub(crate) fn pays(task: &Gemm) -> bool {
+    task.a[1] == 1 && task.b[0] == 1 && task.m.min(task.n) < 16 && task.k >= 64
+}
+
+/// The product, one of whose sides is short.
+pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    if pays(task) {
+        return dots(level, task, a, b, c);
+    }
+    if task.n == 1 && task.m > 1 {
+        return multiply(level, &task.transposed(), b, a, c);
+    }
+    // One row of A, spread out contiguously.
+    let row: Vec<T> = (0..task.k).map(|t| a[t * task.a[1]]).collect();
+    if task.b[0] == 1 && (task.b[1] != 1 || task.n == 1) {
+        let task = Gemm {
+            a: [task.k, 1],
+            ..*task
+        };
+        return dots(level, &task, &row, b, c);
+    }
+    if task.b[1] != 1 {
+        for j in 0..task.n {
+            let mut sum = T::zero();
+            for (t, &x) in row.iter().enumerate() {
+                sum += x * b[t * task.b[0] + j * task.b[1]];
+            }
+            let to = &mut c[j * task.c[1]];
+            *to = if task.accumulate { *to + sum } else { sum };
+        }
+        return;
+    }
+    let mut sums = pool::stale::<T>(task.n);
+    sums.fill(T::zero());
+    level.run(SumOfRows {
+        row: &row,
+        matrix: b,
+        stride: task.b[0],
+        sums: &mut sums,
+    });
+    for (j, &sum) in sums.iter().enumerate() {
+        let to = &mut c[j * task.c[1]];
+        *to = if task.accumulate { *to + sum } else { sum };
+    }
+    pool::recycle(sums);
+}
+
+/// `sums[j] += Σₜ row[t] · matrix[t · stride + j]`
+struct SumOfRows<'a, T> {
+    row: &'a [T],
+    matrix: &'a [T],
+    stride: usize,
+    sums: &'a mut [T],
+}
+
+impl<T: Float> Body for SumOfRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        // Columns in blocks that stay in the first cache while all rows pass.
+        const BLOCK: usize = 2048;
+        let SumOfRows {
+            row,
+            matrix,
+            stride,
+            sums,
+        } = self;
+        for (block, sums) in sums.chunks_mut(BLOCK).enumerate() {
+            let n = sums.len();
+            let from = |t: usize| &matrix[t * stride + block * BLOCK..][..n];
+            let mut t = 0;
+            while t + 4 <= row.len() {
+                let (r0, r1, r2, r3) = (from(t), from(t + 1), from(t + 2), from(t + 3));
+                for j in 0..n {
+                    let sum = multiply_add::<FMA, T>(row[t], r0[j], sums[j]);
+                    let sum = multiply_add::<FMA, T>(row[t + 1], r1[j], sum);
+                    let sum = multiply_add::<FMA, T>(row[t + 2], r2[j], sum);
+                    sums[j] = multiply_add::<FMA, T>(row[t + 3], r3[j], sum);
+                }
+                t += 4;
+            }
+            for t in t..row.len() {
+                let r0 = from(t);
+                for j in 0..n {
+                    sums[j] = multiply_add::<FMA, T>(row[t], r0[j], sums[j]);
+                }
+            }
+        }
+    }
+}
+
+/// Every element a dot product of a row of A and a column of B, both contiguous.
+fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    let mut put = |i: usize, j: usize, sum: T| {
+        let to = &mut c[i * task.c[0] + j * task.c[1]];
+        *to = if task.accumulate { *to + sum } else { sum };
+    };
+    let row = |i: usize| &a[i * task.a[0]..][..task.k];
+    let column = |j: usize| &b[j * task.b[1]..][..task.k];
+    if task.m < task.n {
+        dots_of(level, [task.m, task.n], row, column, &mut put);
+    } else {
+        dots_of(level, [task.n, task.m], column, row, &mut |j, i, sum| {
+            put(i, j, sum);
+        });
+    }
+}
+
+/// Dot products of few rows with many: two by four at a time.
+fn dots_of<'a, T: Float>(
+    level: Level,
+    [few, many]: [usize; 2],
+    row: impl Fn(usize) -> &'a [T],
+    column: impl Fn(usize) -> &'a [T],
+    put: &mut impl FnMut(usize, usize, T),
+) {
+    let mut j = 0;
+    while j < many {
+        let width = if j + 4 <= many { 4 } else { 1 };
+        let mut i = 0;
+        while i < few {
+            let height = (few - i).min(2);
+            macro_rules! tile {
+                ($h:literal, $w:literal) => {{
+                    let sums = level.run(Dots::<T, $h, $w> {
+                        rows: std::array::from_fn(|r| row(i + r)),
+                        columns: std::array::from_fn(|s| column(j + s)),
+                    });
+                    for (r, sums) in sums.iter().enumerate() {
+                        for (s, &sum) in sums.iter().enumerate() {
+                            put(i + r, j + s, sum);
+                        }
+                    }
+                }};
+            }
+            match (height, width) {
+                (2, 4) => tile!(2, 4),
+                (2, _) => tile!(2, 1),
+                (_, 4) => tile!(1, 4),
+                _ => tile!(1, 1),
+            }
+            i += height;
+        }
+        j += width;
+    }
+}
+
+struct Dots<'a, T, const M: usize, const N: usize> {
+    rows: [&'a [T]; M],
+    columns: [&'a [T]; N],
+}
+
+impl<T: Float, const M: usize, const N: usize> Body for Dots<'_, T, M, N> {
+    type Output = [[T; N]; M];
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> [[T; N]; M] {
+        let depth = self.rows[0].len();
+        let whole = depth / T::LANES;
+        let (mut rows, mut row_rests) = ([&[][..]; M], [&[][..]; M]);
+        for r in 0..M {
+            (rows[r], row_rests[r]) = T::Vector::split(&self.rows[r][..depth]);
+            rows[r] = &rows[r][..whole];
+        }
+        let (mut columns, mut column_rests) = ([&[][..]; N], [&[][..]; N]);
+        for s in 0..N {
+            (columns[s], column_rests[s]) = T::Vector::split(&self.columns[s][..depth]);
+            columns[s] = &columns[s][..whole];
+        }
+        let mut lanes = [[T::Vector::splat(T::zero()); N]; M];
+        for t in 0..whole {
+            for r in 0..M {
+                let row = rows[r][t];
+                for s in 0..N {
+                    lanes[r][s] = row.multiply_add::<FMA>(columns[s][t], lanes[r][s]);
+                }
+            }
+        }
+        let mut sums = [[T::zero(); N]; M];
+        for r in 0..M {
+            for s in 0..N {
+                let mut sum = T::zero();
+                for (&x, &y) in row_rests[r].iter().zip(column_rests[s]) {
+                    sum = multiply_add::<FMA, T>(x, y, sum);
+                }
+                for &lane in lanes[r][s].lanes() {
+                    sum += lane;
+                }
+                sums[r][s] = sum;
+            }
+        }
+        sums
+    }
+}

@@ -1,0 +1,186 @@
+//! Instruction sets, detected once, and the vectors that one safe body is compiled for each of them with.
+//!
+//! A body is written once, over arrays of constant size, and inlined into a function that enables
+//! the instructions; LLVM turns the arrays into registers. There are no intrinsics.
+
+use crate::Real;
+
+/// The instructions that a kernel may use.
+///
+/// A value other than [`PORTABLE`](Self::PORTABLE) exists only where the machine has been asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2Fma,
+}
+
+/// Whether the baseline of this target multiplies and adds in one instruction.
+///
+/// Elsewhere `mul_add` is a call into the C library, forty times slower than the two instructions.
+const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+impl Level {
+    /// What every machine of the target can do.
+    pub const PORTABLE: Self = Self(Set::Portable);
+
+    /// The best level of this machine.
+    #[must_use]
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        {
+            return Self(Set::Avx2Fma);
+        }
+        Self::PORTABLE
+    }
+
+    /// Every level of this machine, best first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut levels = vec![Self::best(), Self::PORTABLE];
+        levels.dedup();
+        levels
+    }
+
+    /// Whether products are added without a rounding in between, at full speed.
+    #[must_use]
+    pub fn fuses(self) -> bool {
+        self != Self::PORTABLE || BASELINE_FMA
+    }
+
+    /// The level's name, as reports print it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2Fma => "avx2+fma",
+        }
+    }
+
+    /// Runs a body compiled for this level.
+    #[inline]
+    pub(crate) fn run<B: Body>(self, body: B) -> B::Output {
+        match self.0 {
+            Set::Portable => body.run::<BASELINE_FMA>(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the only requirement is that the machine has AVX2 and FMA. `Set` is private
+            // and `best`, which makes the only values with `Avx2Fma`, has detected both.
+            Set::Avx2Fma => unsafe { avx2_fma(body) },
+        }
+    }
+}
+
+/// Work that is compiled once per level. `run` must be `#[inline(always)]`, and so must what it
+/// calls in its loops: a function of its own would be compiled for the baseline.
+pub(crate) trait Body {
+    /// What the work returns.
+    type Output;
+
+    /// Does the work; `FMA` says whether `mul_add` is an instruction here.
+    fn run<const FMA: bool>(self) -> Self::Output;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2_fma<B: Body>(body: B) -> B::Output {
+    body.run::<true>()
+}
+
+/// A number type with vector instructions: `f32` and `f64`.
+pub(crate) trait Float: Real {
+    /// One register of 256 bits.
+    type Vector: Vector<Self>;
+    /// How many numbers a vector holds.
+    const LANES: usize;
+
+    /// `self · a + b` with one rounding.
+    fn fused(self, a: Self, b: Self) -> Self;
+}
+
+impl Float for f32 {
+    type Vector = [f32; 8];
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn fused(self, a: Self, b: Self) -> Self {
+        self.mul_add(a, b)
+    }
+}
+
+impl Float for f64 {
+    type Vector = [f64; 4];
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn fused(self, a: Self, b: Self) -> Self {
+        self.mul_add(a, b)
+    }
+}
+
+/// `a · b + c`, in one instruction or in two.
+#[inline(always)]
+pub(crate) fn multiply_add<const FMA: bool, T: Float>(a: T, b: T, c: T) -> T {
+    if FMA { a.fused(b, c) } else { a * b + c }
+}
+
+/// Lane-wise arithmetic.
+pub(crate) trait Vector<T>: Copy + Send + Sync {
+    /// The same number in every lane.
+    fn splat(value: T) -> Self;
+    /// The first lanes of a slice.
+    fn load(from: &[T]) -> Self;
+    /// A slice as whole vectors, and the rest.
+    fn split(slice: &[T]) -> (&[Self], &[T]);
+    /// Writes the lanes to the head of a slice.
+    fn store(self, to: &mut [T]);
+    /// `self · factor + addend`
+    fn multiply_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self;
+    /// `self + other`
+    fn add(self, other: Self) -> Self;
+    /// The lanes.
+    fn lanes(&self) -> &[T];
+}
+
+impl<T: Float, const L: usize> Vector<T> for [T; L] {
+    #[inline(always)]
+    fn splat(value: T) -> Self {
+        [value; L]
+    }
+    #[inline(always)]
+    fn load(from: &[T]) -> Self {
+        let mut lanes = [T::zero(); L];
+        lanes.copy_from_slice(&from[..L]);
+        lanes
+    }
+    #[inline(always)]
+    fn split(slice: &[T]) -> (&[Self], &[T]) {
+        slice.as_chunks()
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [T]) {
+        to[..L].copy_from_slice(&self);
+    }
+    #[inline(always)]
+    fn multiply_add<const FMA: bool>(mut self, factor: Self, addend: Self) -> Self {
+        for lane in 0..L {
+            self[lane] = multiply_add::<FMA, T>(self[lane], factor[lane], addend[lane]);
+        }
+        self
+    }
+    #[inline(always)]
+    fn add(mut self, other: Self) -> Self {
+        for lane in 0..L {
+            self[lane] += other[lane];
+        }
+        self
+    }
+    #[inline(always)]
+    fn lanes(&self) -> &[T] {
+        self
+    }
+}

@@ -1,0 +1,186 @@
+//! The matrix products, against sums in higher precision and against each other.
+
+use wengert_tensor::kernels::gemm::{self, Gemm};
+use wengert_tensor::kernels::simd::Level;
+use wengert_tensor::{Real, parallel};
+
+/// Every shape that takes another path: lone rows and columns, short and long sums, partial tiles,
+/// several blocks of each axis.
+const SHAPES: [[usize; 3]; 22] = [
+    [1, 1, 1],
+    [1, 7, 5],
+    [5, 7, 1],
+    [1, 300, 70],
+    [70, 300, 1],
+    [1, 1, 9],
+    [3, 100, 40],
+    [40, 100, 3],
+    [2, 64, 2],
+    [6, 4, 16],
+    [7, 4, 17],
+    [5, 3, 33],
+    [13, 289, 31],
+    [64, 64, 64],
+    [32, 25, 100],
+    [17, 600, 8],
+    [130, 40, 20],
+    [20, 40, 530],
+    [250, 300, 60],
+    [16, 144, 256],
+    [100, 33, 257],
+    [9, 0, 4],
+];
+
+fn numbers<T: Real>(length: usize, salt: usize) -> Vec<T> {
+    (0..length)
+        .map(|i| T::of(((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0))
+        .collect()
+}
+
+/// Every layout of a matrix: by rows, by columns, with gaps, each with the slice's length.
+fn layouts(rows: usize, columns: usize) -> [[usize; 2]; 4] {
+    [
+        [columns, 1],
+        [1, rows],
+        [columns + 3, 1],
+        [2 * columns + 1, 2],
+    ]
+}
+
+fn length(rows: usize, columns: usize, [r, c]: [usize; 2]) -> usize {
+    if rows == 0 || columns == 0 {
+        0
+    } else {
+        (rows - 1) * r + (columns - 1) * c + 1
+    }
+}
+
+/// Compares a product with sums in `f64`; the bound is that of a sum of `k` rounded products.
+fn check<T: Real>(epsilon: f64, product: impl Fn(&Gemm, &[T], &[T], &mut [T]), task: &Gemm) {
+    let Gemm { m, k, n, .. } = *task;
+    let a: Vec<T> = numbers(length(m, k, task.a), 1);
+    let b: Vec<T> = numbers(length(k, n, task.b), 2);
+    let mut c: Vec<T> = numbers(length(m, n, task.c), 3);
+    let before = c.clone();
+    product(task, &a, &b, &mut c);
+    let mut touched = vec![false; c.len()];
+    for i in 0..m {
+        for j in 0..n {
+            let at = i * task.c[0] + j * task.c[1];
+            touched[at] = true;
+            let start = if task.accumulate {
+                before[at].to_f64()
+            } else {
+                0.0
+            };
+            let terms = (0..k).map(|p| {
+                a[i * task.a[0] + p * task.a[1]].to_f64()
+                    * b[p * task.b[0] + j * task.b[1]].to_f64()
+            });
+            let sum: f64 = start + terms.clone().sum::<f64>();
+            let size: f64 = start.abs() + terms.map(f64::abs).sum::<f64>();
+            let bound = epsilon * (k as f64 + 2.0) * size;
+            let error = (c[at].to_f64() - sum).abs();
+            assert!(
+                error <= bound,
+                "{task:?} at ({i}, {j}): off by {error}, allowed {bound}"
+            );
+        }
+    }
+    for (at, touched) in touched.iter().enumerate() {
+        assert!(
+            *touched || c[at] == before[at],
+            "{task:?}: wrote between the elements of C"
+        );
+    }
+}
+
+fn every_task(mut f: impl FnMut(&Gemm)) {
+    for [m, k, n] in SHAPES {
+        // The large ones take the same paths in every layout that has no gaps; they cost the most.
+        let kinds = if m * k * n > 100_000 { 2 } else { 4 };
+        for a in &layouts(m, k)[..kinds] {
+            for b in &layouts(k, n)[..kinds] {
+                for c in &layouts(m, n)[..kinds] {
+                    for accumulate in [false, true] {
+                        f(&Gemm {
+                            m,
+                            k,
+                            n,
+                            a: *a,
+                            b: *b,
+                            c: *c,
+                            accumulate,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_level_gives_the_product_in_single_precision() {
+    for level in Level::all() {
+        every_task(|task| check::<f32>(6e-8, |t, a, b, c| gemm::at_level(level, t, a, b, c), task));
+    }
+}
+
+#[test]
+fn every_level_gives_the_product_in_double_precision() {
+    for level in Level::all() {
+        every_task(|task| {
+            check::<f64>(2e-16, |t, a, b, c| gemm::at_level(level, t, a, b, c), task);
+        });
+    }
+}
+
+#[test]
+fn matrixmultiply_and_the_plain_loop_are_second_opinions() {
+    every_task(|task| check::<f32>(6e-8, gemm::reference_f32, task));
+    every_task(|task| check::<f64>(2e-16, gemm::reference_f64, task));
+    every_task(|task| check::<f64>(2e-16, gemm::portable, task));
+}
+
+#[test]
+fn a_broadcast_operand_is_read_again_and_again() {
+    let task = Gemm {
+        a: [0, 1],
+        b: [1, 0],
+        ..Gemm::row_major(20, 50, 40)
+    };
+    for level in Level::all() {
+        check::<f32>(6e-8, |t, a, b, c| gemm::at_level(level, t, a, b, c), &task);
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    for [m, k, n] in [[256, 300, 520], [40, 64, 3136], [96, 900, 33]] {
+        let task = Gemm::row_major(m, k, n);
+        let (a, b): (Vec<f32>, Vec<f32>) = (numbers(m * k, 4), numbers(k * n, 5));
+        let product = |threads| {
+            let mut c = vec![0.0; m * n];
+            parallel::with_threads(threads, || gemm::single(&task, &a, &b, &mut c));
+            c
+        };
+        let one = product(1);
+        assert!(one == product(2) && one == product(3), "{task:?}");
+    }
+}
+
+#[test]
+fn a_nan_or_an_infinity_reaches_exactly_its_row_and_column() {
+    let (m, k, n) = (20, 30, 40);
+    let task = Gemm::row_major(m, k, n);
+    for level in Level::all() {
+        let mut a: Vec<f32> = numbers(m * k, 6);
+        let b: Vec<f32> = numbers(k * n, 7);
+        a[5 * k + 3] = f32::NAN;
+        let mut c = vec![0.0; m * n];
+        gemm::at_level(level, &task, &a, &b, &mut c);
+        for (at, sum) in c.iter().enumerate() {
+            assert_eq!(sum.is_nan(), at / n == 5, "element {at}");
+        }
+    }
+}
