@@ -182,15 +182,6 @@ impl<T: Element> Tensor<T> {
     }
 }
 
-impl Tensor<bool> {
-    /// 1 where true, 0 where false.
-    #[must_use]
-    #[track_caller]
-    pub fn to_number<T: Number>(&self) -> Tensor<T> {
-        self.map(|x| if x { T::one() } else { T::zero() })
-    }
-}
-
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident)*) => {
         impl<T: Real> Tensor<T> {$(

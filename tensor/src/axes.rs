@@ -107,7 +107,7 @@ impl Axes {
     }
 }
 
-/// Some of the axes of one tensor; iterates in ascending order.
+/// Some of the axes of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AxisSet {
     bits: u16,
@@ -131,18 +131,10 @@ impl AxisSet {
     pub fn is_empty(self) -> bool {
         self.bits == 0
     }
-}
 
-impl Iterator for AxisSet {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        if self.bits == 0 {
-            return None;
-        }
-        let axis = self.bits.trailing_zeros();
-        self.bits &= self.bits - 1;
-        Some(axis as usize)
+    /// The axes in ascending order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..MAX_RANK).filter(move |&axis| self.contains(axis))
     }
 }
 

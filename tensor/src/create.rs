@@ -1,5 +1,10 @@
 //! Making tensors from values, functions and patterns.
 
+use std::ops::Range;
+
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor, pool, require};
 
@@ -143,5 +148,47 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn eye(n: usize) -> Self {
         Self::from_fn([n, n], |i| if i[0] == i[1] { T::one() } else { T::zero() })
+    }
+
+    /// Numbers drawn evenly from `range`, in row-major order: `low + (high − low)·u` with `u` in
+    /// `[0, 1)`, drawn in `f64`, so that every type of number starts equal from one seed.
+    ///
+    /// # Panics
+    /// If the range is empty or not finite.
+    #[must_use]
+    #[track_caller]
+    pub fn uniform(
+        shape: impl AsRef<[usize]>,
+        range: Range<f64>,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let width = range.end - range.start;
+        require!(
+            width > 0.0 && width.is_finite(),
+            "uniform: {range:?}: no such range"
+        );
+        Self::from_fn(shape, |_| T::of(range.start + width * rng.random::<f64>()))
+    }
+
+    /// Numbers drawn from the normal distribution, in row-major order and in `f64`, so that every
+    /// type of number starts equal from one seed.
+    ///
+    /// # Panics
+    /// If `std` is negative or one of both is not finite.
+    #[must_use]
+    #[track_caller]
+    pub fn normal(
+        shape: impl AsRef<[usize]>,
+        mean: f64,
+        std: f64,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        require!(
+            mean.is_finite() && std.is_finite() && std >= 0.0,
+            "normal: mean {mean}, standard deviation {std}: no such distribution"
+        );
+        Self::from_fn(shape, |_| {
+            T::of(mean + std * rng.sample::<f64, _>(StandardNormal))
+        })
     }
 }

@@ -92,6 +92,7 @@ macro_rules! integers {
         }
 
         impl Number for $t {
+            #[allow(clippy::cast_lossless)] // one body for all widths
             fn to_f64(self) -> f64 {
                 self as f64
             }

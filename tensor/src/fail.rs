@@ -24,7 +24,7 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        SCOPES.with_borrow_mut(|scopes| scopes.pop());
+        SCOPES.with_borrow_mut(Vec::pop);
     }
 }
 
@@ -46,7 +46,8 @@ pub fn fail(message: fmt::Arguments<'_>) -> ! {
 #[macro_export]
 macro_rules! require {
     ($condition:expr, $($message:tt)+) => {
-        if !$condition {
+        if $condition {
+        } else {
             $crate::fail::fail(format_args!($($message)+));
         }
     };

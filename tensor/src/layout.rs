@@ -30,7 +30,7 @@ impl fmt::Debug for Layout {
             .field("shape", &self.shape())
             .field("strides", &self.strides())
             .field("offset", &self.offset)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +78,7 @@ impl Layout {
                 empty = true;
             } else {
                 match product.checked_mul(extent) {
-                    Some(p) if p <= isize::MAX as usize => product = p,
+                    Some(larger) if isize::try_from(larger).is_ok() => product = larger,
                     _ => crate::fail::fail(format_args!(
                         "{op}: {shape:?}: the number of elements overflows"
                     )),
@@ -403,7 +403,7 @@ impl Layout {
     #[track_caller]
     pub fn flip(&self, axes: &Axes) -> Self {
         let mut view = *self;
-        for axis in axes.resolve("flip", self.shape()) {
+        for axis in axes.resolve("flip", self.shape()).iter() {
             if self.dims[axis] > 1 {
                 view = view.advanced(axis, self.dims[axis] - 1);
                 view.strides[axis] = -view.strides[axis];

@@ -2,17 +2,21 @@
 
 mod arithmetic;
 mod axes;
+mod compare;
 mod create;
 mod dual;
 mod element;
 pub mod fail;
+mod join;
 pub mod kernels;
 mod layout;
 pub mod parallel;
 pub mod pool;
 mod real;
+mod region;
 mod storage;
 mod tensor;
+pub mod twins;
 mod views;
 mod zip;
 

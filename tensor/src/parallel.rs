@@ -40,7 +40,7 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
     if work < GRAIN || count <= 1 {
         (0..count).map(f).collect()
     } else {
-        (0..count).into_par_iter().map(|i| f(i)).collect()
+        (0..count).into_par_iter().map(&f).collect()
     }
 }
 
@@ -51,7 +51,7 @@ pub fn for_each_index(count: usize, work: usize, f: impl Fn(usize) + Sync) {
     if work < GRAIN || count <= 1 {
         (0..count).for_each(f);
     } else {
-        (0..count).into_par_iter().for_each(|i| f(i));
+        (0..count).into_par_iter().for_each(&f);
     }
 }
 

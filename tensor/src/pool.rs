@@ -89,14 +89,17 @@ impl<T: Element> Pool<T> {
 }
 
 /// A buffer of `length` initialised elements of any value: for results that are written whole.
+///
+/// With debug assertions the value is [`Element::poison`], so that a test sees what nobody wrote.
 #[must_use]
 pub fn stale<T: Element>(length: usize) -> Vec<T> {
-    if length >= SHORTEST
-        && let Some(buffer) = T::pool().and_then(|pool| pool.take(length))
-    {
-        return buffer;
+    let pool = T::pool().filter(|_| length >= SHORTEST);
+    let recycled = pool.and_then(|pool| pool.take(length));
+    let mut buffer = recycled.unwrap_or_else(|| vec![T::default(); length]);
+    if cfg!(debug_assertions) {
+        buffer.fill(T::poison());
     }
-    vec![T::default(); length]
+    buffer
 }
 
 /// Hands a buffer back, so that [`stale`] may find it.

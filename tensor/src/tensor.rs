@@ -269,6 +269,9 @@ impl<T: Element> Tensor<T> {
 
     /// The elements for writing, in row-major order; copies first if the memory is shared or the
     /// order is another.
+    ///
+    /// # Panics
+    /// If a copy is needed and does not fit in memory.
     #[track_caller]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         if !self.is_contiguous() || Arc::get_mut(&mut self.storage).is_none() {

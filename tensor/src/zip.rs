@@ -63,9 +63,7 @@ impl<const N: usize> Nest<N> {
         for axis in (0..self.rank).rev() {
             index[axis] = rest % self.dims[axis];
             rest /= self.dims[axis];
-            for n in 0..N {
-                position[n] += index[axis] as isize * self.strides[axis][n];
-            }
+            advance(&mut position, self.strides[axis], index[axis] as isize);
         }
         let mut done = 0;
         while done < count {
@@ -81,23 +79,24 @@ impl<const N: usize> Nest<N> {
     /// From anywhere in an innermost loop to the start of the next one.
     fn step(&self, index: &mut [usize; MAX_RANK], position: &mut [isize; N]) {
         let last = self.rank.saturating_sub(1);
-        for n in 0..N {
-            position[n] -= index[last] as isize * self.strides[last][n];
-        }
+        advance(position, self.strides[last], -(index[last] as isize));
         index[last] = 0;
         for axis in (0..last).rev() {
             index[axis] += 1;
             if index[axis] < self.dims[axis] {
-                for n in 0..N {
-                    position[n] += self.strides[axis][n];
-                }
+                advance(position, self.strides[axis], 1);
                 return;
             }
             index[axis] = 0;
-            for n in 0..N {
-                position[n] -= (self.dims[axis] - 1) as isize * self.strides[axis][n];
-            }
+            advance(position, self.strides[axis], 1 - self.dims[axis] as isize);
         }
+    }
+}
+
+#[inline]
+fn advance<const N: usize>(position: &mut [isize; N], strides: [isize; N], by: isize) {
+    for (position, stride) in position.iter_mut().zip(strides) {
+        *position += by * stride;
     }
 }
 
@@ -196,6 +195,50 @@ pub(crate) fn map_into<T: Element, U: Element>(
     });
 }
 
+/// `x ← f(x, y)` for every `x` that a layout shows in a buffer, in row-major order, `y` from a
+/// tensor of the same shape.
+#[track_caller]
+pub(crate) fn update<T: Element, U: Element>(
+    out: &mut [T],
+    view: &Layout,
+    source: &Tensor<U>,
+    f: impl Fn(T, U) -> T,
+) {
+    assert_eq!(view.shape(), source.shape(), "update: one element for each");
+    if source.is_empty() {
+        return;
+    }
+    let nest = Nest::new([view, source.layout()]);
+    let [step, stride] = nest.inner();
+    nest.for_runs(0, source.len(), |_, [x, y], count| {
+        let y = Run::new(source.buffer(), y, stride, count);
+        if step == 1 {
+            let x = &mut out[x as usize..x as usize + count];
+            run_update(x, y, &f);
+        } else {
+            let mut position = x;
+            for i in 0..count {
+                let x = &mut out[position as usize];
+                *x = f(*x, y.at(i));
+                position = position.wrapping_add(step);
+            }
+        }
+    });
+}
+
+#[inline]
+fn run_update<T: Element, U: Element>(out: &mut [T], y: Run<'_, U>, f: impl Fn(T, U) -> T) {
+    match y {
+        Run::Dense(y) => out.iter_mut().zip(y).for_each(|(x, &y)| *x = f(*x, y)),
+        Run::Same(y) => out.iter_mut().for_each(|x| *x = f(*x, y)),
+        Run::Strided(..) => {
+            for (i, x) in out.iter_mut().enumerate() {
+                *x = f(*x, y.at(i));
+            }
+        }
+    }
+}
+
 impl<T: Element> Tensor<T> {
     /// `f` of every element.
     #[must_use]
@@ -272,9 +315,21 @@ impl<T: Element> Tensor<T> {
         c: &Tensor<V>,
         f: impl Fn(T, U, V) -> W + Sync,
     ) -> Tensor<W> {
-        let layout = Layout::joint("zip3", self.layout(), b.layout());
-        let layout = Layout::joint("zip3", &layout, c.layout());
-        let mut out = buffer("zip3", layout.shape());
+        self.zip3_named("zip3", b, c, f)
+    }
+
+    /// [`zip3`](Self::zip3) under the name of an operation, for its messages.
+    #[track_caller]
+    pub(crate) fn zip3_named<U: Element, V: Element, W: Element>(
+        &self,
+        op: &str,
+        b: &Tensor<U>,
+        c: &Tensor<V>,
+        f: impl Fn(T, U, V) -> W + Sync,
+    ) -> Tensor<W> {
+        let layout = Layout::joint(op, self.layout(), b.layout());
+        let layout = Layout::joint(op, &layout, c.layout());
+        let mut out = buffer(op, layout.shape());
         if layout.is_empty() {
             return Tensor::from_parts(out, layout);
         }
@@ -307,7 +362,9 @@ impl<T: Element> Tensor<T> {
         let values = self.as_mut_slice();
         let length = values.len();
         parallel::for_chunks_mut(values, parallel::CHUNK, length, |_, part| {
-            part.iter_mut().for_each(|x| *x = f(*x));
+            for x in part {
+                *x = f(*x);
+            }
         });
     }
 
@@ -332,9 +389,7 @@ impl<T: Element> Tensor<T> {
         parallel::for_chunks_mut(values, parallel::CHUNK, length, |chunk, part| {
             nest.for_runs(chunk * parallel::CHUNK, part.len(), |done, [b], count| {
                 let b = Run::new(buffer, b, stride, count);
-                for (i, x) in part[done..done + count].iter_mut().enumerate() {
-                    *x = f(*x, b.at(i));
-                }
+                run_update(&mut part[done..done + count], b, &f);
             });
         });
     }

@@ -49,7 +49,7 @@ proptest! {
     }
 }
 
-/// CPython's `slice.indices`, walked.
+/// Python's `slice.indices`, walked.
 fn python(n: isize, start: isize, stop: isize, step: isize) -> Vec<i64> {
     let (low, high) = if step < 0 { (-1, n - 1) } else { (0, n) };
     let end = |x: isize| if x < 0 { (x + n).max(low) } else { x.min(high) };

@@ -1,0 +1,239 @@
+//! Putting tensors together and taking them apart.
+
+use crate::axes::{Slice, resolve_axis};
+use crate::create::buffer;
+use crate::layout::Layout;
+use crate::{Element, Number, Tensor, require, zip};
+
+impl<T: Element> Tensor<T> {
+    /// The tensors one behind the other along an axis; their other extents agree.
+    ///
+    /// # Panics
+    /// If the list is empty, the axis does not exist or another extent differs.
+    #[must_use]
+    #[track_caller]
+    pub fn concat(parts: &[&Self], axis: isize) -> Self {
+        require!(!parts.is_empty(), "concat: no tensors");
+        let first = parts[0].shape();
+        let axis = resolve_axis("concat", axis, first);
+        let mut shape = first.to_vec();
+        shape[axis] = 0;
+        for (place, part) in parts.iter().enumerate() {
+            let fits = part.rank() == first.len()
+                && (0..first.len()).all(|a| a == axis || part.shape()[a] == first[a]);
+            require!(
+                fits,
+                "concat: {first:?} and, at place {place}, {:?}: may differ on axis {axis} only",
+                part.shape()
+            );
+            shape[axis] += part.shape()[axis];
+        }
+        let layout = Layout::row_major("concat", &shape);
+        let mut out = buffer("concat", &shape);
+        let mut start = 0;
+        for part in parts {
+            let end = start + part.shape()[axis] as isize;
+            let view = layout.slice(axis as isize, (start..end).into());
+            zip::update(&mut out, &view, part, |_, new| new);
+            start = end;
+        }
+        Self::from_parts(out, layout)
+    }
+
+    /// Tensors of one shape along a new axis, which becomes axis `axis` of the result.
+    ///
+    /// # Panics
+    /// If the list is empty, a shape differs or the result has no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn stack(parts: &[&Self], axis: isize) -> Self {
+        require!(!parts.is_empty(), "stack: no tensors");
+        let first = parts[0].shape();
+        for (place, part) in parts.iter().enumerate() {
+            require!(
+                part.shape() == first,
+                "stack: {first:?} and, at place {place}, {:?}: the shapes differ",
+                part.shape()
+            );
+        }
+        let parts: Vec<Self> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
+        let axis = if axis < 0 {
+            axis + parts[0].rank() as isize
+        } else {
+            axis
+        };
+        Self::concat(&parts.iter().collect::<Vec<_>>(), axis)
+    }
+
+    /// Views of consecutive ranges of an axis.
+    ///
+    /// # Panics
+    /// If the sizes do not add up to the extent.
+    #[must_use]
+    #[track_caller]
+    pub fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
+        let sizes = sizes.as_ref();
+        let extent = self.shape()[resolve_axis("split", axis, self.shape())];
+        let total: usize = sizes.iter().sum();
+        require!(
+            total == extent,
+            "split: {:?}: {sizes:?} add up to {total}, axis {axis} has extent {extent}",
+            self.shape()
+        );
+        let mut start = 0;
+        let mut parts = Vec::with_capacity(sizes.len());
+        for &size in sizes {
+            let end = start + size as isize;
+            parts.push(self.slice(axis, start..end));
+            start = end;
+        }
+        parts
+    }
+
+    /// Views of `count` consecutive ranges of an axis, of equal size but for a smaller last one;
+    /// fewer, if the axis is too short for so many.
+    ///
+    /// # Panics
+    /// If there is no such axis or `count` is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
+        require!(count > 0, "chunk: {:?}: into 0 parts", self.shape());
+        let extent = self.shape()[resolve_axis("chunk", axis, self.shape())];
+        let size = extent.div_ceil(count).max(1);
+        let mut sizes = vec![size; extent / size];
+        if !extent.is_multiple_of(size) || extent == 0 {
+            sizes.push(extent % size);
+        }
+        self.split(axis, sizes)
+    }
+
+    /// `value` around the tensor: `[before, behind]` places per axis; a negative number crops.
+    ///
+    /// # Panics
+    /// If there is not one pair per axis, or more is cropped than is there.
+    #[must_use]
+    #[track_caller]
+    pub fn pad(&self, widths: &[[isize; 2]], value: T) -> Self {
+        require!(
+            widths.len() == self.rank(),
+            "pad: {:?}: {} pairs for {} axes",
+            self.shape(),
+            widths.len(),
+            self.rank()
+        );
+        let mut shape = self.shape().to_vec();
+        let mut inner = self.clone();
+        let mut region = Vec::with_capacity(widths.len());
+        for (axis, &[before, behind]) in widths.iter().enumerate() {
+            let extent = shape[axis] as isize;
+            let (from, to) = ((-before).max(0), extent + behind.min(0));
+            require!(
+                from <= to,
+                "pad: {:?}: {before} before and {behind} behind crop more than the extent {extent} \
+                 of axis {axis}",
+                self.shape()
+            );
+            inner = inner.slice(axis as isize, from..to);
+            let start = before.max(0);
+            shape[axis] = (start + (to - from) + behind.max(0)) as usize;
+            region.push(Slice::from(start..start + (to - from)));
+        }
+        if shape == inner.shape() {
+            return inner;
+        }
+        let mut padded = Self::full(&shape, value);
+        padded.region_assign(&region, &inner);
+        padded
+    }
+
+    /// The places of an axis moved on by `shift`, those that leave one end coming in at the other.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn roll(&self, shift: isize, axis: isize) -> Self {
+        let extent = self.size(axis) as isize;
+        if extent == 0 {
+            return self.clone();
+        }
+        let cut = (-shift).rem_euclid(extent);
+        Self::concat(&[&self.slice(axis, cut..), &self.slice(axis, ..cut)], axis)
+    }
+
+    /// The whole tensor repeated along its axes; more counts than axes add new ones in front.
+    ///
+    /// # Panics
+    /// If there are fewer counts than axes.
+    #[must_use]
+    #[track_caller]
+    pub fn repeat(&self, counts: impl AsRef<[usize]>) -> Self {
+        let counts = counts.as_ref();
+        require!(
+            counts.len() >= self.rank(),
+            "repeat: {:?}: {counts:?} has fewer counts than axes",
+            self.shape()
+        );
+        let mut shape = vec![1; counts.len() - self.rank()];
+        shape.extend_from_slice(self.shape());
+        let mut repeated = self.reshape(shape);
+        // From the last axis to the first, so that what is copied again lies in longer stretches.
+        for (axis, &count) in counts.iter().enumerate().rev() {
+            let axis = axis as isize;
+            repeated = match count {
+                0 => repeated.slice(axis, ..0),
+                1 => repeated,
+                _ => Self::concat(&vec![&repeated; count], axis),
+            };
+        }
+        repeated
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// The lower triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≤ k`.
+    ///
+    /// # Panics
+    /// If the rank is below 2.
+    #[must_use]
+    #[track_caller]
+    pub fn tril(&self, k: isize) -> Self {
+        self.triangle("tril", |row, columns| {
+            let kept = (row as isize).saturating_add(k).saturating_add(1);
+            kept.clamp(0, columns as isize) as usize..columns
+        })
+    }
+
+    /// The upper triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≥ k`.
+    ///
+    /// # Panics
+    /// If the rank is below 2.
+    #[must_use]
+    #[track_caller]
+    pub fn triu(&self, k: isize) -> Self {
+        self.triangle("triu", |row, columns| {
+            let first = (row as isize).saturating_add(k);
+            0..first.clamp(0, columns as isize) as usize
+        })
+    }
+
+    /// A copy with the columns `dropped(row, columns)` of every row set to 0.
+    #[track_caller]
+    fn triangle(&self, op: &str, dropped: impl Fn(usize, usize) -> std::ops::Range<usize>) -> Self {
+        require!(
+            self.rank() >= 2,
+            "{op}: {:?}: not a matrix or a batch of them",
+            self.shape()
+        );
+        let (rows, columns) = (self.size(-2), self.size(-1));
+        let mut out = self.clone();
+        if self.is_empty() {
+            return out;
+        }
+        for (i, row) in out.as_mut_slice().chunks_mut(columns).enumerate() {
+            row[dropped(i % rows, columns)].fill(T::zero());
+        }
+        out
+    }
+}

@@ -1,0 +1,67 @@
+//! Equal tensors in different places: what a test compares to find a kernel that trusts a layout.
+
+use crate::axes::Slice;
+use crate::{Element, Tensor};
+
+/// The same elements in other memory layouts, each with its name.
+///
+/// `contiguous`; `permuted` (the first axis innermost in memory); `offset` (a part of a larger
+/// buffer, ending at its end); `stepped` (every second place); `reversed` (negative strides);
+/// `mixed` (all of it); and, where an axis holds equal elements throughout, `stride 0`.
+/// What lies between and around the elements is [poison](Element::poison).
+///
+/// ```
+/// use wengert_tensor::{Tensor, twins::twins};
+///
+/// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]);
+/// for (layout, twin) in twins(&x) {
+///     assert_eq!(twin.exp(), x.exp(), "{layout}");
+/// }
+/// ```
+#[must_use]
+pub fn twins<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
+    let contiguous = Tensor::from_vec(x.to_vec(), x.shape());
+    let mut twins = vec![
+        ("permuted", permuted(x)),
+        ("offset", placed(x, 1, 1)),
+        ("stepped", placed(x, 0, 2)),
+        ("reversed", x.flip(..).contiguous().flip(..)),
+        ("mixed", permuted(&placed(&x.flip(..), 3, 2)).flip(..)),
+    ];
+    twins.extend(repeated(x).map(|twin| ("stride 0", twin)));
+    twins.insert(0, ("contiguous", contiguous));
+    twins
+}
+
+fn permuted<T: Element>(x: &Tensor<T>) -> Tensor<T> {
+    let reversed: Vec<isize> = (0..x.rank() as isize).rev().collect();
+    // A new buffer even where the permuted tensor would be contiguous already.
+    let memory = x.permute(&reversed);
+    Tensor::from_vec(memory.to_vec(), memory.shape()).permute(&reversed)
+}
+
+/// The elements `step` places apart in poison, behind `before` places of it on every axis.
+fn placed<T: Element>(x: &Tensor<T>, before: usize, step: usize) -> Tensor<T> {
+    let room = |&extent: &usize| before + (extent * step).saturating_sub(step - 1);
+    let shape: Vec<usize> = x.shape().iter().map(room).collect();
+    let region = vec![Slice::new(Some(before as isize), None, step as isize); x.rank()];
+    let mut around = Tensor::full(shape, T::poison());
+    around.region_assign(&region, x);
+    (0..x.rank()).fold(around, |view, axis| view.slice(axis as isize, region[axis]))
+}
+
+/// The tensor with stride 0 on every axis along which it does not change, if there is one.
+fn repeated<T: Element>(x: &Tensor<T>) -> Option<Tensor<T>> {
+    if x.is_empty() {
+        return None;
+    }
+    let mut core = x.clone();
+    for axis in 0..x.rank() as isize {
+        let first = core.slice(axis, ..1);
+        if first.broadcast_to(core.shape()) == core {
+            core = first;
+        }
+    }
+    let repeats = core.len() < x.len();
+    repeats.then(|| core.contiguous().broadcast_to(x.shape()))
+}

@@ -1,0 +1,227 @@
+//! Shapes and layouts that broke other libraries.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wengert_tensor::twins::twins;
+use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor};
+
+/// The message of the panic that `f` must end in.
+fn refusal<R>(f: impl FnOnce() -> R) -> String {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(f)) else {
+        panic!("nothing was refused");
+    };
+    panic
+        .downcast_ref::<String>()
+        .expect("a formatted message")
+        .clone()
+}
+
+const TWO_32: usize = 1 << 32;
+
+#[test]
+fn sizes_that_overflow_are_refused_before_anything_is_allocated() {
+    for shape in [
+        &[usize::MAX][..],
+        &[usize::MAX, 2],
+        &[0, usize::MAX, 2],
+        &[usize::MAX, 2, 0],
+        &[TWO_32, TWO_32],
+        &[1 << 31, 1 << 31, 4],
+    ] {
+        assert!(
+            refusal(|| Tensor::<f32>::zeros(shape)).contains("overflows"),
+            "{shape:?}"
+        );
+        assert!(refusal(|| Tensor::<f32>::from_vec(vec![], shape)).contains("overflows"));
+        assert!(refusal(|| Tensor::<f32>::scalar(0.0).broadcast_to(shape)).contains("overflows"));
+    }
+    assert!(refusal(|| Tensor::<f32>::zeros([1; MAX_RANK + 1])).contains("9 axes are more than 8"));
+    for shape in [
+        &[isize::MAX as usize / 4 + 1][..],
+        &[1 << 40],
+        &[1 << 31, 3 << 10],
+    ] {
+        let message = refusal(|| Tensor::<f32>::zeros(shape));
+        assert!(message.contains("do not fit in memory"), "{message}");
+    }
+    assert_eq!(Tensor::<f32>::zeros([0, isize::MAX as usize]).len(), 0);
+}
+
+#[test]
+fn a_view_of_more_elements_than_memory_is_legal_until_it_is_made_dense() {
+    let view = Tensor::from_vec(vec![3.0_f32], [1]).broadcast_to([1 << 40]);
+    assert_eq!(view.len(), 1 << 40);
+    assert_eq!(view.get([(1 << 40) - 1]), 3.0);
+    assert_eq!(
+        view.slice(0, Slice::new(Some(5), None, 1 << 38)).to_vec(),
+        [3.0; 4]
+    );
+    assert_eq!(view.reshape([1 << 20, 1 << 20]).select(0, 7).len(), 1 << 20);
+    let message = refusal(|| view.contiguous());
+    assert_eq!(
+        message,
+        "contiguous: [1099511627776]: 1099511627776 elements do not fit in memory"
+    );
+    assert!(refusal(|| &view + &view).starts_with("add: [1099511627776]"));
+    assert!(refusal(|| view.to_vec()).contains("do not fit in memory"));
+}
+
+#[test]
+fn every_rank_and_every_empty_shape_works() {
+    for shape in [
+        &[][..],
+        &[0],
+        &[0, 5],
+        &[5, 0],
+        &[1],
+        &[1; MAX_RANK],
+        &[2; MAX_RANK],
+        &[0; MAX_RANK],
+        &[2, 1, 0, 3],
+    ] {
+        let count: usize = shape.iter().product();
+        let x = Tensor::from_vec((0..count as i64).collect(), shape);
+        assert_eq!(x.rank(), shape.len());
+        for (name, twin) in twins(&x) {
+            assert_eq!(twin, x, "{name}");
+            assert_eq!(&twin + &x, x.map(|x| 2 * x), "{name}");
+            assert_eq!(twin.reshape([count]).to_vec(), x.to_vec(), "{name}");
+            assert_eq!(twin.iter().len(), count);
+            let reversed: Vec<i64> = (0..count as i64).rev().collect();
+            assert_eq!(twin.flip(..).to_vec(), reversed);
+        }
+    }
+}
+
+#[test]
+fn lengths_around_every_block_edge_work() {
+    for block in [8, 16, 24, 32, 64, 4096, 16_384, 32_768] {
+        for length in [block - 1, block, block + 1] {
+            let x = Tensor::from_fn([length], |i| i[0] as f32);
+            for (name, twin) in twins(&x) {
+                let y = twin * 2.0 + &x;
+                assert!(
+                    y.iter().enumerate().all(|(i, y)| y == 3.0 * i as f32),
+                    "{name} {length}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layout_stays_inside_its_buffer() {
+    for (shape, strides, offset, buffer) in [
+        (&[3][..], &[1][..], 0, 2),
+        (&[3], &[-1], 1, 3),
+        (&[2, 2], &[2, 1], 1, 4),
+        (&[2], &[isize::MAX], 0, 4),
+        (&[3], &[isize::MIN], 0, 4),
+        (&[0], &[1], 5, 4),
+    ] {
+        let message = refusal(|| Layout::strided(shape, strides, offset, buffer));
+        assert!(message.contains("reaches outside a buffer"), "{message}");
+    }
+    let last = Layout::strided(&[2, 2], &[-2, 1], 2, 4);
+    assert_eq!(last.position(&[0, 1]), Some(3));
+    assert_eq!(last.position(&[1, 0]), Some(0));
+    assert_eq!(last.position(&[2, 0]), None);
+}
+
+#[test]
+fn overlapping_windows_show_and_collect_each_element_as_often_as_it_appears() {
+    let x = Tensor::from_vec(vec![1, 2, 3, 4, 5], [5]);
+    let windows = x.unfold_axis(0, 3, 1);
+    assert_eq!(windows.to_vec(), [1, 2, 3, 2, 3, 4, 3, 4, 5]);
+    assert_eq!(windows.flatten(0, 1), windows.contiguous().flatten(0, 1));
+    let mut counts = Tensor::<i64>::zeros([5]);
+    counts.update_view(
+        |layout| layout.unfold_axis(0, 3, 1),
+        &Tensor::ones([3, 3]),
+        |a, b| a + b,
+    );
+    assert_eq!(counts.to_vec(), [1, 2, 3, 2, 1]);
+    assert!(
+        refusal(|| x.broadcast_to([1 << 40, 5]).unfold_axis(0, 1 << 39, 1)).contains("overflows")
+    );
+}
+
+#[test]
+fn writing_to_a_repeated_view_writes_a_copy() {
+    let x = Tensor::from_vec(vec![1.0, 2.0], [2, 1]);
+    let mut wide = x.broadcast_to([2, 3]);
+    wide.as_mut_slice()[0] = 9.0;
+    assert_eq!(wide.to_vec(), [9.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+    let mut filled = x.broadcast_to([2, 3]);
+    filled.fill(4.0);
+    assert_eq!(filled.to_vec(), [4.0; 6]);
+    assert_eq!(x.to_vec(), [1.0, 2.0]);
+}
+
+#[test]
+fn a_part_of_an_owned_buffer_is_written_in_place_and_comes_out_alone() {
+    let mut x = Tensor::from_vec(vec![1, 2, 3, 4], [4]).slice(0, 1..3);
+    let before = x.as_slice().unwrap().as_ptr();
+    x.map_in_place(|x| x * 10);
+    assert_eq!(x.as_slice().unwrap().as_ptr(), before);
+    assert_eq!(x.clone().into_vec(), [20, 30]);
+    assert_eq!(x.into_vec(), [20, 30]);
+}
+
+#[test]
+fn mistakes_are_told_with_their_numbers() {
+    let x = Tensor::<f32>::zeros([2, 3]);
+    for (message, expected) in [
+        (
+            refusal(|| &x + &Tensor::zeros([2])),
+            "add: [2, 3] and [2]: extents 3 and 2 of axis 1 differ",
+        ),
+        (
+            refusal(|| x.reshape([4, 2])),
+            "reshape: [2, 3] has 6 elements, [4, 2] needs 8",
+        ),
+        (
+            refusal(|| x.size(2)),
+            "size: [2, 3]: axis 2 is outside the 2 axes",
+        ),
+        (
+            refusal(|| x.select(1, -4)),
+            "select: [2, 3]: index -4 is outside axis 1 of extent 3",
+        ),
+        (
+            refusal(|| x.permute([0, -2])),
+            "permute: [2, 3]: [0, -2] names axis 0 twice",
+        ),
+        (
+            refusal(|| x.squeeze(0)),
+            "squeeze: [2, 3]: axis 0 has extent 2, not 1",
+        ),
+        (
+            refusal(|| x.broadcast_to([3, 3])),
+            "broadcast_to: [2, 3] does not broadcast to [3, 3]",
+        ),
+        (refusal(|| x.item()), "item: [2, 3]: 6 elements, not 1"),
+        (
+            refusal(|| x.get([2, 0])),
+            "get: [2, 3]: index [2, 0] is outside",
+        ),
+        (
+            refusal(|| x.dims::<4>()),
+            "dims: [2, 3]: rank 2 where rank 4 is needed",
+        ),
+        (
+            refusal(|| x.split(1, [1, 1])),
+            "split: [2, 3]: [1, 1] add up to 2, axis 1 has extent 3",
+        ),
+        (
+            refusal(|| Tensor::concat(&[&x, &x.t()], 0)),
+            "concat: [2, 3] and, at place 1, [3, 2]: may differ on axis 0 only",
+        ),
+        (
+            refusal(|| Tensor::from_vec(vec![1.0], [2])),
+            "from_vec: 1 elements, [2] needs 2",
+        ),
+    ] {
+        assert_eq!(message, expected);
+    }
+}

@@ -1,0 +1,274 @@
+//! The elementwise engine against loops over indices.
+
+use proptest::prelude::*;
+use wengert_tensor::twins::twins;
+use wengert_tensor::{Dual, Slice, Tensor, parallel};
+
+const EXTENTS: [usize; 8] = [0, 1, 1, 2, 3, 7, 8, 9];
+
+fn shapes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop::sample::select(EXTENTS.to_vec()), 0..5)
+}
+
+/// Two shapes that broadcast together.
+fn pairs() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    (
+        shapes(),
+        any::<u8>(),
+        any::<u8>(),
+        0..3_usize,
+        any::<bool>(),
+    )
+        .prop_map(|(shape, left, right, dropped, swap)| {
+            let ones = |mask: u8| {
+                let unit = |(axis, &n): (usize, &usize)| if mask >> axis & 1 == 1 { 1 } else { n };
+                shape.iter().enumerate().map(unit).collect::<Vec<_>>()
+            };
+            let (a, mut b) = (ones(left & right), ones(right));
+            b.drain(..dropped.min(b.len()));
+            if swap { (b, a) } else { (a, b) }
+        })
+}
+
+fn numbers(shape: &[usize], seed: i64) -> Tensor<i64> {
+    let mut state = seed;
+    Tensor::from_fn(shape, |_| {
+        state = (state * 31 + 17) % 1009;
+        state
+    })
+}
+
+fn joint(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let rank = a.len().max(b.len());
+    let extent = |shape: &[usize], axis: usize| {
+        (axis + shape.len())
+            .checked_sub(rank)
+            .map_or(1, |axis| shape[axis])
+    };
+    let pick = |axis| {
+        if extent(a, axis) == 1 {
+            extent(b, axis)
+        } else {
+            extent(a, axis)
+        }
+    };
+    (0..rank).map(pick).collect()
+}
+
+/// The element of a broadcast tensor.
+fn at(x: &Tensor<i64>, index: &[usize]) -> i64 {
+    let index = &index[index.len() - x.rank()..];
+    let place = |(&i, &n): (&usize, &usize)| if n == 1 { 0 } else { i };
+    let place: Vec<usize> = index.iter().zip(x.shape()).map(place).collect();
+    x.get(place)
+}
+
+proptest! {
+    #[test]
+    fn every_layout_of_both_operands_gives_the_same_pairs((a, b) in pairs()) {
+        let (x, y) = (numbers(&a, 3), numbers(&b, 5));
+        let expected = Tensor::from_fn(joint(&a, &b), |i| 1000 * at(&x, i) - at(&y, i));
+        for (left, x) in twins(&x) {
+            for (right, y) in twins(&y) {
+                let pairs = x.zip(&y, |x, y| 1000 * x - y);
+                prop_assert!(pairs.is_contiguous());
+                prop_assert_eq!(&pairs, &expected, "{} and {}", left, right);
+            }
+        }
+    }
+
+    #[test]
+    fn every_layout_gives_the_same_map(shape in shapes()) {
+        let x = numbers(&shape, 7);
+        let expected = Tensor::from_fn(&shape, |i| x.get(i) as f64 * 0.5);
+        for (name, twin) in twins(&x) {
+            prop_assert_eq!(twin.map(|x| x as f64 * 0.5), expected.clone(), "{}", name);
+            prop_assert_eq!(twin.to_vec(), x.to_vec(), "{}", name);
+            prop_assert_eq!(twin.iter().collect::<Vec<_>>(), x.to_vec(), "{}", name);
+            prop_assert_eq!(twin.contiguous(), x.clone(), "{}", name);
+            let mut changed = twin.clone();
+            changed.map_in_place(|x| x + 1);
+            prop_assert_eq!(changed, x.map(|x| x + 1), "{}", name);
+            prop_assert_eq!(&twin, &x, "{} was changed through a clone", name);
+        }
+    }
+
+    #[test]
+    fn three_operands_broadcast_like_two_after_another((a, b) in pairs(), (c, _) in pairs()) {
+        let shape = joint(&a, &b);
+        let c: Vec<usize> = joint(&shape, &[]).iter().zip(c.iter().chain(std::iter::repeat(&1)))
+            .map(|(&n, &m)| if m == 1 { 1 } else { n }).collect();
+        let (x, y, z) = (numbers(&a, 3), numbers(&b, 5), numbers(&c, 11));
+        let expected = x.zip(&y, |x, y| 10_000 * x + 100 * y).zip(&z, |s, z| s + z);
+        for (name, x) in twins(&x) {
+            prop_assert_eq!(x.zip3(&y, &z, |x, y, z| 10_000 * x + 100 * y + z), expected.clone(), "{}", name);
+        }
+        for (name, z) in twins(&z) {
+            prop_assert_eq!(x.zip3(&y.t_or_self(), &z, |x, y, z| 10_000 * x + 100 * y + z), expected.clone(), "{}", name);
+        }
+    }
+
+    #[test]
+    fn in_place_is_the_same_as_out_of_place((a, b) in pairs()) {
+        let (x, y) = (numbers(&a, 3), numbers(&b, 5));
+        if joint(&a, &b) == a {
+            let expected = x.zip(&y, |x, y| 3 * x - y);
+            for (left, x) in twins(&x) {
+                for (right, y) in twins(&y) {
+                    let mut changed = x.clone();
+                    changed.zip_in_place(&y, |x, y| 3 * x - y);
+                    prop_assert_eq!(&changed, &expected, "{} and {}", left, right);
+                    drop(changed);
+                    let mut own = x.contiguous();
+                    own.add_assign(&y);
+                    prop_assert_eq!(own, &x + &y);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_region_is_what_the_slices_show(
+        n in 0..9_usize, m in 1..6_usize,
+        start in -9..9_isize, stop in -9..9_isize, step in prop::sample::select(vec![-3, -2, -1, 1, 2, 3]),
+    ) {
+        let x = numbers(&[n, m], 3);
+        let region = [Slice::new(Some(start), Some(stop), step), Slice::new(None, None, -1)];
+        let view = x.slice(0, region[0]).slice(1, region[1]);
+        let source = numbers(view.shape(), 5);
+        for (name, twin) in twins(&x) {
+            let mut changed = twin.clone();
+            changed.region_add(&region, &source);
+            prop_assert_eq!(changed.slice(0, region[0]).slice(1, region[1]), &view + &source, "{}", name);
+            prop_assert_eq!(
+                changed.to_vec().iter().sum::<i64>(),
+                x.to_vec().iter().sum::<i64>() + source.to_vec().iter().sum::<i64>()
+            );
+            changed.region_assign(&region, &view);
+            prop_assert_eq!(&changed, &x, "{}", name);
+        }
+    }
+}
+
+/// For variety of layouts inside the properties above.
+trait Transposed {
+    fn t_or_self(&self) -> Self;
+}
+
+impl Transposed for Tensor<i64> {
+    fn t_or_self(&self) -> Self {
+        if self.rank() < 2 {
+            return self.clone();
+        }
+        self.t().contiguous().t()
+    }
+}
+
+#[test]
+fn large_operands_of_any_layout_give_the_same_bits_for_any_number_of_threads() {
+    let shape = [3, 67, 257];
+    let x = Tensor::from_fn(shape, |i| ((i[0] * 7 + i[1] * 13 + i[2]) as f32).sin());
+    let row = Tensor::from_fn([257], |i| i[0] as f32);
+    let column = Tensor::from_fn([67, 1], |i| i[0] as f32 + 0.5);
+    let expected = (&(&x * &row) / &column).exp_m1();
+    for threads in [1, 2, 3, 7] {
+        parallel::with_threads(threads, || {
+            for (name, x) in twins(&x) {
+                assert_eq!((&x * &row / &column).exp_m1(), expected, "{name}");
+                assert_eq!(x.permute([2, 0, 1]).contiguous(), x.permute([2, 0, 1]));
+            }
+        });
+    }
+    for i in 0..3 {
+        for j in [0, 1, 66] {
+            for k in [0, 128, 256] {
+                let y = x.get([i, j, k]) * row.get([k]) / column.get([j, 0]);
+                assert_eq!(expected.get([i, j, k]), y.exp_m1());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_buffer_may_stand_in_every_operand() {
+    let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    assert_eq!((&x * &x).to_vec(), [1.0, 4.0, 9.0, 16.0]);
+    assert_eq!((&x * &x.t()).to_vec(), [1.0, 6.0, 6.0, 16.0]);
+    let mut y = x.clone();
+    let transposed = y.t();
+    y.add_assign(&transposed);
+    assert_eq!(y.to_vec(), [2.0, 5.0, 5.0, 8.0]);
+    assert_eq!(x.to_vec(), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(transposed.to_vec(), [1.0, 3.0, 2.0, 4.0]);
+}
+
+#[test]
+fn four_forms_of_ownership_give_one_result() {
+    let a = Tensor::from_fn([5, 3], |i| i[0] as f64 - i[1] as f64 * 0.25);
+    let b = Tensor::from_fn([3], |i| i[0] as f64 + 1.0);
+    let expected = &a / &b;
+    assert_eq!(a.clone() / &b, expected);
+    assert_eq!(&a / b.clone(), expected);
+    assert_eq!(a.clone() / b.clone(), expected);
+    let reversed = &b - &a;
+    assert_eq!(b.clone() - &a, reversed);
+    assert_eq!(&b - a.clone(), reversed);
+    assert_eq!(b.clone() - a.clone(), reversed);
+    let owned = a.contiguous();
+    assert_eq!((a.map(|x| x) - &a).to_vec(), [0.0; 15]);
+    assert_eq!(owned, a);
+    assert_eq!(-(1.0 - &a), &a - 1.0);
+    assert_eq!(2.0 / (&a + 7.0), (&a + 7.0).map(|x| 2.0 / x));
+}
+
+#[test]
+fn scalars_and_functions_work_on_dual_numbers() {
+    let x = Tensor::from_vec(vec![Dual::new(0.5, 1.0)], [1]);
+    let y = (&x * 3.0).tanh().item();
+    assert_eq!(y.value, 1.5_f64.tanh());
+    assert!((y.tangent - 3.0 * (1.0 - 1.5_f64.tanh().powi(2))).abs() < 1e-15);
+}
+
+#[test]
+fn casts_are_exact_where_the_numbers_exist() {
+    let big = i64::MAX - 1;
+    assert_eq!(Tensor::scalar(big).cast::<i64>().item(), big);
+    assert_eq!(
+        Tensor::scalar(1_i64 << 53).cast::<f64>().item(),
+        2_f64.powi(53)
+    );
+    assert_eq!(
+        Tensor::scalar(0.1_f32).cast::<f64>().cast::<f32>().item(),
+        0.1
+    );
+    assert_eq!(
+        Tensor::from_vec(vec![-1.5, 2.5, f64::NAN], [3])
+            .cast::<i64>()
+            .to_vec(),
+        [-1, 2, 0]
+    );
+    assert_eq!(
+        Tensor::from_vec(vec![true, false], [2])
+            .to_number::<f32>()
+            .to_vec(),
+        [1.0, 0.0]
+    );
+}
+
+#[test]
+fn comparisons_know_nan() {
+    let x = Tensor::from_vec(vec![1.0, f64::NAN, -0.0], [3]);
+    let y = Tensor::scalar(0.0);
+    assert_eq!(x.gt(&y).to_vec(), [true, false, false]);
+    assert_eq!(x.ge(&y).to_vec(), [true, false, true]);
+    assert_eq!(x.lt(&y).to_vec(), [false, false, false]);
+    assert_eq!(x.le(&y).to_vec(), [false, false, true]);
+    assert_eq!(x.eq(&x).to_vec(), [true, false, true]);
+    assert_eq!(x.ne(&x), x.is_nan());
+    assert_ne!(x, x);
+    let chosen = Tensor::where_(&x.is_nan().not(), &x, &y);
+    assert_eq!(chosen.to_vec(), [1.0, 0.0, 0.0]);
+    assert_eq!(x.masked_fill(&x.is_nan(), 7.0).to_vec(), [1.0, 7.0, 0.0]);
+    assert!(x.maximum(&y).to_vec()[1].is_nan() && y.minimum(&x).to_vec()[1].is_nan());
+    assert!(x.clamp(-1.0, 0.5).to_vec()[1].is_nan());
+}

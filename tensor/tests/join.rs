@@ -1,0 +1,107 @@
+//! Joining, splitting, padding, rolling, repeating, triangles: against loops over indices.
+
+use proptest::prelude::*;
+use wengert_tensor::Tensor;
+use wengert_tensor::twins::twins;
+
+fn counting(shape: &[usize]) -> Tensor<i64> {
+    let mut next = 0;
+    Tensor::from_fn(shape, |_| {
+        next += 1;
+        next
+    })
+}
+
+fn shapes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop::sample::select(vec![0, 1, 2, 3, 5]), 1..5)
+}
+
+proptest! {
+    #[test]
+    fn what_is_split_joins_to_the_same(shape in shapes(), axis in -4..4_isize, count in 1..4_usize) {
+        let x = counting(&shape);
+        let axis = axis.rem_euclid(shape.len() as isize);
+        for (name, x) in twins(&x) {
+            let parts = x.chunk(axis, count);
+            prop_assert!(parts.len() <= count);
+            let parts: Vec<&Tensor<i64>> = parts.iter().collect();
+            prop_assert_eq!(&Tensor::concat(&parts, axis), &x, "{}", name);
+            prop_assert_eq!(&Tensor::concat(&parts, axis - shape.len() as isize), &x, "{}", name);
+        }
+    }
+
+    #[test]
+    fn what_is_stacked_selects_to_the_same(shape in shapes(), axis in 0..5_isize) {
+        let (x, rank) = (counting(&shape), shape.len() as isize);
+        let axis = axis.min(rank);
+        let y = x.map(|x| -x);
+        let both = Tensor::stack(&[&x, &y], axis);
+        prop_assert_eq!(&both, &Tensor::stack(&[&x, &y], axis - rank - 1));
+        prop_assert_eq!(both.size(axis), 2);
+        prop_assert_eq!(both.select(axis, 0), x);
+        prop_assert_eq!(both.select(axis, -1), y);
+    }
+
+    #[test]
+    fn padding_surrounds_and_cropping_undoes_it(shape in shapes(), widths in prop::collection::vec([0..4_isize, 0..3_isize], 5)) {
+        let x = counting(&shape);
+        let widths = &widths[..shape.len()];
+        let crops: Vec<[isize; 2]> = widths.iter().map(|&[a, b]| [-a, -b]).collect();
+        for (name, x) in twins(&x) {
+            let padded = x.pad(widths, -7);
+            prop_assert_eq!(&padded.pad(&crops, 0), &x, "{}", name);
+            let inside = x.iter().count();
+            prop_assert_eq!(padded.iter().filter(|&v| v == -7).count(), padded.len() - inside);
+        }
+    }
+
+    #[test]
+    fn rolling_moves_places_round(shape in shapes(), shift in -7..7_isize, axis in 0..5_usize) {
+        let x = counting(&shape);
+        let axis = axis % shape.len();
+        let rolled = x.roll(shift, axis as isize);
+        let expected = Tensor::from_fn(&shape, |i| {
+            let mut from = i.to_vec();
+            from[axis] = (i[axis] as isize - shift).rem_euclid(shape[axis] as isize) as usize;
+            x.get(from)
+        });
+        prop_assert_eq!(rolled, expected);
+    }
+
+    #[test]
+    fn repeats_wrap_round(shape in shapes(), counts in prop::collection::vec(0..4_usize, 5)) {
+        let x = counting(&shape);
+        let (rank, counts) = (shape.len(), &counts[..(shape.len() + 1).min(5)]);
+        let added = counts.len() - rank;
+        let extents: Vec<usize> = counts.iter().enumerate()
+            .map(|(axis, &count)| count * axis.checked_sub(added).map_or(1, |axis| shape[axis]))
+            .collect();
+        let expected = Tensor::from_fn(&extents, |i| {
+            let place: Vec<usize> = (0..rank).map(|axis| i[added + axis] % shape[axis]).collect();
+            x.get(place)
+        });
+        prop_assert_eq!(x.repeat(counts), expected);
+    }
+
+    #[test]
+    fn triangles_share_the_matrix_between_them(shape in shapes(), k in -6..6_isize) {
+        let x = counting(&shape);
+        if shape.len() >= 2 {
+            for (name, x) in twins(&x) {
+                prop_assert_eq!(&(x.tril(k) + x.triu(k + 1)), &x, "{}", name);
+                let kept = Tensor::from_fn(&shape, |i| {
+                    let [.., row, column] = i else { unreachable!() };
+                    if *column as isize - *row as isize <= k { x.get(i) } else { 0 }
+                });
+                prop_assert_eq!(x.tril(k), kept, "{}", name);
+            }
+        }
+    }
+}
+
+#[test]
+fn negative_padding_crops_one_end_while_the_other_grows() {
+    let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    assert_eq!(x.pad(&[[-1, 2]], 0).to_vec(), [2, 3, 0, 0]);
+    assert_eq!(x.pad(&[[2, -3]], 9).to_vec(), [9, 9]);
+}
