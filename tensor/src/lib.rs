@@ -3,6 +3,7 @@
 mod arithmetic;
 mod axes;
 mod compare;
+pub mod conv;
 mod create;
 mod dual;
 mod element;
@@ -18,12 +19,15 @@ mod storage;
 mod tensor;
 pub mod twins;
 mod views;
+mod window;
 mod zip;
 
 pub use axes::{Axes, AxisSet, Slice, keep, resolve_axis};
+pub use conv::{ConvOptions, ConvTransposeOptions};
 pub use dual::Dual;
 pub use element::{Element, Number};
 pub use layout::{Layout, MAX_RANK};
 pub use real::Real;
 pub use tensor::Tensor;
+pub use window::{Extents, Padding, Sides};
 pub use zip::Elements;

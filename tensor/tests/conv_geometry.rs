@@ -49,7 +49,7 @@ fn what_is_wrong_is_said_with_its_numbers() {
     );
     assert_eq!(
         filters_of_three.unwrap_err().to_string(),
-        "4 channels in groups of 4, filters made for 3"
+        "4 channels, filters made for 3"
     );
 }
 

@@ -81,6 +81,28 @@ pub enum GeometryError {
         /// Spatial axes there are.
         axes: usize,
     },
+    /// Padding that keeps the extents, together with a stride.
+    Same {
+        /// The stride.
+        stride: [usize; 3],
+    },
+    /// Padding that keeps the extents, for a transposed convolution.
+    SameTransposed,
+    /// A transposed convolution that makes no image.
+    Transposed {
+        /// 0, 1, 2: depth, height, width.
+        axis: usize,
+        /// Extent of the image it is given.
+        input: usize,
+        /// Pixels from one window to the next.
+        stride: usize,
+        /// Distance between the taps.
+        dilation: usize,
+        /// Pixels cut from the sides.
+        padding: [usize; 2],
+        /// Pixels added behind.
+        output_padding: usize,
+    },
     /// A line that is not a geometry.
     Parse {
         /// The token that was not understood, or the one that is missing.
@@ -89,6 +111,8 @@ pub enum GeometryError {
         why: &'static str,
     },
 }
+
+const AXES: [&str; 3] = ["depth", "height", "width"];
 
 impl fmt::Display for GeometryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,6 +127,11 @@ impl fmt::Display for GeometryError {
                 f,
                 "{groups} groups do not divide {channels} channels and {filters} filters"
             ),
+            Self::Channels {
+                channels,
+                groups: 1,
+                per_group,
+            } => write!(f, "{channels} channels, filters made for {per_group}"),
             Self::Channels {
                 channels,
                 groups,
@@ -122,7 +151,7 @@ impl fmt::Display for GeometryError {
                 f,
                 "window {} (kernel {kernel}, dilation {dilation}) exceeds the padded {} {} ({input} + {before} + {behind})",
                 dilation * (kernel - 1) + 1,
-                ["depth", "height", "width"][*axis],
+                AXES[*axis],
                 input + before + behind,
             ),
             Self::Extent {
@@ -141,6 +170,26 @@ impl fmt::Display for GeometryError {
             Self::Axes { what, given, axes } => {
                 write!(f, "{what} has {given} values for {axes} spatial axes")
             }
+            Self::Same { stride } => {
+                write!(f, "padding Same needs stride 1, not {stride:?}")
+            }
+            Self::SameTransposed => {
+                write!(f, "padding Same has no meaning in a transposed convolution")
+            }
+            Self::Transposed {
+                axis,
+                input,
+                stride,
+                dilation,
+                padding: [before, behind],
+                output_padding,
+            } => write!(
+                f,
+                "{} {input} with stride {stride}, dilation {dilation}, padding {before} + {behind} and \
+                 output padding {output_padding} makes no image: output padding must be below stride \
+                 or dilation, and padding must leave something",
+                AXES[*axis],
+            ),
             Self::Parse { token, why } => write!(f, "{token:?}: {why}; {}", super::GRAMMAR),
         }
     }

@@ -124,6 +124,25 @@ impl ConvGeometry {
     /// # Errors
     /// The first condition that does not hold, with its numbers.
     pub fn validate(&self) -> Result<(), GeometryError> {
+        self.check_options()?;
+        self.check_sizes()?;
+        for axis in 0..3 {
+            let (window, padded) = (self.window(axis), self.padded(axis));
+            if window > padded {
+                return Err(GeometryError::Window {
+                    axis,
+                    kernel: self.kernel[axis],
+                    dilation: self.dilation[axis],
+                    input: self.input[axis],
+                    padding: self.padding[axis],
+                });
+            }
+        }
+        self.check_products()
+    }
+
+    /// Kernel, stride, dilation and groups are at least 1, and the groups divide.
+    pub(crate) fn check_options(&self) -> Result<(), GeometryError> {
         let &Self {
             channels,
             filters,
@@ -146,20 +165,7 @@ impl ConvGeometry {
                 groups,
             });
         }
-        self.check_sizes()?;
-        for axis in 0..3 {
-            let (window, padded) = (self.window(axis), self.padded(axis));
-            if window > padded {
-                return Err(GeometryError::Window {
-                    axis,
-                    kernel: self.kernel[axis],
-                    dilation: self.dilation[axis],
-                    input: self.input[axis],
-                    padding: self.padding[axis],
-                });
-            }
-        }
-        self.check_products()
+        Ok(())
     }
 
     fn check_sizes(&self) -> Result<(), GeometryError> {

@@ -1,0 +1,343 @@
+//! Convolution of tensors: the three directions, and the methods.
+
+mod options;
+
+pub use options::{ConvOptions, ConvTransposeOptions, geometry_of, transposed_geometry_of};
+
+use crate::fail::fail;
+use crate::kernels::conv::{
+    ConvGeometry, ConvKernel, Direction, GeometryError, KernelChoice, dispatch,
+};
+use crate::{Real, Tensor, create, require};
+
+/// `y[n, o, i] = Σ x[n, c, s·i + d·k − p] · w[o, c, k]`, by the kernel of the choice.
+///
+/// * `x`: `[batch, channels, …]`, `w`: `[filters, channels / groups, …]`
+/// * returns `[batch, filters, …]`
+///
+/// # Panics
+/// If a shape is not that of the geometry, or the kernel does not exist or does not support it.
+#[must_use]
+#[track_caller]
+pub fn forward<T: Real>(
+    x: &Tensor<T>,
+    w: &Tensor<T>,
+    geometry: &ConvGeometry,
+    choice: &KernelChoice,
+) -> Tensor<T> {
+    forward_with(choose(geometry, Direction::Forward, choice), x, w, geometry)
+}
+
+/// The cotangent of `x` for the cotangent `dy` of [`forward`]'s result.
+///
+/// # Panics
+/// As [`forward`] does.
+#[must_use]
+#[track_caller]
+pub fn input_gradient<T: Real>(
+    w: &Tensor<T>,
+    dy: &Tensor<T>,
+    geometry: &ConvGeometry,
+    choice: &KernelChoice,
+) -> Tensor<T> {
+    let kernel = choose(geometry, Direction::InputGradient, choice);
+    input_gradient_with(kernel, w, dy, geometry)
+}
+
+/// The cotangent of `w` for the cotangent `dy` of [`forward`]'s result.
+///
+/// # Panics
+/// As [`forward`] does.
+#[must_use]
+#[track_caller]
+pub fn weight_gradient<T: Real>(
+    x: &Tensor<T>,
+    dy: &Tensor<T>,
+    geometry: &ConvGeometry,
+    choice: &KernelChoice,
+) -> Tensor<T> {
+    let kernel = choose(geometry, Direction::WeightGradient, choice);
+    weight_gradient_with(kernel, x, dy, geometry)
+}
+
+/// [`forward`] by a kernel in hand, such as one's own.
+///
+/// # Panics
+/// If a shape is not that of the geometry, or the kernel does not support it.
+#[must_use]
+#[track_caller]
+pub fn forward_with<T: Real>(
+    kernel: &dyn ConvKernel<T>,
+    x: &Tensor<T>,
+    w: &Tensor<T>,
+    geometry: &ConvGeometry,
+) -> Tensor<T> {
+    let out = shape(geometry.y_shape(), x.rank());
+    let operands = [(x, geometry.x_shape()), (w, geometry.w_shape())];
+    run(kernel, geometry, operands, &out, |x, w, y| {
+        kernel.forward(geometry, x, w, y);
+    })
+}
+
+/// [`input_gradient`] by a kernel in hand, such as one's own.
+///
+/// # Panics
+/// If a shape is not that of the geometry, or the kernel does not support it.
+#[must_use]
+#[track_caller]
+pub fn input_gradient_with<T: Real>(
+    kernel: &dyn ConvKernel<T>,
+    w: &Tensor<T>,
+    dy: &Tensor<T>,
+    geometry: &ConvGeometry,
+) -> Tensor<T> {
+    let out = shape(geometry.x_shape(), dy.rank());
+    let operands = [(w, geometry.w_shape()), (dy, geometry.y_shape())];
+    run(kernel, geometry, operands, &out, |w, dy, dx| {
+        kernel.input_gradient(geometry, w, dy, dx);
+    })
+}
+
+/// [`weight_gradient`] by a kernel in hand, such as one's own.
+///
+/// # Panics
+/// If a shape is not that of the geometry, or the kernel does not support it.
+#[must_use]
+#[track_caller]
+pub fn weight_gradient_with<T: Real>(
+    kernel: &dyn ConvKernel<T>,
+    x: &Tensor<T>,
+    dy: &Tensor<T>,
+    geometry: &ConvGeometry,
+) -> Tensor<T> {
+    let out = shape(geometry.w_shape(), x.rank());
+    let operands = [(x, geometry.x_shape()), (dy, geometry.y_shape())];
+    run(kernel, geometry, operands, &out, |x, dy, dw| {
+        kernel.weight_gradient(geometry, x, dy, dw);
+    })
+}
+
+#[track_caller]
+fn choose<T: Real>(
+    geometry: &ConvGeometry,
+    direction: Direction,
+    choice: &KernelChoice,
+) -> &'static dyn ConvKernel<T> {
+    match dispatch(geometry, direction, choice) {
+        Ok(kernel) => kernel,
+        Err(error) => fail(format_args!("conv: {geometry}: {error}")),
+    }
+}
+
+#[track_caller]
+fn run<T: Real>(
+    kernel: &dyn ConvKernel<T>,
+    geometry: &ConvGeometry,
+    operands: [(&Tensor<T>, [usize; 5]); 2],
+    out: &[usize],
+    call: impl FnOnce(&[T], &[T], &mut [T]),
+) -> Tensor<T> {
+    if let Err(error) = geometry.validate() {
+        fail(format_args!("conv: {geometry}: {error}"));
+    }
+    for (operand, extents) in operands {
+        let given = operand.shape();
+        require!(
+            operand.len() == extents.iter().product() && shape(extents, given.len()) == given,
+            "conv: {geometry}: an operand is {given:?}, not {extents:?}"
+        );
+    }
+    if let Err(reason) = kernel.supports(geometry) {
+        fail(format_args!(
+            "conv: {geometry}: the kernel {:?} cannot: {reason}",
+            kernel.name()
+        ));
+    }
+    let [a, b] = operands.map(|(operand, _)| operand);
+    // What sums nothing needs no kernel, and none has to think of it.
+    if a.is_empty() || b.is_empty() || out.contains(&0) {
+        return Tensor::zeros(out);
+    }
+    let (a, b) = (a.contiguous(), b.contiguous());
+    let mut values = create::buffer("conv", out);
+    call(
+        a.as_slice().expect("made contiguous above"),
+        b.as_slice().expect("made contiguous above"),
+        &mut values,
+    );
+    Tensor::from_vec(values, out)
+}
+
+/// The extents without the spatial axes in front that a tensor of some rank lacks.
+fn shape([outer, inner, spatial @ ..]: [usize; 5], rank: usize) -> Vec<usize> {
+    let lacking = 5_usize.saturating_sub(rank).min(3);
+    [&[outer, inner], &spatial[lacking..]].concat()
+}
+
+impl<T: Real> Tensor<T> {
+    /// Cross-correlation of a batch of signals with a bank of filters.
+    ///
+    /// `y[n, o, i] = Σ x[n, c, s·i + d·k − p] · w[o, c, k]`
+    ///
+    /// * `self`: `[batch, channels, width]`, or `[channels, width]` for one signal
+    /// * `w`: `[filters, channels / groups, kernel_width]`
+    /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
+    ///
+    /// # Panics
+    /// If the channel counts disagree, the window exceeds the padded signal, or the options make no
+    /// convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv1d(&self, w: &Self, options: &ConvOptions) -> Self {
+        convolve("conv1d", 1, self, w, options)
+    }
+
+    /// Cross-correlation of a batch of images with a bank of filters.
+    ///
+    /// `y[n, o, i, j] = Σ x[n, c, s·i + d·k − p, s·j + d·l − p] · w[o, c, k, l]`
+    ///
+    /// * `self`: `[batch, channels, height, width]`, or `[channels, height, width]` for one image
+    /// * `w`: `[filters, channels / groups, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_height, out_width]`, see [`ConvGeometry::output`]
+    ///
+    /// # Panics
+    /// If the channel counts disagree, the window exceeds the padded image, or the options make no
+    /// convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv2d(&self, w: &Self, options: &ConvOptions) -> Self {
+        convolve("conv2d", 2, self, w, options)
+    }
+
+    /// Cross-correlation of a batch of volumes with a bank of filters, as [`conv2d`](Self::conv2d)
+    /// with one more axis.
+    ///
+    /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
+    /// * `w`: `[filters, channels / groups, kernel_depth, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, the window exceeds the padded volume, or the options make no
+    /// convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv3d(&self, w: &Self, options: &ConvOptions) -> Self {
+        convolve("conv3d", 3, self, w, options)
+    }
+
+    /// Transposed convolution: every element lays a filter over the result, scaled by itself.
+    ///
+    /// `y[n, o, s·i + d·k − p] += x[n, c, i] · w[c, o, k]`
+    ///
+    /// * `self`: `[batch, channels, width]`, or `[channels, width]`
+    /// * `w`: `[channels, filters / groups, kernel_width]`
+    /// * returns `[batch, filters, out_width]` with
+    ///   `out = (width − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, or the options make no transposed convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv_transpose1d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
+        convolve_transposed("conv_transpose1d", 1, self, w, options)
+    }
+
+    /// Transposed convolution of images, see [`conv_transpose1d`](Self::conv_transpose1d).
+    ///
+    /// * `self`: `[batch, channels, height, width]`, or without the batch
+    /// * `w`: `[channels, filters / groups, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_height, out_width]`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, or the options make no transposed convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv_transpose2d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
+        convolve_transposed("conv_transpose2d", 2, self, w, options)
+    }
+
+    /// Transposed convolution of volumes, see [`conv_transpose1d`](Self::conv_transpose1d).
+    ///
+    /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
+    /// * `w`: `[channels, filters / groups, kernel_depth, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, or the options make no transposed convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv_transpose3d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
+        convolve_transposed("conv_transpose3d", 3, self, w, options)
+    }
+}
+
+#[track_caller]
+fn convolve<T: Real>(
+    op: &str,
+    axes: usize,
+    x: &Tensor<T>,
+    w: &Tensor<T>,
+    options: &ConvOptions,
+) -> Tensor<T> {
+    let batch = batched(op, axes, x, w);
+    match geometry_of(batch.shape(), w.shape(), options) {
+        Ok(geometry) => {
+            let y = forward(&batch, w, &geometry, &options.kernel);
+            if x.rank() == w.rank() {
+                y
+            } else {
+                y.squeeze(0)
+            }
+        }
+        Err(error) => refuse(op, x, w, &error),
+    }
+}
+
+#[track_caller]
+fn convolve_transposed<T: Real>(
+    op: &str,
+    axes: usize,
+    x: &Tensor<T>,
+    w: &Tensor<T>,
+    options: &ConvTransposeOptions,
+) -> Tensor<T> {
+    let batch = batched(op, axes, x, w);
+    match transposed_geometry_of(batch.shape(), w.shape(), options) {
+        Ok(geometry) => {
+            let y = input_gradient(w, &batch, &geometry, &options.kernel);
+            if x.rank() == w.rank() {
+                y
+            } else {
+                y.squeeze(0)
+            }
+        }
+        Err(error) => refuse(op, x, w, &error),
+    }
+}
+
+/// The images as a batch: of one, if the axis is missing.
+#[track_caller]
+fn batched<T: Real>(op: &str, axes: usize, x: &Tensor<T>, w: &Tensor<T>) -> Tensor<T> {
+    require!(
+        w.rank() == axes + 2 && (x.rank() == axes + 2 || x.rank() == axes + 1),
+        "{op}: {:?} * {:?}: filters of rank {}, images of that rank or one less are needed",
+        x.shape(),
+        w.shape(),
+        axes + 2
+    );
+    if x.rank() == w.rank() {
+        x.clone()
+    } else {
+        x.unsqueeze(0)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse<T: Real>(op: &str, x: &Tensor<T>, w: &Tensor<T>, error: &GeometryError) -> ! {
+    fail(format_args!(
+        "{op}: {:?} * {:?}: {error}",
+        x.shape(),
+        w.shape()
+    ))
+}
