@@ -148,6 +148,8 @@ impl<T: Real> Element for Dual<T> {
 }
 
 impl<T: Real> Number for Dual<T> {
+    const PLAIN: bool = false;
+
     fn is_nan(self) -> bool {
         self.value.is_nan()
     }

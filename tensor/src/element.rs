@@ -36,6 +36,9 @@ pub trait Number:
     + num_traits::Zero
     + num_traits::One
 {
+    /// Whether equal numbers may stand for each other; equal dual numbers differ in their tangents.
+    const PLAIN: bool = true;
+
     /// Whether the value is not a number; never for integers.
     #[must_use]
     fn is_nan(self) -> bool {

@@ -14,6 +14,7 @@ mod layout;
 pub mod parallel;
 pub mod pool;
 mod real;
+mod reduce;
 mod region;
 mod storage;
 mod tensor;

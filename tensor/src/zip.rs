@@ -9,7 +9,7 @@ use crate::parallel;
 use crate::{Element, Tensor};
 
 /// A loop nest in row-major order over `N` operands of one shape.
-struct Nest<const N: usize> {
+pub(crate) struct Nest<const N: usize> {
     rank: usize,
     dims: [usize; MAX_RANK],
     strides: [[isize; N]; MAX_RANK],
@@ -18,13 +18,8 @@ struct Nest<const N: usize> {
 
 impl<const N: usize> Nest<N> {
     /// The layouts have the same shape, without an empty axis.
-    fn new(layouts: [&Layout; N]) -> Self {
-        let mut nest = Self {
-            rank: 0,
-            dims: [1; MAX_RANK],
-            strides: [[0; N]; MAX_RANK],
-            start: layouts.map(|layout| layout.offset() as isize),
-        };
+    pub(crate) fn new(layouts: [&Layout; N]) -> Self {
+        let mut nest = Self::starting_at(layouts.map(|layout| layout.offset() as isize));
         for (axis, &extent) in layouts[0].shape().iter().enumerate() {
             let strides = layouts.map(|layout| layout.strides()[axis]);
             if extent != 1 {
@@ -34,7 +29,18 @@ impl<const N: usize> Nest<N> {
         nest
     }
 
-    fn push(&mut self, extent: usize, strides: [isize; N]) {
+    /// No loop yet: one element of each operand.
+    pub(crate) fn starting_at(start: [isize; N]) -> Self {
+        Self {
+            rank: 0,
+            dims: [1; MAX_RANK],
+            strides: [[0; N]; MAX_RANK],
+            start,
+        }
+    }
+
+    /// A loop inside the innermost one, of more than one step; merged with it where possible.
+    pub(crate) fn push(&mut self, extent: usize, strides: [isize; N]) {
         if let Some(last) = self.rank.checked_sub(1) {
             let outer = self.strides[last];
             if (0..N).all(|n| outer[n] == strides[n] * extent as isize) {
@@ -49,13 +55,18 @@ impl<const N: usize> Nest<N> {
     }
 
     /// The strides of the innermost loop.
-    fn inner(&self) -> [isize; N] {
+    pub(crate) fn inner(&self) -> [isize; N] {
         self.strides[self.rank.saturating_sub(1)]
     }
 
     /// Calls `run(done, positions, count)` for each stretch of the innermost loop that covers the
     /// row-major places `from..from + count` of the shape.
-    fn for_runs(&self, from: usize, count: usize, mut run: impl FnMut(usize, [isize; N], usize)) {
+    pub(crate) fn for_runs(
+        &self,
+        from: usize,
+        count: usize,
+        mut run: impl FnMut(usize, [isize; N], usize),
+    ) {
         let last = self.rank.saturating_sub(1);
         let mut index = [0; MAX_RANK];
         let mut position = self.start;

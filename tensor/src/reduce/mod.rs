@@ -1,0 +1,203 @@
+//! Reductions: many elements to one, along some of the axes.
+//!
+//! `x.sum(..)` takes all axes, `x.sum(1)` one, `x.sum([0, 2])` several; `x.sum(keep(1))` keeps them
+//! as extent 1. Naming no axis, `[]`, reduces nothing.
+
+mod extremum;
+mod fold;
+mod scan;
+mod softmax;
+
+use fold::{Fold, result_layout};
+
+use crate::{Axes, Number, Real, Tensor, require};
+
+/// How many elements make one result.
+fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
+    let reduced = axes.resolve(op, shape);
+    let extents = shape.iter().enumerate();
+    extents
+        .filter(|&(axis, _)| reduced.contains(axis))
+        .map(|(_, &extent)| extent)
+        .product()
+}
+
+/// One parameter of no content per result.
+fn nothing(op: &str, shape: &[usize], axes: &Axes) -> Vec<()> {
+    vec![(); result_layout(op, shape, axes).len()]
+}
+
+impl<T: Number> Tensor<T> {
+    /// The sum over some axes, `y = Σ x`; of no elements 0.
+    ///
+    /// The order of the additions depends on the shape alone (lanes within blocks of 1024
+    /// elements, blocks as a tree), so the result has the same bits for any layout and any number
+    /// of threads, and its error grows with the logarithm of the count.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn sum(&self, axes: impl Into<Axes>) -> Self {
+        self.sum_named("sum", &axes.into())
+    }
+
+    #[track_caller]
+    fn sum_named(&self, op: &str, axes: &Axes) -> Self {
+        let fold = Fold {
+            identity: T::zero(),
+            term: |x: T, ()| x,
+            join: |a: T, b: T| a + b,
+        };
+        fold.run(op, self, axes, &nothing(op, self.shape(), axes))
+    }
+
+    /// The product over some axes; of no elements 1. The order is that of [`sum`](Self::sum).
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn prod(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        let fold = Fold {
+            identity: T::one(),
+            term: |x: T, ()| x,
+            join: |a: T, b: T| a * b,
+        };
+        fold.run("prod", self, &axes, &nothing("prod", self.shape(), &axes))
+    }
+
+    /// The sum over every axis that broadcasting to the shape of `self` would have repeated: the
+    /// adjoint of [`broadcast_to`](Self::broadcast_to).
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`.
+    #[must_use]
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl AsRef<[usize]>) -> Self {
+        let (from, to) = (self.shape(), shape.as_ref());
+        if from == to {
+            return self.clone();
+        }
+        let added = from.len().wrapping_sub(to.len());
+        let fits = to.len() <= from.len()
+            && from[added..]
+                .iter()
+                .zip(to)
+                .all(|(&f, &t)| f == t || t == 1);
+        require!(fits, "sum_to: {from:?}: {to:?} does not broadcast to it");
+        let repeated = |&axis: &usize| axis < added || to[axis - added] != from[axis];
+        let axes: Vec<isize> = (0..from.len())
+            .filter(repeated)
+            .map(|a| a as isize)
+            .collect();
+        self.sum_named("sum_to", &axes.into()).reshape(to)
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// The mean over some axes, `y = Σ x / n`; of no elements NaN.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean(&self, axes: impl Into<Axes>) -> Self {
+        self.mean_named("mean", &axes.into())
+    }
+
+    #[track_caller]
+    fn mean_named(&self, op: &str, axes: &Axes) -> Self {
+        self.sum_named(op, axes) / count(op, self.shape(), axes) as f64
+    }
+
+    /// The variance over some axes, `y = Σ (x − mean)² / (n − correction)`, in two passes, so that
+    /// a large mean costs no digits. Correction 0 is the variance of a population (batch norm
+    /// normalises by it), 1 the unbiased estimate from a sample. NaN where `n` is 0 or
+    /// `n ≤ correction` leaves nothing to divide.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
+        self.mean_var(axes, correction).1
+    }
+
+    /// The mean and the variance over some axes; see [`mean`](Self::mean) and [`var`](Self::var).
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean_var(&self, axes: impl Into<Axes>, correction: usize) -> (Self, Self) {
+        let axes = axes.into();
+        let mean = self.mean_named("var", &axes);
+        let fold = Fold {
+            identity: T::zero(),
+            term: |x: T, mean: T| (x - mean) * (x - mean),
+            join: |a: T, b: T| a + b,
+        };
+        let means = mean.as_slice().expect("a reduction's result is contiguous");
+        let squares = fold.run("var", self, &axes, means);
+        let freedom = count("var", self.shape(), &axes).saturating_sub(correction);
+        let var = squares / freedom as f64;
+        (mean, var)
+    }
+}
+
+impl Tensor<bool> {
+    /// Whether one element at least is true; of no elements false.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn any(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        let fold = Fold {
+            identity: false,
+            term: |x: bool, ()| x,
+            join: |a: bool, b: bool| a | b,
+        };
+        fold.run("any", self, &axes, &nothing("any", self.shape(), &axes))
+    }
+
+    /// Whether every element is true; of no elements true.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn all(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        let fold = Fold {
+            identity: true,
+            term: |x: bool, ()| x,
+            join: |a: bool, b: bool| a & b,
+        };
+        fold.run("all", self, &axes, &nothing("all", self.shape(), &axes))
+    }
+
+    /// How many elements are true.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn count_true(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        let axes = axes.into();
+        let fold = Fold {
+            identity: 0,
+            term: |x: bool, ()| i64::from(x),
+            join: |a: i64, b: i64| a + b,
+        };
+        fold.run(
+            "count_true",
+            self,
+            &axes,
+            &nothing("count_true", self.shape(), &axes),
+        )
+    }
+}

@@ -1,0 +1,43 @@
+//! Running sums and products.
+
+use crate::axes::resolve_axis;
+use crate::create::buffer;
+use crate::{Number, Tensor, parallel, zip};
+
+impl<T: Number> Tensor<T> {
+    /// The running sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn cumsum(&self, axis: isize) -> Self {
+        self.scan("cumsum", axis, |a, b| a + b)
+    }
+
+    /// The running product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn cumprod(&self, axis: isize) -> Self {
+        self.scan("cumprod", axis, |a, b| a * b)
+    }
+
+    #[track_caller]
+    fn scan(&self, op: &str, axis: isize, join: impl Fn(T, T) -> T + Sync) -> Self {
+        let axis = resolve_axis(op, axis, self.shape());
+        let mut out = buffer(op, self.shape());
+        zip::copy(self, &mut out);
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let block = self.shape()[axis] * inner;
+        let length = out.len();
+        parallel::for_chunks_mut(&mut out, block, length, |_, block| {
+            for i in inner..block.len() {
+                block[i] = join(block[i - inner], block[i]);
+            }
+        });
+        Self::from_parts(out, self.layout().to_row_major())
+    }
+}

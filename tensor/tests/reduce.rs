@@ -1,0 +1,355 @@
+//! Reductions against plain loops in `f64`, over awkward shapes, axes, layouts and thread counts.
+
+use proptest::prelude::*;
+use wengert_tensor::{Axes, Dual, Slice, Tensor, keep, parallel};
+
+/// `f64` sums of a few thousand numbers of size 1.
+const ROUNDING: f64 = 1e-11;
+/// The same in `f32`: lanes and trees keep it near one rounding per element.
+const SINGLE: f64 = 1e-5;
+
+/// Numbers in −1…1 that follow no pattern.
+fn noise(shape: &[usize]) -> Tensor<f64> {
+    let mut state = 1_u64 + shape.iter().product::<usize>() as u64;
+    Tensor::from_fn(shape, |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    })
+}
+
+/// The same elements in other layouts.
+fn twins<T: wengert_tensor::Element>(x: &Tensor<T>) -> Vec<Tensor<T>> {
+    let backwards: Vec<isize> = (0..x.rank() as isize).rev().collect();
+    let permuted = x.permute(&backwards).contiguous().permute(&backwards);
+    let reversed = x.flip(..).contiguous().flip(..);
+    let mut stepped = x.clone();
+    if x.rank() > 0 {
+        let wide: Vec<usize> = [x.shape(), &[3]].concat();
+        let copies = x.unsqueeze(-1).broadcast_to(&wide).contiguous();
+        stepped = copies.slice(-1, Slice::new(Some(1), None, 2)).select(-1, 0);
+    }
+    vec![permuted, reversed, stepped]
+}
+
+/// For each result of a reduction in row-major order, its elements in row-major order.
+fn groups(x: &Tensor<f64>, reduced: &[bool]) -> Vec<Vec<f64>> {
+    let kept: Vec<usize> = (0..x.rank()).filter(|&a| !reduced[a]).collect();
+    let count = kept.iter().map(|&a| x.shape()[a]).product();
+    let mut groups = vec![Vec::new(); count];
+    let _ = Tensor::from_fn(x.shape(), |index| {
+        let group = kept.iter().fold(0, |g, &a| g * x.shape()[a] + index[a]);
+        groups[group].push(x.get(index));
+        0.0
+    });
+    groups
+}
+
+fn bits(x: &Tensor<f64>) -> Vec<u64> {
+    x.iter().map(f64::to_bits).collect()
+}
+
+fn near(found: &Tensor<f64>, expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (found, &expected) in found.iter().zip(expected) {
+        let fine = (found - expected).abs() <= tolerance * (1.0 + expected.abs())
+            || (found.is_nan() && expected.is_nan());
+        assert!(fine, "{found} instead of {expected}");
+    }
+}
+
+/// Shapes whose extents surround the sizes of lanes and blocks, with the axes to reduce.
+fn cases() -> impl Strategy<Value = (Vec<usize>, Vec<bool>)> {
+    let extents = prop::sample::select(vec![1, 2, 3, 4, 5, 7, 8, 17, 31, 32, 33, 64, 129, 1030]);
+    prop::collection::vec((extents, any::<bool>()), 0..5).prop_filter_map("too large", |axes| {
+        let (shape, reduced): (Vec<usize>, Vec<bool>) = axes.into_iter().unzip();
+        (shape.iter().product::<usize>() <= 300_000).then_some((shape, reduced))
+    })
+}
+
+fn axes(reduced: &[bool]) -> Axes {
+    let axes: Vec<isize> = (0..reduced.len())
+        .filter(|&a| reduced[a])
+        .map(|a| a as isize)
+        .collect();
+    axes.into()
+}
+
+fn mean(x: &[f64]) -> f64 {
+    x.iter().sum::<f64>() / x.len() as f64
+}
+
+fn var(x: &[f64], correction: usize) -> f64 {
+    let m = mean(x);
+    let squares: f64 = x.iter().map(|x| (x - m) * (x - m)).sum();
+    squares / x.len().saturating_sub(correction) as f64
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn reductions_agree_with_plain_loops((shape, reduced) in cases()) {
+        let x = noise(&shape);
+        let groups = groups(&x, &reduced);
+        let of = |f: &dyn Fn(&[f64]) -> f64| groups.iter().map(|g| f(g)).collect::<Vec<_>>();
+        let axes = || axes(&reduced);
+        near(&x.sum(axes()), &of(&|g| g.iter().sum()), ROUNDING);
+        near(&x.mean(axes()), &of(&mean), ROUNDING);
+        near(&x.var(axes(), 0), &of(&|g| var(g, 0)), ROUNDING);
+        near(&x.var(axes(), 1), &of(&|g| var(g, 1)), ROUNDING);
+        near(&x.max(axes()), &of(&|g| g.iter().copied().fold(f64::MIN, f64::max)), 0.0);
+        near(&x.min(axes()), &of(&|g| g.iter().copied().fold(f64::MAX, f64::min)), 0.0);
+        near(&x.logsumexp(axes()), &of(&|g| g.iter().map(|x| x.exp()).sum::<f64>().ln()), ROUNDING);
+        near(&x.map(|x| 1.0 + 0.01 * x).prod(axes()), &of(&|g| g.iter().map(|x| 1.0 + 0.01 * x).product()), 1e-9);
+        let single = x.cast::<f32>().sum(axes()).cast::<f64>();
+        near(&single, &of(&|g| g.iter().sum()), SINGLE * 10.0);
+    }
+
+    #[test]
+    fn keeping_axes_changes_only_the_shape((shape, reduced) in cases()) {
+        let x = noise(&shape);
+        let kept = x.sum(keep(axes(&reduced)));
+        let expected: Vec<usize> = shape.iter().zip(&reduced).map(|(&n, &r)| if r { 1 } else { n }).collect();
+        prop_assert_eq!(kept.shape(), &expected);
+        prop_assert_eq!(bits(&kept), bits(&x.sum(axes(&reduced))));
+        prop_assert_eq!(bits(&x.sum_to(&expected)), bits(&kept));
+    }
+
+    #[test]
+    fn layouts_and_threads_leave_the_bits_alone((shape, reduced) in cases()) {
+        let x = noise(&shape);
+        let all = |x: &Tensor<f64>| {
+            let axes = || axes(&reduced);
+            [x.sum(axes()), x.prod(axes()), x.var(axes(), 1), x.max(axes()), x.logsumexp(axes())]
+                .map(|y| bits(&y))
+        };
+        let expected = parallel::with_threads(1, || all(&x));
+        prop_assert_eq!(&all(&x), &expected);
+        for threads in [2, 3] {
+            prop_assert_eq!(&parallel::with_threads(threads, || all(&x)), &expected);
+        }
+        for twin in twins(&x) {
+            prop_assert_eq!(&all(&twin), &expected);
+        }
+    }
+
+    #[test]
+    fn places_and_rows_along_an_axis((shape, _) in cases(), axis in 0..5_usize, ties in any::<bool>()) {
+        prop_assume!(!shape.is_empty());
+        let axis = axis % shape.len();
+        let x = if ties { noise(&shape).map(|x| (x * 3.0).round()) } else { noise(&shape) };
+        let reduced: Vec<bool> = (0..shape.len()).map(|a| a == axis).collect();
+        let groups = groups(&x, &reduced);
+        let first = |g: &Vec<f64>, best: f64| g.iter().position(|&x| x == best).unwrap() as i64;
+        let largest = groups.iter().map(|g| first(g, g.iter().copied().fold(f64::MIN, f64::max)));
+        let smallest = groups.iter().map(|g| first(g, g.iter().copied().fold(f64::MAX, f64::min)));
+        let (largest, smallest): (Vec<i64>, Vec<i64>) = (largest.collect(), smallest.collect());
+        for x in [vec![x.clone()], twins(&x)].concat() {
+            let axis = axis as isize;
+            prop_assert_eq!(x.argmax(axis).to_vec(), largest.clone());
+            prop_assert_eq!(x.argmin(axis).to_vec(), smallest.clone());
+            let (values, places) = x.max_with_indices(axis);
+            prop_assert_eq!(places.to_vec(), largest.clone());
+            prop_assert_eq!(bits(&values), bits(&x.max(axis)));
+            let y = x.softmax(axis);
+            near(&y.sum(axis), &vec![1.0; groups.len()], ROUNDING);
+            near(&x.log_softmax(axis), &y.ln().to_vec(), ROUNDING);
+            near(&(&x - &x.logsumexp(keep(axis))), &y.ln().to_vec(), ROUNDING);
+            prop_assert_eq!(x.cumsum(axis).select(axis, -1).to_vec().len(), groups.len());
+            near(&x.cumsum(axis).select(axis, -1), &x.sum(axis).to_vec(), ROUNDING);
+            near(&x.cumprod(axis).select(axis, -1), &x.prod(axis).to_vec(), ROUNDING);
+        }
+    }
+}
+
+#[test]
+fn reductions_of_nothing_are_neutral() {
+    let x = Tensor::<f32>::zeros([3, 0]);
+    assert_eq!(x.sum(1).to_vec(), [0.0; 3]);
+    assert_eq!(x.prod(-1).to_vec(), [1.0; 3]);
+    assert!(x.mean(1).iter().all(f32::is_nan));
+    assert!(x.var(1, 0).iter().all(f32::is_nan));
+    assert_eq!(x.logsumexp(1).to_vec(), [f32::NEG_INFINITY; 3]);
+    assert_eq!(x.sum(0).shape(), [0]);
+    assert_eq!(x.max(0).shape(), [0]);
+    assert_eq!(x.argmax(0).shape(), [0]);
+    assert_eq!(x.softmax(1).shape(), [3, 0]);
+    assert_eq!(x.cumsum(0).shape(), [3, 0]);
+    assert_eq!(x.sum(..).item(), 0.0);
+    let none: [isize; 0] = [];
+    assert_eq!(Tensor::<f32>::ones([2, 3]).sum(none), Tensor::ones([2, 3]));
+}
+
+#[test]
+#[should_panic(expected = "max: [3, 0]: no element to choose from")]
+fn the_largest_of_nothing_is_refused() {
+    let _ = Tensor::<f32>::zeros([3, 0]).max(1);
+}
+
+#[test]
+#[should_panic(expected = "argmin: [3, 0]: axis 1 is empty")]
+fn the_place_of_the_smallest_of_nothing_is_refused() {
+    let _ = Tensor::<f32>::zeros([3, 0]).argmin(-1);
+}
+
+#[test]
+#[should_panic(expected = "sum: [2, 3]: axis 2 is outside the 2 axes")]
+fn an_axis_that_does_not_exist_is_named() {
+    let _ = Tensor::<f32>::zeros([2, 3]).sum(2);
+}
+
+#[test]
+#[should_panic(expected = "sum_to: [2, 3]: [2] does not broadcast to it")]
+fn sum_to_undoes_only_broadcasts() {
+    let _ = Tensor::<f32>::zeros([2, 3]).sum_to([2]);
+}
+
+#[test]
+fn sum_to_is_the_adjoint_of_broadcast_to() {
+    for (small, large) in [
+        (vec![], vec![4, 3]),
+        (vec![3], vec![4, 3]),
+        (vec![1, 3], vec![4, 3]),
+        (vec![4, 1], vec![4, 3]),
+        (vec![5, 1, 2, 1], vec![5, 7, 2, 3]),
+        (vec![1], vec![0]),
+        (vec![2, 1], vec![2, 0]),
+    ] {
+        let (x, y) = (noise(&small), noise(&large).map(|y| y + 0.1));
+        let left = (&x.broadcast_to(&large) * &y).sum(..).item();
+        let right = (&x * &y.sum_to(&small)).sum(..).item();
+        assert!((left - right).abs() < ROUNDING, "{small:?} and {large:?}");
+    }
+}
+
+#[test]
+fn a_nan_wins_wherever_it_stands() {
+    for n in [1, 5, 31, 32, 33, 100, 3000] {
+        for place in [0, n / 2, n - 1] {
+            let mut row: Vec<f32> = (0..n).map(|i| i as f32).collect();
+            row[place] = f32::NAN;
+            for shape in [[1, n], [n, 1]] {
+                let x = Tensor::from_slice(&row, shape);
+                assert!(x.max(..).item().is_nan() && x.min(..).item().is_nan());
+            }
+            let wide = Tensor::from_slice(&row, [n, 1])
+                .broadcast_to([n, 7])
+                .contiguous();
+            assert!(wide.max(0).iter().all(f32::is_nan));
+            assert_eq!(wide.argmin(0).to_vec(), [place as i64; 7]);
+            assert_eq!(wide.t().argmax(1).to_vec(), [place as i64; 7]);
+        }
+    }
+}
+
+#[test]
+fn infinities_stay_finite_business() {
+    let inf = f64::INFINITY;
+    let x = Tensor::from_slice(&[-inf, -inf, inf, 1.0, -inf, 2.0, 1e4, -1e4], [4, 2]);
+    assert_eq!(x.max(1).to_vec(), [-inf, inf, 2.0, 1e4]);
+    for y in [x.softmax(1), x.t().contiguous().softmax(0).t()] {
+        let y = y.to_vec();
+        assert!(
+            y[..2].iter().all(|y| y.is_nan()),
+            "a row of −∞ has no largest element"
+        );
+        assert!(y[2].is_nan(), "∞ − ∞");
+        assert_eq!(y[4..], [0.0, 1.0, 1.0, 0.0]);
+    }
+    assert_eq!(x.logsumexp(1).to_vec(), [-inf, inf, 2.0, 1e4]);
+    assert_eq!(x.log_softmax(1).to_vec()[4..], [-inf, 0.0, 0.0, -2e4]);
+}
+
+#[test]
+fn cancellation_costs_what_rounding_must() {
+    // 1e8 swallows a 1 in f32; which ones is fixed by the shape, in every layout.
+    let row = [1e8_f32, 1.0, -1e8, 1.0].repeat(1000);
+    let x = Tensor::from_slice(&row, [4000]);
+    let sum = x.sum(..).item();
+    for twin in twins(&x) {
+        assert_eq!(twin.sum(..).item().to_bits(), sum.to_bits());
+    }
+    // Small deviations from a large mean: one pass over x² would lose them all.
+    let x = Tensor::from_fn([1000], |i| 1e5 + (i[0] % 2) as f32);
+    assert!((x.var(.., 0).item() - 0.25).abs() < 1e-3);
+}
+
+#[test]
+fn a_long_sum_of_equal_numbers_keeps_its_digits() {
+    // Adding 0.1 one by one in f32 is off by 1 % here.
+    let x = Tensor::full([1 << 20], 0.1_f32);
+    let exact = f64::from(0.1_f32) * f64::from(1 << 20);
+    assert!((f64::from(x.sum(..).item()) - exact).abs() / exact < 1e-6);
+    assert!((x.mean(..).item() - 0.1).abs() < 1e-7);
+}
+
+#[test]
+fn dual_numbers_take_the_first_of_equal_elements() {
+    let x = Tensor::from_fn([3, 4], |i| {
+        Dual::new((i[1] % 2) as f64, (10 * i[0] + i[1]) as f64)
+    });
+    assert_eq!(x.max(1).map(|x| x.tangent).to_vec(), [1.0, 11.0, 21.0]);
+    assert_eq!(x.min(1).map(|x| x.tangent).to_vec(), [0.0, 10.0, 20.0]);
+    assert_eq!(x.max(..).item().tangent, 1.0);
+    assert_eq!(
+        x.max_with_indices(0).0.map(|x| x.tangent).to_vec(),
+        [0.0, 1.0, 2.0, 3.0]
+    );
+    assert_eq!(x.t().min(0).map(|x| x.tangent).to_vec(), [0.0, 10.0, 20.0]);
+}
+
+#[test]
+fn dual_numbers_carry_the_slopes_of_every_reduction() {
+    let (x, h) = (noise(&[4, 5]), 1e-6);
+    let direction = noise(&[5, 4]).reshape([4, 5]);
+    let dual = x.zip(&direction, Dual::new);
+    let (up, down) = (&x + &(&direction * h), &x - &(&direction * h));
+    macro_rules! agree {
+        ($($f:expr),*) => {$({
+            let slope = (&$f(&up) - &$f(&down)) / (2.0 * h);
+            near(&$f(&dual).map(|y| y.tangent), &slope.to_vec(), 1e-7);
+        })*};
+    }
+    agree!(
+        |x: &Tensor<_>| x.sum(0),
+        |x: &Tensor<_>| x.mean(..),
+        |x: &Tensor<_>| x.prod(1),
+        |x: &Tensor<_>| x.var(1, 1),
+        |x: &Tensor<_>| x.max(0),
+        |x: &Tensor<_>| x.logsumexp(1),
+        |x: &Tensor<_>| x.softmax(1),
+        |x: &Tensor<_>| x.softmax(0),
+        |x: &Tensor<_>| x.log_softmax(1),
+        |x: &Tensor<_>| x.log_softmax(0),
+        |x: &Tensor<_>| x.cumsum(0),
+        |x: &Tensor<_>| x.cumprod(1)
+    );
+}
+
+#[test]
+fn integers_and_masks_reduce_too() {
+    let x = Tensor::<i64>::arange(0.0, 24.0, 1.0).reshape([2, 3, 4]);
+    assert_eq!(x.sum(..).item(), 276);
+    assert_eq!(x.sum([0, 2]).to_vec(), [60, 92, 124]);
+    assert_eq!(x.max([1, 2]).to_vec(), [11, 23]);
+    assert_eq!(x.min(keep(0)).shape(), [1, 3, 4]);
+    assert_eq!(Tensor::full([5], u8::MAX).min(..).item(), u8::MAX);
+    assert_eq!(Tensor::full([5], i32::MIN).max(..).item(), i32::MIN);
+    let even = x.map(|x| x % 2 == 0);
+    assert_eq!(even.any(2).to_vec(), [true; 6]);
+    assert_eq!(even.all(2).to_vec(), [false; 6]);
+    assert_eq!(even.all([0, 1]).to_vec(), [true, false, true, false]);
+    assert_eq!(even.count_true(..).item(), 12);
+    let none = Tensor::<bool>::full([0], true);
+    assert!(!none.any(..).item() && none.all(..).item());
+}
+
+#[test]
+fn a_broadcast_view_is_reduced_without_a_copy() {
+    let x = Tensor::scalar(0.5_f32).broadcast_to([1 << 10, 1 << 10]);
+    assert_eq!(x.sum(..).item(), 524_288.0);
+    assert_eq!(x.sum(0).to_vec(), vec![512.0; 1 << 10]);
+    assert_eq!(x.max(1).to_vec(), vec![0.5; 1 << 10]);
+}
