@@ -11,6 +11,7 @@ pub mod fail;
 mod join;
 pub mod kernels;
 mod layout;
+mod matmul;
 pub mod parallel;
 pub mod pool;
 mod real;

@@ -1,0 +1,217 @@
+//! Products of vectors, matrices and batches of matrices.
+
+use crate::create::buffer;
+use crate::kernels::gemm::Gemm;
+use crate::layout::Layout;
+use crate::zip::Nest;
+use crate::{Real, Tensor, parallel, require};
+
+impl<T: Real> Tensor<T> {
+    /// The matrix product, with the rules of `NumPy` and `PyTorch`.
+    ///
+    /// `y[…, i, j] = Σₖ a[…, i, k] · b[…, k, j]`
+    ///
+    /// * `self`: `[…, m, k]`, `other`: `[…, k, n]`, returns `[…, m, n]`
+    /// * the axes before the last two are batches and broadcast against each other
+    /// * a vector `[k]` on the left is a row, on the right a column; its own axis of extent 1 is
+    ///   not in the result, so two vectors give a number
+    ///
+    /// Transposed, stepped and broadcast operands are read where they are; only an operand with
+    /// negative strides is copied first. Empty sums are 0.
+    ///
+    /// # Panics
+    /// If an operand has no axis, the inner dimensions differ or the batches do not broadcast.
+    #[must_use]
+    #[track_caller]
+    pub fn matmul(&self, other: &Self) -> Self {
+        let (left, right) = (self.shape(), other.shape());
+        require!(
+            !left.is_empty() && !right.is_empty(),
+            "matmul: {left:?} × {right:?}: a single number is no matrix"
+        );
+        let a = Operand::new(self, self.rank() == 1, 0);
+        let b = Operand::new(other, other.rank() == 1, -1);
+        let ([m, k], [inner, n]) = (a.size, b.size);
+        require!(
+            k == inner,
+            "matmul: {left:?} × {right:?}: inner dimensions {k} and {inner} differ"
+        );
+        let batches = joint_batches(&a, &b, left, right);
+        let mut shape = batches.clone();
+        shape.extend((self.rank() > 1).then_some(m));
+        shape.extend((other.rank() > 1).then_some(n));
+        let mut out = buffer("matmul", &shape);
+        if k == 0 {
+            out.fill(T::zero());
+        } else if !out.is_empty() {
+            product(&a, &b, &batches, &mut out);
+        }
+        Self::from_vec(out, shape)
+    }
+
+    /// The inner product of two vectors, `y = Σ a[i] · b[i]`, of rank 0.
+    ///
+    /// # Panics
+    /// If an operand is not a vector or the lengths differ.
+    #[must_use]
+    #[track_caller]
+    pub fn dot(&self, other: &Self) -> Self {
+        let (left, right) = (self.shape(), other.shape());
+        require!(
+            left.len() == 1 && left == right,
+            "dot: {left:?} and {right:?}: not two vectors of one length"
+        );
+        self.matmul(other)
+    }
+
+    /// The outer product of two vectors, `y[i, j] = a[i] · b[j]`.
+    ///
+    /// # Panics
+    /// If an operand is not a vector.
+    #[must_use]
+    #[track_caller]
+    pub fn outer(&self, other: &Self) -> Self {
+        let (left, right) = (self.shape(), other.shape());
+        require!(
+            left.len() == 1 && right.len() == 1,
+            "outer: {left:?} and {right:?}: not two vectors"
+        );
+        self.unsqueeze(1).zip_named("outer", other, |a, b| a * b)
+    }
+}
+
+/// A batch of matrices, none of whose strides is negative.
+struct Operand<T: Real> {
+    matrices: Tensor<T>,
+    size: [usize; 2],
+    strides: [usize; 2],
+}
+
+impl<T: Real> Operand<T> {
+    /// A vector becomes a matrix by an axis of extent 1 at `place`.
+    fn new(x: &Tensor<T>, is_vector: bool, place: isize) -> Self {
+        let mut matrices = if is_vector {
+            x.unsqueeze(place)
+        } else {
+            x.clone()
+        };
+        let rank = matrices.rank();
+        if matrices.strides()[rank - 2..]
+            .iter()
+            .any(|&stride| stride < 0)
+        {
+            matrices = matrices.contiguous();
+        }
+        let last_two = |axis: usize| {
+            (
+                matrices.shape()[axis],
+                matrices.strides()[axis].unsigned_abs(),
+            )
+        };
+        let ((rows, row), (columns, column)) = (last_two(rank - 2), last_two(rank - 1));
+        Self {
+            size: [rows, columns],
+            strides: [row, column],
+            matrices,
+        }
+    }
+
+    fn batches(&self) -> &[usize] {
+        &self.matrices.shape()[..self.matrices.rank() - 2]
+    }
+
+    /// Where the matrices start, broadcast to the joint batches.
+    fn starts(&self, batches: &[usize]) -> Layout {
+        let rank = self.matrices.rank();
+        let layout = self.matrices.layout();
+        let first = layout
+            .select(rank as isize - 1, 0)
+            .select(rank as isize - 2, 0);
+        first.broadcast_to(batches)
+    }
+
+    /// The one stride from row to row through all batches, if there is one.
+    fn stacked(&self) -> Option<usize> {
+        let rows = self.matrices.rank() - 1;
+        let (shape, strides) = (self.matrices.shape(), self.matrices.strides());
+        let mut row = None;
+        let mut expected = 0;
+        for axis in (0..rows).rev().filter(|&axis| shape[axis] != 1) {
+            if row.is_none() {
+                row = usize::try_from(strides[axis]).ok();
+                expected = strides[axis];
+            }
+            if row.is_none() || strides[axis] != expected {
+                return None;
+            }
+            expected *= shape[axis] as isize;
+        }
+        row
+    }
+}
+
+#[track_caller]
+fn joint_batches<T: Real>(
+    a: &Operand<T>,
+    b: &Operand<T>,
+    left: &[usize],
+    right: &[usize],
+) -> Vec<usize> {
+    let (x, y) = (a.batches(), b.batches());
+    let rank = x.len().max(y.len());
+    let extent = |batches: &[usize], axis: usize| {
+        let added = rank - batches.len();
+        if axis < added {
+            1
+        } else {
+            batches[axis - added]
+        }
+    };
+    let joint = |axis| {
+        let (x, y) = (extent(x, axis), extent(y, axis));
+        require!(
+            x == y || x == 1 || y == 1,
+            "matmul: {left:?} × {right:?}: batches of {x} and {y} do not broadcast"
+        );
+        if x == 1 { y } else { x }
+    };
+    (0..rank).map(joint).collect()
+}
+
+/// Every product of the batches; nothing is empty.
+fn product<T: Real>(a: &Operand<T>, b: &Operand<T>, batches: &[usize], out: &mut [T]) {
+    let ([m, k], [_, n]) = (a.size, b.size);
+    let mut task = Gemm {
+        a: a.strides,
+        b: b.strides,
+        ..Gemm::row_major(m, k, n)
+    };
+    let count: usize = batches.iter().product();
+    // One matrix on the right for all: their rows are one tall matrix.
+    let one_right = b.batches().iter().all(|&extent| extent == 1);
+    if count > 1
+        && one_right
+        && let Some(row) = a.stacked()
+    {
+        task.m = m * count;
+        task.a[0] = row;
+        let (a, b) = (&a.matrices, &b.matrices);
+        let starts = [a, b].map(|x| x.layout().offset());
+        T::gemm(
+            &task,
+            &a.buffer()[starts[0]..],
+            &b.buffer()[starts[1]..],
+            out,
+        );
+        return;
+    }
+    let (x, y) = (a.starts(batches), b.starts(batches));
+    let nest = Nest::new([&x, &y]);
+    let (a, b) = (a.matrices.buffer(), b.matrices.buffer());
+    let work = m.saturating_mul(k).saturating_mul(n).saturating_mul(count);
+    parallel::for_chunks_mut(out, m * n, work, |batch, out| {
+        nest.for_runs(batch, 1, |_, [x, y], _| {
+            T::gemm(&task, &a[x as usize..], &b[y as usize..], out);
+        });
+    });
+}

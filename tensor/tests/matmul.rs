@@ -1,0 +1,181 @@
+//! Matrix products against plain loops, over ranks, layouts and batches.
+
+use proptest::prelude::*;
+use wengert_tensor::twins::twins;
+use wengert_tensor::{Dual, Tensor, parallel};
+
+/// Sums of at most some hundred products of numbers of size 1.
+const ROUNDING: f64 = 1e-12;
+
+fn noise(shape: &[usize], seed: u64) -> Tensor<f64> {
+    let mut state = seed.wrapping_add(1);
+    Tensor::from_fn(shape, |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    })
+}
+
+/// `Σₖ a[…, i, k] · b[…, k, j]` as a broadcast product and a sum.
+fn plain(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
+    let left = if a.rank() == 1 {
+        a.unsqueeze(0)
+    } else {
+        a.clone()
+    };
+    let right = if b.rank() == 1 {
+        b.unsqueeze(1)
+    } else {
+        b.clone()
+    };
+    let mut y = (&left.unsqueeze(-1) * &right.unsqueeze(-3)).sum(-2);
+    if b.rank() == 1 {
+        y = y.squeeze(-1);
+    }
+    if a.rank() == 1 {
+        y = y.squeeze(if b.rank() == 1 { -1 } else { -2 });
+    }
+    y
+}
+
+fn near(found: &Tensor<f64>, expected: &Tensor<f64>) {
+    assert_eq!(found.shape(), expected.shape());
+    let off = (found - expected).abs();
+    assert!(off.iter().all(|d| d < ROUNDING), "off by {off:?}");
+}
+
+fn extents() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![0, 1, 2, 3, 5, 7, 8, 9, 16, 17, 33])
+}
+
+/// Batch extents of two operands that broadcast.
+fn batches() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    let axis = (prop::sample::select(vec![0, 1, 2, 3]), 0..3_u8);
+    (prop::collection::vec(axis, 0..3), 0..3_usize).prop_map(|(axes, shorter)| {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        for (extent, whose) in axes {
+            a.push(if whose == 1 { 1 } else { extent });
+            b.push(if whose == 2 { 1 } else { extent });
+        }
+        let missing = shorter.min(b.len());
+        (a, b[missing..].to_vec())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn products_agree_with_plain_loops(
+        (m, k, n) in (extents(), extents(), extents()),
+        (left, right) in batches(),
+        vectors in 0..4_u8,
+    ) {
+        let a = if vectors & 1 != 0 { vec![k] } else { [&left[..], &[m, k]].concat() };
+        let b = if vectors & 2 != 0 { vec![k] } else { [&right[..], &[k, n]].concat() };
+        let (a, b) = (noise(&a, 1), noise(&b, 2));
+        let expected = plain(&a, &b);
+        near(&a.matmul(&b), &expected);
+        let single = a.cast::<f32>().matmul(&b.cast::<f32>()).cast::<f64>();
+        let off = (&single - &expected).abs();
+        prop_assert!(off.iter().all(|d| d < 1e-4));
+        for (layout, x) in twins(&a) {
+            near(&x.matmul(&b), &expected);
+            for (other, y) in twins(&b) {
+                let off = (&x.matmul(&y) - &expected).abs();
+                prop_assert!(off.iter().all(|d| d < ROUNDING), "{} × {}", layout, other);
+            }
+        }
+    }
+
+    #[test]
+    fn the_transpose_of_a_product_is_the_product_of_transposes(
+        (m, k, n) in (extents(), extents(), extents())
+    ) {
+        let (a, b) = (noise(&[m, k], 1), noise(&[k, n], 2));
+        near(&b.t().matmul(&a.t()), &a.matmul(&b).t());
+    }
+
+    #[test]
+    fn threads_leave_the_bits_alone(
+        (m, k, n) in (1..70_usize, 1..70_usize, 1..70_usize), batch in 1..5_usize
+    ) {
+        let (a, b) = (noise(&[batch, m, k], 1), noise(&[batch, k, n], 2));
+        let bits = || a.matmul(&b).map(f64::to_bits);
+        let expected = parallel::with_threads(1, bits);
+        prop_assert_eq!(&parallel::with_threads(2, bits), &expected);
+        prop_assert_eq!(&parallel::with_threads(3, bits), &expected);
+    }
+}
+
+#[test]
+fn one_buffer_may_be_both_operands() {
+    let x = noise(&[5, 3], 1);
+    near(&x.matmul(&x.t()), &plain(&x, &x.t().contiguous()));
+    near(&x.t().matmul(&x), &plain(&x.t().contiguous(), &x));
+}
+
+#[test]
+fn empty_sums_are_zero() {
+    let product = Tensor::<f32>::zeros([2, 3, 0]).matmul(&Tensor::zeros([0, 4]));
+    assert_eq!(product, Tensor::zeros([2, 3, 4]));
+    assert_eq!(
+        Tensor::<f32>::zeros([0]).matmul(&Tensor::zeros([0])).item(),
+        0.0
+    );
+    assert_eq!(
+        Tensor::<f32>::zeros([0, 3])
+            .matmul(&Tensor::zeros([3, 4]))
+            .shape(),
+        [0, 4]
+    );
+}
+
+#[test]
+fn dual_numbers_obey_the_product_rule() {
+    let (a, da) = (noise(&[2, 3, 4], 1), noise(&[2, 3, 4], 2));
+    let (b, db) = (noise(&[4, 5], 3), noise(&[4, 5], 4));
+    let y = a.zip(&da, Dual::new).matmul(&b.zip(&db, Dual::new));
+    near(&y.map(|y| y.value), &plain(&a, &b));
+    near(&y.map(|y| y.tangent), &(plain(&da, &b) + &plain(&a, &db)));
+}
+
+#[test]
+fn vectors_have_inner_and_outer_products() {
+    let (a, b) = (
+        Tensor::from_slice(&[1.0, 2.0, 3.0], [3]),
+        Tensor::from_slice(&[4.0, 5.0, 6.0], [3]),
+    );
+    assert_eq!(a.dot(&b).item(), 32.0);
+    assert_eq!(a.dot(&b).rank(), 0);
+    let outer = a.outer(&b.slice(0, ..2));
+    assert_eq!(
+        outer,
+        Tensor::from_slice(&[4.0, 5.0, 8.0, 10.0, 12.0, 15.0], [3, 2])
+    );
+}
+
+#[test]
+#[should_panic(expected = "matmul: [4, 3] × [2, 5]: inner dimensions 3 and 2 differ")]
+fn inner_dimensions_must_agree() {
+    let _ = Tensor::<f32>::zeros([4, 3]).matmul(&Tensor::zeros([2, 5]));
+}
+
+#[test]
+#[should_panic(expected = "matmul: [2, 4, 3] × [3, 3, 5]: batches of 2 and 3 do not broadcast")]
+fn batches_must_broadcast() {
+    let _ = Tensor::<f32>::zeros([2, 4, 3]).matmul(&Tensor::zeros([3, 3, 5]));
+}
+
+#[test]
+#[should_panic(expected = "matmul: [] × [3]: a single number is no matrix")]
+fn a_number_is_no_matrix() {
+    let _ = Tensor::scalar(1.0_f32).matmul(&Tensor::zeros([3]));
+}
+
+#[test]
+#[should_panic(expected = "dot: [3] and [4]: not two vectors of one length")]
+fn inner_products_need_one_length() {
+    let _ = Tensor::<f32>::zeros([3]).dot(&Tensor::zeros([4]));
+}
