@@ -8,5 +8,4 @@
 pub mod conv;
 pub mod gemm;
 pub mod simd;
-#[allow(dead_code)] // the points of an image wait for the convolutions
 mod tile;

@@ -116,7 +116,7 @@ impl<T: Float> Vectors<T> for Panel<'_, T> {
 }
 
 /// Distances from a point of an image to the taps that meet there.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Offsets {
     list: Vec<usize>,
     reach: usize,
@@ -127,6 +127,11 @@ impl Offsets {
     pub fn new(list: Vec<usize>) -> Self {
         let reach = list.iter().copied().max().unwrap_or(0);
         Self { list, reach }
+    }
+
+    /// The distances.
+    pub fn list(&self) -> &[usize] {
+        &self.list
     }
 
     /// How many there are.
@@ -220,6 +225,20 @@ impl<T: Float> Sink<T> for &mut Tile<T> {
     fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]) {
         // Whole rows: written lane by lane, the sums would live in memory.
         self[..R].copy_from_slice(&sums);
+    }
+}
+
+/// A tile that the sums are added to.
+pub(crate) struct AddTo<'a, T: Float>(pub &'a mut Tile<T>);
+
+impl<T: Float> Sink<T> for AddTo<'_, T> {
+    #[inline(always)]
+    fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]) {
+        for r in 0..R {
+            for v in 0..2 {
+                self.0[r][v] = sums[r][v].add(self.0[r][v]);
+            }
+        }
     }
 }
 

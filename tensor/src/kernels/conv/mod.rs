@@ -11,6 +11,7 @@ mod im2col;
 mod line;
 pub mod lists;
 mod reference;
+mod tiled;
 
 pub use conformance::{ConformanceError, Failure, conformance};
 pub use direct::Direct;
@@ -19,6 +20,7 @@ pub use error::GeometryError;
 pub use geometry::ConvGeometry;
 pub use im2col::Im2col;
 pub use line::GRAMMAR;
+pub use tiled::Tiled;
 
 /// One algorithm for the convolution of contiguous NC(D)HW arrays, in its three directions.
 pub trait ConvKernel<T: Real>: Send + Sync {
@@ -67,11 +69,11 @@ pub fn portable<T: Real>() -> &'static [&'static dyn ConvKernel<T>] {
 /// The kernels of `f32`, best first.
 #[must_use]
 pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
-    portable()
+    &[&Tiled::BEST, &Im2col, &Direct]
 }
 
 /// The kernels of `f64`, best first.
 #[must_use]
 pub fn builtin_f64() -> &'static [&'static dyn ConvKernel<f64>] {
-    portable()
+    &[&Tiled::BEST, &Im2col, &Direct]
 }

@@ -12,8 +12,10 @@ use super::tile;
 use crate::Real;
 
 mod blocked;
-mod pack;
+pub(crate) mod pack;
 mod vector;
+
+pub(crate) use blocked::balanced;
 
 /// One product `C ← A·B` (or `C ← C + A·B`) of strided matrices that start at the head of their slices.
 ///

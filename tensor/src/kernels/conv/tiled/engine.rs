@@ -1,0 +1,205 @@
+//! Runs a correlation: which vectors, which blocks, which tasks.
+
+use super::plan::{Correlation, Phase};
+use super::{lanes_of_channels, lanes_of_pixels};
+use crate::kernels::simd::{Float, Level};
+use crate::kernels::tile::{ROWS, columns};
+use crate::{parallel, pool};
+
+/// What lies in the lanes of a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lanes {
+    /// Neighbouring pixels of a row; the scalars are weights. No lane idles where rows fill vectors.
+    Pixels,
+    /// Output channels; the scalars are pixels. Rows may have any length.
+    Channels,
+}
+
+impl Lanes {
+    /// The choice with fewer idle lanes and rows, for output channels of one group.
+    pub fn choose<T: Float>(plan: &Correlation) -> Self {
+        let channels = plan.channels[1];
+        let panels = channels.div_ceil(ROWS);
+        let rows = channels as f64 / panels as f64;
+        let (mut pixels, mut points) = (0.0, 0.0);
+        for phase in &plan.phases {
+            let pieces = phase.width().div_ceil(T::LANES) * phase.count() / phase.width().max(1);
+            let depth = phase.offsets.len() as f64;
+            // A tile with few rows waits for the latency of its sums. Interleaved results are
+            // written one by one.
+            let store = if phase.step() == 1 { 0.3 } else { 1.0 } * T::LANES as f64;
+            pixels += (pieces * panels) as f64 * (depth * rows.max(4.0) / 2.0 + rows * store);
+            // Transposing the result costs about a cycle an element; so does packing the weights.
+            let blocks = channels.div_ceil(columns::<T>());
+            points += (phase.count() * blocks) as f64 * (depth + columns::<T>() as f64)
+                + depth * channels as f64 / plan.batch.max(1) as f64;
+        }
+        if pixels < points {
+            Self::Pixels
+        } else {
+            Self::Channels
+        }
+    }
+}
+
+/// Channels that one task copies into the padded form.
+const CHANNELS: usize = 8;
+
+/// A block of output channels of one group of one image.
+struct Task<'a, T> {
+    image: usize,
+    group: usize,
+    /// The first channel, in the group.
+    first: usize,
+    dst: &'a mut [T],
+}
+
+/// Weights of one phase as its tiles read them; empty where they are read in place.
+pub(super) struct Weights<T> {
+    pub packed: Vec<T>,
+    /// Elements of one group.
+    pub group: usize,
+}
+
+/// Computes `dst` from `src` and the weights.
+pub(super) fn run<T: Float>(
+    level: Level,
+    lanes: Lanes,
+    plan: &Correlation,
+    src: &[T],
+    w: &[T],
+    dst: &mut [T],
+) {
+    let [inputs, outputs] = plan.channels;
+    if dst.is_empty() {
+        return;
+    }
+    if src.is_empty() || w.is_empty() {
+        dst.fill(T::zero());
+        return;
+    }
+    let unit = match lanes {
+        Lanes::Pixels => ROWS,
+        Lanes::Channels => columns::<T>(),
+    };
+    // From the shape alone. Images first, since each is padded once; blocks of channels where
+    // there are few images.
+    let parts = 16_usize
+        .div_ceil(plan.batch * plan.groups)
+        .min(outputs.div_ceil(unit));
+    let block = outputs.div_ceil(parts).next_multiple_of(unit);
+    let weights: Vec<Weights<T>> = plan
+        .phases
+        .iter()
+        .map(|phase| match lanes {
+            Lanes::Pixels => lanes_of_pixels::pack(plan, phase, block, w),
+            Lanes::Channels => lanes_of_channels::pack(plan, phase, w),
+        })
+        .collect();
+    let work = plan.batch
+        * plan.groups
+        * outputs
+        * plan
+            .phases
+            .iter()
+            .map(|phase| phase.count() * phase.offsets.len())
+            .sum::<usize>()
+        / columns::<T>();
+
+    let [src_pixels, dst_pixels] = plan.pixels;
+    let group = outputs * dst_pixels;
+    let mut tasks = Vec::new();
+    for (index, dst) in dst.chunks_mut(group).enumerate() {
+        for (part, dst) in dst.chunks_mut(block * dst_pixels).enumerate() {
+            tasks.push(Task {
+                image: index / plan.groups,
+                group: index % plan.groups,
+                first: part * block,
+                dst,
+            });
+        }
+    }
+    let sources = |image: usize, group: usize| {
+        let first = (image * plan.groups + group) * inputs;
+        &src[first * src_pixels..][..inputs * src_pixels]
+    };
+    let length = plan.image.len(inputs);
+    let shared = block < outputs;
+    let mut padded = pool::stale::<T>(if shared {
+        plan.batch * plan.groups * length
+    } else {
+        0
+    });
+    if shared {
+        for (index, padded) in padded.chunks_mut(length).enumerate() {
+            let src = sources(index / plan.groups, index % plan.groups);
+            parallel::for_chunks_mut(
+                padded,
+                CHANNELS * plan.image.channel,
+                src.len(),
+                |part, to| {
+                    let first = (part * CHANNELS).min(inputs);
+                    plan.image.fill(&src[first * src_pixels..], to);
+                },
+            );
+        }
+    }
+    let compute = |image: &[T], task: &mut Task<'_, T>| {
+        for (phase, weights) in plan.phases.iter().zip(&weights) {
+            if phase.offsets.len() == 0 {
+                clear(plan, phase, task.dst);
+                continue;
+            }
+            let part = Part {
+                level,
+                plan,
+                phase,
+                image,
+                group: task.group,
+                first: task.first,
+                w,
+            };
+            match lanes {
+                Lanes::Pixels => lanes_of_pixels::run(&part, weights, task.dst),
+                Lanes::Channels => lanes_of_channels::run(&part, weights, task.dst),
+            }
+        }
+    };
+    parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
+        let task = &mut task[0];
+        if shared {
+            let index = task.image * plan.groups + task.group;
+            compute(&padded[index * length..][..length], task);
+        } else {
+            let mut padded = pool::stale::<T>(length);
+            plan.image
+                .fill(sources(task.image, task.group), &mut padded);
+            compute(&padded, task);
+            pool::recycle(padded);
+        }
+    });
+    pool::recycle(padded);
+    for weights in weights {
+        pool::recycle(weights.packed);
+    }
+}
+
+/// Zeros at the positions of a phase that no tap meets.
+fn clear<T: Float>(plan: &Correlation, phase: &Phase, dst: &mut [T]) {
+    for channel in dst.chunks_mut(plan.pixels[1]) {
+        for run in plan.points(phase) {
+            channel[run.target] = T::zero();
+        }
+    }
+}
+
+/// What one task does in one phase.
+pub(super) struct Part<'a, T> {
+    pub level: Level,
+    pub plan: &'a Correlation,
+    pub phase: &'a Phase,
+    pub image: &'a [T],
+    pub group: usize,
+    pub first: usize,
+    pub w: &'a [T],
+}

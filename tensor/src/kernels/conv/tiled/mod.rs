@@ -1,0 +1,119 @@
+//! The direct sum in register tiles, over an image with its padding.
+//!
+//! One table of distances from a pixel to the taps of its window replaces kernel size, stride,
+//! dilation and padding, so one inner loop serves every geometry. Lanes hold neighbouring pixels
+//! where rows fill vectors, else output channels; for the weight gradient they hold filters, and
+//! pixels are the steps of the sum.
+
+mod engine;
+mod lanes_of_channels;
+mod lanes_of_pixels;
+mod plan;
+mod weight;
+
+use super::{ConvGeometry, ConvKernel, Direction};
+use crate::kernels::simd::{Float, Level};
+use engine::Lanes;
+use plan::Correlation;
+
+/// The direct sum in register tiles: any geometry, the rounding error of a plain sum.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiled {
+    level: Option<Level>,
+    lanes: Option<Lanes>,
+}
+
+impl Tiled {
+    /// At the best level of the machine.
+    pub const BEST: Self = Self {
+        level: None,
+        lanes: None,
+    };
+
+    /// At a given level.
+    #[must_use]
+    pub const fn at(level: Level) -> Self {
+        Self {
+            level: Some(level),
+            lanes: None,
+        }
+    }
+
+    fn level(self) -> Level {
+        self.level.unwrap_or_else(Level::best)
+    }
+
+    fn run<T: Float>(self, plan: &Correlation, src: &[T], w: &[T], dst: &mut [T]) {
+        let lanes = self.lanes.unwrap_or_else(|| Lanes::choose::<T>(plan));
+        engine::run(self.level(), lanes, plan, src, w, dst);
+    }
+}
+
+#[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
+impl<T: Float> ConvKernel<T> for Tiled {
+    fn name(&self) -> &'static str {
+        "tiled"
+    }
+
+    fn supports(&self, _: &ConvGeometry) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    fn suits(&self, _: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+        if self.level().fuses() {
+            Ok(())
+        } else {
+            Err("this machine has no fused multiply-add")
+        }
+    }
+
+    fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
+        geometry.check_lengths(x.len(), w.len(), y.len());
+        let plan = Correlation::forward::<T>(geometry);
+        self.run(&plan, x, w, y);
+    }
+
+    fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
+        geometry.check_lengths(dx.len(), w.len(), dy.len());
+        if dx.is_empty() {
+            return;
+        }
+        let plan = Correlation::input_gradient::<T>(geometry);
+        self.run(&plan, dy, w, dx);
+    }
+
+    fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
+        geometry.check_lengths(x.len(), dw.len(), dy.len());
+        weight::run(self.level(), geometry, x, dy, dw);
+    }
+
+    fn workspace(&self, geometry: &ConvGeometry) -> usize {
+        let plan = Correlation::forward::<T>(geometry);
+        let image = plan.image.len(plan.channels[0]) * geometry.groups;
+        let images = image * geometry.batch.min(16);
+        (images + geometry.w_len() + geometry.y_len()) * size_of::<T>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::conv::{conformance, lists};
+
+    #[test]
+    fn either_kind_of_lanes_serves_every_corner_at_every_level() {
+        for level in Level::all() {
+            for lanes in [Lanes::Pixels, Lanes::Channels] {
+                let kernel = Tiled {
+                    level: Some(level),
+                    lanes: Some(lanes),
+                };
+                for corner in lists::corners() {
+                    conformance::<f32>(&kernel, &corner.geometry)
+                        .and_then(|()| conformance::<f64>(&kernel, &corner.geometry))
+                        .unwrap_or_else(|error| panic!("{lanes:?} at {level:?}: {error}"));
+                }
+            }
+        }
+    }
+}
