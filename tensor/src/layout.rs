@@ -552,3 +552,14 @@ impl Layout {
         Self::row_major(op, &dims[..longer.rank()])
     }
 }
+
+/// The joint shape of two shapes that broadcast to each other, by the rules of `NumPy`.
+///
+/// # Panics
+/// In the name of `op`, if they do not broadcast to each other.
+#[must_use]
+#[track_caller]
+pub fn broadcast_shapes(op: &str, a: &[usize], b: &[usize]) -> Vec<usize> {
+    let (a, b) = (Layout::row_major(op, a), Layout::row_major(op, b));
+    Layout::joint(op, &a, &b).shape().to_vec()
+}

@@ -28,7 +28,7 @@ pub use axes::{Axes, AxisSet, Slice, keep, resolve_axis};
 pub use conv::{ConvOptions, ConvTransposeOptions};
 pub use dual::Dual;
 pub use element::{Element, Number};
-pub use layout::{Layout, MAX_RANK};
+pub use layout::{Layout, MAX_RANK, broadcast_shapes};
 pub use real::Real;
 pub use tensor::Tensor;
 pub use window::{Extents, Padding, Sides};
