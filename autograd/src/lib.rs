@@ -1,2 +1,34 @@
-//! A tape of reverse-mode differentiation.
+//! A tape of reverse-mode differentiation, operations with their rules, and the checker that proves
+//! them. No layers here.
+//!
+//! ```
+//! use wengert_autograd::Tape;
+//! use wengert_tensor::Tensor;
+//!
+//! let tape = Tape::new();
+//! let x = tape.leaf(Tensor::from_vec(vec![1.0_f64, 2.0, 3.0], [3]));
+//! let y = (&x * &x).sum(..);
+//! assert_eq!(y.backward().wrt(&x).to_vec(), [2.0, 4.0, 6.0]);
+//! ```
 #![forbid(unsafe_code)]
+
+mod backward;
+pub mod check;
+mod few;
+mod function;
+mod op;
+pub mod ops;
+mod sample;
+mod tape;
+pub mod transform;
+mod var;
+
+pub use backward::{Gradients, Graph, Unreached, grad};
+pub use check::{check_gradients, check_op};
+pub use function::{Apply, Closures, Differentiable, Function, Generic};
+pub use op::{Call, Contributions, Cotangents, Inputs, Op, Outputs, Reads};
+pub use sample::{Draw, LARGEST, Sample};
+pub use tape::Tape;
+pub use var::Var;
+#[doc(hidden)]
+pub use wengert_tensor as tensor;

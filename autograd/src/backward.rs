@@ -1,0 +1,581 @@
+//! The reversed loop over the tape.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+
+use wengert_tensor::{Real, Slice, Tensor, fail::fail, require};
+
+use crate::few::Few;
+use crate::op::{Call, Contributions, Cotangents};
+use crate::tape::{Entry, Tape};
+use crate::var::{Node, Var};
+
+/// Whether the gradients themselves are recorded, so that they can be differentiated again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Graph {
+    /// Gradients are plain values.
+    Skip,
+    /// Gradients are tracked: `create_graph`.
+    Create,
+}
+
+/// The gradients of one backward pass, by leaf.
+#[derive(Clone, Debug)]
+pub struct Gradients<T: Real = f32> {
+    list: u64,
+    generation: u32,
+    by_leaf: BTreeMap<usize, Tensor<T>>,
+    unreached: BTreeMap<usize, Unreached>,
+}
+
+/// A leaf that a backward pass never reached, and where the path from it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Unreached {
+    /// Where the leaf was made.
+    pub leaf: &'static Location<'static>,
+    /// The last op that depends on the leaf and that the differentiated value does not depend on;
+    /// `None` if nothing used the leaf.
+    pub end: Option<(&'static str, &'static Location<'static>)>,
+}
+
+impl std::fmt::Display for Unreached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.end {
+            Some((op, at)) => write!(f, "its path ends at {op} ({at})"),
+            None => f.write_str("nothing was computed from it"),
+        }
+    }
+}
+
+impl<T: Real> Gradients<T> {
+    /// The gradient with respect to a leaf; `None` if the differentiated value does not depend on it.
+    #[must_use]
+    pub fn get(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
+        self.key(leaf).and_then(|entry| self.by_leaf.get(&entry))
+    }
+
+    /// The gradient with respect to a leaf.
+    ///
+    /// # Panics
+    /// If the differentiated value does not depend on it; the message says where the path ends.
+    #[must_use]
+    #[track_caller]
+    pub fn wrt(&self, leaf: &Var<T>) -> &Tensor<T> {
+        if let Some(gradient) = self.get(leaf) {
+            return gradient;
+        }
+        match self.unreached(leaf) {
+            Some(dead) => fail(format_args!(
+                "gradient: the leaf made at {} was not reached: {dead}",
+                dead.leaf
+            )),
+            None => fail(format_args!(
+                "gradient: the variable is no leaf of the tape that was differentiated"
+            )),
+        }
+    }
+
+    /// Moves the gradient with respect to a leaf out.
+    pub fn take(&mut self, leaf: &Var<T>) -> Option<Tensor<T>> {
+        self.key(leaf).and_then(|entry| self.by_leaf.remove(&entry))
+    }
+
+    /// Why a leaf has no gradient, if it has none.
+    #[must_use]
+    pub fn unreached(&self, leaf: &Var<T>) -> Option<&Unreached> {
+        self.key(leaf).and_then(|entry| self.unreached.get(&entry))
+    }
+
+    /// How many leaves have a gradient.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_leaf.len()
+    }
+
+    /// Whether no leaf has a gradient.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_leaf.is_empty()
+    }
+
+    /// Adds the gradients of another backward pass over the same tape.
+    ///
+    /// # Panics
+    /// If the passes were over different tapes.
+    #[track_caller]
+    pub fn accumulate(&mut self, other: Self) {
+        require!(
+            (self.list, self.generation) == (other.list, other.generation),
+            "accumulate: the gradients belong to different tapes"
+        );
+        for (entry, gradient) in other.by_leaf {
+            self.unreached.remove(&entry);
+            match self.by_leaf.get_mut(&entry) {
+                Some(sum) => sum.add_assign(&gradient),
+                None => drop(self.by_leaf.insert(entry, gradient)),
+            }
+        }
+    }
+
+    fn key(&self, leaf: &Var<T>) -> Option<usize> {
+        let node = leaf.node()?;
+        let mine = (node.tape.id(), node.generation) == (self.list, self.generation);
+        mine.then_some(node.entry)
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The gradients of this one-element value with respect to every leaf it depends on.
+    ///
+    /// The tape is consumed: entries are freed as the sweep passes them, and variables recorded so
+    /// far are plain values afterwards.
+    ///
+    /// # Panics
+    /// If the value has more than one element, is not tracked, or its tape was consumed before.
+    #[track_caller]
+    pub fn backward(&self) -> Gradients<T> {
+        self.backward_from(&self.unit("backward"))
+    }
+
+    /// As [`backward`](Self::backward), and the tape stays as it is: it can be swept again.
+    ///
+    /// # Panics
+    /// As [`backward`](Self::backward).
+    #[track_caller]
+    pub fn backward_keep(&self) -> Gradients<T> {
+        let unit = self.unit("backward_keep");
+        let node = self.require_node("backward_keep");
+        let mut slots = Slots::new(node.entry, Graph::Skip);
+        slots.add((node.entry, node.output), Var::constant(unit));
+        sweep(
+            Walk::Keep(&node.tape),
+            slots,
+            None,
+            &node.tape,
+            node.generation,
+        )
+        .0
+    }
+
+    /// The gradients of `⟨self, cotangent⟩`, consuming the tape.
+    ///
+    /// # Panics
+    /// If the shapes differ, the value is not tracked, or its tape was consumed before.
+    #[track_caller]
+    pub fn backward_from(&self, cotangent: &Tensor<T>) -> Gradients<T> {
+        let node = self.require_node("backward");
+        self.require_cotangent(cotangent.shape());
+        let mut slots = Slots::new(node.entry, Graph::Skip);
+        slots.add((node.entry, node.output), Var::constant(cotangent.clone()));
+        let generation = node.generation;
+        let entries = node.tape.consume(Location::caller());
+        sweep(Walk::Consume(entries), slots, None, &node.tape, generation).0
+    }
+
+    /// The gradients of this one-element value with respect to some variables, leaves or not, as
+    /// tracked variables that can be differentiated again; zero where it does not depend on one.
+    ///
+    /// # Panics
+    /// If the value has more than one element.
+    #[must_use]
+    #[track_caller]
+    pub fn grad(&self, inputs: &[&Self]) -> Vec<Self> {
+        let unit = Self::constant(self.unit("grad"));
+        grad(&[(self, unit)], inputs, Graph::Create)
+            .into_iter()
+            .zip(inputs)
+            .map(|(gradient, x)| gradient.unwrap_or_else(|| Self::full(x.shape(), 0.0)))
+            .collect()
+    }
+
+    #[track_caller]
+    fn unit(&self, op: &str) -> Tensor<T> {
+        require!(
+            self.len() == 1,
+            "{op}: {:?}: only a value of one element has a gradient; give a cotangent otherwise",
+            self.shape()
+        );
+        Tensor::full(self.shape(), T::one())
+    }
+
+    #[track_caller]
+    fn require_node(&self, op: &str) -> &Node<T> {
+        let Some(node) = self.node() else {
+            fail(format_args!(
+                "{op}: {:?}: the value is not tracked: it depends on no leaf",
+                self.shape()
+            ));
+        };
+        node.require_alive(format_args!("{op}"));
+        node
+    }
+
+    #[track_caller]
+    fn require_cotangent(&self, shape: &[usize]) {
+        require!(
+            self.shape() == shape,
+            "backward: a cotangent {shape:?} for a value {:?}: the shapes differ",
+            self.shape()
+        );
+    }
+}
+
+/// The gradients of `Σ ⟨output, cotangent⟩` with respect to some variables, leaves or not; `None`
+/// where no output depends on one. The tape stays as it is.
+///
+/// # Panics
+/// If a cotangent has another shape than its output, or variables live on different tapes or on a
+/// consumed one.
+#[must_use]
+#[track_caller]
+pub fn grad<T: Real>(
+    outputs: &[(&Var<T>, Var<T>)],
+    inputs: &[&Var<T>],
+    graph: Graph,
+) -> Vec<Option<Var<T>>> {
+    let mut tape: Option<&Node<T>> = None;
+    let mut last = 0;
+    let roots = outputs.iter().filter_map(|(y, _)| y.node());
+    for (node, is_root) in roots
+        .map(|n| (n, true))
+        .chain(inputs.iter().filter_map(|x| Some((x.node()?, false))))
+    {
+        node.require_alive(format_args!("grad"));
+        require!(
+            tape.is_none_or(|t| t.tape.is(&node.tape)),
+            "grad: the variables live on different tapes"
+        );
+        tape = Some(node);
+        if is_root {
+            last = last.max(node.entry);
+        }
+    }
+    let Some(Node {
+        tape, generation, ..
+    }) = tape
+    else {
+        return vec![None; inputs.len()];
+    };
+    let mut slots = Slots::new(last, graph);
+    let mut any = false;
+    for (y, cotangent) in outputs {
+        y.require_cotangent(cotangent.shape());
+        if let Some(node) = y.node() {
+            slots.add((node.entry, node.output), cotangent.clone());
+            any = true;
+        }
+    }
+    if !any {
+        return vec![None; inputs.len()];
+    }
+    let wanted: Vec<_> = inputs
+        .iter()
+        .map(|x| x.node().map(|n| (n.entry, n.output)))
+        .collect();
+    sweep(Walk::Keep(tape), slots, Some(&wanted), tape, *generation).1
+}
+
+/// The cotangents that have been collected so far, by entry and output.
+#[derive(Debug)]
+pub(crate) struct Slots<T: Real> {
+    first: Vec<Option<Var<T>>>,
+    /// Those of outputs after the first; few ops have one.
+    others: BTreeMap<(usize, usize), Var<T>>,
+    graph: Graph,
+}
+
+impl<T: Real> Slots<T> {
+    fn new(last: usize, graph: Graph) -> Self {
+        Self {
+            first: (0..=last).map(|_| None).collect(),
+            others: BTreeMap::new(),
+            graph,
+        }
+    }
+
+    fn take(&mut self, (entry, output): (usize, usize)) -> Option<Var<T>> {
+        if output == 0 {
+            self.first[entry].take()
+        } else {
+            self.others.remove(&(entry, output))
+        }
+    }
+
+    fn peek(&self, (entry, output): (usize, usize)) -> Option<&Var<T>> {
+        if output == 0 {
+            self.first.get(entry)?.as_ref()
+        } else {
+            self.others.get(&(entry, output))
+        }
+    }
+
+    fn put(&mut self, (entry, output): (usize, usize), cotangent: Var<T>) {
+        if output == 0 {
+            self.first[entry] = Some(cotangent);
+        } else {
+            self.others.insert((entry, output), cotangent);
+        }
+    }
+
+    pub(crate) fn add(&mut self, target: (usize, usize), cotangent: Var<T>) {
+        let sum = match (self.take(target), self.graph) {
+            (None, _) => cotangent,
+            (Some(sum), Graph::Create) => sum.add(&cotangent),
+            (Some(sum), Graph::Skip) => {
+                let mut sum = sum.into_value();
+                sum.add_assign(cotangent.value());
+                Var::constant(sum)
+            }
+        };
+        self.put(target, sum);
+    }
+
+    pub(crate) fn add_region(
+        &mut self,
+        target: (usize, usize),
+        region: &[Slice],
+        shape: &[usize],
+        cotangent: Var<T>,
+    ) {
+        match self.graph {
+            Graph::Create => self.add(target, cotangent.unslice(region, shape)),
+            Graph::Skip => {
+                let mut sum = self
+                    .take(target)
+                    .map_or_else(|| Tensor::zeros(shape), Var::into_value);
+                sum.region_add(region, cotangent.value());
+                self.put(target, Var::constant(sum));
+            }
+        }
+    }
+}
+
+/// Where a sweep finds its entries.
+enum Walk<'a, T: Real> {
+    Consume(Vec<Option<Entry<T>>>),
+    Keep(&'a Tape<T>),
+}
+
+/// An entry whose rule runs; one that stays on its tape goes back even if the rule panics.
+struct Lifted<'a, T: Real> {
+    entry: Option<Entry<T>>,
+    home: Option<(&'a Tape<T>, usize)>,
+}
+
+impl<T: Real> Drop for Lifted<'_, T> {
+    fn drop(&mut self) {
+        if let (Some((tape, index)), Some(entry)) = (self.home, self.entry.take()) {
+            tape.lower(index, entry);
+        }
+    }
+}
+
+impl<T: Real> Walk<'_, T> {
+    fn lift(&mut self, index: usize) -> Lifted<'_, T> {
+        match self {
+            Self::Consume(entries) => {
+                entries.truncate(index + 1);
+                let entry = entries
+                    .pop()
+                    .expect("a sweep visits entries that exist, from the last on");
+                Lifted { entry, home: None }
+            }
+            Self::Keep(tape) => Lifted {
+                entry: Some(tape.lift(index)),
+                home: Some((tape, index)),
+            },
+        }
+    }
+
+    /// Per entry up to the last root, whether one of the wanted variables is among its ancestors.
+    fn needed(&self, wanted: &[Option<(usize, usize)>], count: usize) -> Vec<bool> {
+        let Self::Keep(tape) = self else {
+            return vec![true; count];
+        };
+        let mut needed = vec![false; count];
+        for (entry, _) in wanted.iter().flatten() {
+            if let Some(place) = needed.get_mut(*entry) {
+                *place = true;
+            }
+        }
+        for i in 0..count {
+            needed[i] |= tape.peek(i, |entry| {
+                entry
+                    .inputs
+                    .iter()
+                    .any(|x| x.source.is_some_and(|(s, _)| needed[s]))
+            });
+        }
+        needed
+    }
+}
+
+/// The sweep itself: returns the gradients by leaf, and of the wanted variables in order.
+fn sweep<T: Real>(
+    mut walk: Walk<'_, T>,
+    mut slots: Slots<T>,
+    wanted: Option<&[Option<(usize, usize)>]>,
+    tape: &Tape<T>,
+    generation: u32,
+) -> (Gradients<T>, Vec<Option<Var<T>>>) {
+    let count = slots.first.len();
+    let needed = wanted.map(|wanted| walk.needed(wanted, count));
+    let mut found = vec![None; wanted.map_or(0, <[_]>::len)];
+    let mut by_leaf = BTreeMap::new();
+    let mut dead_ends = DeadEnds::default();
+    if wanted.is_none() {
+        dead_ends.note_tail(&walk, count);
+    }
+    for index in (0..count).rev() {
+        if needed.as_ref().is_some_and(|needed| !needed[index]) {
+            slots.first[index] = None;
+            continue;
+        }
+        for (place, _) in wanted
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+            .filter(|(_, w)| w.is_some_and(|w| w.0 == index))
+        {
+            found[place] = wanted.and_then(|w| slots.peek(w[place]?)).cloned();
+        }
+        let lifted = walk.lift(index);
+        let entry = lifted
+            .entry
+            .as_ref()
+            .expect("an entry is lifted by one sweep at a time");
+        let Some(rule) = &entry.rule else {
+            match slots.take((index, 0)) {
+                Some(gradient) => drop(by_leaf.insert(index, gradient.into_value())),
+                None => dead_ends.note_leaf(index, entry.location),
+            }
+            continue;
+        };
+        let grads: Few<_> = (0..entry.outputs.len())
+            .map(|k| slots.take((index, k)))
+            .collect();
+        if grads.iter().all(Option::is_none) {
+            if wanted.is_none() {
+                dead_ends.note(index, entry);
+            }
+            continue;
+        }
+        let targets: Few<_> = entry
+            .inputs
+            .iter()
+            .map(|x| {
+                x.source
+                    .filter(|(s, _)| needed.as_ref().is_none_or(|needed| needed[*s]))
+            })
+            .collect();
+        let track = |source: (usize, usize)| Node {
+            tape: tape.clone(),
+            generation,
+            entry: source.0,
+            output: source.1,
+        };
+        let graph = slots.graph == Graph::Create;
+        let call = Call {
+            inputs: entry
+                .inputs
+                .iter()
+                .map(|x| Var::with_node(x.value.tensor(), x.source.filter(|_| graph).map(track)))
+                .collect(),
+            outputs: entry
+                .outputs
+                .iter()
+                .enumerate()
+                .map(|(k, y)| Var::with_node(y.tensor(), graph.then(|| track((index, k)))))
+                .collect(),
+        };
+        let mut out = Contributions {
+            slots: &mut slots,
+            targets: &targets,
+            call: &call,
+            op: rule.name(),
+        };
+        rule.vjps(&call, &Cotangents { grads }, &mut out);
+    }
+    let unreached = dead_ends.resolve();
+    (
+        Gradients {
+            list: tape.id(),
+            generation,
+            by_leaf,
+            unreached,
+        },
+        found,
+    )
+}
+
+/// The entries that no cotangent reached, for the report of where the paths of unreached leaves end.
+#[derive(Default)]
+struct DeadEnds {
+    /// Per entry: name, place, and the entries that it reads.
+    entries: BTreeMap<usize, (&'static str, &'static Location<'static>, Vec<usize>)>,
+    leaves: Vec<(usize, &'static Location<'static>)>,
+}
+
+impl DeadEnds {
+    fn note_leaf(&mut self, index: usize, at: &'static Location<'static>) {
+        self.leaves.push((index, at));
+    }
+
+    fn note<T: Real>(&mut self, index: usize, entry: &Entry<T>) {
+        let sources = entry
+            .inputs
+            .iter()
+            .filter_map(|x| Some(x.source?.0))
+            .collect();
+        let name = entry.rule.as_ref().map_or("leaf", |rule| rule.name());
+        self.entries.insert(index, (name, entry.location, sources));
+    }
+
+    /// Notes what was recorded after the differentiated value.
+    fn note_tail<T: Real>(&mut self, walk: &Walk<'_, T>, count: usize) {
+        let mut note = |index: usize, entry: &Entry<T>| {
+            if entry.rule.is_some() {
+                self.note(index, entry);
+            } else {
+                self.note_leaf(index, entry.location);
+            }
+        };
+        match walk {
+            Walk::Consume(entries) => {
+                for (index, entry) in entries.iter().enumerate().skip(count) {
+                    note(
+                        index,
+                        entry.as_ref().expect("no rule runs while a sweep begins"),
+                    );
+                }
+            }
+            Walk::Keep(tape) => {
+                for index in count..tape.len() {
+                    tape.peek(index, |entry| note(index, entry));
+                }
+            }
+        }
+    }
+
+    fn resolve(self) -> BTreeMap<usize, Unreached> {
+        // Per entry the last entry that depends on it; entries come in order, so one pass forward
+        // over the readers of each is enough when made from the last entry back.
+        let mut end: BTreeMap<usize, usize> = BTreeMap::new();
+        for (&index, (_, _, sources)) in self.entries.iter().rev() {
+            let last = end.get(&index).copied().unwrap_or(index);
+            for &source in sources {
+                end.entry(source).or_insert(last);
+            }
+        }
+        self.leaves
+            .into_iter()
+            .map(|(leaf, at)| {
+                let end = end.get(&leaf).map(|last| {
+                    let (name, at, _) = &self.entries[last];
+                    (*name, *at)
+                });
+                (leaf, Unreached { leaf: at, end })
+            })
+            .collect()
+    }
+}

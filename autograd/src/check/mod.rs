@@ -1,0 +1,86 @@
+//! The gradient checker: reverse mode against independent witnesses.
+//!
+//! Three witnesses judge the first derivative: exact forward mode on dual numbers, central finite
+//! differences in `f64`, and the adjoint identity for directions. The second derivative is judged
+//! by forward-over-reverse (one backward pass on dual numbers) against reverse-over-reverse, and
+//! by finite differences of the gradient.
+
+mod options;
+mod report;
+mod witness;
+
+pub use options::CheckOptions;
+pub use report::{Derivative, Record, Report};
+
+use wengert_tensor::Tensor;
+
+use crate::function::{Apply, Differentiable, Generic};
+use crate::op::Op;
+use crate::sample::{Draw, LARGEST};
+
+/// Checks every gradient of a function at some inputs.
+///
+/// The outputs are contracted with random cotangents, so a rule that ignores its cotangent fails.
+///
+/// ```
+/// use wengert_autograd::{check_gradients, generic};
+/// use wengert_tensor::Tensor;
+///
+/// let x = Tensor::from_vec(vec![0.5, -1.0, 2.0], [3]);
+/// let report = check_gradients(generic!(|x| (x * x).tanh()), &[x]);
+/// assert!(report.is_ok());
+/// println!("{report}");
+/// ```
+///
+/// # Panics
+/// Only if the function itself does; what is wrong with a gradient is in the report.
+#[must_use]
+pub fn check_gradients(f: impl Differentiable, inputs: &[Tensor<f64>]) -> Report {
+    check_gradients_with(f, inputs, &CheckOptions::default())
+}
+
+/// As [`check_gradients`], with options.
+///
+/// # Panics
+/// As [`check_gradients`].
+#[must_use]
+pub fn check_gradients_with(
+    f: impl Differentiable,
+    inputs: &[Tensor<f64>],
+    options: &CheckOptions,
+) -> Report {
+    check_dyn(&f, inputs, options)
+}
+
+/// As [`check_gradients_with`], for a function behind a reference.
+///
+/// # Panics
+/// As [`check_gradients`].
+#[must_use]
+pub fn check_dyn(f: &dyn Differentiable, inputs: &[Tensor<f64>], options: &CheckOptions) -> Report {
+    witness::check(f, inputs, options)
+}
+
+/// Checks an op at thirty of its own samples; the report is the first that fails, or the last.
+///
+/// # Panics
+/// If a sample's forward does.
+#[must_use]
+pub fn check_op<O: Op>() -> Report {
+    let mut report = Report::default();
+    for seed in 0..30 {
+        let mut draw = Draw::new(seed, LARGEST.min(seed as usize / 8));
+        let sample = O::sample(&mut draw);
+        let title = format!("{:?}, sample {seed}", sample.op);
+        let options = CheckOptions {
+            seed,
+            ..CheckOptions::default()
+        };
+        let checked = check_gradients_with(Generic(Apply(sample.op)), &sample.inputs, &options);
+        report = checked.titled(title);
+        if !report.is_ok() {
+            break;
+        }
+    }
+    report
+}

@@ -1,0 +1,87 @@
+//! A short list that needs no heap for its first two members: most ops have at most two operands.
+
+/// An ordered list of which the first two members are stored inline.
+#[derive(Clone, Debug)]
+pub(crate) struct Few<X> {
+    head: [Option<X>; 2],
+    rest: Vec<X>,
+}
+
+impl<X> Few<X> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            head: [None, None],
+            rest: Vec::new(),
+        }
+    }
+
+    pub(crate) fn one(x: X) -> Self {
+        Self {
+            head: [Some(x), None],
+            rest: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, x: X) {
+        match self.head.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(x),
+            None => self.rest.push(x),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.head.iter().flatten().count() + self.rest.len()
+    }
+
+    pub(crate) fn get(&self, i: usize) -> Option<&X> {
+        match self.head.get(i) {
+            Some(place) => place.as_ref(),
+            None => self.rest.get(i - 2),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &X> {
+        self.head.iter().flatten().chain(&self.rest)
+    }
+}
+
+impl<X> IntoIterator for Few<X> {
+    type Item = X;
+    type IntoIter = std::iter::Chain<
+        std::iter::Flatten<std::array::IntoIter<Option<X>, 2>>,
+        std::vec::IntoIter<X>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.head.into_iter().flatten().chain(self.rest)
+    }
+}
+
+impl<X> FromIterator<X> for Few<X> {
+    fn from_iter<I: IntoIterator<Item = X>>(items: I) -> Self {
+        let mut few = Self::new();
+        for x in items {
+            few.push(x);
+        }
+        few
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Few;
+
+    #[test]
+    fn members_keep_their_order_across_the_inline_edge() {
+        for n in 0..5 {
+            let few: Few<usize> = (0..n).collect();
+            assert_eq!(few.len(), n);
+            assert_eq!(
+                few.iter().copied().collect::<Vec<_>>(),
+                (0..n).collect::<Vec<_>>()
+            );
+            assert_eq!(few.get(n), None);
+            assert_eq!(few.into_iter().count(), n);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The contract of an operation: its value, its rule, and where it may be sampled.
+
+use std::fmt::Debug;
+use std::ops::{Deref, Index};
+
+use wengert_tensor::{Real, Slice, Tensor};
+
+use crate::backward::Slots;
+use crate::few::Few;
+use crate::sample::{Draw, Sample};
+use crate::var::Var;
+
+/// What the rule of an op reads; the rest is dropped as soon as the op has run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Shapes alone.
+    Shapes,
+    /// Values of the inputs.
+    Inputs,
+    /// Values of the outputs.
+    Outputs,
+    /// Both.
+    Both,
+}
+
+/// A differentiable operation: defined once, for every number type and every order of derivative.
+///
+/// The rule is written in operations on [`Var`]. A plain backward pass hands it untracked values,
+/// and nothing is recorded; a pass that creates a graph hands it tracked ones, and the gradient
+/// can be differentiated again. So a rule may read only what it was handed: inputs, outputs, and
+/// fields of the op that are piecewise constant in the inputs (indices, masks, options). A
+/// differentiable intermediate is an extra output.
+///
+/// An op that has no samples does not compile: whoever can record it can check it.
+///
+/// ```
+/// use wengert_autograd::{Call, Cotangents, Draw, Inputs, Op, Outputs, Reads, Sample, Var};
+/// use wengert_tensor::Real;
+///
+/// #[derive(Clone, Debug)]
+/// struct Cube;
+///
+/// impl Op for Cube {
+///     fn name(&self) -> &'static str { "cube" }
+///     fn reads(&self) -> Reads { Reads::Inputs }
+///     fn forward<T: Real>(&self, x: &Inputs<T>) -> Outputs<T> { x[0].map(|x| x * x * x).into() }
+///     fn vjp<T: Real>(&self, _: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+///         let x = call.input(0);
+///         &**grad * &(x * x * 3.0)
+///     }
+///     fn sample(draw: &mut Draw) -> Sample<Self> { Sample::new(Cube, [draw.any()]) }
+/// }
+///
+/// wengert_autograd::check_op::<Cube>().assert();
+/// ```
+///
+/// Without `sample` it is not an op:
+///
+/// ```compile_fail,E0046
+/// use wengert_autograd::{Call, Cotangents, Inputs, Op, Outputs, Reads, Var};
+/// use wengert_tensor::Real;
+///
+/// #[derive(Clone, Debug)]
+/// struct Unproven;
+///
+/// impl Op for Unproven {
+///     fn name(&self) -> &'static str { "unproven" }
+///     fn reads(&self) -> Reads { Reads::Shapes }
+///     fn forward<T: Real>(&self, x: &Inputs<T>) -> Outputs<T> { x[0].clone().into() }
+///     fn vjp<T: Real>(&self, _: usize, _: &Call<T>, grad: &Cotangents<T>) -> Var<T> { (**grad).clone() }
+/// }
+/// ```
+pub trait Op: Clone + Debug + Sized + 'static {
+    /// The name in messages and reports.
+    fn name(&self) -> &'static str;
+
+    /// What the rule reads.
+    fn reads(&self) -> Reads;
+
+    /// The outputs.
+    #[track_caller]
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T>;
+
+    /// The cotangent of input `i`: `Σₖ (∂outputₖ/∂inputᵢ)ᵀ gradₖ`, of that input's shape.
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let _ = (i, call, grad);
+        unreachable!("{}: defines neither vjp nor vjps", self.name())
+    }
+
+    /// The cotangents of every wanted input; to be overridden where they share work, or where a
+    /// cotangent fills only a region of its input.
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+        for i in 0..call.inputs() {
+            if out.wants(i) {
+                out.add(i, self.vjp(i, call, grad));
+            }
+        }
+    }
+
+    /// An op and inputs where it is differentiable and well conditioned, drawn at random.
+    fn sample(draw: &mut Draw) -> Sample<Self>;
+}
+
+/// The operands of a forward call; `x[i]` is the `i`-th tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a, T: Real>(pub(crate) &'a [&'a Var<T>]);
+
+impl<'a, T: Real> Inputs<'a, T> {
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tensors in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a Tensor<T>> + use<'a, T> {
+        self.0.iter().map(|x| x.value())
+    }
+}
+
+impl<T: Real> Index<usize> for Inputs<'_, T> {
+    type Output = Tensor<T>;
+    fn index(&self, i: usize) -> &Tensor<T> {
+        self.0[i].value()
+    }
+}
+
+/// The outputs of a forward call, made with `into()` from one tensor or several.
+#[derive(Clone, Debug)]
+pub struct Outputs<T: Real>(pub(crate) Few<Tensor<T>>);
+
+impl<T: Real> From<Tensor<T>> for Outputs<T> {
+    fn from(y: Tensor<T>) -> Self {
+        Self(Few::one(y))
+    }
+}
+
+impl<T: Real, const N: usize> From<[Tensor<T>; N]> for Outputs<T> {
+    fn from(y: [Tensor<T>; N]) -> Self {
+        Self(y.into_iter().collect())
+    }
+}
+
+impl<T: Real> From<Vec<Tensor<T>>> for Outputs<T> {
+    fn from(y: Vec<Tensor<T>>) -> Self {
+        Self(y.into_iter().collect())
+    }
+}
+
+/// One recorded call as its rule sees it.
+///
+/// A value that the op did not declare in [`Op::reads`] is NaN of the right shape.
+#[derive(Debug)]
+pub struct Call<T: Real> {
+    pub(crate) inputs: Few<Var<T>>,
+    pub(crate) outputs: Few<Var<T>>,
+}
+
+impl<T: Real> Call<T> {
+    /// How many inputs the call had.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Input `i`.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[must_use]
+    pub fn input(&self, i: usize) -> &Var<T> {
+        self.inputs
+            .get(i)
+            .expect("a rule asks for inputs that its op has")
+    }
+
+    /// Output `k`.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    #[must_use]
+    pub fn output(&self, k: usize) -> &Var<T> {
+        self.outputs
+            .get(k)
+            .expect("a rule asks for outputs that its op has")
+    }
+}
+
+/// The cotangents of a call's outputs; an output that nothing used has none.
+///
+/// It dereferences to the cotangent of output 0, which an op of one output always has.
+#[derive(Debug)]
+pub struct Cotangents<T: Real> {
+    pub(crate) grads: Few<Option<Var<T>>>,
+}
+
+impl<T: Real> Cotangents<T> {
+    /// The cotangent of output `k`, if anything used that output.
+    #[must_use]
+    pub fn get(&self, k: usize) -> Option<&Var<T>> {
+        self.grads.get(k).and_then(Option::as_ref)
+    }
+}
+
+impl<T: Real> Deref for Cotangents<T> {
+    type Target = Var<T>;
+    fn deref(&self) -> &Var<T> {
+        self.get(0)
+            .expect("the rule of an op with several outputs asks get(k) for each")
+    }
+}
+
+/// Where a rule puts the cotangents of its inputs.
+#[derive(Debug)]
+pub struct Contributions<'a, T: Real> {
+    pub(crate) slots: &'a mut Slots<T>,
+    /// Per input where its cotangent goes, `None` if nobody wants it.
+    pub(crate) targets: &'a Few<Option<(usize, usize)>>,
+    pub(crate) call: &'a Call<T>,
+    pub(crate) op: &'static str,
+}
+
+impl<T: Real> Contributions<'_, T> {
+    /// Whether the cotangent of input `i` is asked for; computing another is wasted work.
+    #[must_use]
+    pub fn wants(&self, i: usize) -> bool {
+        self.target(i).is_some()
+    }
+
+    fn target(&self, i: usize) -> Option<(usize, usize)> {
+        *self
+            .targets
+            .get(i)
+            .expect("a rule gives cotangents of inputs that its op has")
+    }
+
+    /// Adds to the cotangent of input `i`; ignored if it is not wanted.
+    ///
+    /// # Panics
+    /// If the shape is not that of the input: the rule is wrong.
+    pub fn add(&mut self, i: usize, cotangent: Var<T>) {
+        if let Some(target) = self.target(i) {
+            let expected = self.call.input(i).shape();
+            assert!(
+                cotangent.shape() == expected,
+                "{}: wrong rule: the cotangent of input {i} is {:?}, the input {expected:?}",
+                self.op,
+                cotangent.shape()
+            );
+            self.slots.add(target, cotangent);
+        }
+    }
+
+    /// Adds to a region of the cotangent of input `i`, one slice per axis, which is zero elsewhere.
+    ///
+    /// Many small regions of one large input cost their own size each, not the input's.
+    pub fn add_region(&mut self, i: usize, region: &[Slice], cotangent: Var<T>) {
+        if let Some(target) = self.target(i) {
+            self.slots
+                .add_region(target, region, self.call.input(i).shape(), cotangent);
+        }
+    }
+}
+
+/// An [`Op`] with its number type fixed, as a tape stores it.
+pub(crate) trait Rule<T: Real>: Debug {
+    fn name(&self) -> &'static str;
+    fn vjps(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>);
+}
+
+impl<T: Real, O: Op> Rule<T> for O {
+    fn name(&self) -> &'static str {
+        Op::name(self)
+    }
+
+    fn vjps(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+        Op::vjps(self, call, grad, out);
+    }
+}

@@ -1,0 +1,76 @@
+//! Families of ops that differ in a line or two.
+
+/// Defines an elementwise op of one operand: its method on `Var`, its value, its rule, its samples.
+///
+/// ```text
+/// unary! {
+///     /// Documentation of the method.
+///     name, Type { option: f64 }, reads Inputs,
+///     sample |draw| (Type { option: draw.real(0.0, 1.0) }, draw.any()),
+///     forward |op, x| …a Tensor…,
+///     vjp |op, grad, x, y| …a Var…,
+/// }
+/// ```
+macro_rules! unary {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $type:ident $({ $($field:ident: $field_type:ty),* })?, reads $reads:ident,
+        sample |$draw:ident| $sample:expr,
+        forward |$op:ident, $x:ident| $forward:expr,
+        vjp |$vop:ident, $grad:ident, $vx:ident, $vy:ident| $vjp:expr $(,)?
+    ) => {
+        #[doc = concat!("The op of [`Var::", stringify!($name), "`].")]
+        #[derive(Clone, Debug)]
+        pub struct $type $({ $(
+            #[doc = concat!("The option `", stringify!($field), "`.")]
+            pub $field: $field_type
+        ),* })?;
+
+        unary! {
+            @impl $name, $type, $reads, [$draw $sample], [$op $x $forward], [$vop $grad $vx $vy $vjp]
+        }
+
+        impl<T: Real> Var<T> {
+            $(#[$doc])*
+            #[must_use]
+            #[track_caller]
+            pub fn $name(&self $(, $($field: $field_type),*)?) -> Self {
+                Self::custom($type $({ $($field),* })?, &[self])
+            }
+        }
+    };
+    (
+        @impl $name:ident, $type:ident, $reads:ident, [$draw:ident $sample:expr],
+        [$op:ident $x:ident $forward:expr], [$vop:ident $grad:ident $vx:ident $vy:ident $vjp:expr]
+    ) => {
+        impl Op for $type {
+            fn name(&self) -> &'static str {
+                stringify!($name)
+            }
+
+            fn reads(&self) -> Reads {
+                Reads::$reads
+            }
+
+            fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+                let ($op, $x) = (self, &x[0]);
+                let _ = $op;
+                $forward.into()
+            }
+
+            fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+                let ($vop, $grad, $vx, $vy) = (self, &**grad, call.input(0), call.output(0));
+                let _ = ($vop, $vx, $vy);
+                $vjp
+            }
+
+            fn sample(draw: &mut Draw) -> Sample<Self> {
+                let $draw = draw;
+                let (op, x) = $sample;
+                Sample::new(op, [x])
+            }
+        }
+
+        pub(super) const ENTRIES: &[Entry] = &[Entry::op::<$type>(stringify!($name))];
+    };
+}

@@ -1,0 +1,93 @@
+//! Products of matrices, of batches of them, and with vectors.
+
+use super::prelude::*;
+
+/// The product of matrices `[.., m, k] × [.., k, n]` with equal batch axes.
+#[derive(Clone, Debug)]
+pub struct Matmul;
+
+impl Op for Matmul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].matmul(&x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 { grad.matmul(&call.input(1).t()) } else { call.input(0).t().matmul(grad) }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
+        let batch = draw.pick(&[None, Some(1), Some(2), Some(3)]);
+        let a: Vec<_> = batch.into_iter().chain([m, k]).collect();
+        let b: Vec<_> = batch.into_iter().chain([k, n]).collect();
+        Sample::new(Self, [draw.normal(a), draw.normal(b)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The matrix product `yᵢⱼ = Σₖ aᵢₖ bₖⱼ`.
+    ///
+    /// * matrices `[m, k] × [k, n]` give `[m, n]`;
+    /// * a vector takes the part of a row on the left, of a column on the right, and its axis is
+    ///   dropped; two vectors give their inner product, of rank 0;
+    /// * with more axes, the leading ones are batches and broadcast.
+    ///
+    /// # Panics
+    /// If an operand has rank 0, the inner dimensions differ, or the batches do not broadcast.
+    #[must_use]
+    #[track_caller]
+    pub fn matmul(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        require!(!a.is_empty() && !b.is_empty(), "matmul: {a:?} × {b:?}: an operand has rank 0");
+        let inner = (a[a.len() - 1], b[b.len().saturating_sub(2)]);
+        require!(inner.0 == inner.1, "matmul: {a:?} × {b:?}: inner dimensions {} and {} differ", inner.0, inner.1);
+        match (a.len(), b.len()) {
+            (1, 1) => self.unsqueeze(0).matmul(&other.unsqueeze(1)).reshape([]),
+            (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
+            (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
+            (2, 2) => Self::custom(Matmul, &[self, other]),
+            // One matrix for every batch: a single product of all rows.
+            (rank, 2) => {
+                let rows: usize = a[..rank - 1].iter().product();
+                let product = self.reshape([rows, inner.0]).matmul(other);
+                let mut shape = a.to_vec();
+                shape[rank - 1] = b[1];
+                product.reshape(shape)
+            }
+            (p, q) => {
+                let batch = wengert_tensor::broadcast_shapes("matmul", &a[..p - 2], &b[..q - 2]);
+                let a = self.broadcast_to([&batch, &a[p - 2..]].concat());
+                let b = other.broadcast_to([&batch, &b[q - 2..]].concat());
+                Self::custom(Matmul, &[&a, &b])
+            }
+        }
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Matmul>("matmul"),
+    Entry::function("matmul", |draw| {
+        let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
+        let shapes: &[[&[usize]; 2]] = &[
+            [&[k], &[k]],
+            [&[k], &[k, n]],
+            [&[m, k], &[k]],
+            [&[k], &[2, k, n]],
+            [&[3, m, k], &[k]],
+            [&[2, m, k], &[k, n]],
+            [&[m, k], &[3, k, n]],
+            [&[2, 1, m, k], &[3, k, n]],
+        ];
+        let [a, b] = draw.pick(shapes);
+        let description = format!("matmul {a:?} × {b:?}");
+        Case::new(description, generic!(|a, b| a.matmul(b)), [draw.normal(a), draw.normal(b)])
+    }),
+];

@@ -1,0 +1,247 @@
+//! The Wengert list: what was computed, in order (R. E. Wengert, 1964).
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wengert_tensor::{Real, Tensor, require};
+
+use crate::few::Few;
+use crate::op::{Op, Reads, Rule};
+use crate::var::{Node, Var};
+
+/// A list of recorded operations; `clone` is another handle to the same list.
+///
+/// A tape belongs to one thread. Tensors and models cross threads freely, each thread with a tape
+/// of its own:
+///
+/// ```compile_fail
+/// let tape = wengert_autograd::Tape::<f32>::new();
+/// std::thread::spawn(move || tape.len());
+/// ```
+#[derive(Debug)]
+pub struct Tape<T: Real = f32>(Rc<List<T>>);
+
+#[derive(Debug)]
+struct List<T: Real> {
+    /// Process-unique, so that gradients can name their tape without holding it.
+    id: u64,
+    entries: RefCell<Vec<Option<Entry<T>>>>,
+    /// How often the list was consumed, so that a variable knows whether its entry is still there.
+    generation: Cell<u32>,
+    consumed: Cell<Option<&'static Location<'static>>>,
+}
+
+/// One recorded operation: its rule, what the rule may read, and where the operands came from.
+#[derive(Debug)]
+pub(crate) struct Entry<T: Real> {
+    /// `None` for a leaf.
+    pub(crate) rule: Option<Box<dyn Rule<T>>>,
+    pub(crate) inputs: Few<Input<T>>,
+    pub(crate) outputs: Few<Saved<T>>,
+    pub(crate) location: &'static Location<'static>,
+}
+
+/// An operand of an entry.
+#[derive(Debug)]
+pub(crate) struct Input<T: Real> {
+    pub(crate) value: Saved<T>,
+    /// Entry and output that made it, if it is tracked.
+    pub(crate) source: Option<(usize, usize)>,
+}
+
+/// A tensor as an entry keeps it.
+#[derive(Clone, Debug)]
+pub(crate) enum Saved<T: Real> {
+    Kept(Tensor<T>),
+    /// The rule has declared that it does not read this one.
+    Shape(Box<[usize]>),
+}
+
+impl<T: Real> Saved<T> {
+    fn new(tensor: &Tensor<T>, keep: bool) -> Self {
+        if keep {
+            Self::Kept(tensor.clone())
+        } else {
+            Self::Shape(tensor.shape().into())
+        }
+    }
+
+    /// The tensor; where it was dropped, NaN of its shape, so that a wrong declaration shows.
+    pub(crate) fn tensor(&self) -> Tensor<T> {
+        match self {
+            Self::Kept(tensor) => tensor.clone(),
+            Self::Shape(shape) => Tensor::scalar(T::poison()).broadcast_to(shape),
+        }
+    }
+}
+
+impl<T: Real> Clone for Tape<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T: Real> Default for Tape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Real> Tape<T> {
+    /// An empty tape.
+    #[must_use]
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(Rc::new(List {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            entries: RefCell::new(Vec::new()),
+            generation: Cell::new(0),
+            consumed: Cell::new(None),
+        }))
+    }
+
+    /// A tracked variable with this value: gradients flow to it.
+    #[must_use]
+    #[track_caller]
+    pub fn leaf(&self, value: Tensor<T>) -> Var<T> {
+        let outputs = Few::one(Saved::Shape(value.shape().into()));
+        let entry = Entry {
+            rule: None,
+            inputs: Few::new(),
+            outputs,
+            location: Location::caller(),
+        };
+        let node = self.push(entry);
+        Var::with_node(value, Some(node))
+    }
+
+    /// How many entries the tape holds, leaves included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.entries.borrow().len()
+    }
+
+    /// Whether nothing is recorded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether two handles are of one list.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.0.generation.get()
+    }
+
+    pub(crate) fn consumed(&self) -> Option<&'static Location<'static>> {
+        self.0.consumed.get()
+    }
+
+    /// Forgets every entry; variables recorded so far become plain values.
+    pub(crate) fn consume(&self, at: &'static Location<'static>) -> Vec<Option<Entry<T>>> {
+        self.0.generation.set(self.0.generation.get() + 1);
+        self.0.consumed.set(Some(at));
+        self.0.entries.take()
+    }
+
+    fn push(&self, entry: Entry<T>) -> Node<T> {
+        let mut entries = self.0.entries.borrow_mut();
+        entries.push(Some(entry));
+        Node {
+            tape: self.clone(),
+            generation: self.generation(),
+            entry: entries.len() - 1,
+            output: 0,
+        }
+    }
+
+    /// Takes an entry out while its rule runs: a rule may record, so nothing may stay borrowed.
+    pub(crate) fn lift(&self, entry: usize) -> Entry<T> {
+        self.0.entries.borrow_mut()[entry]
+            .take()
+            .expect("an entry is lifted by one sweep at a time")
+    }
+
+    pub(crate) fn lower(&self, index: usize, entry: Entry<T>) {
+        self.0.entries.borrow_mut()[index] = Some(entry);
+    }
+
+    /// Calls `f` on an entry that is in place.
+    pub(crate) fn peek<R>(&self, entry: usize, f: impl FnOnce(&Entry<T>) -> R) -> R {
+        f(self.0.entries.borrow()[entry]
+            .as_ref()
+            .expect("only a running rule's entry is lifted"))
+    }
+}
+
+/// Runs an op and records it if any operand is tracked.
+#[track_caller]
+pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Few<Var<T>> {
+    let outputs = op.forward(&crate::op::Inputs(inputs)).0;
+    let Some(tape) = common_tape(op.name(), inputs) else {
+        return outputs.into_iter().map(Var::constant).collect();
+    };
+    let reads = op.reads();
+    let (keep_inputs, keep_outputs) = (
+        matches!(reads, Reads::Inputs | Reads::Both),
+        matches!(reads, Reads::Outputs | Reads::Both),
+    );
+    let entry = Entry {
+        inputs: inputs
+            .iter()
+            .map(|x| Input {
+                value: Saved::new(x.value(), keep_inputs),
+                source: x.node().map(|node| (node.entry, node.output)),
+            })
+            .collect(),
+        outputs: outputs
+            .iter()
+            .map(|y| Saved::new(y, keep_outputs))
+            .collect(),
+        rule: Some(Box::new(op)),
+        location: Location::caller(),
+    };
+    let node = tape.push(entry);
+    outputs
+        .into_iter()
+        .enumerate()
+        .map(|(output, y)| {
+            Var::with_node(
+                y,
+                Some(Node {
+                    output,
+                    ..node.clone()
+                }),
+            )
+        })
+        .collect()
+}
+
+/// The tape of the tracked operands, all of which must be alive on one tape.
+#[track_caller]
+fn common_tape<T: Real>(op: &str, inputs: &[&Var<T>]) -> Option<Tape<T>> {
+    let mut tape: Option<&Tape<T>> = None;
+    for (i, node) in inputs
+        .iter()
+        .enumerate()
+        .filter_map(|(i, x)| Some((i, x.node()?)))
+    {
+        node.require_alive(format_args!("{op}: operand {i}"));
+        require!(
+            tape.is_none_or(|tape| tape.is(&node.tape)),
+            "{op}: operand {i}: belongs to another tape than an operand before it"
+        );
+        tape = Some(&node.tape);
+    }
+    tape.cloned()
+}

@@ -1,0 +1,212 @@
+//! A value that may be tracked.
+
+use std::fmt;
+
+use wengert_tensor::{Real, Tensor, require};
+
+use crate::few::Few;
+use crate::op::Op;
+use crate::tape::{Tape, record};
+
+/// A tensor that remembers on a [`Tape`] how it was made, if any of its ancestors is tracked.
+///
+/// A variable without a tape costs nothing over its tensor: evaluation, plain backward and double
+/// backward run the same code.
+#[derive(Clone)]
+pub struct Var<T: Real = f32> {
+    value: Tensor<T>,
+    node: Option<Node<T>>,
+}
+
+/// Where on a tape a variable was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Node<T: Real> {
+    pub(crate) tape: Tape<T>,
+    pub(crate) generation: u32,
+    pub(crate) entry: usize,
+    pub(crate) output: usize,
+}
+
+impl<T: Real> Node<T> {
+    /// Fails if a consuming backward pass has taken this node's entry.
+    #[track_caller]
+    pub(crate) fn require_alive(&self, who: fmt::Arguments<'_>) {
+        if let Some(at) = self
+            .tape
+            .consumed()
+            .filter(|_| self.generation != self.tape.generation())
+        {
+            wengert_tensor::fail::fail(format_args!(
+                "{who}: its tape was consumed by backward at {at}; use its value(), a new leaf, or \
+                 backward_keep() there"
+            ));
+        }
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// An untracked variable.
+    #[must_use]
+    pub fn constant(value: Tensor<T>) -> Self {
+        Self { value, node: None }
+    }
+
+    /// An untracked number of rank 0.
+    #[must_use]
+    pub fn scalar(value: f64) -> Self {
+        Self::constant(Tensor::scalar(T::of(value)))
+    }
+
+    /// An untracked variable full of one number.
+    #[must_use]
+    #[track_caller]
+    pub fn full(shape: impl AsRef<[usize]>, value: f64) -> Self {
+        Self::constant(Tensor::scalar(T::of(value)).broadcast_to(shape))
+    }
+
+    pub(crate) const fn with_node(value: Tensor<T>, node: Option<Node<T>>) -> Self {
+        Self { value, node }
+    }
+
+    pub(crate) const fn node(&self) -> Option<&Node<T>> {
+        self.node.as_ref()
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The value, without its history.
+    #[must_use]
+    pub fn into_value(self) -> Tensor<T> {
+        self.value
+    }
+
+    /// The same value as an untracked variable: no gradient flows through it.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self::constant(self.value.clone())
+    }
+
+    /// Whether gradients flow through this variable.
+    #[must_use]
+    pub const fn is_tracked(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// The tape that this variable is recorded on.
+    #[must_use]
+    pub fn tape(&self) -> Option<&Tape<T>> {
+        self.node.as_ref().map(|node| &node.tape)
+    }
+
+    /// The extents.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.value.shape()
+    }
+
+    /// The number of axes.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.value.rank()
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.value.len()
+    }
+
+    /// Whether there is no element.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.value.is_empty()
+    }
+
+    /// The extent of an axis; negative axes count from the end.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn size(&self, axis: isize) -> usize {
+        self.value.size(axis)
+    }
+
+    /// The only element.
+    ///
+    /// # Panics
+    /// If there is not exactly one.
+    #[must_use]
+    #[track_caller]
+    pub fn item(&self) -> T {
+        self.value.item()
+    }
+
+    /// Runs an op of one output and records it if an operand is tracked: the door for ops of your
+    /// own, the same that the built-in ones use.
+    ///
+    /// # Panics
+    /// As the op's forward does; if the operands live on different tapes, or on a consumed one; if
+    /// the op has another number of outputs than one.
+    #[must_use]
+    #[track_caller]
+    pub fn custom<O: Op>(op: O, inputs: &[&Self]) -> Self {
+        let name = op.name();
+        let mut outputs = record(op, inputs).into_iter();
+        match (outputs.next(), outputs.next()) {
+            (Some(output), None) => output,
+            _ => wengert_tensor::fail::fail(format_args!(
+                "{name}: has not exactly one output; use custom_many"
+            )),
+        }
+    }
+
+    /// Runs an op of any number of outputs, as [`custom`](Self::custom) does.
+    ///
+    /// # Panics
+    /// As [`custom`](Self::custom) does, for any number of outputs.
+    #[must_use]
+    #[track_caller]
+    pub fn custom_many<O: Op>(op: O, inputs: &[&Self]) -> Vec<Self> {
+        record(op, inputs).into_iter().collect()
+    }
+
+    /// As [`custom_many`](Self::custom_many), the two outputs of an op that has exactly two, and so on.
+    #[track_caller]
+    pub(crate) fn custom_array<O: Op, const N: usize>(op: O, inputs: &[&Self]) -> [Self; N] {
+        let name = op.name();
+        let outputs: Few<Self> = record(op, inputs);
+        let count = outputs.len();
+        require!(count == N, "{name}: has {count} outputs, {N} are taken");
+        let mut outputs = outputs.into_iter();
+        std::array::from_fn(|_| outputs.next().expect("counted above"))
+    }
+}
+
+impl<T: Real> From<Tensor<T>> for Var<T> {
+    fn from(value: Tensor<T>) -> Self {
+        Self::constant(value)
+    }
+}
+
+impl<T: Real> fmt::Debug for Var<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut view = f.debug_struct("Var");
+        view.field("value", &self.value);
+        if let Some(node) = &self.node {
+            view.field("entry", &node.entry)
+                .field("output", &node.output);
+        }
+        view.finish()
+    }
+}
+
+impl<T: Real> fmt::Display for Var<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.value, f)
+    }
+}

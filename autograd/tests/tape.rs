@@ -1,0 +1,356 @@
+//! Laws of the tape: what is recorded, what is freed, what adds up, what is refused.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wengert_autograd::{
+    Call, Cotangents, Draw, Graph, Inputs, Op, Outputs, Reads, Sample, Tape, Var, grad, transform,
+};
+use wengert_tensor::{Real, Tensor};
+
+fn tensor(values: &[f64]) -> Tensor<f64> {
+    Tensor::from_vec(values.to_vec(), [values.len()])
+}
+
+/// The message of a panic, and the line it names is this file's.
+fn panic_message(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it must panic");
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .unwrap_or_else(|| {
+            payload
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        })
+}
+
+#[test]
+fn an_untracked_variable_records_nothing() {
+    let x = Var::constant(tensor(&[1.0, 2.0]));
+    let y = (&x * &x).sum(..);
+    assert!(!y.is_tracked());
+    assert_eq!(y.item(), 5.0);
+}
+
+#[test]
+fn every_use_of_a_variable_adds_to_its_gradient() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[1.0, -2.0, 3.0]));
+    let y = (&x * &x).sum(..) + x.exp().sum(..) * 0.0 + x.sum(..) * 10.0 + (&x * 2.0).sum(..);
+    assert_eq!(y.backward().wrt(&x).to_vec(), [14.0, 8.0, 18.0]);
+}
+
+#[test]
+fn a_cotangent_is_never_overwritten_through_a_shared_buffer() {
+    // Both inputs of an addition receive the same buffer; adding to one must not change the other.
+    let tape = Tape::new();
+    let (a, b) = (
+        tape.leaf(tensor(&[1.0, 2.0])),
+        tape.leaf(tensor(&[3.0, 4.0])),
+    );
+    let sum = &a + &b;
+    let y = (&sum * &tape.leaf(tensor(&[5.0, 7.0]))).sum(..) + (&a * 100.0).sum(..);
+    let gradients = y.backward();
+    assert_eq!(gradients.wrt(&a).to_vec(), [105.0, 107.0]);
+    assert_eq!(gradients.wrt(&b).to_vec(), [5.0, 7.0]);
+}
+
+#[test]
+fn a_kept_tape_gives_the_same_gradients_again_and_they_accumulate() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[0.5, 2.0]));
+    let y = (&x * &x).sum(..);
+    let mut first = y.backward_keep();
+    let second = y.backward_keep();
+    assert_eq!(first.wrt(&x), second.wrt(&x));
+    first.accumulate(second);
+    assert_eq!(first.wrt(&x).to_vec(), [2.0, 8.0]);
+    assert_eq!(y.backward().wrt(&x).to_vec(), [1.0, 4.0]);
+}
+
+#[test]
+fn a_consumed_tape_says_where_it_was_consumed() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[1.0, 2.0]));
+    let y = (&x * &x).sum(..);
+    let line = line!() + 1;
+    let gradients = y.backward();
+    assert!(tape.is_empty());
+    assert_eq!(x.value().to_vec(), [1.0, 2.0], "the value survives");
+    assert_eq!(
+        gradients.wrt(&x).to_vec(),
+        [2.0, 4.0],
+        "its gradient is still found"
+    );
+    let message = panic_message(|| drop(&x * &x));
+    assert!(
+        message.starts_with("mul: operand 0: its tape was consumed by backward at"),
+        "{message}"
+    );
+    assert!(message.contains(&format!("tape.rs:{line}:")), "{message}");
+    assert!(panic_message(|| drop(y.backward())).contains("was consumed"));
+    // The tape itself can be used again.
+    let z = tape.leaf(tensor(&[3.0]));
+    assert_eq!((&z * &z).sum(..).backward().wrt(&z).to_vec(), [6.0]);
+}
+
+#[test]
+fn operands_of_two_tapes_are_refused_at_the_caller() {
+    let (a, b) = (
+        Tape::new().leaf(tensor(&[1.0])),
+        Tape::new().leaf(tensor(&[1.0])),
+    );
+    let message = panic_message(|| drop(&a + &b));
+    assert_eq!(
+        message,
+        "add: operand 1: belongs to another tape than an operand before it"
+    );
+}
+
+#[test]
+fn an_unreached_leaf_tells_where_its_path_ends() {
+    let tape = Tape::new();
+    let (x, unused, dead) = (
+        tape.leaf(tensor(&[1.0])),
+        tape.leaf(tensor(&[1.0])),
+        tape.leaf(tensor(&[1.0])),
+    );
+    let _ends_here = (&dead * 2.0).exp();
+    let y = (&x * &x).sum(..);
+    let _later = dead.tanh();
+    for gradients in [y.backward_keep(), y.backward()] {
+        assert!(gradients.get(&unused).is_none());
+        assert!(gradients.unreached(&unused).expect("unused").end.is_none());
+        assert!(gradients.unreached(&x).is_none());
+        let (op, at) = gradients.unreached(&dead).expect("dead").end.expect("used");
+        assert_eq!(op, "tanh");
+        assert!(at.file().ends_with("tape.rs"));
+        assert!(
+            panic_message(|| drop(gradients.wrt(&dead).clone())).contains("its path ends at tanh")
+        );
+    }
+}
+
+#[test]
+fn gradients_flow_to_intermediate_values_too() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[1.0, 2.0]));
+    let h = &x * 3.0;
+    let y = (&h * &h).sum(..);
+    let unit = Var::scalar(1.0);
+    let found = grad(&[(&y, unit)], &[&h, &x], Graph::Skip);
+    assert_eq!(found[0].as_ref().expect("h").value().to_vec(), [6.0, 12.0]);
+    assert_eq!(found[1].as_ref().expect("x").value().to_vec(), [18.0, 36.0]);
+}
+
+#[test]
+fn a_gradient_can_be_differentiated_again_and_again() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[2.0]));
+    let y = (&(&x * &x) * &(&x * &x)).sum(..);
+    let first = y.grad(&[&x]).remove(0);
+    let second = first.sum(..).grad(&[&x]).remove(0);
+    let third = second.sum(..).grad(&[&x]).remove(0);
+    let fourth = third.sum(..).grad(&[&x]).remove(0);
+    let all = [first, second, third, fourth].map(|g| g.item());
+    assert_eq!(all, [32.0, 48.0, 48.0, 24.0]);
+}
+
+#[test]
+fn detach_stops_the_gradient() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[3.0]));
+    let y = (&x * &x.detach()).sum(..);
+    assert_eq!(y.backward().wrt(&x).to_vec(), [3.0]);
+}
+
+#[test]
+fn a_million_deep_chain_needs_no_deep_stack() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[1.0]));
+    let mut y = x.clone();
+    for _ in 0..1_000_000 {
+        y = &y + 1.0;
+    }
+    assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0]);
+    // And dropping one that was never swept.
+    let x = tape.leaf(tensor(&[1.0]));
+    let mut y = x;
+    for _ in 0..1_000_000 {
+        y = &y + 1.0;
+    }
+    drop((y, tape));
+}
+
+#[test]
+fn a_wide_fan_out_adds_up() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[1.0]));
+    let mut sum = Var::constant(tensor(&[0.0]));
+    for _ in 0..100_000 {
+        sum = &sum + &x;
+    }
+    assert_eq!(sum.sum(..).backward().wrt(&x).to_vec(), [100_000.0]);
+}
+
+#[test]
+fn a_thousand_selects_of_one_tensor_cost_its_size_once() {
+    // With a full-size cotangent per select this would touch 4000 · 4 M elements and not end.
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::<f32>::ones([4000, 1000]));
+    let mut sum = Var::scalar(0.0);
+    for i in 0..4000 {
+        sum = &sum + &(&x.select(0, i) * (i as f64)).sum(..);
+    }
+    let gradients = sum.backward();
+    let dx = gradients.wrt(&x);
+    assert_eq!(dx.get([0, 0]), 0.0);
+    assert_eq!(dx.get([3999, 999]), 3999.0);
+}
+
+/// Reads an input that it did not declare.
+#[derive(Clone, Debug)]
+struct Forgetful;
+
+impl Op for Forgetful {
+    fn name(&self) -> &'static str {
+        "forgetful"
+    }
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].map(|x| x * x).into()
+    }
+    fn vjp<T: Real>(&self, _: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.mul(call.input(0)) * 2.0
+    }
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, [draw.normal([3])])
+    }
+}
+
+#[test]
+fn what_a_rule_did_not_declare_is_nan() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[3.0]));
+    let y = Var::custom(Forgetful, &[&x]).sum(..);
+    assert!(y.backward().wrt(&x).item().is_nan());
+}
+
+/// Panics in its rule.
+#[derive(Clone, Debug)]
+struct Bomb;
+
+impl Op for Bomb {
+    fn name(&self) -> &'static str {
+        "bomb"
+    }
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].clone().into()
+    }
+    fn vjp<T: Real>(&self, _: usize, _: &Call<T>, _: &Cotangents<T>) -> Var<T> {
+        panic!("boom")
+    }
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, [draw.normal([3])])
+    }
+}
+
+#[test]
+fn a_tape_survives_a_rule_that_panics() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[3.0]));
+    let bad = Var::custom(Bomb, &[&x]).sum(..);
+    let good = (&x * &x).sum(..);
+    for _ in 0..2 {
+        assert_eq!(panic_message(|| drop(bad.backward_keep())), "boom");
+    }
+    assert_eq!(good.backward_keep().wrt(&x).to_vec(), [6.0]);
+}
+
+#[test]
+fn a_loss_does_not_hold_its_activations() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::<f32>::ones([10]));
+    let loss = (&x * &x).sum(..);
+    let _ = loss.backward();
+    assert_eq!(
+        tape.len(),
+        0,
+        "the list is empty while the loss lives on: {}",
+        loss.item()
+    );
+}
+
+#[test]
+fn only_one_element_has_a_gradient() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[1.0, 2.0]));
+    let message = panic_message(|| drop(x.backward()));
+    assert_eq!(
+        message,
+        "backward: [2]: only a value of one element has a gradient; give a cotangent otherwise"
+    );
+    let message = panic_message(|| drop(Var::constant(tensor(&[1.0])).backward()));
+    assert_eq!(
+        message,
+        "backward: [1]: the value is not tracked: it depends on no leaf"
+    );
+    let message = panic_message(|| drop(x.backward_from(&tensor(&[1.0]))));
+    assert_eq!(
+        message,
+        "backward: a cotangent [1] for a value [2]: the shapes differ"
+    );
+    assert_eq!(
+        (&x * 2.0)
+            .backward_from(&tensor(&[1.0, 10.0]))
+            .wrt(&x)
+            .to_vec(),
+        [2.0, 20.0]
+    );
+}
+
+#[test]
+fn the_transforms_agree_with_hand_made_derivatives() {
+    // f(x) = x₀² x₁, ∇f = (2 x₀ x₁, x₀²), ∇²f = ((2 x₁, 2 x₀), (2 x₀, 0)).
+    let x = tensor(&[3.0, 5.0]);
+    fn f<T: Real>(x: &[Var<T>]) -> Var<T> {
+        let (a, b) = (x[0].select(0, 0), x[0].select(0, 1));
+        &(&a * &a) * &b
+    }
+    let (value, gradient) = transform::value_and_grad(f, std::slice::from_ref(&x));
+    assert_eq!((value, gradient[0].to_vec()), (45.0, vec![30.0, 9.0]));
+    assert_eq!(transform::grad(f, std::slice::from_ref(&x)), gradient);
+    let (y, tangent) = transform::jvp(f, std::slice::from_ref(&x), &[tensor(&[1.0, 2.0])]);
+    assert_eq!((y.item(), tangent.item()), (45.0, 48.0));
+    let product = transform::hvp(f, std::slice::from_ref(&x), &[tensor(&[1.0, 2.0])]);
+    assert_eq!(product[0].to_vec(), [22.0, 6.0]);
+    let hessian = transform::hessian(f, std::slice::from_ref(&x));
+    assert_eq!(
+        (hessian[0][0].shape(), hessian[0][0].to_vec()),
+        (&[2, 2][..], vec![10.0, 6.0, 6.0, 0.0])
+    );
+    // g(x) = (x₀ x₁, x₀ + 2 x₁) has the Jacobian ((x₁, x₀), (1, 2)).
+    fn g<T: Real>(x: &[Var<T>]) -> Var<T> {
+        let (a, b) = (x[0].slice(0, ..1), x[0].slice(0, 1..));
+        let mut y = (&a * &b).unslice(&[(0..1).into()], [2]);
+        y = y + (a + b * 2.0).unslice(&[(1..2).into()], [2]);
+        y
+    }
+    let jacobian = transform::jacobian(g, std::slice::from_ref(&x));
+    assert_eq!(
+        (jacobian[0].shape(), jacobian[0].to_vec()),
+        (&[2, 2][..], vec![5.0, 3.0, 1.0, 2.0])
+    );
+    let (_, pulled) = transform::vjp(g, std::slice::from_ref(&x), &tensor(&[1.0, 10.0]));
+    assert_eq!(pulled[0].to_vec(), [15.0, 23.0]);
+    // A function of several inputs, one of which it ignores.
+    let h = |x: &[Var<f64>]| (&x[0] * 2.0).sum(..);
+    let gradients = transform::grad(h, &[x.clone(), x.clone()]);
+    assert_eq!(gradients[1].to_vec(), [0.0, 0.0]);
+}
