@@ -1,2 +1,30 @@
-//! Layers.
+//! Parameters, layers and state dicts, generic over the number type. No update rules here.
 #![forbid(unsafe_code)]
+
+mod gradients;
+mod label;
+mod linear;
+mod module;
+mod param;
+mod parameters;
+mod pass;
+mod trace;
+
+pub use gradients::Gradients;
+pub use label::Label;
+pub use linear::Linear;
+pub use module::{Layer, Module};
+pub use param::{Buffer, Counter, Id, Param};
+pub use parameters::{Parameters, ParametersExt, Path, Slot, SlotMut};
+pub use pass::{Mode, Pass};
+pub use trace::{LayerTrace, Window};
+#[doc(hidden)]
+pub use wengert_tensor as tensor;
+
+use rand::SeedableRng;
+
+/// The generator that initialisers draw from: `ChaCha8` of a seed.
+#[must_use]
+pub fn rng(seed: u64) -> rand_chacha::ChaCha8Rng {
+    rand_chacha::ChaCha8Rng::seed_from_u64(seed)
+}

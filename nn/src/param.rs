@@ -1,0 +1,172 @@
+//! Parameters and buffers: the tensors that a model owns.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wengert_tensor::{Real, Tensor};
+
+/// Identifies a parameter or a buffer within the process. It never reaches a result or a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(u64);
+
+impl Id {
+    fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A trainable tensor.
+///
+/// `clone` makes another parameter with the same values: the copy of a teacher, not a shared weight.
+/// To share a weight, use one `Param` in two places: its gradients add up.
+#[derive(Debug)]
+pub struct Param<T: Real = f32> {
+    value: Tensor<T>,
+    id: Id,
+    frozen: bool,
+}
+
+impl<T: Real> Param<T> {
+    /// A parameter with these starting values.
+    #[must_use]
+    pub fn new(value: Tensor<T>) -> Self {
+        Self {
+            value,
+            id: Id::fresh(),
+            frozen: false,
+        }
+    }
+
+    /// The values.
+    #[must_use]
+    pub const fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The values, to be changed: an optimizer's business.
+    pub const fn value_mut(&mut self) -> &mut Tensor<T> {
+        &mut self.value
+    }
+
+    /// The extents.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.value.shape()
+    }
+
+    /// The identity within the process.
+    #[must_use]
+    pub const fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Whether the parameter is held constant.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Holds the parameter constant, or lets it train again.
+    pub const fn set_frozen(&mut self, frozen: bool) {
+        self.frozen = frozen;
+    }
+}
+
+impl<T: Real> Clone for Param<T> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            id: Id::fresh(),
+            frozen: self.frozen,
+        }
+    }
+}
+
+/// A tensor that a model keeps but does not train, such as a running mean.
+///
+/// It changes through [`Pass::update`](crate::Pass::update) and [`Pass::commit`](crate::Pass::commit)
+/// alone.
+#[derive(Debug)]
+pub struct Buffer<T: Real = f32> {
+    value: Tensor<T>,
+    id: Id,
+}
+
+impl<T: Real> Buffer<T> {
+    /// A buffer with these starting values.
+    #[must_use]
+    pub fn new(value: Tensor<T>) -> Self {
+        Self {
+            value,
+            id: Id::fresh(),
+        }
+    }
+
+    /// The values.
+    #[must_use]
+    pub const fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    pub(crate) const fn value_mut(&mut self) -> &mut Tensor<T> {
+        &mut self.value
+    }
+
+    /// The extents.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.value.shape()
+    }
+
+    /// The identity within the process.
+    #[must_use]
+    pub const fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl<T: Real> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.value.clone())
+    }
+}
+
+/// A whole number that a model keeps, such as how many batches a batch norm has seen.
+#[derive(Debug)]
+pub struct Counter {
+    value: i64,
+    id: Id,
+}
+
+impl Counter {
+    /// A counter at this value.
+    #[must_use]
+    pub fn new(value: i64) -> Self {
+        Self {
+            value,
+            id: Id::fresh(),
+        }
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(&self) -> i64 {
+        self.value
+    }
+
+    pub(crate) const fn value_mut(&mut self) -> &mut i64 {
+        &mut self.value
+    }
+
+    /// The identity within the process.
+    #[must_use]
+    pub const fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self::new(self.value)
+    }
+}
