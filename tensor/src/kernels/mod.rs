@@ -7,5 +7,6 @@
 
 pub mod conv;
 pub mod gemm;
+pub mod pooling;
 pub mod simd;
 mod tile;

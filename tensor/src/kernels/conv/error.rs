@@ -47,6 +47,17 @@ pub enum GeometryError {
         /// Zeros before and behind it.
         padding: [usize; 2],
     },
+    /// The padding of a pooling exceeds half of its window.
+    PoolPadding {
+        /// 0, 1, 2: depth, height, width.
+        axis: usize,
+        /// What a window spans.
+        window: usize,
+        /// Pixels before and behind.
+        padding: [usize; 2],
+    },
+    /// An average is to be divided by 0.
+    Divisor,
     /// One number is larger than any image, kernel or step can be.
     Extent {
         /// Which number.
@@ -154,6 +165,16 @@ impl fmt::Display for GeometryError {
                 AXES[*axis],
                 input + before + behind,
             ),
+            Self::PoolPadding {
+                axis,
+                window,
+                padding: [before, behind],
+            } => write!(
+                f,
+                "padding {before} + {behind} of the {} exceeds half of the window {window}",
+                AXES[*axis]
+            ),
+            Self::Divisor => write!(f, "an average cannot divide by 0"),
             Self::Extent {
                 what,
                 value,

@@ -1,0 +1,132 @@
+//! How a pooling is asked for: the options and the windows they make.
+
+use crate::kernels::conv::GeometryError;
+use crate::kernels::pooling::{Divisor, PoolGeometry, Windows};
+use crate::window::{Extents, Padding};
+
+/// How windows move over an image.
+///
+/// ```
+/// use wengert_tensor::{PoolOptions, Tensor};
+///
+/// let x = Tensor::<f32>::ones([2, 3, 9, 8]);
+/// let (y, positions) = x.max_pool2d(&PoolOptions::new(3).stride(2).padding(1));
+/// assert_eq!((y.shape(), positions.shape()), (&[2, 3, 5, 4][..], &[2, 3, 5, 4][..]));
+/// assert_eq!(x.avg_pool2d(&PoolOptions::new([3, 2])).shape(), [2, 3, 3, 4]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PoolOptions {
+    /// Taps of a window; 2 by default.
+    pub kernel: Extents,
+    /// Pixels from one window to the next; by default the kernel.
+    pub stride: Option<Extents>,
+    /// Pixels around the image, −∞ for a maximum and 0 for an average; none by default.
+    pub padding: Padding,
+    /// Pixels from one tap of a window to the next; 1 by default.
+    pub dilation: Extents,
+    /// Whether a last window may reach beyond the padded image; not by default. One that would
+    /// start behind the image is dropped.
+    pub ceil_mode: bool,
+    /// What an average divides by; by default the taps that lie in the image or its padding.
+    pub divisor: Divisor,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self::new(2)
+    }
+}
+
+impl PoolOptions {
+    /// Windows side by side: `2` or `[3, 2]`.
+    #[must_use]
+    pub fn new(kernel: impl Into<Extents>) -> Self {
+        Self {
+            kernel: kernel.into(),
+            stride: None,
+            padding: 0.into(),
+            dilation: 1.into(),
+            ceil_mode: false,
+            divisor: Divisor::Padded,
+        }
+    }
+
+    /// With another stride: `2` or `[2, 1]`.
+    #[must_use]
+    pub fn stride(mut self, stride: impl Into<Extents>) -> Self {
+        self.stride = Some(stride.into());
+        self
+    }
+
+    /// With padding: `1`, `[1, 2]` or `[[1, 2], [0, 3]]`; at most half of the window.
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+        self.padding = padding.into();
+        self
+    }
+
+    /// With another dilation: `2` or `[2, 1]`.
+    #[must_use]
+    pub fn dilation(mut self, dilation: impl Into<Extents>) -> Self {
+        self.dilation = dilation.into();
+        self
+    }
+
+    /// With windows that may reach beyond the padded image.
+    #[must_use]
+    pub fn ceil(mut self) -> Self {
+        self.ceil_mode = true;
+        self
+    }
+
+    /// With another divisor.
+    #[must_use]
+    pub fn divisor(mut self, divisor: Divisor) -> Self {
+        self.divisor = divisor;
+        self
+    }
+
+    /// The windows over the last `axes` axes of a shape.
+    ///
+    /// # Errors
+    /// What is wrong with the shape or the options, with the numbers.
+    pub fn windows(&self, shape: &[usize], axes: usize) -> Result<Windows, GeometryError> {
+        let kernel = self.kernel.resolve("kernel", axes)?;
+        let stride = self.stride.unwrap_or(self.kernel);
+        let stride = stride.resolve("stride", axes)?;
+        let dilation = self.dilation.resolve("dilation", axes)?;
+        let geometry = PoolGeometry {
+            input: spatial(shape, axes)?,
+            kernel,
+            stride,
+            padding: self.padding.resolve(axes, kernel, stride, dilation)?,
+            dilation,
+            ceil_mode: self.ceil_mode,
+        };
+        Ok(geometry.windows(self.divisor)?.over(axes))
+    }
+}
+
+/// The windows that share the last `axes` axes of a shape out evenly.
+///
+/// # Errors
+/// What is wrong with the shape or the extents, with the numbers.
+pub fn adaptive_windows(
+    shape: &[usize],
+    axes: usize,
+    output: Extents,
+) -> Result<Windows, GeometryError> {
+    let windows = Windows::adaptive(spatial(shape, axes)?, output.resolve("output", axes)?)?;
+    Ok(windows.over(axes))
+}
+
+/// The last `axes` extents, behind ones for those in front.
+fn spatial(shape: &[usize], axes: usize) -> Result<[usize; 3], GeometryError> {
+    let Some(front) = shape.len().checked_sub(axes) else {
+        let (what, given) = ("shape", shape.len());
+        return Err(GeometryError::Axes { what, given, axes });
+    };
+    let mut extents = [1; 3];
+    extents[3 - axes..].copy_from_slice(&shape[front..]);
+    Ok(extents)
+}

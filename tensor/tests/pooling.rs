@@ -1,0 +1,500 @@
+//! Pooling against naive loops, its adjoints, and its conventions at the corners.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proptest::prelude::*;
+use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
+use wengert_tensor::{Divisor, Dual, PoolOptions, Real, Tensor, parallel};
+
+/// Values without a pattern, many of them equal: ties are common.
+fn values<T: Real>(shape: &[usize], seed: usize) -> Tensor<T> {
+    let length = shape.iter().product();
+    let value = |i: usize| ((i * 7919 + seed * 104_729) % 97 % 9) as f64 - 4.0;
+    Tensor::from_vec((0..length).map(|i| T::of(value(i))).collect(), shape)
+}
+
+fn inner(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+    assert_eq!(a.shape(), b.shape());
+    a.iter().zip(b.iter()).map(|(a, b)| a * b).sum()
+}
+
+fn message<R>(f: impl FnOnce() -> R) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f))
+        .err()
+        .expect("a mistake panics");
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .expect("a message")
+}
+
+/// One axis of a pooling, as the definition has it.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    before: usize,
+    behind: usize,
+    dilation: usize,
+    ceil: bool,
+}
+
+impl Axis {
+    fn output(self) -> usize {
+        let window = self.dilation * (self.kernel - 1) + 1;
+        let room = (self.input + self.before + self.behind) as f64 - window as f64;
+        let windows = room / self.stride as f64;
+        let count = if self.ceil {
+            windows.ceil()
+        } else {
+            windows.floor()
+        } as usize
+            + 1;
+        if self.ceil && (count - 1) * self.stride >= self.input + self.before {
+            count - 1
+        } else {
+            count
+        }
+    }
+
+    /// Positions of the taps relative to the image, those beyond the padding left out.
+    fn taps(self, i: usize) -> Vec<isize> {
+        let first = (i * self.stride) as isize - self.before as isize;
+        let taps = (0..self.kernel).map(|k| first + (k * self.dilation) as isize);
+        taps.filter(|&at| at < (self.input + self.behind) as isize)
+            .collect()
+    }
+}
+
+/// Values, positions, and averages by both divisors, of planes `[n, height, width]`.
+fn naive(
+    x: &Tensor<f64>,
+    [rows, columns]: [Axis; 2],
+) -> (Tensor<f64>, Tensor<i64>, [Tensor<f64>; 2]) {
+    let [planes, height, width] = x.dims();
+    let shape = [planes, rows.output(), columns.output()];
+    let window = |index: &[usize]| -> (Vec<(f64, i64)>, usize) {
+        let (mut met, mut taps) = (Vec::new(), 0);
+        for &i in &rows.taps(index[1]) {
+            for &j in &columns.taps(index[2]) {
+                taps += 1;
+                if (0..height as isize).contains(&i) && (0..width as isize).contains(&j) {
+                    let at = i as usize * width + j as usize;
+                    met.push((x.get([index[0], i as usize, j as usize]), at as i64));
+                }
+            }
+        }
+        (met, taps)
+    };
+    let largest = |index: &[usize]| {
+        let mut best = (f64::NEG_INFINITY, -1);
+        for (value, at) in window(index).0 {
+            if best.1 < 0 || value > best.0 {
+                best = (value, at);
+            }
+        }
+        best
+    };
+    let mean = |index: &[usize], image_only: bool| {
+        let (met, taps) = window(index);
+        let sum: f64 = met.iter().map(|(value, _)| value).sum();
+        let count = if image_only { met.len() } else { taps };
+        if count == 0 { 0.0 } else { sum / count as f64 }
+    };
+    (
+        Tensor::from_fn(shape, |index| largest(index).0),
+        Tensor::from_fn(shape, |index| largest(index).1),
+        [false, true].map(|image_only| Tensor::from_fn(shape, |index| mean(index, image_only))),
+    )
+}
+
+fn axis() -> impl Strategy<Value = Axis> {
+    (
+        1..12_usize,
+        1..5_usize,
+        1..5_usize,
+        0..4_usize,
+        0..4_usize,
+        1..4_usize,
+    )
+        .prop_map(|(input, kernel, stride, before, behind, dilation)| Axis {
+            input,
+            kernel,
+            stride,
+            before,
+            behind,
+            dilation,
+            ceil: false,
+        })
+}
+
+proptest! {
+    #[test]
+    fn pooling_matches_the_naive_loops(
+        axes in [axis(), axis()],
+        ceil in any::<bool>(),
+        seed in 0..1000_usize,
+    ) {
+        let axes = axes.map(|axis| Axis { ceil, ..axis });
+        let [rows, columns] = axes;
+        let mut options = PoolOptions::new(axes.map(|a| a.kernel))
+            .stride(axes.map(|a| a.stride))
+            .padding(axes.map(|a| [a.before, a.behind]))
+            .dilation(axes.map(|a| a.dilation));
+        options.ceil_mode = ceil;
+        let x = values::<f64>(&[3, rows.input, columns.input], seed);
+        let Ok(windows) = options.windows(x.shape(), 2) else {
+            return Ok(());
+        };
+        let (y, positions, [padded, image]) = naive(&x, axes);
+        prop_assert_eq!(windows.output(), [1, rows.output(), columns.output()]);
+        prop_assert_eq!(x.max_pool2d(&options), (y, positions));
+        let close = |a: Tensor<f64>, b: Tensor<f64>| {
+            a.shape() == b.shape() && a.iter().zip(b.iter()).all(|(a, b)| (a - b).abs() < 1e-14)
+        };
+        prop_assert!(close(x.avg_pool2d(&options), padded));
+        prop_assert!(close(x.avg_pool2d(&options.divisor(Divisor::Image)), image));
+    }
+
+    #[test]
+    fn scatter_and_the_spread_average_are_adjoints(
+        axes in [axis(), axis()],
+        ceil in any::<bool>(),
+        divisor in prop::sample::select(vec![Divisor::Padded, Divisor::Image, Divisor::Fixed(3)]),
+    ) {
+        let [rows, columns] = axes;
+        let mut options = PoolOptions::new(axes.map(|a| a.kernel))
+            .stride(axes.map(|a| a.stride))
+            .padding(axes.map(|a| [a.before, a.behind]))
+            .dilation(axes.map(|a| a.dilation))
+            .divisor(divisor);
+        options.ceil_mode = ceil;
+        let x = values::<f64>(&[2, 3, rows.input, columns.input], 1);
+        let Ok(windows) = options.windows(x.shape(), 2) else {
+            return Ok(());
+        };
+        let (y, positions) = max(&x, &windows);
+        let dy = values::<f64>(y.shape(), 2);
+        let dx = values::<f64>(x.shape(), 3);
+        let gathered = gather(&dx, &positions, &windows);
+        let scattered = scatter(&dy, &positions, &windows);
+        prop_assert_eq!(inner(&gathered, &dy), inner(&dx, &scattered));
+        let spread = average_adjoint(&dy, &windows);
+        let (a, b) = (inner(&average(&dx, &windows), &dy), inner(&dx, &spread));
+        prop_assert!((a - b).abs() < 1e-11, "{} and {}", a, b);
+    }
+}
+
+#[test]
+fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
+    for (height, width) in [(2, 2), (3, 2), (2, 5), (7, 9), (8, 8), (28, 28), (1, 4)] {
+        let x = values::<f64>(&[5, height, width], height + width);
+        let side = |input| Axis {
+            input,
+            kernel: 2,
+            stride: 2,
+            before: 0,
+            behind: 0,
+            dilation: 1,
+            ceil: false,
+        };
+        if height < 2 {
+            assert!(PoolOptions::default().windows(x.shape(), 2).is_err());
+            continue;
+        }
+        let (y, positions, [mean, _]) = naive(&x, [side(height), side(width)]);
+        assert_eq!(x.max_pool2d(&PoolOptions::default()), (y, positions));
+        assert_eq!(x.avg_pool2d(&PoolOptions::default()), mean);
+        let sums = x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(1)));
+        assert_eq!(sums, &mean * 4.0);
+        // Strided twice in two ways: the general loop must agree with the one for tiles.
+        let general = PoolOptions::new(2)
+            .dilation(1)
+            .padding([[0, 0], [0, 0]])
+            .ceil();
+        if height % 2 == 0 && width % 2 == 0 {
+            assert_eq!(x.avg_pool2d(&general), mean);
+        }
+    }
+}
+
+#[test]
+fn of_equal_elements_the_first_counts_and_of_nans_too() {
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    let position = |cells: [f64; 4]| {
+        let x = Tensor::from_slice(&cells, [1, 2, 2]);
+        let (y, at) = x.max_pool2d(&PoolOptions::default());
+        // The same window in the loop that is not for tiles.
+        let (same, at_too) = x.max_pool2d(&PoolOptions::new(2).stride(1));
+        assert_eq!(at, at_too);
+        assert!(y == same || y.item().is_nan() && same.item().is_nan());
+        at.item()
+    };
+    assert_eq!(position([1.0, 2.0, 2.0, 2.0]), 1);
+    assert_eq!(position([3.0, 3.0, 3.0, 3.0]), 0);
+    assert_eq!(position([-0.0, 0.0, -1.0, -2.0]), 0);
+    assert_eq!(position([-inf, -inf, -inf, -inf]), 0);
+    assert_eq!(position([1.0, nan, inf, nan]), 1);
+    assert_eq!(position([nan, 1.0, 2.0, 3.0]), 0);
+    assert_eq!(position([1.0, 2.0, 3.0, nan]), 3);
+}
+
+#[test]
+fn padding_never_wins_a_maximum() {
+    let x = Tensor::from_slice(&[-5.0, -3.0, -4.0], [1, 1, 3]);
+    let (y, at) = x.max_pool1d(&PoolOptions::new(3).stride(1).padding(1));
+    assert_eq!(y.to_vec(), [-3.0, -3.0, -3.0]);
+    assert_eq!(at.to_vec(), [1, 1, 1]);
+}
+
+#[test]
+fn a_window_that_meets_no_pixel_has_no_position_and_passes_nothing_back() {
+    // Taps at −1 and 1 of an image of one pixel.
+    let x = Tensor::from_slice(&[7.0], [1, 1, 1]);
+    let options = PoolOptions::new(2).dilation(2).padding(1);
+    let windows = options.windows(x.shape(), 1).unwrap();
+    let (y, at) = max(&x, &windows);
+    assert_eq!((y.item(), at.item()), (f64::NEG_INFINITY, -1));
+    assert_eq!(
+        scatter(&Tensor::<f64>::ones([1, 1, 1]), &at, &windows).item(),
+        0.0
+    );
+    assert_eq!(gather(&x, &at, &windows).item(), 0.0);
+    assert_eq!(x.avg_pool1d(&options.divisor(Divisor::Image)).item(), 0.0);
+}
+
+#[test]
+fn the_window_beyond_the_padded_image_counts_only_what_is_inside_it() {
+    // Extent 4, kernel 3, stride 2, ceil: windows [0, 3) and [2, 5), of which 4 is outside.
+    let x = Tensor::from_slice(&[1.0, 2.0, 3.0, 6.0], [1, 1, 4]);
+    let options = PoolOptions::new(3).stride(2).ceil();
+    assert_eq!(x.avg_pool1d(&options).to_vec(), [2.0, 4.5]);
+    // With padding 1: windows [−1, 2), [1, 4), [3, 6); the padding behind counts, 5 does not.
+    let options = options.padding(1);
+    assert_eq!(x.avg_pool1d(&options).to_vec(), [1.0, 11.0 / 3.0, 3.0]);
+    let image = options.divisor(Divisor::Image);
+    assert_eq!(x.avg_pool1d(&image).to_vec(), [1.5, 11.0 / 3.0, 6.0]);
+}
+
+#[test]
+fn adaptive_windows_share_the_image_out() {
+    let x = values::<f64>(&[2, 3, 7, 5], 1);
+    for [rows, columns] in [[3, 2], [1, 1], [7, 5], [2, 4], [9, 6], [0, 2]] {
+        let y = x.adaptive_avg_pool2d([rows, columns]);
+        let (largest, positions) = x.adaptive_max_pool2d([rows, columns]);
+        assert_eq!(y.shape(), [2, 3, rows, columns]);
+        let bin = |i: usize, n: usize, m: usize| i * m / n..((i + 1) * m).div_ceil(n);
+        for index in (0..y.len()).map(|i| {
+            let (plane, cell) = (i / (rows * columns), i % (rows * columns));
+            [plane / 3, plane % 3, cell / columns, cell % columns]
+        }) {
+            let [n, c, i, j] = index;
+            let (mut sum, mut count, mut best) = (0.0, 0.0, (f64::NEG_INFINITY, 0));
+            for row in bin(i, rows, 7) {
+                for column in bin(j, columns, 5) {
+                    let value = x.get([n, c, row, column]);
+                    sum += value;
+                    count += 1.0;
+                    if value > best.0 {
+                        best = (value, (row * 5 + column) as i64);
+                    }
+                }
+            }
+            assert!((y.get(index) - sum / count).abs() < 1e-14, "{index:?}");
+            assert_eq!((largest.get(index), positions.get(index)), best);
+        }
+    }
+    let windows = adaptive_windows(x.shape(), 2, [3, 4].into()).unwrap();
+    let (dy, dx) = (
+        values::<f64>(&[2, 3, 3, 4], 2),
+        values::<f64>(&[2, 3, 7, 5], 3),
+    );
+    let (a, b) = (
+        inner(&average(&dx, &windows), &dy),
+        inner(&dx, &average_adjoint(&dy, &windows)),
+    );
+    assert!((a - b).abs() < 1e-11);
+}
+
+#[test]
+fn one_axis_and_three_agree_with_two() {
+    let x = values::<f64>(&[2, 3, 4, 11], 1);
+    let options = PoolOptions::new(3).stride(2).padding(1);
+    let lines = x.reshape([6, 4, 11]);
+    let (y, at) = lines.max_pool1d(&options);
+    let (plane, plane_at) = lines
+        .unsqueeze(2)
+        .max_pool2d(&PoolOptions::new([1, 3]).stride([1, 2]).padding([0, 1]));
+    assert_eq!((plane.squeeze(2), plane_at.squeeze(2)), (y, at));
+    let volume = x.avg_pool3d(&PoolOptions::new([3, 2, 2]));
+    assert_eq!(volume.shape(), [2, 1, 2, 5]);
+    // The mean over three channels of the means over planes.
+    let means = x.avg_pool2d(&PoolOptions::default());
+    let first = [0, 1, 2]
+        .map(|c| means.get([1, c, 1, 3]))
+        .iter()
+        .sum::<f64>()
+        / 3.0;
+    assert!((volume.get([1, 0, 1, 3]) - first).abs() < 1e-14);
+}
+
+#[test]
+fn views_pool_as_their_copies_do() {
+    let x = values::<f64>(&[2, 6, 5, 3], 1)
+        .permute([0, 3, 1, 2])
+        .flip(2);
+    let dense = Tensor::from_vec(x.to_vec(), x.shape());
+    for options in [
+        PoolOptions::default(),
+        PoolOptions::new(3).stride(1).padding(1),
+    ] {
+        assert_eq!(x.max_pool2d(&options), dense.max_pool2d(&options));
+        assert_eq!(x.avg_pool2d(&options), dense.avg_pool2d(&options));
+        let windows = options.windows(x.shape(), 2).unwrap();
+        let (y, at) = max(&x, &windows);
+        let dy = values::<f64>(&[y.size(0), y.size(1), y.size(3), y.size(2)], 2).t();
+        let dense_dy = Tensor::from_vec(dy.to_vec(), dy.shape());
+        assert_eq!(
+            scatter(&dy, &at, &windows),
+            scatter(&dense_dy, &at, &windows)
+        );
+        assert_eq!(
+            average_adjoint(&dy, &windows),
+            average_adjoint(&dense_dy, &windows)
+        );
+    }
+}
+
+#[test]
+fn integers_and_dual_numbers_pool_too() {
+    let x = Tensor::<i32>::from_slice(&[3, -1, 7, 7, 0, 2], [1, 1, 6]);
+    let (y, at) = x.max_pool1d(&PoolOptions::new(3).stride(3).padding(1));
+    assert_eq!((y.to_vec(), at.to_vec()), (vec![3, 7], vec![0, 2]));
+    let x = Tensor::from_slice(
+        &[
+            Dual::new(1.0, 10.0),
+            Dual::new(3.0, 20.0),
+            Dual::new(3.0, 40.0),
+        ],
+        [1, 1, 3],
+    );
+    let (y, _) = x.max_pool1d(&PoolOptions::new(3));
+    assert_eq!(y.item().tangent, 20.0);
+    let mean = x.avg_pool1d(&PoolOptions::new(3)).item();
+    assert!((mean.tangent - 70.0 / 3.0).abs() < 1e-14);
+}
+
+#[test]
+fn overlapping_windows_add_up_in_the_adjoint() {
+    let x = Tensor::from_slice(&[0.0, 9.0, 0.0], [1, 1, 3]);
+    let windows = PoolOptions::new(2).stride(1).windows(x.shape(), 1).unwrap();
+    let (_, at) = max(&x, &windows);
+    let dy = Tensor::from_slice(&[1.0, 10.0], [1, 1, 2]);
+    assert_eq!(scatter(&dy, &at, &windows).to_vec(), [0.0, 11.0, 0.0]);
+    assert_eq!(average_adjoint(&dy, &windows).to_vec(), [0.5, 5.5, 5.0]);
+}
+
+#[test]
+fn positions_from_elsewhere_are_scattered_too() {
+    let windows = PoolOptions::default().windows(&[1, 4, 4], 2).unwrap();
+    let at = Tensor::from_slice(&[15, -1, 15, 0], [1, 2, 2]);
+    let dy = Tensor::from_slice(&[1.0, 10.0, 100.0, 1000.0], [1, 2, 2]);
+    let dx = scatter(&dy, &at, &windows);
+    assert_eq!((dx.get([0, 0, 0]), dx.get([0, 3, 3])), (1000.0, 101.0));
+    assert_eq!(dx.iter().sum::<f64>(), 1101.0);
+}
+
+#[test]
+fn pooling_has_the_same_bits_for_any_number_of_threads() {
+    let x = Tensor::<f32>::from_fn([4, 16, 33, 35], |i| {
+        ((i[0] * 31 + i[1] * 17 + i[2] * 7 + i[3]) as f32).sin()
+    });
+    for options in [
+        PoolOptions::default(),
+        PoolOptions::new(3).stride(2).padding(1),
+    ] {
+        let windows = options.windows(x.shape(), 2).unwrap();
+        let run = |threads| {
+            parallel::with_threads(threads, || {
+                let (y, at) = max(&x, &windows);
+                let back = scatter(&y, &at, &windows);
+                let mean = average(&x, &windows);
+                let spread = average_adjoint(&mean, &windows);
+                [y, back, mean, spread].map(|t| t.map(f32::to_bits).to_vec())
+            })
+        };
+        assert_eq!(run(1), run(2));
+        assert_eq!(run(1), run(3));
+    }
+}
+
+#[test]
+fn an_empty_batch_pools_to_an_empty_batch() {
+    let x = Tensor::<f32>::zeros([0, 3, 6, 6]);
+    let (y, at) = x.max_pool2d(&PoolOptions::default());
+    assert_eq!(
+        (y.shape(), at.shape()),
+        (&[0, 3, 3, 3][..], &[0, 3, 3, 3][..])
+    );
+    assert_eq!(
+        x.avg_pool2d(&PoolOptions::new(3).stride(1)).shape(),
+        [0, 3, 4, 4]
+    );
+    assert_eq!(x.adaptive_avg_pool2d(1).shape(), [0, 3, 1, 1]);
+    let windows = PoolOptions::default().windows(x.shape(), 2).unwrap();
+    assert_eq!(scatter(&y, &at, &windows).shape(), [0, 3, 6, 6]);
+}
+
+#[test]
+fn a_mistake_is_told_with_the_numbers() {
+    let x = Tensor::<f64>::ones([2, 3, 4, 8]);
+    assert_eq!(
+        message(|| x.max_pool2d(&PoolOptions::new(5))),
+        "max_pool2d: [2, 3, 4, 8]: window 5 (kernel 5, dilation 1) exceeds the padded height 4 \
+         (4 + 0 + 0)"
+    );
+    assert_eq!(
+        message(|| x.avg_pool2d(&PoolOptions::new(3).padding([1, 2]))),
+        "avg_pool2d: [2, 3, 4, 8]: padding 2 + 2 of the width exceeds half of the window 3"
+    );
+    assert_eq!(
+        message(|| x.max_pool2d(&PoolOptions::new(2).stride(0))),
+        "max_pool2d: [2, 3, 4, 8]: stride [1, 0, 0] has a zero"
+    );
+    assert_eq!(
+        message(|| x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(0)))),
+        "avg_pool2d: [2, 3, 4, 8]: an average cannot divide by 0"
+    );
+    assert_eq!(
+        message(|| x.max_pool1d(&PoolOptions::new(2))),
+        "max_pool1d: [2, 3, 4, 8]: rank 4, 3 or, without a batch, 2 is needed"
+    );
+    assert_eq!(
+        message(|| x.max_pool2d(&PoolOptions::new([2, 2, 2]))),
+        "max_pool2d: [2, 3, 4, 8]: kernel has 3 values for 2 spatial axes"
+    );
+    assert_eq!(
+        message(|| Tensor::<f32>::zeros([2, 3, 0, 8]).adaptive_avg_pool2d(1)),
+        "adaptive_avg_pool2d: [2, 3, 0, 8]: input [1, 0, 8] has a zero"
+    );
+    let windows = PoolOptions::default().windows(x.shape(), 2).unwrap();
+    let dy = Tensor::<f64>::ones([2, 3, 2, 4]);
+    assert_eq!(
+        message(|| scatter(&dy, &Tensor::full([2, 3, 2, 4], 32), &windows)),
+        "max_pool: [2, 3, 2, 4]: position 32 is outside of 32 pixels"
+    );
+    assert_eq!(
+        message(|| average(&dy, &windows)),
+        "avg_pool: [2, 3, 2, 4]: the last axes are not [4, 8]"
+    );
+    assert!(PoolOptions::default().windows(&[4], 2).is_err());
+    for absurd in [
+        PoolOptions::new(usize::MAX),
+        PoolOptions::new(2).dilation(usize::MAX),
+        PoolOptions::new(2).padding(usize::MAX),
+        PoolOptions::new(2).stride(usize::MAX).ceil(),
+    ] {
+        assert!(absurd.windows(&[4, 4], 2).is_err(), "{absurd:?}");
+    }
+}
