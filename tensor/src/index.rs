@@ -1,0 +1,294 @@
+//! Elements picked and placed by tensors of indices.
+//!
+//! Indices count from 0; negative ones are refused, as everything outside the axis.
+
+use crate::axes::resolve_axis;
+use crate::create::buffer;
+use crate::layout::{Layout, MAX_RANK};
+use crate::zip::Nest;
+use crate::{Element, Number, Tensor, parallel, require};
+
+impl<T: Element> Tensor<T> {
+    /// Elements picked along an axis, each by an index of its own:
+    /// `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
+    ///
+    /// * `index`: of the same rank; on the other axes no longer than `self`
+    /// * returns the shape of `index`
+    ///
+    /// # Panics
+    /// If the shapes do not fit or an index is outside the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        let axis = resolve_axis("gather", axis, self.shape());
+        require_fit("gather", self.shape(), axis, index);
+        require_inside("gather", self.shape(), axis, index);
+        self.picked("gather", axis, index)
+    }
+
+    /// The elements at indices that are known to be inside.
+    fn picked(&self, op: &str, axis: usize, index: &Tensor<i64>) -> Self {
+        let mut out = buffer(op, index.shape());
+        if out.is_empty() {
+            return Self::from_vec(out, index.shape());
+        }
+        let starts = across(self.layout(), self.buffer().len(), axis, index.shape());
+        let nest = Nest::new([index.layout(), &starts]);
+        let ([di, dx], along) = (nest.inner(), self.strides()[axis]);
+        let (indices, x, length) = (index.buffer(), self.buffer(), out.len());
+        parallel::for_chunks_mut(&mut out, parallel::CHUNK, length, |chunk, out| {
+            nest.for_runs(
+                chunk * parallel::CHUNK,
+                out.len(),
+                |done, [i, start], count| {
+                    for (step, out) in (0..).zip(&mut out[done..done + count]) {
+                        let index = indices[(i + step * di) as usize] as isize;
+                        *out = x[(start + step * dx + index * along) as usize];
+                    }
+                },
+            );
+        });
+        Self::from_vec(out, index.shape())
+    }
+
+    /// A copy into which elements of `src` are written along an axis:
+    /// `y[i, index[i, j, k], k] = src[i, j, k]` for `axis` 1. Where an index repeats, the last one
+    /// in row-major order stays.
+    ///
+    /// * `index`: of the same rank; on the other axes no longer than `self`
+    /// * `src`: on no axis shorter than `index`; what lies beyond is not used
+    ///
+    /// # Panics
+    /// If the shapes do not fit or an index is outside the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn scatter(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
+        self.placed("scatter", axis, index, src, |_, x| x)
+    }
+
+    #[track_caller]
+    fn placed(
+        &self,
+        op: &str,
+        axis: isize,
+        index: &Tensor<i64>,
+        src: &Self,
+        f: impl Fn(T, T) -> T,
+    ) -> Self {
+        let axis = resolve_axis(op, axis, self.shape());
+        require_fit(op, self.shape(), axis, index);
+        let enough = src.rank() == index.rank()
+            && src.shape().iter().zip(index.shape()).all(|(s, i)| s >= i);
+        require!(
+            enough,
+            "{op}: {:?}: {:?} is too small a source for an index of {:?}",
+            self.shape(),
+            src.shape(),
+            index.shape()
+        );
+        require_inside(op, self.shape(), axis, index);
+        let mut result = self.clone();
+        if index.is_empty() {
+            return result;
+        }
+        let length = self.len();
+        let out = result.as_mut_slice();
+        let row_major = Layout::row_major(op, self.shape());
+        let along = row_major.strides()[axis];
+        let starts = across(&row_major, length, axis, index.shape());
+        let source = part(src.layout(), src.buffer().len(), index.shape());
+        let nest = Nest::new([index.layout(), &source, &starts]);
+        let [di, ds, dy] = nest.inner();
+        let (indices, values) = (index.buffer(), src.buffer());
+        nest.for_runs(0, index.len(), |_, [i, s, start], count| {
+            for step in 0..count as isize {
+                let index = indices[(i + step * di) as usize] as isize;
+                let y = &mut out[(start + step * dy + index * along) as usize];
+                *y = f(*y, values[(s + step * ds) as usize]);
+            }
+        });
+        result
+    }
+
+    /// Slices picked along an axis: `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
+    ///
+    /// * `index`: a vector
+    /// * returns the shape of `self` with the length of `index` on that axis
+    ///
+    /// # Panics
+    /// If there is no such axis, `index` is not a vector or an index is outside the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        const OP: &str = "index_select";
+        let axis = resolve_axis(OP, axis, self.shape());
+        require_vector(OP, self.shape(), index);
+        require_inside(OP, self.shape(), axis, index);
+        let mut shape = self.shape().to_vec();
+        shape[axis] = index.len();
+        let inner: usize = shape[axis + 1..].iter().product();
+        let Some(x) = self.as_slice().filter(|_| inner > 1) else {
+            let lined_up = lined_up(index, axis, self.rank());
+            return self.picked(OP, axis, &lined_up.broadcast_to(&shape));
+        };
+        let mut out = buffer(OP, &shape);
+        let indices = index.to_vec();
+        let (extent, length) = (self.shape()[axis], out.len());
+        let chunk = inner * (parallel::CHUNK / inner).max(1);
+        parallel::for_chunks_mut(&mut out, chunk, length, |number, out| {
+            let first = number * chunk / inner;
+            for (row, out) in (first..).zip(out.chunks_exact_mut(inner)) {
+                let from = row / indices.len() * extent + indices[row % indices.len()] as usize;
+                out.copy_from_slice(&x[from * inner..(from + 1) * inner]);
+            }
+        });
+        Self::from_vec(out, shape)
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// A copy to which elements of `src` are added along an axis:
+    /// `y[i, index[i, j, k], k] += src[i, j, k]` for `axis` 1. Where an index repeats, everything
+    /// adds up, in row-major order of the index. The adjoint of [`gather`](Self::gather).
+    ///
+    /// * `index`: of the same rank; on the other axes no longer than `self`
+    /// * `src`: on no axis shorter than `index`; what lies beyond is not used
+    ///
+    /// # Panics
+    /// If the shapes do not fit or an index is outside the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
+        self.placed("scatter_add", axis, index, src, |y, x| y + x)
+    }
+
+    /// A copy to which slices are added along an axis: `y[i, index[j], k] += src[i, j, k]` for
+    /// `axis` 1. Where an index repeats, everything adds up, in the order of the index. The adjoint
+    /// of [`index_select`](Self::index_select).
+    ///
+    /// * `index`: a vector
+    /// * `src`: the shape of `self` with the length of `index` on that axis
+    ///
+    /// # Panics
+    /// If the shapes do not fit or an index is outside the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
+        const OP: &str = "index_add";
+        let axis = resolve_axis(OP, axis, self.shape());
+        require_vector(OP, self.shape(), index);
+        let mut shape = self.shape().to_vec();
+        shape[axis] = index.len();
+        require!(
+            src.shape() == shape,
+            "{OP}: {:?}: the source is {:?}, the index on axis {axis} needs {shape:?}",
+            self.shape(),
+            src.shape()
+        );
+        require_inside(OP, self.shape(), axis, index);
+        let mut result = self.clone();
+        if src.is_empty() {
+            return result;
+        }
+        let (src, indices) = (src.contiguous(), index.to_vec());
+        let values = src.as_slice().expect("made contiguous");
+        let inner: usize = shape[axis + 1..].iter().product();
+        let block = self.shape()[axis] * inner;
+        let work = values.len();
+        parallel::for_chunks_mut(result.as_mut_slice(), block, work, |number, out| {
+            let values = &values[number * indices.len() * inner..];
+            for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
+                let start = index as usize * inner;
+                for (y, &x) in out[start..start + inner].iter_mut().zip(row) {
+                    *y += x;
+                }
+            }
+        });
+        result
+    }
+}
+
+impl Tensor<i64> {
+    /// Indices as rows of an identity matrix: `y[…, c] = 1` where `c` is the index, 0 elsewhere.
+    ///
+    /// * `self`: any shape; returns that shape with a last axis of `classes`
+    ///
+    /// # Panics
+    /// If an index is not in `0..classes`.
+    #[must_use]
+    #[track_caller]
+    pub fn one_hot<T: Number>(&self, classes: usize) -> Tensor<T> {
+        let mut shape = self.shape().to_vec();
+        shape.push(classes);
+        let layout = Layout::row_major("one_hot", &shape);
+        require_inside("one_hot", &shape, shape.len() - 1, self);
+        let mut out = Tensor::zeros(layout.shape());
+        let values = out.as_mut_slice();
+        for (row, class) in self.iter().enumerate() {
+            values[row * classes + class as usize] = T::one();
+        }
+        out
+    }
+}
+
+/// Whether an index of that shape can pick from, or place into, a tensor of shape `shape`.
+#[track_caller]
+fn require_fit(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
+    require!(
+        index.rank() == shape.len(),
+        "{op}: {shape:?}: an index of {:?} has another rank",
+        index.shape()
+    );
+    for (other, (&places, &extent)) in index.shape().iter().zip(shape).enumerate() {
+        require!(
+            other == axis || places <= extent,
+            "{op}: {shape:?}: an index of {:?} exceeds extent {extent} of axis {other}",
+            index.shape()
+        );
+    }
+}
+
+#[track_caller]
+fn require_vector(op: &str, shape: &[usize], index: &Tensor<i64>) {
+    require!(
+        index.rank() == 1,
+        "{op}: {shape:?}: an index of {:?} is not a vector",
+        index.shape()
+    );
+}
+
+#[track_caller]
+fn require_inside(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
+    let extent = shape[axis];
+    let outside = |&i: &i64| usize::try_from(i).map_or(true, |i| i >= extent);
+    let culprit = match index.as_slice() {
+        Some(indices) => indices.iter().copied().find(outside),
+        None => index.iter().find(outside),
+    };
+    if let Some(index) = culprit {
+        crate::fail::fail(format_args!(
+            "{op}: {shape:?}: index {index} is outside axis {axis} of extent {extent}"
+        ));
+    }
+}
+
+/// The part of a layout that starts at the first element and has the extents `shape`.
+fn part(layout: &Layout, buffer: usize, shape: &[usize]) -> Layout {
+    Layout::strided(shape, layout.strides(), layout.offset(), buffer)
+}
+
+/// The elements at index 0 of an axis, the same for each of `shape[axis]` places.
+fn across(layout: &Layout, buffer: usize, axis: usize, shape: &[usize]) -> Layout {
+    let mut strides = [0; MAX_RANK];
+    let strides = &mut strides[..shape.len()];
+    strides.copy_from_slice(layout.strides());
+    strides[axis] = 0;
+    Layout::strided(shape, strides, layout.offset(), buffer)
+}
+
+/// A vector along one axis among `rank`.
+fn lined_up(vector: &Tensor<i64>, axis: usize, rank: usize) -> Tensor<i64> {
+    let mut shape = vec![1; rank];
+    shape[axis] = vector.len();
+    vector.reshape(shape)
+}

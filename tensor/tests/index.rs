@@ -1,0 +1,209 @@
+//! Picking, placing and ordering elements, against plain loops.
+
+use proptest::prelude::*;
+use wengert_tensor::twins::twins;
+use wengert_tensor::{Dual, Tensor, parallel};
+
+/// A generator of awkward draws.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    fn numbers(&mut self, shape: &[usize]) -> Tensor<f64> {
+        Tensor::from_fn(shape, |_| self.below(1000) as f64 - 500.0)
+    }
+
+    fn indices(&mut self, shape: &[usize], extent: usize) -> Tensor<i64> {
+        Tensor::from_fn(shape, |_| self.below(extent) as i64)
+    }
+}
+
+fn shapes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop::sample::select(vec![1, 2, 3, 5, 7, 17, 33]), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn gather_and_scatter_follow_their_formulas(shape in shapes(), axis in 0..4_usize, seed in any::<u64>()) {
+        let (axis, mut draws) = (axis % shape.len(), Draws(seed));
+        let mut picked: Vec<usize> = shape.iter().map(|&n| 1 + draws.below(n)).collect();
+        picked[axis] = draws.below(2 * shape[axis] + 1);
+        let larger: Vec<usize> = picked.iter().map(|&n| n + draws.below(3)).collect();
+        let (x, src) = (draws.numbers(&shape), draws.numbers(&larger));
+        let index = draws.indices(&picked, shape[axis]);
+        let at = |place: &[usize]| {
+            let mut target = place.to_vec();
+            target[axis] = index.get(place) as usize;
+            target
+        };
+        let gathered = Tensor::from_fn(&picked, |place| x.get(at(place)));
+        let flat = |place: &[usize]| place.iter().zip(&shape).fold(0, |f, (&i, &n)| f * n + i);
+        let (mut written, mut added) = (x.to_vec(), x.to_vec());
+        let _ = Tensor::from_fn(&picked, |place| {
+            written[flat(&at(place))] = src.get(place);
+            added[flat(&at(place))] += src.get(place);
+            0
+        });
+        let a = axis as isize;
+        for (layout, x) in twins(&x) {
+            for (_, index) in twins(&index) {
+                prop_assert_eq!(&x.gather(a, &index), &gathered, "{}", layout);
+                for (_, src) in twins(&src) {
+                    prop_assert_eq!(&x.scatter(a, &index, &src).to_vec(), &written, "{}", layout);
+                    prop_assert_eq!(&x.scatter_add(a, &index, &src).to_vec(), &added, "{}", layout);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn selecting_and_adding_slices_follow_their_formulas(
+        shape in shapes(), axis in 0..4_usize, count in 0..9_usize, seed in any::<u64>()
+    ) {
+        let (axis, mut draws) = (axis % shape.len(), Draws(seed));
+        let mut picked = shape.clone();
+        picked[axis] = count;
+        let (x, src) = (draws.numbers(&shape), draws.numbers(&picked));
+        let index = draws.indices(&[count], shape[axis]);
+        let mut wide = vec![1; shape.len()];
+        wide[axis] = count;
+        let by_gather = index.reshape(wide).broadcast_to(&picked);
+        let a = axis as isize;
+        for (layout, x) in twins(&x) {
+            for (_, index) in twins(&index) {
+                prop_assert_eq!(x.index_select(a, &index), x.gather(a, &by_gather), "{}", layout);
+                for (_, src) in twins(&src) {
+                    let expected = x.scatter_add(a, &by_gather, &src);
+                    prop_assert_eq!(x.index_add(a, &index, &src), expected, "{}", layout);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn order_is_stable_and_complete(shape in shapes(), axis in 0..4_usize, seed in any::<u64>()) {
+        let (axis, mut draws) = (axis % shape.len(), Draws(seed));
+        let x = Tensor::from_fn(&shape, |_| match draws.below(8) {
+            7 => f64::NAN,
+            number => number as f64,
+        });
+        let a = axis as isize;
+        for descending in [false, true] {
+            let (values, places) = x.sort(a, descending);
+            let bits = |x: &Tensor<f64>| x.map(f64::to_bits);
+            prop_assert_eq!(bits(&values), bits(&x.gather(a, &places)));
+            let ascending = if descending { places.flip(a) } else { places.clone() };
+            let key = |x: f64| if x.is_nan() { 8.0 } else { x };
+            let keys = x.map(key).gather(a, &ascending);
+            for i in 1..x.size(a) as isize {
+                let (low, high) = (keys.select(a, i - 1), keys.select(a, i));
+                prop_assert!(low.le(&high).all(..).item());
+                let (before, after) = (ascending.select(a, i - 1), ascending.select(a, i));
+                let kept = if descending { before.gt(&after) } else { before.lt(&after) };
+                prop_assert!(low.ne(&high).or(&kept).all(..).item(), "equal elements keep their order");
+            }
+            for k in [0, 1, x.size(a) / 2, x.size(a)] {
+                let (top, at) = x.topk(a, k, descending);
+                prop_assert_eq!(bits(&top), bits(&values.slice(a, ..k as isize)));
+                prop_assert_eq!(at, places.slice(a, ..k as isize).contiguous());
+            }
+            for (layout, twin) in twins(&x) {
+                prop_assert_eq!(&twin.sort(a, descending).1, &places, "{}", layout);
+            }
+        }
+    }
+}
+
+#[test]
+fn large_picks_are_the_same_on_any_number_of_threads() {
+    let mut draws = Draws(1);
+    let (x, index) = (draws.numbers(&[300, 64]), draws.indices(&[2000], 300));
+    let wide = index.unsqueeze(1).broadcast_to([2000, 64]);
+    let all = || {
+        let y = x.index_select(0, &index);
+        let z = x.index_add(0, &index, &y);
+        (
+            y,
+            z,
+            x.gather(0, &wide),
+            x.sort(0, true).1,
+            x.t().index_add(1, &index, &x.t().index_select(1, &index)),
+        )
+    };
+    let expected = parallel::with_threads(1, all);
+    for threads in [2, 3] {
+        assert!(parallel::with_threads(threads, all) == expected);
+    }
+    assert!(expected.4 == expected.1.t());
+}
+
+#[test]
+fn one_hot_rows_pick_what_the_index_picks() {
+    let labels = Tensor::from_slice(&[2_i64, 0, 1, 2], [2, 2]);
+    let hot = labels.one_hot::<f64>(3);
+    assert_eq!(
+        hot.to_vec(),
+        [0., 0., 1., 1., 0., 0., 0., 1., 0., 0., 0., 1.]
+    );
+    assert_eq!(hot.argmax(-1), labels);
+    assert_eq!(Tensor::<i64>::zeros([0]).one_hot::<f32>(0).shape(), [0, 0]);
+}
+
+#[test]
+fn dual_numbers_move_with_their_tangents() {
+    let x = Tensor::from_fn([4], |i| Dual::new((7 * i[0] % 4) as f64, i[0] as f64));
+    let (sorted, places) = x.sort(0, false);
+    assert_eq!(sorted.map(|x| x.tangent as i64), places);
+    let sum = x.index_add(0, &Tensor::from_slice(&[1, 1], [2]), &x.slice(0, 2..));
+    assert_eq!(sum.map(|x| x.tangent).to_vec(), [0.0, 6.0, 2.0, 3.0]);
+}
+
+macro_rules! refused {
+    ($($name:ident: $message:literal, $call:expr;)*) => {$(
+        #[test]
+        #[should_panic(expected = $message)]
+        fn $name() {
+            let x = Tensor::<f32>::zeros([3, 4]);
+            let index = |values: &[i64], shape: &[usize]| Tensor::from_slice(values, shape);
+            let call: fn(&Tensor<f32>, &dyn Fn(&[i64], &[usize]) -> Tensor<i64>) = $call;
+            call(&x, &index);
+        }
+    )*};
+}
+
+refused! {
+    an_index_beyond_the_axis_is_named: "gather: [3, 4]: index 4 is outside axis 1 of extent 4",
+        |x, i| drop(x.gather(1, &i(&[0, 4], &[1, 2])));
+    a_negative_index_is_refused: "index_select: [3, 4]: index -1 is outside axis 0 of extent 3",
+        |x, i| drop(x.index_select(0, &i(&[-1], &[1])));
+    a_scattered_index_stays_inside: "scatter_add: [3, 4]: index 3 is outside axis 0 of extent 3",
+        |x, i| drop(x.scatter_add(0, &i(&[3], &[1, 1]), x));
+    an_added_slice_stays_inside: "index_add: [3, 4]: index 9 is outside axis 1 of extent 4",
+        |x, i| drop(x.index_add(1, &i(&[0, 9], &[2]), &Tensor::zeros([3, 2])));
+    an_empty_axis_has_no_place: "gather: [0]: index 0 is outside axis 0 of extent 0",
+        |_, i| drop(Tensor::<f32>::zeros([0]).gather(0, &i(&[0], &[1])));
+    ranks_must_agree: "gather: [3, 4]: an index of [2] has another rank",
+        |x, i| drop(x.gather(1, &i(&[0, 1], &[2])));
+    an_index_wider_than_its_tensor_is_refused:
+        "scatter: [3, 4]: an index of [4, 1] exceeds extent 3 of axis 0",
+        |x, i| drop(x.scatter(1, &i(&[0; 4], &[4, 1]), x));
+    a_small_source_is_refused:
+        "scatter: [3, 4]: [1, 1] is too small a source for an index of [2, 1]",
+        |x, i| drop(x.scatter(1, &i(&[0; 2], &[2, 1]), &Tensor::zeros([1, 1])));
+    slices_to_add_need_their_shape:
+        "index_add: [3, 4]: the source is [3, 4], the index on axis 1 needs [3, 2]",
+        |x, i| drop(x.index_add(1, &i(&[0, 1], &[2]), x));
+    labels_stay_among_the_classes: "one_hot: [2, 3]: index 3 is outside axis 1 of extent 3",
+        |_, i| drop(i(&[0, 3], &[2]).one_hot::<f32>(3));
+    no_more_than_there_are: "topk: [3, 4]: axis 0 has fewer than 4 places",
+        |x, _| drop(x.topk(0, 4, true));
+}
