@@ -41,7 +41,6 @@ pub enum Reads {
 /// struct Cube;
 ///
 /// impl Op for Cube {
-///     fn name(&self) -> &'static str { "cube" }
 ///     fn reads(&self) -> Reads { Reads::Inputs }
 ///     fn forward<T: Real>(&self, x: &Inputs<T>) -> Outputs<T> { x[0].map(|x| x * x * x).into() }
 ///     fn vjp<T: Real>(&self, _: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
@@ -57,25 +56,28 @@ pub enum Reads {
 /// Without `sample` it is not an op:
 ///
 /// ```compile_fail,E0046
-/// use wengert_autograd::{Call, Cotangents, Inputs, Op, Outputs, Reads, Var};
+/// use wengert_autograd::{Call, Cotangents, Inputs, Op, Outputs, Var};
 /// use wengert_tensor::Real;
 ///
 /// #[derive(Clone, Debug)]
 /// struct Unproven;
 ///
 /// impl Op for Unproven {
-///     fn name(&self) -> &'static str { "unproven" }
-///     fn reads(&self) -> Reads { Reads::Shapes }
 ///     fn forward<T: Real>(&self, x: &Inputs<T>) -> Outputs<T> { x[0].clone().into() }
 ///     fn vjp<T: Real>(&self, _: usize, _: &Call<T>, grad: &Cotangents<T>) -> Var<T> { (**grad).clone() }
 /// }
 /// ```
 pub trait Op: Clone + Debug + Sized + 'static {
-    /// The name in messages and reports.
-    fn name(&self) -> &'static str;
+    /// The name in messages and reports; by default that of the type.
+    fn name(&self) -> &'static str {
+        let path = std::any::type_name::<Self>();
+        path.rsplit("::").next().unwrap_or(path)
+    }
 
-    /// What the rule reads.
-    fn reads(&self) -> Reads;
+    /// What the rule reads; by default everything is kept for it.
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
 
     /// The outputs.
     #[track_caller]

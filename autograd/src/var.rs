@@ -165,6 +165,21 @@ impl<T: Real> Var<T> {
         }
     }
 
+    /// Runs an op of one output after broadcasting all operands to their joint shape, so that the op
+    /// itself can be strict about shapes.
+    ///
+    /// # Panics
+    /// As [`custom`](Self::custom) does, or if the operands do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn broadcasting<O: Op>(op: O, inputs: &[&Self]) -> Self {
+        let shape = inputs.iter().fold(Vec::new(), |shape, x| {
+            wengert_tensor::broadcast_shapes(op.name(), &shape, x.shape())
+        });
+        let inputs: Vec<_> = inputs.iter().map(|x| x.broadcast_to(&shape)).collect();
+        Self::custom(op, &inputs.iter().collect::<Vec<_>>())
+    }
+
     /// Runs an op of any number of outputs, as [`custom`](Self::custom) does.
     ///
     /// # Panics

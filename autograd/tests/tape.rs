@@ -214,9 +214,6 @@ fn a_thousand_selects_of_one_tensor_cost_its_size_once() {
 struct Forgetful;
 
 impl Op for Forgetful {
-    fn name(&self) -> &'static str {
-        "forgetful"
-    }
     fn reads(&self) -> Reads {
         Reads::Shapes
     }
@@ -244,9 +241,6 @@ fn what_a_rule_did_not_declare_is_nan() {
 struct Bomb;
 
 impl Op for Bomb {
-    fn name(&self) -> &'static str {
-        "bomb"
-    }
     fn reads(&self) -> Reads {
         Reads::Shapes
     }
