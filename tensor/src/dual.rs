@@ -138,12 +138,10 @@ impl<T: Real> Element for Dual<T> {
         Self::new(T::poison(), T::poison())
     }
 
-    fn text(&self, precision: Option<usize>) -> String {
-        format!(
-            "{}+{}ε",
-            self.value.text(precision),
-            self.tangent.text(precision)
-        )
+    fn texts(numbers: &[Self], precision: Option<usize>) -> Vec<String> {
+        let values: Vec<T> = numbers.iter().map(|x| x.value).collect();
+        let tangents: Vec<T> = numbers.iter().map(|x| x.tangent).collect();
+        crate::display::dual_texts(&values, &tangents, precision)
     }
 }
 

@@ -11,10 +11,11 @@ pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
         Self::default()
     }
 
-    /// The element as text, `precision` digits behind the point where it has any.
+    /// Elements as text that can stand in columns, `precision` digits behind the point where they
+    /// have one.
     #[must_use]
-    fn text(&self, _precision: Option<usize>) -> String {
-        format!("{self:?}")
+    fn texts(values: &[Self], _precision: Option<usize>) -> Vec<String> {
+        values.iter().map(|x| format!("{x:?}")).collect()
     }
 
     /// The recycling pool of this type's buffers, where it has one.
@@ -84,10 +85,6 @@ impl Element for bool {
 macro_rules! integers {
     ($($t:ty),*) => {$(
         impl Element for $t {
-            fn text(&self, _precision: Option<usize>) -> String {
-                self.to_string()
-            }
-
             fn pool() -> Option<&'static crate::pool::Pool<Self>> {
                 static POOL: crate::pool::Pool<$t> = crate::pool::Pool::new();
                 Some(&POOL)
@@ -116,11 +113,8 @@ macro_rules! floats {
                 <$t>::NAN
             }
 
-            fn text(&self, precision: Option<usize>) -> String {
-                match precision {
-                    Some(p) => format!("{self:.p$}"),
-                    None => self.to_string(),
-                }
+            fn texts(values: &[Self], precision: Option<usize>) -> Vec<String> {
+                crate::display::float_texts(values, precision)
             }
 
             fn pool() -> Option<&'static crate::pool::Pool<Self>> {

@@ -5,6 +5,7 @@ mod axes;
 mod compare;
 pub mod conv;
 mod create;
+mod display;
 mod dual;
 mod element;
 pub mod fail;
