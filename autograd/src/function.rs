@@ -113,19 +113,36 @@ where
 /// let scale = 0.7;
 /// check_gradients(generic!(|x, w| (x * w).tanh() * scale), &[x, w]).assert();
 /// ```
+///
+/// What is named before the arguments is cloned into each closure, so that the function outlives
+/// the scope it was written in:
+///
+/// ```
+/// # use wengert_autograd::{Differentiable, generic};
+/// fn reshaped(shape: Vec<usize>) -> impl Differentiable {
+///     generic!([shape] |x| x.reshape(&shape))
+/// }
+/// ```
 #[macro_export]
 macro_rules! generic {
-    (|$($x:ident),+ $(,)?| $body:expr) => {
+    ($([$($own:ident),+])? |$($x:ident),+ $(,)?| $body:expr) => {
         $crate::Closures {
-            f64: $crate::generic!(@one f64, [$($x),+], $body),
-            dual: $crate::generic!(@one $crate::tensor::Dual<f64>, [$($x),+], $body),
-            f32: $crate::generic!(@one f32, [$($x),+], $body),
+            f64: $crate::generic!(@one f64, [$($($own),+)?], [$($x),+], $body),
+            dual: $crate::generic!(@one $crate::tensor::Dual<f64>, [$($($own),+)?], [$($x),+], $body),
+            f32: $crate::generic!(@one f32, [$($($own),+)?], [$($x),+], $body),
         }
     };
-    (@one $t:ty, [$($x:ident),+], $body:expr) => {{
+    (@one $t:ty, [], [$($x:ident),+], $body:expr) => {
+        $crate::generic!(@closure $t, [], [$($x),+], $body)
+    };
+    (@one $t:ty, [$($own:ident),+], [$($x:ident),+], $body:expr) => {{
+        $(let $own = ::std::clone::Clone::clone(&$own);)+
+        $crate::generic!(@closure $t, [move], [$($x),+], $body)
+    }};
+    (@closure $t:ty, [$($move:ident)?], [$($x:ident),+], $body:expr) => {{
         #[allow(dead_code, reason = "a body need not name its number type")]
         type T = $t;
-        |inputs: &[$crate::Var<T>]| -> $crate::Var<T> {
+        $($move)? |inputs: &[$crate::Var<T>]| -> $crate::Var<T> {
             let [$($x),+] = inputs else {
                 panic!("generic: the function takes other than {} inputs", inputs.len())
             };

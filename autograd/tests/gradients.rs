@@ -1,7 +1,8 @@
 //! Every function of the table against every witness, at random samples and layouts.
 //!
-//! `WENGERT_CHECKS=10` draws ten times as many cases. A failure prints the line to rerun just it:
-//! `WENGERT_CASE='tanh 123 2 [0, 4]'` (function, seed, size, layout of each input).
+//! `WENGERT_CHECKS=10` draws ten times as many cases, `WENGERT_ONLY=conv` only for functions whose
+//! name contains that. A failure prints the line to rerun just it: `WENGERT_CASE='tanh 123 2 [0, 4]'`
+//! (function, seed, size, layout of each input).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -140,7 +141,11 @@ fn every_gradient_agrees_with_every_witness() {
     let compared = AtomicUsize::new(0);
     let mut failures = BTreeMap::new();
     let mut functions = 0;
-    for (number, entry) in table().enumerate() {
+    let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
+    let chosen = table()
+        .enumerate()
+        .filter(|(_, entry)| entry.name().contains(&only));
+    for (number, entry) in chosen {
         functions += 1;
         let config = Config {
             cases,
