@@ -32,6 +32,7 @@ pub use axes::{Axes, AxisSet, Slice, keep, resolve_axis};
 pub use conv::{ConvOptions, ConvTransposeOptions};
 pub use dual::Dual;
 pub use element::{Element, Number};
+pub use kernels::conv::KernelChoice;
 pub use kernels::pooling::Divisor;
 pub use layout::{Layout, MAX_RANK, broadcast_shapes};
 pub use pooling::PoolOptions;

@@ -74,7 +74,7 @@ impl fmt::Display for ConformanceError {
 impl Error for ConformanceError {}
 
 /// Terms of the definition that are evaluated per direction; larger geometries are sampled.
-const BUDGET: usize = 1 << 20;
+const BUDGET: usize = 1 << 19;
 
 /// Winograd's transforms amplify the rounding of a whole tile; measured, 40 for one channel and
 /// less for more.
@@ -88,8 +88,8 @@ const AMPLIFICATION: f64 = 256.0;
 /// * The result is poisoned before each call: a cell that is not written shows.
 /// * A second call must give the same bits.
 ///
-/// The reference sums in `f64` one element at a time. All elements are compared up to a million
-/// of multiply-adds, evenly spread ones above.
+/// The reference sums in `f64` one element at a time. All elements are compared up to half a million
+/// multiply-adds, evenly spread ones above.
 ///
 /// # Errors
 /// The first failure.

@@ -23,6 +23,9 @@ pub use line::GRAMMAR;
 pub use tiled::Tiled;
 
 /// One algorithm for the convolution of contiguous NC(D)HW arrays, in its three directions.
+///
+/// A tap that falls in the padding may be skipped or multiplied by zero: with an infinite or NaN
+/// weight, kernels may differ at the border.
 pub trait ConvKernel<T: Real>: Send + Sync {
     /// A short unique name, as used on command lines: `im2col`.
     fn name(&self) -> &'static str;

@@ -21,12 +21,13 @@ pub(super) fn for_each_term(
 
 fn terms_of_y(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {
     let [image, filter, at @ ..] = index;
+    let (x, w) = (g.x_shape(), g.w_shape());
     let first = filter / g.group_filters() * g.group_channels();
     for channel in 0..g.group_channels() {
         for tap in grid(g.kernel) {
             if let Some(pixel) = pixel_at(g, at, tap) {
-                let x = ravel(image, first + channel, pixel, g.x_shape());
-                term(x, ravel(filter, channel, tap, g.w_shape()));
+                let pixel = ravel([image, first + channel], pixel, x);
+                term(pixel, ravel([filter, channel], tap, w));
             }
         }
     }
@@ -34,12 +35,15 @@ fn terms_of_y(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, u
 
 fn terms_of_dx(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {
     let [image, channel, pixel @ ..] = index;
-    let group = channel / g.group_channels();
-    for filter in group * g.group_filters()..(group + 1) * g.group_filters() {
-        for tap in grid(g.kernel) {
-            if let Some(at) = output_at(g, pixel, tap) {
-                let w = ravel(filter, channel % g.group_channels(), tap, g.w_shape());
-                term(w, ravel(image, filter, at, g.y_shape()));
+    let (w, y) = (g.w_shape(), g.y_shape());
+    let (group, inner) = (channel / g.group_channels(), channel % g.group_channels());
+    for tap in grid(g.kernel) {
+        if let Some(at) = output_at(g, pixel, tap) {
+            for filter in group * g.group_filters()..(group + 1) * g.group_filters() {
+                term(
+                    ravel([filter, inner], tap, w),
+                    ravel([image, filter], at, y),
+                );
             }
         }
     }
@@ -47,18 +51,22 @@ fn terms_of_dx(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, 
 
 fn terms_of_dw(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {
     let [filter, channel, tap @ ..] = index;
+    let (x, y) = (g.x_shape(), g.y_shape());
     let channel = filter / g.group_filters() * g.group_channels() + channel;
-    for image in 0..g.batch {
-        for at in grid(g.output()) {
-            if let Some(pixel) = pixel_at(g, at, tap) {
-                let x = ravel(image, channel, pixel, g.x_shape());
-                term(x, ravel(image, filter, at, g.y_shape()));
+    for at in grid(g.output()) {
+        if let Some(pixel) = pixel_at(g, at, tap) {
+            for image in 0..g.batch {
+                term(
+                    ravel([image, channel], pixel, x),
+                    ravel([image, filter], at, y),
+                );
             }
         }
     }
 }
 
 /// The pixel `s·i + d·k − p` that a tap meets at an output position, unless it is padding.
+#[inline]
 fn pixel_at(g: &ConvGeometry, at: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
     let pixel = [0, 1, 2].map(|axis| {
         let padded = g.stride[axis] * at[axis] + g.dilation[axis] * tap[axis];
@@ -83,10 +91,11 @@ fn output_at(g: &ConvGeometry, pixel: [usize; 3], tap: [usize; 3]) -> Option<[us
 }
 
 fn grid([depth, height, width]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
-    (0..depth * height * width).map(move |i| [i / width / height, i / width % height, i % width])
+    (0..depth).flat_map(move |z| (0..height).flat_map(move |y| (0..width).map(move |x| [z, y, x])))
 }
 
-fn ravel(outer: usize, inner: usize, [z, y, x]: [usize; 3], shape: [usize; 5]) -> usize {
+#[inline]
+fn ravel([outer, inner]: [usize; 2], [z, y, x]: [usize; 3], shape: [usize; 5]) -> usize {
     let [_, inners, depth, height, width] = shape;
     (((outer * inners + inner) * depth + z) * height + y) * width + x
 }
