@@ -142,6 +142,10 @@ pub(crate) trait Vector<T>: Copy + Send + Sync {
     fn multiply_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self;
     /// `self + other`
     fn add(self, other: Self) -> Self;
+    /// `self − other`
+    fn sub(self, other: Self) -> Self;
+    /// `self · other`
+    fn multiply(self, other: Self) -> Self;
     /// The lanes.
     fn lanes(&self) -> &[T];
 }
@@ -176,6 +180,20 @@ impl<T: Float, const L: usize> Vector<T> for [T; L] {
     fn add(mut self, other: Self) -> Self {
         for lane in 0..L {
             self[lane] += other[lane];
+        }
+        self
+    }
+    #[inline(always)]
+    fn sub(mut self, other: Self) -> Self {
+        for lane in 0..L {
+            self[lane] -= other[lane];
+        }
+        self
+    }
+    #[inline(always)]
+    fn multiply(mut self, other: Self) -> Self {
+        for lane in 0..L {
+            self[lane] *= other[lane];
         }
         self
     }

@@ -12,6 +12,7 @@ mod line;
 pub mod lists;
 mod reference;
 mod tiled;
+mod winograd;
 
 pub use conformance::{ConformanceError, Failure, conformance};
 pub use direct::Direct;
@@ -21,6 +22,7 @@ pub use geometry::ConvGeometry;
 pub use im2col::Im2col;
 pub use line::GRAMMAR;
 pub use tiled::Tiled;
+pub use winograd::Winograd;
 
 /// One algorithm for the convolution of contiguous NC(D)HW arrays, in its three directions.
 ///
@@ -72,11 +74,11 @@ pub fn portable<T: Real>() -> &'static [&'static dyn ConvKernel<T>] {
 /// The kernels of `f32`, best first.
 #[must_use]
 pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
-    &[&Tiled::BEST, &Im2col, &Direct]
+    &[&Winograd::F4, &Winograd::F2, &Tiled::BEST, &Im2col, &Direct]
 }
 
 /// The kernels of `f64`, best first.
 #[must_use]
 pub fn builtin_f64() -> &'static [&'static dyn ConvKernel<f64>] {
-    &[&Tiled::BEST, &Im2col, &Direct]
+    &[&Winograd::F4, &Winograd::F2, &Tiled::BEST, &Im2col, &Direct]
 }

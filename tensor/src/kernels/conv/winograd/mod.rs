@@ -1,0 +1,264 @@
+//! Winograd's minimal filtering: 3 × 3 filters with 4/9 or 1/4 of the multiplications.
+//!
+//! Tiles of the result and the patches under them are transformed so that a convolution of tiles
+//! becomes a product at each of `(m + 2)²` points; summed over channels these are matrix products.
+//! Channels lie in the lanes throughout, so tiles may lie anywhere and images may be small.
+//!
+//! A NaN or an infinity spreads through its tile.
+
+mod filters;
+mod products;
+mod tiles;
+mod transform;
+
+use super::{ConvGeometry, ConvKernel, Direction};
+use crate::kernels::simd::{Float, Level};
+use filters::Filters;
+use products::Planes;
+use transform::{Four, Two};
+
+/// `F(2 × 2, 3 × 3)`, with the rounding error of a plain sum, or `F(4 × 4, 3 × 3)`, whose error is
+/// ten times as large.
+#[derive(Clone, Copy, Debug)]
+pub struct Winograd {
+    side: Side,
+    level: Option<Level>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Two,
+    Four,
+}
+
+impl Winograd {
+    /// Tiles of 2 × 2.
+    pub const F2: Self = Self {
+        side: Side::Two,
+        level: None,
+    };
+
+    /// Tiles of 4 × 4.
+    pub const F4: Self = Self {
+        side: Side::Four,
+        level: None,
+    };
+
+    /// The same at a given level of instructions.
+    #[must_use]
+    pub const fn at(self, level: Level) -> Self {
+        Self {
+            level: Some(level),
+            ..self
+        }
+    }
+
+    fn level(self) -> Level {
+        self.level.unwrap_or_else(Level::best)
+    }
+}
+
+fn source(geometry: &ConvGeometry) -> Planes {
+    Planes {
+        channels: geometry.channels,
+        height: geometry.input[1],
+        width: geometry.input[2],
+    }
+}
+
+fn result(geometry: &ConvGeometry) -> Planes {
+    let [_, height, width] = geometry.output();
+    Planes {
+        channels: geometry.filters,
+        height,
+        width,
+    }
+}
+
+/// Tiles of the result of one direction.
+fn tiles(geometry: &ConvGeometry, direction: Direction, side: usize) -> usize {
+    let [_, height, width] = match direction {
+        Direction::InputGradient => geometry.input,
+        Direction::Forward | Direction::WeightGradient => geometry.output(),
+    };
+    geometry.batch * height.div_ceil(side) * width.div_ceil(side)
+}
+
+#[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
+impl<T: Float> ConvKernel<T> for Winograd {
+    fn name(&self) -> &'static str {
+        match self.side {
+            Side::Two => "winograd2",
+            Side::Four => "winograd4",
+        }
+    }
+
+    fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
+        if geometry.kernel != [1, 3, 3] {
+            return Err("filters are not 3 × 3");
+        }
+        if geometry.stride != [1; 3] || geometry.dilation[1..] != [1; 2] {
+            return Err("stride or dilation is not 1");
+        }
+        if geometry.groups != 1 {
+            return Err("there are groups");
+        }
+        if geometry.input[0] != 1 || geometry.padding[0] != [0; 2] {
+            return Err("images have depth");
+        }
+        Ok(())
+    }
+
+    fn suits(&self, geometry: &ConvGeometry, direction: Direction) -> Result<(), &'static str> {
+        if !self.level().fuses() {
+            return Err("this machine has no fused multiply-add");
+        }
+        if self.side == Side::Four && size_of::<T>() == size_of::<f64>() {
+            return Err("double precision is asked for when its digits count");
+        }
+        if geometry.channels.min(geometry.filters) < 2 * T::LANES {
+            return Err("channels do not fill a tile");
+        }
+        let side = match self.side {
+            Side::Two => 2,
+            Side::Four => 4,
+        };
+        // Each filter is transformed once: that must be little beside its use in every tile.
+        if tiles(geometry, direction, side) < 48 {
+            return Err("fewer than 48 tiles");
+        }
+        Ok(())
+    }
+
+    fn is_accurate(&self) -> bool {
+        self.side == Side::Two
+    }
+
+    fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
+        geometry.check_lengths(x.len(), w.len(), y.len());
+        if y.is_empty() || x.is_empty() {
+            return y.fill(T::zero());
+        }
+        let filters = Filters {
+            inputs: geometry.channels,
+            outputs: geometry.filters,
+            input: 9,
+            output: geometry.channels * 9,
+            turned: false,
+        };
+        let [_, [top, _], [left, _]] = geometry.padding;
+        let origin = [-(top as isize), -(left as isize)];
+        let planes = [source(geometry), result(geometry)];
+        let (level, batch) = (self.level(), geometry.batch);
+        match self.side {
+            Side::Two => {
+                products::correlate::<T, Two, 2, 4>(
+                    level, batch, &filters, origin, planes, x, w, y,
+                );
+            }
+            Side::Four => {
+                products::correlate::<T, Four, 4, 6>(
+                    level, batch, &filters, origin, planes, x, w, y,
+                );
+            }
+        }
+    }
+
+    fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
+        geometry.check_lengths(dx.len(), w.len(), dy.len());
+        if dx.is_empty() || dy.is_empty() {
+            return dx.fill(T::zero());
+        }
+        let filters = Filters {
+            inputs: geometry.filters,
+            outputs: geometry.channels,
+            input: geometry.channels * 9,
+            output: 9,
+            turned: true,
+        };
+        // x[i] meets tap k of y[i + p − k]; with the taps reversed the window begins at i + p − 2.
+        let [_, [top, _], [left, _]] = geometry.padding;
+        let origin = [top as isize - 2, left as isize - 2];
+        let planes = [result(geometry), source(geometry)];
+        let (level, batch) = (self.level(), geometry.batch);
+        match self.side {
+            Side::Two => {
+                products::correlate::<T, Two, 2, 4>(
+                    level, batch, &filters, origin, planes, dy, w, dx,
+                );
+            }
+            Side::Four => {
+                products::correlate::<T, Four, 4, 6>(
+                    level, batch, &filters, origin, planes, dy, w, dx,
+                );
+            }
+        }
+    }
+
+    fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
+        geometry.check_lengths(x.len(), dw.len(), dy.len());
+        if dw.is_empty() || dy.is_empty() || x.is_empty() {
+            return dw.fill(T::zero());
+        }
+        let filters = Filters {
+            inputs: geometry.channels,
+            outputs: geometry.filters,
+            input: 9,
+            output: geometry.channels * 9,
+            turned: false,
+        };
+        let [_, [top, _], [left, _]] = geometry.padding;
+        let origin = [-(top as isize), -(left as isize)];
+        let planes = [source(geometry), result(geometry)];
+        let (level, batch) = (self.level(), geometry.batch);
+        match self.side {
+            Side::Two => {
+                products::weights::<T, Two, 2, 4>(
+                    level, batch, &filters, origin, planes, x, dy, dw,
+                );
+            }
+            Side::Four => {
+                products::weights::<T, Four, 4, 6>(
+                    level, batch, &filters, origin, planes, x, dy, dw,
+                );
+            }
+        }
+    }
+
+    fn workspace(&self, geometry: &ConvGeometry) -> usize {
+        let points = match self.side {
+            Side::Two => 16,
+            Side::Four => 36,
+        };
+        // A strip of about 200 tiles, and all filters.
+        let channels = geometry.channels + geometry.filters;
+        let strip = points * 200 * channels;
+        (strip + points * geometry.channels * geometry.filters) * size_of::<T>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::conv::{conformance, lists};
+
+    #[test]
+    fn both_sizes_serve_every_3x3_corner_at_every_level() {
+        for level in Level::all() {
+            for kernel in [Winograd::F2, Winograd::F4] {
+                let kernel = kernel.at(level);
+                let mut served = 0;
+                for corner in lists::corners() {
+                    if ConvKernel::<f32>::supports(&kernel, &corner.geometry).is_err() {
+                        continue;
+                    }
+                    served += 1;
+                    conformance::<f32>(&kernel, &corner.geometry)
+                        .and_then(|()| conformance::<f64>(&kernel, &corner.geometry))
+                        .unwrap_or_else(|error| panic!("{level:?}: {error}"));
+                }
+                assert!(served >= 3, "only {served} corners are 3 × 3");
+            }
+        }
+    }
+}

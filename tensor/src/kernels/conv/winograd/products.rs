@@ -1,0 +1,282 @@
+//! The three directions: transform, multiply point by point, transform back.
+
+use std::marker::PhantomData;
+
+use super::filters::Filters;
+use super::tiles::{self, Grid, Source, Spectrum, Strip};
+use super::transform::{Linear, Scheme, twice};
+use crate::kernels::gemm::balanced;
+use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::tile::{self, AddTo, Matrix, Panel, ROWS, Rows, Tile, columns};
+use crate::{parallel, pool};
+
+/// Longest sum in one pass.
+const DEPTH: usize = 288;
+
+/// Planes that a correlation reads, `[batch, channels, height, width]`, and where it begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planes {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+impl Planes {
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// `dst[o, i, j] = Σ src[c, i + k + origin, j + l + origin'] · g[o, c, k, l]`
+#[allow(clippy::too_many_arguments)] // the operands of a correlation
+pub(super) fn correlate<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
+    level: Level,
+    batch: usize,
+    filters: &Filters,
+    origin: [isize; 2],
+    [from, to]: [Planes; 2],
+    src: &[T],
+    w: &[T],
+    dst: &mut [T],
+) {
+    let values = filters.transform::<T, S::Filter, A>(level, w);
+    let grid = Grid::new(to.height, to.width, M);
+    let images = grid.images(batch);
+    let (src_image, dst_image) = (from.channels * from.pixels(), to.channels * to.pixels());
+    let work = batch * from.channels * to.channels * to.pixels() / columns::<T>();
+    parallel::for_chunks_mut(dst, images * dst_image, work, |group, dst| {
+        let images = dst.len() / dst_image;
+        let source = Source {
+            planes: &src[group * grid.images(batch) * src_image..][..images * src_image],
+            channels: from.channels,
+            height: from.height,
+            width: from.width,
+            origin,
+        };
+        for strip in grid.strips(images) {
+            let turned = source.turn(&strip, A);
+            let spectra = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
+            let channels = turned.blocks * columns::<T>();
+            turned.recycle();
+            let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
+            blocks.resize_with(to.channels.div_ceil(columns::<T>()), Vec::new);
+            for image in dst.chunks_mut(dst_image) {
+                let planes = image.chunks_mut(columns::<T>() * to.pixels());
+                for (block, planes) in blocks.iter_mut().zip(planes) {
+                    block.push(planes);
+                }
+            }
+            let work = work / batch * images;
+            parallel::for_chunks_mut(&mut blocks, 1, work, |block, planes| {
+                let length = A * A * filters.inputs * columns::<T>();
+                let values = &values[block * length..][..length];
+                for (part, (first, count)) in strip.parts().into_iter().enumerate() {
+                    let spectrum = tiles::spectrum(&spectra, &strip, part, A * A, channels);
+                    let product = multiply::<T, A>(level, &spectrum, count, values, filters.inputs);
+                    put::<T, S::Result, M, A>(
+                        level,
+                        &strip,
+                        [first, count],
+                        &product,
+                        &mut planes[0],
+                    );
+                    pool::recycle(product);
+                }
+            });
+            pool::recycle(spectra);
+        }
+    });
+    pool::recycle(values);
+}
+
+/// `product[point][tile][lane]` of some tiles with one block of output channels.
+fn multiply<T: Float, const A: usize>(
+    level: Level,
+    spectrum: &Spectrum<'_, T>,
+    tiles: usize,
+    values: &[T],
+    inputs: usize,
+) -> Vec<T> {
+    let lanes = columns::<T>();
+    let plane = tiles::plane::<T>(tiles, lanes);
+    let mut product = pool::stale::<T>(A * A * plane);
+    for point in 0..A * A {
+        let values = &values[point * inputs * lanes..];
+        let from = &spectrum.values[point * spectrum.plane..];
+        let product = &mut product[point * plane..][..plane];
+        for (c0, depth) in balanced(inputs, DEPTH) {
+            let vectors = Panel {
+                panel: &values[c0 * lanes..],
+                stride: lanes,
+            };
+            for (t0, rows) in balanced(tiles, ROWS) {
+                let start = t0 * spectrum.channels + c0;
+                let scalars = Rows::of(from, start, spectrum.channels, rows, depth);
+                let head = &mut product[t0 * lanes..];
+                if c0 == 0 {
+                    let sink = Matrix::<T, false> {
+                        head,
+                        stride: lanes,
+                    };
+                    tile::multiply(level, rows, depth, scalars, vectors, sink);
+                } else {
+                    let sink = Matrix::<T, true> {
+                        head,
+                        stride: lanes,
+                    };
+                    tile::multiply(level, rows, depth, scalars, vectors, sink);
+                }
+            }
+        }
+    }
+    product
+}
+
+/// Transforms products back and writes them to the planes of their channels.
+fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
+    level: Level,
+    strip: &Strip,
+    [first, count]: [usize; 2],
+    product: &[T],
+    planes: &mut [&mut [T]],
+) {
+    let lanes = columns::<T>();
+    let (height, width) = (strip.grid.height, strip.grid.width);
+    let plane = tiles::plane::<T>(count, lanes);
+    let mut pixels = vec![T::zero(); M * M * lanes];
+    for tile in 0..count {
+        let place = strip.place(first + tile);
+        let y0 = place.y + strip.first * M;
+        level.run(Result::<T, L, M, A> {
+            product: &product[tile * lanes..],
+            plane,
+            pixels: &mut pixels,
+            map: PhantomData,
+        });
+        let (rows, across) = (M.min(height - y0), M.min(width - place.x));
+        let whole = rows == M && across == M;
+        for (lane, to) in planes[place.image]
+            .chunks_exact_mut(height * width)
+            .enumerate()
+        {
+            if whole {
+                for i in 0..M {
+                    let to = &mut to[(y0 + i) * width + place.x..][..M];
+                    for j in 0..M {
+                        to[j] = pixels[(i * M + j) * lanes + lane];
+                    }
+                }
+                continue;
+            }
+            for i in 0..rows {
+                let to = &mut to[(y0 + i) * width + place.x..][..across];
+                for (j, to) in to.iter_mut().enumerate() {
+                    *to = pixels[(i * M + j) * lanes + lane];
+                }
+            }
+        }
+    }
+}
+
+struct Result<'a, T, L, const M: usize, const A: usize> {
+    product: &'a [T],
+    plane: usize,
+    pixels: &'a mut [T],
+    map: PhantomData<L>,
+}
+
+impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Body for Result<'_, T, L, M, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for v in 0..2 {
+            let mut square = [[T::Vector::splat(T::zero()); A]; A];
+            for i in 0..A {
+                for j in 0..A {
+                    let from = &self.product[(i * A + j) * self.plane..];
+                    square[i][j] = Vector::load(&from[v * T::LANES..]);
+                }
+            }
+            let pixels = twice::<T, L, FMA, A, M>(square);
+            for i in 0..M {
+                for j in 0..M {
+                    let to = &mut self.pixels[(i * M + j) * 2 * T::LANES..];
+                    pixels[i][j].store(&mut to[v * T::LANES..]);
+                }
+            }
+        }
+    }
+}
+
+/// `dw[o, c, k, l] = Σ x[n, c, i + k + origin, j + l + origin'] · dy[n, o, i, j]`
+#[allow(clippy::too_many_arguments)] // the operands of a correlation
+pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
+    level: Level,
+    batch: usize,
+    filters: &Filters,
+    origin: [isize; 2],
+    [from, to]: [Planes; 2],
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+) {
+    let lanes = columns::<T>();
+    let grid = Grid::new(to.height, to.width, M);
+    let groups = filters.inputs.div_ceil(ROWS);
+    let blocks = filters.outputs.div_ceil(lanes);
+    let mut sums: Vec<Tile<T>> = vec![tile::zeros::<T>(); blocks * A * A * groups];
+    let together = grid.images(batch);
+    let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
+    for first in (0..batch).step_by(together) {
+        let images = together.min(batch - first);
+        let source = Source {
+            planes: &x[first * x_image..][..images * x_image],
+            channels: from.channels,
+            height: from.height,
+            width: from.width,
+            origin,
+        };
+        let result = Source {
+            planes: &dy[first * dy_image..][..images * dy_image],
+            channels: to.channels,
+            height: to.height,
+            width: to.width,
+            origin: [0, 0],
+        };
+        for strip in grid.strips(images) {
+            let turned = source.turn(&strip, A);
+            let data = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
+            let channels = turned.blocks * lanes;
+            turned.recycle();
+            let turned = result.turn(&strip, M);
+            let spread = tiles::transform::<T, S::Spread, M, A>(level, &strip, &turned);
+            let outputs = turned.blocks * lanes;
+            turned.recycle();
+            let work = strip.tiles() * channels * outputs * A * A / lanes;
+            parallel::for_chunks_mut(&mut sums, groups, work, |index, sums| {
+                let (block, point) = (index / (A * A), index % (A * A));
+                for (part, (_, count)) in strip.parts().into_iter().enumerate() {
+                    let data = tiles::spectrum(&data, &strip, part, A * A, channels);
+                    let spread = tiles::spectrum(&spread, &strip, part, A * A, outputs);
+                    let vectors = Panel {
+                        panel: &spread.values[point * spread.plane + block * lanes..],
+                        stride: outputs,
+                    };
+                    let from = &data.values[point * data.plane..];
+                    for (group, sums) in sums.iter_mut().enumerate() {
+                        let rows = ROWS.min(filters.inputs - group * ROWS);
+                        let scalars = Panel {
+                            panel: &from[group * ROWS..],
+                            stride: channels,
+                        };
+                        tile::multiply(level, rows, count, scalars, vectors, AddTo(sums));
+                    }
+                }
+            });
+            pool::recycle(data);
+            pool::recycle(spread);
+        }
+    }
+    filters.collect::<T, S::Collect, A>(level, &sums, dw);
+}

@@ -1,0 +1,280 @@
+//! Tiles of an image, and the strips of rows in which they are worked through.
+
+use std::marker::PhantomData;
+
+use super::transform::{Linear, twice};
+use crate::kernels::gemm::{balanced, pack};
+use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::tile::columns;
+use crate::{parallel, pool};
+
+/// Tiles that are transformed, multiplied and transformed back together: their products with a block
+/// of channels stay in the second cache.
+const TOGETHER: usize = 64;
+
+/// Tiles of one strip, at least, where there are so many: enough for the blocks of channels to be
+/// worth sharing.
+const STRIP: usize = 192;
+
+/// A plane of pixels in tiles of `M × M`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid {
+    /// Extents of the plane that the tiles cover.
+    pub height: usize,
+    pub width: usize,
+    /// Tiles along each axis.
+    pub rows: usize,
+    pub columns: usize,
+    /// Side of a tile.
+    side: usize,
+}
+
+impl Grid {
+    pub fn new(height: usize, width: usize, side: usize) -> Self {
+        Self {
+            height,
+            width,
+            rows: height.div_ceil(side),
+            columns: width.div_ceil(side),
+            side,
+        }
+    }
+
+    /// Tiles of one plane.
+    pub fn tiles(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Images that are worked through together.
+    pub fn images(&self, batch: usize) -> usize {
+        TOGETHER.div_ceil(self.tiles()).clamp(1, batch)
+    }
+
+    /// The strips of a group of images: ranges of rows of tiles.
+    pub fn strips(&self, images: usize) -> impl Iterator<Item = Strip> + use<> {
+        let grid = *self;
+        let rows = STRIP.div_ceil(self.columns * images);
+        balanced(self.rows, rows).map(move |(first, rows)| Strip {
+            grid,
+            images,
+            first,
+            rows,
+        })
+    }
+}
+
+/// Some rows of tiles of some images.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strip {
+    pub grid: Grid,
+    pub images: usize,
+    pub first: usize,
+    pub rows: usize,
+}
+
+/// Where a tile is: its image, and its first pixel in the strip.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub image: usize,
+    pub y: usize,
+    pub x: usize,
+}
+
+impl Strip {
+    /// Tiles of the strip.
+    pub fn tiles(&self) -> usize {
+        self.images * self.rows * self.grid.columns
+    }
+
+    /// The place of a tile.
+    pub fn place(&self, tile: usize) -> Place {
+        let per_image = self.rows * self.grid.columns;
+        let (image, rest) = (tile / per_image, tile % per_image);
+        Place {
+            image,
+            y: rest / self.grid.columns * self.grid.side,
+            x: rest % self.grid.columns * self.grid.side,
+        }
+    }
+
+    /// The tiles in the parts that are worked through together: first and count.
+    pub fn parts(&self) -> Vec<(usize, usize)> {
+        balanced(self.tiles(), TOGETHER).collect()
+    }
+}
+
+/// Rows of images with the channels in the lanes: `pixels[image][block][y][x][lane]`.
+pub(super) struct Turned<T> {
+    pub pixels: Vec<T>,
+    pub blocks: usize,
+    /// Elements of a row, and of a block of one image.
+    pub row: usize,
+    pub block: usize,
+}
+
+/// The source of a strip: planes with an origin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a, T> {
+    /// `[images, channels, height, width]`
+    pub planes: &'a [T],
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    /// Where pixel `(0, 0)` of the grid begins to look, may be negative.
+    pub origin: [isize; 2],
+}
+
+impl<T: Float> Source<'_, T> {
+    /// Turns the pixels under a strip of tiles of `reach` pixels.
+    pub fn turn(&self, strip: &Strip, reach: usize) -> Turned<T> {
+        let lanes = columns::<T>();
+        let side = strip.grid.side;
+        let rows = (strip.rows - 1) * side + reach;
+        let width = (strip.grid.columns - 1) * side + reach;
+        let blocks = self.channels.div_ceil(lanes);
+        let (row, block) = (width * lanes, rows * width * lanes);
+        let mut pixels = pool::stale::<T>(strip.images * blocks * block);
+        let plane = self.height * self.width;
+        let y0 = (strip.first * side) as isize + self.origin[0];
+        parallel::for_chunks_mut(
+            &mut pixels,
+            block,
+            strip.images * blocks * block,
+            |index, to| {
+                let (image, first) = (index / blocks, index % blocks * lanes);
+                let count = lanes.min(self.channels - first);
+                let planes = &self.planes[(image * self.channels + first) * plane..];
+                for (y, to) in to.chunks_exact_mut(row).enumerate() {
+                    let y = y0 + y as isize;
+                    if y < 0 || y >= self.height as isize {
+                        to.fill(T::zero());
+                        continue;
+                    }
+                    let start = self.origin[1].clamp(0, self.width as isize) as usize;
+                    let before = ((-self.origin[1]).max(0) as usize).min(width);
+                    let inside = (self.width - start).min(width - before);
+                    to[..before * lanes].fill(T::zero());
+                    to[(before + inside) * lanes..].fill(T::zero());
+                    let from = &planes[y as usize * self.width + start..];
+                    let to = &mut to[before * lanes..];
+                    pack::vectors(from, [1, plane], inside, count, lanes, to);
+                }
+            },
+        );
+        Turned {
+            pixels,
+            blocks,
+            row,
+            block,
+        }
+    }
+}
+
+impl<T: Float> Turned<T> {
+    pub fn recycle(self) {
+        pool::recycle(self.pixels);
+    }
+}
+
+/// Transformed tiles of one part: `values[point][tile][channel]`, planes a line apart.
+pub(super) struct Spectrum<'a, T> {
+    pub values: &'a [T],
+    pub plane: usize,
+    /// Elements of a tile.
+    pub channels: usize,
+}
+
+/// Elements between the points of `tiles` tiles: one line more than the data, or all points would
+/// compete for the same lines of the first cache.
+pub(super) fn plane<T: Float>(tiles: usize, channels: usize) -> usize {
+    tiles * channels + columns::<T>()
+}
+
+/// Transforms squares of `I` pixels into `O` points each, for all tiles of a strip and all channels.
+///
+/// The result holds the parts one after another, each as a [`Spectrum`].
+pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usize>(
+    level: Level,
+    strip: &Strip,
+    turned: &Turned<T>,
+) -> Vec<T> {
+    let lanes = columns::<T>();
+    let channels = turned.blocks * lanes;
+    let parts = strip.parts();
+    let most = parts.iter().map(|(_, tiles)| *tiles).max().unwrap_or(0);
+    let length = O * O * plane::<T>(most, channels);
+    let mut values = pool::stale::<T>(parts.len() * length);
+    let work = strip.tiles() * channels * O;
+    parallel::for_chunks_mut(&mut values, length, work, |part, to| {
+        let (first, tiles) = parts[part];
+        let plane = plane::<T>(tiles, channels);
+        for block in 0..turned.blocks {
+            for tile in 0..tiles {
+                let place = strip.place(first + tile);
+                let from = (place.image * turned.blocks + block) * turned.block
+                    + place.y * turned.row
+                    + place.x * lanes;
+                level.run(TransformTile::<T, L, I, O> {
+                    from: &turned.pixels[from..],
+                    row: turned.row,
+                    to: &mut to[tile * channels + block * lanes..],
+                    plane,
+                    map: PhantomData,
+                });
+            }
+        }
+    });
+    values
+}
+
+/// The part of a transformed strip that begins at `values`.
+pub(super) fn spectrum<'a, T: Float>(
+    values: &'a [T],
+    strip: &Strip,
+    part: usize,
+    points: usize,
+    channels: usize,
+) -> Spectrum<'a, T> {
+    let parts = strip.parts();
+    let most = parts.iter().map(|(_, tiles)| *tiles).max().unwrap_or(0);
+    let length = points * plane::<T>(most, channels);
+    Spectrum {
+        values: &values[part * length..][..length],
+        plane: plane::<T>(parts[part].1, channels),
+        channels,
+    }
+}
+
+struct TransformTile<'a, T, L, const I: usize, const O: usize> {
+    from: &'a [T],
+    row: usize,
+    to: &'a mut [T],
+    plane: usize,
+    map: PhantomData<L>,
+}
+
+impl<T: Float, L: Linear<I, O>, const I: usize, const O: usize> Body
+    for TransformTile<'_, T, L, I, O>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for v in 0..2 {
+            let mut square = [[T::Vector::splat(T::zero()); I]; I];
+            for i in 0..I {
+                let row = &self.from[i * self.row..][..2 * I * T::LANES];
+                for j in 0..I {
+                    square[i][j] = Vector::load(&row[(2 * j + v) * T::LANES..]);
+                }
+            }
+            let points = twice::<T, L, FMA, I, O>(square);
+            for i in 0..O {
+                for j in 0..O {
+                    let to = &mut self.to[(i * O + j) * self.plane..];
+                    points[i][j].store(&mut to[v * T::LANES..]);
+                }
+            }
+        }
+    }
+}
