@@ -1,23 +1,27 @@
 //! Parameters, layers and state dicts, generic over the number type. No update rules here.
 #![forbid(unsafe_code)]
 
+pub mod check;
 mod gradients;
+pub mod init;
 mod label;
-mod linear;
+mod layers;
 mod module;
 mod param;
 mod parameters;
 mod pass;
+mod summary;
 mod trace;
 
 pub use gradients::Gradients;
 pub use label::Label;
-pub use linear::Linear;
+pub use layers::{Dropout, Flatten, Identity, Linear, Sequential};
 pub use module::{Layer, Module};
 pub use param::{Buffer, Counter, Id, Param};
 pub use parameters::{Parameters, ParametersExt, Path, Slot, SlotMut};
 pub use pass::{Mode, Pass};
-pub use trace::{LayerTrace, Window};
+pub use summary::{LayerSummary, Summary, summary};
+pub use trace::{LayerTrace, Reach, ReceptiveField, Window};
 #[doc(hidden)]
 pub use wengert_tensor as tensor;
 

@@ -19,8 +19,24 @@ pub trait Module {
     -> Var<Self::Element>;
 }
 
-/// A module that can be walked, sent to other threads and printed: what [`Sequential`](crate::Sequential)
-/// holds. Implemented for everything that is all of these.
-pub trait Layer<T: Real>: Module<Element = T> + Parameters<T> + Debug + Send + Sync {}
+/// A module that can be walked, copied, sent to other threads and printed: what
+/// [`Sequential`](crate::Sequential) holds. Implemented for everything that is all of these.
+pub trait Layer<T: Real>: Module<Element = T> + Parameters<T> + Debug + Send + Sync {
+    /// A copy: other parameters with the same values.
+    fn boxed_clone(&self) -> Box<dyn Layer<T>>;
+}
 
-impl<T: Real, L: Module<Element = T> + Parameters<T> + Debug + Send + Sync> Layer<T> for L {}
+impl<T: Real, L> Layer<T> for L
+where
+    L: Module<Element = T> + Parameters<T> + Clone + Debug + Send + Sync + 'static,
+{
+    fn boxed_clone(&self) -> Box<dyn Layer<T>> {
+        Box::new(self.clone())
+    }
+}
+
+impl<T: Real> Clone for Box<dyn Layer<T>> {
+    fn clone(&self) -> Self {
+        (**self).boxed_clone()
+    }
+}

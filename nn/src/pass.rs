@@ -49,7 +49,7 @@ pub struct Pass<T: Real = f32> {
     leaves: HashMap<Id, Var<T>>,
     updates: Vec<(Id, Update<T>)>,
     counts: Vec<(Id, i64)>,
-    trace: Option<Trace>,
+    trace: Option<Trace<T>>,
 }
 
 type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
@@ -99,8 +99,15 @@ impl<T: Real> Pass<T> {
         self
     }
 
-    pub(crate) fn traced(mut self) -> Self {
-        self.trace = Some(Trace::default());
+    /// The same pass, noting what every layer does to this input.
+    pub(crate) fn traced(mut self, input: &Var<T>) -> Self {
+        self.trace = Some(Trace::new(input.value()));
+        self
+    }
+
+    /// The same pass with variables in the place of the model's parameters, in its order.
+    pub(crate) fn with_leaves(mut self, leaves: impl IntoIterator<Item = (Id, Var<T>)>) -> Self {
+        self.leaves.extend(leaves);
         self
     }
 
@@ -144,11 +151,11 @@ impl<T: Real> Pass<T> {
     #[must_use]
     #[track_caller]
     pub fn param(&mut self, param: &Param<T>) -> Var<T> {
-        if self.mode == Mode::Eval || param.is_frozen() {
-            return Var::constant(param.value().clone());
-        }
         if let Some(leaf) = self.leaves.get(&param.id()) {
             return leaf.clone();
+        }
+        if self.mode == Mode::Eval || param.is_frozen() {
+            return Var::constant(param.value().clone());
         }
         let leaf = self.tape.leaf(param.value().clone());
         self.leaves.insert(param.id(), leaf.clone());
@@ -232,13 +239,20 @@ impl<T: Real> Pass<T> {
     }
 
     /// Notes a layer's result where a summary is being made.
-    pub fn trace(&mut self, label: &Label, kind: &'static str, y: &Var<T>, cost: LayerTrace) {
+    pub fn trace(
+        &mut self,
+        label: &Label,
+        kind: &'static str,
+        x: &Var<T>,
+        y: &Var<T>,
+        layer: LayerTrace,
+    ) {
         if let Some(trace) = &mut self.trace {
-            trace.push(label, kind, y.shape(), cost);
+            trace.push(label, kind, x, y, layer);
         }
     }
 
-    pub(crate) fn into_trace(self) -> Option<Trace> {
+    pub(crate) fn into_trace(self) -> Option<Trace<T>> {
         self.trace
     }
 }

@@ -94,6 +94,12 @@ impl<T: Element> Tensor<T> {
         &self.layout
     }
 
+    /// Whether both are views of one piece of memory.
+    #[must_use]
+    pub fn shares_memory(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.storage, &other.storage)
+    }
+
     /// The whole buffer, of which the layout picks elements.
     #[inline]
     pub(crate) fn buffer(&self) -> &[T] {

@@ -2,8 +2,9 @@
 
 use rand::Rng;
 use wengert_autograd::Var;
-use wengert_tensor::{Real, Tensor};
+use wengert_tensor::Real;
 
+use crate::init;
 use crate::label::Label;
 use crate::module::Module;
 use crate::param::Param;
@@ -11,6 +12,11 @@ use crate::pass::Pass;
 use crate::trace::LayerTrace;
 
 /// `y = x Wᵀ + b` over the last axis.
+///
+/// * input: `[.., inputs]`
+/// * output: `[.., outputs]`
+///
+/// Parameters, as in `torch.nn.Linear`: `weight` `[outputs, inputs]`, `bias` `[outputs]`.
 #[derive(Clone, Debug)]
 pub struct Linear<T: Real = f32> {
     /// `W`: `[outputs, inputs]`.
@@ -30,15 +36,19 @@ impl<T: Real> Linear<T> {
     /// A layer with weights and bias uniform in `±1/√inputs`.
     #[must_use]
     pub fn new(inputs: usize, outputs: usize, rng: &mut impl Rng) -> Self {
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let mut draw = |shape: &[usize]| Param::new(Tensor::uniform(shape, -bound..bound, rng));
-        let weight = draw(&[outputs, inputs]);
-        let bias = Some(draw(&[outputs]));
+        let (weight, bias) = init::weight_and_bias(&[outputs, inputs], outputs, rng);
         Self {
             weight,
-            bias,
+            bias: Some(bias),
             label: Label::default(),
         }
+    }
+
+    /// The same layer without a bias: `y = x Wᵀ`.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
     }
 }
 
@@ -51,16 +61,8 @@ impl<T: Real> Module for Linear<T> {
         if let Some(bias) = &self.bias {
             y = y.add(&pass.param(bias));
         }
-        let multiply_adds = (y.len() * self.weight.shape()[1]) as u64;
-        pass.trace(
-            &self.label,
-            "Linear",
-            &y,
-            LayerTrace {
-                multiply_adds,
-                window: None,
-            },
-        );
+        let trace = LayerTrace::whole().with_multiply_adds(y.len() * self.weight.shape()[1]);
+        pass.trace(&self.label, "Linear", x, &y, trace);
         y
     }
 }

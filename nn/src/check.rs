@@ -1,0 +1,184 @@
+//! The gradient checker for layers and whole models.
+
+use rand_chacha::ChaCha8Rng;
+use wengert_autograd::check::{CheckOptions, Report, check_gradients_with};
+use wengert_autograd::{Differentiable, Draw, LARGEST, Var};
+use wengert_tensor::kernels::conv::KernelChoice;
+use wengert_tensor::{Dual, Real, Tensor};
+
+use crate::module::Module;
+use crate::parameters::{Parameters, ParametersExt, SlotMut};
+use crate::pass::{Mode, Pass};
+
+/// Checks every gradient of a model, that of its input included, in training and in evaluation.
+///
+/// * first the model: an expression that makes it from a generator; it is compiled once per number
+///   type, so the model must be generic over it
+/// * then the shape of the input, or the input itself, a `Tensor<f64>`
+/// * then options, if others than the default: a
+///   [`CheckOptions`](wengert_autograd::check::CheckOptions)
+///
+/// Parameters and buffers are moved off their starting values first: where a gain is 1 and a shift 0,
+/// a rule that forgets them would pass. Dropout drops the same units at every evaluation.
+///
+/// The result is one [`Report`] per mode, whose inputs are named by the parameters' paths, the last
+/// one `input`.
+///
+/// ```
+/// use wengert_nn::{Linear, check_model};
+///
+/// for report in check_model!(|rng| Linear::new(3, 2, rng), [4, 3]) {
+///     report.assert();
+///     assert_eq!(report.names, ["weight", "bias", "input"]);
+/// }
+/// ```
+#[macro_export]
+macro_rules! check_model {
+    (|$rng:ident| $model:expr, $input:expr $(,)?) => {
+        $crate::check_model!(|$rng| $model, $input, ::core::default::Default::default())
+    };
+    (|$rng:ident| $model:expr, $input:expr, $options:expr $(,)?) => {
+        $crate::check::check_builders(
+            &$crate::check::Builders {
+                f64: |$rng: &mut $crate::check::Generator| $model,
+                dual: |$rng: &mut $crate::check::Generator| $model,
+                f32: |$rng: &mut $crate::check::Generator| $model,
+            },
+            $input,
+            &$options,
+        )
+    };
+}
+
+/// What models are made from in a check.
+pub type Generator = ChaCha8Rng;
+
+/// One way to make a model per number type, as [`check_model!`](crate::check_model) writes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Builders<A, B, C> {
+    /// On `f64`.
+    pub f64: A,
+    /// On dual numbers.
+    pub dual: B,
+    /// On `f32`.
+    pub f32: C,
+}
+
+/// A tensor to check a model at, or its shape.
+pub trait CheckInput {
+    /// The tensor.
+    fn tensor(self, draw: &mut Draw) -> Tensor<f64>;
+}
+
+impl CheckInput for Tensor<f64> {
+    fn tensor(self, _draw: &mut Draw) -> Tensor<f64> {
+        self
+    }
+}
+
+impl<const N: usize> CheckInput for [usize; N] {
+    fn tensor(self, draw: &mut Draw) -> Tensor<f64> {
+        draw.normal(self)
+    }
+}
+
+/// What [`check_model!`](crate::check_model) calls.
+///
+/// # Panics
+/// If the model cannot run on the input.
+#[must_use]
+#[track_caller]
+pub fn check_builders<A, B, C, P, Q, R>(
+    builders: &Builders<A, B, C>,
+    input: impl CheckInput,
+    options: &CheckOptions,
+) -> [Report; 2]
+where
+    A: Fn(&mut Generator) -> P,
+    B: Fn(&mut Generator) -> Q,
+    C: Fn(&mut Generator) -> R,
+    P: Module<Element = f64> + Parameters<f64>,
+    Q: Module<Element = Dual> + Parameters<Dual>,
+    R: Module<Element = f32> + Parameters<f32>,
+{
+    let mut draw = Draw::new(options.seed, LARGEST);
+    let model = (builders.f64)(&mut crate::rng(options.seed));
+    let parameters = model.parameters();
+    let (mut names, mut inputs): (Vec<_>, Vec<_>) = parameters
+        .into_iter()
+        .map(|(path, param)| {
+            let moved = param.value() + &(draw.normal(param.shape()) * 0.1);
+            (path, moved)
+        })
+        .unzip();
+    names.push("input".to_owned());
+    inputs.push(input.tensor(&mut draw));
+    [Mode::Train, Mode::Eval].map(|mode| {
+        let function = InMode {
+            builders,
+            mode,
+            seed: options.seed,
+        };
+        let report = check_gradients_with(function, &inputs, options);
+        report.titled(format!("{mode:?}")).named(names.clone())
+    })
+}
+
+/// A model in one mode as a function of its parameters and its input.
+struct InMode<'a, A, B, C> {
+    builders: &'a Builders<A, B, C>,
+    mode: Mode,
+    seed: u64,
+}
+
+impl<A, B, C> InMode<'_, A, B, C> {
+    fn run<T, M>(&self, build: impl Fn(&mut Generator) -> M, x: &[Var<T>]) -> Vec<Var<T>>
+    where
+        T: Real,
+        M: Module<Element = T> + Parameters<T>,
+    {
+        let mut model = build(&mut crate::rng(self.seed));
+        let mut draw = Draw::new(self.seed, LARGEST);
+        model.each_mut(|_, slot| {
+            if let SlotMut::Buffer(buffer) = slot {
+                let shift = draw.uniform(buffer.shape(), 0.1, 0.9).cast();
+                buffer.value_mut().add_assign(&shift);
+            }
+        });
+        let pass = match self.mode {
+            Mode::Train => Pass::train(&model, self.seed),
+            Mode::Eval => Pass::eval(&model),
+        };
+        let parameters = model.parameters();
+        let leaves = parameters
+            .iter()
+            .zip(x)
+            .map(|((_, param), x)| (param.id(), x.clone()));
+        let mut pass = pass
+            .with_kernels(KernelChoice::Accurate)
+            .with_leaves(leaves);
+        vec![model.forward(&x[parameters.len()], &mut pass)]
+    }
+}
+
+impl<A, B, C, P, Q, R> Differentiable for InMode<'_, A, B, C>
+where
+    A: Fn(&mut Generator) -> P,
+    B: Fn(&mut Generator) -> Q,
+    C: Fn(&mut Generator) -> R,
+    P: Module<Element = f64> + Parameters<f64>,
+    Q: Module<Element = Dual> + Parameters<Dual>,
+    R: Module<Element = f32> + Parameters<f32>,
+{
+    fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
+        self.run(&self.builders.f64, x)
+    }
+
+    fn dual(&self, x: &[Var<Dual>]) -> Option<Vec<Var<Dual>>> {
+        Some(self.run(&self.builders.dual, x))
+    }
+
+    fn f32(&self, x: &[Var<f32>]) -> Option<Vec<Var<f32>>> {
+        Some(self.run(&self.builders.f32, x))
+    }
+}

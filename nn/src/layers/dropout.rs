@@ -1,0 +1,76 @@
+//! Random omission.
+
+use std::marker::PhantomData;
+
+use rand::RngExt;
+use wengert_autograd::Var;
+use wengert_tensor::{Real, Tensor, require};
+
+use crate::label::Label;
+use crate::module::Module;
+use crate::pass::Pass;
+use crate::trace::LayerTrace;
+
+/// In training, each element is 0 with probability `p` and else divided by `1 − p`, so that its
+/// mean stays; in evaluation `y = x` (Srivastava et al. 2014).
+///
+/// What is dropped comes from the pass's generator, the same for every type of number.
+#[derive(Clone, Debug)]
+pub struct Dropout<T: Real = f32> {
+    p: f64,
+    label: Label,
+    number: PhantomData<fn() -> T>,
+}
+
+crate::fields!(Dropout { label });
+
+impl<T: Real> Dropout<T> {
+    /// A layer that drops with probability `p`.
+    ///
+    /// # Panics
+    /// If `p` is not in `0..=1`.
+    #[must_use]
+    #[track_caller]
+    pub fn new(p: f64) -> Self {
+        require!(
+            (0.0..=1.0).contains(&p),
+            "dropout: {p} is not a probability"
+        );
+        Self {
+            p,
+            label: Label::default(),
+            number: PhantomData,
+        }
+    }
+
+    /// The probability.
+    #[must_use]
+    pub const fn p(&self) -> f64 {
+        self.p
+    }
+}
+
+impl<T: Real> Module for Dropout<T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let _scope = self.label.enter();
+        let y = if pass.is_training() && self.p > 0.0 {
+            // With p = 1 nothing is kept, and 1 / 0 is never used.
+            let kept = T::of(1.0 / (1.0 - self.p));
+            let rng = pass.rng();
+            let factors = Tensor::from_fn(x.shape(), |_| {
+                if rng.random::<f64>() < self.p {
+                    T::zero()
+                } else {
+                    kept
+                }
+            });
+            x.mul(&Var::constant(factors))
+        } else {
+            x.clone()
+        };
+        pass.trace(&self.label, "Dropout", x, &y, LayerTrace::pointwise());
+        y
+    }
+}

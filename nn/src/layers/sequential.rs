@@ -1,0 +1,119 @@
+//! Layers one after the other.
+
+use wengert_autograd::Var;
+use wengert_tensor::{Real, require};
+
+use crate::module::{Layer, Module};
+use crate::parameters::{Parameters, Path, Slot, SlotMut};
+use crate::pass::Pass;
+
+/// Layers of any kind, each reading the result of the one before; the macro
+/// [`sequential!`](crate::sequential) makes one.
+///
+/// Children are named by their position, `"0"`, `"1"` …, as in `torch.nn.Sequential`, or as
+/// [`push_named`](Self::push_named) says.
+#[derive(Clone, Debug)]
+pub struct Sequential<T: Real = f32> {
+    layers: Vec<(String, Box<dyn Layer<T>>)>,
+}
+
+impl<T: Real> Default for Sequential<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Real> Sequential<T> {
+    /// No layers: `y = x`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { layers: Vec::new() }
+    }
+
+    /// With another layer at the end, named by its position.
+    #[must_use]
+    #[track_caller]
+    pub fn push(self, layer: impl Layer<T> + 'static) -> Self {
+        let name = self.layers.len().to_string();
+        self.push_named(name, layer)
+    }
+
+    /// With another layer at the end, named.
+    ///
+    /// # Panics
+    /// If there is a layer of that name.
+    #[must_use]
+    #[track_caller]
+    pub fn push_named(mut self, name: impl Into<String>, layer: impl Layer<T> + 'static) -> Self {
+        let name = name.into();
+        require!(
+            self.layers.iter().all(|(other, _)| *other != name),
+            "sequential: there is a layer {name:?} already"
+        );
+        self.layers.push((name, Box::new(layer)));
+        self
+    }
+
+    /// How many layers there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// The layers with their names, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &dyn Layer<T>)> {
+        self.layers
+            .iter()
+            .map(|(name, layer)| (name.as_str(), &**layer))
+    }
+}
+
+impl<T: Real> Parameters<T> for Sequential<T> {
+    fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
+        for (name, layer) in &self.layers {
+            path.within(name, |path| layer.walk(path, visit));
+        }
+    }
+
+    fn walk_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, SlotMut<'_, T>)) {
+        for (name, layer) in &mut self.layers {
+            path.within(name, |path| layer.walk_mut(path, visit));
+        }
+    }
+}
+
+impl<T: Real> Module for Sequential<T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        self.layers
+            .iter()
+            .fold(x.clone(), |x, (_, layer)| layer.forward(&x, pass))
+    }
+}
+
+/// A [`Sequential`](crate::Sequential) of the given layers.
+///
+/// ```
+/// use wengert_nn::{Dropout, Linear, Sequential, sequential};
+///
+/// let rng = &mut wengert_nn::rng(0);
+/// let model: Sequential = sequential![
+///     Linear::new(64, 32, rng),
+///     Dropout::new(0.5),
+///     Linear::new(32, 10, rng),
+/// ];
+/// assert_eq!(model.len(), 3);
+/// ```
+#[macro_export]
+macro_rules! sequential {
+    ($($layer:expr),* $(,)?) => {
+        $crate::Sequential::new()$(.push($layer))*
+    };
+}
