@@ -19,7 +19,7 @@ macro_rules! operators {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(mut self, other: &Tensor<T>) -> Tensor<T> {
-                if self.len() > 1 && self.shape() == other.shape() && self.is_writable() {
+                if takes(&mut self, other) {
                     self.zip_in_place(other, |a, b| a $op b);
                     return self;
                 }
@@ -31,7 +31,7 @@ macro_rules! operators {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, mut other: Tensor<T>) -> Tensor<T> {
-                if other.len() > 1 && self.shape() == other.shape() && other.is_writable() {
+                if takes(&mut other, self) {
                     other.zip_in_place(self, |b, a| a $op b);
                     return other;
                 }
@@ -89,6 +89,11 @@ macro_rules! operators {
             }
         }
     )*};
+}
+
+/// Whether the result of two operands may be written over the first.
+fn takes<T: Element>(owned: &mut Tensor<T>, other: &Tensor<T>) -> bool {
+    owned.len() > 1 && other.layout().broadcasts_to(owned.shape()) && owned.is_writable()
 }
 
 operators! {
@@ -182,6 +187,9 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+/// Steps that an elementary function takes, roughly, where an addition takes one.
+const COSTLY: usize = 16;
+
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident)*) => {
         impl<T: Real> Tensor<T> {$(
@@ -189,7 +197,7 @@ macro_rules! named {
             #[must_use]
             #[track_caller]
             pub fn $name(&self) -> Self {
-                self.map(T::$name)
+                self.map_costing(COSTLY, T::$name)
             }
         )*}
     };
@@ -253,7 +261,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn powf(&self, exponent: f64) -> Self {
-        self.map(|x| x.powf(exponent))
+        self.map_costing(COSTLY, |x| x.powf(exponent))
     }
 
     /// `xʸ`, broadcast.

@@ -5,7 +5,7 @@
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::layout::{Layout, MAX_RANK};
-use crate::zip::Nest;
+use crate::nest::Nest;
 use crate::{Element, Number, Tensor, parallel, require};
 
 impl<T: Element> Tensor<T> {

@@ -3,7 +3,7 @@
 use crate::create::buffer;
 use crate::kernels::gemm::Gemm;
 use crate::layout::Layout;
-use crate::zip::Nest;
+use crate::nest::Nest;
 use crate::{Real, Tensor, parallel, require};
 
 impl<T: Real> Tensor<T> {

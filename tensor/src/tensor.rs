@@ -269,8 +269,8 @@ impl<T: Element> Tensor<T> {
 
     /// The elements in row-major order, by value.
     #[must_use]
-    pub fn iter(&self) -> zip::Elements<'_, T> {
-        zip::Elements::new(self)
+    pub fn iter(&self) -> crate::iter::Elements<'_, T> {
+        crate::iter::Elements::new(self)
     }
 
     /// The elements for writing, in row-major order; copies first if the memory is shared or the

@@ -4,7 +4,7 @@ use super::fold::Fold;
 use super::{count, nothing};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
-use crate::zip::Nest;
+use crate::nest::Nest;
 use crate::{Axes, Number, Tensor, parallel, require};
 
 /// Results searched at the same time where they are neighbours in memory.

@@ -11,7 +11,7 @@ use std::array::from_fn;
 
 use crate::create::buffer;
 use crate::layout::Layout;
-use crate::zip::Nest;
+use crate::nest::Nest;
 use crate::{Axes, Element, Tensor, parallel};
 
 /// Partial results side by side: 8 vectors of 4 `f32`, enough to hide the latency of an addition.
