@@ -20,7 +20,7 @@ macro_rules! registry {
 }
 
 registry! {
-    add affine broadcast conv div exp matmul mul permute reshape slice sub sum tanh
+    add affine broadcast conv div exp matmul mul permute pool reshape slice sub sum tanh
 }
 
 /// What an op file needs.
