@@ -1,6 +1,7 @@
 //! Families of ops that differ in a line or two.
 
-/// Defines an elementwise op of one operand: its method on `Var`, its value, its rule, its samples.
+/// Defines elementwise ops of one operand: for each its method on `Var`, its value, its rule, its
+/// samples. A file may define a family of them.
 ///
 /// ```text
 /// unary! {
@@ -12,31 +13,42 @@
 /// }
 /// ```
 macro_rules! unary {
-    (
+    ($(
         $(#[$doc:meta])*
         $name:ident, $type:ident $({ $($field:ident: $field_type:ty),* })?, reads $reads:ident,
         sample |$draw:ident| $sample:expr,
         forward |$op:ident, $x:ident| $forward:expr,
-        vjp |$vop:ident, $grad:ident, $vx:ident, $vy:ident| $vjp:expr $(,)?
-    ) => {
+        vjp |$vop:ident, $grad:ident, $vx:ident, $vy:ident| $vjp:expr,
+    )+) => {
+        $(
+            unary! { @struct $name, $type $({ $($field: $field_type),* })? }
+
+            unary! {
+                @impl $name, $type, $reads, [$draw $sample], [$op $x $forward], [$vop $grad $vx $vy $vjp]
+            }
+
+            impl<T: Real> Var<T> {
+                $(#[$doc])*
+                #[must_use]
+                #[track_caller]
+                pub fn $name(&self $(, $($field: $field_type),*)?) -> Self {
+                    Self::custom($type $({ $($field),* })?, &[self])
+                }
+            }
+        )+
+
+        pub(super) const ENTRIES: &[Entry] = &[$(Entry::op::<$type>(stringify!($name))),+];
+    };
+    (@struct $name:ident, $type:ident) => {
         #[doc = concat!("The op of [`Var::", stringify!($name), "`].")]
         #[derive(Clone, Debug)]
-        pub struct $type $({ $(
-            #[doc = concat!("The option `", stringify!($field), "`.")]
-            pub $field: $field_type
-        ),* })?;
-
-        unary! {
-            @impl $name, $type, $reads, [$draw $sample], [$op $x $forward], [$vop $grad $vx $vy $vjp]
-        }
-
-        impl<T: Real> Var<T> {
-            $(#[$doc])*
-            #[must_use]
-            #[track_caller]
-            pub fn $name(&self $(, $($field: $field_type),*)?) -> Self {
-                Self::custom($type $({ $($field),* })?, &[self])
-            }
+        pub struct $type;
+    };
+    (@struct $name:ident, $type:ident { $($field:ident: $field_type:ty),* }) => {
+        #[doc = concat!("The op of [`Var::", stringify!($name), "`].")]
+        #[derive(Clone, Debug)]
+        pub struct $type {
+            $(#[doc = concat!("The option `", stringify!($field), "`.")] pub $field: $field_type),*
         }
     };
     (
@@ -70,7 +82,5 @@ macro_rules! unary {
                 Sample::new(op, [x])
             }
         }
-
-        pub(super) const ENTRIES: &[Entry] = &[Entry::op::<$type>(stringify!($name))];
     };
 }

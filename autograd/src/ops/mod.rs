@@ -20,7 +20,8 @@ macro_rules! registry {
 }
 
 registry! {
-    add affine broadcast conv div exp matmul mul permute pool reshape slice sub sum tanh
+    add affine broadcast concat conv div exp extremes gate ln matmul maximum mean mul
+    permute pool pow rectifiers reshape select sigmoid slice sqrt sub sum tanh
 }
 
 /// What an op file needs.

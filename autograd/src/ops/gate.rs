@@ -1,0 +1,84 @@
+//! Gates: what the rules of piecewise linear functions are made of.
+
+use super::prelude::*;
+
+/// The slopes of a function of two kinks: below `low`, at it, up to `high`, at it, above.
+///
+/// The first operand is multiplied by the slope at the second. A slope of 0 gives 0 even of an
+/// infinite cotangent. A NaN takes the last slope.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) slopes: [f64; 5],
+}
+
+impl Gate {
+    /// Of a function with one kink, at 0: the slopes below, at and above it.
+    pub(super) const fn at_zero(below: f64, at: f64, above: f64) -> Self {
+        Self { low: 0.0, high: 0.0, slopes: [below, at, above, above, above] }
+    }
+
+    /// Of a function that is flat outside an open interval.
+    pub(super) const fn inside(low: f64, high: f64, slope: f64) -> Self {
+        Self { low, high, slopes: [0.0, 0.0, slope, 0.0, 0.0] }
+    }
+
+    /// `grad`, times the slope at `x`. One pass, and piecewise constant in `x`.
+    #[track_caller]
+    pub(super) fn apply<T: Real>(self, grad: &Var<T>, x: &Var<T>) -> Var<T> {
+        Var::custom(self, &[grad, &x.detach()])
+    }
+}
+
+impl Op for Gate {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let zero = T::zero();
+        if self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes {
+            return x[0].zip(&x[1], |g, x| if x <= zero { zero } else { g }).into();
+        }
+        let (low, high) = (T::of(self.low), T::of(self.high));
+        let slopes = self.slopes.map(T::of);
+        let slope = |x: T| {
+            let (at_low, at_high) = (x == low, x == high);
+            match (x < low, x < high) {
+                (true, _) => slopes[0],
+                _ if at_low => slopes[1],
+                (_, true) => slopes[2],
+                _ if at_high => slopes[3],
+                _ => slopes[4],
+            }
+        };
+        let gated = x[0].zip(&x[1], |g, x| {
+            let slope = slope(x);
+            if slope == zero { zero } else { g * slope }
+        });
+        gated.into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 { self.apply(grad, call.input(1)) } else { Var::full(call.input(1).shape(), 0.0) }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let gate = draw.pick(&[
+            Self::at_zero(0.0, 0.0, 1.0),
+            Self::at_zero(-1.0, 0.0, 1.0),
+            Self::at_zero(0.3, 0.3, 1.0),
+            Self::inside(-0.05, 0.05, 0.5),
+            Self { low: -0.05, high: 0.08, slopes: [1.0, 2.0, 3.0, 4.0, 5.0] },
+        ]);
+        let shape = draw.any_shape();
+        Sample::new(gate, [draw.normal(&shape), draw.off_zero(&shape)])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Gate>("gate")];
