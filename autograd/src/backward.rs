@@ -281,11 +281,11 @@ pub(crate) struct Slots<T: Real> {
     first: Vec<Option<Var<T>>>,
     /// Those of outputs after the first; few ops have one.
     others: BTreeMap<(usize, usize), Var<T>>,
-    graph: Graph,
+    pub(crate) graph: Graph,
 }
 
 impl<T: Real> Slots<T> {
-    fn new(last: usize, graph: Graph) -> Self {
+    pub(crate) fn new(last: usize, graph: Graph) -> Self {
         Self {
             first: (0..=last).map(|_| None).collect(),
             others: BTreeMap::new(),
@@ -293,7 +293,7 @@ impl<T: Real> Slots<T> {
         }
     }
 
-    fn take(&mut self, (entry, output): (usize, usize)) -> Option<Var<T>> {
+    pub(crate) fn take(&mut self, (entry, output): (usize, usize)) -> Option<Var<T>> {
         if output == 0 {
             self.first[entry].take()
         } else {
@@ -309,7 +309,7 @@ impl<T: Real> Slots<T> {
         }
     }
 
-    fn put(&mut self, (entry, output): (usize, usize), cotangent: Var<T>) {
+    pub(crate) fn put(&mut self, (entry, output): (usize, usize), cotangent: Var<T>) {
         if output == 0 {
             self.first[entry] = Some(cotangent);
         } else {

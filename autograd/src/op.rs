@@ -259,6 +259,13 @@ impl<T: Real> Contributions<'_, T> {
         }
     }
 
+    /// Replaces what other uses of input `i` have added: only a wrong rule does so.
+    pub(crate) fn overwrite(&mut self, i: usize, cotangent: Var<T>) {
+        if let Some(target) = self.target(i) {
+            self.slots.put(target, cotangent);
+        }
+    }
+
     /// Adds to a region of the cotangent of input `i`, one slice per axis, which is zero elsewhere.
     ///
     /// Many small regions of one large input cost their own size each, not the input's.

@@ -5,10 +5,12 @@
 //! by forward-over-reverse (one backward pass on dual numbers) against reverse-over-reverse, and
 //! by finite differences of the gradient.
 
+mod mutate;
 mod options;
 mod report;
 mod witness;
 
+pub use mutate::{Mutant, Mutator};
 pub use options::CheckOptions;
 pub use report::{Derivative, Record, Report};
 

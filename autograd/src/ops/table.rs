@@ -4,6 +4,7 @@ use std::fmt;
 
 use wengert_tensor::Tensor;
 
+use crate::check::{Mutant, Mutator};
 use crate::function::{Apply, Differentiable, Generic};
 use crate::op::Op;
 use crate::sample::Draw;
@@ -13,6 +14,7 @@ use crate::sample::Draw;
 pub struct Entry {
     name: &'static str,
     draw: fn(&mut Draw) -> Case,
+    mutant: Option<fn(&mut Draw, Mutator, usize) -> Case>,
 }
 
 /// One drawn check: a function with its options fixed, and inputs.
@@ -32,13 +34,18 @@ impl Entry {
         Self {
             name,
             draw: draw_op::<O>,
+            mutant: Some(draw_mutant::<O>),
         }
     }
 
     /// A composed function, or an op's public method where that does more than the op.
     #[must_use]
     pub const fn function(name: &'static str, draw: fn(&mut Draw) -> Case) -> Self {
-        Self { name, draw }
+        Self {
+            name,
+            draw,
+            mutant: None,
+        }
     }
 
     /// The function's name.
@@ -52,6 +59,13 @@ impl Entry {
     pub fn draw(&self, draw: &mut Draw) -> Case {
         (self.draw)(draw)
     }
+
+    /// Draws a case of an op whose rule is made wrong for one of its inputs; `None` for a composed
+    /// function, which has no rule of its own.
+    #[must_use]
+    pub fn draw_mutant(&self, draw: &mut Draw, mutator: Mutator, input: usize) -> Option<Case> {
+        Some(self.mutant?(draw, mutator, input))
+    }
 }
 
 fn draw_op<O: Op>(draw: &mut Draw) -> Case {
@@ -59,6 +73,15 @@ fn draw_op<O: Op>(draw: &mut Draw) -> Case {
     Case {
         description: format!("{:?}", sample.op),
         function: Box::new(Generic(Apply(sample.op))),
+        inputs: sample.inputs,
+    }
+}
+
+fn draw_mutant<O: Op>(draw: &mut Draw, mutator: Mutator, input: usize) -> Case {
+    let sample = O::sample(draw);
+    Case {
+        description: format!("{:?} with {mutator} at input {input}", sample.op),
+        function: Box::new(Generic(Apply(Mutant::new(sample.op, mutator, input)))),
         inputs: sample.inputs,
     }
 }
