@@ -142,6 +142,15 @@ impl AxisSet {
 /// clamped, a negative step runs backwards.
 ///
 /// Made from `1..3`, `..-1`, `2..`, `..`, or by [`Slice::new`].
+///
+/// ```
+/// use wengert_tensor::{Slice, Tensor};
+///
+/// let x = Tensor::from_vec(vec![0, 1, 2, 3, 4], [5]);
+/// assert_eq!(x.slice(0, 1..-1).to_vec(), [1, 2, 3]);
+/// assert_eq!(x.slice(0, Slice::from(..).step(2)).to_vec(), [0, 2, 4]);
+/// assert_eq!(x.slice(0, Slice::new(Some(-2), None, -1)).to_vec(), [3, 2, 1, 0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     start: Option<isize>,

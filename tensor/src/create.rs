@@ -56,6 +56,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Element `[i, j, …]` is `f(&[i, j, …])`; called in row-major order.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let table = Tensor::from_fn([2, 3], |i| (10 * i[0] + i[1]) as f32);
+    /// assert_eq!(table.to_vec(), [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn from_fn(shape: impl AsRef<[usize]>, mut f: impl FnMut(&[usize]) -> T) -> Self {

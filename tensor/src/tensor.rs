@@ -14,6 +14,17 @@ use crate::{Element, axes::resolve_axis};
 /// A tensor is a value: nothing that another tensor does changes it. Views share memory and cost
 /// no copy; what changes a tensor takes `&mut self` and copies first if the memory is shared.
 /// Whatever computes new elements returns a contiguous, row-major tensor.
+///
+/// ```
+/// use wengert_tensor::Tensor;
+///
+/// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]);
+/// let row = Tensor::from_vec(vec![10.0, 20.0, 30.0], [3]);
+/// let y = (&x + &row).t().slice(0, 1..);
+/// assert_eq!(y.shape(), [2, 2]);
+/// assert_eq!(y.to_vec(), [22.0, 25.0, 33.0, 36.0]);
+/// assert_eq!((2.0 * y).get([0, 1]), 50.0);
+/// ```
 pub struct Tensor<T: Element = f32> {
     storage: Arc<Storage<T>>,
     layout: Layout,

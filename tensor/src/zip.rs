@@ -12,6 +12,9 @@ use crate::planes::Planes;
 use crate::runs::{Run, map_run, update_run, zip_run, zip3_run};
 use crate::{Element, Tensor};
 
+/// Elements that count as one step of work: the cheap loops are vectorised.
+const PER_STEP: usize = 4;
+
 /// The elements of a tensor into a slice, in row-major order.
 pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
     map_into(x, out, 1, |x| x);
@@ -25,7 +28,7 @@ fn map_into<T: Element, U: Element>(
     f: impl Fn(T) -> U + Sync,
 ) {
     assert_eq!(x.len(), out.len(), "map_into: one result per element");
-    let work = out.len() * steps;
+    let work = out.len().saturating_mul(steps) / PER_STEP;
     if let Some(x) = x.as_slice() {
         let chunk = CHUNK / steps;
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
@@ -56,10 +59,10 @@ fn zip_into<T: Element, U: Element, V: Element>(
     out: &mut [V],
     f: impl Fn(T, U) -> V + Sync,
 ) {
-    let length = out.len();
+    let work = out.len() / PER_STEP;
     let same_shape = x.shape() == y.shape();
     if let (true, Some(x), Some(y)) = (same_shape, x.as_slice(), y.as_slice()) {
-        parallel::for_chunks_mut(out, CHUNK, length, |chunk, out| {
+        parallel::for_chunks_mut(out, CHUNK, work, |chunk, out| {
             let from = chunk * CHUNK;
             for ((out, &x), &y) in out.iter_mut().zip(&x[from..]).zip(&y[from..]) {
                 *out = f(x, y);
@@ -71,7 +74,7 @@ fn zip_into<T: Element, U: Element, V: Element>(
     let right = y.layout().broadcast_to(layout.shape());
     let planes = Planes::new([layout, &left, &right]);
     let (chunk, x, y) = (planes.chunk(), x.buffer(), y.buffer());
-    parallel::for_chunks_mut(out, chunk, length, |index, out| {
+    parallel::for_chunks_mut(out, chunk, work, |index, out| {
         let (from, mut left, mut right) = (index * chunk, Vec::new(), Vec::new());
         planes.for_planes(from, out.len(), |plane| {
             let a = plane.operand(1, x, &mut left);
@@ -210,9 +213,9 @@ impl<T: Element> Tensor<T> {
         let second = b.layout().broadcast_to(layout.shape());
         let third = c.layout().broadcast_to(layout.shape());
         let planes = Planes::new([&layout, &first, &second, &third]);
-        let (chunk, length) = (planes.chunk(), out.len());
+        let (chunk, work) = (planes.chunk(), out.len() / PER_STEP);
         let buffers = (self.buffer(), b.buffer(), c.buffer());
-        parallel::for_chunks_mut(&mut out, chunk, length, |index, out| {
+        parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
             let (from, mut tiles) = (index * chunk, (Vec::new(), Vec::new(), Vec::new()));
             planes.for_planes(from, out.len(), |plane| {
                 let a = plane.operand(1, buffers.0, &mut tiles.0);
@@ -235,8 +238,8 @@ impl<T: Element> Tensor<T> {
             return;
         }
         let values = self.as_mut_slice();
-        let length = values.len();
-        parallel::for_chunks_mut(values, CHUNK, length, |_, part| {
+        let work = values.len() / PER_STEP;
+        parallel::for_chunks_mut(values, CHUNK, work, |_, part| {
             for x in part {
                 *x = f(*x);
             }
@@ -260,10 +263,10 @@ impl<T: Element> Tensor<T> {
         }
         let layout = self.layout().to_row_major();
         let values = self.as_mut_slice();
-        let length = values.len();
+        let work = values.len() / PER_STEP;
         if right.is_contiguous() {
             let other = other.as_slice().expect("contiguous");
-            parallel::for_chunks_mut(values, CHUNK, length, |chunk, part| {
+            parallel::for_chunks_mut(values, CHUNK, work, |chunk, part| {
                 for (x, &y) in part.iter_mut().zip(&other[chunk * CHUNK..]) {
                     *x = f(*x, y);
                 }
@@ -272,7 +275,7 @@ impl<T: Element> Tensor<T> {
         }
         let planes = Planes::new([&layout, &right]);
         let (chunk, buffer) = (planes.chunk(), other.buffer());
-        parallel::for_chunks_mut(values, chunk, length, |index, part| {
+        parallel::for_chunks_mut(values, chunk, work, |index, part| {
             let (from, mut tile) = (index * chunk, Vec::new());
             planes.for_planes(from, part.len(), |plane| {
                 let b = plane.operand(1, buffer, &mut tile);

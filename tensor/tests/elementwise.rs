@@ -190,6 +190,44 @@ fn large_operands_of_any_layout_give_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
+fn operands_that_cross_in_any_order_meet_the_right_elements() {
+    let permutations = [
+        [0, 1, 2, 3],
+        [0, 2, 3, 1],
+        [0, 3, 1, 2],
+        [3, 2, 1, 0],
+        [2, 0, 3, 1],
+        [1, 0, 3, 2],
+    ];
+    for shape in [
+        [2, 3, 5, 7],
+        [3, 17, 16, 33],
+        [1, 70, 3, 65],
+        [65, 2, 1, 70],
+        [33, 32, 31, 3],
+    ] {
+        let count: usize = shape.iter().product();
+        let x = Tensor::from_vec((0..count as i64).collect(), shape);
+        for p in permutations {
+            let memory = p.map(|axis| shape[axis as usize]);
+            let mut back = [0_isize; 4];
+            for (to, &from) in p.iter().enumerate() {
+                back[from as usize] = to as isize;
+            }
+            let y = Tensor::from_vec(x.permute(p).iter().collect(), memory).permute(back);
+            assert_eq!(y.shape(), shape);
+            assert_eq!(y.to_vec(), x.to_vec(), "{shape:?} {p:?}");
+            assert_eq!(&x - &y, &y - &x, "{shape:?} {p:?}");
+            let z = y.slice(-1, Slice::new(None, None, -1));
+            assert_eq!(
+                (&z + &x).to_vec(),
+                z.iter().zip(&x).map(|(a, b)| a + b).collect::<Vec<_>>()
+            );
+        }
+    }
+}
+
+#[test]
 fn the_same_buffer_may_stand_in_every_operand() {
     let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
     assert_eq!((&x * &x).to_vec(), [1.0, 4.0, 9.0, 16.0]);

@@ -49,6 +49,143 @@ proptest! {
     }
 }
 
+/// A tensor whose layout is neither contiguous nor simple.
+fn tangled(shape: &[usize]) -> Tensor<i64> {
+    let doubled: Vec<usize> = shape.iter().rev().map(|n| 2 * n).collect();
+    let reversed: Vec<isize> = (0..shape.len() as isize).rev().collect();
+    let mut x = counting(&doubled).permute(reversed);
+    for axis in 0..shape.len() as isize {
+        let step = if axis % 2 == 0 { 2 } else { -2 };
+        x = x.slice(axis, Slice::from(..).step(step));
+    }
+    assert_eq!(x.shape(), shape);
+    x
+}
+
+proptest! {
+    #[test]
+    fn every_view_of_a_view_is_the_view_of_its_copy(shape in shapes(), k in -4..4_isize, a in 0..4_usize, b in 0..4_usize) {
+        let x = tangled(&shape);
+        let dense = x.contiguous();
+        prop_assert_eq!(x.unsqueeze(0), dense.unsqueeze(0));
+        prop_assert_eq!(x.unsqueeze(-1).squeeze(-1), dense.clone());
+        prop_assert_eq!(x.flip(..).flip(..), dense.clone());
+        prop_assert_eq!(x.reshape([x.len()]), dense.reshape([x.len()]));
+        if shape.is_empty() {
+            return Ok(());
+        }
+        let (a, b) = (a % shape.len(), b % shape.len());
+        let axis = a as isize;
+        prop_assert_eq!(x.flip(axis), dense.flip(axis));
+        prop_assert_eq!(x.transpose(axis, b as isize), dense.transpose(b as isize, axis));
+        prop_assert_eq!(x.slice(axis, k..), dense.slice(axis, k..));
+        prop_assert_eq!(x.flatten(a.min(b) as isize, a.max(b) as isize), dense.flatten(a.min(b) as isize, a.max(b) as isize));
+        if shape[a] > 0 {
+            let index = k.rem_euclid(shape[a] as isize);
+            prop_assert_eq!(x.select(axis, index), dense.slice(axis, index..=index).squeeze(axis));
+            prop_assert_eq!(x.select(axis, index - shape[a] as isize), dense.select(axis, index));
+        }
+        if a != b {
+            let expected = diagonal(&dense, k, a, b);
+            prop_assert_eq!(x.diagonal(k, axis, b as isize), expected);
+        }
+    }
+
+    #[test]
+    fn windows_are_slices(shape in shapes(), axis in 0..5_usize, size in 0..4_usize, step in 1..4_usize) {
+        let x = tangled(&shape);
+        if !shape.is_empty() && size <= shape[axis % shape.len()] {
+            let axis = axis % shape.len();
+            let windows = x.unfold_axis(axis as isize, size, step);
+            prop_assert_eq!(windows.size(axis as isize), (shape[axis] - size) / step + 1);
+            for window in 0..windows.size(axis as isize) {
+                let start = (window * step) as isize;
+                let slice = x.slice(axis as isize, start..start + size as isize);
+                let place = slice.unsqueeze(-1).transpose(axis as isize, -1).squeeze(axis as isize);
+                prop_assert_eq!(windows.select(axis as isize, window as isize), place);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_of_a_slice_picks_among_the_places_of_the_first(
+        n in 0..12_usize, a in -13..13_isize, b in -13..13_isize, c in -13..13_isize, d in -13..13_isize,
+        s in prop::sample::select(vec![-3, -1, 1, 2]), t in prop::sample::select(vec![-2, -1, 1, 3]),
+    ) {
+        let once = counting(&[n]).slice(0, Slice::new(Some(a), Some(b), s));
+        let twice = once.slice(0, Slice::new(Some(c), Some(d), t));
+        let places = python(once.len() as isize, c, d, t);
+        let picked: Vec<i64> = places.iter().map(|&i| once.get([i as usize])).collect();
+        prop_assert_eq!(twice.to_vec(), picked);
+    }
+
+    #[test]
+    fn a_broadcast_view_shows_the_same_places(shape in shapes(), added in 0..3_usize, n in 0..4_usize) {
+        let x = tangled(&shape);
+        let mut wide: Vec<usize> = vec![n; added];
+        wide.extend(shape.iter().map(|&m| if m == 1 { n } else { m }));
+        let view = x.broadcast_to(&wide);
+        let expected = Tensor::from_fn(&wide, |index| {
+            let place = index[added..].iter().zip(&shape).map(|(&i, &m)| if m == 1 { 0 } else { i });
+            x.get(place.collect::<Vec<_>>())
+        });
+        prop_assert_eq!(view, expected);
+    }
+}
+
+/// The diagonal by its definition.
+fn diagonal(x: &Tensor<i64>, offset: isize, a: usize, b: usize) -> Tensor<i64> {
+    let (down, right) = ((-offset).max(0) as usize, offset.max(0) as usize);
+    let extent = |axis: usize, first: usize| x.shape()[axis].saturating_sub(first);
+    let count = extent(a, down).min(extent(b, right));
+    let mut shape: Vec<usize> = x.shape().to_vec();
+    shape.remove(a.max(b));
+    shape.remove(a.min(b));
+    shape.push(count);
+    Tensor::from_fn(shape, |index| {
+        let (&i, rest) = index.split_last().unwrap();
+        let mut place = rest.to_vec();
+        let (ia, ib) = (i + down, i + right);
+        let (low, high) = if a < b { (ia, ib) } else { (ib, ia) };
+        place.insert(a.min(b), low);
+        place.insert(a.max(b), high);
+        x.get(place)
+    })
+}
+
+#[test]
+fn reshaping_a_view_copies_only_where_strides_cannot_say_it() {
+    let x = counting(&[4, 6]);
+    let memory = x.as_slice().unwrap().as_ptr_range();
+    let shares = |y: &Tensor<i64>| {
+        y.slice(0, ..1)
+            .contiguous()
+            .as_slice()
+            .is_some_and(|s| memory.contains(&s.as_ptr()))
+    };
+    assert!(shares(&x.reshape([2, 2, 3, 2])));
+    assert!(shares(&x.slice(0, 1..3).reshape([12])));
+    assert!(shares(&x.slice(1, 1..3).reshape([4, 1, 2, 1])));
+    assert!(!shares(&x.t().reshape([24])));
+    assert_eq!(x.t().reshape([2, 3, 2, 2]).strides(), [3, 1, 12, 6]);
+}
+
+#[test]
+#[allow(clippy::reversed_empty_ranges)] // a negative end counts from the end
+fn axes_are_named_by_numbers_lists_and_ranges() {
+    let x = counting(&[2, 3]);
+    assert_eq!(x.flip(-1).to_vec(), [2, 1, 0, 5, 4, 3]);
+    assert_eq!(x.flip([0]).to_vec(), [3, 4, 5, 0, 1, 2]);
+    assert_eq!(x.flip([0, -1]), x.flip(..));
+    assert_eq!(x.flip([]), x);
+    assert_eq!(x.flip(vec![1]), x.flip(1));
+    assert_eq!(x.slice(0, ..=-2), x.slice(0, 0..1));
+    assert_eq!(x.slice(1, 1..=-1), x.slice(1, 1..));
+    assert_eq!(x.slice(1, ..=-1), x);
+    let [rows, columns] = x.dims();
+    assert_eq!((rows, columns), (2, 3));
+}
+
 /// Python's `slice.indices`, walked.
 fn python(n: isize, start: isize, stop: isize, step: isize) -> Vec<i64> {
     let (low, high) = if step < 0 { (-1, n - 1) } else { (0, n) };
