@@ -11,20 +11,35 @@ use crate::{Element, Number, Tensor, pool, require};
 /// A buffer for the elements of a shape, to be written whole.
 ///
 /// # Panics
-/// If they are more than memory could ever hold.
+/// If they do not fit in memory.
 #[track_caller]
 pub(crate) fn buffer<T: Element>(op: &str, shape: &[usize]) -> Vec<T> {
-    let length: usize = shape.iter().product();
-    require!(
-        length.saturating_mul(size_of::<T>().max(1)) <= MOST_BYTES,
-        "{op}: {shape:?}: {length} elements do not fit in memory"
-    );
+    let length = shape.iter().product();
+    if length > LARGE {
+        require_memory::<T>(op, shape, length);
+    }
     pool::stale(length)
 }
 
-/// Beyond this the request is a mistake, such as a broadcast view made dense; allocating it would
-/// abort the process where a panic can still be understood.
+/// Elements from which on a buffer is asked for politely first: where the allocator refuses, the
+/// process would abort.
+const LARGE: usize = 1 << 26;
+
+/// Beyond this a request is a mistake, such as a broadcast view made dense, even on a system that
+/// promises more memory than it has.
 const MOST_BYTES: usize = 1 << 38;
+
+/// # Panics
+/// If so many elements do not fit in memory.
+#[track_caller]
+pub(crate) fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
+    let fits = length.saturating_mul(size_of::<T>()) <= MOST_BYTES
+        && Vec::<T>::new().try_reserve_exact(length).is_ok();
+    require!(
+        fits,
+        "{op}: {shape:?}: {length} elements do not fit in memory"
+    );
+}
 
 impl<T: Element> Tensor<T> {
     /// A tensor of the given elements, in row-major order.

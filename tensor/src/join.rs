@@ -1,7 +1,7 @@
 //! Putting tensors together and taking them apart.
 
 use crate::axes::{Slice, resolve_axis};
-use crate::create::buffer;
+use crate::create::{buffer, require_memory};
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor, require, zip};
 
@@ -26,7 +26,7 @@ impl<T: Element> Tensor<T> {
                 "concat: {first:?} and, at place {place}, {:?}: may differ on axis {axis} only",
                 part.shape()
             );
-            shape[axis] += part.shape()[axis];
+            shape[axis] = shape[axis].saturating_add(part.shape()[axis]);
         }
         let layout = Layout::row_major("concat", &shape);
         let mut out = buffer("concat", &shape);
@@ -74,7 +74,7 @@ impl<T: Element> Tensor<T> {
     pub fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
         let sizes = sizes.as_ref();
         let extent = self.shape()[resolve_axis("split", axis, self.shape())];
-        let total: usize = sizes.iter().sum();
+        let total = sizes.iter().fold(0, |sum: usize, &n| sum.saturating_add(n));
         require!(
             total == extent,
             "split: {:?}: {sizes:?} add up to {total}, axis {axis} has extent {extent}",
@@ -127,7 +127,7 @@ impl<T: Element> Tensor<T> {
         let mut region = Vec::with_capacity(widths.len());
         for (axis, &[before, behind]) in widths.iter().enumerate() {
             let extent = shape[axis] as isize;
-            let (from, to) = ((-before).max(0), extent + behind.min(0));
+            let (from, to) = (before.saturating_neg().max(0), extent + behind.min(0));
             require!(
                 from <= to,
                 "pad: {:?}: {before} before and {behind} behind crop more than the extent {extent} \
@@ -136,8 +136,9 @@ impl<T: Element> Tensor<T> {
             );
             inner = inner.slice(axis as isize, from..to);
             let start = before.max(0);
-            shape[axis] = (start + (to - from) + behind.max(0)) as usize;
-            region.push(Slice::from(start..start + (to - from)));
+            let end = start.saturating_add(to - from);
+            shape[axis] = end.saturating_add(behind.max(0)) as usize;
+            region.push(Slice::from(start..end));
         }
         if shape == inner.shape() {
             return inner;
@@ -158,7 +159,7 @@ impl<T: Element> Tensor<T> {
         if extent == 0 {
             return self.clone();
         }
-        let cut = (-shift).rem_euclid(extent);
+        let cut = (extent - shift.rem_euclid(extent)) % extent;
         Self::concat(&[&self.slice(axis, cut..), &self.slice(axis, ..cut)], axis)
     }
 
@@ -177,15 +178,19 @@ impl<T: Element> Tensor<T> {
         );
         let mut shape = vec![1; counts.len() - self.rank()];
         shape.extend_from_slice(self.shape());
-        let mut repeated = self.reshape(shape);
+        let extent = |(&n, &count): (&usize, &usize)| n.saturating_mul(count);
+        let extents: Vec<usize> = shape.iter().zip(counts).map(extent).collect();
+        let layout = Layout::row_major("repeat", &extents);
+        if layout.is_empty() {
+            return Self::from_parts(Vec::new(), layout);
+        }
+        require_memory::<T>("repeat", &extents, layout.len());
         // From the last axis to the first, so that what is copied again lies in longer stretches.
+        let mut repeated = self.reshape(shape);
         for (axis, &count) in counts.iter().enumerate().rev() {
-            let axis = axis as isize;
-            repeated = match count {
-                0 => repeated.slice(axis, ..0),
-                1 => repeated,
-                _ => Self::concat(&vec![&repeated; count], axis),
-            };
+            if count > 1 {
+                repeated = Self::concat(&vec![&repeated; count], axis as isize);
+            }
         }
         repeated
     }

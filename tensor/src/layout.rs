@@ -110,7 +110,16 @@ impl Layout {
             shape.len(),
             strides.len()
         );
-        layout.strides[..strides.len()].copy_from_slice(strides);
+        // A step that nobody takes may be any number; as if row-major, it overflows nowhere.
+        let usual = Self::row_major("strided", shape);
+        for (axis, &stride) in strides.iter().enumerate() {
+            let is_taken = layout.len > 0 && shape[axis] > 1;
+            layout.strides[axis] = if is_taken {
+                stride
+            } else {
+                usual.strides[axis]
+            };
+        }
         layout.offset = offset;
         require!(
             layout.is_inside(buffer),

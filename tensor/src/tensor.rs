@@ -310,4 +310,5 @@ const _: () = {
     const fn assert_send_sync<S: Send + Sync>() {}
     assert_send_sync::<Tensor<f32>>();
     assert_send_sync::<Tensor<bool>>();
+    assert_send_sync::<Tensor<crate::Dual<f64>>>();
 };

@@ -147,6 +147,65 @@ fn overlapping_windows_show_and_collect_each_element_as_often_as_it_appears() {
 }
 
 #[test]
+fn the_largest_and_smallest_numbers_are_arguments_like_others() {
+    let (most, least) = (isize::MAX, isize::MIN);
+    let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    assert_eq!(
+        x.slice(0, Slice::new(Some(least), Some(most), most))
+            .to_vec(),
+        [1]
+    );
+    assert_eq!(
+        x.slice(0, Slice::new(Some(most), Some(least), least))
+            .to_vec(),
+        [3]
+    );
+    assert_eq!(
+        x.slice(0, Slice::new(Some(most), Some(least), -2)).to_vec(),
+        [3, 1]
+    );
+    assert_eq!(x.roll(least, 0), x.roll(least % 3, 0));
+    assert_eq!(x.roll(most, 0), x.roll(most % 3, 0));
+    assert_eq!(x.unsqueeze(0).diagonal(most, 0, 1).len(), 0);
+    assert_eq!(x.unsqueeze(0).diagonal(least, 0, 1).len(), 0);
+    assert_eq!(x.unsqueeze(0).tril(most), x.unsqueeze(0));
+    assert_eq!(x.unsqueeze(0).triu(most).to_vec(), [0; 3]);
+    assert_eq!(x.unsqueeze(0).tril(least).to_vec(), [0; 3]);
+    assert_eq!(x.slice(0, ..0).repeat([1 << 40]).len(), 0);
+    assert_eq!(x.repeat([0, 1 << 40]).shape(), [0, 3 << 40]);
+    for message in [
+        refusal(|| x.select(0, least)),
+        refusal(|| x.select(0, most)),
+        refusal(|| x.select(least, 0)),
+        refusal(|| x.unsqueeze(most)),
+        refusal(|| x.pad(&[[least, 0]], 0)),
+        refusal(|| x.pad(&[[most, most]], 0)),
+        refusal(|| x.repeat([usize::MAX])),
+        refusal(|| x.repeat([1 << 40])),
+        refusal(|| x.split(0, [usize::MAX, 4])),
+        refusal(|| x.chunk(0, 0)),
+        refusal(|| x.unfold_axis(0, usize::MAX, 1)),
+        refusal(|| x.unfold_axis(0, 1, 0)),
+        refusal(|| Slice::new(None, None, 0)),
+        refusal(|| Tensor::<f64>::arange(0.0, 1e300, 1.0)),
+        refusal(|| Tensor::<f64>::arange(0.0, 1.0, 0.0)),
+        refusal(|| Tensor::<f64>::arange(0.0, f64::NAN, 1.0)),
+    ] {
+        let (op, rest) = message.split_once(": ").expect("the operation comes first");
+        assert!(op.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !rest.is_empty());
+    }
+    let wide = Tensor::scalar(1).broadcast_to([usize::MAX / 2]);
+    assert!(refusal(|| Tensor::concat(&[&wide; 3], 0)).contains("overflows"));
+}
+
+#[test]
+fn a_step_that_nobody_takes_may_be_any_number() {
+    let layout = Layout::strided(&[1, 0, 2], &[isize::MIN, isize::MAX, isize::MIN], 0, 0);
+    assert!(layout.flip(&(..).into()).is_empty());
+    assert!(layout.unsqueeze(0).transpose(0, 1).reshape(&[0]).is_some());
+}
+
+#[test]
 fn writing_to_a_repeated_view_writes_a_copy() {
     let x = Tensor::from_vec(vec![1.0, 2.0], [2, 1]);
     let mut wide = x.broadcast_to([2, 3]);
