@@ -79,6 +79,19 @@ pub trait Op: Clone + Debug + Sized + 'static {
         Reads::Both
     }
 
+    /// Whether the rule reads input `i`; to be overridden where it does not read all that
+    /// [`reads`](Self::reads) covers, so that the rest is dropped.
+    fn reads_input(&self, i: usize) -> bool {
+        let _ = i;
+        matches!(self.reads(), Reads::Inputs | Reads::Both)
+    }
+
+    /// Whether the rule reads output `k`, as [`reads_input`](Self::reads_input).
+    fn reads_output(&self, k: usize) -> bool {
+        let _ = k;
+        matches!(self.reads(), Reads::Outputs | Reads::Both)
+    }
+
     /// The outputs.
     #[track_caller]
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T>;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::few::Few;
-use crate::op::{Op, Reads, Rule};
+use crate::op::{Op, Rule};
 use crate::var::{Node, Var};
 
 /// A list of recorded operations; `clone` is another handle to the same list.
@@ -191,22 +191,19 @@ pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Few<Var<T>> {
     let Some(tape) = common_tape(op.name(), inputs) else {
         return outputs.into_iter().map(Var::constant).collect();
     };
-    let reads = op.reads();
-    let (keep_inputs, keep_outputs) = (
-        matches!(reads, Reads::Inputs | Reads::Both),
-        matches!(reads, Reads::Outputs | Reads::Both),
-    );
     let entry = Entry {
         inputs: inputs
             .iter()
-            .map(|x| Input {
-                value: Saved::new(x.value(), keep_inputs),
+            .enumerate()
+            .map(|(i, x)| Input {
+                value: Saved::new(x.value(), op.reads_input(i)),
                 source: x.node().map(|node| (node.entry, node.output)),
             })
             .collect(),
         outputs: outputs
             .iter()
-            .map(|y| Saved::new(y, keep_outputs))
+            .enumerate()
+            .map(|(k, y)| Saved::new(y, op.reads_output(k)))
             .collect(),
         rule: Some(Box::new(op)),
         location: Location::caller(),

@@ -4,8 +4,13 @@
 #[macro_use]
 mod families;
 mod operators;
+mod reduction;
 mod table;
+mod targets;
 
+pub use cross_entropy::CrossEntropyOptions;
+pub use reduction::Reduction;
+pub use standardize::{BatchNormed, NormOptions};
 pub use table::{Case, Entry};
 
 macro_rules! registry {
@@ -20,8 +25,9 @@ macro_rules! registry {
 }
 
 registry! {
-    add affine broadcast concat conv div exp extremes gate ln matmul maximum mean mul
-    permute pool pow rectifiers reshape select sigmoid slice sqrt sub sum tanh
+    add affine broadcast concat conv cross_entropy div exp extremes gate ln matmul maximum mean
+    mse_loss mul permute pool pow rectifiers reshape select sigmoid slice softmax sqrt
+    standardize sub sum tanh
 }
 
 /// What an op file needs.
