@@ -8,6 +8,7 @@ mod create;
 mod display;
 mod dual;
 mod element;
+mod elementary;
 pub mod fail;
 mod index;
 mod iter;

@@ -2,9 +2,9 @@
 
 use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 
-use crate::Number;
 use crate::kernels::conv::ConvKernel;
 use crate::kernels::gemm::{self, Gemm};
+use crate::{Number, elementary};
 
 /// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
 ///
@@ -229,10 +229,19 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
 }
 
 macro_rules! platform {
-    ($t:ty, $erf:path, $erfc:path, $gemm:path, $kernels:path) => {
+    ($t:ty, $elementary:ident, $erf:path, $erfc:path, $gemm:path, $kernels:path) => {
         impl Real for $t {
-            platform!(@forward $t: exp ln sin cos atan sqrt floor abs ceil trunc tan exp_m1 ln_1p
-                sinh cosh tanh exp2 log2 log10);
+            platform!(@forward $t: ln sin cos atan sqrt floor abs ceil trunc tan exp_m1 ln_1p
+                sinh cosh exp2 log2 log10);
+
+            #[inline(always)]
+            fn exp(self) -> Self {
+                elementary::$elementary::exp(self)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                elementary::$elementary::tanh(self)
+            }
 
             fn erf(self) -> Self {
                 $erf(self)
@@ -269,12 +278,14 @@ macro_rules! platform {
 
 platform!(
     f32,
+    f32,
     libm::erff,
     libm::erfcf,
     gemm::single,
     crate::kernels::conv::builtin_f32
 );
 platform!(
+    f64,
     f64,
     libm::erf,
     libm::erfc,

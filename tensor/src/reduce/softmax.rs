@@ -1,9 +1,12 @@
 //! Exponentials that sum to one, and the logarithm of a sum of exponentials.
 
+use std::marker::PhantomData;
+
 use super::count;
 use super::fold::Fold;
 use crate::axes::resolve_axis;
 use crate::create::buffer;
+use crate::kernels::simd::{Body, Level};
 use crate::{Axes, Real, Tensor, keep, parallel};
 
 impl<T: Real> Tensor<T> {
@@ -47,16 +50,7 @@ impl<T: Real> Tensor<T> {
             let sum = e.sum(keep(axis));
             return e / &sum;
         }
-        self.by_rows("softmax", |row| {
-            let top = top(row);
-            for x in &mut *row {
-                *x = (*x - top).exp();
-            }
-            let scale = T::one() / sum(row, |x| x);
-            for x in &mut *row {
-                *x *= scale;
-            }
-        })
+        self.by_rows::<Softmax>("softmax")
     }
 
     /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), exact where
@@ -76,62 +70,108 @@ impl<T: Real> Tensor<T> {
             let sum = centred.exp().sum(keep(axis));
             return centred - &sum.ln();
         }
-        self.by_rows("log_softmax", |row| {
-            let top = top(row);
-            let log = sum(row, |x| (x - top).exp()).ln();
-            for x in &mut *row {
-                *x = *x - top - log;
-            }
-        })
+        self.by_rows::<LogSoftmax>("log_softmax")
     }
 
-    /// A copy in row-major order, on each row of which `f` has worked.
+    /// A copy in row-major order, on each row of which `F` has worked.
     #[track_caller]
-    fn by_rows(&self, op: &str, f: impl Fn(&mut [T]) + Sync) -> Self {
+    fn by_rows<F: OnRow>(&self, op: &str) -> Self {
         let x = self.contiguous();
         let values = x.as_slice().expect("made contiguous");
         let length = self.shape()[self.rank() - 1];
         let mut out = buffer(op, self.shape());
         let chunk = length * (parallel::CHUNK / 4).div_ceil(length);
+        let level = Level::best();
         // An exponential costs about as much as 16 additions.
         parallel::for_chunks_mut(&mut out, chunk, 16 * values.len(), |index, out| {
             let start = index * chunk;
-            let rows = out
-                .chunks_exact_mut(length)
-                .zip(values[start..].chunks_exact(length));
-            for (out, row) in rows {
-                out.copy_from_slice(row);
-                f(out);
-            }
+            level.run(Rows {
+                from: &values[start..start + out.len()],
+                to: out,
+                length,
+                function: PhantomData::<F>,
+            });
         });
         Self::from_parts(out, self.layout().to_row_major())
     }
 }
 
-/// Terms added side by side.
-const LANES: usize = 16;
+/// What is done with one row.
+trait OnRow {
+    fn apply<T: Real>(from: &[T], to: &mut [T]);
+}
 
-/// The largest value of a row; NaN if there is one.
+/// Rows of one length, of a tensor and of its result.
+struct Rows<'a, T, F> {
+    from: &'a [T],
+    to: &'a mut [T],
+    length: usize,
+    function: PhantomData<F>,
+}
+
+impl<T: Real, F: OnRow> Body for Rows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let from = self.from.chunks_exact(self.length);
+        for (from, to) in from.zip(self.to.chunks_exact_mut(self.length)) {
+            F::apply(from, to);
+        }
+    }
+}
+
+struct Softmax;
+
+impl OnRow for Softmax {
+    #[inline(always)]
+    fn apply<T: Real>(from: &[T], to: &mut [T]) {
+        let top = top(from);
+        for (y, &x) in to.iter_mut().zip(from) {
+            *y = (x - top).exp();
+        }
+        let scale = T::one() / fold(to, T::zero(), |a, b| a + b);
+        for y in to {
+            *y *= scale;
+        }
+    }
+}
+
+struct LogSoftmax;
+
+impl OnRow for LogSoftmax {
+    #[inline(always)]
+    fn apply<T: Real>(from: &[T], to: &mut [T]) {
+        let top = top(from);
+        for (y, &x) in to.iter_mut().zip(from) {
+            *y = (x - top).exp();
+        }
+        let log = fold(to, T::zero(), |a, b| a + b).ln();
+        for (y, &x) in to.iter_mut().zip(from) {
+            *y = x - top - log;
+        }
+    }
+}
+
+/// The largest value of a row, without its tangent; NaN if there is one.
+#[inline(always)]
 fn top<T: Real>(row: &[T]) -> T {
-    let larger = |a: T, b: T| if b > a || b.is_nan() { b } else { a };
-    fold(row, row[0], |x| x, larger).primal()
+    fold(row, row[0], |a, b| if b > a || b.is_nan() { b } else { a }).primal()
 }
 
-/// The sum of `term` over a row.
-fn sum<T: Real>(row: &[T], term: impl Fn(T) -> T) -> T {
-    fold(row, T::zero(), term, |a, b| a + b)
-}
-
-fn fold<T: Real>(row: &[T], identity: T, term: impl Fn(T) -> T, join: impl Fn(T, T) -> T) -> T {
+/// The elements of a row joined, in an order that its length alone fixes.
+#[inline(always)]
+fn fold<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
+    const LANES: usize = 32;
     let mut lanes = [identity; LANES];
     let (chunks, tail) = row.as_chunks::<LANES>();
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = join(*lane, term(x));
+            *lane = join(*lane, x);
         }
     }
     for (lane, &x) in lanes.iter_mut().zip(tail) {
-        *lane = join(*lane, term(x));
+        *lane = join(*lane, x);
     }
     let mut width = LANES;
     while width > 1 {
