@@ -57,15 +57,23 @@ impl<const N: usize> Nest<N> {
 
     /// Calls `run(done, positions, count)` for each stretch of the innermost loop that covers the
     /// row-major places `from..from + count` of the shape.
+    #[inline]
     pub(crate) fn for_runs(
         &self,
         from: usize,
         count: usize,
         mut run: impl FnMut(usize, [isize; N], usize),
     ) {
-        let last = self.rank.saturating_sub(1);
-        let mut index = [0; MAX_RANK];
         let mut position = self.start;
+        if self.rank <= 1 {
+            advance(&mut position, self.strides[0], from as isize);
+            if count > 0 {
+                run(0, position, count);
+            }
+            return;
+        }
+        let last = self.rank - 1;
+        let mut index = [0; MAX_RANK];
         let mut rest = from;
         for axis in (0..self.rank).rev() {
             index[axis] = rest % self.dims[axis];

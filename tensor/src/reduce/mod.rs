@@ -5,6 +5,8 @@
 
 mod extremum;
 mod fold;
+mod lanes;
+mod plan;
 mod scan;
 mod softmax;
 

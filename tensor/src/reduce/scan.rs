@@ -34,8 +34,19 @@ impl<T: Number> Tensor<T> {
         let block = self.shape()[axis] * inner;
         let length = out.len();
         parallel::for_chunks_mut(&mut out, block, length, |_, block| {
-            for i in inner..block.len() {
-                block[i] = join(block[i - inner], block[i]);
+            if inner == 1 {
+                let mut last = block[0];
+                for x in &mut block[1..] {
+                    last = join(last, *x);
+                    *x = last;
+                }
+                return;
+            }
+            for at in (inner..block.len()).step_by(inner) {
+                let (before, row) = block[at - inner..at + inner].split_at_mut(inner);
+                for (x, &last) in row.iter_mut().zip(&*before) {
+                    *x = join(last, *x);
+                }
             }
         });
         Self::from_parts(out, self.layout().to_row_major())

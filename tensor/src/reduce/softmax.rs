@@ -7,7 +7,7 @@ use super::fold::Fold;
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::kernels::simd::{Body, Level};
-use crate::{Axes, Real, Tensor, keep, parallel};
+use crate::{Axes, Real, Tensor, parallel};
 
 impl<T: Real> Tensor<T> {
     /// `y = ln Σ eˣ` over some axes, without overflow; of no elements −∞, as of elements that are
@@ -41,16 +41,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
-        let place = resolve_axis("softmax", axis, self.shape());
-        if self.is_empty() {
-            return self.clone();
-        }
-        if place + 1 < self.rank() {
-            let e = self.zip(&self.max(keep(axis)).primal(), |x, top| (x - top).exp());
-            let sum = e.sum(keep(axis));
-            return e / &sum;
-        }
-        self.by_rows::<Softmax>("softmax")
+        self.normalised::<Softmax>("softmax", axis)
     }
 
     /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), exact where
@@ -61,71 +52,134 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
-        let place = resolve_axis("log_softmax", axis, self.shape());
+        self.normalised::<LogSoftmax>("log_softmax", axis)
+    }
+
+    #[track_caller]
+    fn normalised<F: Function>(&self, op: &str, axis: isize) -> Self {
+        let place = resolve_axis(op, axis, self.shape());
         if self.is_empty() {
             return self.clone();
         }
-        if place + 1 < self.rank() {
-            let centred = self - &self.max(keep(axis)).primal();
-            let sum = centred.exp().sum(keep(axis));
-            return centred - &sum.ln();
-        }
-        self.by_rows::<LogSoftmax>("log_softmax")
-    }
-
-    /// A copy in row-major order, on each row of which `F` has worked.
-    #[track_caller]
-    fn by_rows<F: OnRow>(&self, op: &str) -> Self {
         let x = self.contiguous();
         let values = x.as_slice().expect("made contiguous");
-        let length = self.shape()[self.rank() - 1];
+        let extent = self.shape()[place];
+        let inner: usize = self.shape()[place + 1..].iter().product();
         let mut out = buffer(op, self.shape());
-        let chunk = length * (parallel::CHUNK / 4).div_ceil(length);
+        let block = extent * inner;
+        let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
         let level = Level::best();
         // An exponential costs about as much as 16 additions.
-        parallel::for_chunks_mut(&mut out, chunk, 16 * values.len(), |index, out| {
+        parallel::for_chunks_mut(&mut out, chunk, 16 * values.len(), |index, to| {
             let start = index * chunk;
-            level.run(Rows {
-                from: &values[start..start + out.len()],
-                to: out,
-                length,
-                function: PhantomData::<F>,
-            });
+            let from = &values[start..start + to.len()];
+            let function = PhantomData::<F>;
+            if inner > 1 {
+                for (from, to) in from.chunks_exact(block).zip(to.chunks_exact_mut(block)) {
+                    let strides = [inner, 1];
+                    level.run(Columns {
+                        from,
+                        to,
+                        extent,
+                        strides,
+                        function,
+                    });
+                }
+            } else if extent < COLUMNS {
+                let strides = [1, extent];
+                level.run(Columns {
+                    from,
+                    to,
+                    extent,
+                    strides,
+                    function,
+                });
+            } else {
+                level.run(Rows {
+                    from,
+                    to,
+                    extent,
+                    function,
+                });
+            }
         });
         Self::from_parts(out, self.layout().to_row_major())
     }
 }
 
-/// What is done with one row.
-trait OnRow {
-    fn apply<T: Real>(from: &[T], to: &mut [T]);
+/// Columns worked on at the same time: their numbers fill whole vectors, whatever their length.
+const COLUMNS: usize = 32;
+
+/// What is done along the axis.
+trait Function {
+    /// With one row.
+    fn row<T: Real>(from: &[T], to: &mut [T]);
+    /// With each column, in place.
+    fn columns<T: Real>(rows: &mut [[T; COLUMNS]]);
 }
 
 /// Rows of one length, of a tensor and of its result.
 struct Rows<'a, T, F> {
     from: &'a [T],
     to: &'a mut [T],
-    length: usize,
+    extent: usize,
     function: PhantomData<F>,
 }
 
-impl<T: Real, F: OnRow> Body for Rows<'_, T, F> {
+impl<T: Real, F: Function> Body for Rows<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let from = self.from.chunks_exact(self.length);
-        for (from, to) in from.zip(self.to.chunks_exact_mut(self.length)) {
-            F::apply(from, to);
+        let from = self.from.chunks_exact(self.extent);
+        for (from, to) in from.zip(self.to.chunks_exact_mut(self.extent)) {
+            F::row(from, to);
+        }
+    }
+}
+
+/// Columns of one length, of a tensor and of its result.
+struct Columns<'a, T, F> {
+    from: &'a [T],
+    to: &'a mut [T],
+    extent: usize,
+    /// Distances along a column, and from one column to the next.
+    strides: [usize; 2],
+    function: PhantomData<F>,
+}
+
+impl<T: Real, F: Function> Body for Columns<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let [along, across] = self.strides;
+        let count = self.from.len() / self.extent;
+        let mut rows = vec![[T::zero(); COLUMNS]; self.extent];
+        for first in (0..count).step_by(COLUMNS) {
+            let width = COLUMNS.min(count - first);
+            for (i, row) in rows.iter_mut().enumerate() {
+                let from = &self.from[i * along + first * across..];
+                for (j, x) in row[..width].iter_mut().enumerate() {
+                    *x = from[j * across];
+                }
+            }
+            F::columns(&mut rows);
+            for (i, row) in rows.iter().enumerate() {
+                let to = &mut self.to[i * along + first * across..];
+                for (j, &y) in row[..width].iter().enumerate() {
+                    to[j * across] = y;
+                }
+            }
         }
     }
 }
 
 struct Softmax;
 
-impl OnRow for Softmax {
+impl Function for Softmax {
     #[inline(always)]
-    fn apply<T: Real>(from: &[T], to: &mut [T]) {
+    fn row<T: Real>(from: &[T], to: &mut [T]) {
         let top = top(from);
         for (y, &x) in to.iter_mut().zip(from) {
             *y = (x - top).exp();
@@ -135,13 +189,31 @@ impl OnRow for Softmax {
             *y *= scale;
         }
     }
+
+    #[inline(always)]
+    fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
+        let top = tops(rows);
+        let mut sum = [T::zero(); COLUMNS];
+        for row in &mut *rows {
+            for j in 0..COLUMNS {
+                row[j] = (row[j] - top[j]).exp();
+                sum[j] += row[j];
+            }
+        }
+        let scale = sum.map(|sum| T::one() / sum);
+        for row in rows {
+            for j in 0..COLUMNS {
+                row[j] *= scale[j];
+            }
+        }
+    }
 }
 
 struct LogSoftmax;
 
-impl OnRow for LogSoftmax {
+impl Function for LogSoftmax {
     #[inline(always)]
-    fn apply<T: Real>(from: &[T], to: &mut [T]) {
+    fn row<T: Real>(from: &[T], to: &mut [T]) {
         let top = top(from);
         for (y, &x) in to.iter_mut().zip(from) {
             *y = (x - top).exp();
@@ -151,12 +223,48 @@ impl OnRow for LogSoftmax {
             *y = x - top - log;
         }
     }
+
+    #[inline(always)]
+    fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
+        let top = tops(rows);
+        let mut sum = [T::zero(); COLUMNS];
+        for row in &mut *rows {
+            for j in 0..COLUMNS {
+                row[j] -= top[j];
+                sum[j] += row[j].exp();
+            }
+        }
+        let log = sum.map(T::ln);
+        for row in rows {
+            for j in 0..COLUMNS {
+                row[j] -= log[j];
+            }
+        }
+    }
+}
+
+/// The larger of two; a NaN wins.
+#[inline(always)]
+fn larger<T: Real>(a: T, b: T) -> T {
+    if b > a || b.is_nan() { b } else { a }
 }
 
 /// The largest value of a row, without its tangent; NaN if there is one.
 #[inline(always)]
 fn top<T: Real>(row: &[T]) -> T {
-    fold(row, row[0], |a, b| if b > a || b.is_nan() { b } else { a }).primal()
+    fold(row, row[0], larger).primal()
+}
+
+/// The largest value of each column, without its tangent; NaN if there is one.
+#[inline(always)]
+fn tops<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
+    let mut top = rows[0];
+    for row in &rows[1..] {
+        for j in 0..COLUMNS {
+            top[j] = larger(top[j], row[j]);
+        }
+    }
+    top.map(T::primal)
 }
 
 /// The elements of a row joined, in an order that its length alone fixes.
