@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod file;
 mod gradients;
 pub mod init;
 mod label;
@@ -10,20 +11,28 @@ mod module;
 mod param;
 mod parameters;
 mod pass;
+mod safetensors;
+mod state_dict;
 mod summary;
 mod trace;
 
 pub use gradients::Gradients;
 pub use label::Label;
-pub use layers::{Dropout, Flatten, Identity, Linear, Sequential};
+pub use layers::{
+    Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
+    Dropout, Flatten, Identity, Linear, Sequential,
+};
 pub use module::{Layer, Module};
 pub use param::{Buffer, Counter, Id, Param};
 pub use parameters::{Parameters, ParametersExt, Path, Slot, SlotMut};
 pub use pass::{Mode, Pass};
+pub use safetensors::{FormatError, TensorProblem};
+pub use state_dict::{Difference, Lenience, Misfit, StateDict, StateError, Values};
 pub use summary::{LayerSummary, Summary, summary};
 pub use trace::{LayerTrace, Reach, ReceptiveField, Window};
 #[doc(hidden)]
 pub use wengert_tensor as tensor;
+pub use wengert_tensor::{Padding, PoolOptions};
 
 use rand::SeedableRng;
 

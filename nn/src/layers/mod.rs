@@ -1,13 +1,46 @@
 //! The layers, one idea a file.
 
+mod conv;
+mod conv_transpose;
 mod dropout;
 mod flatten;
 mod identity;
 mod linear;
 mod sequential;
 
+pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
+pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use linear::Linear;
 pub use sequential::Sequential;
+
+use wengert_tensor::Extents;
+use wengert_tensor::fail::fail;
+
+use crate::trace::{LayerTrace, Window};
+
+/// The extents of so many axes.
+#[track_caller]
+fn extents<const AXES: usize>(op: &str, what: &'static str, given: Extents) -> [usize; AXES] {
+    match given.resolve(what, AXES) {
+        Ok(resolved) => std::array::from_fn(|axis| resolved[3 - AXES + axis]),
+        Err(error) => fail(format_args!("{op}: {error}")),
+    }
+}
+
+/// The trace of a layer that moves a window over its input.
+#[track_caller]
+fn window<const AXES: usize>(kernel: &[usize], stride: Extents, dilation: Extents) -> LayerTrace {
+    // The last two axes; a signal has but one, and its height is 1.
+    let plane = |extents: &[usize]| {
+        let [.., width] = *extents else { return [1; 2] };
+        [extents.len().checked_sub(2).map_or(1, |axis| extents[axis]), width]
+    };
+    LayerTrace::window(Window {
+        kernel: plane(kernel),
+        stride: plane(&extents::<AXES>("window", "stride", stride)),
+        dilation: plane(&extents::<AXES>("window", "dilation", dilation)),
+    })
+}

@@ -1,0 +1,170 @@
+//! The convolutional layers.
+
+use rand::Rng;
+use wengert_autograd::Var;
+use wengert_tensor::kernels::conv::KernelChoice;
+use wengert_tensor::{ConvOptions, Extents, Padding, Real, require};
+
+use crate::init;
+use crate::label::Label;
+use crate::layers::{extents, window};
+use crate::module::Module;
+use crate::param::Param;
+use crate::pass::Pass;
+
+/// A convolution of signals: [`Conv`] over `[batch, channels, width]`.
+pub type Conv1d<T = f32> = Conv<1, T>;
+/// A convolution of images: [`Conv`] over `[batch, channels, height, width]`.
+pub type Conv2d<T = f32> = Conv<2, T>;
+/// A convolution of volumes: [`Conv`] over `[batch, channels, depth, height, width]`.
+pub type Conv3d<T = f32> = Conv<3, T>;
+
+/// A bank of filters moved over signals, images or volumes, and a bias per filter.
+///
+/// `y[n, o, i, j] = b[o] + Σ x[n, c, s·i + d·k − p, s·j + d·l − p] · w[o, c, k, l]`
+///
+/// * input: `[batch, inputs, spatial…]`, or without the batch
+/// * output: `[batch, outputs, spatial…]` with `⌊(in + p₀ + p₁ − d·(kernel − 1) − 1) / s⌋ + 1` per axis
+///
+/// Parameters, as in `torch.nn.Conv2d`: `weight` `[outputs, inputs / groups, kernel…]`, `bias`
+/// `[outputs]`.
+///
+/// ```
+/// use wengert_nn::{Conv2d, summary};
+///
+/// let rng = &mut wengert_nn::rng(0);
+/// let conv: Conv2d = Conv2d::new(3, 16, 3, rng).stride(2).padding(1);
+/// assert_eq!(summary(&conv, [8, 3, 32, 32]).output_shape, [8, 16, 16, 16]);
+/// let conv: Conv2d = Conv2d::grouped(16, 16, [3, 5], 16, rng).without_bias();
+/// assert_eq!(conv.weight.shape(), [16, 1, 3, 5]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Conv<const AXES: usize, T: Real = f32> {
+    /// `w`: `[outputs, inputs / groups, kernel…]`.
+    pub weight: Param<T>,
+    /// `b`: `[outputs]`.
+    pub bias: Option<Param<T>>,
+    /// How the filters move.
+    pub options: ConvOptions,
+    label: Label,
+}
+
+crate::fields!(Conv1d { weight, bias, label });
+crate::fields!(Conv2d { weight, bias, label });
+crate::fields!(Conv3d { weight, bias, label });
+
+impl<const AXES: usize, T: Real> Conv<AXES, T> {
+    /// `outputs` filters of extent `kernel`, `3` or `[3, 5]`, over `inputs` channels; stride 1, no
+    /// padding. Weights and bias are uniform in `±1/√fan_in`.
+    ///
+    /// # Panics
+    /// If the kernel has other than one extent per axis.
+    #[must_use]
+    #[track_caller]
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Into<Extents>,
+        rng: &mut impl Rng,
+    ) -> Self {
+        Self::grouped(inputs, outputs, kernel, 1, rng)
+    }
+
+    /// As [`new`](Self::new), in groups of channels that do not see each other: each filter reads
+    /// `inputs / groups` channels.
+    ///
+    /// # Panics
+    /// If the groups do not divide the channels, or the kernel has other than one extent per axis.
+    #[must_use]
+    #[track_caller]
+    pub fn grouped(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Into<Extents>,
+        groups: usize,
+        rng: &mut impl Rng,
+    ) -> Self {
+        require!(
+            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+            "conv: {groups} groups do not divide {inputs} inputs and {outputs} outputs"
+        );
+        let kernel = extents::<AXES>("conv", "kernel", kernel.into());
+        let shape = [&[outputs, inputs / groups], &kernel[..]].concat();
+        let (weight, bias) = init::weight_and_bias(&shape, outputs, rng);
+        Self {
+            weight,
+            bias: Some(bias),
+            options: ConvOptions::default().groups(groups),
+            label: Label::default(),
+        }
+    }
+
+    /// With another stride: `2` or `[2, 1]`.
+    #[must_use]
+    pub fn stride(mut self, stride: impl Into<Extents>) -> Self {
+        self.options = self.options.stride(stride);
+        self
+    }
+
+    /// With other padding: `1`, `[1, 2]`, `[[1, 2], [0, 3]]` or [`Padding::Same`].
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+        self.options = self.options.padding(padding);
+        self
+    }
+
+    /// With another dilation: `2` or `[2, 1]`.
+    #[must_use]
+    pub fn dilation(mut self, dilation: impl Into<Extents>) -> Self {
+        self.options = self.options.dilation(dilation);
+        self
+    }
+
+    /// By a kernel of its own, a [`KernelChoice`] or a name, whatever the pass says.
+    #[must_use]
+    pub fn kernel(mut self, kernel: impl Into<KernelChoice>) -> Self {
+        self.options = self.options.kernel(kernel);
+        self
+    }
+
+    /// The same layer without a bias.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
+    }
+}
+
+impl<const AXES: usize, T: Real> Module for Conv<AXES, T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let _scope = self.label.enter();
+        let mut options = self.options.clone();
+        if options.kernel == KernelChoice::Auto {
+            options.kernel = pass.kernels().clone();
+        }
+        let weight = pass.param(&self.weight);
+        let (kind, mut y) = match AXES {
+            1 => ("Conv1d", x.conv1d(&weight, &options)),
+            2 => ("Conv2d", x.conv2d(&weight, &options)),
+            _ => ("Conv3d", x.conv3d(&weight, &options)),
+        };
+        if let Some(bias) = &self.bias {
+            y = y.add(&per_channel(&pass.param(bias), AXES));
+        }
+        let shape = self.weight.shape();
+        let trace = window::<AXES>(&shape[2..], options.stride, options.dilation)
+            .with_multiply_adds(y.len() * shape[1..].iter().product::<usize>());
+        pass.trace(&self.label, kind, x, &y, trace);
+        y
+    }
+}
+
+/// A vector over the channels that broadcasts against images of some spatial axes.
+#[track_caller]
+pub(super) fn per_channel<T: Real>(vector: &Var<T>, axes: usize) -> Var<T> {
+    let mut shape = vec![1; axes + 1];
+    shape[0] = vector.len();
+    vector.reshape(shape)
+}

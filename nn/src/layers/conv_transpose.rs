@@ -1,0 +1,156 @@
+//! The transposed convolutional layers.
+
+use rand::Rng;
+use wengert_autograd::Var;
+use wengert_tensor::kernels::conv::KernelChoice;
+use wengert_tensor::{ConvTransposeOptions, Extents, Padding, Real, require};
+
+use crate::init;
+use crate::label::Label;
+use crate::layers::conv::per_channel;
+use crate::layers::extents;
+use crate::module::Module;
+use crate::param::Param;
+use crate::pass::Pass;
+use crate::trace::LayerTrace;
+
+/// A transposed convolution of signals: [`ConvTranspose`] over `[batch, channels, width]`.
+pub type ConvTranspose1d<T = f32> = ConvTranspose<1, T>;
+/// A transposed convolution of images: [`ConvTranspose`] over `[batch, channels, height, width]`.
+pub type ConvTranspose2d<T = f32> = ConvTranspose<2, T>;
+/// A transposed convolution of volumes: [`ConvTranspose`] over
+/// `[batch, channels, depth, height, width]`.
+pub type ConvTranspose3d<T = f32> = ConvTranspose<3, T>;
+
+/// Every element lays a filter over the result, scaled by itself: the adjoint of a convolution, for
+/// images that grow.
+///
+/// `y[n, o, s·i + d·k − p] = b[o] + Σ x[n, c, i] · w[c, o, k]`
+///
+/// * input: `[batch, inputs, spatial…]`, or without the batch
+/// * output: `[batch, outputs, spatial…]` with
+///   `(in − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding` per axis
+///
+/// Parameters, as in `torch.nn.ConvTranspose2d`: `weight` `[inputs, outputs / groups, kernel…]`,
+/// `bias` `[outputs]`.
+#[derive(Clone, Debug)]
+pub struct ConvTranspose<const AXES: usize, T: Real = f32> {
+    /// `w`: `[inputs, outputs / groups, kernel…]`.
+    pub weight: Param<T>,
+    /// `b`: `[outputs]`.
+    pub bias: Option<Param<T>>,
+    /// How the filters are laid.
+    pub options: ConvTransposeOptions,
+    label: Label,
+}
+
+crate::fields!(ConvTranspose1d { weight, bias, label });
+crate::fields!(ConvTranspose2d { weight, bias, label });
+crate::fields!(ConvTranspose3d { weight, bias, label });
+
+impl<const AXES: usize, T: Real> ConvTranspose<AXES, T> {
+    /// Filters of extent `kernel`, `3` or `[3, 5]`, from `inputs` to `outputs` channels; stride 1,
+    /// no padding. Weights and bias are uniform in `±1/√(outputs · kernel…)`, `PyTorch`'s choice.
+    ///
+    /// # Panics
+    /// If the kernel has other than one extent per axis.
+    #[must_use]
+    #[track_caller]
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Into<Extents>,
+        rng: &mut impl Rng,
+    ) -> Self {
+        Self::grouped(inputs, outputs, kernel, 1, rng)
+    }
+
+    /// As [`new`](Self::new), in groups of channels that do not see each other.
+    ///
+    /// # Panics
+    /// If the groups do not divide the channels, or the kernel has other than one extent per axis.
+    #[must_use]
+    #[track_caller]
+    pub fn grouped(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Into<Extents>,
+        groups: usize,
+        rng: &mut impl Rng,
+    ) -> Self {
+        require!(
+            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+            "conv_transpose: {groups} groups do not divide {inputs} inputs and {outputs} outputs"
+        );
+        let kernel = extents::<AXES>("conv_transpose", "kernel", kernel.into());
+        let shape = [&[inputs, outputs / groups], &kernel[..]].concat();
+        let (weight, bias) = init::weight_and_bias(&shape, outputs, rng);
+        Self {
+            weight,
+            bias: Some(bias),
+            options: ConvTransposeOptions::default().groups(groups),
+            label: Label::default(),
+        }
+    }
+
+    /// With another stride: `2` or `[2, 1]`.
+    #[must_use]
+    pub fn stride(mut self, stride: impl Into<Extents>) -> Self {
+        self.options = self.options.stride(stride);
+        self
+    }
+
+    /// With pixels cut from the result's sides: `1`, `[1, 2]` or `[[1, 2], [0, 3]]`.
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+        self.options = self.options.padding(padding);
+        self
+    }
+
+    /// With more pixels behind the result: `1` or `[1, 0]`.
+    #[must_use]
+    pub fn output_padding(mut self, output_padding: impl Into<Extents>) -> Self {
+        self.options = self.options.output_padding(output_padding);
+        self
+    }
+
+    /// With another dilation: `2` or `[2, 1]`.
+    #[must_use]
+    pub fn dilation(mut self, dilation: impl Into<Extents>) -> Self {
+        self.options = self.options.dilation(dilation);
+        self
+    }
+
+    /// The same layer without a bias.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
+    }
+}
+
+impl<const AXES: usize, T: Real> Module for ConvTranspose<AXES, T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let _scope = self.label.enter();
+        let mut options = self.options.clone();
+        if options.kernel == KernelChoice::Auto {
+            options.kernel = pass.kernels().clone();
+        }
+        let weight = pass.param(&self.weight);
+        let (kind, mut y) = match AXES {
+            1 => ("ConvTranspose1d", x.conv_transpose1d(&weight, &options)),
+            2 => ("ConvTranspose2d", x.conv_transpose2d(&weight, &options)),
+            _ => ("ConvTranspose3d", x.conv_transpose3d(&weight, &options)),
+        };
+        if let Some(bias) = &self.bias {
+            y = y.add(&per_channel(&pass.param(bias), AXES));
+        }
+        // Neighbours of the result differ in what they read, so it has no one receptive field.
+        let taps: usize = self.weight.shape()[1..].iter().product();
+        let trace = LayerTrace::whole().with_multiply_adds(x.len() * taps);
+        pass.trace(&self.label, kind, x, &y, trace);
+        y
+    }
+}

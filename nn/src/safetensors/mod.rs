@@ -1,0 +1,190 @@
+//! The safetensors format, in and out: eight bytes of length, a header in JSON, raw numbers.
+
+mod error;
+mod half;
+mod header;
+
+pub use error::{FormatError, TensorProblem};
+
+use std::fmt::Write;
+
+use wengert_tensor::{Element, Tensor};
+
+use crate::state_dict::{StateDict, Values};
+use header::{Entry, Header};
+
+/// The name under which the format keeps text.
+pub(crate) const METADATA: &str = "__metadata__";
+
+/// The limit that the format sets.
+const LONGEST_HEADER: usize = 100_000_000;
+
+/// Paths in models are far below it.
+const LONGEST_NAME: usize = 1024;
+
+/// Whether a tensor may have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && name != METADATA && !name.contains(|c: char| c.is_control())
+}
+
+/// The types of number in a file that can be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum DataType {
+    F64,
+    I64,
+    F32,
+    F16,
+    Bf16,
+    U8,
+}
+
+impl DataType {
+    const ALL: [(&'static str, Self); 6] = [
+        ("F64", Self::F64),
+        ("I64", Self::I64),
+        ("F32", Self::F32),
+        ("F16", Self::F16),
+        ("BF16", Self::Bf16),
+        ("U8", Self::U8),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, data_type)| data_type)
+    }
+
+    fn names() -> String {
+        Self::ALL.map(|(name, _)| name).join(", ")
+    }
+
+    fn name(self) -> &'static str {
+        let known = Self::ALL.into_iter().find(|(_, data_type)| *data_type == self);
+        known.map_or("", |(name, _)| name)
+    }
+
+    const fn size(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::U8 => 1,
+        }
+    }
+
+    const fn of(values: &Values) -> Self {
+        match values {
+            Values::F32(_) => Self::F32,
+            Values::F64(_) => Self::F64,
+            Values::I64(_) => Self::I64,
+            Values::U8(_) => Self::U8,
+        }
+    }
+}
+
+/// The tensors of a file.
+pub(crate) fn decode(bytes: &[u8]) -> Result<StateDict, FormatError> {
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        return Err(FormatError::Short { length: bytes.len() });
+    };
+    let claimed = u64::from_le_bytes(*length);
+    let length = usize::try_from(claimed).ok().filter(|&length| length <= LONGEST_HEADER);
+    let Some((header, data)) = length.and_then(|length| rest.split_at_checked(length)) else {
+        let (available, most) = (rest.len(), LONGEST_HEADER);
+        return Err(FormatError::HeaderLength { claimed, available, most });
+    };
+    let text = std::str::from_utf8(header)
+        .map_err(|error| FormatError::Utf8 { at: error.valid_up_to() })?;
+    let Header { entries, metadata } = Header::parse(text, data.len())?;
+    let mut state = StateDict::new();
+    for entry in entries {
+        let values = values(&entry, &data[entry.bytes.clone()]);
+        state.insert(entry.name, values);
+    }
+    state.metadata = metadata;
+    Ok(state)
+}
+
+/// The numbers of one tensor; its bytes need no alignment.
+fn values(entry: &Entry, bytes: &[u8]) -> Values {
+    let shape = &entry.shape;
+    match entry.data_type {
+        DataType::F64 => Values::F64(numbers(bytes, shape, f64::from_le_bytes)),
+        DataType::I64 => Values::I64(numbers(bytes, shape, i64::from_le_bytes)),
+        DataType::F32 => Values::F32(numbers(bytes, shape, f32::from_le_bytes)),
+        DataType::F16 => Values::F32(numbers(bytes, shape, half::f32_of_f16)),
+        DataType::Bf16 => Values::F32(numbers(bytes, shape, half::f32_of_bf16)),
+        DataType::U8 => Values::U8(Tensor::from_slice(bytes, shape)),
+    }
+}
+
+fn numbers<T: Element, const N: usize>(
+    bytes: &[u8],
+    shape: &[usize],
+    number: fn([u8; N]) -> T,
+) -> Tensor<T> {
+    let (chunks, _) = bytes.as_chunks();
+    Tensor::from_vec(chunks.iter().map(|&chunk| number(chunk)).collect(), shape)
+}
+
+/// The file of some tensors. The same tensors always give the same bytes.
+pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
+    // Wide numbers first, as the format's own writer does: then all are aligned.
+    let mut order: Vec<_> = state.iter().collect();
+    order.sort_by_key(|(_, values)| DataType::of(values));
+
+    let mut header = String::from("{");
+    if !state.metadata.is_empty() {
+        let texts = state.metadata.iter().map(|(key, value)| {
+            format!("{}:{}", quoted(key), quoted(value))
+        });
+        let texts = texts.collect::<Vec<_>>().join(",");
+        let _ = write!(header, "\"{METADATA}\":{{{texts}}},");
+    }
+    let mut end = 0;
+    for (name, values) in &order {
+        let (data_type, begin) = (DataType::of(values), end);
+        end += values.len() * data_type.size();
+        let shape = values.shape().iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        let _ = write!(
+            header,
+            "{}:{{\"dtype\":\"{}\",\"shape\":[{shape}],\"data_offsets\":[{begin},{end}]}},",
+            quoted(name),
+            data_type.name()
+        );
+    }
+    if header.len() > 1 {
+        header.pop();
+    }
+    header.push('}');
+    while header.len() % 8 != 0 {
+        header.push(' ');
+    }
+
+    let mut bytes = Vec::with_capacity(8 + header.len() + end);
+    bytes.extend((header.len() as u64).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    for (_, values) in order {
+        match values {
+            Values::F32(x) => bytes.extend(x.iter().flat_map(f32::to_le_bytes)),
+            Values::F64(x) => bytes.extend(x.iter().flat_map(f64::to_le_bytes)),
+            Values::I64(x) => bytes.extend(x.iter().flat_map(i64::to_le_bytes)),
+            Values::U8(x) => bytes.extend(x.iter()),
+        }
+    }
+    bytes
+}
+
+/// A text as JSON.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c < ' ' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

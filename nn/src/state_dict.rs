@@ -1,0 +1,392 @@
+//! The state of a model as tensors by name: to and from files, and from one model to another.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use thiserror::Error;
+use wengert_tensor::{Real, Tensor, require};
+
+use crate::file;
+use crate::parameters::{Parameters, ParametersExt, Slot, SlotMut};
+use crate::safetensors::{self, FormatError};
+
+/// Tensors by name, in order: what a model knows.
+///
+/// Names and layouts are `PyTorch`'s, so that files move both ways.
+///
+/// ```
+/// use wengert_nn::{Linear, ParametersExt, StateDict};
+///
+/// let teacher: Linear<f32> = Linear::new(3, 2, &mut wengert_nn::rng(0));
+/// let bytes = StateDict::of(&teacher).to_bytes();
+///
+/// let mut student: Linear<f64> = Linear::new(3, 2, &mut wengert_nn::rng(1));
+/// StateDict::from_bytes(&bytes)?.load_into(&mut student)?;
+/// assert_eq!(student.weight.value(), &teacher.weight.value().cast());
+/// # Ok::<(), wengert_nn::StateError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StateDict {
+    entries: Vec<(String, Values)>,
+    places: HashMap<String, usize>,
+    /// Text that travels with the tensors.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// The elements of a tensor in a [`StateDict`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Single precision.
+    F32(Tensor<f32>),
+    /// Double precision.
+    F64(Tensor<f64>),
+    /// Whole numbers.
+    I64(Tensor<i64>),
+    /// Bytes.
+    U8(Tensor<u8>),
+}
+
+impl Values {
+    /// The numbers of a tensor of any type: in single precision if it has no more digits than that.
+    #[must_use]
+    pub fn of<T: Real>(x: &Tensor<T>) -> Self {
+        let single = T::of(1.0 + f64::EPSILON) == T::one();
+        if single { Self::F32(x.cast()) } else { Self::F64(x.cast()) }
+    }
+
+    /// The extents.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::F32(x) => x.shape(),
+            Self::F64(x) => x.shape(),
+            Self::I64(x) => x.shape(),
+            Self::U8(x) => x.shape(),
+        }
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the elements are real numbers.
+    #[must_use]
+    pub const fn is_real(&self) -> bool {
+        matches!(self, Self::F32(_) | Self::F64(_))
+    }
+
+    /// The elements as real numbers; `None` for whole numbers and bytes.
+    #[must_use]
+    pub fn real<T: Real>(&self) -> Option<Tensor<T>> {
+        match self {
+            Self::F32(x) => Some(x.cast()),
+            Self::F64(x) => Some(x.cast()),
+            Self::I64(_) | Self::U8(_) => None,
+        }
+    }
+
+    /// The only element, a whole number.
+    #[must_use]
+    pub fn counter(&self) -> Option<i64> {
+        match self {
+            Self::I64(x) if x.rank() == 0 => Some(x.item()),
+            _ => None,
+        }
+    }
+
+    /// The type's name in a file.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::F32(_) => "F32",
+            Self::F64(_) => "F64",
+            Self::I64(_) => "I64",
+            Self::U8(_) => "U8",
+        }
+    }
+}
+
+impl StateDict {
+    /// Nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The parameters, buffers and counters of a model by path, in its order.
+    #[must_use]
+    pub fn of<T: Real>(model: &(impl Parameters<T> + ?Sized)) -> Self {
+        let mut state = Self::new();
+        model.each(|path, slot| {
+            state.insert(
+                path,
+                match slot {
+                    Slot::Param(param) => Values::of(param.value()),
+                    Slot::Buffer(buffer) => Values::of(buffer.value()),
+                    Slot::Counter(counter) => Values::I64(Tensor::scalar(counter.value())),
+                },
+            );
+        });
+        state
+    }
+
+    /// Puts a tensor under a name, in the place of one that had it or else at the end.
+    ///
+    /// # Panics
+    /// If no tensor may have this name: one with control characters, of more than 1024 bytes, or
+    /// `__metadata__`.
+    #[track_caller]
+    pub fn insert(&mut self, name: impl Into<String>, values: Values) {
+        let name = name.into();
+        require!(safetensors::is_name(&name), "state dict: {name:?}: no name for a tensor");
+        match self.places.get(&name) {
+            Some(&place) => self.entries[place].1 = values,
+            None => {
+                self.places.insert(name.clone(), self.entries.len());
+                self.entries.push((name, values));
+            }
+        }
+    }
+
+    /// The tensor of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Values> {
+        self.places.get(name).map(|&place| &self.entries[place].1)
+    }
+
+    /// Every tensor with its name, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.entries.iter().map(|(name, values)| (name.as_str(), values))
+    }
+
+    /// How many tensors there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Gives every tensor of a model its value from here; the element types may differ.
+    ///
+    /// # Errors
+    /// If names are missing, unknown, or their shapes or types are others; the model is then as it
+    /// was.
+    pub fn load_into<T: Real>(
+        &self,
+        model: &mut (impl Parameters<T> + ?Sized),
+    ) -> Result<(), StateError> {
+        self.load_into_with(model, Lenience::default()).map(|_| ())
+    }
+
+    /// As [`load_into`](Self::load_into), with names that may be missing or unknown; tells which
+    /// were.
+    ///
+    /// # Errors
+    /// If there is a difference that is not allowed; the model is then as it was.
+    pub fn load_into_with<T: Real>(
+        &self,
+        model: &mut (impl Parameters<T> + ?Sized),
+        lenience: Lenience,
+    ) -> Result<Difference, StateError> {
+        let difference = self.difference(model);
+        if !lenience.allows(&difference) {
+            return Err(StateError::Difference(difference));
+        }
+        model.each_mut(|path, slot| {
+            let Some(values) = self.get(path) else { return };
+            match slot {
+                SlotMut::Param(param) => assign(param.value_mut(), values),
+                SlotMut::Buffer(buffer) => assign(buffer.value_mut(), values),
+                SlotMut::Counter(counter) => {
+                    *counter.value_mut() = values.counter().unwrap_or_else(|| counter.value());
+                }
+            }
+        });
+        Ok(difference)
+    }
+
+    /// How this differs from a model.
+    fn difference<T: Real>(&self, model: &(impl Parameters<T> + ?Sized)) -> Difference {
+        let mut difference = Difference::default();
+        let mut known = HashSet::new();
+        model.each(|path, slot| {
+            let Some(values) = self.get(path) else {
+                difference.missing.push(path.to_owned());
+                return;
+            };
+            known.insert(path.to_owned());
+            let (expected, wanted, fits) = match slot {
+                Slot::Param(param) => (param.shape(), "real", values.is_real()),
+                Slot::Buffer(buffer) => (buffer.shape(), "real", values.is_real()),
+                Slot::Counter(_) => (&[][..], "I64", values.counter().is_some()),
+            };
+            if expected != values.shape() || !fits {
+                difference.misfits.push(Misfit {
+                    name: path.to_owned(),
+                    expected: expected.to_vec(),
+                    found: values.shape().to_vec(),
+                    wanted,
+                    given: values.type_name(),
+                });
+            }
+        });
+        let unexpected = self.iter().map(|(name, _)| name).filter(|name| !known.contains(*name));
+        difference.unexpected = unexpected.map(str::to_owned).collect();
+        difference
+    }
+
+    /// The bytes of a safetensors file; the same state always gives the same bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        safetensors::encode(self)
+    }
+
+    /// The tensors of a safetensors file's bytes. F16 and BF16 become F32; types other than these,
+    /// F32, F64, I64 and U8 are refused.
+    ///
+    /// # Errors
+    /// If the bytes are not such a file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
+        safetensors::decode(bytes).map_err(|error| StateError::Format { path: None, error })
+    }
+
+    /// Writes a safetensors file: a reader, or whoever comes after a crash, finds the old file or
+    /// the new one, never a part.
+    ///
+    /// # Errors
+    /// If the file cannot be written; an old one is then still there.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), StateError> {
+        let path = path.as_ref();
+        file::write(path, &self.to_bytes())
+            .map_err(|error| StateError::File { path: path.to_owned(), error })
+    }
+
+    /// Reads a safetensors file; see [`from_bytes`](Self::from_bytes).
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not a safetensors file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, StateError> {
+        let path = path.as_ref();
+        let bytes = file::read(path)
+            .map_err(|error| StateError::File { path: path.to_owned(), error })?;
+        safetensors::decode(&bytes)
+            .map_err(|error| StateError::Format { path: Some(path.to_owned()), error })
+    }
+}
+
+fn assign<T: Real>(place: &mut Tensor<T>, values: &Values) {
+    if let Some(values) = values.real() {
+        *place = values;
+    }
+}
+
+/// Which differences between a model and a state dict are let pass; none by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lenience {
+    /// Tensors of the model that the state lacks keep their values.
+    pub missing: bool,
+    /// Tensors of the state that the model lacks are ignored.
+    pub unexpected: bool,
+}
+
+impl Lenience {
+    fn allows(self, difference: &Difference) -> bool {
+        difference.misfits.is_empty()
+            && (self.missing || difference.missing.is_empty())
+            && (self.unexpected || difference.unexpected.is_empty())
+    }
+}
+
+/// How a state dict differs from a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Names that the model has and the state lacks.
+    pub missing: Vec<String>,
+    /// Names that the state has and the model lacks.
+    pub unexpected: Vec<String>,
+    /// Tensors of another shape or type.
+    pub misfits: Vec<Misfit>,
+}
+
+/// A tensor whose shape or type is not the model's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Its name.
+    pub name: String,
+    /// The shape in the model.
+    pub expected: Vec<usize>,
+    /// The shape in the state.
+    pub found: Vec<usize>,
+    /// The type in the model: `real` or `I64`.
+    pub wanted: &'static str,
+    /// The type in the state.
+    pub given: &'static str,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, expected, found, wanted, given } = self;
+        if expected == found {
+            write!(f, "{name} is {given}, not {wanted}")
+        } else {
+            write!(f, "{name} is {found:?}, not {expected:?}")
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let misfits: Vec<_> = self.misfits.iter().map(Misfit::to_string).collect();
+        let lists = [
+            ("missing", &self.missing),
+            ("unexpected", &self.unexpected),
+            ("of another shape or type", &misfits),
+        ];
+        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        let lists: Vec<_> =
+            lists.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
+        f.write_str(if lists.is_empty() { "no difference" } else { "" })?;
+        f.write_str(&lists.join("; "))
+    }
+}
+
+/// Why a state could not be written, read or loaded.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The file system says no.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The content is not that of a safetensors file.
+    #[error("{}{error}", path.as_ref().map_or_else(String::new, |path| format!("{}: ", path.display())))]
+    Format {
+        /// The file, if it is one.
+        path: Option<PathBuf>,
+        /// Why.
+        #[source]
+        error: FormatError,
+    },
+    /// The state is not of this model.
+    #[error("the state does not fit the model: {0}")]
+    Difference(Difference),
+}
