@@ -18,10 +18,7 @@ mod trace;
 
 pub use gradients::Gradients;
 pub use label::Label;
-pub use layers::{
-    Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
-    Dropout, Flatten, Identity, Linear, Sequential,
-};
+pub use layers::*;
 pub use module::{Layer, Module};
 pub use param::{Buffer, Counter, Id, Param};
 pub use parameters::{Parameters, ParametersExt, Path, Slot, SlotMut};

@@ -52,7 +52,11 @@ impl Values {
     #[must_use]
     pub fn of<T: Real>(x: &Tensor<T>) -> Self {
         let single = T::of(1.0 + f64::EPSILON) == T::one();
-        if single { Self::F32(x.cast()) } else { Self::F64(x.cast()) }
+        if single {
+            Self::F32(x.cast())
+        } else {
+            Self::F64(x.cast())
+        }
     }
 
     /// The extents.
@@ -147,7 +151,10 @@ impl StateDict {
     #[track_caller]
     pub fn insert(&mut self, name: impl Into<String>, values: Values) {
         let name = name.into();
-        require!(safetensors::is_name(&name), "state dict: {name:?}: no name for a tensor");
+        require!(
+            safetensors::is_name(&name),
+            "state dict: {name:?}: no name for a tensor"
+        );
         match self.places.get(&name) {
             Some(&place) => self.entries[place].1 = values,
             None => {
@@ -165,7 +172,9 @@ impl StateDict {
 
     /// Every tensor with its name, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
-        self.entries.iter().map(|(name, values)| (name.as_str(), values))
+        self.entries
+            .iter()
+            .map(|(name, values)| (name.as_str(), values))
     }
 
     /// How many tensors there are.
@@ -244,7 +253,10 @@ impl StateDict {
                 });
             }
         });
-        let unexpected = self.iter().map(|(name, _)| name).filter(|name| !known.contains(*name));
+        let unexpected = self
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !known.contains(*name));
         difference.unexpected = unexpected.map(str::to_owned).collect();
         difference
     }
@@ -271,8 +283,10 @@ impl StateDict {
     /// If the file cannot be written; an old one is then still there.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), StateError> {
         let path = path.as_ref();
-        file::write(path, &self.to_bytes())
-            .map_err(|error| StateError::File { path: path.to_owned(), error })
+        file::write(path, &self.to_bytes()).map_err(|error| StateError::File {
+            path: path.to_owned(),
+            error,
+        })
     }
 
     /// Reads a safetensors file; see [`from_bytes`](Self::from_bytes).
@@ -281,10 +295,14 @@ impl StateDict {
     /// If the file cannot be read, or is not a safetensors file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, StateError> {
         let path = path.as_ref();
-        let bytes = file::read(path)
-            .map_err(|error| StateError::File { path: path.to_owned(), error })?;
-        safetensors::decode(&bytes)
-            .map_err(|error| StateError::Format { path: Some(path.to_owned()), error })
+        let bytes = file::read(path).map_err(|error| StateError::File {
+            path: path.to_owned(),
+            error,
+        })?;
+        safetensors::decode(&bytes).map_err(|error| StateError::Format {
+            path: Some(path.to_owned()),
+            error,
+        })
     }
 }
 
@@ -339,7 +357,13 @@ pub struct Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, expected, found, wanted, given } = self;
+        let Self {
+            name,
+            expected,
+            found,
+            wanted,
+            given,
+        } = self;
         if expected == found {
             write!(f, "{name} is {given}, not {wanted}")
         } else {
@@ -357,9 +381,14 @@ impl fmt::Display for Difference {
             ("of another shape or type", &misfits),
         ];
         let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
-        let lists: Vec<_> =
-            lists.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
-        f.write_str(if lists.is_empty() { "no difference" } else { "" })?;
+        let lists: Vec<_> = lists
+            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+            .collect();
+        f.write_str(if lists.is_empty() {
+            "no difference"
+        } else {
+            ""
+        })?;
         f.write_str(&lists.join("; "))
     }
 }

@@ -1,7 +1,7 @@
 //! Every layer's gradients, by parameter, in training and in evaluation.
 
 use wengert_autograd::check::Report;
-use wengert_nn::{Dropout, Flatten, Identity, Linear, check_model, sequential};
+use wengert_nn::*;
 
 fn assert(reports: &[Report]) {
     for report in reports {
@@ -37,4 +37,80 @@ fn sequences_with_dropout() {
         );
         report.assert();
     }
+}
+
+#[test]
+fn convolutions() {
+    assert(&check_model!(
+        |rng| Conv2d::grouped(4, 2, [2, 3], 2, rng)
+            .stride([2, 1])
+            .padding([[1, 0], [2, 1]]),
+        [2, 4, 5, 4]
+    ));
+    assert(&check_model!(
+        |rng| Conv1d::new(2, 3, 3, rng).dilation(2).without_bias(),
+        [2, 2, 7]
+    ));
+    assert(&check_model!(
+        |rng| Conv3d::new(1, 2, [1, 2, 2], rng),
+        [2, 1, 2, 3, 3]
+    ));
+    assert(&check_model!(
+        |rng| Conv2d::new(2, 3, 3, rng).padding(Padding::Same),
+        [2, 4, 5]
+    ));
+}
+
+#[test]
+fn transposed_convolutions() {
+    assert(&check_model!(
+        |rng| ConvTranspose2d::grouped(4, 2, [2, 3], 2, rng)
+            .stride([3, 2])
+            .padding([0, 1])
+            .output_padding([1, 0]),
+        [2, 4, 2, 3]
+    ));
+    assert(&check_model!(
+        |rng| ConvTranspose1d::new(2, 3, 3, rng).dilation(2),
+        [2, 2, 3]
+    ));
+    assert(&check_model!(
+        |rng| ConvTranspose3d::new(2, 1, 2, rng).without_bias(),
+        [1, 2, 2, 1, 2]
+    ));
+}
+
+#[test]
+fn pooling() {
+    assert(&check_model!(
+        |_rng| MaxPool2d::new([3, 2]).stride(2).padding([1, 0]),
+        [2, 2, 5, 6]
+    ));
+    assert(&check_model!(
+        |_rng| AvgPool2d::new(2).stride([2, 1]).padding(1),
+        [2, 2, 5, 4]
+    ));
+    assert(&check_model!(|_rng| MaxPool1d::new(2), [2, 2, 5]));
+    assert(&check_model!(|_rng| AvgPool1d::new(2), [2, 2, 5]));
+    assert(&check_model!(
+        |_rng| MaxPool3d::new([1, 2, 2]),
+        [2, 1, 2, 4, 3]
+    ));
+    assert(&check_model!(
+        |_rng| AvgPool3d::new([2, 1, 2]),
+        [2, 1, 2, 3, 4]
+    ));
+    assert(&check_model!(
+        |_rng| AdaptiveAvgPool2d::new([2, 3]),
+        [2, 2, 5, 4]
+    ));
+    assert(&check_model!(|_rng| GlobalAvgPool::new(), [2, 3, 3, 2]));
+}
+
+#[test]
+fn activations() {
+    assert(&check_model!(|_rng| Relu::new(), [3, 4]));
+    assert(&check_model!(|_rng| LeakyRelu::new(0.2), [3, 4]));
+    assert(&check_model!(|_rng| Tanh::new(), [3, 4]));
+    assert(&check_model!(|_rng| Sigmoid::new(), [3, 4]));
 }

@@ -49,9 +49,21 @@ pub struct Conv<const AXES: usize, T: Real = f32> {
     label: Label,
 }
 
-crate::fields!(Conv1d { weight, bias, label });
-crate::fields!(Conv2d { weight, bias, label });
-crate::fields!(Conv3d { weight, bias, label });
+crate::fields!(Conv1d {
+    weight,
+    bias,
+    label
+});
+crate::fields!(Conv2d {
+    weight,
+    bias,
+    label
+});
+crate::fields!(Conv3d {
+    weight,
+    bias,
+    label
+});
 
 impl<const AXES: usize, T: Real> Conv<AXES, T> {
     /// `outputs` filters of extent `kernel`, `3` or `[3, 5]`, over `inputs` channels; stride 1, no

@@ -44,9 +44,21 @@ pub struct ConvTranspose<const AXES: usize, T: Real = f32> {
     label: Label,
 }
 
-crate::fields!(ConvTranspose1d { weight, bias, label });
-crate::fields!(ConvTranspose2d { weight, bias, label });
-crate::fields!(ConvTranspose3d { weight, bias, label });
+crate::fields!(ConvTranspose1d {
+    weight,
+    bias,
+    label
+});
+crate::fields!(ConvTranspose2d {
+    weight,
+    bias,
+    label
+});
+crate::fields!(ConvTranspose3d {
+    weight,
+    bias,
+    label
+});
 
 impl<const AXES: usize, T: Real> ConvTranspose<AXES, T> {
     /// Filters of extent `kernel`, `3` or `[3, 5]`, from `inputs` to `outputs` channels; stride 1,

@@ -1,19 +1,26 @@
 //! The layers, one idea a file.
 
+mod activation;
 mod conv;
 mod conv_transpose;
 mod dropout;
 mod flatten;
 mod identity;
 mod linear;
+mod pool;
 mod sequential;
 
+pub use activation::{LeakyRelu, Relu, Sigmoid, Tanh};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
 pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use linear::Linear;
+pub use pool::{
+    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, MaxPool1d, MaxPool2d,
+    MaxPool3d,
+};
 pub use sequential::Sequential;
 
 use wengert_tensor::Extents;
@@ -36,7 +43,10 @@ fn window<const AXES: usize>(kernel: &[usize], stride: Extents, dilation: Extent
     // The last two axes; a signal has but one, and its height is 1.
     let plane = |extents: &[usize]| {
         let [.., width] = *extents else { return [1; 2] };
-        [extents.len().checked_sub(2).map_or(1, |axis| extents[axis]), width]
+        [
+            extents.len().checked_sub(2).map_or(1, |axis| extents[axis]),
+            width,
+        ]
     };
     LayerTrace::window(Window {
         kernel: plane(kernel),

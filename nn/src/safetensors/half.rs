@@ -33,7 +33,11 @@ mod tests {
                 0x1f => f64::NAN,
                 _ => (1.0 + fraction / 1024.0) * 2.0_f64.powi(exponent - 15),
             };
-            let expected = if bits >> 15 == 1 { -magnitude } else { magnitude };
+            let expected = if bits >> 15 == 1 {
+                -magnitude
+            } else {
+                magnitude
+            };
             assert!(
                 value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan(),
                 "{bits:04x}: {value} is not {expected}"

@@ -45,7 +45,10 @@ impl Header {
         let mut header = Self::default();
         let mut names = HashSet::new();
         reader.object(|reader, name| {
-            let wrong = |problem| FormatError::Tensor { name: name.clone(), problem };
+            let wrong = |problem| FormatError::Tensor {
+                name: name.clone(),
+                problem,
+            };
             if !is_name(&name) && name != METADATA {
                 return Err(FormatError::Name { length: name.len() });
             }
@@ -85,8 +88,16 @@ impl Header {
         for entry in order {
             let (begin, end) = (entry.bytes.start, entry.bytes.end);
             if begin != covered || end > data {
-                let problem = TensorProblem::Place { begin, end, covered, data };
-                return Err(FormatError::Tensor { name: entry.name.clone(), problem });
+                let problem = TensorProblem::Place {
+                    begin,
+                    end,
+                    covered,
+                    data,
+                };
+                return Err(FormatError::Tensor {
+                    name: entry.name.clone(),
+                    problem,
+                });
             }
             covered = end;
         }
@@ -100,22 +111,33 @@ impl Header {
 impl Entry {
     fn check(&self) -> Result<(), TensorProblem> {
         if self.shape.len() > MAX_RANK {
-            return Err(TensorProblem::Rank { rank: self.shape.len() });
+            return Err(TensorProblem::Rank {
+                rank: self.shape.len(),
+            });
         }
         // Extents beside a zero must not overflow either: strides are made of them.
         let room = isize::MAX as usize / size_of::<f64>();
         let extents = self.shape.iter().copied().filter(|&extent| extent > 0);
         let fits = extents.fold(Some(1_usize), |product, extent| {
-            product?.checked_mul(extent).filter(|&product| product <= room)
+            product?
+                .checked_mul(extent)
+                .filter(|&product| product <= room)
         });
         if fits.is_none() {
-            return Err(TensorProblem::Overflow { shape: self.shape.clone() });
+            return Err(TensorProblem::Overflow {
+                shape: self.shape.clone(),
+            });
         }
         let needed = self.shape.iter().product::<usize>() * self.data_type.size();
         let Range { start, end } = self.bytes;
         if end.checked_sub(start) != Some(needed) {
             let shape = self.shape.clone();
-            return Err(TensorProblem::Size { shape, needed, begin: start, end });
+            return Err(TensorProblem::Size {
+                shape,
+                needed,
+                begin: start,
+                end,
+            });
         }
         Ok(())
     }
@@ -129,7 +151,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn expected(&self, expected: &'static str) -> FormatError {
-        FormatError::Syntax { at: self.at, expected }
+        FormatError::Syntax {
+            at: self.at,
+            expected,
+        }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -151,7 +176,11 @@ impl Reader<'_> {
     }
 
     fn require(&mut self, byte: u8, name: &'static str) -> Result<(), FormatError> {
-        if self.take(byte) { Ok(()) } else { Err(self.expected(name)) }
+        if self.take(byte) {
+            Ok(())
+        } else {
+            Err(self.expected(name))
+        }
     }
 
     /// `{"key": value, …}`, each value read by a function.
@@ -183,19 +212,36 @@ impl Reader<'_> {
                 "data_offsets" => offsets.replace(reader.numbers()?).is_some(),
                 _ => return Err(reader.expected("dtype, shape or data_offsets")),
             };
-            if again { Err(reader.expected("each field once")) } else { Ok(()) }
+            if again {
+                Err(reader.expected("each field once"))
+            } else {
+                Ok(())
+            }
         })?;
-        let wrong = |problem| FormatError::Tensor { name: name.to_owned(), problem };
+        let wrong = |problem| FormatError::Tensor {
+            name: name.to_owned(),
+            problem,
+        };
         let missing = |field| wrong(TensorProblem::Missing { field });
         let data_type = data_type.ok_or_else(|| missing("dtype"))?;
-        let data_type = DataType::named(&data_type)
-            .ok_or_else(|| wrong(TensorProblem::Type { name: shortened(&data_type) }))?;
+        let data_type = DataType::named(&data_type).ok_or_else(|| {
+            wrong(TensorProblem::Type {
+                name: shortened(&data_type),
+            })
+        })?;
         let shape = shape.ok_or_else(|| missing("shape"))?;
         let offsets = offsets.ok_or_else(|| missing("data_offsets"))?;
         let [begin, end] = offsets[..] else {
-            return Err(wrong(TensorProblem::Offsets { count: offsets.len() }));
+            return Err(wrong(TensorProblem::Offsets {
+                count: offsets.len(),
+            }));
         };
-        Ok(Entry { name: name.to_owned(), data_type, shape, bytes: begin..end })
+        Ok(Entry {
+            name: name.to_owned(),
+            data_type,
+            shape,
+            bytes: begin..end,
+        })
     }
 
     /// `[1, 2, …]`, not more than could be a shape.
@@ -222,7 +268,10 @@ impl Reader<'_> {
         const WHOLE: &str = "a whole number";
         self.space();
         let start = self.at;
-        let digits = self.text[start..].bytes().take_while(u8::is_ascii_digit).count();
+        let digits = self.text[start..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
         let digits = &self.text[start..start + digits];
         let number = digits.parse().map_err(|_| self.expected(WHOLE))?;
         if digits.len() > 1 && digits.starts_with('0') {
@@ -267,8 +316,8 @@ impl Reader<'_> {
             b't' => '\t',
             b'u' => {
                 let first = self.hexadecimal()?;
-                let pair = matches!(first, 0xd800..0xdc00)
-                    && self.text[self.at..].starts_with("\\u");
+                let pair =
+                    matches!(first, 0xd800..0xdc00) && self.text[self.at..].starts_with("\\u");
                 let code = if pair {
                     self.at += 2;
                     let second = self.hexadecimal()?;

@@ -49,7 +49,10 @@ impl DataType {
     ];
 
     fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, data_type)| data_type)
+        Self::ALL
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, data_type)| data_type)
     }
 
     fn names() -> String {
@@ -57,7 +60,9 @@ impl DataType {
     }
 
     fn name(self) -> &'static str {
-        let known = Self::ALL.into_iter().find(|(_, data_type)| *data_type == self);
+        let known = Self::ALL
+            .into_iter()
+            .find(|(_, data_type)| *data_type == self);
         known.map_or("", |(name, _)| name)
     }
 
@@ -83,16 +88,25 @@ impl DataType {
 /// The tensors of a file.
 pub(crate) fn decode(bytes: &[u8]) -> Result<StateDict, FormatError> {
     let Some((length, rest)) = bytes.split_first_chunk() else {
-        return Err(FormatError::Short { length: bytes.len() });
+        return Err(FormatError::Short {
+            length: bytes.len(),
+        });
     };
     let claimed = u64::from_le_bytes(*length);
-    let length = usize::try_from(claimed).ok().filter(|&length| length <= LONGEST_HEADER);
+    let length = usize::try_from(claimed)
+        .ok()
+        .filter(|&length| length <= LONGEST_HEADER);
     let Some((header, data)) = length.and_then(|length| rest.split_at_checked(length)) else {
         let (available, most) = (rest.len(), LONGEST_HEADER);
-        return Err(FormatError::HeaderLength { claimed, available, most });
+        return Err(FormatError::HeaderLength {
+            claimed,
+            available,
+            most,
+        });
     };
-    let text = std::str::from_utf8(header)
-        .map_err(|error| FormatError::Utf8 { at: error.valid_up_to() })?;
+    let text = std::str::from_utf8(header).map_err(|error| FormatError::Utf8 {
+        at: error.valid_up_to(),
+    })?;
     let Header { entries, metadata } = Header::parse(text, data.len())?;
     let mut state = StateDict::new();
     for entry in entries {
@@ -133,9 +147,10 @@ pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
 
     let mut header = String::from("{");
     if !state.metadata.is_empty() {
-        let texts = state.metadata.iter().map(|(key, value)| {
-            format!("{}:{}", quoted(key), quoted(value))
-        });
+        let texts = state
+            .metadata
+            .iter()
+            .map(|(key, value)| format!("{}:{}", quoted(key), quoted(value)));
         let texts = texts.collect::<Vec<_>>().join(",");
         let _ = write!(header, "\"{METADATA}\":{{{texts}}},");
     }
@@ -143,7 +158,12 @@ pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
     for (name, values) in &order {
         let (data_type, begin) = (DataType::of(values), end);
         end += values.len() * data_type.size();
-        let shape = values.shape().iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        let shape = values
+            .shape()
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(",");
         let _ = write!(
             header,
             "{}:{{\"dtype\":\"{}\",\"shape\":[{shape}],\"data_offsets\":[{begin},{end}]}},",
