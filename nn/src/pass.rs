@@ -1,6 +1,6 @@
 //! One forward and backward pass through a model.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -71,10 +71,13 @@ impl<T: Real> Pass<T> {
 
     fn new(model: &(impl Parameters<T> + ?Sized), mode: Mode, seed: u64) -> Self {
         let mut known = Vec::new();
+        let mut seen = HashSet::new();
         model.each(|path, slot| {
+            // A parameter that stands in two places of the model is known by its first path.
             if let Slot::Param(param) = slot
                 && !param.is_frozen()
                 && mode == Mode::Train
+                && seen.insert(param.id())
             {
                 known.push((param.id(), Arc::from(path)));
             }
