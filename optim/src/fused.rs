@@ -1,0 +1,71 @@
+//! One pass over a parameter, its state and its gradient.
+
+use wengert_tensor::parallel::{self, CHUNK};
+use wengert_tensor::{Real, Tensor, require};
+
+/// Replaces each element `v` of `N` tensors by `f(v, g)`, `g` the gradient's element at its place.
+///
+/// One pass, in place where nobody else uses the memory; large tensors are cut into chunks that
+/// depend on the shape alone, so the bits do not depend on the number of threads.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn fused<T: Real, const N: usize>(
+    tensors: [&mut Tensor<T>; N],
+    gradient: &Tensor<T>,
+    f: impl Fn([T; N], T) -> [T; N] + Sync,
+) {
+    for tensor in &tensors {
+        require!(
+            tensor.shape() == gradient.shape(),
+            "update: {:?}: the gradient is {:?}",
+            tensor.shape(),
+            gradient.shape()
+        );
+    }
+    let gradient = gradient.contiguous();
+    let gradient = gradient.as_slice().expect("made contiguous above");
+    let mut rest = tensors.map(Tensor::as_mut_slice);
+    if gradient.len() <= CHUNK {
+        return run(rest, gradient, &f);
+    }
+    let mut jobs = Vec::with_capacity(gradient.len().div_ceil(CHUNK));
+    for gradient in gradient.chunks(CHUNK) {
+        let parts;
+        [parts, rest] = split(rest, gradient.len());
+        jobs.push((parts, gradient));
+    }
+    let work = gradient.len() * (N + 1);
+    parallel::for_chunks_mut(&mut jobs, 1, work, |_, jobs| {
+        for (parts, gradient) in jobs {
+            run(parts.each_mut().map(|part| &mut **part), gradient, &f);
+        }
+    });
+}
+
+/// The first `count` elements of each slice, and the others.
+fn split<T, const N: usize>(slices: [&mut [T]; N], count: usize) -> [[&mut [T]; N]; 2] {
+    let mut tails = slices;
+    let heads = tails.each_mut().map(|tail| {
+        let (head, rest) = std::mem::take(tail).split_at_mut(count);
+        *tail = rest;
+        head
+    });
+    [heads, tails]
+}
+
+fn run<T: Real, const N: usize>(
+    parts: [&mut [T]; N],
+    gradient: &[T],
+    f: &impl Fn([T; N], T) -> [T; N],
+) {
+    // Equal lengths, visible to the compiler: no bounds check stays in the loop.
+    let parts = parts.map(|part| &mut part[..gradient.len()]);
+    for (i, &g) in gradient.iter().enumerate() {
+        let new = f(std::array::from_fn(|k| parts[k][i]), g);
+        for k in 0..N {
+            parts[k][i] = new[k];
+        }
+    }
+}
