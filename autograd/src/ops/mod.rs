@@ -9,6 +9,10 @@ mod table;
 mod targets;
 
 pub use cross_entropy::CrossEntropyOptions;
+pub use interpolate::{InterpolateOptions, Interpolation, Resize};
+pub use kl_div::{KlDivOptions, PoissonOptions};
+pub use local_response_norm::ResponseOptions;
+pub use nll_loss::NllOptions;
 pub use reduction::Reduction;
 pub use standardize::{BatchNormed, NormOptions};
 pub use table::{Case, Entry};
@@ -25,8 +29,9 @@ macro_rules! registry {
 }
 
 registry! {
-    add affine broadcast concat conv cross_entropy div exp extremes gate ln matmul maximum mean
-    mse_loss mul permute pool pow rectifiers reshape select sigmoid slice softmax sqrt
+    absolute_losses add affine broadcast concat conv cross_entropy div dropout exp extremes gate
+    global_pool interpolate kl_div linear ln local_response_norm lp_pool matmul maximum mean
+    mse_loss mul nll_loss permute pool pow rectifiers reshape select sigmoid slice softmax sqrt
     standardize sub sum tanh
 }
 

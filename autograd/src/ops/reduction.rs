@@ -13,6 +13,8 @@ pub enum Reduction {
     Mean,
     /// Their sum.
     Sum,
+    /// Their sum over the extent of the first axis.
+    BatchMean,
     /// Nothing: each is given back.
     None,
 }
@@ -32,6 +34,7 @@ impl Reduction {
             Self::Mean if count == 0.0 => losses.sum(..) * 0.0 + f64::NAN,
             Self::Mean => losses.sum(..) / count,
             Self::Sum => losses.sum(..),
+            Self::BatchMean => losses.sum(..) / losses.size(0) as f64,
             Self::None => losses.clone(),
         }
     }
