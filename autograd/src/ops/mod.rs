@@ -22,6 +22,8 @@ macro_rules! registry {
         $(mod $file;)*
 
         /// Every public differentiable function, fused or composed.
+        // Inline, so that only a crate that walks the table compiles every op for every number type.
+        #[inline]
         pub fn table() -> impl Iterator<Item = &'static Entry> {
             [$($file::ENTRIES),*].into_iter().flatten()
         }
