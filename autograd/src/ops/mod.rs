@@ -8,11 +8,13 @@ mod reduction;
 mod table;
 mod targets;
 
+pub use attention::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions};
 pub use cross_entropy::CrossEntropyOptions;
 pub use interpolate::{InterpolateOptions, Interpolation, Resize};
 pub use kl_div::{KlDivOptions, PoissonOptions};
 pub use local_response_norm::ResponseOptions;
 pub use nll_loss::NllOptions;
+pub use recurrent::{CellParams, Nonlinearity, RecurrentOptions};
 pub use reduction::Reduction;
 pub use standardize::{BatchNormed, NormOptions};
 pub use table::{Case, Entry};
@@ -31,10 +33,10 @@ macro_rules! registry {
 }
 
 registry! {
-    absolute_losses add affine broadcast concat conv cross_entropy div dropout exp extremes gate
-    global_pool interpolate kl_div linear ln local_response_norm lp_pool matmul maximum mean
-    mse_loss mul nll_loss permute pool pow rectifiers reshape select sigmoid slice softmax sqrt
-    standardize sub sum tanh
+    absolute_losses add affine attention broadcast concat conv cross_entropy div dropout exp
+    extremes gate global_pool gru interpolate kl_div linear ln local_response_norm lp_pool lstm
+    matmul maximum mean mse_loss mul nll_loss permute pool pow rectifiers recurrent reshape
+    select sigmoid slice softmax sqrt standardize sub sum tanh
 }
 
 /// What an op file needs.

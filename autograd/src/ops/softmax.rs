@@ -6,12 +6,24 @@ use super::prelude::*;
 #[derive(Clone, Debug)]
 pub struct Softmax {
     axis: isize,
-    log: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Plain,
+    /// Zeros where every element is −∞.
+    OrZero,
+    Log,
 }
 
 impl Op for Softmax {
     fn name(&self) -> &'static str {
-        if self.log { "log_softmax" } else { "softmax" }
+        if self.kind == Kind::Log {
+            "log_softmax"
+        } else {
+            "softmax"
+        }
     }
 
     fn reads(&self) -> Reads {
@@ -19,17 +31,23 @@ impl Op for Softmax {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        if self.log {
-            x[0].log_softmax(self.axis)
-        } else {
-            x[0].softmax(self.axis)
+        let (x, axis) = (&x[0], self.axis);
+        match self.kind {
+            Kind::Log => x.log_softmax(axis),
+            Kind::OrZero if x.size(axis) > 0 => {
+                let nothing = T::of(f64::NEG_INFINITY);
+                let top = x.max(keep(axis));
+                x.softmax(axis)
+                    .zip(&top, |y, top| if top == nothing { T::zero() } else { y })
+            }
+            Kind::Plain | Kind::OrZero => x.softmax(axis),
         }
         .into()
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let (y, g) = (call.output(0), &**grad);
-        if self.log {
+        if self.kind == Kind::Log {
             g - y.exp() * g.sum(keep(self.axis))
         } else {
             y * (g - (y * g).sum(keep(self.axis)))
@@ -41,7 +59,7 @@ impl Op for Softmax {
         let shape = draw.shape(rank);
         let op = Self {
             axis: draw.axis(rank),
-            log: draw.once_in(2),
+            kind: draw.pick(&[Kind::Plain, Kind::OrZero, Kind::Log]),
         };
         Sample::new(op, [draw.uniform(shape, -3.0, 3.0)])
     }
@@ -55,7 +73,29 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
-        Self::custom(Softmax { axis, log: false }, &[self])
+        Self::custom(
+            Softmax {
+                axis,
+                kind: Kind::Plain,
+            },
+            &[self],
+        )
+    }
+
+    /// As [`softmax`](Self::softmax), with 0 where every element is −∞: the share of what is not there.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn softmax_or_zero(&self, axis: isize) -> Self {
+        Self::custom(
+            Softmax {
+                axis,
+                kind: Kind::OrZero,
+            },
+            &[self],
+        )
     }
 
     /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), exact where
@@ -66,7 +106,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
-        Self::custom(Softmax { axis, log: true }, &[self])
+        Self::custom(
+            Softmax {
+                axis,
+                kind: Kind::Log,
+            },
+            &[self],
+        )
     }
 }
 
