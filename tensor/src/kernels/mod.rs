@@ -10,3 +10,4 @@ pub mod gemm;
 pub mod pooling;
 pub mod simd;
 mod tile;
+mod turn;

@@ -3,6 +3,7 @@
 //! A body is written once, over arrays of constant size, and inlined into a function that enables
 //! the instructions; LLVM turns the arrays into registers. There are no intrinsics.
 
+use super::turn;
 use crate::Real;
 
 /// The instructions that a kernel may use.
@@ -100,6 +101,8 @@ pub(crate) trait Float: Real {
 
     /// `self · a + b` with one rounding.
     fn fused(self, a: Self, b: Self) -> Self;
+    /// Transposes `LANES × LANES` numbers whose rows are `from_row` and `to_row` apart.
+    fn turn_square(level: Level, from: &[Self], from_row: usize, to: &mut [Self], to_row: usize);
 }
 
 impl Float for f32 {
@@ -110,6 +113,15 @@ impl Float for f32 {
     fn fused(self, a: Self, b: Self) -> Self {
         self.mul_add(a, b)
     }
+
+    fn turn_square(level: Level, from: &[Self], from_row: usize, to: &mut [Self], to_row: usize) {
+        match level.0 {
+            Set::Portable => turn::portable::<Self, 8>(from, from_row, to, to_row),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
+            Set::Avx2Fma => unsafe { turn::avx::turn_f32(from, from_row, to, to_row) },
+        }
+    }
 }
 
 impl Float for f64 {
@@ -119,6 +131,15 @@ impl Float for f64 {
     #[inline(always)]
     fn fused(self, a: Self, b: Self) -> Self {
         self.mul_add(a, b)
+    }
+
+    fn turn_square(level: Level, from: &[Self], from_row: usize, to: &mut [Self], to_row: usize) {
+        match level.0 {
+            Set::Portable => turn::portable::<Self, 4>(from, from_row, to, to_row),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
+            Set::Avx2Fma => unsafe { turn::avx::turn_f64(from, from_row, to, to_row) },
+        }
     }
 }
 

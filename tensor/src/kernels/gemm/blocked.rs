@@ -123,12 +123,12 @@ fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mu
                 parallel::for_chunks_mut(to, depth * width, work, |panel, to| {
                     let from = &from[panel * width * task.b[1]..];
                     let columns = width.min(across - panel * width);
-                    pack::vectors(from, task.b, depth, columns, width, to);
+                    pack::vectors(level, from, task.b, depth, columns, width, to);
                 });
             } else if !across.is_multiple_of(width) {
                 let last = across / width * width;
                 let from = &from[last * task.b[1]..];
-                pack::vectors(from, task.b, depth, across - last, width, &mut right);
+                pack::vectors(level, from, task.b, depth, across - last, width, &mut right);
             }
             let pass = Pass {
                 level,

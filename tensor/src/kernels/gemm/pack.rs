@@ -1,7 +1,9 @@
 //! Copies of operands in the order in which tiles read them.
 
-use crate::kernels::simd::Float;
+use super::blocked::balanced;
+use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::ROWS;
+use crate::kernels::turn;
 
 /// Copies `rows × depth` elements of A into `panel[t · ROWS + r]`.
 pub(crate) fn scalars<T: Float>(
@@ -40,6 +42,7 @@ const SIDE: usize = 8;
 
 /// Copies `depth × columns` elements of B into `panel[t · width + j]`, zeros beyond the columns.
 pub(crate) fn vectors<T: Float>(
+    level: Level,
     b: &[T],
     [row, column]: [usize; 2],
     depth: usize,
@@ -64,28 +67,16 @@ pub(crate) fn vectors<T: Float>(
     if columns < width {
         panel.fill(T::zero());
     }
+    if row == 1 {
+        turn::turn(level, [columns, depth], b, column, panel, width);
+        return;
+    }
     // In squares, so that both the rows read and the lines written stay in the first cache.
-    for first in (0..depth).step_by(SIDE) {
-        let steps = SIDE.min(depth - first);
-        for left in (0..columns).step_by(SIDE) {
-            let across = SIDE.min(columns - left);
-            if steps == SIDE && across == SIDE && row == 1 {
-                let mut block = [[T::zero(); SIDE]; SIDE];
-                for (j, lanes) in block.iter_mut().enumerate() {
-                    let from: &[T] = &b[first + (left + j) * column..][..SIDE];
-                    lanes.copy_from_slice(from);
-                }
-                for i in 0..SIDE {
-                    let to = &mut panel[(first + i) * width + left..][..SIDE];
-                    for j in 0..SIDE {
-                        to[j] = block[j][i];
-                    }
-                }
-            } else {
-                for i in first..first + steps {
-                    for j in left..left + across {
-                        panel[i * width + j] = b[i * row + j * column];
-                    }
+    for (first, steps) in balanced(depth, SIDE) {
+        for (left, across) in balanced(columns, SIDE) {
+            for i in first..first + steps {
+                for j in left..left + across {
+                    panel[i * width + j] = b[i * row + j * column];
                 }
             }
         }

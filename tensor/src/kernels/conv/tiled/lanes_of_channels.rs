@@ -3,12 +3,16 @@
 use super::engine::{Part, Weights};
 use super::plan::{Correlation, Phase, Run};
 use crate::kernels::gemm::balanced;
-use crate::kernels::simd::{Float, Vector};
-use crate::kernels::tile::{self, AddTo, Panel, Points, ROWS, Tile, columns};
+use crate::kernels::simd::{Float, Level};
+use crate::kernels::tile::{self, Matrix, Panel, Points, ROWS, columns};
+use crate::kernels::turn::turn;
 use crate::{parallel, pool};
 
 /// Longest sum in one pass: its weights fill half of the first cache.
 const DEPTH: usize = 288;
+
+/// Pixels whose sums are kept with the channels in the lanes, until the last step.
+const POINTS: usize = 64 * ROWS;
 
 /// Blocks of channels as wide as a tile: `packed[(block · depth + t) · columns + lane]`.
 pub(super) fn pack<T: Float>(plan: &Correlation, phase: &Phase, w: &[T]) -> Weights<T> {
@@ -41,67 +45,52 @@ pub(super) fn pack<T: Float>(plan: &Correlation, phase: &Phase, w: &[T]) -> Weig
 }
 
 pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut [T]) {
-    let Part {
-        level,
-        plan,
-        phase,
-        image,
-        ..
-    } = *part;
+    let Part { level, plan, phase, image, .. } = *part;
     let (width, depth, pixels) = (columns::<T>(), phase.offsets.len(), plan.pixels[1]);
     let points = plan.points(phase);
-    let parts = points.len().div_ceil(ROWS);
-    let several = depth > DEPTH;
-    let mut sums = vec![tile::zeros::<T>(); if several { parts } else { 1 }];
-    for (block, dst) in dst.chunks_mut(width * pixels).enumerate() {
-        let index = part.first / width + block;
-        let packed = &weights.packed[part.group * weights.group + index * depth * width..];
-        for (t0, steps) in balanced(depth, DEPTH) {
-            let vectors = Panel {
-                panel: &packed[t0 * width..],
-                stride: width,
-            };
-            for (at, (first, count)) in balanced(points.len(), ROWS).enumerate() {
-                let runs = &points[first..first + count];
-                let mut origins = [0; ROWS];
-                for (origin, run) in origins.iter_mut().zip(runs) {
-                    *origin = run.origin;
-                }
-                let scalars =
-                    Points::new(image, origins, [count, 1], &phase.offsets, t0..t0 + steps);
-                if !several {
-                    tile::multiply(level, count, steps, scalars, vectors, &mut sums[0]);
-                    store(&sums[0], runs, pixels, dst);
-                } else if t0 == 0 {
-                    tile::multiply(level, count, steps, scalars, vectors, &mut sums[at]);
-                } else {
-                    let sink = AddTo(&mut sums[at]);
-                    tile::multiply(level, count, steps, scalars, vectors, sink);
+    let mut sums = pool::stale::<T>(POINTS.min(points.len()) * width);
+    for points in points.chunks(POINTS) {
+        for (block, dst) in dst.chunks_mut(width * pixels).enumerate() {
+            let index = part.first / width + block;
+            let packed = &weights.packed[part.group * weights.group + index * depth * width..];
+            for (t0, steps) in balanced(depth, DEPTH) {
+                let vectors = Panel { panel: &packed[t0 * width..], stride: width };
+                for (first, count) in balanced(points.len(), ROWS) {
+                    let mut origins = [0; ROWS];
+                    for (origin, run) in origins.iter_mut().zip(&points[first..first + count]) {
+                        *origin = run.origin;
+                    }
+                    let scalars =
+                        Points::new(image, origins, [count, 1], &phase.offsets, t0..t0 + steps);
+                    let head = &mut sums[first * width..];
+                    if t0 == 0 {
+                        let sink = Matrix::<T, false> { head, stride: width };
+                        tile::multiply(level, count, steps, scalars, vectors, sink);
+                    } else {
+                        let sink = Matrix::<T, true> { head, stride: width };
+                        tile::multiply(level, count, steps, scalars, vectors, sink);
+                    }
                 }
             }
-        }
-        if several {
-            for (sums, (first, count)) in sums.iter().zip(balanced(points.len(), ROWS)) {
-                store(sums, &points[first..first + count], pixels, dst);
-            }
+            store(level, &sums, points, pixels, dst);
         }
     }
+    pool::recycle(sums);
 }
 
 /// Writes the sums of some pixels, each to the planes of its channels.
-fn store<T: Float>(sums: &Tile<T>, runs: &[Run], pixels: usize, dst: &mut [T]) {
-    let adjacent = runs.len() == ROWS && runs[ROWS - 1].target == runs[0].target + ROWS - 1;
-    for (lane, plane) in dst.chunks_mut(pixels).enumerate() {
-        let (v, lane) = (lane / T::LANES, lane % T::LANES);
-        if adjacent {
-            let to: &mut [T] = &mut plane[runs[0].target..][..ROWS];
-            for r in 0..ROWS {
-                to[r] = sums[r][v].lanes()[lane];
-            }
-        } else {
-            for (r, run) in runs.iter().enumerate() {
-                plane[run.target] = sums[r][v].lanes()[lane];
-            }
-        }
+fn store<T: Float>(level: Level, sums: &[T], points: &[Run], pixels: usize, dst: &mut [T]) {
+    let width = columns::<T>();
+    let mut first = 0;
+    while first < points.len() {
+        let target = points[first].target;
+        let adjacent = points[first..]
+            .iter()
+            .enumerate()
+            .take_while(|(at, run)| run.target == target + at)
+            .count();
+        let (from, to) = (&sums[first * width..], &mut dst[target..]);
+        turn(level, [adjacent, to.len().div_ceil(pixels)], from, width, to, pixels);
+        first += adjacent;
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn run<T: Float>(
                 let lanes = width.min(filters - block * width);
                 let from =
                     &dy[(first * plan.groups + index) * y_group + block * width * y_pixels..];
-                pack::vectors(from, [1, y_pixels], y_pixels, lanes, width, to);
+                pack::vectors(level, from, [1, y_pixels], y_pixels, lanes, width, to);
             },
         );
         let mut tasks = Vec::new();

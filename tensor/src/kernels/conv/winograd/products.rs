@@ -8,6 +8,7 @@ use super::transform::{Linear, Scheme, twice};
 use crate::kernels::gemm::balanced;
 use crate::kernels::simd::{Body, Float, Level, Vector};
 use crate::kernels::tile::{self, AddTo, Matrix, Panel, ROWS, Rows, Tile, columns};
+use crate::kernels::turn::turn;
 use crate::{parallel, pool};
 
 /// Longest sum in one pass.
@@ -54,7 +55,7 @@ pub(super) fn correlate<T: Float, S: Scheme<M, A>, const M: usize, const A: usiz
             origin,
         };
         for strip in grid.strips(images) {
-            let turned = source.turn(&strip, A);
+            let turned = source.turn(level, &strip, A);
             let spectra = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
             let channels = turned.blocks * columns::<T>();
             turned.recycle();
@@ -143,45 +144,40 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     let lanes = columns::<T>();
     let (height, width) = (strip.grid.height, strip.grid.width);
     let plane = tiles::plane::<T>(count, lanes);
-    let mut pixels = vec![T::zero(); M * M * lanes];
-    for tile in 0..count {
+    // The pixels of a run of tiles of one row, channels in the lanes; turned together.
+    let row = strip.grid.columns.min(count) * M * lanes;
+    let mut pixels = pool::stale::<T>(M * row);
+    let mut tile = 0;
+    while tile < count {
         let place = strip.place(first + tile);
-        let y0 = place.y + strip.first * M;
-        level.run(Result::<T, L, M, A> {
-            product: &product[tile * lanes..],
-            plane,
-            pixels: &mut pixels,
-            map: PhantomData,
-        });
-        let (rows, across) = (M.min(height - y0), M.min(width - place.x));
-        let whole = rows == M && across == M;
-        for (lane, to) in planes[place.image]
-            .chunks_exact_mut(height * width)
-            .enumerate()
-        {
-            if whole {
-                for i in 0..M {
-                    let to = &mut to[(y0 + i) * width + place.x..][..M];
-                    for j in 0..M {
-                        to[j] = pixels[(i * M + j) * lanes + lane];
-                    }
-                }
-                continue;
-            }
-            for i in 0..rows {
-                let to = &mut to[(y0 + i) * width + place.x..][..across];
-                for (j, to) in to.iter_mut().enumerate() {
-                    *to = pixels[(i * M + j) * lanes + lane];
-                }
-            }
+        let run = (strip.grid.columns - place.x / M).min(count - tile);
+        for at in 0..run {
+            level.run(Result::<T, L, M, A> {
+                product: &product[(tile + at) * lanes..],
+                plane,
+                pixels: &mut pixels[at * M * lanes..],
+                row,
+                map: PhantomData,
+            });
         }
+        let y0 = place.y + strip.first * M;
+        let across = (run * M).min(width - place.x);
+        let planes = &mut *planes[place.image];
+        let channels = planes.len() / (height * width);
+        for i in 0..M.min(height - y0) {
+            let to = &mut planes[(y0 + i) * width + place.x..];
+            turn(level, [across, channels], &pixels[i * row..], lanes, to, height * width);
+        }
+        tile += run;
     }
+    pool::recycle(pixels);
 }
 
 struct Result<'a, T, L, const M: usize, const A: usize> {
     product: &'a [T],
     plane: usize,
     pixels: &'a mut [T],
+    row: usize,
     map: PhantomData<L>,
 }
 
@@ -201,7 +197,7 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Body for Result<
             let pixels = twice::<T, L, FMA, A, M>(square);
             for i in 0..M {
                 for j in 0..M {
-                    let to = &mut self.pixels[(i * M + j) * 2 * T::LANES..];
+                    let to = &mut self.pixels[i * self.row + j * 2 * T::LANES..];
                     pixels[i][j].store(&mut to[v * T::LANES..]);
                 }
             }
@@ -245,11 +241,11 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
             origin: [0, 0],
         };
         for strip in grid.strips(images) {
-            let turned = source.turn(&strip, A);
+            let turned = source.turn(level, &strip, A);
             let data = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
             let channels = turned.blocks * lanes;
             turned.recycle();
-            let turned = result.turn(&strip, M);
+            let turned = result.turn(level, &strip, M);
             let spread = tiles::transform::<T, S::Spread, M, A>(level, &strip, &turned);
             let outputs = turned.blocks * lanes;
             turned.recycle();

@@ -126,7 +126,7 @@ pub(super) struct Source<'a, T> {
 
 impl<T: Float> Source<'_, T> {
     /// Turns the pixels under a strip of tiles of `reach` pixels.
-    pub fn turn(&self, strip: &Strip, reach: usize) -> Turned<T> {
+    pub fn turn(&self, level: Level, strip: &Strip, reach: usize) -> Turned<T> {
         let lanes = columns::<T>();
         let side = strip.grid.side;
         let rows = (strip.rows - 1) * side + reach;
@@ -157,7 +157,7 @@ impl<T: Float> Source<'_, T> {
                     to[(before + inside) * lanes..].fill(T::zero());
                     let from = &planes[y as usize * self.width + start..];
                     let to = &mut to[before * lanes..];
-                    pack::vectors(from, [1, plane], inside, count, lanes, to);
+                    pack::vectors(level, from, [1, plane], inside, count, lanes, to);
                 }
             },
         );
