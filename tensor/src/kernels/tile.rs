@@ -3,72 +3,76 @@
 //! `tile[r][v] = Σₜ scalars(t)[r] · vectors(t)[v]` with up to 6 rows and 2 vectors: 12 accumulators
 //! hide the latency of two multiply-adds a cycle, and with 2 vectors and a broadcast scalar fill 15
 //! of 16 registers. A tile that needs all 16 spills and runs at half the speed.
+//!
+//! Sums are short in convolutions, and setting up a tile costs as much as thirty steps of one. So
+//! the loop over tiles is inside too: [`sweep`] runs down the rows that meet one pair of vectors.
 
 use super::simd::{Body, Float, Level, Vector};
 
 /// Most rows of a tile.
 pub(crate) const ROWS: usize = 6;
 
-/// A tile's sums; rows beyond those asked for are left as they are.
-pub(crate) type Tile<T> = [[<T as Float>::Vector; 2]; ROWS];
-
-/// A tile of zeros.
-pub(crate) fn zeros<T: Float>() -> Tile<T> {
-    [[T::Vector::splat(T::zero()); 2]; ROWS]
-}
-
 /// How many columns a tile has.
 pub(crate) const fn columns<T: Float>() -> usize {
     2 * T::LANES
 }
 
-/// The scalar factors of each step.
+/// Rows in tiles of nearly equal height: the larger ones first. Gives first row and height.
+pub(crate) fn groups(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(ROWS).max(1);
+    let (height, larger) = (rows / count, rows % count);
+    (0..if rows == 0 { 0 } else { count }).map(move |group| {
+        let first = group * height + group.min(larger);
+        (first, height + usize::from(group < larger))
+    })
+}
+
+/// The scalar factors of a tile.
 pub(crate) trait Scalars<T>: Copy {
     /// Where one step's factors are.
     type Step: Copy;
-    /// The same factors, in a form that shows the compiler that steps below `depth` are in bounds.
-    fn within<const R: usize>(self, depth: usize) -> Self;
     /// Step `t` of `R` rows.
     fn step<const R: usize>(&self, t: usize) -> Self::Step;
     /// The factor of row `r`.
     fn factor(&self, step: Self::Step, r: usize) -> T;
 }
 
-/// The vector factors of each step.
-pub(crate) trait Vectors<T: Float>: Copy {
-    /// As for the scalars.
-    fn within(self, depth: usize) -> Self;
-    /// The two vectors of step `t`.
-    fn at(&self, t: usize) -> [T::Vector; 2];
+/// The scalar factors of many rows.
+pub(crate) trait Groups<T>: Copy {
+    /// Those of one tile.
+    type Scalars: Scalars<T>;
+    /// The factors of tile `index`, which has the `R` rows from `first`, for `depth` steps.
+    fn group<const R: usize>(&self, index: usize, first: usize, depth: usize) -> Self::Scalars;
 }
 
-/// Row `r` at step `t` is `rows[r][t]`: a matrix in place.
+/// Row `r` at step `t` is `matrix[r · stride + t]`: a matrix in place.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a, T>([&'a [T]; ROWS]);
-
-impl<'a, T> Rows<'a, T> {
-    /// `count` rows of a matrix from `start`, `stride` apart, `depth` long.
-    #[inline(always)]
-    pub fn of(matrix: &'a [T], start: usize, stride: usize, count: usize, depth: usize) -> Self {
-        let mut rows = [&matrix[..0]; ROWS];
-        for (r, row) in rows.iter_mut().enumerate().take(count) {
-            *row = &matrix[start + r * stride..][..depth];
-        }
-        Self(rows)
-    }
+pub(crate) struct Rows<'a, T> {
+    pub matrix: &'a [T],
+    pub stride: usize,
 }
+
+/// Some of [`Rows`].
+#[derive(Clone, Copy)]
+pub(crate) struct SomeRows<'a, T>([&'a [T]; ROWS]);
 
 // Loops rather than closures below: a closure is a function of the baseline until it is inlined.
-impl<T: Float> Scalars<T> for Rows<'_, T> {
-    type Step = usize;
+impl<'a, T: Float> Groups<T> for Rows<'a, T> {
+    type Scalars = SomeRows<'a, T>;
 
     #[inline(always)]
-    fn within<const R: usize>(mut self, depth: usize) -> Self {
+    fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomeRows<'a, T> {
+        let mut rows = [&self.matrix[..0]; ROWS];
         for r in 0..R {
-            self.0[r] = &self.0[r][..depth];
+            rows[r] = &self.matrix[(first + r) * self.stride..][..depth];
         }
-        self
+        SomeRows(rows)
     }
+}
+
+impl<T: Float> Scalars<T> for SomeRows<'_, T> {
+    type Step = usize;
+
     #[inline(always)]
     fn step<const R: usize>(&self, t: usize) -> usize {
         t
@@ -79,7 +83,7 @@ impl<T: Float> Scalars<T> for Rows<'_, T> {
     }
 }
 
-/// Row `r` at step `t` is `panel[t · stride + r]`: packed, or a transposed matrix in place.
+/// Step `t` begins at `panel[t · stride]`: a packed panel, or the columns of a matrix in place.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel<'a, T> {
     pub panel: &'a [T],
@@ -90,10 +94,6 @@ impl<'a, T: Float> Scalars<T> for Panel<'a, T> {
     type Step = &'a [T];
 
     #[inline(always)]
-    fn within<const R: usize>(self, _: usize) -> Self {
-        self
-    }
-    #[inline(always)]
     fn step<const R: usize>(&self, t: usize) -> &'a [T] {
         &self.panel[t * self.stride..][..R]
     }
@@ -103,15 +103,47 @@ impl<'a, T: Float> Scalars<T> for Panel<'a, T> {
     }
 }
 
-impl<T: Float> Vectors<T> for Panel<'_, T> {
+impl<T: Float> Panel<'_, T> {
+    /// The two vectors of step `t`.
     #[inline(always)]
-    fn within(self, _: usize) -> Self {
-        self
-    }
-    #[inline(always)]
-    fn at(&self, t: usize) -> [T::Vector; 2] {
+    fn vectors(&self, t: usize) -> [T::Vector; 2] {
         let step = &self.panel[t * self.stride..][..columns::<T>()];
         [Vector::load(step), Vector::load(&step[T::LANES..])]
+    }
+}
+
+/// Row `r` at step `t` is `matrix[t · stride + r]`: the columns of a matrix in place.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'a, T> {
+    pub matrix: &'a [T],
+    pub stride: usize,
+}
+
+impl<'a, T: Float> Groups<T> for Columns<'a, T> {
+    type Scalars = Panel<'a, T>;
+
+    #[inline(always)]
+    fn group<const R: usize>(&self, _: usize, first: usize, _: usize) -> Panel<'a, T> {
+        Panel {
+            panel: &self.matrix[first..],
+            stride: self.stride,
+        }
+    }
+}
+
+/// Packed panels: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · ROWS + r]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed<'a, T>(pub &'a [T]);
+
+impl<'a, T: Float> Groups<T> for Packed<'a, T> {
+    type Scalars = Panel<'a, T>;
+
+    #[inline(always)]
+    fn group<const R: usize>(&self, index: usize, _: usize, depth: usize) -> Panel<'a, T> {
+        Panel {
+            panel: &self.0[index * depth * ROWS..][..depth * ROWS],
+            stride: ROWS,
+        }
     }
 }
 
@@ -138,57 +170,50 @@ impl Offsets {
     pub fn len(&self) -> usize {
         self.list.len()
     }
+
+    /// Numbers that a vector of `width` reads from a point, from first to last tap.
+    pub fn span(&self, width: usize) -> usize {
+        self.reach + width
+    }
 }
 
-/// Points of an image: at step `t` the numbers from `image[points[r] + offsets[t]]`.
+/// Points of an image: row `r` at step `t` is `image[points[r] + offsets[first + t]]`.
 #[derive(Clone, Copy)]
-pub(crate) struct Points<'a, T, const N: usize> {
-    windows: [&'a [T]; N],
+pub(crate) struct Points<'a, T> {
+    pub image: &'a [T],
+    pub points: &'a [usize],
+    pub offsets: &'a Offsets,
+    /// The first offset.
+    pub first: usize,
+}
+
+/// Some [`Points`], as the parts of the image from each to its last tap.
+#[derive(Clone, Copy)]
+pub(crate) struct SomePoints<'a, T> {
+    windows: [&'a [T]; ROWS],
     offsets: &'a [usize],
-    span: usize,
 }
 
-impl<'a, T, const N: usize> Points<'a, T, N> {
-    /// The `width` numbers at each of the first `count` points, shifted by the offsets of `steps`.
-    #[inline(always)]
-    pub fn new(
-        image: &'a [T],
-        points: [usize; N],
-        [count, width]: [usize; 2],
-        offsets: &'a Offsets,
-        steps: std::ops::Range<usize>,
-    ) -> Self {
-        let span = offsets.reach + width;
-        let mut windows = [&image[..0]; N];
-        for (window, &point) in windows.iter_mut().zip(&points).take(count) {
-            *window = &image[point..][..span];
-        }
-        let offsets = &offsets.list[steps];
-        Self {
-            windows,
-            offsets,
-            span,
-        }
-    }
+impl<'a, T: Float> Groups<T> for Points<'a, T> {
+    type Scalars = SomePoints<'a, T>;
 
-    /// Gives every window the same length in the compiler's eyes: one comparison serves them all.
     #[inline(always)]
-    fn cut(mut self, depth: usize, count: usize) -> Self {
-        self.offsets = &self.offsets[..depth];
-        for r in 0..count {
-            self.windows[r] = &self.windows[r][..self.span];
+    fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomePoints<'a, T> {
+        // All windows have the same length, so one comparison a step serves them all.
+        let span = self.offsets.span(1);
+        let points = &self.points[first..][..R];
+        let mut windows = [&self.image[..0]; ROWS];
+        for r in 0..R {
+            windows[r] = &self.image[points[r]..][..span];
         }
-        self
+        let offsets = &self.offsets.list[self.first..][..depth];
+        SomePoints { windows, offsets }
     }
 }
 
-impl<T: Float> Scalars<T> for Points<'_, T, ROWS> {
+impl<T: Float> Scalars<T> for SomePoints<'_, T> {
     type Step = usize;
 
-    #[inline(always)]
-    fn within<const R: usize>(self, depth: usize) -> Self {
-        self.cut(depth, R)
-    }
     #[inline(always)]
     fn step<const R: usize>(&self, t: usize) -> usize {
         self.offsets[t]
@@ -199,130 +224,104 @@ impl<T: Float> Scalars<T> for Points<'_, T, ROWS> {
     }
 }
 
-impl<T: Float> Vectors<T> for Points<'_, T, 2> {
-    #[inline(always)]
-    fn within(self, depth: usize) -> Self {
-        self.cut(depth, 2)
-    }
-    #[inline(always)]
-    fn at(&self, t: usize) -> [T::Vector; 2] {
-        let offset = self.offsets[t];
-        [
-            Vector::load(&self.windows[0][offset..][..T::LANES]),
-            Vector::load(&self.windows[1][offset..][..T::LANES]),
-        ]
-    }
-}
-
-/// Where a tile's sums go.
-pub(crate) trait Sink<T: Float> {
-    /// Takes the sums of a tile's rows.
-    fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]);
-}
-
-impl<T: Float> Sink<T> for &mut Tile<T> {
-    #[inline(always)]
-    fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]) {
-        // Whole rows: written lane by lane, the sums would live in memory.
-        self[..R].copy_from_slice(&sums);
-    }
-}
-
-/// A tile that the sums are added to.
-pub(crate) struct AddTo<'a, T: Float>(pub &'a mut Tile<T>);
-
-impl<T: Float> Sink<T> for AddTo<'_, T> {
-    #[inline(always)]
-    fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]) {
-        for r in 0..R {
-            for v in 0..2 {
-                self.0[r][v] = sums[r][v].add(self.0[r][v]);
-            }
-        }
-    }
-}
-
-/// Rows of a matrix with contiguous columns, overwritten or added to.
-pub(crate) struct Matrix<'a, T, const ADD: bool> {
-    pub head: &'a mut [T],
-    pub stride: usize,
-}
-
-impl<T: Float, const ADD: bool> Sink<T> for Matrix<'_, T, ADD> {
-    #[inline(always)]
-    fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]) {
-        for r in 0..R {
-            let row = &mut self.head[r * self.stride..][..columns::<T>()];
-            let [mut left, mut right] = sums[r];
-            if ADD {
-                left = left.add(Vector::load(row));
-                right = right.add(Vector::load(&row[T::LANES..]));
-            }
-            left.store(row);
-            right.store(&mut row[T::LANES..]);
-        }
-    }
-}
-
-struct Multiply<S, V, O, const R: usize> {
+struct Sweep<'a, T, G, const R: usize, const ADD: bool> {
     depth: usize,
-    scalars: S,
-    vectors: V,
-    sink: O,
+    groups: G,
+    vectors: Panel<'a, T>,
+    to: &'a mut [T],
+    stride: usize,
+    /// Index and first row of the first tile, and how many tiles.
+    index: usize,
+    first: usize,
+    count: usize,
 }
 
-/// A [`Multiply`] over some number type.
-struct Over<T, M>(M, std::marker::PhantomData<T>);
-
-impl<T: Float, S: Scalars<T>, V: Vectors<T>, O: Sink<T>, const R: usize> Body
-    for Over<T, Multiply<S, V, O, R>>
-{
+impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_, T, G, R, ADD> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Multiply {
-            depth,
-            scalars,
-            vectors,
-            sink,
-        } = self.0;
-        let (scalars, vectors) = (scalars.within::<R>(depth), vectors.within(depth));
-        let mut sums = [[T::Vector::splat(T::zero()); 2]; R];
-        for t in 0..depth {
-            let vectors = vectors.at(t);
-            let step = scalars.step::<R>(t);
-            for r in 0..R {
-                let scalar = T::Vector::splat(scalars.factor(step, r));
-                for v in 0..2 {
-                    sums[r][v] = scalar.multiply_add::<FMA>(vectors[v], sums[r][v]);
+        for tile in 0..self.count {
+            let first = self.first + tile * R;
+            let scalars = self.groups.group::<R>(self.index + tile, first, self.depth);
+            let mut sums = [[T::Vector::splat(T::zero()); 2]; R];
+            for t in 0..self.depth {
+                let vectors = self.vectors.vectors(t);
+                let step = scalars.step::<R>(t);
+                for r in 0..R {
+                    let scalar = T::Vector::splat(scalars.factor(step, r));
+                    for v in 0..2 {
+                        sums[r][v] = scalar.multiply_add::<FMA>(vectors[v], sums[r][v]);
+                    }
                 }
             }
+            for r in 0..R {
+                let row = &mut self.to[(first + r) * self.stride..][..columns::<T>()];
+                let [mut left, mut right] = sums[r];
+                if ADD {
+                    left = left.add(Vector::load(row));
+                    right = right.add(Vector::load(&row[T::LANES..]));
+                }
+                left.store(row);
+                right.store(&mut row[T::LANES..]);
+            }
         }
-        sink.take(sums);
     }
 }
 
-/// Computes `rows` rows of a tile over `depth` steps.
-#[inline]
-pub(crate) fn multiply<T: Float, S: Scalars<T>, V: Vectors<T>, O: Sink<T>>(
+/// Rows of a matrix as wide as a tile, overwritten or added to.
+pub(crate) struct Matrix<'a, T> {
+    pub head: &'a mut [T],
+    pub stride: usize,
+    pub add: bool,
+}
+
+/// Computes `rows` rows over `depth` steps: `to[r] = Σₜ scalar(r, t) · vectors(t)`.
+pub(crate) fn sweep<T: Float, G: Groups<T>>(
     level: Level,
-    rows: usize,
-    depth: usize,
-    scalars: S,
-    vectors: V,
-    sink: O,
+    [rows, depth]: [usize; 2],
+    groups: G,
+    vectors: Panel<'_, T>,
+    to: Matrix<'_, T>,
 ) {
-    macro_rules! with_rows {
-        ($($count:literal)*) => {
-            match rows {
-                $($count => level.run(Over::<T, _>(
-                    Multiply::<S, V, O, $count> { depth, scalars, vectors, sink },
-                    std::marker::PhantomData,
-                )),)*
-                _ => unreachable!("a tile has 1 to {ROWS} rows, not {rows}"),
-            }
-        };
+    if rows == 0 {
+        return;
     }
-    with_rows!(1 2 3 4 5 6);
+    let Matrix { head, stride, add } = to;
+    let tiles = rows.div_ceil(ROWS);
+    let (height, larger) = (rows / tiles, rows % tiles);
+    let mut run = |height: usize, index: usize, first: usize, count: usize| {
+        macro_rules! with {
+            ($r:literal, $add:literal) => {
+                level.run(Sweep::<T, G, $r, $add> {
+                    depth,
+                    groups,
+                    vectors,
+                    to: &mut *head,
+                    stride,
+                    index,
+                    first,
+                    count,
+                })
+            };
+        }
+        match (height, add) {
+            (1, false) => with!(1, false),
+            (2, false) => with!(2, false),
+            (3, false) => with!(3, false),
+            (4, false) => with!(4, false),
+            (5, false) => with!(5, false),
+            (_, false) => with!(6, false),
+            (1, true) => with!(1, true),
+            (2, true) => with!(2, true),
+            (3, true) => with!(3, true),
+            (4, true) => with!(4, true),
+            (5, true) => with!(5, true),
+            (_, true) => with!(6, true),
+        }
+    };
+    if larger > 0 {
+        run(height + 1, 0, 0, larger);
+    }
+    run(height, larger, larger * (height + 1), tiles - larger);
 }

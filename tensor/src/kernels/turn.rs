@@ -84,7 +84,12 @@ pub(crate) mod avx {
         }
         let mut fours = r;
         for i in 0..2 {
-            let p = [pairs[4 * i], pairs[4 * i + 1], pairs[4 * i + 2], pairs[4 * i + 3]];
+            let p = [
+                pairs[4 * i],
+                pairs[4 * i + 1],
+                pairs[4 * i + 2],
+                pairs[4 * i + 3],
+            ];
             fours[4 * i] = _mm256_shuffle_ps::<0x44>(p[0], p[2]);
             fours[4 * i + 1] = _mm256_shuffle_ps::<0xee>(p[0], p[2]);
             fours[4 * i + 2] = _mm256_shuffle_ps::<0x44>(p[1], p[3]);
@@ -119,12 +124,27 @@ pub(crate) mod avx {
         for (i, r) in r.iter_mut().enumerate() {
             *r = load_double(&from[i * from_row..]);
         }
-        let low = [_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpacklo_pd(r[2], r[3])];
-        let high = [_mm256_unpackhi_pd(r[0], r[1]), _mm256_unpackhi_pd(r[2], r[3])];
+        let low = [
+            _mm256_unpacklo_pd(r[0], r[1]),
+            _mm256_unpacklo_pd(r[2], r[3]),
+        ];
+        let high = [
+            _mm256_unpackhi_pd(r[0], r[1]),
+            _mm256_unpackhi_pd(r[2], r[3]),
+        ];
         store_double(_mm256_permute2f128_pd::<0x20>(low[0], low[1]), to);
-        store_double(_mm256_permute2f128_pd::<0x20>(high[0], high[1]), &mut to[to_row..]);
-        store_double(_mm256_permute2f128_pd::<0x31>(low[0], low[1]), &mut to[2 * to_row..]);
-        store_double(_mm256_permute2f128_pd::<0x31>(high[0], high[1]), &mut to[3 * to_row..]);
+        store_double(
+            _mm256_permute2f128_pd::<0x20>(high[0], high[1]),
+            &mut to[to_row..],
+        );
+        store_double(
+            _mm256_permute2f128_pd::<0x31>(low[0], low[1]),
+            &mut to[2 * to_row..],
+        );
+        store_double(
+            _mm256_permute2f128_pd::<0x31>(high[0], high[1]),
+            &mut to[3 * to_row..],
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::Real;
 
 mod conformance;
+mod depthwise;
 mod direct;
 mod dispatch;
 mod error;
@@ -10,17 +11,20 @@ mod geometry;
 mod im2col;
 mod line;
 pub mod lists;
+mod pointwise;
 mod reference;
 mod tiled;
 mod winograd;
 
 pub use conformance::{ConformanceError, Failure, conformance};
+pub use depthwise::Depthwise;
 pub use direct::Direct;
 pub use dispatch::{ChoiceError, Direction, KernelChoice, dispatch, explain};
 pub use error::GeometryError;
 pub use geometry::ConvGeometry;
 pub use im2col::Im2col;
 pub use line::GRAMMAR;
+pub use pointwise::Pointwise;
 pub use tiled::Tiled;
 pub use winograd::Winograd;
 
@@ -74,11 +78,27 @@ pub fn portable<T: Real>() -> &'static [&'static dyn ConvKernel<T>] {
 /// The kernels of `f32`, best first.
 #[must_use]
 pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
-    &[&Winograd::F4, &Winograd::F2, &Tiled::BEST, &Im2col, &Direct]
+    &[
+        &Depthwise::BEST,
+        &Pointwise,
+        &Winograd::F4,
+        &Winograd::F2,
+        &Tiled::BEST,
+        &Im2col,
+        &Direct,
+    ]
 }
 
 /// The kernels of `f64`, best first.
 #[must_use]
 pub fn builtin_f64() -> &'static [&'static dyn ConvKernel<f64>] {
-    &[&Winograd::F4, &Winograd::F2, &Tiled::BEST, &Im2col, &Direct]
+    &[
+        &Depthwise::BEST,
+        &Pointwise,
+        &Winograd::F4,
+        &Winograd::F2,
+        &Tiled::BEST,
+        &Im2col,
+        &Direct,
+    ]
 }

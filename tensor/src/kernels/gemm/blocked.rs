@@ -1,8 +1,8 @@
 //! The blocked product: panels of B stay in the first cache while rows of A stream past.
 
 use super::{Gemm, pack};
-use crate::kernels::simd::{Float, Level, Vector};
-use crate::kernels::tile::{self, Matrix, Panel, ROWS, Rows, Scalars, columns};
+use crate::kernels::simd::{Float, Level};
+use crate::kernels::tile::{self, Columns, Matrix, Packed, Panel, ROWS, Rows, columns, groups};
 use crate::{parallel, pool};
 
 /// Longest sum within one pass: a panel of B of this depth takes 18 KB, and leaves room for A's.
@@ -179,11 +179,14 @@ impl<T: Float> Pass<'_, T> {
         let packing = self.order == Order::Packed;
         let mut packed = pool::stale::<T>(if packing { panels * depth * ROWS } else { 0 });
         if packing {
-            for (panel, (r, rows)) in balanced(block, ROWS).enumerate() {
+            for (panel, (r, rows)) in groups(block).enumerate() {
                 let to = &mut packed[panel * depth * ROWS..];
                 pack::scalars(&a[r * task.a[0]..], task.a, rows, depth, to);
             }
         }
+        // A last and incomplete panel goes through a strip as wide as the others.
+        let partial = !self.across.is_multiple_of(width);
+        let mut strip = pool::stale::<T>(if partial { block * width } else { 0 });
         for j in (0..self.across).step_by(width) {
             let across = width.min(self.across - j);
             let vectors = if self.in_place && across == width {
@@ -198,60 +201,50 @@ impl<T: Float> Pass<'_, T> {
                     stride: width,
                 }
             };
-            for (panel, (r, rows)) in balanced(block, ROWS).enumerate() {
-                let head = &mut c[r * task.c[0] + j..];
-                let start = r * task.a[0];
-                match self.order {
-                    Order::Rows => {
-                        let scalars = Rows::of(a, start, task.a[0], rows, depth);
-                        self.tile(rows, scalars, vectors, head, across);
-                    }
-                    Order::Columns => {
-                        let scalars = Panel {
-                            panel: &a[start..],
-                            stride: task.a[1],
-                        };
-                        self.tile(rows, scalars, vectors, head, across);
-                    }
-                    Order::Packed => {
-                        let panel = &packed[panel * depth * ROWS..];
-                        let scalars = Panel {
-                            panel,
-                            stride: ROWS,
-                        };
-                        self.tile(rows, scalars, vectors, head, across);
+            let to = if across == width {
+                Matrix {
+                    head: &mut c[j..],
+                    stride: task.c[0],
+                    add: self.add,
+                }
+            } else {
+                Matrix {
+                    head: &mut strip,
+                    stride: width,
+                    add: false,
+                }
+            };
+            let size = [block, depth];
+            let (matrix, [row, column]) = (a, task.a);
+            match self.order {
+                Order::Rows => {
+                    let rows = Rows {
+                        matrix,
+                        stride: row,
+                    };
+                    tile::sweep(self.level, size, rows, vectors, to);
+                }
+                Order::Columns => {
+                    let columns = Columns {
+                        matrix,
+                        stride: column,
+                    };
+                    tile::sweep(self.level, size, columns, vectors, to);
+                }
+                Order::Packed => {
+                    tile::sweep(self.level, size, Packed(&packed), vectors, to);
+                }
+            }
+            if across < width {
+                for (r, sums) in strip.chunks_exact(width).enumerate().take(block) {
+                    let to = &mut c[r * task.c[0] + j..][..across];
+                    for (to, &sum) in to.iter_mut().zip(sums) {
+                        *to = if self.add { *to + sum } else { sum };
                     }
                 }
             }
         }
+        pool::recycle(strip);
         pool::recycle(packed);
-    }
-
-    #[inline]
-    fn tile<S: Scalars<T>>(
-        &self,
-        rows: usize,
-        scalars: S,
-        vectors: Panel<'_, T>,
-        head: &mut [T],
-        across: usize,
-    ) {
-        let (level, depth, stride) = (self.level, self.depth, self.task.c[0]);
-        if across < columns::<T>() {
-            let mut sums = tile::zeros::<T>();
-            tile::multiply(level, rows, depth, scalars, vectors, &mut sums);
-            for (r, pair) in sums.iter().enumerate().take(rows) {
-                let lanes = pair.iter().flat_map(Vector::lanes);
-                for (to, &sum) in head[r * stride..][..across].iter_mut().zip(lanes) {
-                    *to = if self.add { *to + sum } else { sum };
-                }
-            }
-        } else if self.add {
-            let sink = Matrix::<T, true> { head, stride };
-            tile::multiply(level, rows, depth, scalars, vectors, sink);
-        } else {
-            let sink = Matrix::<T, false> { head, stride };
-            tile::multiply(level, rows, depth, scalars, vectors, sink);
-        }
     }
 }

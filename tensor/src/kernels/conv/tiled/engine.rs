@@ -25,14 +25,21 @@ impl Lanes {
         for phase in &plan.phases {
             let pieces = phase.width().div_ceil(T::LANES) * phase.count() / phase.width().max(1);
             let depth = phase.offsets.len() as f64;
-            // A tile with few rows waits for the latency of its sums. Interleaved results are
-            // written one by one.
-            let store = if phase.step() == 1 { 0.3 } else { 1.0 } * T::LANES as f64;
-            pixels += (pieces * panels) as f64 * (depth * rows.max(4.0) / 2.0 + rows * store);
-            // Transposing the result costs about a cycle an element; so does packing the weights.
+            // Pixels that do not lie as vectors in the result are written one by one.
+            let whole = phase.step() == 1 && phase.width() >= T::LANES;
+            let store = if whole { 2.0 } else { T::LANES as f64 };
+            pixels += (pieces * panels) as f64 * rows * (depth / 2.0 + store);
+            // Six broadcasts a step instead of two loads cost a little; so does turning the result,
+            // and a lot where its pixels are apart. Packing the weights costs a cycle each,
+            // two for the panels of pixels where they cannot be read in place.
             let blocks = channels.div_ceil(columns::<T>());
-            points += (phase.count() * blocks) as f64 * (depth + columns::<T>() as f64)
-                + depth * channels as f64 / plan.batch.max(1) as f64;
+            let store = if phase.step() == 1 { 10.0 } else { 40.0 };
+            points += (phase.count() * blocks) as f64 * (1.07 * depth + store);
+            let weights = depth * channels as f64 / plan.batch.max(1) as f64;
+            points += weights;
+            if !lanes_of_pixels::in_place(plan, phase) {
+                pixels += 2.0 * weights;
+            }
         }
         if pixels < points {
             Self::Pixels
@@ -41,9 +48,6 @@ impl Lanes {
         }
     }
 }
-
-/// Channels that one task copies into the padded form.
-const CHANNELS: usize = 8;
 
 /// A block of output channels of one group of one image.
 struct Task<'a, T> {
@@ -93,7 +97,7 @@ pub(super) fn run<T: Float>(
         .iter()
         .map(|phase| match lanes {
             Lanes::Pixels => lanes_of_pixels::pack(plan, phase, block, w),
-            Lanes::Channels => lanes_of_channels::pack(plan, phase, w),
+            Lanes::Channels => lanes_of_channels::pack(level, plan, phase, w),
         })
         .collect();
     let work = plan.batch
@@ -123,7 +127,7 @@ pub(super) fn run<T: Float>(
         let first = (image * plan.groups + group) * inputs;
         &src[first * src_pixels..][..inputs * src_pixels]
     };
-    let length = plan.image.len(inputs);
+    let length = plan.image.len();
     let shared = block < outputs;
     let mut padded = pool::stale::<T>(if shared {
         plan.batch * plan.groups * length
@@ -131,18 +135,7 @@ pub(super) fn run<T: Float>(
         0
     });
     if shared {
-        for (index, padded) in padded.chunks_mut(length).enumerate() {
-            let src = sources(index / plan.groups, index % plan.groups);
-            parallel::for_chunks_mut(
-                padded,
-                CHANNELS * plan.image.channel,
-                src.len(),
-                |part, to| {
-                    let first = (part * CHANNELS).min(inputs);
-                    plan.image.fill(&src[first * src_pixels..], to);
-                },
-            );
-        }
+        plan.image.fill(src, inputs * src_pixels, &mut padded);
     }
     let compute = |image: &[T], task: &mut Task<'_, T>| {
         for (phase, weights) in plan.phases.iter().zip(&weights) {
@@ -172,8 +165,8 @@ pub(super) fn run<T: Float>(
             compute(&padded[index * length..][..length], task);
         } else {
             let mut padded = pool::stale::<T>(length);
-            plan.image
-                .fill(sources(task.image, task.group), &mut padded);
+            let src = sources(task.image, task.group);
+            plan.image.fill(src, src.len(), &mut padded);
             compute(&padded, task);
             pool::recycle(padded);
         }
@@ -187,7 +180,7 @@ pub(super) fn run<T: Float>(
 /// Zeros at the positions of a phase that no tap meets.
 fn clear<T: Float>(plan: &Correlation, phase: &Phase, dst: &mut [T]) {
     for channel in dst.chunks_mut(plan.pixels[1]) {
-        for run in plan.points(phase) {
+        for run in plan.pieces(phase, 1) {
             channel[run.target] = T::zero();
         }
     }

@@ -14,10 +14,19 @@ const DEPTH: usize = 288;
 /// Pixels whose sums are kept with the channels in the lanes, until the last step.
 const POINTS: usize = 64 * ROWS;
 
+/// Blocks of channels that share a pass over the pixels' steps.
+const BLOCKS: usize = 4;
+
 /// Blocks of channels as wide as a tile: `packed[(block · depth + t) · columns + lane]`.
-pub(super) fn pack<T: Float>(plan: &Correlation, phase: &Phase, w: &[T]) -> Weights<T> {
+pub(super) fn pack<T: Float>(
+    level: Level,
+    plan: &Correlation,
+    phase: &Phase,
+    w: &[T],
+) -> Weights<T> {
     let (width, depth, outputs) = (columns::<T>(), phase.offsets.len(), plan.channels[1]);
     let taps = phase.taps.len();
+    let all_taps = phase.taps_in_order();
     let blocks = outputs.div_ceil(width);
     let group = blocks * depth * width;
     let mut packed = pool::stale::<T>(plan.groups * group);
@@ -32,6 +41,14 @@ pub(super) fn pack<T: Float>(plan: &Correlation, phase: &Phase, w: &[T]) -> Weig
             // Channel by channel of the input, whose filters' taps lie together.
             for (channel, to) in to.chunks_mut(taps * width).enumerate() {
                 let from = &w[start + channel * plan.weight[1]..];
+                if all_taps {
+                    turn(level, [lanes, taps], from, plan.weight[0], to, width);
+                    if lanes < width {
+                        to.chunks_exact_mut(width)
+                            .for_each(|to| to[lanes..].fill(T::zero()));
+                    }
+                    continue;
+                }
                 for (to, &tap) in to.chunks_exact_mut(width).zip(&phase.taps) {
                     for (lane, to) in to[..lanes].iter_mut().enumerate() {
                         *to = from[lane * plan.weight[0] + tap];
@@ -45,34 +62,46 @@ pub(super) fn pack<T: Float>(plan: &Correlation, phase: &Phase, w: &[T]) -> Weig
 }
 
 pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut [T]) {
-    let Part { level, plan, phase, image, .. } = *part;
+    let Part {
+        level,
+        plan,
+        phase,
+        image,
+        ..
+    } = *part;
     let (width, depth, pixels) = (columns::<T>(), phase.offsets.len(), plan.pixels[1]);
-    let points = plan.points(phase);
-    let mut sums = pool::stale::<T>(POINTS.min(points.len()) * width);
-    for points in points.chunks(POINTS) {
-        for (block, dst) in dst.chunks_mut(width * pixels).enumerate() {
-            let index = part.first / width + block;
+    let runs = plan.pieces(phase, 1);
+    let origins: Vec<usize> = runs.iter().map(|run| run.origin).collect();
+    let most = POINTS.min(runs.len()) * width;
+    let mut sums = pool::stale::<T>(BLOCKS.min(dst.len().div_ceil(width * pixels)) * most);
+    for (runs, points) in runs.chunks(POINTS).zip(origins.chunks(POINTS)) {
+        for (part_of_blocks, dst) in dst.chunks_mut(BLOCKS * width * pixels).enumerate() {
+            let blocks = dst.len().div_ceil(width * pixels);
+            let index = part.first / width + part_of_blocks * BLOCKS;
             let packed = &weights.packed[part.group * weights.group + index * depth * width..];
-            for (t0, steps) in balanced(depth, DEPTH) {
-                let vectors = Panel { panel: &packed[t0 * width..], stride: width };
-                for (first, count) in balanced(points.len(), ROWS) {
-                    let mut origins = [0; ROWS];
-                    for (origin, run) in origins.iter_mut().zip(&points[first..first + count]) {
-                        *origin = run.origin;
-                    }
-                    let scalars =
-                        Points::new(image, origins, [count, 1], &phase.offsets, t0..t0 + steps);
-                    let head = &mut sums[first * width..];
-                    if t0 == 0 {
-                        let sink = Matrix::<T, false> { head, stride: width };
-                        tile::multiply(level, count, steps, scalars, vectors, sink);
-                    } else {
-                        let sink = Matrix::<T, true> { head, stride: width };
-                        tile::multiply(level, count, steps, scalars, vectors, sink);
-                    }
+            for (first, steps) in balanced(depth, DEPTH) {
+                for (block, sums) in sums.chunks_mut(most).enumerate().take(blocks) {
+                    let vectors = Panel {
+                        panel: &packed[(block * depth + first) * width..],
+                        stride: width,
+                    };
+                    let points = Points {
+                        image,
+                        points,
+                        offsets: &phase.offsets,
+                        first,
+                    };
+                    let to = Matrix {
+                        head: sums,
+                        stride: width,
+                        add: first > 0,
+                    };
+                    tile::sweep(level, [runs.len(), steps], points, vectors, to);
                 }
             }
-            store(level, &sums, points, pixels, dst);
+            for (sums, dst) in sums.chunks(most).zip(dst.chunks_mut(width * pixels)) {
+                store(level, sums, runs, pixels, dst);
+            }
         }
     }
     pool::recycle(sums);
@@ -90,7 +119,14 @@ fn store<T: Float>(level: Level, sums: &[T], points: &[Run], pixels: usize, dst:
             .take_while(|(at, run)| run.target == target + at)
             .count();
         let (from, to) = (&sums[first * width..], &mut dst[target..]);
-        turn(level, [adjacent, to.len().div_ceil(pixels)], from, width, to, pixels);
+        turn(
+            level,
+            [adjacent, to.len().div_ceil(pixels)],
+            from,
+            width,
+            to,
+            pixels,
+        );
         first += adjacent;
     }
 }

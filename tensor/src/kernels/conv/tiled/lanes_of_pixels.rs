@@ -1,47 +1,20 @@
-//! Vectors of neighbouring pixels, scalars from the weights: six channels by two pieces of a row.
+//! Vectors of neighbouring pixels, scalars from the weights: some channels by some pieces of rows.
 
 use super::engine::{Part, Weights};
-use super::plan::{Correlation, Phase};
-use crate::kernels::gemm::balanced;
-use crate::kernels::simd::{Float, Level, Vector};
-use crate::kernels::tile::{self, Panel, Points, ROWS, Rows, Scalars, Sink};
-use crate::pool;
-
-/// Longest sum in one pass, and what longer ones are cut to: the pixels under a block of tiles stay
-/// in the second cache.
-const WHOLE: usize = 800;
-const DEPTH: usize = 288;
+use super::plan::{Correlation, Phase, Run};
+use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::tile::{Groups, Offsets, Packed, ROWS, Rows, Scalars, groups};
+use crate::{parallel, pool};
 
 /// Pieces in one block, kept hot while all channels pass.
 const PIECES: usize = 32;
 
-/// A vector of output pixels of one row, not all of which need exist.
-#[derive(Clone, Copy)]
-struct Piece {
-    origin: usize,
-    target: usize,
-    lanes: usize,
-}
-
-fn pieces<T: Float>(plan: &Correlation, phase: &Phase) -> Vec<Piece> {
-    let (width, step) = (phase.width(), phase.step());
-    plan.rows(phase)
-        .flat_map(|row| {
-            (0..width).step_by(T::LANES).map(move |q| Piece {
-                origin: row.origin + q,
-                target: row.target + q * step,
-                lanes: T::LANES.min(width - q),
-            })
-        })
-        .collect()
-}
-
 /// Whether the sum runs along `w` as it lies.
-fn in_place(plan: &Correlation, phase: &Phase) -> bool {
-    plan.weight[1] == phase.taps.len() && phase.taps.iter().enumerate().all(|(t, &tap)| t == tap)
+pub(super) fn in_place(plan: &Correlation, phase: &Phase) -> bool {
+    plan.weight[1] == phase.taps.len() && phase.taps_in_order()
 }
 
-/// Panels of six channels; each block of channels starts a new panel.
+/// Panels of up to six channels; each block of channels starts a new panel.
 pub(super) fn pack<T: Float>(
     plan: &Correlation,
     phase: &Phase,
@@ -56,32 +29,42 @@ pub(super) fn pack<T: Float>(
         };
     }
     let outputs = plan.channels[1];
-    let panels: usize = balanced_blocks(outputs, block).count();
-    let group = panels * depth * ROWS;
+    let panels = || {
+        (0..outputs).step_by(block).flat_map(move |first| {
+            groups(block.min(outputs - first)).map(move |(r, rows)| (first + r, rows))
+        })
+    };
+    let group = panels().count() * depth * ROWS;
     let mut packed = pool::stale::<T>(plan.groups * group);
     let taps = phase.taps.len();
-    for (g, packed) in packed.chunks_mut(group).enumerate() {
-        for (panel, (first, rows)) in balanced_blocks(outputs, block).enumerate() {
+    let panels: Vec<(usize, usize)> = panels().collect();
+    parallel::for_chunks_mut(
+        &mut packed,
+        depth * ROWS,
+        plan.groups * group,
+        |index, to| {
+            let (g, (first, rows)) = (index / panels.len(), panels[index % panels.len()]);
             let start = g * plan.weight[2] + first * plan.weight[0];
-            let to = &mut packed[panel * depth * ROWS..][..depth * ROWS];
             for (channel, to) in to.chunks_mut(taps * ROWS).enumerate() {
                 let from = &w[start + channel * plan.weight[1]..];
+                if rows == ROWS {
+                    let from: [&[T]; ROWS] = std::array::from_fn(|r| &from[r * plan.weight[0]..]);
+                    for (to, &tap) in to.chunks_exact_mut(ROWS).zip(&phase.taps) {
+                        for r in 0..ROWS {
+                            to[r] = from[r][tap];
+                        }
+                    }
+                    continue;
+                }
                 for (to, &tap) in to.chunks_mut(ROWS).zip(&phase.taps) {
                     for (r, to) in to.iter_mut().enumerate().take(rows) {
                         *to = from[r * plan.weight[0] + tap];
                     }
                 }
             }
-        }
-    }
+        },
+    );
     Weights { packed, group }
-}
-
-/// The panels of all blocks of channels: first channel and count.
-fn balanced_blocks(outputs: usize, block: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..outputs).step_by(block).flat_map(move |first| {
-        balanced(block.min(outputs - first), ROWS).map(move |(r, rows)| (first + r, rows))
-    })
 }
 
 pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut [T]) {
@@ -95,127 +78,178 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let pixels = plan.pixels[1];
     let depth = phase.offsets.len();
     let channels = dst.len() / pixels;
-    let pieces = pieces::<T>(plan, phase);
-    let most = if depth <= WHOLE { WHOLE } else { DEPTH };
-    let start = part.group * plan.weight[2] + part.first * plan.weight[0];
-    // Panels before this block of channels: every block but the last is full.
-    let before = part.first / ROWS;
-    let packed = weights
-        .packed
-        .get(part.group * weights.group + before * depth * ROWS..);
+    let pieces = plan.pieces(phase, T::LANES);
+    let offsets = &phase.offsets;
     for pieces in pieces.chunks(PIECES) {
-        for (t0, steps) in balanced(depth, most) {
-            for (panel, (r0, rows)) in balanced(channels, ROWS).enumerate() {
-                let head = &mut dst[r0 * pixels..];
-                for pair in pieces.chunks(2) {
-                    let tile = Pair {
-                        first: pair[0],
-                        second: pair[pair.len() - 1],
-                        step: phase.step(),
+        let to = Planes {
+            dst: &mut *dst,
+            pixels,
+            lanes: phase.width().min(T::LANES),
+            step: phase.step(),
+        };
+        if weights.packed.is_empty() {
+            let start = part.group * plan.weight[2] + part.first * plan.weight[0];
+            let rows = Rows {
+                matrix: &part.w[start..],
+                stride: plan.weight[0],
+            };
+            sweep(level, [channels, depth], rows, image, offsets, pieces, to);
+        } else {
+            // Panels before this block of channels: every block but the last is full.
+            let before = part.first / ROWS * depth * ROWS;
+            let panels = Packed(&weights.packed[part.group * weights.group + before..]);
+            sweep(level, [channels, depth], panels, image, offsets, pieces, to);
+        }
+    }
+}
+
+/// Where the pieces go: planes of channels.
+struct Planes<'a, T> {
+    dst: &'a mut [T],
+    pixels: usize,
+    /// Lanes of a piece that count, and the distance of their pixels.
+    lanes: usize,
+    step: usize,
+}
+
+/// Computes some pieces of all channels.
+fn sweep<T: Float, G: Groups<T>>(
+    level: Level,
+    [channels, depth]: [usize; 2],
+    weights: G,
+    image: &[T],
+    offsets: &Offsets,
+    pieces: &[Run],
+    to: Planes<'_, T>,
+) {
+    let Planes {
+        dst,
+        pixels,
+        lanes,
+        step,
+    } = to;
+    let whole = lanes == T::LANES && step == 1;
+    // Pieces that do not lie as vectors in the result pass through a buffer.
+    let mut buffer = pool::stale::<T>(if whole {
+        0
+    } else {
+        pieces.len() * ROWS * T::LANES
+    });
+    for (index, (first, rows)) in groups(channels).enumerate() {
+        let dst = &mut dst[first * pixels..];
+        macro_rules! with {
+            ($r:literal, $v:literal) => {
+                if whole {
+                    level.run(Sweep::<T, G, $r, $v, false> {
+                        depth,
+                        weights,
+                        index,
+                        first,
+                        image,
+                        offsets,
+                        pieces,
+                        dst,
                         pixels,
-                    };
-                    let points = [tile.first.origin, tile.second.origin];
-                    let vectors =
-                        Points::new(image, points, [2, T::LANES], &phase.offsets, t0..t0 + steps);
-                    let add = t0 > 0;
-                    if weights.packed.is_empty() {
-                        let from = start + r0 * plan.weight[0] + t0;
-                        let scalars = Rows::of(part.w, from, plan.weight[0], rows, steps);
-                        tile.compute(level, rows, steps, scalars, vectors, head, add);
-                    } else {
-                        let panels = packed.expect("a panel for each block");
-                        let panel = &panels[(panel * depth + t0) * ROWS..];
-                        let scalars = Panel {
-                            panel,
-                            stride: ROWS,
-                        };
-                        tile.compute(level, rows, steps, scalars, vectors, head, add);
+                    });
+                } else {
+                    level.run(Sweep::<T, G, $r, $v, true> {
+                        depth,
+                        weights,
+                        index,
+                        first,
+                        image,
+                        offsets,
+                        pieces,
+                        dst: &mut buffer,
+                        pixels: pieces.len() * T::LANES,
+                    });
+                }
+            };
+        }
+        // With few channels, more pieces: at least 8 sums, at most 15 registers.
+        match rows {
+            1 => with!(1, 8),
+            2 => with!(2, 4),
+            3 => with!(3, 3),
+            4 => with!(4, 2),
+            5 => with!(5, 2),
+            _ => with!(6, 2),
+        }
+        if !whole {
+            for (r, sums) in buffer
+                .chunks(pieces.len() * T::LANES)
+                .enumerate()
+                .take(rows)
+            {
+                for (piece, sums) in pieces.iter().zip(sums.chunks(T::LANES)) {
+                    let to = dst[r * pixels + piece.target..].iter_mut().step_by(step);
+                    for (to, &sum) in to.zip(&sums[..lanes]) {
+                        *to = sum;
                     }
                 }
             }
         }
     }
+    pool::recycle(buffer);
 }
 
-/// Two pieces, and where their sums go.
-struct Pair {
-    first: Piece,
-    second: Piece,
-    step: usize,
+struct Sweep<'a, T, G, const R: usize, const V: usize, const BUFFERED: bool> {
+    depth: usize,
+    weights: G,
+    index: usize,
+    first: usize,
+    image: &'a [T],
+    offsets: &'a Offsets,
+    pieces: &'a [Run],
+    dst: &'a mut [T],
     pixels: usize,
 }
 
-impl Pair {
-    #[inline]
-    #[allow(clippy::too_many_arguments)] // the operands of one tile
-    fn compute<T: Float, S: Scalars<T>>(
-        &self,
-        level: Level,
-        rows: usize,
-        steps: usize,
-        scalars: S,
-        vectors: Points<'_, T, 2>,
-        head: &mut [T],
-        add: bool,
-    ) {
-        let whole = self.step == 1 && self.first.lanes == T::LANES && self.second.lanes == T::LANES;
-        let targets = [self.first.target, self.second.target];
-        if whole && !add {
-            let sink = Planes::<T, false> {
-                head,
-                stride: self.pixels,
-                targets,
-            };
-            tile::multiply(level, rows, steps, scalars, vectors, sink);
-            return;
-        }
-        if whole && self.first.target != self.second.target {
-            let sink = Planes::<T, true> {
-                head,
-                stride: self.pixels,
-                targets,
-            };
-            tile::multiply(level, rows, steps, scalars, vectors, sink);
-            return;
-        }
-        let mut sums = tile::zeros::<T>();
-        tile::multiply(level, rows, steps, scalars, vectors, &mut sums);
-        let count = if self.first.target == self.second.target {
-            1
-        } else {
-            2
-        };
-        for (r, pair) in sums.iter().enumerate().take(rows) {
-            let row = &mut head[r * self.pixels..][..self.pixels];
-            for (piece, sums) in [self.first, self.second].iter().zip(pair).take(count) {
-                for (lane, &sum) in sums.lanes().iter().enumerate().take(piece.lanes) {
-                    let to = &mut row[piece.target + lane * self.step];
-                    *to = if add { *to + sum } else { sum };
-                }
-            }
-        }
-    }
-}
+impl<T: Float, G: Groups<T>, const R: usize, const V: usize, const BUFFERED: bool> Body
+    for Sweep<'_, T, G, R, V, BUFFERED>
+{
+    type Output = ();
 
-/// Two vectors in each of some planes, overwritten or added to.
-struct Planes<'a, T, const ADD: bool> {
-    head: &'a mut [T],
-    stride: usize,
-    targets: [usize; 2],
-}
-
-impl<T: Float, const ADD: bool> Sink<T> for Planes<'_, T, ADD> {
     #[inline(always)]
-    fn take<const R: usize>(self, sums: [[T::Vector; 2]; R]) {
-        for r in 0..R {
-            for v in 0..2 {
-                let to = &mut self.head[r * self.stride + self.targets[v]..][..T::LANES];
-                let mut sum = sums[r][v];
-                if ADD {
-                    sum = sum.add(Vector::load(to));
-                }
-                sum.store(to);
+    fn run<const FMA: bool>(self) {
+        let weights = self.weights.group::<R>(self.index, self.first, self.depth);
+        let span = self.offsets.span(T::LANES);
+        let offsets = &self.offsets.list()[..self.depth];
+        let mut at = 0;
+        while at < self.pieces.len() {
+            // Where fewer are left than a tile has, the last is computed again.
+            let mut pieces = [self.pieces[at]; V];
+            let mut windows = [&self.image[..0]; V];
+            for v in 0..V {
+                pieces[v] = self.pieces[(at + v).min(self.pieces.len() - 1)];
+                windows[v] = &self.image[pieces[v].origin..][..span];
             }
+            let mut sums = [[T::Vector::splat(T::zero()); V]; R];
+            for t in 0..self.depth {
+                let offset = offsets[t];
+                let mut vectors = [T::Vector::splat(T::zero()); V];
+                for v in 0..V {
+                    vectors[v] = Vector::load(&windows[v][offset..][..T::LANES]);
+                }
+                let step = weights.step::<R>(t);
+                for r in 0..R {
+                    let weight = T::Vector::splat(weights.factor(step, r));
+                    for v in 0..V {
+                        sums[r][v] = weight.multiply_add::<FMA>(vectors[v], sums[r][v]);
+                    }
+                }
+            }
+            for r in 0..R {
+                for v in 0..V {
+                    let target = if BUFFERED {
+                        (at + v).min(self.pieces.len() - 1) * T::LANES
+                    } else {
+                        pieces[v].target
+                    };
+                    sums[r][v].store(&mut self.dst[r * self.pixels + target..][..T::LANES]);
+                }
+            }
+            at += V;
         }
     }
 }

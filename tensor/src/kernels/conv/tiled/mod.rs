@@ -89,7 +89,7 @@ impl<T: Float> ConvKernel<T> for Tiled {
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
         let plan = Correlation::forward::<T>(geometry);
-        let image = plan.image.len(plan.channels[0]) * geometry.groups;
+        let image = plan.image.len() * geometry.groups;
         let images = image * geometry.batch.min(16);
         (images + geometry.w_len() + geometry.y_len()) * size_of::<T>()
     }
@@ -108,9 +108,17 @@ mod tests {
                     level: Some(level),
                     lanes: Some(lanes),
                 };
-                for corner in lists::corners() {
-                    conformance::<f32>(&kernel, &corner.geometry)
-                        .and_then(|()| conformance::<f64>(&kernel, &corner.geometry))
+                let corners = lists::corners().into_iter().map(|corner| corner.geometry);
+                // Wide enough to be cut, with a last cut of another width.
+                let wide = [
+                    "mb1_ic2ih3iw150_oc3_kh3kw3_ph1pw2",
+                    "mb1_ic2ih3iw193_oc7_kh3kw5_sh2sw2_ph1pw1",
+                    "mb1_ic3ih2iw131_oc18_kh2kw3_ph1pw0_dh1dw3",
+                ];
+                let wide = wide.iter().map(|line| line.parse().unwrap());
+                for geometry in corners.chain(wide) {
+                    conformance::<f32>(&kernel, &geometry)
+                        .and_then(|()| conformance::<f64>(&kernel, &geometry))
                         .unwrap_or_else(|error| panic!("{lanes:?} at {level:?}: {error}"));
                 }
             }

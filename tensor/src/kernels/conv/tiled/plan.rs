@@ -3,6 +3,7 @@
 use crate::kernels::conv::ConvGeometry;
 use crate::kernels::simd::Float;
 use crate::kernels::tile::Offsets;
+use crate::parallel;
 
 /// `dst[o, i] = Σ src[c, s·q + δ(k)] · w[o, c, k]` over an image with its padding.
 ///
@@ -33,9 +34,13 @@ pub(super) struct Phase {
     pub offsets: Offsets,
     /// First position, step and count along each axis of `dst`.
     outputs: [[usize; 3]; 3],
-    /// Where the image meets output `(q₀, q₁, q₂)`: distance of a step along each axis.
-    steps: [usize; 3],
+    /// Distance in the image of a step of the output along depth and height.
+    steps: [usize; 2],
 }
+
+/// Output columns of an image that are kept apart from the others: a block of pixels then has few
+/// columns and many rows, and most of the image under it is shared.
+const CUT: usize = 64;
 
 /// A run of output pixels along the last axis.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +52,9 @@ pub(super) struct Run {
 }
 
 impl Phase {
-    /// The rows of output pixels: each is as long as [`width`](Self::width).
-    pub fn rows(&self, extents: [usize; 3]) -> impl Iterator<Item = Run> + '_ {
-        let [[z0, dz, depth], [y0, dy, height], [x0, _, _]] = self.outputs;
-        (0..depth).flat_map(move |z| {
-            (0..height).map(move |y| Run {
-                origin: z * self.steps[0] + y * self.steps[1],
-                target: ((z0 + z * dz) * extents[1] + y0 + y * dy) * extents[2] + x0,
-            })
-        })
+    /// Whether the taps are those of a filter from the first on, without gaps.
+    pub fn taps_in_order(&self) -> bool {
+        self.taps.iter().enumerate().all(|(t, &tap)| t == tap)
     }
 
     /// Output pixels in a row.
@@ -77,6 +76,15 @@ impl Phase {
 impl Correlation {
     /// The convolution itself.
     pub fn forward<T: Float>(geometry: &ConvGeometry) -> Self {
+        Self::forward_in_cuts::<T>(geometry, CUT)
+    }
+
+    /// The convolution of images that are not cut.
+    pub fn whole<T: Float>(geometry: &ConvGeometry) -> Self {
+        Self::forward_in_cuts::<T>(geometry, usize::MAX)
+    }
+
+    fn forward_in_cuts<T: Float>(geometry: &ConvGeometry, cut: usize) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
         let deltas = [0, 1, 2].map(|axis| {
@@ -84,13 +92,13 @@ impl Correlation {
                 .map(|k| [k, k * geometry.dilation[axis]])
                 .collect()
         });
-        let image = Padded::new::<T>(
-            geometry.input,
-            [0, 1, 2].map(|axis| geometry.padding[axis][0]),
-            [0, 1, 2]
-                .map(|axis| (output[axis] - 1) * geometry.stride[axis] + geometry.window(axis)),
-            geometry.stride[2],
-        );
+        let axes = [0, 1, 2].map(|axis| Axis {
+            before: geometry.padding[axis][0],
+            outputs: output[axis],
+            step: geometry.stride[axis],
+            window: geometry.window(axis),
+        });
+        let image = Padded::new::<T>(channels, geometry.input, axes, cut);
         let outputs = output.map(|count| [0, 1, count]);
         let phase = Phase::new(
             geometry,
@@ -118,8 +126,12 @@ impl Correlation {
         let (taps, output) = (geometry.taps(), geometry.output());
         // On one axis: x[i] meets tap k of y[j] where s·j = i + p − d·k. With i = s·q + r that is
         // j = q + (r + p − d·k) / s, for those taps for which s divides.
-        let mut before = [0; 3];
-        let mut needed = output;
+        let mut axes = output.map(|_| Axis {
+            before: 0,
+            outputs: 1,
+            step: 1,
+            window: 1,
+        });
         let mut residues: [Vec<(usize, Vec<[usize; 2]>, usize)>; 3] = Default::default();
         for axis in 0..3 {
             let (stride, extent) = (
@@ -137,23 +149,20 @@ impl Correlation {
                 .flat_map(|r| (0..geometry.kernel[axis]).filter_map(move |k| delta(r, k)))
                 .min()
                 .unwrap_or(0);
-            before[axis] = (-lowest).max(0) as usize;
+            let before = (-lowest).max(0) as usize;
+            axes[axis].before = before;
             for r in all {
                 let count = ((extent - r + stride - 1) / stride) as usize;
                 let met: Vec<[usize; 2]> = (0..geometry.kernel[axis])
-                    .filter_map(|k| Some([k, (delta(r, k)? + before[axis] as isize) as usize]))
+                    .filter_map(|k| Some([k, (delta(r, k)? + before as isize) as usize]))
                     .collect();
-                let reach = met
-                    .iter()
-                    .map(|[_, delta]| delta + count)
-                    .max()
-                    .unwrap_or(0);
-                needed[axis] = needed[axis].max(reach);
+                let window = met.iter().map(|[_, delta]| delta + 1).max().unwrap_or(1);
+                axes[axis].window = axes[axis].window.max(window);
+                axes[axis].outputs = axes[axis].outputs.max(count);
                 residues[axis].push((r as usize, met, count));
             }
-            needed[axis] = needed[axis].max(before[axis] + output[axis]);
         }
-        let image = Padded::new::<T>(output, before, needed, 1);
+        let image = Padded::new::<T>(filters, output, axes, CUT);
         let mut phases = Vec::new();
         for (z, dz, depth) in &residues[0] {
             for (y, dy, height) in &residues[1] {
@@ -179,21 +188,38 @@ impl Correlation {
         }
     }
 
-    /// The rows of output pixels of a phase.
-    pub fn rows<'a>(&'a self, phase: &'a Phase) -> impl Iterator<Item = Run> + 'a {
-        phase.rows(self.extents)
+    /// The rows of output pixels in one cut.
+    fn rows(&self, phase: &Phase, cut: usize) -> impl Iterator<Item = Run> + use<> {
+        let [[z0, dz, depth], [y0, dy, height], [x0, dx, _]] = phase.outputs;
+        let ([sz, sy], [_, rows, columns]) = (phase.steps, self.extents);
+        let origin = cut * self.image.cut;
+        let first = x0 + cut * self.image.outputs * dx;
+        (0..depth).flat_map(move |z| {
+            (0..height).map(move |y| Run {
+                origin: origin + z * sz + y * sy,
+                target: ((z0 + z * dz) * rows + y0 + y * dy) * columns + first,
+            })
+        })
     }
 
-    /// Where every output pixel's window begins, and where the pixel goes.
-    pub fn points(&self, phase: &Phase) -> Vec<Run> {
+    /// Vectors of `lanes` output pixels of one row: where the windows of the first begin in the
+    /// padded image, and where it goes in the plane of `dst`.
+    ///
+    /// The last vector of a row overlaps the one before it rather than leave lanes idle.
+    pub fn pieces(&self, phase: &Phase, lanes: usize) -> Vec<Run> {
         let (width, step) = (phase.width(), phase.step());
-        let run = |row: Run| {
-            (0..width).map(move |q| Run {
-                origin: row.origin + q,
-                target: row.target + q * step,
-            })
-        };
-        self.rows(phase).flat_map(run).collect()
+        let mut pieces = Vec::new();
+        for first in (0..width).step_by(self.image.outputs) {
+            let width = self.image.outputs.min(width - first);
+            let last = width.saturating_sub(lanes);
+            for row in self.rows(phase, first / self.image.outputs) {
+                pieces.extend((0..width).step_by(lanes).map(|q| Run {
+                    origin: row.origin + q.min(last),
+                    target: row.target + q.min(last) * step,
+                }));
+            }
+        }
+        pieces
     }
 }
 
@@ -218,118 +244,158 @@ impl Phase {
             }
         }
         let list = (0..channels)
-            .flat_map(|channel| distances.iter().map(move |d| channel * image.channel + d))
+            .flat_map(|channel| distances.iter().map(move |d| channel * image.row + d))
             .collect();
         Self {
             taps,
             offsets: Offsets::new(list),
             outputs,
-            steps: [stride[0] * image.plane, stride[1] * image.row, 1],
+            steps: [stride[0] * image.plane, stride[1] * image.rows],
         }
     }
 }
 
-/// How an image lies in memory with its padding: rows split by the residue of the column modulo
-/// the stride, so that the pixels that meet one tap are neighbours again.
+/// How an image lies in memory with its padding: `[cut, depth, height, channel, column]`, each row
+/// split by the residue of the column modulo the stride.
+///
+/// The rows of all channels at one height lie together, so that a window touches few pages. The
+/// pixels of a row that meet one tap are neighbours, whatever the stride. Wide images are cut into
+/// upright parts that repeat the columns which both need.
 #[derive(Debug)]
 pub(super) struct Padded {
+    channels: usize,
     /// The image's own extents, and the zeros before it.
     extents: [usize; 3],
     before: [usize; 3],
-    /// Extents with padding.
-    padded: [usize; 3],
+    /// Extents of a cut with padding.
+    with_zeros: [usize; 3],
+    /// Output columns of a cut, the distance of the first column of one cut from the last's, and
+    /// how many cuts there are.
+    outputs: usize,
+    advance: usize,
+    cuts: usize,
     /// Residues, and columns of each.
     residues: usize,
     columns: usize,
+    /// Elements of a row of one channel, of all channels, of a plane of rows, of a cut.
     row: usize,
+    rows: usize,
     plane: usize,
-    /// Elements from a channel to the next.
-    pub channel: usize,
-    /// Elements that may be read, not used, behind the last.
-    slack: usize,
+    cut: usize,
+}
+
+/// Along one axis: zeros before, output positions, the step between their windows and the extent of
+/// a window.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    before: usize,
+    outputs: usize,
+    step: usize,
+    window: usize,
+}
+
+impl Axis {
+    fn padded(&self) -> usize {
+        (self.outputs.max(1) - 1) * self.step + self.window
+    }
 }
 
 impl Padded {
-    fn new<T: Float>(
-        extents: [usize; 3],
-        before: [usize; 3],
-        padded: [usize; 3],
-        residues: usize,
-    ) -> Self {
-        let columns = padded[2].div_ceil(residues);
+    fn new<T: Float>(channels: usize, extents: [usize; 3], axes: [Axis; 3], cut: usize) -> Self {
+        let width = axes[2].outputs.max(1);
+        let even = width.div_ceil(width.div_ceil(cut));
+        let whole = even.next_multiple_of(T::LANES);
+        // The last cut must not be narrower than a vector.
+        let fits = width <= whole || (width - 1) % whole + 1 >= 2 * T::LANES;
+        let outputs = if fits { whole } else { even };
+        let (cuts, outputs) = (width.div_ceil(outputs), outputs.min(width));
+        let last = Axis { outputs, ..axes[2] };
+        let with_zeros = [axes[0].padded(), axes[1].padded(), last.padded()];
+        let residues = last.step;
+        let columns = with_zeros[2].div_ceil(residues);
         let row = columns * residues;
-        let plane = row * padded[1];
-        // An odd number of cache lines: channels then spread over all sets of the first cache.
+        // An odd number of cache lines: the rows under a window then spread over the first cache.
         let line = 64 / size_of::<T>();
-        let channel = (plane * padded[0]).div_ceil(line) | 1;
+        let rows = ((channels * row).div_ceil(line) | 1) * line;
+        let plane = rows * with_zeros[1];
         Self {
+            channels,
             extents,
-            before,
-            padded,
+            before: axes.map(|axis| axis.before),
+            with_zeros,
+            outputs,
+            advance: outputs * last.step,
+            cuts,
             residues,
             columns,
             row,
+            rows,
             plane,
-            channel: channel * line,
-            slack: 2 * T::LANES,
+            cut: plane * with_zeros[0],
         }
     }
 
-    /// The place of a position in its channel.
+    /// The place of a position of channel 0 in its cut.
     fn at(&self, z: usize, y: usize, x: usize) -> usize {
-        z * self.plane + y * self.row + x % self.residues * self.columns + x / self.residues
+        z * self.plane + y * self.rows + x % self.residues * self.columns + x / self.residues
     }
 
-    /// Elements of `channels` channels.
-    pub fn len(&self, channels: usize) -> usize {
-        channels * self.channel + self.slack
+    /// Elements of one image, with those that may be read, not used, behind the last.
+    pub fn len(&self) -> usize {
+        self.heights() * self.rows
     }
 
-    /// Copies channels of an image into the padded form; every element that a tap can meet is written.
-    pub fn fill<T: Float>(&self, image: &[T], padded: &mut [T]) {
-        let pixels: usize = self.extents.iter().product();
-        if pixels == 0 {
-            padded.fill(T::zero());
-            return;
-        }
-        for (image, padded) in image
-            .chunks_exact(pixels)
-            .zip(padded.chunks_mut(self.channel))
-        {
-            self.fill_channel(image, padded);
-        }
+    /// Rows of all cuts, depths and heights, and one more that a vector may reach into.
+    fn heights(&self) -> usize {
+        self.cuts * self.with_zeros[0] * self.with_zeros[1] + 1
     }
 
-    fn fill_channel<T: Float>(&self, image: &[T], padded: &mut [T]) {
+    /// Copies images of `pixels` elements one after another; every element that a tap can meet is
+    /// written.
+    pub fn fill<T: Float>(&self, images: &[T], pixels: usize, to: &mut [T]) {
+        let heights = self.heights();
+        parallel::for_chunks_mut(to, self.rows, images.len(), |index, to| {
+            let image = &images[index / heights * pixels..][..pixels];
+            self.fill_row(index % heights, image, to);
+        });
+    }
+
+    /// Copies the rows of all channels of one cut, depth and height, `index` counting all three.
+    fn fill_row<T: Float>(&self, index: usize, image: &[T], to: &mut [T]) {
         let [depth, height, width] = self.extents;
         let [z0, y0, x0] = self.before;
-        for z in 0..self.padded[0] {
-            for y in 0..self.padded[1] {
-                let to = &mut padded[z * self.plane + y * self.row..][..self.row];
-                let inside = (z0..z0 + depth).contains(&z) && (y0..y0 + height).contains(&y);
-                if !inside {
-                    to.fill(T::zero());
-                    continue;
-                }
-                let from = &image[((z - z0) * height + y - y0) * width..][..width];
-                if self.residues == 1 {
-                    let x0 = x0.min(self.row);
-                    let whole = width.min(self.row - x0);
-                    to[..x0].fill(T::zero());
-                    copy(&from[..whole], &mut to[x0..x0 + whole]);
-                    to[x0 + whole..].fill(T::zero());
-                    continue;
-                }
-                to.fill(T::zero());
-                for residue in 0..self.residues {
-                    // Columns x with (x + x0) mod residues = residue.
-                    let first = (residue + self.residues - x0 % self.residues) % self.residues;
-                    let q0 = (first + x0) / self.residues;
-                    let to = &mut to[residue * self.columns..][..self.columns];
-                    let columns = from.iter().skip(first).step_by(self.residues);
-                    for (to, &x) in to.iter_mut().skip(q0).zip(columns) {
-                        *to = x;
-                    }
+        let (index, y) = (index / self.with_zeros[1], index % self.with_zeros[1]);
+        let (cut, z) = (index / self.with_zeros[0], index % self.with_zeros[0]);
+        if cut == self.cuts {
+            return;
+        }
+        // The positions of the cut's rows that lie in the image, and the first one's column.
+        let start = cut * self.advance;
+        let first = x0.saturating_sub(start).min(self.with_zeros[2]);
+        let end = (width + x0).saturating_sub(start).min(self.with_zeros[2]);
+        let inside = (z0..z0 + depth).contains(&z) && (y0..y0 + height).contains(&y);
+        if !inside || first >= end {
+            to.fill(T::zero());
+            return;
+        }
+        let column = first + start - x0;
+        let from = &image[((z - z0) * height + y - y0) * width + column..];
+        let channels = to.chunks_exact_mut(self.row).take(self.channels);
+        for (channel, to) in channels.enumerate() {
+            let from = &from[channel * depth * height * width..][..end - first];
+            if self.residues == 1 {
+                to[..first].fill(T::zero());
+                copy(from, &mut to[first..end]);
+                to[end..].fill(T::zero());
+                continue;
+            }
+            to.fill(T::zero());
+            for (residue, to) in to.chunks_exact_mut(self.columns).enumerate() {
+                let skipped = (residue + self.residues - first % self.residues) % self.residues;
+                let column = (first + skipped) / self.residues;
+                let from = from.iter().skip(skipped).step_by(self.residues);
+                for (to, &x) in to.iter_mut().skip(column).zip(from) {
+                    *to = x;
                 }
             }
         }

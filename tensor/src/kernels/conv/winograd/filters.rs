@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::transform::{Linear, twice};
 use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::kernels::tile::{ROWS, Tile, columns};
+use crate::kernels::tile::columns;
 use crate::{parallel, pool};
 
 /// Filters of 3 × 3 taps as a sum over input channels reads them.
@@ -64,26 +64,24 @@ impl Filters {
         values
     }
 
-    /// `dw = Gᵀ dU G` from tiles of six input channels: `sums[(block · points + point) · groups + group]`.
+    /// `dw = Gᵀ dU G` from `sums[block][point][input][lane]`.
     pub fn collect<T: Float, L: Linear<A, 3>, const A: usize>(
         &self,
         level: Level,
-        sums: &[Tile<T>],
+        sums: &[T],
         dw: &mut [T],
     ) {
         let lanes = columns::<T>();
-        let groups = self.inputs.div_ceil(ROWS);
         let work = self.inputs * self.outputs * A * A;
         // Here a block of outputs is contiguous: filters come first in `w`.
         parallel::for_chunks_mut(dw, lanes * self.output, work, |block, dw| {
-            let sums = &sums[block * A * A * groups..][..A * A * groups];
+            let plane = self.inputs * lanes;
+            let sums = &sums[block * A * A * plane..][..A * A * plane];
             for input in 0..self.inputs {
-                let (group, row) = (input / ROWS, input % ROWS);
                 let mut taps = [[T::Vector::splat(T::zero()); 2]; 9];
                 level.run(Back::<T, L, A> {
-                    sums: &sums[group..],
-                    groups,
-                    row,
+                    sums: &sums[input * lanes..],
+                    plane,
                     taps: &mut taps,
                     map: PhantomData,
                 });
@@ -125,9 +123,8 @@ impl<T: Float, L: Linear<3, A>, const A: usize> Body for Forth<'_, T, L, A> {
 }
 
 struct Back<'a, T: Float, L, const A: usize> {
-    sums: &'a [Tile<T>],
-    groups: usize,
-    row: usize,
+    sums: &'a [T],
+    plane: usize,
     taps: &'a mut [[T::Vector; 2]; 9],
     map: PhantomData<L>,
 }
@@ -140,7 +137,7 @@ impl<T: Float, L: Linear<A, 3>, const A: usize> Body for Back<'_, T, L, A> {
         for v in 0..2 {
             let mut square = [[T::Vector::splat(T::zero()); A]; A];
             for p in 0..A * A {
-                square[p / A][p % A] = self.sums[p * self.groups][self.row][v];
+                square[p / A][p % A] = Vector::load(&self.sums[p * self.plane + v * T::LANES..]);
             }
             let taps = twice::<T, L, FMA, A, 3>(square);
             for t in 0..9 {

@@ -7,7 +7,7 @@ use super::tiles::{self, Grid, Source, Spectrum, Strip};
 use super::transform::{Linear, Scheme, twice};
 use crate::kernels::gemm::balanced;
 use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::kernels::tile::{self, AddTo, Matrix, Panel, ROWS, Rows, Tile, columns};
+use crate::kernels::tile::{self, Columns, Matrix, Panel, Rows, columns};
 use crate::kernels::turn::turn;
 use crate::{parallel, pool};
 
@@ -110,24 +110,16 @@ fn multiply<T: Float, const A: usize>(
                 panel: &values[c0 * lanes..],
                 stride: lanes,
             };
-            for (t0, rows) in balanced(tiles, ROWS) {
-                let start = t0 * spectrum.channels + c0;
-                let scalars = Rows::of(from, start, spectrum.channels, rows, depth);
-                let head = &mut product[t0 * lanes..];
-                if c0 == 0 {
-                    let sink = Matrix::<T, false> {
-                        head,
-                        stride: lanes,
-                    };
-                    tile::multiply(level, rows, depth, scalars, vectors, sink);
-                } else {
-                    let sink = Matrix::<T, true> {
-                        head,
-                        stride: lanes,
-                    };
-                    tile::multiply(level, rows, depth, scalars, vectors, sink);
-                }
-            }
+            let rows = Rows {
+                matrix: &from[c0..],
+                stride: spectrum.channels,
+            };
+            let to = Matrix {
+                head: &mut *product,
+                stride: lanes,
+                add: c0 > 0,
+            };
+            tile::sweep(level, [tiles, depth], rows, vectors, to);
         }
     }
     product
@@ -166,7 +158,14 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
         let channels = planes.len() / (height * width);
         for i in 0..M.min(height - y0) {
             let to = &mut planes[(y0 + i) * width + place.x..];
-            turn(level, [across, channels], &pixels[i * row..], lanes, to, height * width);
+            turn(
+                level,
+                [across, channels],
+                &pixels[i * row..],
+                lanes,
+                to,
+                height * width,
+            );
         }
         tile += run;
     }
@@ -219,9 +218,9 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
 ) {
     let lanes = columns::<T>();
     let grid = Grid::new(to.height, to.width, M);
-    let groups = filters.inputs.div_ceil(ROWS);
     let blocks = filters.outputs.div_ceil(lanes);
-    let mut sums: Vec<Tile<T>> = vec![tile::zeros::<T>(); blocks * A * A * groups];
+    let mut sums = pool::stale::<T>(blocks * A * A * filters.inputs * lanes);
+    sums.fill(T::zero());
     let together = grid.images(batch);
     let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
     for first in (0..batch).step_by(together) {
@@ -250,7 +249,7 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
             let outputs = turned.blocks * lanes;
             turned.recycle();
             let work = strip.tiles() * channels * outputs * A * A / lanes;
-            parallel::for_chunks_mut(&mut sums, groups, work, |index, sums| {
+            parallel::for_chunks_mut(&mut sums, filters.inputs * lanes, work, |index, sums| {
                 let (block, point) = (index / (A * A), index % (A * A));
                 for (part, (_, count)) in strip.parts().into_iter().enumerate() {
                     let data = tiles::spectrum(&data, &strip, part, A * A, channels);
@@ -260,14 +259,16 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
                         stride: outputs,
                     };
                     let from = &data.values[point * data.plane..];
-                    for (group, sums) in sums.iter_mut().enumerate() {
-                        let rows = ROWS.min(filters.inputs - group * ROWS);
-                        let scalars = Panel {
-                            panel: &from[group * ROWS..],
-                            stride: channels,
-                        };
-                        tile::multiply(level, rows, count, scalars, vectors, AddTo(sums));
-                    }
+                    let matrix = Columns {
+                        matrix: from,
+                        stride: channels,
+                    };
+                    let to = Matrix {
+                        head: &mut *sums,
+                        stride: lanes,
+                        add: true,
+                    };
+                    tile::sweep(level, [filters.inputs, count], matrix, vectors, to);
                 }
             });
             pool::recycle(data);
@@ -275,4 +276,5 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
         }
     }
     filters.collect::<T, S::Collect, A>(level, &sums, dw);
+    pool::recycle(sums);
 }

@@ -1,0 +1,99 @@
+//! Filters of a single tap: matrix products of the images as they lie.
+
+use super::{ConvGeometry, ConvKernel, Direction};
+use crate::kernels::gemm::Gemm;
+use crate::{Real, parallel};
+
+/// `y = w·x`, `dx = wᵀ·dy` and `dw = Σ dy·xᵀ`, image by image and group by group.
+#[derive(Clone, Copy, Debug)]
+pub struct Pointwise;
+
+/// The sizes of one product: filters and channels of a group, pixels.
+fn sizes(geometry: &ConvGeometry) -> [usize; 3] {
+    [
+        geometry.group_filters(),
+        geometry.group_channels(),
+        geometry.input_pixels(),
+    ]
+}
+
+impl<T: Real> ConvKernel<T> for Pointwise {
+    fn name(&self) -> &'static str {
+        "pointwise"
+    }
+
+    fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
+        if geometry.kernel != [1; 3] {
+            return Err("filters have more than one tap");
+        }
+        if geometry.stride != [1; 3] || geometry.padding != [[0; 2]; 3] {
+            return Err("there is a stride or padding");
+        }
+        Ok(())
+    }
+
+    fn suits(&self, geometry: &ConvGeometry, direction: Direction) -> Result<(), &'static str> {
+        // A product for each of many small images packs more than it multiplies.
+        if direction == Direction::WeightGradient && geometry.input_pixels() < 256 {
+            return Err("images are small");
+        }
+        if geometry.group_filters().min(geometry.group_channels()) < 4 {
+            return Err("groups have fewer than four channels");
+        }
+        Ok(())
+    }
+
+    fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
+        geometry.check_lengths(x.len(), w.len(), y.len());
+        let [filters, channels, pixels] = sizes(geometry);
+        let task = Gemm::row_major(filters, channels, pixels);
+        let work = geometry.multiply_adds() as usize / 8;
+        parallel::for_chunks_mut(y, filters * pixels, work, |index, y| {
+            let w = &w[index % geometry.groups * filters * channels..];
+            T::gemm(&task, w, &x[index * channels * pixels..], y);
+        });
+    }
+
+    fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
+        geometry.check_lengths(dx.len(), w.len(), dy.len());
+        let [filters, channels, pixels] = sizes(geometry);
+        let task = Gemm {
+            a: [1, channels],
+            ..Gemm::row_major(channels, filters, pixels)
+        };
+        let work = geometry.multiply_adds() as usize / 8;
+        parallel::for_chunks_mut(dx, channels * pixels, work, |index, dx| {
+            let w = &w[index % geometry.groups * filters * channels..];
+            T::gemm(&task, w, &dy[index * filters * pixels..], dx);
+        });
+    }
+
+    fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
+        geometry.check_lengths(x.len(), dw.len(), dy.len());
+        let [filters, channels, pixels] = sizes(geometry);
+        if geometry.batch == 0 {
+            dw.fill(T::zero());
+        }
+        let work = geometry.multiply_adds() as usize / 8;
+        parallel::for_chunks_mut(dw, filters * channels, work, |group, dw| {
+            for image in 0..geometry.batch {
+                let index = image * geometry.groups + group;
+                let task = Gemm {
+                    b: [1, pixels],
+                    accumulate: image > 0,
+                    ..Gemm::row_major(filters, pixels, channels)
+                };
+                let (dy, x) = (
+                    &dy[index * filters * pixels..],
+                    &x[index * channels * pixels..],
+                );
+                T::gemm(&task, dy, x, dw);
+            }
+        });
+    }
+
+    fn workspace(&self, geometry: &ConvGeometry) -> usize {
+        // The products pack at most both operands.
+        (geometry.w_len() + geometry.input_pixels() * geometry.channels) * size_of::<T>()
+    }
+}
