@@ -63,6 +63,17 @@ pub fn join<A: Send, B: Send>(
     rayon::join(a, b)
 }
 
+/// Runs `f` on a thread of the pool, so that what it starts need not be carried there piece by piece.
+///
+/// `work` estimates the elementary steps of the whole call; below [`GRAIN`] the caller does it alone.
+pub fn within<R: Send>(work: usize, f: impl FnOnce() -> R + Send) -> R {
+    if work < GRAIN {
+        f()
+    } else {
+        rayon::scope(|_| f())
+    }
+}
+
 /// How many threads work in the current pool. Never let a result depend on it.
 #[must_use]
 pub fn threads() -> usize {

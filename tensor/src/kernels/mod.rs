@@ -8,6 +8,7 @@
 pub mod conv;
 pub mod gemm;
 pub mod pooling;
+mod residues;
 pub mod simd;
 mod tile;
 mod turn;

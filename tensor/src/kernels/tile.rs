@@ -177,11 +177,11 @@ impl Offsets {
     }
 }
 
-/// Points of an image: row `r` at step `t` is `image[points[r] + offsets[first + t]]`.
+/// Points of an image: row `r` at step `t` is `image[at[r] + offsets[first + t]]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Points<'a, T> {
     pub image: &'a [T],
-    pub points: &'a [usize],
+    pub at: &'a [usize],
     pub offsets: &'a Offsets,
     /// The first offset.
     pub first: usize,
@@ -201,7 +201,7 @@ impl<'a, T: Float> Groups<T> for Points<'a, T> {
     fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomePoints<'a, T> {
         // All windows have the same length, so one comparison a step serves them all.
         let span = self.offsets.span(1);
-        let points = &self.points[first..][..R];
+        let points = &self.at[first..][..R];
         let mut windows = [&self.image[..0]; ROWS];
         for r in 0..R {
             windows[r] = &self.image[points[r]..][..span];

@@ -1,13 +1,14 @@
-//! One filter for each channel: rows of pixels times a few taps, close to the speed of memory.
+//! One filter for each channel: rows of pixels times a few taps, close to the speed of the cache.
 
 use super::{ConvGeometry, ConvKernel, Direction};
+use crate::kernels::residues;
 use crate::kernels::simd::{Body, Float, Level, Vector, multiply_add};
 use crate::{parallel, pool};
 
 /// Depthwise convolution: every group has one channel and one filter.
 ///
 /// A plane is copied once with its padding, rows split by the residue of the column modulo the
-/// stride, so that every tap reads neighbouring numbers.
+/// stride, so that every tap reads neighbouring numbers. Filters of 9 taps keep them in registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Depthwise {
     level: Option<Level>,
@@ -32,24 +33,36 @@ impl Depthwise {
 struct Plane {
     before: [usize; 2],
     rows: usize,
-    stride: usize,
+    stride: [usize; 2],
     columns: usize,
     row: usize,
+    /// Extents of the result, and where each tap of a window lies from its first.
+    outputs: [usize; 2],
+    taps: Vec<usize>,
 }
 
 impl Plane {
-    fn new<T: Float>(geometry: &ConvGeometry) -> Self {
+    fn new(geometry: &ConvGeometry) -> Self {
         let [_, height, width] = geometry.output();
-        let stride = geometry.stride[2];
-        let padded = (width - 1) * stride + geometry.window(2);
-        // Vectors of four registers may reach beyond the last column.
-        let columns = padded.div_ceil(stride) + BLOCK * T::LANES;
+        let [_, kernel_height, kernel_width] = geometry.kernel;
+        let [_, down, stride] = geometry.stride;
+        let columns = ((width - 1) * stride + geometry.window(2)).div_ceil(stride);
+        let row = columns * stride;
+        let taps = (0..kernel_height * kernel_width)
+            .map(|tap| {
+                let y = tap / kernel_width * geometry.dilation[1];
+                let x = tap % kernel_width * geometry.dilation[2];
+                y * row + x % stride * columns + x / stride
+            })
+            .collect();
         Self {
             before: [geometry.padding[1][0], geometry.padding[2][0]],
-            rows: (height - 1) * geometry.stride[1] + geometry.window(1),
-            stride,
+            rows: (height - 1) * down + geometry.window(1),
+            stride: [down, stride],
             columns,
-            row: columns * stride,
+            row,
+            outputs: [height, width],
+            taps,
         }
     }
 
@@ -57,32 +70,21 @@ impl Plane {
         self.rows * self.row
     }
 
-    /// Where column `x` of a row is.
-    fn column(&self, x: usize) -> usize {
-        x % self.stride * self.columns + x / self.stride
+    /// The part of a row of the image that windows meet, and where it begins in the padded row.
+    fn inside(&self, width: usize) -> (usize, usize) {
+        let left = self.before[1];
+        (width.min(self.row.saturating_sub(left)), left)
     }
 
     fn fill<T: Float>(&self, geometry: &ConvGeometry, x: &[T], plane: &mut [T]) {
         let [_, height, width] = geometry.input;
-        let [top, left] = self.before;
+        let top = self.before[0];
+        let (count, left) = self.inside(width);
         for (y, to) in plane.chunks_exact_mut(self.row).enumerate() {
             to.fill(T::zero());
-            if !(top..top + height).contains(&y) {
-                continue;
-            }
-            let from = &x[(y - top) * width..][..width];
-            if self.stride == 1 {
-                let count = width.min(self.row.saturating_sub(left));
-                to[left..left + count].copy_from_slice(&from[..count]);
-                continue;
-            }
-            for (residue, to) in to.chunks_exact_mut(self.columns).enumerate() {
-                let skipped = (residue + self.stride - left % self.stride) % self.stride;
-                let column = (left + skipped) / self.stride;
-                let from = from.iter().skip(skipped).step_by(self.stride);
-                for (to, &x) in to.iter_mut().skip(column).zip(from) {
-                    *to = x;
-                }
+            if count > 0 && (top..top + height).contains(&y) {
+                let from = &x[(y - top) * width..][..count];
+                residues::split(from, left, self.stride[1], to, self.columns);
             }
         }
     }
@@ -90,37 +92,64 @@ impl Plane {
     /// The opposite of [`fill`](Self::fill).
     fn take<T: Float>(&self, geometry: &ConvGeometry, plane: &[T], x: &mut [T]) {
         let [_, height, width] = geometry.input;
-        let [top, left] = self.before;
+        let top = self.before[0];
+        let (count, left) = self.inside(width);
         for (y, to) in x.chunks_exact_mut(width).enumerate().take(height) {
-            let Some(from) = plane.get((y + top) * self.row..(y + top + 1) * self.row) else {
-                to.fill(T::zero());
-                continue;
-            };
-            for (x, to) in to.iter_mut().enumerate() {
-                let at = (x + left) / self.stride;
-                let inside = at < self.columns;
-                *to = if inside {
-                    from[self.column(x + left)]
-                } else {
-                    T::zero()
-                };
+            let (inside, outside) = to.split_at_mut(if y + top < self.rows { count } else { 0 });
+            if !inside.is_empty() {
+                let from = &plane[(y + top) * self.row..][..self.row];
+                residues::join(from, self.columns, left, self.stride[1], inside);
             }
+            outside.fill(T::zero());
+        }
+    }
+
+    /// Rows of the padded plane from one row of results to the next.
+    fn step(&self) -> usize {
+        self.stride[0] * self.row
+    }
+
+    /// Runs a body for filters of 9 taps, or the one for any.
+    fn correlate<T: Float>(&self, level: Level, plane: &[T], weights: &[T], y: &mut [T]) {
+        let (step, width) = (self.step(), self.outputs[1]);
+        if let (Ok(taps), Ok(weights)) = (self.taps.as_slice().try_into(), weights.try_into())
+            && width >= T::LANES
+        {
+            level.run(Correlate9 {
+                plane,
+                step,
+                width,
+                taps,
+                weights,
+                y,
+            });
+        } else {
+            level.run(Correlate {
+                plane,
+                step,
+                width,
+                taps: &self.taps,
+                weights,
+                y,
+            });
         }
     }
 }
 
-/// Vectors of a row that are summed together.
-const BLOCK: usize = 4;
-
-/// The taps of a filter: row and place in the row of each.
-fn taps(geometry: &ConvGeometry, plane: &Plane) -> Vec<usize> {
-    let [_, height, width] = geometry.kernel;
-    (0..height * width)
-        .map(|tap| {
-            let (k, l) = (tap / width, tap % width);
-            k * geometry.dilation[1] * plane.row + plane.column(l * geometry.dilation[2])
-        })
-        .collect()
+/// The convolution whose forward pass is the input gradient of one of stride 1.
+fn adjoint(geometry: &ConvGeometry) -> Option<ConvGeometry> {
+    let mut padding = geometry.padding;
+    for axis in 1..3 {
+        let reach = geometry.window(axis) - 1;
+        let [before, behind] = geometry.padding[axis];
+        padding[axis] = [reach.checked_sub(before)?, reach.checked_sub(behind)?];
+    }
+    let [_, height, width] = geometry.output();
+    (geometry.stride[1..] == [1; 2]).then(|| ConvGeometry {
+        input: [1, height, width],
+        padding,
+        ..geometry.clone()
+    })
 }
 
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
@@ -149,55 +178,47 @@ impl<T: Float> ConvKernel<T> for Depthwise {
 
     fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
         geometry.check_lengths(x.len(), w.len(), y.len());
-        let (inputs, outputs) = (geometry.input_pixels(), geometry.output_pixels());
-        if y.is_empty() || inputs == 0 {
+        if y.is_empty() || x.is_empty() {
             return y.fill(T::zero());
         }
-        let plane = Plane::new::<T>(geometry);
-        let offsets = taps(geometry, &plane);
-        let [_, _, width] = geometry.output();
-        let step = geometry.stride[1] * plane.row;
+        let plane = Plane::new(geometry);
+        let (inputs, outputs) = (geometry.input_pixels(), geometry.output_pixels());
         let work = geometry.multiply_adds() as usize / T::LANES + x.len();
         parallel::for_chunks_mut(y, outputs, work, |index, y| {
             let mut padded = pool::stale::<T>(plane.len());
             plane.fill(geometry, &x[index * inputs..][..inputs], &mut padded);
-            let weights = &w[index % geometry.channels * offsets.len()..][..offsets.len()];
-            for (i, y) in y.chunks_exact_mut(width).enumerate() {
-                self.level().run(Correlate {
-                    from: &padded[i * step..],
-                    offsets: &offsets,
-                    weights,
-                    y,
-                });
-            }
+            let taps = geometry.taps();
+            let weights = &w[index % geometry.channels * taps..][..taps];
+            plane.correlate(self.level(), &padded, weights, y);
             pool::recycle(padded);
         });
     }
 
     fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
         geometry.check_lengths(dx.len(), w.len(), dy.len());
-        let (inputs, outputs) = (geometry.input_pixels(), geometry.output_pixels());
         if dx.is_empty() || dy.is_empty() {
             return dx.fill(T::zero());
         }
-        let plane = Plane::new::<T>(geometry);
-        let offsets = taps(geometry, &plane);
-        let [_, _, width] = geometry.output();
-        let step = geometry.stride[1] * plane.row;
+        if let Some(adjoint) = adjoint(geometry) {
+            let taps = geometry.taps();
+            let turned = w.chunks(taps).flat_map(|w| w.iter().rev().copied());
+            return self.forward(&adjoint, dy, &turned.collect::<Vec<T>>(), dx);
+        }
+        let plane = Plane::new(geometry);
+        let (inputs, outputs) = (geometry.input_pixels(), geometry.output_pixels());
         let work = geometry.multiply_adds() as usize / T::LANES + dx.len();
         parallel::for_chunks_mut(dx, inputs, work, |index, dx| {
             let mut padded = pool::stale::<T>(plane.len());
             padded.fill(T::zero());
-            let weights = &w[index % geometry.channels * offsets.len()..][..offsets.len()];
-            let dy = &dy[index * outputs..][..outputs];
-            for (i, dy) in dy.chunks_exact(width).enumerate() {
-                self.level().run(Scatter {
-                    to: &mut padded[i * step..],
-                    offsets: &offsets,
-                    weights,
-                    dy,
-                });
-            }
+            let taps = geometry.taps();
+            self.level().run(Scatter {
+                plane: &mut padded,
+                step: plane.step(),
+                width: plane.outputs[1],
+                taps: &plane.taps,
+                weights: &w[index % geometry.channels * taps..][..taps],
+                dy: &dy[index * outputs..][..outputs],
+            });
             plane.take(geometry, &padded, dx);
             pool::recycle(padded);
         });
@@ -205,29 +226,32 @@ impl<T: Float> ConvKernel<T> for Depthwise {
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
         geometry.check_lengths(x.len(), dw.len(), dy.len());
-        let (inputs, outputs) = (geometry.input_pixels(), geometry.output_pixels());
         if dw.is_empty() || x.is_empty() {
             return dw.fill(T::zero());
         }
-        let plane = Plane::new::<T>(geometry);
-        let offsets = taps(geometry, &plane);
-        let [_, _, width] = geometry.output();
-        let step = geometry.stride[1] * plane.row;
+        let plane = Plane::new(geometry);
+        let (inputs, outputs) = (geometry.input_pixels(), geometry.output_pixels());
         let work = geometry.multiply_adds() as usize / T::LANES + x.len();
-        parallel::for_chunks_mut(dw, offsets.len(), work, |channel, dw| {
+        parallel::for_chunks_mut(dw, geometry.taps(), work, |channel, dw| {
             dw.fill(T::zero());
             let mut padded = pool::stale::<T>(plane.len());
             for image in 0..geometry.batch {
                 let index = image * geometry.channels + channel;
                 plane.fill(geometry, &x[index * inputs..][..inputs], &mut padded);
                 let dy = &dy[index * outputs..][..outputs];
-                for (offset, dw) in offsets.iter().zip(&mut *dw) {
-                    *dw += self.level().run(Dots {
-                        from: &padded[*offset..],
-                        step,
-                        width,
+                for (taps, dw) in plane.taps.chunks(TOGETHER).zip(dw.chunks_mut(TOGETHER)) {
+                    let mut padding = [taps[0]; TOGETHER];
+                    padding[..taps.len()].copy_from_slice(taps);
+                    let sums = self.level().run(Dots {
+                        plane: &padded,
+                        step: plane.step(),
+                        width: plane.outputs[1],
+                        taps: padding,
                         dy,
                     });
+                    for (dw, sum) in dw.iter_mut().zip(sums) {
+                        *dw += sum;
+                    }
                 }
             }
             pool::recycle(padded);
@@ -235,14 +259,67 @@ impl<T: Float> ConvKernel<T> for Depthwise {
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
-        Plane::new::<T>(geometry).len() * size_of::<T>()
+        Plane::new(geometry).len() * size_of::<T>()
     }
 }
 
-/// `y[j] = Σₜ weights[t] · from[offsets[t] + j]`
+/// `y[i, j] = Σₜ weights[t] · plane[i · step + taps[t] + j]` for 9 taps and rows of at least a vector.
+struct Correlate9<'a, T> {
+    plane: &'a [T],
+    step: usize,
+    width: usize,
+    taps: &'a [usize; 9],
+    weights: &'a [T; 9],
+    y: &'a mut [T],
+}
+
+impl<T: Float> Body for Correlate9<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let width = self.width;
+        let mut weights = [T::Vector::splat(T::zero()); 9];
+        for t in 0..9 {
+            weights[t] = T::Vector::splat(self.weights[t]);
+        }
+        for (i, y) in self.y.chunks_exact_mut(width).enumerate() {
+            let mut windows = [&self.plane[..0]; 9];
+            for t in 0..9 {
+                windows[t] = &self.plane[i * self.step + self.taps[t]..][..width];
+            }
+            let mut j = 0;
+            loop {
+                // Two sums, so that one need not wait for the other's last product.
+                let x = T::Vector::load(&windows[0][j..][..T::LANES]);
+                let mut even = weights[0].multiply(x);
+                let x = T::Vector::load(&windows[1][j..][..T::LANES]);
+                let mut odd = weights[1].multiply(x);
+                for t in 2..9 {
+                    let x = T::Vector::load(&windows[t][j..][..T::LANES]);
+                    if t % 2 == 0 {
+                        even = weights[t].multiply_add::<FMA>(x, even);
+                    } else {
+                        odd = weights[t].multiply_add::<FMA>(x, odd);
+                    }
+                }
+                even.add(odd).store(&mut y[j..][..T::LANES]);
+                if j + T::LANES >= width {
+                    break;
+                }
+                // The last vector overlaps the one before it.
+                j = (j + T::LANES).min(width - T::LANES);
+            }
+        }
+    }
+}
+
+/// The same for any filter and width.
 struct Correlate<'a, T> {
-    from: &'a [T],
-    offsets: &'a [usize],
+    plane: &'a [T],
+    step: usize,
+    width: usize,
+    taps: &'a [usize],
     weights: &'a [T],
     y: &'a mut [T],
 }
@@ -252,37 +329,24 @@ impl<T: Float> Body for Correlate<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let width = BLOCK * T::LANES;
-        let mut first = 0;
-        while first < self.y.len() {
-            let mut sums = [T::Vector::splat(T::zero()); BLOCK];
-            for (&offset, &weight) in self.offsets.iter().zip(self.weights) {
-                let from = &self.from[offset + first..][..width];
-                let weight = T::Vector::splat(weight);
-                for v in 0..BLOCK {
-                    let x = T::Vector::load(&from[v * T::LANES..]);
-                    sums[v] = weight.multiply_add::<FMA>(x, sums[v]);
+        for (i, y) in self.y.chunks_exact_mut(self.width).enumerate() {
+            y.fill(T::zero());
+            for (&tap, &weight) in self.taps.iter().zip(self.weights) {
+                let from = &self.plane[i * self.step + tap..][..self.width];
+                for (y, &x) in y.iter_mut().zip(from) {
+                    *y = multiply_add::<FMA, T>(weight, x, *y);
                 }
             }
-            for v in 0..BLOCK {
-                let start = (first + v * T::LANES).min(self.y.len());
-                let to = &mut self.y[start..];
-                if to.len() >= T::LANES {
-                    sums[v].store(to);
-                } else {
-                    let count = to.len();
-                    to.copy_from_slice(&sums[v].lanes()[..count]);
-                }
-            }
-            first += width;
         }
     }
 }
 
-/// `to[offsets[t] + j] += weights[t] · dy[j]`
+/// `plane[i · step + taps[t] + j] += weights[t] · dy[i, j]`
 struct Scatter<'a, T> {
-    to: &'a mut [T],
-    offsets: &'a [usize],
+    plane: &'a mut [T],
+    step: usize,
+    width: usize,
+    taps: &'a [usize],
     weights: &'a [T],
     dy: &'a [T],
 }
@@ -292,53 +356,63 @@ impl<T: Float> Body for Scatter<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (&offset, &weight) in self.offsets.iter().zip(self.weights) {
-            let to = &mut self.to[offset..][..self.dy.len()];
-            for (to, &dy) in to.iter_mut().zip(self.dy) {
-                *to = multiply_add::<FMA, T>(weight, dy, *to);
+        for (i, dy) in self.dy.chunks_exact(self.width).enumerate() {
+            for (&tap, &weight) in self.taps.iter().zip(self.weights) {
+                let to = &mut self.plane[i * self.step + tap..][..self.width];
+                for (to, &dy) in to.iter_mut().zip(dy) {
+                    *to = multiply_add::<FMA, T>(weight, dy, *to);
+                }
             }
         }
     }
 }
 
-/// `Σᵢⱼ from[i · step + j] · dy[i, j]`, lane by lane, then across.
+/// Taps whose sums are kept in registers together.
+const TOGETHER: usize = 9;
+
+/// `Σᵢⱼ plane[i · step + taps[t] + j] · dy[i, j]` for some taps, lane by lane, then across.
 struct Dots<'a, T> {
-    from: &'a [T],
+    plane: &'a [T],
     step: usize,
     width: usize,
+    taps: [usize; TOGETHER],
     dy: &'a [T],
 }
 
 impl<T: Float> Body for Dots<'_, T> {
-    type Output = T;
+    type Output = [T; TOGETHER];
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> T {
-        let mut sums = [T::Vector::splat(T::zero()); 4];
-        let mut sum = T::zero();
-        for (i, dy) in self.dy.chunks_exact(self.width).enumerate() {
-            let from = &self.from[i * self.step..][..self.width];
-            let (x, x_rest) = T::Vector::split(from);
-            let (y, y_rest) = T::Vector::split(dy);
-            let (x_fours, x_ones) = x.as_chunks::<4>();
-            let (y_fours, y_ones) = y.as_chunks::<4>();
-            for (x, y) in x_fours.iter().zip(y_fours) {
-                for v in 0..4 {
-                    sums[v] = x[v].multiply_add::<FMA>(y[v], sums[v]);
+    fn run<const FMA: bool>(self) -> [T; TOGETHER] {
+        let width = self.width;
+        let mut lanes = [T::Vector::splat(T::zero()); TOGETHER];
+        let mut sums = [T::zero(); TOGETHER];
+        for (i, dy) in self.dy.chunks_exact(width).enumerate() {
+            let (whole, rest) = T::Vector::split(dy);
+            let mut windows = [&whole[..0]; TOGETHER];
+            let mut rests = [&rest[..0]; TOGETHER];
+            for t in 0..TOGETHER {
+                let window = &self.plane[i * self.step + self.taps[t]..][..width];
+                (windows[t], rests[t]) = T::Vector::split(window);
+                windows[t] = &windows[t][..whole.len()];
+            }
+            for j in 0..whole.len() {
+                for t in 0..TOGETHER {
+                    lanes[t] = windows[t][j].multiply_add::<FMA>(whole[j], lanes[t]);
                 }
             }
-            for (x, y) in x_ones.iter().zip(y_ones) {
-                sums[0] = x.multiply_add::<FMA>(*y, sums[0]);
-            }
-            for (&x, &y) in x_rest.iter().zip(y_rest) {
-                sum = multiply_add::<FMA, T>(x, y, sum);
+            for t in 0..TOGETHER {
+                for (&x, &dy) in rests[t].iter().zip(rest) {
+                    sums[t] = multiply_add::<FMA, T>(x, dy, sums[t]);
+                }
             }
         }
-        let lanes = sums[0].add(sums[1]).add(sums[2].add(sums[3]));
-        for &lane in lanes.lanes() {
-            sum += lane;
+        for t in 0..TOGETHER {
+            for &lane in lanes[t].lanes() {
+                sums[t] += lane;
+            }
         }
-        sum
+        sums
     }
 }
 
@@ -351,9 +425,12 @@ mod tests {
     fn every_option_is_served_at_every_level() {
         for line in [
             "mb2_ic5ih7iw9_oc5_kh3kw3_ph1pw1_g5",
+            "mb2_ic2ih5iw4_oc2_kh3kw3_ph1pw1_g2",
             "mb1_ic3ih20iw37_oc3_kh3kw3_sh2sw2_ph1pw1_g3",
+            "mb1_ic3ih9iw38_oc3_kh3kw3_sh1sw2_ph0+1pw2+0_g3",
             "mb2_ic4ih11iw40_oc4_kh5kw2_sh1sw3_ph2_g4",
             "mb1_ic2ih12iw70_oc2_kh3kw3_ph2pw2_dh2dw2_g2",
+            "mb1_ic2ih6iw30_oc2_kh3kw3_ph4pw3_g2",
             "mb3_ic2ih4iw4_oc2_kh1kw1_sh3sw5_g2",
         ] {
             let geometry: ConvGeometry = line.parse().unwrap();

@@ -74,7 +74,6 @@ pub(super) fn run<T: Float>(
     w: &[T],
     dst: &mut [T],
 ) {
-    let [inputs, outputs] = plan.channels;
     if dst.is_empty() {
         return;
     }
@@ -82,6 +81,25 @@ pub(super) fn run<T: Float>(
         dst.fill(T::zero());
         return;
     }
+    let sums = plan
+        .phases
+        .iter()
+        .map(|phase| phase.count() * phase.offsets.len());
+    let sums = sums.sum::<usize>() * plan.batch * plan.groups * plan.channels[1];
+    let work = sums / columns::<T>();
+    parallel::within(work, || run_tasks(level, lanes, plan, src, w, dst, work));
+}
+
+fn run_tasks<T: Float>(
+    level: Level,
+    lanes: Lanes,
+    plan: &Correlation,
+    src: &[T],
+    w: &[T],
+    dst: &mut [T],
+    work: usize,
+) {
+    let [inputs, outputs] = plan.channels;
     let unit = match lanes {
         Lanes::Pixels => ROWS,
         Lanes::Channels => columns::<T>(),
@@ -100,16 +118,6 @@ pub(super) fn run<T: Float>(
             Lanes::Channels => lanes_of_channels::pack(level, plan, phase, w),
         })
         .collect();
-    let work = plan.batch
-        * plan.groups
-        * outputs
-        * plan
-            .phases
-            .iter()
-            .map(|phase| phase.count() * phase.offsets.len())
-            .sum::<usize>()
-        / columns::<T>();
-
     let [src_pixels, dst_pixels] = plan.pixels;
     let group = outputs * dst_pixels;
     let mut tasks = Vec::new();

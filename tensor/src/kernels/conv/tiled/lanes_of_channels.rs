@@ -87,7 +87,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
                     };
                     let points = Points {
                         image,
-                        points,
+                        at: points,
                         offsets: &phase.offsets,
                         first,
                     };

@@ -1,6 +1,7 @@
 //! Both a convolution and its input gradient as correlations of a padded image.
 
 use crate::kernels::conv::ConvGeometry;
+use crate::kernels::residues;
 use crate::kernels::simd::Float;
 use crate::kernels::tile::Offsets;
 use crate::parallel;
@@ -73,6 +74,10 @@ impl Phase {
     }
 }
 
+/// Output positions of one residue along one axis: the first, the taps that meet them with their
+/// distances, and how many there are.
+type Residue = (usize, Vec<[usize; 2]>, usize);
+
 impl Correlation {
     /// The convolution itself.
     pub fn forward<T: Float>(geometry: &ConvGeometry) -> Self {
@@ -132,7 +137,7 @@ impl Correlation {
             step: 1,
             window: 1,
         });
-        let mut residues: [Vec<(usize, Vec<[usize; 2]>, usize)>; 3] = Default::default();
+        let mut residues: [Vec<Residue>; 3] = Default::default();
         for axis in 0..3 {
             let (stride, extent) = (
                 geometry.stride[axis] as isize,
@@ -390,14 +395,7 @@ impl Padded {
                 continue;
             }
             to.fill(T::zero());
-            for (residue, to) in to.chunks_exact_mut(self.columns).enumerate() {
-                let skipped = (residue + self.residues - first % self.residues) % self.residues;
-                let column = (first + skipped) / self.residues;
-                let from = from.iter().skip(skipped).step_by(self.residues);
-                for (to, &x) in to.iter_mut().skip(column).zip(from) {
-                    *to = x;
-                }
-            }
+            residues::split(from, first, self.residues, to, self.columns);
         }
     }
 }

@@ -91,12 +91,12 @@ pub(super) fn run<T: Float>(
                     };
                     let points = Points {
                         image: &padded[index * x_length..][..x_length],
-                        points: &phase.offsets.list()[*tap..],
+                        at: &phase.offsets.list()[*tap..],
                         offsets: &pixels,
                         first: i0,
                     };
                     let to = Matrix {
-                        head: &mut *sums,
+                        head: sums,
                         stride: width,
                         add: first + image + i0 > 0,
                     };

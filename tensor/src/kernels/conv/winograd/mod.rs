@@ -13,8 +13,9 @@ mod transform;
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
+use crate::parallel;
 use filters::Filters;
-use products::Planes;
+use products::{Planes, Problem};
 use transform::{Four, Two};
 
 /// `F(2 × 2, 3 × 3)`, with the rounding error of a plain sum, or `F(4 × 4, 3 × 3)`, whose error is
@@ -56,22 +57,71 @@ impl Winograd {
     fn level(self) -> Level {
         self.level.unwrap_or_else(Level::best)
     }
-}
 
-fn source(geometry: &ConvGeometry) -> Planes {
-    Planes {
-        channels: geometry.channels,
-        height: geometry.input[1],
-        width: geometry.input[2],
+    fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
+        parallel::within(src.len() + w.len() + dst.len(), || match self.side {
+            Side::Two => products::correlate::<T, Two, 2, 4>(problem, src, w, dst),
+            Side::Four => products::correlate::<T, Four, 4, 6>(problem, src, w, dst),
+        });
     }
 }
 
-fn result(geometry: &ConvGeometry) -> Planes {
-    let [_, height, width] = geometry.output();
-    Planes {
-        channels: geometry.filters,
-        height,
-        width,
+/// The images of the input, and of the result.
+fn sides(geometry: &ConvGeometry) -> [Planes; 2] {
+    let [_, height, width] = geometry.input;
+    let [_, out_height, out_width] = geometry.output();
+    [
+        Planes {
+            channels: geometry.channels,
+            height,
+            width,
+        },
+        Planes {
+            channels: geometry.filters,
+            height: out_height,
+            width: out_width,
+        },
+    ]
+}
+
+/// The convolution as a correlation of the images of the input.
+fn along(level: Level, geometry: &ConvGeometry) -> Problem {
+    let [from, to] = sides(geometry);
+    let [_, [top, _], [left, _]] = geometry.padding;
+    Problem {
+        level,
+        batch: geometry.batch,
+        filters: Filters {
+            inputs: geometry.channels,
+            outputs: geometry.filters,
+            input: 9,
+            output: geometry.channels * 9,
+            turned: false,
+        },
+        origin: [-(top as isize), -(left as isize)],
+        from,
+        to,
+    }
+}
+
+/// Its input gradient as a correlation of the images of the result: `x[i]` meets tap `k` of
+/// `y[i + p − k]`, so with the taps reversed the window begins at `i + p − 2`.
+fn against(level: Level, geometry: &ConvGeometry) -> Problem {
+    let [to, from] = sides(geometry);
+    let [_, [top, _], [left, _]] = geometry.padding;
+    Problem {
+        level,
+        batch: geometry.batch,
+        filters: Filters {
+            inputs: geometry.filters,
+            outputs: geometry.channels,
+            input: geometry.channels * 9,
+            output: 9,
+            turned: true,
+        },
+        origin: [top as isize - 2, left as isize - 2],
+        from,
+        to,
     }
 }
 
@@ -139,29 +189,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if y.is_empty() || x.is_empty() {
             return y.fill(T::zero());
         }
-        let filters = Filters {
-            inputs: geometry.channels,
-            outputs: geometry.filters,
-            input: 9,
-            output: geometry.channels * 9,
-            turned: false,
-        };
-        let [_, [top, _], [left, _]] = geometry.padding;
-        let origin = [-(top as isize), -(left as isize)];
-        let planes = [source(geometry), result(geometry)];
-        let (level, batch) = (self.level(), geometry.batch);
-        match self.side {
-            Side::Two => {
-                products::correlate::<T, Two, 2, 4>(
-                    level, batch, &filters, origin, planes, x, w, y,
-                );
-            }
-            Side::Four => {
-                products::correlate::<T, Four, 4, 6>(
-                    level, batch, &filters, origin, planes, x, w, y,
-                );
-            }
-        }
+        self.correlate(&along(self.level(), geometry), x, w, y);
     }
 
     fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
@@ -169,30 +197,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if dx.is_empty() || dy.is_empty() {
             return dx.fill(T::zero());
         }
-        let filters = Filters {
-            inputs: geometry.filters,
-            outputs: geometry.channels,
-            input: geometry.channels * 9,
-            output: 9,
-            turned: true,
-        };
-        // x[i] meets tap k of y[i + p − k]; with the taps reversed the window begins at i + p − 2.
-        let [_, [top, _], [left, _]] = geometry.padding;
-        let origin = [top as isize - 2, left as isize - 2];
-        let planes = [result(geometry), source(geometry)];
-        let (level, batch) = (self.level(), geometry.batch);
-        match self.side {
-            Side::Two => {
-                products::correlate::<T, Two, 2, 4>(
-                    level, batch, &filters, origin, planes, dy, w, dx,
-                );
-            }
-            Side::Four => {
-                products::correlate::<T, Four, 4, 6>(
-                    level, batch, &filters, origin, planes, dy, w, dx,
-                );
-            }
-        }
+        self.correlate(&against(self.level(), geometry), dy, w, dx);
     }
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
@@ -200,29 +205,11 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if dw.is_empty() || dy.is_empty() || x.is_empty() {
             return dw.fill(T::zero());
         }
-        let filters = Filters {
-            inputs: geometry.channels,
-            outputs: geometry.filters,
-            input: 9,
-            output: geometry.channels * 9,
-            turned: false,
-        };
-        let [_, [top, _], [left, _]] = geometry.padding;
-        let origin = [-(top as isize), -(left as isize)];
-        let planes = [source(geometry), result(geometry)];
-        let (level, batch) = (self.level(), geometry.batch);
-        match self.side {
-            Side::Two => {
-                products::weights::<T, Two, 2, 4>(
-                    level, batch, &filters, origin, planes, x, dy, dw,
-                );
-            }
-            Side::Four => {
-                products::weights::<T, Four, 4, 6>(
-                    level, batch, &filters, origin, planes, x, dy, dw,
-                );
-            }
-        }
+        let problem = along(self.level(), geometry);
+        parallel::within(dw.len() + x.len() + dy.len(), || match self.side {
+            Side::Two => products::weights::<T, Two, 2, 4>(&problem, x, dy, dw),
+            Side::Four => products::weights::<T, Four, 4, 6>(&problem, x, dy, dw),
+        });
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {

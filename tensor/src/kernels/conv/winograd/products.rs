@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::filters::Filters;
-use super::tiles::{self, Grid, Source, Spectrum, Strip};
+use super::tiles::{self, Grid, STRIP, Source, Spectrum, Strip, TOGETHER};
 use super::transform::{Linear, Scheme, twice};
 use crate::kernels::gemm::balanced;
 use crate::kernels::simd::{Body, Float, Level, Vector};
@@ -14,7 +14,7 @@ use crate::{parallel, pool};
 /// Longest sum in one pass.
 const DEPTH: usize = 288;
 
-/// Planes that a correlation reads, `[batch, channels, height, width]`, and where it begins.
+/// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes {
     pub channels: usize,
@@ -28,27 +28,43 @@ impl Planes {
     }
 }
 
+/// A correlation of images with filters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Problem {
+    pub level: Level,
+    pub batch: usize,
+    pub filters: Filters,
+    /// The first pixel under the first window; may be negative.
+    pub origin: [isize; 2],
+    /// The images that are read, and those that are made.
+    pub from: Planes,
+    pub to: Planes,
+}
+
 /// `dst[o, i, j] = Σ src[c, i + k + origin, j + l + origin'] · g[o, c, k, l]`
-#[allow(clippy::too_many_arguments)] // the operands of a correlation
 pub(super) fn correlate<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
-    level: Level,
-    batch: usize,
-    filters: &Filters,
-    origin: [isize; 2],
-    [from, to]: [Planes; 2],
+    problem: &Problem,
     src: &[T],
     w: &[T],
     dst: &mut [T],
 ) {
+    let Problem {
+        level,
+        batch,
+        filters,
+        origin,
+        from,
+        to,
+    } = *problem;
     let values = filters.transform::<T, S::Filter, A>(level, w);
     let grid = Grid::new(to.height, to.width, M);
-    let images = grid.images(batch);
+    let images = grid.images(batch, TOGETHER);
     let (src_image, dst_image) = (from.channels * from.pixels(), to.channels * to.pixels());
     let work = batch * from.channels * to.channels * to.pixels() / columns::<T>();
     parallel::for_chunks_mut(dst, images * dst_image, work, |group, dst| {
         let images = dst.len() / dst_image;
         let source = Source {
-            planes: &src[group * grid.images(batch) * src_image..][..images * src_image],
+            planes: &src[group * grid.images(batch, TOGETHER) * src_image..][..images * src_image],
             channels: from.channels,
             height: from.height,
             width: from.width,
@@ -205,23 +221,26 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Body for Result<
 }
 
 /// `dw[o, c, k, l] = Σ x[n, c, i + k + origin, j + l + origin'] · dy[n, o, i, j]`
-#[allow(clippy::too_many_arguments)] // the operands of a correlation
 pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
-    level: Level,
-    batch: usize,
-    filters: &Filters,
-    origin: [isize; 2],
-    [from, to]: [Planes; 2],
+    problem: &Problem,
     x: &[T],
     dy: &[T],
     dw: &mut [T],
 ) {
+    let Problem {
+        level,
+        batch,
+        filters,
+        origin,
+        from,
+        to,
+    } = *problem;
     let lanes = columns::<T>();
     let grid = Grid::new(to.height, to.width, M);
     let blocks = filters.outputs.div_ceil(lanes);
     let mut sums = pool::stale::<T>(blocks * A * A * filters.inputs * lanes);
     sums.fill(T::zero());
-    let together = grid.images(batch);
+    let together = grid.images(batch, STRIP);
     let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
     for first in (0..batch).step_by(together) {
         let images = together.min(batch - first);

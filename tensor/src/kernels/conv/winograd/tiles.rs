@@ -10,11 +10,11 @@ use crate::{parallel, pool};
 
 /// Tiles that are transformed, multiplied and transformed back together: their products with a block
 /// of channels stay in the second cache.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 
 /// Tiles of one strip, at least, where there are so many: enough for the blocks of channels to be
 /// worth sharing.
-const STRIP: usize = 192;
+pub(super) const STRIP: usize = 192;
 
 /// A plane of pixels in tiles of `M × M`.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +45,9 @@ impl Grid {
         self.rows * self.columns
     }
 
-    /// Images that are worked through together.
-    pub fn images(&self, batch: usize) -> usize {
-        TOGETHER.div_ceil(self.tiles()).clamp(1, batch)
+    /// Images that are worked through together: so many that they have this many tiles.
+    pub fn images(&self, batch: usize, tiles: usize) -> usize {
+        tiles.div_ceil(self.tiles()).clamp(1, batch)
     }
 
     /// The strips of a group of images: ranges of rows of tiles.
