@@ -1,0 +1,45 @@
+//! A CNN trained by a loop of one's own, with nothing hidden: data, model, loop, evaluation.
+//!
+//!     cargo run --release --example train_by_hand
+
+use wengert::prelude::*;
+
+// [cnn]
+struct Cnn<T: Real = f32> {
+    conv1: Conv2d<T>,
+    conv2: Conv2d<T>,
+    fc: Linear<T>,
+}
+fields!(Cnn { conv1, conv2, fc });
+
+impl<T: Real> Module for Cnn<T> {
+    type Element = T;
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let x = self.conv1.forward(x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
+        let x = self.conv2.forward(&x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
+        self.fc.forward(&x.flatten(1, -1), pass)
+    }
+}
+
+fn main() {
+    let data = Dataset::digits();
+    let rng = &mut rng(0);
+    let mut model: Cnn = Cnn {
+        conv1: Conv2d::new(1, 16, 3, rng).padding(1),
+        conv2: Conv2d::new(16, 32, 3, rng).padding(1),
+        fc: Linear::new(32 * 2 * 2, 10, rng),
+    };
+    let loader = Loader::new(&data.train, LoaderOptions { batch: 32, ..Default::default() });
+    let mut optimizer = Optimizer::new(Sgd { lr: 0.05, momentum: 0.9, ..Default::default() });
+    for epoch in 0..10 {
+        for (step, batch) in loader.epoch(epoch).enumerate() {
+            let mut pass = Pass::train(&model, epoch * 1000 + step as u64);
+            let logits = model.forward(&pass.input(batch.images), &mut pass);
+            let loss = logits.cross_entropy(&batch.labels, &Default::default());
+            let gradients = pass.backward(&loss);
+            optimizer.step(&mut model, &gradients, pass);
+        }
+    }
+    println!("test accuracy {:.1} %", 100.0 * accuracy(&model, &data.test));
+}
+// [/cnn]

@@ -1,0 +1,221 @@
+//! The examples as a user runs them, and the lengths that they promise.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// An example that `cargo test` has built beside this test.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let build = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests are built in target/PROFILE/deps");
+    let file = build.join("examples").join(name);
+    assert!(
+        file.exists(),
+        "{} is not built: run a plain `cargo test`",
+        file.display()
+    );
+    file
+}
+
+fn run(name: &str, args: &[&str], directory: &Path) -> Output {
+    Command::new(example(name))
+        .args(args)
+        .current_dir(directory)
+        .output()
+        .expect("an example starts")
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn succeeds(name: &str, args: &[&str], directory: &Path) -> String {
+    let output = run(name, args, directory);
+    let text = text(&output);
+    assert!(output.status.success(), "{name} {args:?} fails:\n{text}");
+    text
+}
+
+/// Lines of code between two marks, without blank lines and comments.
+fn lines(source: &str, mark: &str) -> usize {
+    let (open, close) = (format!("// [{mark}]"), format!("// [/{mark}]"));
+    let start = source.find(&open).expect("the opening mark") + open.len();
+    let end = source.find(&close).expect("the closing mark");
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    source[start..end].lines().filter(code).count()
+}
+
+#[test]
+fn a_custom_op_costs_at_most_twelve_lines_beyond_its_forward_computation() {
+    let source = include_str!("../examples/custom_op.rs");
+    let start = source
+        .find("    fn forward")
+        .expect("the op computes something");
+    let length = source[start..]
+        .find("    }\n")
+        .expect("the forward function ends");
+    let forward = source[start..start + length].lines().count() + 1;
+    let beyond = lines(source, "op") - forward + lines(source, "check");
+    assert!(beyond <= 12, "{beyond} lines");
+    let output = succeeds("custom_op", &[], &scratch("custom_op"));
+    assert!(output.contains("ok:"), "{output}");
+}
+
+#[test]
+fn a_custom_layer_costs_at_most_fifteen_lines() {
+    let count = lines(include_str!("../examples/custom_layer.rs"), "layer");
+    assert!(count <= 15, "{count} lines");
+    let output = succeeds("custom_layer", &[], &scratch("custom_layer"));
+    assert!(
+        output.contains("gate.weight"),
+        "parameters have paths:\n{output}"
+    );
+}
+
+#[test]
+fn a_cnn_is_trained_by_hand_in_at_most_forty_lines() {
+    let source = include_str!("../examples/train_by_hand.rs");
+    let count = lines(source, "cnn");
+    assert!(count <= 40, "{count} lines");
+    let output = succeeds("train_by_hand", &[], &scratch("train_by_hand"));
+    let accuracy: f64 = last_number(&output);
+    assert!(accuracy > 95.0, "{output}");
+}
+
+/// The number before the last ` %`.
+fn last_number(output: &str) -> f64 {
+    let words: Vec<_> = output.trim().split_whitespace().collect();
+    assert_eq!(words[words.len() - 1], "%", "{output}");
+    words[words.len() - 2]
+        .parse()
+        .expect("a number before the %")
+}
+
+#[test]
+fn the_readme_shows_the_cnn_that_is_compiled() {
+    let cnn = include_str!("../examples/train_by_hand.rs");
+    let body = cnn
+        .split("// [cnn]\n")
+        .nth(1)
+        .and_then(|s| s.split("// [/cnn]").next())
+        .expect("marks");
+    assert!(
+        include_str!("../README.md").contains(body.trim()),
+        "README.md shows another program"
+    );
+}
+
+#[test]
+fn every_lesson_prints_its_numbers_and_writes_a_picture() {
+    for (name, number) in [
+        ("conv_channels", "1728"),
+        ("receptive_field", "18"),
+        ("vanishing_gradient", "0.2500"),
+    ] {
+        let directory = scratch(name);
+        let output = succeeds(name, &[], &directory);
+        assert!(output.contains(number), "{name}:\n{output}");
+        let picture = std::fs::read_to_string(directory.join("out").join(format!("{name}.svg")));
+        assert!(picture.expect("the picture").starts_with("<svg"));
+    }
+}
+
+#[test]
+fn digits_learns_saves_and_loads_the_same_for_any_number_of_threads() {
+    let (one, two) = (scratch("digits_one"), scratch("digits_two"));
+    let first = succeeds("digits", &["--epochs", "2", "--threads", "1"], &one);
+    let second = succeeds("digits", &["--epochs", "2", "--threads", "2"], &two);
+    let weights = |text: &str| line(text, "weights ").to_owned();
+    assert_eq!(
+        weights(&first),
+        weights(&second),
+        "the same bits with 1 and with 2 threads"
+    );
+    let loaded = succeeds("digits", &["--load", "out/digits.safetensors"], &one);
+    assert_eq!(weights(&loaded.replace("weights of", "")), weights(&first));
+    assert_eq!(
+        loaded.trim().lines().last(),
+        first.lines().rfind(|l| l.contains("test accuracy"))
+    );
+    assert!(last_number(line(&first, "test accuracy")) > 90.0, "{first}");
+    let other = succeeds("digits", &["--epochs", "1", "--seed", "7"], &two);
+    assert_ne!(
+        weights(&other),
+        weights(&first),
+        "another seed, other weights"
+    );
+}
+
+fn line<'a>(text: &'a str, start: &str) -> &'a str {
+    text.lines()
+        .rfind(|line| line.starts_with(start))
+        .unwrap_or_else(|| panic!("no line {start}:\n{text}"))
+}
+
+#[test]
+fn digits_says_in_one_sentence_what_is_wrong() {
+    let directory = scratch("digits_wrong");
+    for (args, expected) in [
+        (
+            &["--load", "missing.safetensors"][..],
+            "missing.safetensors",
+        ),
+        (
+            &["--data", "fashion-mnist", "--data-dir", "nowhere"],
+            "dataset-fashion-mnist",
+        ),
+    ] {
+        let output = run("digits", args, &directory);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
+        assert!(
+            text.contains(expected) && !text.contains("panicked"),
+            "{args:?}: {text}"
+        );
+        assert_eq!(text.trim().lines().count(), 1, "{args:?}: {text}");
+    }
+    // A file that is no checkpoint, and one that is cut short.
+    std::fs::write(directory.join("junk"), b"not a state dict").expect("the directory is ours");
+    let output = run("digits", &["--load", "junk"], &directory);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    for args in [
+        &["--epochs", "0"][..],
+        &["--batch", "0"],
+        &["--optimizer", "magic"],
+        &["--nonsense"],
+    ] {
+        assert_eq!(
+            run("digits", args, &directory).status.code(),
+            Some(2),
+            "{args:?}"
+        );
+    }
+    let help = succeeds("digits", &["--help"], &directory);
+    for flag in [
+        "--epochs",
+        "--batch",
+        "--lr",
+        "--optimizer",
+        "--seed",
+        "--threads",
+        "--out",
+        "--load",
+        "--data",
+    ] {
+        assert!(help.contains(flag), "{flag}");
+    }
+}
+
+/// An empty directory of this test's own.
+fn scratch(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).expect("cargo's own directory can be written");
+    directory
+}
