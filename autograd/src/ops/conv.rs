@@ -229,21 +229,21 @@ impl<T: Real> Var<T> {
         self.convolve_transposed("conv_transpose3d", 3, weight, options)
     }
 
+    // No closures from here on: they would hide the caller's line.
     #[track_caller]
     fn convolve(&self, op: &str, axes: usize, weight: &Self, options: &ConvOptions) -> Self {
-        self.batched(op, axes, weight, |batch| {
-            let geometry = geometry_of(batch.shape(), weight.shape(), options);
-            let geometry = geometry.unwrap_or_else(|error| refuse(op, self, weight, &error));
-            let (face, kernel) = (Direction::Forward, options.kernel.clone());
-            Self::custom(
-                Conv {
-                    geometry,
-                    face,
-                    kernel,
-                },
-                &[batch, weight],
-            )
-        })
+        let batch = self.batched(op, axes, weight);
+        let geometry = match geometry_of(batch.shape(), weight.shape(), options) {
+            Ok(geometry) => geometry,
+            Err(error) => refuse(op, self, weight, &error),
+        };
+        let (face, kernel) = (Direction::Forward, options.kernel.clone());
+        let conv = Conv {
+            geometry,
+            face,
+            kernel,
+        };
+        self.unbatched(Self::custom(conv, &[&batch, weight]))
     }
 
     #[track_caller]
@@ -254,24 +254,23 @@ impl<T: Real> Var<T> {
         weight: &Self,
         options: &ConvTransposeOptions,
     ) -> Self {
-        self.batched(op, axes, weight, |batch| {
-            let geometry = transposed_geometry_of(batch.shape(), weight.shape(), options);
-            let geometry = geometry.unwrap_or_else(|error| refuse(op, self, weight, &error));
-            let (face, kernel) = (Direction::InputGradient, options.kernel.clone());
-            Self::custom(
-                Conv {
-                    geometry,
-                    face,
-                    kernel,
-                },
-                &[weight, batch],
-            )
-        })
+        let batch = self.batched(op, axes, weight);
+        let geometry = match transposed_geometry_of(batch.shape(), weight.shape(), options) {
+            Ok(geometry) => geometry,
+            Err(error) => refuse(op, self, weight, &error),
+        };
+        let (face, kernel) = (Direction::InputGradient, options.kernel.clone());
+        let conv = Conv {
+            geometry,
+            face,
+            kernel,
+        };
+        self.unbatched(Self::custom(conv, &[weight, &batch]))
     }
 
-    /// `f` of the images as a batch: of one, if the axis is missing.
+    /// The images as a batch: of one, if the axis is missing.
     #[track_caller]
-    fn batched(&self, op: &str, axes: usize, weight: &Self, f: impl FnOnce(&Self) -> Self) -> Self {
+    fn batched(&self, op: &str, axes: usize, weight: &Self) -> Self {
         let (rank, needed) = (self.rank(), axes + 2);
         require!(
             weight.rank() == needed && (rank == needed || rank + 1 == needed),
@@ -280,9 +279,19 @@ impl<T: Real> Var<T> {
             weight.shape()
         );
         if rank == needed {
-            f(self)
+            self.clone()
         } else {
-            f(&self.unsqueeze(0)).squeeze(0)
+            self.unsqueeze(0)
+        }
+    }
+
+    /// A result without the batch axis that these images lack.
+    #[track_caller]
+    fn unbatched(&self, y: Self) -> Self {
+        if self.rank() == y.rank() {
+            y
+        } else {
+            y.squeeze(0)
         }
     }
 }
