@@ -14,8 +14,6 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::param::Param;
-
 /// How many numbers of the layer below feed one of a layer's results, and how many of the layer
 /// above read one of its inputs: `[fan_in, fan_out]`.
 ///
@@ -231,7 +229,9 @@ pub fn orthogonal<T: Real>(
         let after = norm(&v);
         // A vector that was nearly in the span already has no direction left but rounding's.
         if after > 1e-8 * before {
-            v.iter_mut().for_each(|v| *v /= after);
+            for v in &mut v {
+                *v /= after;
+            }
             basis.push(v);
         }
     }
@@ -267,11 +267,11 @@ pub(crate) fn weight_and_bias<T: Real>(
     shape: &[usize],
     outputs: usize,
     rng: &mut impl Rng,
-) -> (Param<T>, Param<T>) {
+) -> (Tensor<T>, Tensor<T>) {
     // A layer without inputs has no weights, and its bias starts as that of a single input.
     let [fan_in, _] = fans(shape);
     let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
     let weight = Tensor::uniform(shape, -bound..bound, rng);
     let bias = Tensor::uniform([outputs], -bound..bound, rng);
-    (Param::new(weight), Param::new(bias))
+    (weight, bias)
 }

@@ -7,6 +7,7 @@ mod gradients;
 pub mod init;
 mod label;
 mod layers;
+pub mod models;
 mod module;
 mod param;
 mod parameters;

@@ -155,12 +155,11 @@ impl StateDict {
             safetensors::is_name(&name),
             "state dict: {name:?}: no name for a tensor"
         );
-        match self.places.get(&name) {
-            Some(&place) => self.entries[place].1 = values,
-            None => {
-                self.places.insert(name.clone(), self.entries.len());
-                self.entries.push((name, values));
-            }
+        if let Some(&place) = self.places.get(&name) {
+            self.entries[place].1 = values;
+        } else {
+            self.places.insert(name.clone(), self.entries.len());
+            self.entries.push((name, values));
         }
     }
 

@@ -163,14 +163,19 @@ impl fmt::Display for Summary {
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
         let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
         for row in &rows {
-            let mut line = String::new();
-            for ((cell, width), right) in row.iter().zip(widths).zip(RIGHT) {
-                line += &if right {
-                    format!("{cell:>width$}  ")
-                } else {
-                    format!("{cell:<width$}  ")
-                };
-            }
+            let cells: Vec<_> = row
+                .iter()
+                .zip(widths)
+                .zip(RIGHT)
+                .map(|((cell, width), right)| {
+                    if right {
+                        format!("{cell:>width$}")
+                    } else {
+                        format!("{cell:<width$}")
+                    }
+                })
+                .collect();
+            let line = cells.join("  ");
             writeln!(f, "{}", line.trim_end())?;
         }
         write!(
@@ -190,7 +195,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

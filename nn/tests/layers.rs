@@ -1,6 +1,7 @@
 //! Every layer's gradients, by parameter, in training and in evaluation.
 
-use wengert_autograd::check::Report;
+use wengert_autograd::check::{CheckOptions, Report};
+use wengert_nn::models::{CifarResNet, CifarResNetOptions, Shortcut};
 use wengert_nn::*;
 
 fn assert(reports: &[Report]) {
@@ -113,4 +114,89 @@ fn activations() {
     assert(&check_model!(|_rng| LeakyRelu::new(0.2), [3, 4]));
     assert(&check_model!(|_rng| Tanh::new(), [3, 4]));
     assert(&check_model!(|_rng| Sigmoid::new(), [3, 4]));
+}
+
+#[test]
+fn batch_norms() {
+    assert(&check_model!(|_rng| BatchNorm1d::new(3), [4, 3]));
+    assert(&check_model!(|_rng| BatchNorm1d::new(2), [3, 2, 4]));
+    assert(&check_model!(
+        |_rng| BatchNorm2d::new(2).eps(0.1),
+        [2, 2, 3, 2]
+    ));
+    assert(&check_model!(
+        |_rng| BatchNorm3d::new(2).without_affine(),
+        [2, 2, 1, 3, 2]
+    ));
+}
+
+#[test]
+fn norms_of_each_example() {
+    assert(&check_model!(|_rng| LayerNorm::new([5]), [2, 3, 5]));
+    assert(&check_model!(
+        |_rng| LayerNorm::new([3, 2]).without_bias().eps(0.1),
+        [2, 3, 2]
+    ));
+    assert(&check_model!(|_rng| RmsNorm::new([4]), [3, 4]));
+    assert(&check_model!(|_rng| GroupNorm::new(2, 4), [2, 4, 3]));
+    assert(&check_model!(
+        |_rng| GroupNorm::new(3, 3).without_affine(),
+        [2, 3, 2, 2]
+    ));
+}
+
+/// A step of finite differences would cross the kink of some rectifier.
+fn without_differences() -> CheckOptions {
+    CheckOptions {
+        finite_differences: false,
+        ..CheckOptions::default()
+    }
+}
+
+#[test]
+fn small_residual_networks() {
+    let options = CifarResNetOptions {
+        widths: vec![2, 3],
+        blocks: vec![1, 1],
+        channels: 1,
+        classes: 2,
+        ..CifarResNetOptions::default()
+    };
+    assert(&check_model!(
+        |rng| CifarResNet::new(&options, rng),
+        [3, 1, 5, 4],
+        without_differences()
+    ));
+    let padded = CifarResNetOptions {
+        widths: vec![2, 4],
+        shortcut: Shortcut::Pad,
+        ..options
+    };
+    assert(&check_model!(
+        |rng| CifarResNet::new(&padded, rng),
+        [3, 1, 4, 5],
+        without_differences()
+    ));
+}
+
+#[test]
+fn a_small_convolutional_network_with_everything() {
+    let reports = check_model!(
+        |rng| sequential![
+            Conv2d::new(1, 3, 3, rng).padding(1),
+            BatchNorm2d::new(3),
+            Tanh::new(),
+            AvgPool2d::new(2),
+            Conv2d::grouped(3, 6, [2, 1], 3, rng),
+            GroupNorm::new(2, 6),
+            Sigmoid::new(),
+            Dropout::new(0.3),
+            Flatten::new(),
+            Linear::new(12, 3, rng),
+        ],
+        [2, 1, 4, 5]
+    );
+    assert(&reports);
+    assert_eq!(reports[0].names[0], "0.weight");
+    assert_eq!(reports[0].names.last().unwrap(), "input");
 }

@@ -159,9 +159,9 @@ fn altered(change: impl FnOnce(&mut Vec<(String, Values)>)) -> StateDict {
         .collect();
     change(&mut entries);
     let mut altered = StateDict::new();
-    entries
-        .into_iter()
-        .for_each(|(name, values)| altered.insert(name, values));
+    for (name, values) in entries {
+        altered.insert(name, values);
+    }
     altered
 }
 

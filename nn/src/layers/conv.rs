@@ -97,15 +97,15 @@ impl<const AXES: usize, T: Real> Conv<AXES, T> {
         rng: &mut impl Rng,
     ) -> Self {
         require!(
-            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+            groups > 0 && inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
             "conv: {groups} groups do not divide {inputs} inputs and {outputs} outputs"
         );
         let kernel = extents::<AXES>("conv", "kernel", kernel.into());
         let shape = [&[outputs, inputs / groups], &kernel[..]].concat();
         let (weight, bias) = init::weight_and_bias(&shape, outputs, rng);
         Self {
-            weight,
-            bias: Some(bias),
+            weight: Param::new(weight),
+            bias: Some(Param::new(bias)),
             options: ConvOptions::default().groups(groups),
             label: Label::default(),
         }

@@ -56,17 +56,9 @@ impl<T: Real> Module for Dropout<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let _scope = self.label.enter();
         let y = if pass.is_training() && self.p > 0.0 {
-            // With p = 1 nothing is kept, and 1 / 0 is never used.
-            let kept = T::of(1.0 / (1.0 - self.p));
             let rng = pass.rng();
-            let factors = Tensor::from_fn(x.shape(), |_| {
-                if rng.random::<f64>() < self.p {
-                    T::zero()
-                } else {
-                    kept
-                }
-            });
-            x.mul(&Var::constant(factors))
+            let kept = Tensor::from_fn(x.shape(), |_| rng.random::<f64>() >= self.p);
+            x.dropout(&kept, self.p)
         } else {
             x.clone()
         };

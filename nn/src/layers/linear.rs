@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use wengert_autograd::Var;
-use wengert_tensor::Real;
+use wengert_tensor::{Real, Tensor};
 
 use crate::init;
 use crate::label::Label;
@@ -37,9 +37,16 @@ impl<T: Real> Linear<T> {
     #[must_use]
     pub fn new(inputs: usize, outputs: usize, rng: &mut impl Rng) -> Self {
         let (weight, bias) = init::weight_and_bias(&[outputs, inputs], outputs, rng);
+        Self::from_tensors(weight, Some(bias))
+    }
+
+    /// A layer with this weight `[outputs, inputs]`, and this bias if any.
+    #[must_use]
+    pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
+        let (weight, bias) = (Param::new(weight), bias.map(Param::new));
         Self {
             weight,
-            bias: Some(bias),
+            bias,
             label: Label::default(),
         }
     }
@@ -57,10 +64,8 @@ impl<T: Real> Module for Linear<T> {
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let _scope = self.label.enter();
-        let mut y = x.matmul(&pass.param(&self.weight).t());
-        if let Some(bias) = &self.bias {
-            y = y.add(&pass.param(bias));
-        }
+        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+        let y = x.linear(&pass.param(&self.weight), bias.as_ref());
         let trace = LayerTrace::whole().with_multiply_adds(y.len() * self.weight.shape()[1]);
         pass.trace(&self.label, "Linear", x, &y, trace);
         y

@@ -1,22 +1,26 @@
 //! The layers, one idea a file.
 
 mod activation;
+mod batch_norm;
 mod conv;
 mod conv_transpose;
 mod dropout;
 mod flatten;
 mod identity;
 mod linear;
+mod norm;
 mod pool;
 mod sequential;
 
-pub use activation::{LeakyRelu, Relu, Sigmoid, Tanh};
+pub use activation::{Activation, LeakyRelu, Relu, Sigmoid, Tanh};
+pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
 pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use linear::Linear;
+pub use norm::{GroupNorm, LayerNorm, RmsNorm};
 pub use pool::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, MaxPool1d, MaxPool2d,
     MaxPool3d,

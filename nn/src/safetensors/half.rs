@@ -8,7 +8,7 @@ pub(super) fn f32_of_f16(bytes: [u8; 2]) -> f32 {
         // Below the normal numbers: a multiple of 2⁻²⁴, exact in f32.
         0 => fraction as f32 * 2.0_f32.powi(-24),
         0x1f => f32::from_bits(0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(exponent + 127 - 15 << 23 | fraction << 13),
+        _ => f32::from_bits(((exponent + 127 - 15) << 23) | (fraction << 13)),
     };
     f32::from_bits(magnitude.to_bits() | sign << 31)
 }

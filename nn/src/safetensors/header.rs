@@ -117,9 +117,9 @@ impl Entry {
         }
         // Extents beside a zero must not overflow either: strides are made of them.
         let room = isize::MAX as usize / size_of::<f64>();
-        let extents = self.shape.iter().copied().filter(|&extent| extent > 0);
-        let fits = extents.fold(Some(1_usize), |product, extent| {
-            product?
+        let mut extents = self.shape.iter().copied().filter(|&extent| extent > 0);
+        let fits = extents.try_fold(1_usize, |product, extent| {
+            product
                 .checked_mul(extent)
                 .filter(|&product| product <= room)
         });

@@ -1,0 +1,210 @@
+//! Normalization of each example by itself: layer, group, instance and root mean square.
+
+use wengert_autograd::Var;
+use wengert_autograd::ops::NormOptions;
+use wengert_tensor::{Real, Tensor};
+
+use crate::label::Label;
+use crate::module::Module;
+use crate::param::Param;
+use crate::pass::Pass;
+use crate::trace::LayerTrace;
+
+/// Every row to mean 0 and variance 1 over the last axes, then scaled and shifted
+/// (Ba, Kiros & Hinton 2016).
+///
+/// `y = (x − mean)/√(var + ε) · weight + bias`
+///
+/// * input and output: `[.., shape..]`
+///
+/// Parameters, as in `torch.nn.LayerNorm`: `weight` and `bias`, both of the shape.
+#[derive(Clone, Debug)]
+pub struct LayerNorm<T: Real = f32> {
+    /// The scale; 1 at first.
+    pub weight: Param<T>,
+    /// The shift; 0 at first.
+    pub bias: Option<Param<T>>,
+    /// Added to the variance; 1e-5.
+    pub eps: f64,
+    label: Label,
+}
+
+crate::fields!(LayerNorm {
+    weight,
+    bias,
+    label
+});
+
+impl<T: Real> LayerNorm<T> {
+    /// A layer for rows of a shape, such as `[features]`.
+    #[must_use]
+    pub fn new(shape: impl AsRef<[usize]>) -> Self {
+        Self {
+            weight: Param::new(Tensor::ones(&shape)),
+            bias: Some(Param::new(Tensor::zeros(&shape))),
+            eps: 1e-5,
+            label: Label::default(),
+        }
+    }
+
+    /// The same layer without the shift.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
+    }
+
+    /// With another number added to the variance.
+    #[must_use]
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.eps = eps;
+        self
+    }
+}
+
+impl<T: Real> Module for LayerNorm<T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let _scope = self.label.enter();
+        let weight = pass.param(&self.weight);
+        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+        let options = NormOptions {
+            weight: Some(&weight),
+            bias: bias.as_ref(),
+            eps: self.eps,
+        };
+        let y = x.layer_norm(self.weight.shape(), &options);
+        pass.trace(&self.label, "LayerNorm", x, &y, LayerTrace::whole());
+        y
+    }
+}
+
+/// Every row divided by its root mean square over the last axes, then scaled (Zhang & Sennrich
+/// 2019).
+///
+/// `y = x/√(mean x² + ε) · weight`
+///
+/// * input and output: `[.., shape..]`
+///
+/// Parameters, as in `torch.nn.RMSNorm`: `weight`, of the shape.
+#[derive(Clone, Debug)]
+pub struct RmsNorm<T: Real = f32> {
+    /// The scale; 1 at first.
+    pub weight: Param<T>,
+    /// Added to the mean square; 1e-5.
+    pub eps: f64,
+    label: Label,
+}
+
+crate::fields!(RmsNorm { weight, label });
+
+impl<T: Real> RmsNorm<T> {
+    /// A layer for rows of a shape, such as `[features]`.
+    #[must_use]
+    pub fn new(shape: impl AsRef<[usize]>) -> Self {
+        Self {
+            weight: Param::new(Tensor::ones(shape)),
+            eps: 1e-5,
+            label: Label::default(),
+        }
+    }
+
+    /// With another number added to the mean square.
+    #[must_use]
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.eps = eps;
+        self
+    }
+}
+
+impl<T: Real> Module for RmsNorm<T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let _scope = self.label.enter();
+        let weight = pass.param(&self.weight);
+        let options = NormOptions {
+            weight: Some(&weight),
+            bias: None,
+            eps: self.eps,
+        };
+        let y = x.rms_norm(self.weight.shape(), &options);
+        pass.trace(&self.label, "RMSNorm", x, &y, LayerTrace::whole());
+        y
+    }
+}
+
+/// Every group of channels of every image to mean 0 and variance 1, then scaled and shifted by
+/// channel (Wu & He 2018). One group is layer norm over the image, a group per channel is instance
+/// norm (Ulyanov, Vedaldi & Lempitsky 2016).
+///
+/// `y = (x − mean)/√(var + ε) · weight + bias`
+///
+/// * input and output: `[batch, channels, ..]`
+///
+/// Parameters, as in `torch.nn.GroupNorm`: `weight` and `bias`, both `[channels]`.
+#[derive(Clone, Debug)]
+pub struct GroupNorm<T: Real = f32> {
+    /// The scale; 1 at first.
+    pub weight: Option<Param<T>>,
+    /// The shift; 0 at first.
+    pub bias: Option<Param<T>>,
+    /// Added to the variance; 1e-5.
+    pub eps: f64,
+    groups: usize,
+    label: Label,
+}
+
+crate::fields!(GroupNorm {
+    weight,
+    bias,
+    label
+});
+
+impl<T: Real> GroupNorm<T> {
+    /// A layer for so many channels in so many groups.
+    #[must_use]
+    pub fn new(groups: usize, channels: usize) -> Self {
+        Self {
+            weight: Some(Param::new(Tensor::ones([channels]))),
+            bias: Some(Param::new(Tensor::zeros([channels]))),
+            eps: 1e-5,
+            groups,
+            label: Label::default(),
+        }
+    }
+
+    /// The same layer without scale and shift.
+    #[must_use]
+    pub fn without_affine(mut self) -> Self {
+        self.weight = None;
+        self.bias = None;
+        self
+    }
+
+    /// With another number added to the variance.
+    #[must_use]
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.eps = eps;
+        self
+    }
+}
+
+impl<T: Real> Module for GroupNorm<T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let _scope = self.label.enter();
+        let weight = self.weight.as_ref().map(|weight| pass.param(weight));
+        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+        let options = NormOptions {
+            weight: weight.as_ref(),
+            bias: bias.as_ref(),
+            eps: self.eps,
+        };
+        let y = x.group_norm(self.groups, &options);
+        pass.trace(&self.label, "GroupNorm", x, &y, LayerTrace::whole());
+        y
+    }
+}

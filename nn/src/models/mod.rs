@@ -1,0 +1,61 @@
+//! Well-known image models, with the names, shapes and starting values that `PyTorch`'s users know,
+//! so that their state dicts load.
+
+mod digits;
+mod lenet;
+mod resnet;
+mod resnet_cifar;
+mod vgg;
+
+pub use digits::{DigitsCnn, DigitsOptions};
+pub use lenet::{LeNet, LeNetOptions};
+pub use resnet::{BasicBlock, Bottleneck, ResNet, resnet18, resnet50};
+pub use resnet_cifar::{CifarBlock, CifarResNet, CifarResNetOptions, Shortcut};
+pub use vgg::{Vgg, VggLayout, VggOptions};
+
+use rand::Rng;
+use wengert_autograd::Var;
+use wengert_tensor::{PoolOptions, Real, Tensor};
+
+use crate::init::{Fan, Nonlinearity, kaiming_normal};
+use crate::layers::{Conv2d, Linear};
+use crate::param::Param;
+
+/// How a model shrinks its images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pool {
+    /// The largest of 2 × 2.
+    #[default]
+    Max,
+    /// The mean of 2 × 2.
+    Average,
+}
+
+impl Pool {
+    #[track_caller]
+    fn apply<T: Real>(self, x: &Var<T>) -> Var<T> {
+        let options = PoolOptions::new(2);
+        match self {
+            Self::Max => x.max_pool2d(&options).0,
+            Self::Average => x.avg_pool2d(&options),
+        }
+    }
+}
+
+/// A convolution that keeps the variance of gradients through rectifiers (He et al. 2015), with a
+/// bias of 0 if it has one.
+fn he<T: Real>(mut conv: Conv2d<T>, rng: &mut impl Rng) -> Conv2d<T> {
+    let shape = conv.weight.shape().to_vec();
+    let gain = Nonlinearity::Relu.gain();
+    conv.weight = Param::new(kaiming_normal(shape, Fan::Out, gain, rng));
+    conv.bias = conv
+        .bias
+        .map(|bias| Param::new(Tensor::zeros(bias.shape())));
+    conv
+}
+
+/// A dense layer of small normal weights and a bias of 0.
+fn small<T: Real>(inputs: usize, outputs: usize, rng: &mut impl Rng) -> Linear<T> {
+    let weight = Tensor::normal([outputs, inputs], 0.0, 0.01, rng);
+    Linear::from_tensors(weight, Some(Tensor::zeros([outputs])))
+}

@@ -1,0 +1,121 @@
+//! Starting values have the mean, the deviation and the bounds of their formulas.
+
+use wengert_nn::init::*;
+use wengert_nn::{Conv2d, Linear, rng};
+use wengert_tensor::Tensor;
+
+const SHAPE: [usize; 4] = [64, 32, 3, 3];
+
+/// Of 18,432 draws: five standard errors of a mean, and of a deviation.
+const ERROR: f64 = 5.0 / 135.0;
+
+fn has(x: &Tensor<f64>, std: f64) {
+    let (mean, var) = (x.mean(..).item(), x.var(.., 0).item());
+    assert!(mean.abs() < ERROR * std, "the mean is {mean}");
+    assert!(
+        (var.sqrt() / std - 1.0).abs() < ERROR,
+        "the deviation is {}, not {std}",
+        var.sqrt()
+    );
+}
+
+/// Uniform values fill ±√3 deviations and no more.
+fn is_uniform(x: &Tensor<f64>, std: f64) {
+    has(x, std);
+    let bound = 3.0_f64.sqrt() * std;
+    let largest = x.abs().max(..).item();
+    assert!(
+        largest <= bound && largest > 0.99 * bound,
+        "{largest} of {bound}"
+    );
+}
+
+#[test]
+fn fans_count_the_window() {
+    assert_eq!(fans(SHAPE), [288, 576]);
+    assert_eq!(fans([10, 7]), [7, 10]);
+}
+
+#[test]
+fn gains_are_those_of_the_table() {
+    assert_eq!(Nonlinearity::Linear.gain(), 1.0);
+    assert_eq!(Nonlinearity::Sigmoid.gain(), 1.0);
+    assert_eq!(Nonlinearity::Tanh.gain(), 5.0 / 3.0);
+    assert_eq!(Nonlinearity::Relu.gain(), 2.0_f64.sqrt());
+    assert!((Nonlinearity::LeakyRelu(0.2).gain() - 1.386_750_490_563_073).abs() < 1e-15);
+    assert_eq!(
+        Nonlinearity::LeakyRelu(0.0).gain(),
+        Nonlinearity::Relu.gain()
+    );
+    assert_eq!(Nonlinearity::Selu.gain(), 0.75);
+}
+
+#[test]
+fn xavier_divides_by_both_fans() {
+    let std = 1.5 * (2.0 / (288.0 + 576.0_f64)).sqrt();
+    assert_eq!(xavier_std(SHAPE, 1.5), std);
+    has(&xavier_normal(SHAPE, 1.5, &mut rng(0)), std);
+    is_uniform(&xavier_uniform(SHAPE, 1.5, &mut rng(0)), std);
+}
+
+#[test]
+fn kaiming_divides_by_one() {
+    for (fan, count) in [(Fan::In, 288.0_f64), (Fan::Out, 576.0)] {
+        let std = 2.0_f64.sqrt() / count.sqrt();
+        let gain = Nonlinearity::Relu.gain();
+        has(&kaiming_normal(SHAPE, fan, gain, &mut rng(1)), std);
+        is_uniform(&kaiming_uniform(SHAPE, fan, gain, &mut rng(1)), std);
+    }
+}
+
+#[test]
+fn layers_start_uniform_in_the_inverse_root_of_the_fan_in() {
+    let rng = &mut rng(2);
+    let conv = Conv2d::<f64>::new(32, 64, 3, rng);
+    is_uniform(conv.weight.value(), 1.0 / (3.0 * 288.0_f64).sqrt());
+    let bias = conv.bias.unwrap().value().abs().max(..).item();
+    assert!(bias <= 1.0 / 288.0_f64.sqrt() && bias > 0.8 / 288.0_f64.sqrt());
+    let linear = Linear::<f64>::new(100, 200, rng);
+    is_uniform(linear.weight.value(), 1.0 / 300.0_f64.sqrt());
+}
+
+#[test]
+fn a_truncated_normal_stays_within_its_limit() {
+    let x: Tensor<f64> = truncated_normal([20_000], 0.02, 2.0, &mut rng(3));
+    let largest = x.abs().max(..).item();
+    assert!(largest <= 0.04 && largest > 0.0395);
+    // The deviation that is left: √(1 − 2·2φ(2)/(2Φ(2) − 1)).
+    has(&x, 0.02 * 0.879_626);
+}
+
+#[test]
+fn orthogonal_matrices_are() {
+    for shape in [[5, 5], [3, 8], [8, 3], [1, 4], [4, 1]] {
+        let w: Tensor<f64> = orthogonal(shape, 2.0, &mut rng(4));
+        let gram = if shape[0] <= shape[1] {
+            w.matmul(&w.t())
+        } else {
+            w.t().matmul(&w)
+        };
+        let error = (gram - Tensor::eye(shape[0].min(shape[1])) * 4.0)
+            .abs()
+            .max(..)
+            .item();
+        assert!(error < 1e-13, "{shape:?}: {error}");
+    }
+    let w: Tensor<f64> = orthogonal([4, 2, 3, 3], 1.0, &mut rng(5));
+    assert_eq!(w.shape(), [4, 2, 3, 3]);
+}
+
+#[test]
+fn every_type_draws_the_same() {
+    let double: Tensor<f64> = kaiming_normal([4, 4], Fan::In, 1.0, &mut rng(6));
+    let single: Tensor<f32> = kaiming_normal([4, 4], Fan::In, 1.0, &mut rng(6));
+    assert_eq!(single, double.cast());
+}
+
+#[test]
+#[should_panic(expected = "fans: [3]: a weight has two axes or more")]
+fn a_vector_has_no_fans() {
+    let _ = fans([3]);
+}
