@@ -11,8 +11,8 @@ pub use crate::autograd::{
 pub use crate::data::{Dataset, ImageSet, Loader, LoaderOptions};
 pub use crate::evaluate::accuracy;
 pub use crate::nn::{
-    Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, Module, Param, Parameters,
-    ParametersExt, Pass, Sequential, check_model, fields, rng, summary,
+    BatchNorm2d, Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, MaxPool2d, Module,
+    Param, Parameters, ParametersExt, Pass, Relu, Sequential, check_model, fields, rng, summary,
 };
 pub use crate::optim::{Adam, AdamW, Optimizer, Sgd};
 pub use crate::tensor::{
