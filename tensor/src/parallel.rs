@@ -21,7 +21,17 @@ pub fn for_chunks_mut<U: Send>(
     work: usize,
     f: impl Fn(usize, &mut [U]) + Sync,
 ) {
-    let chunk = chunk.max(1);
+    chunks_mut(out, chunk.max(1), work, &f);
+}
+
+// A call through a pointer costs nothing beside a chunk, and keeps the machinery of threads from
+// being compiled again for every function of every operation.
+fn chunks_mut<U: Send>(
+    out: &mut [U],
+    chunk: usize,
+    work: usize,
+    f: &(dyn Fn(usize, &mut [U]) + Sync),
+) {
     if work < GRAIN || out.len() <= chunk {
         for (index, part) in out.chunks_mut(chunk).enumerate() {
             f(index, part);
@@ -37,10 +47,14 @@ pub fn for_chunks_mut<U: Send>(
 ///
 /// `work` estimates the elementary steps of the whole call; below [`GRAIN`] the caller does it alone.
 pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    map_indices(count, work, &f)
+}
+
+fn map_indices<R: Send>(count: usize, work: usize, f: &(dyn Fn(usize) -> R + Sync)) -> Vec<R> {
     if work < GRAIN || count <= 1 {
         (0..count).map(f).collect()
     } else {
-        (0..count).into_par_iter().map(&f).collect()
+        (0..count).into_par_iter().map(f).collect()
     }
 }
 
@@ -48,10 +62,14 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
 ///
 /// `work` estimates the elementary steps of the whole call; below [`GRAIN`] the caller does it alone.
 pub fn for_each_index(count: usize, work: usize, f: impl Fn(usize) + Sync) {
+    each_index(count, work, &f);
+}
+
+fn each_index(count: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
     if work < GRAIN || count <= 1 {
         (0..count).for_each(f);
     } else {
-        (0..count).into_par_iter().for_each(&f);
+        (0..count).into_par_iter().for_each(f);
     }
 }
 

@@ -95,7 +95,10 @@ impl<const N: usize> Planes<N> {
     }
 
     /// Covers the row-major places `from..from + count`, a chunk, with planes.
-    pub(crate) fn for_planes(&self, from: usize, count: usize, mut body: impl FnMut(Plane<N>)) {
+    ///
+    /// The walk is compiled once, not for every body: a call through a pointer costs little beside
+    /// a plane.
+    pub(crate) fn for_planes(&self, from: usize, count: usize, body: &mut dyn FnMut(Plane<N>)) {
         let (mut at, end) = (from, from + count);
         while at < end {
             let inside = at % self.slab;
@@ -108,7 +111,7 @@ impl<const N: usize> Planes<N> {
                 let row = at / self.slab % self.dims[self.row];
                 let rows = (end - at) / self.slab;
                 let rows = rows.min(self.dims[self.row] - row).min(self.most_rows());
-                self.for_blocks(at, rows, &mut body);
+                self.for_blocks(at, rows, body);
                 at += rows * self.slab;
             }
         }
@@ -124,7 +127,7 @@ impl<const N: usize> Planes<N> {
     }
 
     /// Whole rows, one plane for each place between the axes of the plane.
-    fn for_blocks(&self, at: usize, rows: usize, body: &mut impl FnMut(Plane<N>)) {
+    fn for_blocks(&self, at: usize, rows: usize, body: &mut dyn FnMut(Plane<N>)) {
         let columns = self.dims[0];
         let width = if self.is_crossed { BLOCK } else { columns };
         for line in (at..at + self.slab).step_by(columns) {

@@ -42,7 +42,7 @@ fn map_into<T: Element, U: Element>(
     let (chunk, buffer) = (planes.chunk(), x.buffer());
     parallel::for_chunks_mut(out, chunk, work, |index, out| {
         let (from, mut tile) = (index * chunk, Vec::new());
-        planes.for_planes(from, out.len(), |plane| {
+        planes.for_planes(from, out.len(), &mut |plane| {
             let a = plane.operand(1, buffer, &mut tile);
             for row in 0..plane.rows() {
                 map_run(plane.target(out, from, row), a.row(row), &f);
@@ -76,7 +76,7 @@ fn zip_into<T: Element, U: Element, V: Element>(
     let (chunk, x, y) = (planes.chunk(), x.buffer(), y.buffer());
     parallel::for_chunks_mut(out, chunk, work, |index, out| {
         let (from, mut left, mut right) = (index * chunk, Vec::new(), Vec::new());
-        planes.for_planes(from, out.len(), |plane| {
+        planes.for_planes(from, out.len(), &mut |plane| {
             let a = plane.operand(1, x, &mut left);
             let b = plane.operand(2, y, &mut right);
             for row in 0..plane.rows() {
@@ -217,7 +217,7 @@ impl<T: Element> Tensor<T> {
         let buffers = (self.buffer(), b.buffer(), c.buffer());
         parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
             let (from, mut tiles) = (index * chunk, (Vec::new(), Vec::new(), Vec::new()));
-            planes.for_planes(from, out.len(), |plane| {
+            planes.for_planes(from, out.len(), &mut |plane| {
                 let a = plane.operand(1, buffers.0, &mut tiles.0);
                 let b = plane.operand(2, buffers.1, &mut tiles.1);
                 let c = plane.operand(3, buffers.2, &mut tiles.2);
@@ -277,7 +277,7 @@ impl<T: Element> Tensor<T> {
         let (chunk, buffer) = (planes.chunk(), other.buffer());
         parallel::for_chunks_mut(values, chunk, work, |index, part| {
             let (from, mut tile) = (index * chunk, Vec::new());
-            planes.for_planes(from, part.len(), |plane| {
+            planes.for_planes(from, part.len(), &mut |plane| {
                 let b = plane.operand(1, buffer, &mut tile);
                 for row in 0..plane.rows() {
                     update_run(plane.target(part, from, row), b.row(row), &f);
