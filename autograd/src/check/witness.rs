@@ -191,7 +191,7 @@ impl Check<'_> {
     /// What the exact witness may differ by, for gradients of this size.
     fn exact(&self, size: f64) -> f64 {
         let all = self.gradients.iter().map(largest).fold(0.0, f64::max);
-        self.options.exact_tolerance * size.max(0.01 * all).max(1e-6)
+        self.options.exact_tolerance * size.max(0.01 * all).max(1e-3)
     }
 
     fn numeric(&self, size: f64) -> f64 {
