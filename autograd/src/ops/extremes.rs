@@ -1,6 +1,6 @@
 //! Largest and smallest elements over axes, where ties share.
 
-use super::mean::restored;
+use super::mean::{count, restored};
 use super::prelude::*;
 
 /// The largest or the smallest element over some axes.
@@ -80,6 +80,68 @@ impl<T: Real> Var<T> {
     pub fn amin(&self, axes: impl Into<Axes>) -> Self {
         Self::custom(Extreme { axes: axes.into(), largest: false }, &[self])
     }
+
+    /// The largest element over some axes, and where it is: the first of equal ones in row-major
+    /// order, which has the whole cotangent; the first NaN wins.
+    ///
+    /// The places count the elements of the reduced axes in row-major order: for one axis they are
+    /// indices into it.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn max(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.first("max", &axes.into(), Tensor::max_with_indices)
+    }
+
+    /// The smallest element over some axes, and where it is; as [`max`](Self::max).
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn min(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.first("min", &axes.into(), Tensor::min_with_indices)
+    }
+
+    #[track_caller]
+    fn first(
+        &self,
+        op: &str,
+        axes: &Axes,
+        search: impl Fn(&Tensor<T>, isize) -> (Tensor<T>, Tensor<i64>),
+    ) -> (Self, Tensor<i64>) {
+        let shape = self.shape();
+        let reduced = axes.resolve(op, shape);
+        let rest: Vec<_> = (0..shape.len()).filter(|&axis| !reduced.contains(axis)).collect();
+        let mut result: Vec<_> = rest.iter().map(|&axis| shape[axis]).collect();
+        let order: Vec<_> = rest.into_iter().chain(reduced.iter()).map(|axis| axis as isize).collect();
+        let lines = [result.as_slice(), &[count(axes, shape)]].concat();
+        let x = self.permute(order).reshape(lines);
+        let indices = search(x.value(), -1).1;
+        let values = x.gather(-1, &indices.unsqueeze(-1));
+        if axes.is_kept() {
+            result = shape.to_vec();
+            reduced.iter().for_each(|axis| result[axis] = 1);
+        }
+        (values.reshape(&result), indices.reshape(&result))
+    }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Extreme>("amax"), Entry::op::<Extreme>("amin")];
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Extreme>("amax"),
+    Entry::op::<Extreme>("amin"),
+    Entry::function("max", |draw| {
+        let rank = draw.within(0, 3);
+        let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
+        let description = format!("max({axes:?})");
+        Case::new(description, generic!([axes] |x| x.max(axes.clone()).0), [draw.apart(shape)])
+    }),
+    Entry::function("min", |draw| {
+        let rank = draw.within(0, 3);
+        let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
+        let description = format!("min({axes:?})");
+        Case::new(description, generic!([axes] |x| x.min(axes.clone()).0), [draw.apart(shape)])
+    }),
+];

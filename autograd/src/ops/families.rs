@@ -72,7 +72,7 @@ macro_rules! unary {
 
             fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
                 let ($vop, $grad, $vx, $vy) = (self, &**grad, call.input(0), call.output(0));
-                let _ = ($vop, $vx, $vy);
+                let _ = ($vop, $grad, $vx, $vy);
                 $vjp
             }
 
@@ -82,5 +82,81 @@ macro_rules! unary {
                 Sample::new(op, [x])
             }
         }
+    };
+}
+
+/// Defines smooth elementwise functions of one operand: for each its method on `Var`, its value, its
+/// slope, the slope's derivative, its samples. A file may define a family of them.
+///
+/// The slope is a function of `x` or of the value `y`, whichever is cheaper to go on with. Value and
+/// slope are written in numbers, and run in one pass; the slope's derivative in variables, which
+/// makes every higher order.
+///
+/// ```text
+/// smooth! {
+///     /// Documentation of the method.
+///     name, Type { option: f64 },
+///     sample |draw| (Type { option: draw.real(0.0, 1.0) }, draw.any()),
+///     value |f, x| …a T…,
+///     slope of Y |f, y| …a T…,
+///     curvature |f, y| …a Var…,
+///     @also [Entry::function("what else the file defines", …)]
+/// }
+/// ```
+macro_rules! smooth {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident, $type:ident $({ $($field:ident: $field_type:ty),* })?,
+        sample |$draw:ident| $sample:expr,
+        value |$vf:ident, $vx:ident| $value:expr,
+        slope of $of:ident |$sf:ident, $sz:ident| $slope:expr,
+        curvature |$cf:ident, $cz:ident| $curvature:expr,
+    )+ $(@also [$($entry:expr),+ $(,)?])?) => {
+        $(
+            unary! { @struct $name, $type $({ $($field: $field_type),* })? }
+
+            impl Smooth for $type {
+                const NAME: &'static str = stringify!($name);
+                const OF: Of = Of::$of;
+
+                #[inline]
+                fn value<T: Real>(&self, $vx: T) -> T {
+                    let $vf = self;
+                    let _ = $vf;
+                    $value
+                }
+
+                #[inline]
+                fn slope<T: Real>(&self, $sz: T) -> T {
+                    let $sf = self;
+                    let _ = ($sf, $sz);
+                    $slope
+                }
+
+                fn curvature<T: Real>(&self, $cz: &Var<T>) -> Var<T> {
+                    let $cf = self;
+                    let _ = $cf;
+                    $curvature
+                }
+
+                fn sample($draw: &mut Draw) -> (Self, Tensor<f64>) {
+                    $sample
+                }
+            }
+
+            impl<T: Real> Var<T> {
+                $(#[$doc])*
+                #[must_use]
+                #[track_caller]
+                pub fn $name(&self $(, $($field: $field_type),*)?) -> Self {
+                    Self::custom(Elementwise($type $({ $($field),* })?), &[self])
+                }
+            }
+        )+
+
+        pub(super) const ENTRIES: &[Entry] = &[$(
+            Entry::op::<Elementwise<$type>>(stringify!($name)),
+            Entry::op::<Slope<$type>>(concat!("slope of ", stringify!($name))),
+        )+ $($($entry),+)?];
     };
 }

@@ -19,9 +19,11 @@ impl Gate {
         Self { low: 0.0, high: 0.0, slopes: [below, at, above, above, above] }
     }
 
-    /// Of a function that is flat outside an open interval.
+    /// Of a function that is flat outside an open interval; an infinite end is no bound.
     pub(super) const fn inside(low: f64, high: f64, slope: f64) -> Self {
-        Self { low, high, slopes: [0.0, 0.0, slope, 0.0, 0.0] }
+        let at_low = if low.is_infinite() { slope } else { 0.0 };
+        let at_high = if high.is_infinite() { slope } else { 0.0 };
+        Self { low, high, slopes: [0.0, at_low, slope, at_high, 0.0] }
     }
 
     /// `grad`, times the slope at `x`. One pass, and piecewise constant in `x`.

@@ -111,6 +111,14 @@ fn unequal(draw: &mut Draw) -> [Tensor<f64>; 2] {
     [a, b]
 }
 
+/// A column and a row without a common element.
+fn column_and_row(draw: &mut Draw) -> [Tensor<f64>; 2] {
+    let (rows, columns) = (draw.extent(), draw.extent());
+    let all = draw.apart([rows + columns]);
+    let (column, row) = (all.slice(0, ..rows as isize), all.slice(0, rows as isize..));
+    [column.unsqueeze(1).contiguous(), row.contiguous()]
+}
+
 impl<T: Real> Var<T> {
     /// The larger of two, element by element, broadcasting; a NaN on either side wins.
     ///
@@ -142,13 +150,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Maximum>("maximum"),
     Entry::op::<Minimum>("minimum"),
     Entry::function("maximum", |draw| {
-        let (rows, columns) = (draw.extent(), draw.extent());
-        let (a, b) = (draw.apart([rows, 1]), draw.apart([columns]) + 0.05);
-        Case::new("maximum, broadcasting", generic!(|a, b| a.maximum(b)), [a, b])
+        Case::new("maximum, broadcasting", generic!(|a, b| a.maximum(b)), column_and_row(draw))
     }),
     Entry::function("minimum", |draw| {
-        let (rows, columns) = (draw.extent(), draw.extent());
-        let (a, b) = (draw.apart([rows, 1]), draw.apart([columns]) + 0.05);
-        Case::new("minimum, broadcasting", generic!(|a, b| a.minimum(b)), [a, b])
+        Case::new("minimum, broadcasting", generic!(|a, b| a.minimum(b)), column_and_row(draw))
     }),
 ];

@@ -81,6 +81,18 @@ impl<T: Real> Var<T> {
     pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
         Self::custom(Variance { axes: axes.into(), correction }, &[self])
     }
+
+    /// The standard deviation over some axes, the root of the [variance](Self::var).
+    ///
+    /// Where it is 0 the gradient is 0.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Self {
+        self.var(axes, correction).root(2.0)
+    }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -91,5 +103,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         let axes = draw.axes(rank);
         let description = format!("mean({axes:?})");
         Case::new(description, generic!([axes] |x| x.mean(axes.clone())), [draw.normal(shape)])
+    }),
+    Entry::function("std", |draw| {
+        let rank = draw.within(1, 3);
+        let shape: Vec<_> = draw.filled_shape(rank).into_iter().map(|n| n + 1).collect();
+        let axes = draw.axes(rank);
+        let correction = draw.within(0, 1);
+        let description = format!("std({axes:?}, {correction})");
+        let f = generic!([axes, correction] |x| x.std(axes.clone(), correction));
+        Case::new(description, f, [draw.normal(shape)])
     }),
 ];

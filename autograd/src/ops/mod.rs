@@ -5,6 +5,7 @@
 mod families;
 mod operators;
 mod reduction;
+mod smooth;
 mod table;
 mod targets;
 
@@ -17,6 +18,7 @@ pub use nll_loss::NllOptions;
 pub use recurrent::{CellParams, Nonlinearity, RecurrentOptions};
 pub use reduction::Reduction;
 pub use standardize::{BatchNormed, NormOptions};
+pub use pad::Border;
 pub use table::{Case, Entry};
 
 macro_rules! registry {
@@ -33,16 +35,20 @@ macro_rules! registry {
 }
 
 registry! {
-    absolute_losses add affine attention broadcast concat conv cross_entropy div dropout exp
-    extremes gate global_pool gru interpolate kl_div linear ln local_response_norm lp_pool lstm
-    matmul maximum mean mse_loss mul nll_loss permute pool pow rectifiers recurrent reshape
-    select sigmoid slice softmax sqrt standardize sub sum tanh
+    absolute_losses add affine atan2 attention broadcast clamp compare concat conv
+    cross_entropy div dropout einsum elu error_function exponential extremes flip gate gated
+    gather gelu global_pool gru hard hyperbolic index_select interpolate kl_div lerp linear
+    local_response_norm logarithm logsumexp lp_pool lstm matmul maximum mean mse_loss mul
+    nll_loss norm pad permute pixel_shuffle pool pow_tensor powers prod products rectifiers
+    recurrence recurrent reshape select shrink sigmoid slice softmax softsign sort
+    standardize steps sub sum tanh triangle trigonometric windows
 }
 
 /// What an op file needs.
 mod prelude {
     pub(super) use wengert_tensor::{Axes, Real, Slice, Tensor, keep, require};
 
+    pub(super) use super::smooth::{Elementwise, Of, Slope, Smooth};
     pub(super) use super::table::{Case, Entry};
     pub(super) use crate::generic;
     pub(super) use crate::op::{Call, Contributions, Cotangents, Inputs, Op, Outputs, Reads};

@@ -1,11 +1,94 @@
-//! The logistic function.
+//! The logistic function, and the smooth activations made of it.
 
 use super::prelude::*;
 
-unary! {
+smooth! {
     /// The logistic function `1 / (1 + e⁻ˣ)`, without overflow; its slope is `y (1 − y)`.
-    sigmoid, Sigmoid, reads Outputs,
+    sigmoid, Sigmoid,
     sample |draw| (Sigmoid, draw.any()),
-    forward |op, x| x.sigmoid(),
-    vjp |op, grad, x, y| grad * (y * (1.0 - y)),
+    value |f, x| x.sigmoid(),
+    slope of Y |f, y| y * (T::one() - y),
+    curvature |f, y| 1.0 - y * 2.0,
+
+    /// The logarithm of the [logistic function](Self::sigmoid), without cancellation or overflow.
+    logsigmoid, Logsigmoid,
+    sample |draw| (Logsigmoid, draw.any()),
+    value |f, x| {
+        let tail = (-x.abs()).exp().ln_1p();
+        if x < T::zero() { x - tail } else { -tail }
+    },
+    slope of X |f, x| (-x).sigmoid(),
+    curvature |f, x| {
+        let s = x.sigmoid();
+        &s * (&s - 1.0)
+    },
+
+    /// The sigmoid linear unit `x σ(x)`, also called swish.
+    silu, Silu,
+    sample |draw| (Silu, draw.any()),
+    value |f, x| x * x.sigmoid(),
+    slope of X |f, x| {
+        let s = x.sigmoid();
+        s * (T::one() + x * (T::one() - s))
+    },
+    curvature |f, x| {
+        let s = x.sigmoid();
+        &s * (1.0 - &s) * (2.0 + x * (1.0 - &s * 2.0))
+    },
+
+    /// A smooth rectifier, `ln(1 + e^(βx)) / β`; `x` itself where `βx` exceeds the threshold.
+    ///
+    /// PyTorch's defaults are β = 1 and threshold 20.
+    softplus, Softplus { beta: f64, threshold: f64 },
+    sample |draw| {
+        let f = draw.pick(&[Softplus { beta: 1.0, threshold: 20.0 }, Softplus { beta: 2.0, threshold: 1.0 }]);
+        let x = draw.any_off_zero().map(|x| x + f.threshold / f.beta * f64::from(x > 1.2));
+        (f, x)
+    },
+    value |f, x| {
+        let (z, beta) = (x * T::of(f.beta), T::of(f.beta));
+        if z > T::of(f.threshold) {
+            x
+        } else {
+            let tail = (-z.abs()).exp().ln_1p();
+            (if z > T::zero() { z + tail } else { tail }) / beta
+        }
+    },
+    slope of X |f, x| {
+        let z = x * T::of(f.beta);
+        if z > T::of(f.threshold) { T::one() } else { z.sigmoid() }
+    },
+    curvature |f, x| {
+        let (beta, threshold) = (T::of(f.beta), T::of(f.threshold));
+        let linear = x.value().map(|x| x * beta > threshold);
+        let s = (x * f.beta).sigmoid();
+        (&s * (1.0 - &s) * f.beta).masked_fill(&linear, 0.0)
+    },
+
+    /// `x tanh(ln(1 + eˣ))` (Misra, 2019).
+    mish, Mish,
+    sample |draw| (Mish, draw.any()),
+    value |f, x| x * tanh_softplus(x),
+    slope of X |f, x| {
+        let t = tanh_softplus(x);
+        t + x * (T::one() - t * t) * x.sigmoid()
+    },
+    curvature |f, x| {
+        let (s, t) = (x.sigmoid(), x.softplus(1.0, 20.0).tanh());
+        (1.0 - t.square()) * &s * (2.0 + x * (1.0 - &s - &t * &s * 2.0))
+    },
+}
+
+/// `tanh(ln(1 + eˣ))`, as a fraction of which no part overflows.
+#[inline]
+fn tanh_softplus<T: Real>(x: T) -> T {
+    let (one, two) = (T::one(), T::of(2.0));
+    let e = (-x.abs()).exp();
+    if x > T::zero() {
+        let n = one + two * e;
+        n / (n + two * e * e)
+    } else {
+        let n = e * (e + two);
+        n / (n + two)
+    }
 }

@@ -2,10 +2,11 @@
 
 use super::prelude::*;
 
-unary! {
+smooth! {
     /// The hyperbolic tangent `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`; its slope is `1 − y²`.
-    tanh, Tanh, reads Outputs,
+    tanh, Tanh,
     sample |draw| (Tanh, draw.any()),
-    forward |op, x| x.tanh(),
-    vjp |op, grad, x, y| grad * (1.0 - y * y),
+    value |f, x| x.tanh(),
+    slope of Y |f, y| T::one() - y * y,
+    curvature |f, y| y * -2.0,
 }
