@@ -1,0 +1,76 @@
+//! The checker must refuse wrong rules. Every module here is an op with a bug that once shipped in
+//! some framework, and its control: the same op with the right rule, which passes.
+
+mod arithmetic;
+mod convolution;
+mod indexing;
+mod pooling;
+mod saving;
+
+/// An op with a wrong rule where `WRONG` holds, and the right one where not; two tests of it.
+macro_rules! bug {
+    (
+        $(#[$doc:meta])*
+        $name:ident $({ $($field:ident: $type:ty),* })?, reads $reads:expr,
+        sample |$draw:ident| $sample:expr,
+        forward |$op:ident, $x:ident| $forward:expr,
+        vjp |$vop:ident, $i:ident, $call:ident, $grad:ident| $vjp:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        mod $name {
+            use super::*;
+
+            #[derive(Clone, Debug)]
+            struct Bug<const WRONG: bool> { $($($field: $type),*)? }
+
+            impl<const WRONG: bool> Op for Bug<WRONG> {
+                fn name(&self) -> &'static str {
+                    stringify!($name)
+                }
+
+                fn reads(&self) -> Reads {
+                    $reads
+                }
+
+                fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+                    let ($op, $x) = (self, x);
+                    let _ = $op;
+                    $forward.into()
+                }
+
+                fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+                    let ($vop, $i, $call, $grad) = (self, i, call, &**grad);
+                    let _ = ($vop, $i, $call);
+                    $vjp
+                }
+
+                fn sample(draw: &mut Draw) -> Sample<Self> {
+                    let $draw = draw;
+                    $sample
+                }
+            }
+
+            #[test]
+            fn is_refused() {
+                let report = check_op::<Bug<true>>();
+                assert!(!report.is_ok(), "the checker passed it:\n{report}");
+            }
+
+            #[test]
+            fn and_passes_when_right() {
+                check_op::<Bug<false>>().assert();
+            }
+        }
+    };
+}
+
+pub(crate) use bug;
+
+/// What the modules use.
+mod prelude {
+    pub(crate) use super::bug;
+    pub(crate) use wengert_autograd::{
+        Call, Cotangents, Draw, Inputs, Op, Outputs, Reads, Sample, Var, check_op,
+    };
+    pub(crate) use wengert_tensor::{Real, Tensor};
+}

@@ -1,0 +1,91 @@
+//! What a rule reads: unsaved values, constants that should vary, outputs that were not used.
+
+use crate::prelude::*;
+use wengert_autograd::Contributions;
+use wengert_tensor::keep;
+
+bug! {
+    /// A rule that reads its operand and has not declared it.
+    a_rule_that_reads_what_it_did_not_save,
+    reads if WRONG { Reads::Shapes } else { Reads::Inputs },
+    sample |draw| Sample::new(Self {}, [draw.normal([3])]),
+    forward |op, x| &x[0] * &x[0],
+    vjp |op, i, call, grad| grad * call.input(0) * 2.0,
+}
+
+bug! {
+    /// A mean kept as a constant: the gradient is right, its own gradient is not.
+    a_mean_saved_as_a_constant, reads Reads::Inputs,
+    sample |draw| {
+        let n = draw.within(2, 5);
+        Sample::new(Self {}, [draw.normal([n])])
+    },
+    forward |op, x| &x[0] * &x[0].mean(keep(..)),
+    vjp |op, i, call, grad| {
+        let x = call.input(0);
+        let mean = x.sum(keep(..)) / x.len() as f64;
+        let mean = if WRONG { mean.detach() } else { mean };
+        grad * mean + (grad * x).sum(keep(..)) / x.len() as f64
+    },
+}
+
+bug! {
+    /// A rule that computes on values instead of variables: right once, never twice.
+    a_rule_that_drops_its_history, reads Reads::Outputs,
+    sample |draw| Sample::new(Self {}, [draw.normal([3])]),
+    forward |op, x| x[0].map(T::exp),
+    vjp |op, i, call, grad| {
+        let y = call.output(0);
+        grad * if WRONG { y.detach() } else { y.clone() }
+    },
+}
+
+/// Sine and cosine at once, whose rule is right only where both are used.
+mod an_output_that_nothing_used {
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    struct Bug<const WRONG: bool>;
+
+    impl<const WRONG: bool> Op for Bug<WRONG> {
+        fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+            [x[0].map(T::sin), x[0].map(T::cos)].into()
+        }
+
+        fn vjps<T: Real>(
+            &self,
+            call: &Call<T>,
+            grad: &Cotangents<T>,
+            out: &mut Contributions<'_, T>,
+        ) {
+            let (sin, cos) = (call.output(0), call.output(1));
+            match (grad.get(0), grad.get(1)) {
+                (Some(a), Some(b)) => out.add(0, a * cos - b * sin),
+                _ if WRONG => {}
+                (a, b) => {
+                    if let Some(a) = a {
+                        out.add(0, a * cos);
+                    }
+                    if let Some(b) = b {
+                        out.add(0, -(b * sin));
+                    }
+                }
+            }
+        }
+
+        fn sample(draw: &mut Draw) -> Sample<Self> {
+            Sample::new(Self, [draw.normal([3])])
+        }
+    }
+
+    #[test]
+    fn is_refused() {
+        let report = check_op::<Bug<true>>();
+        assert!(!report.is_ok(), "the checker passed it:\n{report}");
+    }
+
+    #[test]
+    fn and_passes_when_right() {
+        check_op::<Bug<false>>().assert();
+    }
+}
