@@ -15,10 +15,10 @@ pub use interpolate::{InterpolateOptions, Interpolation, Resize};
 pub use kl_div::{KlDivOptions, PoissonOptions};
 pub use local_response_norm::ResponseOptions;
 pub use nll_loss::NllOptions;
+pub use pad::Border;
 pub use recurrent::{CellParams, Nonlinearity, RecurrentOptions};
 pub use reduction::Reduction;
 pub use standardize::{BatchNormed, NormOptions};
-pub use pad::Border;
 pub use table::{Case, Entry};
 
 macro_rules! registry {

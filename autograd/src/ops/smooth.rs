@@ -83,12 +83,20 @@ impl<F: Smooth> Op for Slope<F> {
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let (g, z) = (call.input(0), call.input(1));
-        if i == 0 { Var::custom(self.clone(), &[grad, z]) } else { &**grad * g * self.0.curvature(z) }
+        if i == 0 {
+            Var::custom(self.clone(), &[grad, z])
+        } else {
+            &**grad * g * self.0.curvature(z)
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (f, x) = F::sample(draw);
-        let z = if F::OF == Of::X { x } else { x.map(|x| f.value(x)) };
+        let z = if F::OF == Of::X {
+            x
+        } else {
+            x.map(|x| f.value(x))
+        };
         let g = draw.normal(z.shape());
         Sample::new(Self(f), [g, z])
     }

@@ -317,6 +317,10 @@ const PEERS: Table = &[
 ];
 
 const CORNERS: Table = &[
+    (
+        "only padding under the filter",
+        "mb1_ic1id1ih2iw4_oc1_kd1kh2kw3_sd3_pd1ph2pw0+1",
+    ),
     ("odd_width", "mb3_ic5ih9iw11_oc7_kh3kw3_ph1pw1"),
     ("seven_by_seven", "mb2_ic24ih7iw7_oc32_kh3kw3_ph1pw1"),
     ("single_pixel", "mb2_ic3ih1iw1_oc4_kh1kw1"),
