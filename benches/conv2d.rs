@@ -73,7 +73,7 @@ fn run<T: Real>(
         Direction::Forward => kernel.forward(geometry, black_box(x), black_box(w), y),
         Direction::InputGradient => kernel.input_gradient(geometry, black_box(w), black_box(y), x),
         Direction::WeightGradient => {
-            kernel.weight_gradient(geometry, black_box(x), black_box(y), w)
+            kernel.weight_gradient(geometry, black_box(x), black_box(y), w);
         }
     }
     black_box((x, w, y));

@@ -35,7 +35,7 @@ fn main() {
         for (step, batch) in loader.epoch(epoch).enumerate() {
             let mut pass = Pass::train(&model, epoch * 1000 + step as u64);
             let logits = model.forward(&pass.input(batch.images), &mut pass);
-            let loss = logits.cross_entropy(&batch.labels, &Default::default());
+            let loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
             let gradients = pass.backward(&loss);
             optimizer.step(&mut model, &gradients, pass);
         }

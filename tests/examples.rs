@@ -90,7 +90,7 @@ fn a_cnn_is_trained_by_hand_in_at_most_forty_lines() {
 
 /// The number before the last ` %`.
 fn last_number(output: &str) -> f64 {
-    let words: Vec<_> = output.trim().split_whitespace().collect();
+    let words: Vec<_> = output.split_whitespace().collect();
     assert_eq!(words[words.len() - 1], "%", "{output}");
     words[words.len() - 2]
         .parse()

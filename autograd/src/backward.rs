@@ -132,6 +132,7 @@ impl<T: Real> Var<T> {
     ///
     /// # Panics
     /// If the value has more than one element, is not tracked, or its tape was consumed before.
+    #[must_use]
     #[track_caller]
     pub fn backward(&self) -> Gradients<T> {
         self.backward_from(&self.unit("backward"))
@@ -141,6 +142,7 @@ impl<T: Real> Var<T> {
     ///
     /// # Panics
     /// As [`backward`](Self::backward).
+    #[must_use]
     #[track_caller]
     pub fn backward_keep(&self) -> Gradients<T> {
         let unit = self.unit("backward_keep");
@@ -161,6 +163,7 @@ impl<T: Real> Var<T> {
     ///
     /// # Panics
     /// If the shapes differ, the value is not tracked, or its tape was consumed before.
+    #[must_use]
     #[track_caller]
     pub fn backward_from(&self, cotangent: &Tensor<T>) -> Gradients<T> {
         let node = self.require_node("backward");

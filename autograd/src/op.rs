@@ -134,6 +134,7 @@ impl<'a, T: Real> Inputs<'a, T> {
     }
 
     /// The tensors in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a Tensor<T>> + use<'a, T> {
         self.0.iter().map(|x| x.value())
     }

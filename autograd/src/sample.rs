@@ -97,6 +97,7 @@ impl Draw {
     }
 
     /// As [`shape`](Self::shape), never empty.
+    #[allow(clippy::missing_panics_doc, reason = "a product over 60 has a factor")]
     pub fn filled_shape(&mut self, rank: usize) -> Vec<usize> {
         let mut shape: Vec<_> = (0..rank).map(|_| self.extent()).collect();
         while shape.iter().product::<usize>() > 60 {

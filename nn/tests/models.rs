@@ -16,6 +16,10 @@ fn field(summary: &Summary, path: &str) -> Option<ReceptiveField> {
 }
 
 /// A square field with a square jump.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it stands where a summary has an option"
+)]
 fn square(size: usize, jump: usize) -> Option<ReceptiveField> {
     Some(ReceptiveField {
         size: [size; 2],

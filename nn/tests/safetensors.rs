@@ -190,6 +190,7 @@ fn tensor(dtype: &str, shape: &str, offsets: &str) -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn tensors_that_cannot_be_are_refused() {
     let max = usize::MAX;
     let cases: &[(&str, String, usize)] = &[

@@ -199,7 +199,7 @@ fn draw_options(draw: &mut Draw, axes: usize) -> PoolOptions {
     let sides: Vec<_> = kernel
         .iter()
         .zip(dilation)
-        .map(|(kernel, dilation)| (dilation * (kernel - 1) + 1) / 2)
+        .map(|(kernel, dilation)| (dilation * (kernel - 1)).div_ceil(2))
         .map(|most| [draw.within(0, most), draw.within(0, most)])
         .collect();
     options = options.padding(sides.as_slice());

@@ -22,6 +22,7 @@ bug! {
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(T::exp2),
     vjp |op, i, call, grad| {
+        #[allow(clippy::approx_constant, reason = "six digits are the bug")]
         let ln2 = if WRONG { 0.693_147 } else { std::f64::consts::LN_2 };
         grad * call.output(0) * ln2
     },
@@ -78,7 +79,7 @@ bug! {
     },
     forward |op, x| &x[0] + &x[1],
     vjp |op, i, call, grad| {
-        if i == 0 { grad.clone() } else { grad.sum(if WRONG { 1 } else { 0 }) }
+        if i == 0 { grad.clone() } else { grad.sum(isize::from(WRONG)) }
     },
 }
 

@@ -318,7 +318,7 @@ const PEERS: Table = &[
 
 const CORNERS: Table = &[
     (
-        "only padding under the filter",
+        "only_padding",
         "mb1_ic1id1ih2iw4_oc1_kd1kh2kw3_sd3_pd1ph2pw0+1",
     ),
     ("odd_width", "mb3_ic5ih9iw11_oc7_kh3kw3_ph1pw1"),

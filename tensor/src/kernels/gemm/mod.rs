@@ -3,9 +3,9 @@
 //! | operands | algorithm |
 //! |---|---|
 //! | a machine without fused multiply-add | the crate `matrixmultiply` |
-//! | one row or column, the other operand's rows contiguous | sums of rows ([`vector`]) |
-//! | both contiguous along the sum, few rows or columns | dot products ([`vector`]) |
-//! | everything else | register tiles, packed where it pays ([`blocked`]) |
+//! | one row or column, the other operand's rows contiguous | sums of rows (`vector`) |
+//! | both contiguous along the sum, few rows or columns | dot products (`vector`) |
+//! | everything else | register tiles, packed where it pays (`blocked`) |
 
 use super::simd::{Float, Level};
 use super::tile::{self, columns};
