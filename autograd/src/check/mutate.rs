@@ -127,7 +127,9 @@ impl<O: Op> Op for Mutant<O> {
         let partner = (1..count)
             .map(|step| (self.input + step) % count)
             .find(|&j| call.input(j).shape() == call.input(self.input.min(count - 1)).shape());
+        // A sample may have fewer inputs than the one that the input was chosen from.
         if self.mutator == Mutator::Swap
+            && self.input < count
             && let Some(partner) = partner
             && given[self.input].is_some()
             && given[partner].is_some()

@@ -11,6 +11,22 @@ use wengert_tensor::{Dual, Real};
 /// something without being refused to have survived.
 const SAMPLES: u64 = 40;
 
+/// The strict primitives that the others are differentiated into.
+const PRIMITIVES: [&str; 12] = [
+    "add",
+    "affine",
+    "broadcast_to",
+    "div",
+    "div_scalar",
+    "matmul",
+    "mul",
+    "permute",
+    "reshape",
+    "slice",
+    "sum",
+    "unslice",
+];
+
 /// A function whose inputs are used elsewhere too, so that a cotangent is added to another.
 struct FanOut<'a>(&'a dyn Differentiable);
 
@@ -74,9 +90,9 @@ struct Score {
 }
 
 #[test]
-fn every_rule_made_wrong_is_refused() {
+fn every_primitive_rule_made_wrong_is_refused() {
     let mut scores: BTreeMap<Mutator, Score> = BTreeMap::new();
-    for entry in table() {
+    for entry in table().filter(|entry| PRIMITIVES.contains(&entry.name())) {
         let Some(sample) = entry.draw_mutant(&mut Draw::new(0, LARGEST), Mutator::Sign, 0) else {
             continue; // composed: the rules of its parts are made wrong
         };
@@ -139,7 +155,7 @@ fn every_rule_made_wrong_is_refused() {
 /// The control: what the mutants are made from passes.
 #[test]
 fn the_same_samples_with_the_right_rules_pass() {
-    for entry in table() {
+    for entry in table().filter(|entry| PRIMITIVES.contains(&entry.name())) {
         for seed in 0..4 {
             let case = entry.draw(&mut Draw::new(seed, seed as usize));
             let options = CheckOptions {
