@@ -1,6 +1,8 @@
 //! Largest and smallest elements, and where they are.
 
-use super::fold::Fold;
+use std::hint::select_unpredictable;
+
+use super::fold::{Fold, fold};
 use super::{count, nothing};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
@@ -115,12 +117,12 @@ impl<T: Number> Tensor<T> {
         beats: impl Fn(T, T) -> bool + Sync,
         nothing: &[()],
     ) -> Self {
-        let fold = Fold {
+        let function = Fold {
             identity: T::of(lowest),
             term: |x: T, ()| x,
-            join: |a: T, b: T| if beats(b, a) || b.is_nan() { b } else { a },
+            join: |a: T, b: T| select_unpredictable(beats(b, a) | b.is_nan(), b, a),
         };
-        fold.run(op, self, axes, nothing)
+        fold(op, self, axes, nothing, &function)
     }
 
     #[track_caller]

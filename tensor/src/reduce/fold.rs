@@ -6,27 +6,62 @@
 //! fetched and who does it. So the same elements give the same bits in any layout and on any
 //! number of threads, the lanes are vectors of the machine, and the rounding error of a sum of
 //! `n` numbers grows like `log n` beyond the 32 steps of a lane.
+//!
+//! [`LANES`]: super::plan::LANES
 
-use super::lanes::{Columns, Deal, DealColumns};
-use super::plan::{BLOCK, LANES, Piece, Plan};
+use super::plan::{BLOCK, Plan};
+use super::work::{TILE, Work};
 use crate::create::buffer;
 use crate::kernels::simd::Level;
 use crate::layout::Layout;
 use crate::{Axes, Element, Tensor, parallel};
 
-/// Results made at the same time where they are neighbours in memory.
-pub(super) const TILE: usize = 128;
 /// Elements a task should have at least.
 const TASK: usize = 1 << 16;
 
-/// What a fold does with the elements of one result, given a parameter of that result.
-pub(super) struct Fold<A, Term, Join> {
+/// What a fold does with elements of type `T`, given a parameter of type `P` for each result.
+pub(super) trait Accumulate<T, P>: Sync {
+    /// What a result is.
+    type Output: Element;
+
     /// The result of no elements; joined with anything, it changes nothing.
+    fn identity(&self) -> Self::Output;
+    /// What was gathered so far, and one element more.
+    fn add(&self, sum: Self::Output, x: T, param: P) -> Self::Output;
+    /// Two partial results as one.
+    fn join(&self, a: Self::Output, b: Self::Output) -> Self::Output;
+}
+
+/// A fold as two functions.
+pub(super) struct Fold<A, Term, Join> {
+    /// The result of no elements.
     pub identity: A,
     /// What one element contributes.
     pub term: Term,
     /// Two contributions as one.
     pub join: Join,
+}
+
+impl<T, P, A, Term, Join> Accumulate<T, P> for Fold<A, Term, Join>
+where
+    A: Element,
+    Term: Fn(T, P) -> A + Sync,
+    Join: Fn(A, A) -> A + Sync,
+{
+    type Output = A;
+
+    #[inline(always)]
+    fn identity(&self) -> A {
+        self.identity
+    }
+    #[inline(always)]
+    fn add(&self, sum: A, x: T, param: P) -> A {
+        (self.join)(sum, (self.term)(x, param))
+    }
+    #[inline(always)]
+    fn join(&self, a: A, b: A) -> A {
+        (self.join)(a, b)
+    }
 }
 
 /// The row-major layout of a reduction's result.
@@ -44,188 +79,67 @@ pub(super) fn result_layout(op: &str, shape: &[usize], axes: &Axes) -> Layout {
     Layout::row_major(op, &extents[..rank])
 }
 
-impl<A: Element, Term: Sync, Join: Fn(A, A) -> A + Sync> Fold<A, Term, Join> {
-    /// Folds the axes of `x`; `params` has one element per result, in row-major order.
-    #[track_caller]
-    pub(super) fn run<T: Element, P: Copy + Sync>(
-        &self,
-        op: &str,
-        x: &Tensor<T>,
-        axes: &Axes,
-        params: &[P],
-    ) -> Tensor<A>
-    where
-        Term: Fn(T, P) -> A,
-    {
-        let result = result_layout(op, x.shape(), axes);
-        assert_eq!(params.len(), result.len(), "fold: one parameter per result");
-        if x.len() == 1 {
-            let value = (self.join)(self.identity, (self.term)(x.first(), params[0]));
-            return Tensor::from_one(value, result);
-        }
-        if x.is_empty() {
-            return Tensor::full(result.shape(), self.identity);
-        }
-        let plan = Plan::new(op, x.layout(), axes);
-        if plan.is_scattered() {
-            return self.run(op, &x.contiguous(), axes, params);
-        }
-        let mut partial = buffer(op, &[plan.blocks(), result.len()]);
-        let per_result = plan.count().min(2 * BLOCK);
-        let chunk = TASK.div_ceil(per_result).next_multiple_of(TILE);
-        parallel::for_chunks_mut(&mut partial, chunk, x.len(), |index, out| {
-            self.partial(&plan, x.buffer(), params, index * chunk, out);
-        });
-        self.join_rows(&mut partial, result.len());
-        Tensor::from_parts(partial, result)
+/// Folds some axes of `x`; `params` has one element per result, in row-major order.
+#[track_caller]
+pub(super) fn fold<T, P, F>(
+    op: &str,
+    x: &Tensor<T>,
+    axes: &Axes,
+    params: &[P],
+    function: &F,
+) -> Tensor<F::Output>
+where
+    T: Element,
+    P: Copy + Sync,
+    F: Accumulate<T, P>,
+{
+    let result = result_layout(op, x.shape(), axes);
+    assert_eq!(params.len(), result.len(), "fold: one parameter per result");
+    if x.len() == 1 {
+        let value = function.add(function.identity(), x.first(), params[0]);
+        return Tensor::from_one(value, result);
     }
+    if x.is_empty() {
+        return Tensor::full(result.shape(), function.identity());
+    }
+    let plan = Plan::new(op, x.layout(), axes);
+    if plan.is_scattered() {
+        return fold(op, &x.contiguous(), axes, params, function);
+    }
+    let work = Work {
+        function,
+        plan: &plan,
+        level: Level::best(),
+        buffer: x.buffer(),
+        params,
+    };
+    let mut partial = buffer(op, &[plan.blocks(), result.len()]);
+    let mut chunk = TASK.div_ceil(plan.count().min(BLOCK));
+    if plan.has_columns() {
+        chunk = chunk.next_multiple_of(TILE);
+    }
+    parallel::for_chunks_mut(&mut partial, chunk, x.len(), |index, out| {
+        work.run(index * chunk, out);
+    });
+    join_rows(&mut partial, result.len(), |a, b| function.join(a, b));
+    Tensor::from_parts(partial, result)
+}
 
-    /// The partial results from `place` on, counted block by block.
-    fn partial<T: Element, P: Copy>(
-        &self,
-        plan: &Plan,
-        buffer: &[T],
-        params: &[P],
-        mut place: usize,
-        mut out: &mut [A],
-    ) where
-        Term: Fn(T, P) -> A,
-    {
-        let level = Level::best();
-        let ([step], [stride]) = (plan.kept.inner(), plan.inner.inner());
-        let neighbours = step == 1 && stride != 1;
-        let (mut tile, mut packed) = (Vec::new(), Vec::new());
-        while !out.is_empty() {
-            let (block, first) = (place / params.len(), place % params.len());
-            let count = out.len().min(params.len() - first);
-            let (now, rest) = out.split_at_mut(count);
-            let piece = plan.piece(block);
-            plan.kept.for_runs(first, count, |done, [base], count| {
-                let out = &mut now[done..done + count];
-                let params = &params[first + done..first + done + count];
-                if count >= 4 && (neighbours || plan.run < LANES) {
-                    let tiles = out.chunks_mut(TILE).zip(params.chunks(TILE));
-                    for (i, (out, params)) in tiles.enumerate() {
-                        let base = base + (i * TILE) as isize * step;
-                        let columns = Columns {
-                            buffer,
-                            base,
-                            step,
-                            params,
-                        };
-                        self.columns(level, plan, &piece, &columns, &mut tile);
-                        out.copy_from_slice(&tile[0][..out.len()]);
-                    }
-                    return;
-                }
-                for (i, (out, &param)) in out.iter_mut().zip(params).enumerate() {
-                    let base = base + i as isize * step;
-                    *out = self.row(level, plan, &piece, (buffer, base), param, &mut packed);
-                }
-            });
-            place += count;
-            out = rest;
-        }
-    }
-
-    /// One block of one result.
-    #[inline]
-    fn row<T: Element, P: Copy>(
-        &self,
-        level: Level,
-        plan: &Plan,
-        piece: &Piece,
-        (buffer, base): (&[T], isize),
-        param: P,
-        packed: &mut Vec<T>,
-    ) -> A
-    where
-        Term: Fn(T, P) -> A,
-    {
-        let mut lanes = [self.identity; LANES];
-        plan.for_stretches(piece, base, |lane, position, stride, count| {
-            let mut deal = |lane, values: &[T]| {
-                level.run(Deal {
-                    fold: self,
-                    lanes: &mut lanes,
-                    lane,
-                    values,
-                    param,
-                });
-            };
-            if stride == 1 {
-                deal(lane, &buffer[position as usize..position as usize + count]);
-                return;
-            }
-            packed.clear();
-            packed.extend((0..count as isize).map(|i| buffer[(position + i * stride) as usize]));
-            deal(lane, packed);
-        });
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for lane in 0..width {
-                lanes[lane] = (self.join)(lanes[lane], lanes[lane + width]);
+/// Joins rows of partial results as a tree, neighbours first, until one is left.
+fn join_rows<A: Copy>(partial: &mut Vec<A>, length: usize, join: impl Fn(A, A) -> A) {
+    let mut rows = partial.len() / length;
+    while rows > 1 {
+        for row in 0..rows / 2 {
+            let [first, second] = [2 * row * length, (2 * row + 1) * length];
+            for i in 0..length {
+                partial[row * length + i] = join(partial[first + i], partial[second + i]);
             }
         }
-        lanes[0]
-    }
-
-    /// One block of up to [`TILE`] results at equal distances in memory; they are left in lane 0.
-    fn columns<T: Element, P: Copy>(
-        &self,
-        level: Level,
-        plan: &Plan,
-        piece: &Piece,
-        columns: &Columns<'_, T, P>,
-        tile: &mut Vec<[A; TILE]>,
-    ) where
-        Term: Fn(T, P) -> A,
-    {
-        let mut width = plan.lanes();
-        tile.clear();
-        tile.resize(width, [self.identity; TILE]);
-        plan.for_stretches(piece, columns.base, |lane, position, stride, count| {
-            level.run(DealColumns {
-                fold: self,
-                columns,
-                tile,
-                lane,
-                position,
-                stride,
-                count,
-            });
-        });
-        while width > 1 {
-            width /= 2;
-            let (low, high) = tile.split_at_mut(width);
-            for (low, high) in low.iter_mut().zip(high) {
-                for (low, &high) in low.iter_mut().zip(&*high) {
-                    *low = (self.join)(*low, high);
-                }
-            }
+        if rows % 2 == 1 {
+            let last = (rows - 1) * length;
+            partial.copy_within(last..last + length, rows / 2 * length);
         }
+        rows = rows.div_ceil(2);
     }
-
-    /// Joins rows of partial results as a tree, neighbours first, until one is left.
-    fn join_rows(&self, partial: &mut Vec<A>, length: usize) {
-        let mut rows = partial.len() / length;
-        while rows > 1 {
-            for row in 0..rows / 2 {
-                for i in 0..length {
-                    let pair = (
-                        partial[2 * row * length + i],
-                        partial[(2 * row + 1) * length + i],
-                    );
-                    partial[row * length + i] = (self.join)(pair.0, pair.1);
-                }
-            }
-            if rows % 2 == 1 {
-                let last = (rows - 1) * length;
-                partial.copy_within(last..last + length, rows / 2 * length);
-            }
-            rows = rows.div_ceil(2);
-        }
-        partial.truncate(length);
-    }
+    partial.truncate(length);
 }

@@ -1,103 +1,210 @@
 //! The inner loops of the reduction engine: elements dealt to lanes.
 
-use super::fold::{Fold, TILE};
+use super::fold::Accumulate;
 use super::plan::LANES;
+use super::work::Results;
 use crate::kernels::simd::Body;
 
+/// One value to each lane, as far as there are values.
+#[inline(always)]
+fn deal<T, P, F>(function: &F, lanes: &mut [F::Output], values: &[T], param: P)
+where
+    T: Copy,
+    P: Copy,
+    F: Accumulate<T, P>,
+{
+    for (lane, &x) in lanes.iter_mut().zip(values) {
+        *lane = function.add(*lane, x, param);
+    }
+}
+
+/// Values to the lanes in turn, the first to lane 0.
+#[inline(always)]
+fn deal_all<T, P, F>(function: &F, lanes: &mut [F::Output; LANES], values: &[T], param: P)
+where
+    T: Copy,
+    P: Copy,
+    F: Accumulate<T, P>,
+{
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    // A copy, so that the lanes stay in registers.
+    let mut local = *lanes;
+    for chunk in chunks {
+        deal(function, &mut local, chunk, param);
+    }
+    *lanes = local;
+    deal(function, lanes, tail, param);
+}
+
+/// The lanes joined as a tree.
+#[inline(always)]
+pub(super) fn join<T, P, F>(function: &F, mut lanes: [F::Output; LANES]) -> F::Output
+where
+    F: Accumulate<T, P>,
+{
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] = function.join(lanes[lane], lanes[lane + width]);
+        }
+    }
+    lanes[0]
+}
+
 /// Values dealt to lanes, the first to `lane`.
-pub(super) struct Deal<'a, T, P, A, Term, Join> {
-    pub(super) fold: &'a Fold<A, Term, Join>,
-    pub(super) lanes: &'a mut [A; LANES],
+pub(super) struct Deal<'a, T, P, F: Accumulate<T, P>> {
+    pub(super) function: &'a F,
+    pub(super) lanes: &'a mut [F::Output; LANES],
     pub(super) lane: usize,
     pub(super) values: &'a [T],
     pub(super) param: P,
 }
 
-impl<T, P, A, Term, Join> Body for Deal<'_, T, P, A, Term, Join>
+impl<T, P, F> Body for Deal<'_, T, P, F>
 where
     T: Copy,
     P: Copy,
-    A: Copy,
-    Term: Fn(T, P) -> A,
-    Join: Fn(A, A) -> A,
+    F: Accumulate<T, P>,
 {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Fold { term, join, .. } = self.fold;
-        let head = (LANES - self.lane) % LANES;
-        let (head, body) = self.values.split_at(head.min(self.values.len()));
-        for (lane, &x) in self.lanes[self.lane..].iter_mut().zip(head) {
-            *lane = join(*lane, term(x, self.param));
-        }
-        let (chunks, tail) = body.as_chunks::<LANES>();
-        // A copy, so that the lanes stay in registers.
-        let mut local = *self.lanes;
-        for chunk in chunks {
-            for (lane, &x) in local.iter_mut().zip(chunk) {
-                *lane = join(*lane, term(x, self.param));
-            }
-        }
-        *self.lanes = local;
-        for (lane, &x) in self.lanes.iter_mut().zip(tail) {
-            *lane = join(*lane, term(x, self.param));
+        let to_lane_0 = (LANES - self.lane) % LANES;
+        let (head, rest) = self.values.split_at(to_lane_0.min(self.values.len()));
+        deal(
+            self.function,
+            &mut self.lanes[self.lane..],
+            head,
+            self.param,
+        );
+        deal_all(self.function, self.lanes, rest, self.param);
+    }
+}
+
+/// Results each of which folds one stretch of memory.
+pub(super) struct Rows<'a, T, P, F: Accumulate<T, P>> {
+    pub(super) function: &'a F,
+    pub(super) buffer: &'a [T],
+    pub(super) start: Results<'a, P>,
+    /// The length of each stretch.
+    pub(super) count: usize,
+    pub(super) out: &'a mut [F::Output],
+}
+
+impl<T, P, F> Body for Rows<'_, T, P, F>
+where
+    T: Copy,
+    P: Copy,
+    F: Accumulate<T, P>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Results {
+            mut base,
+            step,
+            params,
+        } = self.start;
+        for (out, &param) in self.out.iter_mut().zip(params) {
+            let values = &self.buffer[base as usize..base as usize + self.count];
+            let mut lanes = [self.function.identity(); LANES];
+            deal_all(self.function, &mut lanes, values, param);
+            *out = join(self.function, lanes);
+            base += step;
         }
     }
 }
 
-/// Results at equal distances in memory, with their parameters.
-pub(super) struct Columns<'a, T, P> {
+/// Rows of values, one value for each of several results, dealt to lanes, the first row to `lane`.
+pub(super) struct DealColumns<'a, T, P, F: Accumulate<T, P>> {
+    pub(super) function: &'a F,
     pub(super) buffer: &'a [T],
-    pub(super) base: isize,
-    pub(super) step: isize,
-    pub(super) params: &'a [P],
-}
-
-/// Rows of values, one for each column, dealt to lanes of columns, the first to `lane`.
-pub(super) struct DealColumns<'a, T, P, A, Term, Join> {
-    pub(super) fold: &'a Fold<A, Term, Join>,
-    pub(super) columns: &'a Columns<'a, T, P>,
-    pub(super) tile: &'a mut [[A; TILE]],
-    pub(super) lane: usize,
-    pub(super) position: isize,
+    /// The first row.
+    pub(super) start: Results<'a, P>,
+    /// From row to row.
     pub(super) stride: isize,
+    /// How many rows.
     pub(super) count: usize,
+    pub(super) lane: usize,
+    /// The lanes, one after the other.
+    pub(super) tile: &'a mut [F::Output],
 }
 
-impl<T, P, A, Term, Join> Body for DealColumns<'_, T, P, A, Term, Join>
+impl<'a, T, P, F> DealColumns<'a, T, P, F>
 where
     T: Copy,
     P: Copy,
-    A: Copy,
-    Term: Fn(T, P) -> A,
-    Join: Fn(A, A) -> A,
+    F: Accumulate<T, P>,
+{
+    #[inline(always)]
+    fn lane(&mut self, row: usize) -> &mut [F::Output] {
+        let width = self.start.params.len();
+        let lane = (self.lane + row) % LANES;
+        &mut self.tile[lane * width..(lane + 1) * width]
+    }
+
+    #[inline(always)]
+    fn row(&self, row: usize) -> &'a [T] {
+        let start = (self.start.base + row as isize * self.stride) as usize;
+        &self.buffer[start..start + self.start.params.len()]
+    }
+
+    /// `N` rows of one lane, from `first` on.
+    #[inline(always)]
+    fn deal_rows<const N: usize>(&mut self, first: usize) {
+        let (function, params) = (self.function, self.start.params);
+        let rows: [&[T]; N] = std::array::from_fn(|n| self.row(first + n * LANES));
+        for (j, (sum, &param)) in self.lane(first).iter_mut().zip(params).enumerate() {
+            let mut local = *sum;
+            for row in rows {
+                local = function.add(local, row[j], param);
+            }
+            *sum = local;
+        }
+    }
+
+    #[inline(always)]
+    fn deal_scattered(&mut self, row: usize) {
+        let (function, buffer) = (self.function, self.buffer);
+        let Results { base, step, params } = self.start;
+        let mut position = base + row as isize * self.stride;
+        for (sum, &param) in self.lane(row).iter_mut().zip(params) {
+            *sum = function.add(*sum, buffer[position as usize], param);
+            position += step;
+        }
+    }
+}
+
+impl<T, P, F> Body for DealColumns<'_, T, P, F>
+where
+    T: Copy,
+    P: Copy,
+    F: Accumulate<T, P>,
 {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Fold { term, join, .. } = self.fold;
-        let Columns {
-            buffer,
-            step,
-            params,
-            ..
-        } = *self.columns;
-        for i in 0..self.count {
-            let start = self.position + i as isize * self.stride;
-            let lane = &mut self.tile[(self.lane + i) % LANES][..params.len()];
-            if step == 1 {
-                let values = &buffer[start as usize..start as usize + params.len()];
-                for ((lane, &x), &param) in lane.iter_mut().zip(values).zip(params) {
-                    *lane = join(*lane, term(x, param));
-                }
-            } else {
-                for (j, (lane, &param)) in lane.iter_mut().zip(params).enumerate() {
-                    let x = buffer[(start + j as isize * step) as usize];
-                    *lane = join(*lane, term(x, param));
-                }
+    fn run<const FMA: bool>(mut self) {
+        if self.start.step != 1 {
+            for row in 0..self.count {
+                self.deal_scattered(row);
             }
+            return;
         }
+        // The rows of one lane together: each lane is fetched and stored less often. (And a join
+        // that keeps one of two numbers becomes a slow store under a mask if it is the only one.)
+        let mut done = 0;
+        while done + 4 * LANES <= self.count {
+            (done..done + LANES).for_each(|row| self.deal_rows::<4>(row));
+            done += 4 * LANES;
+        }
+        while done + 2 * LANES <= self.count {
+            (done..done + LANES).for_each(|row| self.deal_rows::<2>(row));
+            done += 2 * LANES;
+        }
+        (done..self.count).for_each(|row| self.deal_rows::<1>(row));
     }
 }

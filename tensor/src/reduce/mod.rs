@@ -9,10 +9,11 @@ mod lanes;
 mod plan;
 mod scan;
 mod softmax;
+mod work;
 
-use fold::{Fold, result_layout};
+use fold::{Accumulate, Fold, fold, result_layout};
 
-use crate::{Axes, Number, Real, Tensor, require};
+use crate::{Axes, Element, Number, Real, Tensor, require};
 
 /// How many elements make one result.
 fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
@@ -27,6 +28,17 @@ fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
 /// One parameter of no content per result.
 fn nothing(op: &str, shape: &[usize], axes: &Axes) -> Vec<()> {
     vec![(); result_layout(op, shape, axes).len()]
+}
+
+/// Folds some axes, every result with the same function.
+#[track_caller]
+fn fold_alike<T: Element, F: Accumulate<T, ()>>(
+    op: &str,
+    x: &Tensor<T>,
+    axes: &Axes,
+    function: &F,
+) -> Tensor<F::Output> {
+    fold(op, x, axes, &nothing(op, x.shape(), axes), function)
 }
 
 impl<T: Number> Tensor<T> {
@@ -46,12 +58,12 @@ impl<T: Number> Tensor<T> {
 
     #[track_caller]
     fn sum_named(&self, op: &str, axes: &Axes) -> Self {
-        let fold = Fold {
+        let function = Fold {
             identity: T::zero(),
             term: |x: T, ()| x,
             join: |a: T, b: T| a + b,
         };
-        fold.run(op, self, axes, &nothing(op, self.shape(), axes))
+        fold_alike(op, self, axes, &function)
     }
 
     /// The product over some axes; of no elements 1. The order is that of [`sum`](Self::sum).
@@ -62,12 +74,12 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn prod(&self, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
-        let fold = Fold {
+        let function = Fold {
             identity: T::one(),
             term: |x: T, ()| x,
             join: |a: T, b: T| a * b,
         };
-        fold.run("prod", self, &axes, &nothing("prod", self.shape(), &axes))
+        fold_alike("prod", self, &axes, &function)
     }
 
     /// The sum over every axis that broadcasting to the shape of `self` would have repeated: the
@@ -136,13 +148,13 @@ impl<T: Real> Tensor<T> {
     pub fn mean_var(&self, axes: impl Into<Axes>, correction: usize) -> (Self, Self) {
         let axes = axes.into();
         let mean = self.mean_named("var", &axes);
-        let fold = Fold {
+        let function = Fold {
             identity: T::zero(),
             term: |x: T, mean: T| (x - mean) * (x - mean),
             join: |a: T, b: T| a + b,
         };
         let means = mean.as_slice().expect("a reduction's result is contiguous");
-        let squares = fold.run("var", self, &axes, means);
+        let squares = fold("var", self, &axes, means, &function);
         let freedom = count("var", self.shape(), &axes).saturating_sub(correction);
         let var = squares / freedom as f64;
         (mean, var)
@@ -158,12 +170,12 @@ impl Tensor<bool> {
     #[track_caller]
     pub fn any(&self, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
-        let fold = Fold {
+        let function = Fold {
             identity: false,
             term: |x: bool, ()| x,
             join: |a: bool, b: bool| a | b,
         };
-        fold.run("any", self, &axes, &nothing("any", self.shape(), &axes))
+        fold_alike("any", self, &axes, &function)
     }
 
     /// Whether every element is true; of no elements true.
@@ -174,12 +186,12 @@ impl Tensor<bool> {
     #[track_caller]
     pub fn all(&self, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
-        let fold = Fold {
+        let function = Fold {
             identity: true,
             term: |x: bool, ()| x,
             join: |a: bool, b: bool| a & b,
         };
-        fold.run("all", self, &axes, &nothing("all", self.shape(), &axes))
+        fold_alike("all", self, &axes, &function)
     }
 
     /// How many elements are true.
@@ -190,16 +202,11 @@ impl Tensor<bool> {
     #[track_caller]
     pub fn count_true(&self, axes: impl Into<Axes>) -> Tensor<i64> {
         let axes = axes.into();
-        let fold = Fold {
+        let function = Fold {
             identity: 0,
             term: |x: bool, ()| i64::from(x),
             join: |a: i64, b: i64| a + b,
         };
-        fold.run(
-            "count_true",
-            self,
-            &axes,
-            &nothing("count_true", self.shape(), &axes),
-        )
+        fold_alike("count_true", self, &axes, &function)
     }
 }

@@ -16,11 +16,11 @@ pub(super) struct Plan {
     /// Over the runs that make one result: the reduced axes before a kept one.
     outer: Nest<1>,
     /// Over one run: the last neighbouring reduced axes.
-    pub(super) inner: Nest<1>,
+    inner: Nest<1>,
     /// How many runs make one result.
     runs: usize,
     /// The length of a run.
-    pub(super) run: usize,
+    run: usize,
 }
 
 impl Plan {
@@ -125,6 +125,21 @@ impl Plan {
             });
     }
 
+    /// Whether neighbouring results are made of neighbouring elements.
+    pub(super) fn has_columns(&self) -> bool {
+        self.kept.inner() == [1] && self.inner.inner() != [1]
+    }
+
+    /// Whether runs do not even fill the lanes.
+    pub(super) fn has_short_runs(&self) -> bool {
+        self.run < LANES
+    }
+
+    /// Whether each block of a result is one stretch of memory.
+    pub(super) fn has_plain_rows(&self) -> bool {
+        self.runs == 1 && self.inner.rank <= 1 && self.inner.inner() == [1]
+    }
+
     /// Whether the order of the fold jumps through memory although another one would not.
     pub(super) fn is_scattered(&self) -> bool {
         let jumps = ![0, 1].contains(&self.inner.inner()[0]) && self.kept.inner()[0] != 1;
@@ -147,6 +162,6 @@ impl Plan {
 pub(super) struct Piece {
     runs: usize,
     first_run: usize,
-    first: usize,
-    count: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
 }

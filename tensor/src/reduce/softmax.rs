@@ -1,9 +1,10 @@
 //! Exponentials that sum to one, and the logarithm of a sum of exponentials.
 
+use std::hint::select_unpredictable;
 use std::marker::PhantomData;
 
 use super::count;
-use super::fold::Fold;
+use super::fold::{Fold, fold};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::kernels::simd::{Body, Level};
@@ -25,13 +26,13 @@ impl<T: Real> Tensor<T> {
         let top = self.max(axes.clone()).primal();
         // ∞ − ∞ is NaN; beside an infinite element the others do not matter.
         let shift = top.map(|m| if m.to_f64().is_finite() { m } else { T::zero() });
-        let fold = Fold {
+        let function = Fold {
             identity: T::zero(),
             term: |x: T, shift: T| (x - shift).exp(),
             join: |a: T, b: T| a + b,
         };
         let shifts = shift.as_slice().expect("a map's result is contiguous");
-        fold.run("logsumexp", self, &axes, shifts).ln() + &shift
+        fold("logsumexp", self, &axes, shifts, &function).ln() + &shift
     }
 
     /// `y = eˣ / Σ eˣ` along an axis, without overflow. NaN where every element is −∞.
@@ -160,6 +161,10 @@ impl<T: Real, F: Function> Body for Columns<'_, T, F> {
             let width = COLUMNS.min(count - first);
             for (i, row) in rows.iter_mut().enumerate() {
                 let from = &self.from[i * along + first * across..];
+                if across == 1 {
+                    row[..width].copy_from_slice(&from[..width]);
+                    continue;
+                }
                 for (j, x) in row[..width].iter_mut().enumerate() {
                     *x = from[j * across];
                 }
@@ -167,6 +172,10 @@ impl<T: Real, F: Function> Body for Columns<'_, T, F> {
             F::columns(&mut rows);
             for (i, row) in rows.iter().enumerate() {
                 let to = &mut self.to[i * along + first * across..];
+                if across == 1 {
+                    to[..width].copy_from_slice(&row[..width]);
+                    continue;
+                }
                 for (j, &y) in row[..width].iter().enumerate() {
                     to[j * across] = y;
                 }
@@ -184,7 +193,7 @@ impl Function for Softmax {
         for (y, &x) in to.iter_mut().zip(from) {
             *y = (x - top).exp();
         }
-        let scale = T::one() / fold(to, T::zero(), |a, b| a + b);
+        let scale = T::one() / join_all(to, T::zero(), |a, b| a + b);
         for y in to {
             *y *= scale;
         }
@@ -218,7 +227,7 @@ impl Function for LogSoftmax {
         for (y, &x) in to.iter_mut().zip(from) {
             *y = (x - top).exp();
         }
-        let log = fold(to, T::zero(), |a, b| a + b).ln();
+        let log = join_all(to, T::zero(), |a, b| a + b).ln();
         for (y, &x) in to.iter_mut().zip(from) {
             *y = x - top - log;
         }
@@ -246,13 +255,13 @@ impl Function for LogSoftmax {
 /// The larger of two; a NaN wins.
 #[inline(always)]
 fn larger<T: Real>(a: T, b: T) -> T {
-    if b > a || b.is_nan() { b } else { a }
+    select_unpredictable((b > a) | b.is_nan(), b, a)
 }
 
 /// The largest value of a row, without its tangent; NaN if there is one.
 #[inline(always)]
 fn top<T: Real>(row: &[T]) -> T {
-    fold(row, row[0], larger).primal()
+    join_all(row, row[0], larger).primal()
 }
 
 /// The largest value of each column, without its tangent; NaN if there is one.
@@ -269,7 +278,7 @@ fn tops<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
 
 /// The elements of a row joined, in an order that its length alone fixes.
 #[inline(always)]
-fn fold<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
+fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
     const LANES: usize = 32;
     let mut lanes = [identity; LANES];
     let (chunks, tail) = row.as_chunks::<LANES>();
