@@ -1,4 +1,20 @@
 //! Convolution kernels: a geometry, a trait, and an ordered list.
+//!
+//! Automatic choice takes the first kernel of the list that supports a geometry and suits it in the
+//! direction asked for; [`explain`] prints the choice and why the ones before it were passed over.
+//!
+//! | kernel | forward and input gradient | weight gradient |
+//! |---|---|---|
+//! | [`Depthwise`] | one channel and one filter in each group | the same |
+//! | [`Pointwise`] | one tap, no stride or padding: matrix products | the same, images of 256 pixels or more |
+//! | [`Winograd::F4`] | 3 × 3 at stride 1, `f32`, 24 channels or more, 48 tiles or more | 16 channels or more |
+//! | [`Winograd::F2`] | 3 × 3 at stride 1, 64 channels or more (`f64`: 32), 48 tiles or more | where the filters are few enough for a cache |
+//! | [`Tiled`] | everything else: the direct sum in register tiles | everything else |
+//! | [`Im2col`] | machines without fused multiply-add, other number types | the same |
+//! | [`Direct`] | the oracle | the oracle |
+//!
+//! The accurate policy passes over [`Winograd::F4`] alone, whose rounding error is ten times that of
+//! a plain sum.
 
 use crate::Real;
 

@@ -1,10 +1,16 @@
 //! Runs a correlation: which vectors, which blocks, which tasks.
 
-use super::plan::{Correlation, Phase};
+use std::ops::Range;
+
+use super::plan::{Correlation, Phase, Run};
 use super::{lanes_of_channels, lanes_of_pixels};
 use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::{ROWS, columns};
 use crate::{parallel, pool};
+
+/// With fewer tasks than this, planes are cut into so many spans of rows.
+const FEW: usize = 4;
+const SPANS: usize = 8;
 
 /// What lies in the lanes of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +55,14 @@ impl Lanes {
     }
 }
 
-/// A block of output channels of one group of one image.
-struct Task<'a, T> {
+/// A block of output channels of one group of one image, and some rows of their planes.
+struct Task {
     image: usize,
     group: usize,
-    /// The first channel, in the group.
+    /// The first channel, in the group, and how many.
     first: usize,
-    dst: &'a mut [T],
+    channels: usize,
+    pixels: Range<usize>,
 }
 
 /// Weights of one phase as its tiles read them; empty where they are read in place.
@@ -90,6 +97,22 @@ pub(super) fn run<T: Float>(
     parallel::within(work, || run_tasks(level, lanes, plan, src, w, dst, work));
 }
 
+/// The weights of every phase.
+fn pack<T: Float>(
+    level: Level,
+    lanes: Lanes,
+    plan: &Correlation,
+    block: usize,
+    w: &[T],
+) -> Vec<Weights<T>> {
+    let phases = plan.phases.iter();
+    let pack = phases.map(|phase| match lanes {
+        Lanes::Pixels => lanes_of_pixels::pack(plan, phase, block, w),
+        Lanes::Channels => lanes_of_channels::pack(level, plan, phase, w),
+    });
+    pack.collect()
+}
+
 fn run_tasks<T: Float>(
     level: Level,
     lanes: Lanes,
@@ -110,47 +133,18 @@ fn run_tasks<T: Float>(
         .div_ceil(plan.batch * plan.groups)
         .min(outputs.div_ceil(unit));
     let block = outputs.div_ceil(parts).next_multiple_of(unit);
-    let weights: Vec<Weights<T>> = plan
-        .phases
-        .iter()
-        .map(|phase| match lanes {
-            Lanes::Pixels => lanes_of_pixels::pack(plan, phase, block, w),
-            Lanes::Channels => lanes_of_channels::pack(level, plan, phase, w),
-        })
-        .collect();
+    let weights = pack(level, lanes, plan, block, w);
     let [src_pixels, dst_pixels] = plan.pixels;
-    let group = outputs * dst_pixels;
-    let mut tasks = Vec::new();
-    for (index, dst) in dst.chunks_mut(group).enumerate() {
-        for (part, dst) in dst.chunks_mut(block * dst_pixels).enumerate() {
-            tasks.push(Task {
-                image: index / plan.groups,
-                group: index % plan.groups,
-                first: part * block,
-                dst,
-            });
-        }
-    }
-    let sources = |image: usize, group: usize| {
-        let first = (image * plan.groups + group) * inputs;
-        &src[first * src_pixels..][..inputs * src_pixels]
-    };
+    let images = plan.batch * plan.groups;
+    let spans = plan.spans(if images * parts < FEW { SPANS } else { 1 });
     let length = plan.image.len();
-    let shared = block < outputs;
-    let mut padded = pool::stale::<T>(if shared {
-        plan.batch * plan.groups * length
-    } else {
-        0
-    });
+    let shared = block < outputs || spans.len() > 1;
+    let mut padded = pool::stale::<T>(if shared { images * length } else { 0 });
     if shared {
         plan.image.fill(src, inputs * src_pixels, &mut padded);
     }
-    let compute = |image: &[T], task: &mut Task<'_, T>| {
+    let compute = |image: &[T], task: &Task, dst: &mut [T]| {
         for (phase, weights) in plan.phases.iter().zip(&weights) {
-            if phase.offsets.len() == 0 {
-                clear(plan, phase, task.dst);
-                continue;
-            }
             let part = Part {
                 level,
                 plan,
@@ -158,27 +152,70 @@ fn run_tasks<T: Float>(
                 image,
                 group: task.group,
                 first: task.first,
+                pixels: task.pixels.clone(),
                 w,
             };
+            if phase.offsets.len() == 0 {
+                clear(&part, dst);
+                continue;
+            }
             match lanes {
-                Lanes::Pixels => lanes_of_pixels::run(&part, weights, task.dst),
-                Lanes::Channels => lanes_of_channels::run(&part, weights, task.dst),
+                Lanes::Pixels => lanes_of_pixels::run(&part, weights, dst),
+                Lanes::Channels => lanes_of_channels::run(&part, weights, dst),
             }
         }
     };
-    parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
-        let task = &mut task[0];
-        if shared {
-            let index = task.image * plan.groups + task.group;
-            compute(&padded[index * length..][..length], task);
-        } else {
-            let mut padded = pool::stale::<T>(length);
-            let src = sources(task.image, task.group);
-            plan.image.fill(src, src.len(), &mut padded);
-            compute(&padded, task);
-            pool::recycle(padded);
+    let task = |index: usize, part: usize, pixels: &Range<usize>| Task {
+        image: index / plan.groups,
+        group: index % plan.groups,
+        first: part * block,
+        channels: block.min(outputs - part * block),
+        pixels: pixels.clone(),
+    };
+    if spans.len() == 1 {
+        let mut tasks = Vec::new();
+        for (index, dst) in dst.chunks_mut(outputs * dst_pixels).enumerate() {
+            for (part, dst) in dst.chunks_mut(block * dst_pixels).enumerate() {
+                tasks.push((task(index, part, &spans[0]), dst));
+            }
         }
-    });
+        parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
+            let (task, dst) = &mut tasks[0];
+            let index = task.image * plan.groups + task.group;
+            if shared {
+                compute(&padded[index * length..][..length], task, dst);
+            } else {
+                let mut padded = pool::stale::<T>(length);
+                let src = &src[index * inputs * src_pixels..][..inputs * src_pixels];
+                plan.image.fill(src, src.len(), &mut padded);
+                compute(&padded, task, dst);
+                pool::recycle(padded);
+            }
+        });
+    } else {
+        // Rows of several planes are not one slice: they are made apart and copied.
+        let mut tasks = Vec::new();
+        for index in 0..images {
+            for part in 0..outputs.div_ceil(block) {
+                tasks.extend(spans.iter().map(|span| task(index, part, span)));
+            }
+        }
+        let results = parallel::map_chunks(tasks.len(), work, |at| {
+            let task = &tasks[at];
+            let index = task.image * plan.groups + task.group;
+            let mut dst = pool::stale::<T>(task.channels * task.pixels.len());
+            compute(&padded[index * length..][..length], task, &mut dst);
+            dst
+        });
+        for (task, result) in tasks.iter().zip(results) {
+            let channel = (task.image * plan.groups + task.group) * outputs + task.first;
+            let planes = dst[channel * dst_pixels..].chunks_mut(dst_pixels);
+            for (plane, result) in planes.zip(result.chunks(task.pixels.len())) {
+                plane[task.pixels.clone()].copy_from_slice(result);
+            }
+            pool::recycle(result);
+        }
+    }
     pool::recycle(padded);
     for weights in weights {
         pool::recycle(weights.packed);
@@ -186,9 +223,10 @@ fn run_tasks<T: Float>(
 }
 
 /// Zeros at the positions of a phase that no tap meets.
-fn clear<T: Float>(plan: &Correlation, phase: &Phase, dst: &mut [T]) {
-    for channel in dst.chunks_mut(plan.pixels[1]) {
-        for run in plan.pieces(phase, 1) {
+fn clear<T: Float>(part: &Part<'_, T>, dst: &mut [T]) {
+    let pieces = part.pieces(1);
+    for channel in dst.chunks_mut(part.pixels.len()) {
+        for run in &pieces {
             channel[run.target] = T::zero();
         }
     }
@@ -202,5 +240,19 @@ pub(super) struct Part<'a, T> {
     pub image: &'a [T],
     pub group: usize,
     pub first: usize,
+    /// The pixels of the output planes that the task makes: whole rows.
+    pub pixels: Range<usize>,
     pub w: &'a [T],
+}
+
+impl<T> Part<'_, T> {
+    /// The pieces of the part's rows, their targets counted from its first pixel.
+    pub fn pieces(&self, lanes: usize) -> Vec<Run> {
+        let mut pieces = self.plan.pieces(self.phase, lanes);
+        pieces.retain(|piece| self.pixels.contains(&piece.target));
+        for piece in &mut pieces {
+            piece.target -= self.pixels.start;
+        }
+        pieces
+    }
 }

@@ -64,13 +64,12 @@ pub(super) fn pack<T: Float>(
 pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut [T]) {
     let Part {
         level,
-        plan,
         phase,
         image,
         ..
     } = *part;
-    let (width, depth, pixels) = (columns::<T>(), phase.offsets.len(), plan.pixels[1]);
-    let runs = plan.pieces(phase, 1);
+    let (width, depth, pixels) = (columns::<T>(), phase.offsets.len(), part.pixels.len());
+    let runs = part.pieces(1);
     let origins: Vec<usize> = runs.iter().map(|run| run.origin).collect();
     let most = POINTS.min(runs.len()) * width;
     let mut sums = pool::stale::<T>(BLOCKS.min(dst.len().div_ceil(width * pixels)) * most);

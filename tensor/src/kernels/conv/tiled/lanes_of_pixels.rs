@@ -75,10 +75,10 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
         image,
         ..
     } = *part;
-    let pixels = plan.pixels[1];
+    let pixels = part.pixels.len();
     let depth = phase.offsets.len();
     let channels = dst.len() / pixels;
-    let pieces = plan.pieces(phase, T::LANES);
+    let pieces = part.pieces(T::LANES);
     let offsets = &phase.offsets;
     for pieces in pieces.chunks(PIECES) {
         let to = Planes {

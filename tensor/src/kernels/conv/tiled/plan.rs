@@ -1,5 +1,7 @@
 //! Both a convolution and its input gradient as correlations of a padded image.
 
+use std::ops::Range;
+
 use crate::kernels::conv::ConvGeometry;
 use crate::kernels::residues;
 use crate::kernels::simd::Float;
@@ -191,6 +193,16 @@ impl Correlation {
             weight: [taps, channels * taps, filters * channels * taps],
             extents: geometry.input,
         }
+    }
+
+    /// The pixels of an output plane in at most `parts` parts of whole rows.
+    pub fn spans(&self, parts: usize) -> Vec<Range<usize>> {
+        let row = self.extents[2];
+        let rows = self.extents[0] * self.extents[1];
+        let parts = parts.min(rows);
+        (0..parts)
+            .map(|part| part * rows / parts * row..(part + 1) * rows / parts * row)
+            .collect()
     }
 
     /// The rows of output pixels in one cut.

@@ -166,16 +166,25 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if self.side == Side::Four && size_of::<T>() == size_of::<f64>() {
             return Err("double precision is asked for when its digits count");
         }
-        if geometry.channels.min(geometry.filters) < 2 * T::LANES {
-            return Err("channels do not fill a tile");
-        }
-        let side = match self.side {
-            Side::Two => 2,
-            Side::Four => 4,
+        // Where transforms cost as much as they save, the plain sum is as fast and more accurate.
+        let narrow = geometry.channels.min(geometry.filters);
+        let gradient = direction == Direction::WeightGradient;
+        let (side, least) = match self.side {
+            Side::Two => (2, 8 * T::LANES),
+            Side::Four if gradient => (4, 2 * T::LANES),
+            Side::Four => (4, 3 * T::LANES),
         };
+        if narrow < least {
+            return Err("few channels: the transforms cost what they save");
+        }
         // Each filter is transformed once: that must be little beside its use in every tile.
         if tiles(geometry, direction, side) < 48 {
             return Err("fewer than 48 tiles");
+        }
+        // The weight gradient's sums of all points are read and written for every strip.
+        let sums = geometry.channels * geometry.filters * size_of::<T>();
+        if gradient && self.side == Side::Two && sums > 1 << 18 {
+            return Err("many channels: the sums do not stay in a cache");
         }
         Ok(())
     }

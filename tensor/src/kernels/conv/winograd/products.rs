@@ -14,6 +14,12 @@ use crate::{parallel, pool};
 /// Longest sum in one pass.
 const DEPTH: usize = 288;
 
+/// Sums of the weight gradient of at most this many numbers are made in several parts.
+const SMALL: usize = 1 << 18;
+
+/// So many.
+const PARTS: usize = 8;
+
 /// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes {
@@ -238,62 +244,90 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
     let lanes = columns::<T>();
     let grid = Grid::new(to.height, to.width, M);
     let blocks = filters.outputs.div_ceil(lanes);
-    let mut sums = pool::stale::<T>(blocks * A * A * filters.inputs * lanes);
-    sums.fill(T::zero());
+    let size = blocks * A * A * filters.inputs * lanes;
     let together = grid.images(batch, STRIP);
     let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
-    for first in (0..batch).step_by(together) {
-        let images = together.min(batch - first);
-        let source = Source {
-            planes: &x[first * x_image..][..images * x_image],
-            channels: from.channels,
-            height: from.height,
-            width: from.width,
-            origin,
-        };
-        let result = Source {
-            planes: &dy[first * dy_image..][..images * dy_image],
-            channels: to.channels,
-            height: to.height,
-            width: to.width,
-            origin: [0, 0],
-        };
-        for strip in grid.strips(images) {
-            let turned = source.turn(level, &strip, A);
-            let data = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
-            let channels = turned.blocks * lanes;
-            turned.recycle();
-            let turned = result.turn(level, &strip, M);
-            let spread = tiles::transform::<T, S::Spread, M, A>(level, &strip, &turned);
-            let outputs = turned.blocks * lanes;
-            turned.recycle();
-            let work = strip.tiles() * channels * outputs * A * A / lanes;
-            parallel::for_chunks_mut(&mut sums, filters.inputs * lanes, work, |index, sums| {
-                let (block, point) = (index / (A * A), index % (A * A));
-                for (part, (_, count)) in strip.parts().into_iter().enumerate() {
-                    let data = tiles::spectrum(&data, &strip, part, A * A, channels);
-                    let spread = tiles::spectrum(&spread, &strip, part, A * A, outputs);
-                    let vectors = Panel {
-                        panel: &spread.values[point * spread.plane + block * lanes..],
-                        stride: outputs,
-                    };
-                    let from = &data.values[point * data.plane..];
-                    let matrix = Columns {
-                        matrix: from,
-                        stride: channels,
-                    };
-                    let to = Matrix {
-                        head: &mut *sums,
-                        stride: lanes,
-                        add: true,
-                    };
-                    tile::sweep(level, [filters.inputs, count], matrix, vectors, to);
-                }
-            });
-            pool::recycle(data);
-            pool::recycle(spread);
+    let strips: Vec<(usize, Strip)> = (0..batch)
+        .step_by(together)
+        .flat_map(|first| {
+            let strips = grid.strips(together.min(batch - first));
+            strips.map(move |strip| (first, strip))
+        })
+        .collect();
+    // Small sums are made in several parts, which are then added in their order.
+    let parts = if size <= SMALL { PARTS } else { 1 };
+    let share = strips.len().div_ceil(parts);
+    let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
+    let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
+    parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
+        sums.fill(T::zero());
+        for &(first, strip) in strips.iter().skip(part * share).take(share) {
+            let source = Source {
+                planes: &x[first * x_image..][..strip.images * x_image],
+                channels: from.channels,
+                height: from.height,
+                width: from.width,
+                origin,
+            };
+            let result = Source {
+                planes: &dy[first * dy_image..][..strip.images * dy_image],
+                channels: to.channels,
+                height: to.height,
+                width: to.width,
+                origin: [0, 0],
+            };
+            add_strip::<T, S, M, A>(problem, &strip, &source, &result, sums);
+        }
+    });
+    let (total, parts) = sums.split_at_mut(size);
+    for part in parts.chunks_exact(size) {
+        for (total, &sum) in total.iter_mut().zip(part) {
+            *total += sum;
         }
     }
-    filters.collect::<T, S::Collect, A>(level, &sums, dw);
+    filters.collect::<T, S::Collect, A>(level, total, dw);
     pool::recycle(sums);
+}
+
+/// Adds `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles of a strip, for every point and pair of channels.
+fn add_strip<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
+    problem: &Problem,
+    strip: &Strip,
+    source: &Source<'_, T>,
+    result: &Source<'_, T>,
+    sums: &mut [T],
+) {
+    let (lanes, level, inputs) = (columns::<T>(), problem.level, problem.filters.inputs);
+    let turned = source.turn(level, strip, A);
+    let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
+    let channels = turned.blocks * lanes;
+    turned.recycle();
+    let turned = result.turn(level, strip, M);
+    let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
+    let outputs = turned.blocks * lanes;
+    turned.recycle();
+    let work = strip.tiles() * channels * outputs * A * A / lanes;
+    parallel::for_chunks_mut(sums, inputs * lanes, work, |index, sums| {
+        let (block, point) = (index / (A * A), index % (A * A));
+        for (part, (_, count)) in strip.parts().into_iter().enumerate() {
+            let data = tiles::spectrum(&data, strip, part, A * A, channels);
+            let spread = tiles::spectrum(&spread, strip, part, A * A, outputs);
+            let vectors = Panel {
+                panel: &spread.values[point * spread.plane + block * lanes..],
+                stride: outputs,
+            };
+            let matrix = Columns {
+                matrix: &data.values[point * data.plane..],
+                stride: channels,
+            };
+            let to = Matrix {
+                head: &mut *sums,
+                stride: lanes,
+                add: true,
+            };
+            tile::sweep(level, [inputs, count], matrix, vectors, to);
+        }
+    });
+    pool::recycle(data);
+    pool::recycle(spread);
 }
