@@ -1,4 +1,4 @@
-//! Comparisons and places: piecewise constant, so plain tensors come out and no gradient flows.
+//! Comparisons: piecewise constant, so masks come out and no gradient flows.
 
 use super::prelude::*;
 
@@ -31,30 +31,6 @@ comparisons! {
     gt
     /// Where `self ≥ other`, broadcast; false where one is NaN.
     ge
-}
-
-impl<T: Real> Var<T> {
-    /// Where along an axis the largest element is: the first of equal ones; the first NaN wins. The
-    /// axis disappears.
-    ///
-    /// # Panics
-    /// If there is no such axis, or it is empty.
-    #[must_use]
-    #[track_caller]
-    pub fn argmax(&self, axis: isize) -> Tensor<i64> {
-        self.value().argmax(axis)
-    }
-
-    /// Where along an axis the smallest element is: the first of equal ones; the first NaN wins. The
-    /// axis disappears.
-    ///
-    /// # Panics
-    /// If there is no such axis, or it is empty.
-    #[must_use]
-    #[track_caller]
-    pub fn argmin(&self, axis: isize) -> Tensor<i64> {
-        self.value().argmin(axis)
-    }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[];

@@ -24,7 +24,12 @@ impl Op for Extreme {
             return self.shared(&x[0]).into();
         }
         let axes = self.axes.clone();
-        if self.largest { x[0].max(axes) } else { x[0].min(axes) }.into()
+        if self.largest {
+            x[0].max(axes)
+        } else {
+            x[0].min(axes)
+        }
+        .into()
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
@@ -37,7 +42,10 @@ impl Op for Extreme {
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(0, 3);
         let shape = draw.filled_shape(rank);
-        let op = Self { axes: draw.axes(rank), largest: draw.once_in(2) };
+        let op = Self {
+            axes: draw.axes(rank),
+            largest: draw.once_in(2),
+        };
         Sample::new(op, [draw.apart(shape)])
     }
 }
@@ -46,9 +54,17 @@ impl Extreme {
     /// The value whose tangent is the mean over the elements that tie.
     fn shared<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
         let kept = keep(self.axes.clone());
-        let y = if self.largest { x.max(kept) } else { x.min(kept) };
+        let y = if self.largest {
+            x.max(kept)
+        } else {
+            x.min(kept)
+        };
         let share = share(x, &y, &self.axes);
-        x.zip(&share, |x, share| if share == T::zero() { share } else { x * share }).sum(self.axes.clone())
+        x.zip(
+            &share,
+            |x, share| if share == T::zero() { share } else { x * share },
+        )
+        .sum(self.axes.clone())
     }
 }
 
@@ -68,7 +84,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn amax(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(Extreme { axes: axes.into(), largest: true }, &[self])
+        Self::custom(
+            Extreme {
+                axes: axes.into(),
+                largest: true,
+            },
+            &[self],
+        )
     }
 
     /// The smallest element over some axes; a NaN wins. Equal ones share the cotangent equally.
@@ -78,7 +100,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn amin(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(Extreme { axes: axes.into(), largest: false }, &[self])
+        Self::custom(
+            Extreme {
+                axes: axes.into(),
+                largest: false,
+            },
+            &[self],
+        )
     }
 
     /// The largest element over some axes, and where it is: the first of equal ones in row-major
@@ -105,6 +133,28 @@ impl<T: Real> Var<T> {
         self.first("min", &axes.into(), Tensor::min_with_indices)
     }
 
+    /// Where the largest element over some axes is, as [`max`](Self::max) counts.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn argmax(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        let (lines, result) = self.detach().lines("argmax", &axes.into());
+        lines.value().argmax(-1).reshape(result)
+    }
+
+    /// Where the smallest element over some axes is, as [`max`](Self::max) counts.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn argmin(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        let (lines, result) = self.detach().lines("argmin", &axes.into());
+        lines.value().argmin(-1).reshape(result)
+    }
+
     #[track_caller]
     fn first(
         &self,
@@ -112,20 +162,32 @@ impl<T: Real> Var<T> {
         axes: &Axes,
         search: impl Fn(&Tensor<T>, isize) -> (Tensor<T>, Tensor<i64>),
     ) -> (Self, Tensor<i64>) {
+        let (lines, result) = self.lines(op, axes);
+        let indices = search(lines.value(), -1).1;
+        let values = lines.gather(-1, &indices.unsqueeze(-1));
+        (values.reshape(&result), indices.reshape(&result))
+    }
+
+    /// The elements that make each result along a last axis, and the shape of the result.
+    #[track_caller]
+    fn lines(&self, op: &str, axes: &Axes) -> (Self, Vec<usize>) {
         let shape = self.shape();
         let reduced = axes.resolve(op, shape);
-        let rest: Vec<_> = (0..shape.len()).filter(|&axis| !reduced.contains(axis)).collect();
+        let rest: Vec<_> = (0..shape.len())
+            .filter(|&axis| !reduced.contains(axis))
+            .collect();
         let mut result: Vec<_> = rest.iter().map(|&axis| shape[axis]).collect();
-        let order: Vec<_> = rest.into_iter().chain(reduced.iter()).map(|axis| axis as isize).collect();
+        let order: Vec<_> = rest
+            .into_iter()
+            .chain(reduced.iter())
+            .map(|axis| axis as isize)
+            .collect();
         let lines = [result.as_slice(), &[count(axes, shape)]].concat();
-        let x = self.permute(order).reshape(lines);
-        let indices = search(x.value(), -1).1;
-        let values = x.gather(-1, &indices.unsqueeze(-1));
         if axes.is_kept() {
             result = shape.to_vec();
             reduced.iter().for_each(|axis| result[axis] = 1);
         }
-        (values.reshape(&result), indices.reshape(&result))
+        (self.permute(order).reshape(lines), result)
     }
 }
 
@@ -136,12 +198,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let description = format!("max({axes:?})");
-        Case::new(description, generic!([axes] |x| x.max(axes.clone()).0), [draw.apart(shape)])
+        Case::new(
+            description,
+            generic!([axes] | x | x.max(axes.clone()).0),
+            [draw.apart(shape)],
+        )
     }),
     Entry::function("min", |draw| {
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let description = format!("min({axes:?})");
-        Case::new(description, generic!([axes] |x| x.min(axes.clone()).0), [draw.apart(shape)])
+        Case::new(
+            description,
+            generic!([axes] | x | x.min(axes.clone()).0),
+            [draw.apart(shape)],
+        )
     }),
 ];

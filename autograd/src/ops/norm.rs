@@ -54,6 +54,12 @@ impl<T: Real> Var<T> {
             2.0 => self.square().sum(axes).root(2.0),
             f64::INFINITY => self.abs().amax(axes),
             f64::NEG_INFINITY => self.abs().amin(axes),
+            // At 0 a power below 2 has no second derivative, some no first: such elements are left out.
+            _ if p > 0.0 && p < 2.0 => {
+                let zero = self.value().map(|x| x == T::zero());
+                let powers = self.masked_fill(&zero, 1.0).abs().pow(p);
+                powers.masked_fill(&zero, 0.0).sum(axes).root(p)
+            }
             _ => self.abs().pow(p).sum(axes).root(p),
         }
     }

@@ -14,8 +14,8 @@ smooth! {
     logsigmoid, Logsigmoid,
     sample |draw| (Logsigmoid, draw.any()),
     value |f, x| {
-        let tail = (-x.abs()).exp().ln_1p();
-        if x < T::zero() { x - tail } else { -tail }
+        let tail = falling(x).ln_1p();
+        if x > T::zero() { -tail } else { x - tail }
     },
     slope of X |f, x| (-x).sigmoid(),
     curvature |f, x| {
@@ -50,7 +50,7 @@ smooth! {
         if z > T::of(f.threshold) {
             x
         } else {
-            let tail = (-z.abs()).exp().ln_1p();
+            let tail = falling(z).ln_1p();
             (if z > T::zero() { z + tail } else { tail }) / beta
         }
     },
@@ -79,16 +79,21 @@ smooth! {
     },
 }
 
+/// `e^−|x|`. At 0 it goes with the side below: a dual number keeps a slope there, which it would not
+/// by way of `abs`.
+#[inline]
+fn falling<T: Real>(x: T) -> T {
+    (if x > T::zero() { -x } else { x }).exp()
+}
+
 /// `tanh(ln(1 + eˣ))`, as a fraction of which no part overflows.
 #[inline]
 fn tanh_softplus<T: Real>(x: T) -> T {
-    let (one, two) = (T::one(), T::of(2.0));
-    let e = (-x.abs()).exp();
-    if x > T::zero() {
-        let n = one + two * e;
-        n / (n + two * e * e)
+    let (one, two, e) = (T::one(), T::of(2.0), falling(x));
+    let n = if x > T::zero() {
+        one + two * e
     } else {
-        let n = e * (e + two);
-        n / (n + two)
-    }
+        e * (e + two)
+    };
+    n / (n + if x > T::zero() { two * e * e } else { two })
 }

@@ -118,5 +118,6 @@ impl<T: Real> Var<T> {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Softmax>("softmax"),
+    Entry::op::<Softmax>("softmax_or_zero"),
     Entry::op::<Softmax>("log_softmax"),
 ];

@@ -4,7 +4,9 @@
 //! name contains that. A failure prints the line to rerun just it: `WENGERT_CASE='tanh 123 2 [0, 4]'`
 //! (function, seed, size, layout of each input).
 
-// One binary for both: the table compiles every op for every number type.
+// One binary for all: the table compiles every op for every number type.
+mod complete;
+mod kinks;
 mod mutation;
 
 use std::collections::BTreeMap;
