@@ -10,14 +10,17 @@ mod table;
 mod targets;
 
 pub use attention::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions};
+pub use binary_cross_entropy::BinaryCrossEntropyOptions;
 pub use cross_entropy::CrossEntropyOptions;
 pub use interpolate::{InterpolateOptions, Interpolation, Resize};
 pub use kl_div::{KlDivOptions, PoissonOptions};
 pub use local_response_norm::ResponseOptions;
+pub use margin_losses::MultiMarginOptions;
 pub use nll_loss::NllOptions;
 pub use pad::Border;
 pub use recurrent::{CellParams, Nonlinearity, RecurrentOptions};
 pub use reduction::Reduction;
+pub use similarity::TripletOptions;
 pub use standardize::{BatchNormed, NormOptions};
 pub use table::{Case, Entry};
 
@@ -35,12 +38,12 @@ macro_rules! registry {
 }
 
 registry! {
-    absolute_losses add affine atan2 attention broadcast clamp compare concat conv
-    cross_entropy div dropout einsum elu error_function exponential extremes flip gate gated
+    absolute_losses add affine atan2 attention binary_cross_entropy broadcast clamp compare
+    concat conv cross_entropy div dropout einsum elu error_function exponential extremes flip gate gated
     gather gelu global_pool gru hard hyperbolic index_select interpolate kl_div lerp linear
-    local_response_norm logarithm logsumexp lp_pool lstm matmul maximum mean mse_loss mul
+    local_response_norm logarithm logsumexp lp_pool lstm margin_losses matmul maximum mean mse_loss mul
     nll_loss norm pad permute pixel_shuffle pool pow_tensor powers prod products rectifiers
-    recurrence recurrent reshape select shrink sigmoid slice softmax softsign sort
+    recurrence recurrent reshape select shrink sigmoid similarity slice softmax softsign sort
     standardize steps sub sum tanh triangle trigonometric windows
 }
 
