@@ -1,0 +1,9 @@
+//! Models: their statistics, one step and several, and training on the digits; initialisers.
+
+use crate::failure::Failure;
+use crate::manifest::{Case, Stored};
+
+pub fn run(case: &Case, _stored: &Stored<'_>) -> Result<(), Failure> {
+    let _ = case;
+    Err(Failure::NotImplemented)
+}
