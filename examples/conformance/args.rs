@@ -101,12 +101,6 @@ impl<'a> Args<'a> {
         self.list(name, count)
     }
 
-    pub fn objects(&self, name: &str) -> Result<Option<Vec<&'a Map<String, Value>>>, Failure> {
-        self.typed(name, "a list of objects", |value| {
-            value.as_array()?.iter().map(Value::as_object).collect()
-        })
-    }
-
     pub fn object(&self, name: &str) -> Result<Option<&'a Map<String, Value>>, Failure> {
         self.typed(name, "an object", Value::as_object)
     }

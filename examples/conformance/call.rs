@@ -35,11 +35,13 @@ impl<T: Real> From<Tensor<T>> for Slot<T> {
 pub type Outputs<T> = Vec<(String, Slot<T>)>;
 
 /// One output, which the fixtures call `y`.
+#[expect(clippy::unnecessary_wraps, reason = "the last expression of a handler")]
 pub fn y<T: Real>(x: impl Into<Slot<T>>) -> Result<Outputs<T>, Failure> {
     Ok(vec![("y".to_owned(), x.into())])
 }
 
 /// Several named outputs.
+#[expect(clippy::unnecessary_wraps, reason = "the last expression of a handler")]
 pub fn named<T: Real, const N: usize>(
     outputs: [(&str, Slot<T>); N],
 ) -> Result<Outputs<T>, Failure> {

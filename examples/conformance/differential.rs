@@ -1,5 +1,7 @@
 //! A case of a differentiable op: its outputs, gradients and second-order products.
 
+use std::collections::BTreeMap;
+
 use wengert::autograd::{Graph, Tape, Var, grad};
 use wengert::nn::Values;
 use wengert::tensor::{Dual, Real, Slice, Tensor};
@@ -27,15 +29,7 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         }
     })?;
     args.all_read()?;
-    for name in &case.outputs {
-        let what = format!("out/{name}");
-        let expected = stored.get("out", name)?;
-        match find(&outputs, name)? {
-            Slot::Var(y) => compare::real(&what, y.value(), expected, tolerance)?,
-            Slot::Whole(y) => compare::whole(&what, y, expected)?,
-            Slot::Truth(y) => compare::whole(&what, &y.map(i64::from), expected)?,
-        }
-    }
+    values(case, stored, &outputs)?;
     if case.differentiable.is_empty() {
         return Ok(());
     }
@@ -95,9 +89,36 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
     if case.at_kink {
         return Ok(());
     }
-    // In double precision for either type: the stored numbers were computed so.
+    forward_mode(case, stored, &args, &names, &directions)
+}
+
+/// Compares the outputs themselves.
+fn values<T: Real>(case: &Case, stored: &Stored<'_>, outputs: &Outputs<T>) -> Result<(), Failure> {
+    let tolerance = tolerance(case);
+    for name in &case.outputs {
+        let what = format!("out/{name}");
+        let expected = stored.get("out", name)?;
+        match find(outputs, name)? {
+            Slot::Var(y) => compare::real(&what, y.value(), expected, tolerance)?,
+            Slot::Whole(y) => compare::whole(&what, y, expected)?,
+            Slot::Truth(y) => compare::whole(&what, &y.map(i64::from), expected)?,
+        }
+    }
+    Ok(())
+}
+
+/// The Jacobian times the directions by exact forward mode.
+///
+/// In double precision for either type: the stored numbers were computed so.
+fn forward_mode<T: Real>(
+    case: &Case,
+    stored: &Stored<'_>,
+    args: &Args<'_>,
+    names: &[&String],
+    directions: &[Var<T>],
+) -> Result<(), Failure> {
     let mut strange = None;
-    let outputs = run::<Dual<f64>>(case, stored, &args, |name, value| {
+    let outputs = run::<Dual<f64>>(case, stored, args, |name, value| {
         let Some(place) = names.iter().position(|known| *known == name) else {
             return Var::constant(value);
         };
@@ -117,9 +138,13 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         };
         let what = format!("jvp/{name} by dual numbers");
         let tangents = y.value().map(|y| y.tangent);
-        compare::real(&what, &tangents, stored.get("jvp", name)?, tolerance)?;
+        compare::real(&what, &tangents, stored.get("jvp", name)?, tolerance(case))?;
     }
     Ok(())
+}
+
+fn tolerance(case: &Case) -> Tolerance {
+    Tolerance { rtol: case.rtol, atol: case.atol }
 }
 
 fn find<'a, T: Real>(outputs: &'a Outputs<T>, name: &str) -> Result<&'a Slot<T>, Failure> {
@@ -140,7 +165,7 @@ fn run<'a, T: Real>(
     {
         return wrong(format!("a view of {stranger}, which is no input"));
     }
-    let mut call = Call { op: &case.op, args, order: &case.inputs, inputs: Default::default() };
+    let mut call = Call { op: &case.op, args, order: &case.inputs, inputs: BTreeMap::new() };
     for name in &case.inputs {
         let kind = needed(case.types.get(name), format!("type of {name}"))?;
         let values = stored.get("in", name)?;

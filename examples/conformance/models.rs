@@ -1,9 +1,485 @@
-//! Models: their statistics, one step and several, and training on the digits; initialisers.
+//! Models: what they are made of, their first step and several, training on the digits;
+//! initialisers.
 
-use crate::failure::Failure;
+use serde_json::{Map, Value, json};
+use wengert::autograd::Var;
+use wengert::autograd::ops::{CrossEntropyOptions, Reduction};
+use wengert::nn::init::{self, Fan, Nonlinearity};
+use wengert::nn::models::{
+    CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions, Pool, Shortcut,
+    Vgg, VggLayout, VggOptions, resnet18, resnet50,
+};
+use wengert::nn::{Activation, Layer, ParametersExt, Pass, Slot, StateDict, Values, rng, summary};
+use wengert::optim::{Adam, AdamW, Optimizer, Sgd};
+use wengert::tensor::{Real, Tensor};
+
+use crate::args::Args;
+use crate::compare::{self, Tolerance};
+use crate::failure::{Failure, needed, wrong};
 use crate::manifest::{Case, Stored};
 
-pub fn run(case: &Case, _stored: &Stored<'_>) -> Result<(), Failure> {
-    let _ = case;
-    Err(Failure::NotImplemented)
+pub fn run(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
+    let args = Args::new(&case.args);
+    match case.op.as_str() {
+        "model_stats" => model_stats(case, &args),
+        "init_stats" => init_stats(case, stored, &args),
+        "calculate_gain" => {
+            let gain = gain(&args)?;
+            args.all_read()?;
+            check(case, stored, &[("gain", gain)])
+        }
+        "model" => match case.dtype.as_deref() {
+            Some("f64") => model::<f64>(case, stored, &args),
+            Some("f32") => model::<f32>(case, stored, &args),
+            other => wrong(format!("dtype {other:?}")),
+        },
+        _ => match case.dtype.as_deref() {
+            Some("f64") => digits_train::<f64>(case, stored, &args),
+            Some("f32") => digits_train::<f32>(case, stored, &args),
+            other => wrong(format!("dtype {other:?}")),
+        },
+    }
+}
+
+fn tolerance(case: &Case) -> Tolerance {
+    Tolerance { rtol: case.rtol, atol: case.atol }
+}
+
+/// Compares named numbers with the outputs of a case.
+fn check(case: &Case, stored: &Stored<'_>, numbers: &[(&str, f64)]) -> Result<(), Failure> {
+    for name in &case.outputs {
+        let found = numbers.iter().find(|(known, _)| known == name);
+        let (_, number) = needed(found, format!("output {name}"))?;
+        let what = format!("out/{name}");
+        compare::real(&what, &Tensor::scalar(*number), stored.get("out", name)?, tolerance(case))?;
+    }
+    Ok(())
+}
+
+/// `nonlinearity` and `param`.
+fn gain(args: &Args<'_>) -> Result<f64, Failure> {
+    let param = args.f64("param")?;
+    let nonlinearity = match needed(args.str("nonlinearity")?, "argument nonlinearity")? {
+        "linear" | "conv1d" | "conv2d" | "conv3d" | "conv_transpose1d" | "conv_transpose2d"
+        | "conv_transpose3d" => Nonlinearity::Linear,
+        "sigmoid" => Nonlinearity::Sigmoid,
+        "tanh" => Nonlinearity::Tanh,
+        "relu" => Nonlinearity::Relu,
+        "leaky_relu" => Nonlinearity::LeakyRelu(param.unwrap_or(0.01)),
+        "selu" => Nonlinearity::Selu,
+        other => return wrong(format!("nonlinearity {other:?}")),
+    };
+    Ok(nonlinearity.gain())
+}
+
+fn init_stats(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), Failure> {
+    let shape = needed(args.usizes("shape")?, "argument shape")?;
+    let [fan_in, fan_out] = init::fans(&shape);
+    let mut numbers = vec![("fan_in", fan_in as f64), ("fan_out", fan_out as f64)];
+    let std = match needed(args.str("scheme")?, "argument scheme")? {
+        "kaiming_uniform" | "kaiming_normal" => {
+            let fan = match args.str("mode")? {
+                None | Some("fan_in") => Fan::In,
+                Some("fan_out") => Fan::Out,
+                Some(other) => return wrong(format!("mode {other:?}")),
+            };
+            let slope = args.f64("a")?;
+            let gain = match (args.get("nonlinearity"), slope) {
+                (None, slope) => Nonlinearity::LeakyRelu(slope.unwrap_or(0.0)).gain(),
+                (Some(word), Some(slope)) if word == "leaky_relu" => {
+                    Nonlinearity::LeakyRelu(slope).gain()
+                }
+                _ => gain(args)?,
+            };
+            numbers.push(("gain", gain));
+            init::kaiming_std(&shape, fan, gain)
+        }
+        "xavier_uniform" | "xavier_normal" => {
+            let gain = args.f64_or("gain", 1.0)?;
+            numbers.push(("gain", gain));
+            init::xavier_std(&shape, gain)
+        }
+        "default" => {
+            // The weights that a new layer really has lie in this bound and nearly reach it.
+            let bound = init::default_bound(fan_in);
+            numbers.push(("bias_bound", bound));
+            bound / 3.0_f64.sqrt()
+        }
+        other => return wrong(format!("scheme {other:?}")),
+    };
+    numbers.extend([("std", std), ("bound", 3.0_f64.sqrt() * std)]);
+    args.all_read()?;
+    drawn(args, &shape, std)?;
+    check(case, stored, &numbers)
+}
+
+/// Draws a tensor by the scheme and compares its deviation with what the scheme says.
+fn drawn(args: &Args<'_>, shape: &[usize], std: f64) -> Result<(), Failure> {
+    let rng = &mut rng(7);
+    let gain = |fan: Fan| {
+        let fans = init::fans(shape);
+        std * (match fan {
+            Fan::In => fans[0] as f64,
+            Fan::Out => fans[1] as f64,
+        })
+        .sqrt()
+    };
+    let xavier = || std / init::xavier_std(shape, 1.0);
+    let x: Tensor<f64> = match args.str("scheme")? {
+        Some("kaiming_uniform") => init::kaiming_uniform(shape, Fan::In, gain(Fan::In), rng),
+        Some("kaiming_normal") => init::kaiming_normal(shape, Fan::Out, gain(Fan::Out), rng),
+        Some("xavier_uniform") => init::xavier_uniform(shape, xavier(), rng),
+        Some("xavier_normal") => init::xavier_normal(shape, xavier(), rng),
+        _ => {
+            let bound = init::default_bound(init::fans(shape)[0]);
+            Tensor::uniform(shape, -bound..bound, rng)
+        }
+    };
+    let found = x.map(|x| x * x).mean(..).item().sqrt();
+    // Six deviations of the estimate; a normal's is the wider one.
+    let allowed = 6.0 * std / (2.0 * x.len() as f64).sqrt();
+    if (found - std).abs() <= allowed {
+        Ok(())
+    } else {
+        wrong(format!("a tensor was drawn with deviation {found}, {std} is meant"))
+    }
+}
+
+/// A model by the fixtures' name and options.
+fn build<T: Real>(arch: &str, options: &Map<String, Value>) -> Result<Box<dyn Layer<T>>, Failure> {
+    let args = Args::new(options);
+    let rng = &mut rng(0);
+    let pool = || match args.str("pool")? {
+        None | Some("max") => Ok(Pool::Max),
+        Some("avg") => Ok(Pool::Average),
+        Some(other) => wrong(format!("pool {other:?}")),
+    };
+    let vgg = |layout, batch_norm| {
+        let classes = args.usize_or("num_classes", 1000)?;
+        let options = VggOptions { batch_norm, classes, ..VggOptions::default() };
+        Ok::<_, Failure>((layout, options))
+    };
+    let model: Box<dyn Layer<T>> = match arch {
+        "lenet" => {
+            let plain = LeNetOptions::default();
+            let options = LeNetOptions {
+                channels: args.usize_or("cin", plain.channels)?,
+                first: args.usize_or("c1", plain.first)?,
+                second: args.usize_or("c2", plain.second)?,
+                kernel: args.usize_or("k", plain.kernel)?,
+                padding: args.usize_or("pad1", plain.padding)?,
+                size: args.usize_or("size", plain.size)?,
+                hidden: [
+                    args.usize_or("f1", plain.hidden[0])?,
+                    args.usize_or("f2", plain.hidden[1])?,
+                ],
+                classes: args.usize_or("classes", plain.classes)?,
+                pool: pool()?,
+            };
+            Box::new(LeNet::new(&options, rng))
+        }
+        "resnet_cifar" => {
+            let plain = CifarResNetOptions::default();
+            let options = CifarResNetOptions {
+                widths: args.usizes("widths")?.unwrap_or(plain.widths),
+                blocks: args.usizes("blocks")?.unwrap_or(plain.blocks),
+                channels: args.usize_or("cin", plain.channels)?,
+                classes: args.usize_or("classes", plain.classes)?,
+                shortcut: match args.str("shortcut")? {
+                    None | Some("conv") => Shortcut::Conv,
+                    Some("pad") => Shortcut::Pad,
+                    Some(other) => return wrong(format!("shortcut {other:?}")),
+                },
+            };
+            Box::new(CifarResNet::new(&options, rng))
+        }
+        "digits_cnn" => {
+            let plain = DigitsOptions::default();
+            let options = DigitsOptions {
+                filters: [
+                    args.usize_or("c1", plain.filters[0])?,
+                    args.usize_or("c2", plain.filters[1])?,
+                ],
+                batch_norm: args.bool_or("bn", plain.batch_norm)?,
+                activation: match args.str("act")? {
+                    None => plain.activation,
+                    Some(name) => activation(name)?,
+                },
+                pool: pool()?,
+            };
+            Box::new(DigitsCnn::new(&options, rng))
+        }
+        "vgg11" | "vgg11_bn" | "vgg16" | "vgg16_bn" => {
+            let layout =
+                if arch.starts_with("vgg11") { VggLayout::Vgg11 } else { VggLayout::Vgg16 };
+            let (layout, options) = vgg(layout, arch.ends_with("_bn"))?;
+            Box::new(Vgg::new(layout, &options, rng))
+        }
+        "resnet18" => Box::new(resnet18(args.usize_or("num_classes", 1000)?, rng)),
+        "resnet50" => Box::new(resnet50(args.usize_or("num_classes", 1000)?, rng)),
+        other => return wrong(format!("arch {other:?}")),
+    };
+    args.all_read()?;
+    Ok(model)
+}
+
+fn activation(name: &str) -> Result<Activation, Failure> {
+    Ok(match name {
+        "relu" => Activation::Relu,
+        "leaky_relu" => Activation::LeakyRelu(0.01),
+        "tanh" => Activation::Tanh,
+        "sigmoid" => Activation::Sigmoid,
+        other => return wrong(format!("activation {other:?}")),
+    })
+}
+
+fn model_stats(case: &Case, args: &Args<'_>) -> Result<(), Failure> {
+    let expect = needed(case.expect.as_ref(), "expect")?;
+    let arch = needed(args.str("arch")?, "argument arch")?;
+    let options = args.object("options")?.cloned().unwrap_or_default();
+    let shape = needed(args.usizes("input_shape")?, "argument input_shape")?;
+    args.all_read()?;
+    let model = build::<f32>(arch, &options)?;
+    let summary = summary(&*model, shape);
+    let macs = |kind: &str| -> u64 {
+        let layers = summary.layers.iter().filter(|layer| layer.kind.starts_with(kind));
+        layers.map(|layer| layer.multiply_adds).sum()
+    };
+    let mut shapes = Map::new();
+    model.each(|path, slot| {
+        let shape = match slot {
+            Slot::Param(param) => param.shape().to_vec(),
+            Slot::Buffer(buffer) => buffer.shape().to_vec(),
+            Slot::Counter(_) => Vec::new(),
+        };
+        shapes.insert(path.to_owned(), json!(shape));
+    });
+    let layers: Vec<_> = summary
+        .layers
+        .iter()
+        .map(|layer| json!([layer.path, layer.kind, layer.output_shape]))
+        .collect();
+    let found = json!({
+        "parameters": summary.parameters,
+        "buffers": summary.buffers,
+        "output_shape": summary.output_shape,
+        "macs_conv": macs("Conv"),
+        "macs_linear": macs("Linear"),
+        "macs": summary.multiply_adds,
+        "layers": layers,
+        "state_dict": shapes,
+    });
+    for (name, expected) in expect {
+        let found = needed(found.get(name), format!("{name} in a summary"))?;
+        if found != expected {
+            return wrong(format!("{name}: {found} is found, {expected} is expected"));
+        }
+    }
+    Ok(())
+}
+
+/// The optimizer of a model's case.
+fn optimizer<T: Real>(args: &Args<'_>) -> Result<Optimizer<T>, Failure> {
+    let lr = args.f64("lr")?;
+    let decay = args.f64("weight_decay")?;
+    Ok(match needed(args.str("optimizer")?, "argument optimizer")? {
+        "SGD" => {
+            let plain = Sgd::default();
+            Optimizer::new(Sgd {
+                lr: lr.unwrap_or(plain.lr),
+                momentum: args.f64_or("momentum", 0.0)?,
+                nesterov: args.bool_or("nesterov", false)?,
+                weight_decay: decay.unwrap_or(plain.weight_decay),
+                ..plain
+            })
+        }
+        "Adam" => {
+            let plain = Adam::default();
+            Optimizer::new(Adam {
+                lr: lr.unwrap_or(plain.lr),
+                weight_decay: decay.unwrap_or(plain.weight_decay),
+                ..plain
+            })
+        }
+        "AdamW" => {
+            let plain = AdamW::default();
+            Optimizer::new(AdamW {
+                lr: lr.unwrap_or(plain.lr),
+                weight_decay: decay.unwrap_or(plain.weight_decay),
+                ..plain
+            })
+        }
+        other => return wrong(format!("optimizer {other:?}")),
+    })
+}
+
+/// What both kinds of training take from the arguments.
+struct Training<T: Real> {
+    model: Box<dyn Layer<T>>,
+    optimizer: Optimizer<T>,
+    steps: usize,
+}
+
+impl<T: Real> Training<T> {
+    fn new(args: &Args<'_>, stored: &Stored<'_>) -> Result<Self, Failure> {
+        let arch = needed(args.str("arch")?, "argument arch")?;
+        let options = args.object("options")?.cloned().unwrap_or_default();
+        if !matches!(args.str("loss")?, None | Some("cross_entropy")) {
+            return wrong("only cross_entropy is known as a loss of models");
+        }
+        let mut model = build::<T>(arch, &options)?;
+        let loaded = stored.state()?.load_into(&mut *model);
+        loaded.map_err(|error| Failure::Wrong(error.to_string()))?;
+        Ok(Self {
+            model,
+            optimizer: optimizer(args)?,
+            steps: needed(args.usize("steps")?, "argument steps")?,
+        })
+    }
+
+    fn logits(&self, x: &Tensor<T>) -> Tensor<T> {
+        let mut pass = Pass::eval(&*self.model);
+        let x = pass.input(x.clone());
+        self.model.forward(&x, &mut pass).into_value()
+    }
+
+    /// One step; the logits, the loss, and the gradients before it.
+    #[allow(clippy::type_complexity)]
+    fn step(
+        &mut self,
+        x: &Tensor<T>,
+        target: &Tensor<i64>,
+    ) -> (Tensor<T>, T, Vec<(String, Tensor<T>)>) {
+        let mut pass = Pass::train(&*self.model, 0);
+        let x = pass.input(x.clone());
+        let logits = self.model.forward(&x, &mut pass);
+        let loss = logits.cross_entropy(target, &CrossEntropyOptions::default());
+        let gradients = pass.backward(&loss);
+        let all = gradients.iter();
+        let all = all.map(|(path, g)| (path.to_owned(), g.clone())).collect();
+        let (logits, loss) = (logits.value().clone(), loss.item());
+        self.optimizer.step(&mut *self.model, &gradients, pass);
+        (logits, loss, all)
+    }
+
+    /// Compares the state dict with what is stored of it after training.
+    fn after(&self, case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
+        let state = StateDict::of(&*self.model);
+        let tolerance = Tolerance { rtol: case.rtol, atol: case.atol_after.unwrap_or(case.atol) };
+        let names = stored.names("after");
+        if names.is_empty() {
+            return wrong("nothing is stored of the model after training");
+        }
+        for name in names {
+            let what = format!("after/{name}");
+            let expected = stored.get("after", &name)?;
+            match needed(state.get(&name), &what)? {
+                Values::I64(found) => compare::whole(&what, found, expected)?,
+                found => {
+                    let found = needed(found.real::<f64>(), &what)?;
+                    compare::real(&what, &found, expected, tolerance)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn model<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), Failure> {
+    let mut training = Training::<T>::new(args, stored)?;
+    args.all_read()?;
+    let x: Tensor<T> = stored.real("in", "x")?;
+    let Values::I64(target) = stored.get("in", "target")? else {
+        return wrong("the target is no class numbers");
+    };
+    let mut outputs = vec![("logits_eval", training.logits(&x))];
+    let mut losses = Vec::new();
+    for step in 0..training.steps {
+        let (logits, loss, gradients) = training.step(&x, target);
+        losses.push(loss);
+        if step > 0 {
+            continue;
+        }
+        outputs.extend([("logits", logits), ("loss", Tensor::scalar(loss))]);
+        for name in stored.names("grad") {
+            let found = gradients.iter().find(|(path, _)| *path == name);
+            let (_, gradient) = needed(found, format!("gradient of {name}"))?;
+            let expected = stored.get("grad", &name)?;
+            compare::real(&format!("grad/{name}"), gradient, expected, tolerance(case))?;
+        }
+        for name in &case.differentiable {
+            stored.get("grad", name)?;
+        }
+    }
+    outputs.push(("losses", Tensor::from_slice(&losses, [losses.len()])));
+    for name in &case.outputs {
+        let found = outputs.iter().find(|(known, _)| known == name);
+        let (_, found) = needed(found, format!("output {name}"))?;
+        let expected = stored.get("out", name)?;
+        compare::real(&format!("out/{name}"), found, expected, tolerance(case))?;
+    }
+    training.after(case, stored)
+}
+
+/// Images `[rows, 1, height, width]` and labels of some rows.
+fn rows<T: Real>(
+    data: &StateDict,
+    scale: f64,
+    from: usize,
+    to: usize,
+) -> Result<(Tensor<T>, Tensor<i64>), Failure> {
+    let (Some(Values::U8(images)), Some(Values::U8(labels))) =
+        (data.get("images"), data.get("labels"))
+    else {
+        return wrong("the data file has no images and labels of bytes");
+    };
+    let range = from as isize..to as isize;
+    let images = images.slice(0, range.clone()).unsqueeze(1);
+    let images = images.map(|pixel| T::of(f64::from(pixel) * scale));
+    Ok((images, labels.slice(0, range).map(i64::from)))
+}
+
+fn digits_train<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), Failure> {
+    let mut training = Training::<T>::new(args, stored)?;
+    let scale = args.f64_or("pixel_scale", 1.0)?;
+    let batch = needed(args.usize("batch")?, "argument batch")?;
+    let start = args.usize_or("start", 0)?;
+    let eval = needed(args.usizes("eval")?, "argument eval")?;
+    let [from, to] = eval[..] else {
+        return wrong("eval is no pair of rows");
+    };
+    args.all_read()?;
+    let data = stored.data()?;
+    let (mut losses, mut norms) = (Vec::new(), Vec::new());
+    for step in 0..training.steps {
+        let at = start + step * batch;
+        let (x, target) = rows(data, scale, at, at + batch)?;
+        let (_, loss, gradients) = training.step(&x, &target);
+        losses.push(loss);
+        let squares = gradients.iter().map(|(_, g)| g.map(|g| g * g).sum(..).item());
+        norms.push(squares.fold(T::zero(), |sum, square| sum + square).sqrt());
+    }
+    let (x, target) = rows(data, scale, from, to)?;
+    let logits = training.logits(&x);
+    let correct = logits.argmax(-1).eq(&target).count_true(..);
+    let loss = Var::constant(logits.clone()).cross_entropy(
+        &target,
+        &CrossEntropyOptions { reduction: Reduction::Mean, ..CrossEntropyOptions::default() },
+    );
+    for name in &case.outputs {
+        let expected = stored.get("out", name)?;
+        let found = match name.as_str() {
+            "loss" => Tensor::from_slice(&losses, [losses.len()]),
+            "grad_norm" => Tensor::from_slice(&norms, [norms.len()]),
+            "eval_loss" => loss.value().clone(),
+            "eval_logits_first8" => logits.slice(0, ..8),
+            "eval_correct" => {
+                compare::whole("out/eval_correct", &correct, expected)?;
+                continue;
+            }
+            other => return wrong(format!("output {other}")),
+        };
+        compare::real(&format!("out/{name}"), &found, expected, tolerance(case))?;
+    }
+    training.after(case, stored)
 }

@@ -262,15 +262,22 @@ fn uniform_of_std<T: Real>(
     Tensor::uniform(shape, -bound..bound, rng)
 }
 
-/// The starting values of dense and convolutional layers, `PyTorch`'s: all uniform in `±1/√fan_in`.
+/// Weights and biases of a new dense or convolutional layer are uniform in ± this: `1/√fan_in`, as
+/// `PyTorch` has it.
+#[must_use]
+pub fn default_bound(fan_in: usize) -> f64 {
+    // A layer without inputs has no weights, and its bias starts as that of a single input.
+    1.0 / (fan_in.max(1) as f64).sqrt()
+}
+
+/// The starting values of dense and convolutional layers.
 pub(crate) fn weight_and_bias<T: Real>(
     shape: &[usize],
     outputs: usize,
     rng: &mut impl Rng,
 ) -> (Tensor<T>, Tensor<T>) {
-    // A layer without inputs has no weights, and its bias starts as that of a single input.
     let [fan_in, _] = fans(shape);
-    let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
+    let bound = default_bound(fan_in);
     let weight = Tensor::uniform(shape, -bound..bound, rng);
     let bias = Tensor::uniform([outputs], -bound..bound, rng);
     (weight, bias)

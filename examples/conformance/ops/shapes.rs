@@ -9,6 +9,7 @@ use crate::args::{count, whole};
 use crate::call::{Call, Outputs, Slot, y};
 use crate::failure::{Failure, needed, wrong};
 
+#[expect(clippy::too_many_lines, reason = "one arm an op")]
 pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     let args = call.args;
     match call.op {

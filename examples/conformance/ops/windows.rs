@@ -26,9 +26,9 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "lp_pool1d" => lp_pool(call, 1, Var::lp_pool1d),
         "lp_pool2d" => lp_pool(call, 2, Var::lp_pool2d),
         "lp_pool3d" => lp_pool(call, 3, Var::lp_pool3d),
-        "adaptive_avg_pool1d" => adaptive(call, 1, |x, size| Ok(y(x.adaptive_avg_pool1d(size))?)),
-        "adaptive_avg_pool2d" => adaptive(call, 2, |x, size| Ok(y(x.adaptive_avg_pool2d(size))?)),
-        "adaptive_avg_pool3d" => adaptive(call, 3, |x, size| Ok(y(x.adaptive_avg_pool3d(size))?)),
+        "adaptive_avg_pool1d" => adaptive(call, 1, |x, size| y(x.adaptive_avg_pool1d(size))),
+        "adaptive_avg_pool2d" => adaptive(call, 2, |x, size| y(x.adaptive_avg_pool2d(size))),
+        "adaptive_avg_pool3d" => adaptive(call, 3, |x, size| y(x.adaptive_avg_pool3d(size))),
         "adaptive_max_pool1d" => {
             adaptive(call, 1, |x, size| with_places(x.adaptive_max_pool1d(size)))
         }
