@@ -151,6 +151,34 @@ impl<T: Real> State<T> {
         }
     }
 
+    /// Whether there is a tensor of that name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Some of the tensors, by name.
+    ///
+    /// # Panics
+    /// If there is none of a name, or a name is given twice.
+    #[must_use]
+    #[track_caller]
+    pub fn named_mut<const N: usize>(&mut self, names: [&str; N]) -> [&mut Tensor<T>; N] {
+        let mut found = [const { None }; N];
+        for (known, tensor) in &mut self.tensors {
+            if let Some(place) = names.iter().position(|name| name == known) {
+                found[place] = Some(tensor);
+            }
+        }
+        let mut names = names.into_iter();
+        found.map(|tensor| {
+            let name = names.next().unwrap_or_default();
+            tensor.unwrap_or_else(|| {
+                wengert_tensor::fail::fail(format_args!("state: no tensor `{name}`"))
+            })
+        })
+    }
+
     /// A number by name.
     ///
     /// # Panics

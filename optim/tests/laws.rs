@@ -4,7 +4,9 @@ mod model;
 
 use model::Pair;
 use wengert_nn::Gradients;
-use wengert_optim::{Adam, AdamW, Optimizer, Rule, Sgd};
+use wengert_optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, Optimizer, RAdam, RmsProp, Rule, Sgd,
+};
 use wengert_tensor::{Real, Tensor, parallel};
 
 /// The bits of a model after some steps on drawn gradients.
@@ -77,15 +79,58 @@ fn climbing_is_descending_on_the_turned_gradient() {
         maximize: true,
         ..down
     };
-    let walk = |rule: Adam, sign: f32| {
+    turned(up, down);
+    macro_rules! turned {
+        ($($rule:ident)*) => {$(
+            let down = $rule::default();
+            turned($rule { maximize: true, ..down }, down);
+        )*};
+    }
+    turned!(Sgd AdamW NAdam RAdam Adamax RmsProp Adagrad Adadelta);
+}
+
+fn turned<R: Rule<f32>>(up: R, down: R) {
+    fn walk(rule: impl Rule<f32>, sign: f32) -> Vec<f32> {
         let mut model = Pair::drawn(1);
         let mut optimizer = Optimizer::new(rule);
         let g = Pair::<f32>::drawn(2);
         let (gradients, pass) = model.pass(&(g.weight.value() * f64::from(sign)), g.bias.value());
         optimizer.step(&mut model, &gradients, pass);
         model.weight.value().to_vec()
-    };
-    assert_eq!(walk(up, -1.0), walk(down, 1.0));
+    }
+    let name = format!("{up:?}");
+    assert!(walk(up, -1.0) == walk(down, 1.0), "{name}");
+}
+
+#[test]
+fn coupled_decay_is_a_part_of_the_gradient() {
+    // At p = 2 with gradient 0 and decay ¼, and with gradient ½ and none, a rule sees the same.
+    macro_rules! same {
+        ($($rule:ident)*) => {$(
+            let plain = $rule::default();
+            let decays = $rule { weight_decay: 0.25, ..plain };
+            let paths = [
+                model::follow(decays, 2.0, &[0.0]),
+                model::follow($rule { weight_decay: 0.0, ..plain }, 2.0, &[0.5]),
+            ];
+            assert_eq!(paths[0], paths[1], stringify!($rule));
+        )*};
+    }
+    same!(Sgd Adam NAdam RAdam Adamax RmsProp Adagrad Adadelta);
+}
+
+#[test]
+fn decoupled_decay_shrinks_the_parameter_before_the_step() {
+    macro_rules! shrinks {
+        ($($rule:ident)*) => {$(
+            let plain = $rule { lr: 0.5, ..$rule::default() };
+            let decays = $rule { weight_decay: 0.25, decoupled_weight_decay: true, ..plain };
+            // 2(1 − ½·¼) = 1¾
+            let paths = [model::follow(decays, 2.0, &[0.5]), model::follow(plain, 1.75, &[0.5])];
+            assert_eq!(paths[0], paths[1], stringify!($rule));
+        )*};
+    }
+    shrinks!(Adam NAdam RAdam);
 }
 
 #[test]
@@ -143,7 +188,7 @@ fn every_rule_finds_the_bottom_of_a_bowl() {
         let name = format!("{rule:?}");
         let mut model = Pair::new(Tensor::linspace(-1.0, 2.0, 7), Tensor::scalar(3.0));
         let mut optimizer = Optimizer::new(rule);
-        for _ in 0..400 {
+        for _ in 0..1000 {
             let (gradients, pass) = model.bowl();
             optimizer.step(&mut model, &gradients, pass);
         }
@@ -173,4 +218,31 @@ fn every_rule_finds_the_bottom_of_a_bowl() {
         lr: 0.1,
         ..AdamW::default()
     });
+    descends(NAdam {
+        lr: 0.1,
+        ..NAdam::default()
+    });
+    descends(RAdam {
+        lr: 0.1,
+        ..RAdam::default()
+    });
+    descends(Adamax {
+        lr: 0.1,
+        ..Adamax::default()
+    });
+    descends(Adagrad {
+        lr: 0.5,
+        ..Adagrad::default()
+    });
+    descends(Adadelta {
+        eps: 1e-3,
+        ..Adadelta::default()
+    });
+    for centered in [false, true] {
+        descends(RmsProp {
+            lr: 0.005,
+            centered,
+            ..RmsProp::default()
+        });
+    }
 }

@@ -3,7 +3,10 @@
 mod model;
 
 use model::Pair;
-use wengert_optim::{Adam, AdamW, LoadError, Optimizer, Rule, Sgd, StateDict};
+use wengert_optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, LoadError, NAdam, Optimizer, RAdam, RmsProp, Rule, Sgd,
+    StateDict,
+};
 use wengert_tensor::Tensor;
 
 fn train(model: &mut Pair<f32>, optimizer: &mut Optimizer, steps: std::ops::Range<u64>) {
@@ -48,6 +51,28 @@ fn a_resumed_optimizer_goes_on_with_the_same_bits() {
         amsgrad: true,
         ..AdamW::default()
     });
+    resumes(NAdam::default());
+    resumes(RAdam {
+        betas: [0.9, 0.3],
+        ..RAdam::default()
+    });
+    resumes(RAdam::default());
+    resumes(Adamax::default());
+    resumes(Adagrad {
+        lr_decay: 0.1,
+        initial_accumulator_value: 0.1,
+        ..Adagrad::default()
+    });
+    resumes(Adadelta::default());
+    for centered in [false, true] {
+        for momentum in [0.0, 0.9] {
+            resumes(RmsProp {
+                centered,
+                momentum,
+                ..RmsProp::default()
+            });
+        }
+    }
 }
 
 fn small() -> (Pair<f32>, Optimizer, StateDict) {

@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::within;
+use super::{decayed, within};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -82,19 +82,16 @@ impl<T: Real> Rule<T> for Adam {
         let size = T::of(step.lr / correction1);
         let root = T::of(correction2.sqrt());
         let eps = T::of(self.eps);
-        let sign = T::of(if self.maximize { -1.0 } else { 1.0 });
-        let decay = T::of(self.weight_decay);
-        let shrink = T::of(1.0 - step.lr * self.weight_decay);
-        let (decoupled, decays) = (self.decoupled_weight_decay, self.weight_decay != 0.0);
+        let decayed = decayed(
+            self.maximize,
+            self.weight_decay,
+            self.decoupled_weight_decay,
+            step.lr,
+        );
         let (new1, keep2, new2) = (T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
 
         let moments = |p: T, m: T, v: T, g: T| {
-            let g = sign * g;
-            let (p, g) = match (decays, decoupled) {
-                (false, _) => (p, g),
-                (true, false) => (p, g + decay * p),
-                (true, true) => (p * shrink, g),
-            };
+            let (p, g) = decayed(p, g);
             (p, m + new1 * (g - m), keep2 * v + new2 * g * g)
         };
         if self.amsgrad {

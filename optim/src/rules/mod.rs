@@ -1,14 +1,26 @@
 //! The update rules, one a file.
 
+mod adadelta;
+mod adagrad;
 mod adam;
 mod adam_w;
+mod adamax;
+mod nadam;
+mod radam;
+mod rms_prop;
 mod sgd;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adam_w::AdamW;
+pub use adamax::Adamax;
+pub use nadam::NAdam;
+pub use radam::RAdam;
+pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
-use wengert_tensor::require;
+use wengert_tensor::{Real, require};
 
 /// Refuses an option outside its range, naming both.
 #[track_caller]
@@ -24,4 +36,36 @@ fn within(rule: &str, option: &str, value: f64, range: impl std::ops::RangeBound
         shown(range.start_bound()),
         shown(range.end_bound())
     );
+}
+
+/// The gradient that a rule sees: turned if it climbs, with the decay `λp` added.
+fn coupled<T: Real>(maximize: bool, weight_decay: f64) -> impl Fn(T, T) -> T + Copy + Sync {
+    let sign = T::of(if maximize { -1.0 } else { 1.0 });
+    let decay = T::of(weight_decay);
+    // Not 0 · p: a parameter may be infinite.
+    let decays = weight_decay != 0.0;
+    move |p, g| {
+        if decays {
+            sign * g + decay * p
+        } else {
+            sign * g
+        }
+    }
+}
+
+/// The same for rules that may take the decay off the parameter instead, `p ← p − γλp`: gives the
+/// parameter and the gradient.
+fn decayed<T: Real>(
+    maximize: bool,
+    weight_decay: f64,
+    decoupled: bool,
+    lr: f64,
+) -> impl Fn(T, T) -> (T, T) + Copy + Sync {
+    let slope = coupled(maximize, if decoupled { 0.0 } else { weight_decay });
+    let shrink = T::of(1.0 - lr * weight_decay);
+    let shrinks = decoupled && weight_decay != 0.0;
+    move |p, g| {
+        let g = slope(p, g);
+        (if shrinks { p * shrink } else { p }, g)
+    }
 }

@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor, require};
 
-use super::within;
+use super::{coupled, within};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -77,16 +77,8 @@ impl<T: Real> Rule<T> for Sgd {
         state: &mut State<T>,
         step: &Step,
     ) {
-        let sign = T::of(if self.maximize { -1.0 } else { 1.0 });
-        let (lr, decay) = (T::of(step.lr), T::of(self.weight_decay));
-        let decays = self.weight_decay != 0.0;
-        let slope = |p: T, g: T| {
-            if decays {
-                sign * g + decay * p
-            } else {
-                sign * g
-            }
-        };
+        let lr = T::of(step.lr);
+        let slope = coupled(self.maximize, self.weight_decay);
         if step.momentum == 0.0 {
             return fused([param], gradient, |[p], g| [p - lr * slope(p, g)]);
         }
