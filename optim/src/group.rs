@@ -15,6 +15,8 @@ pub struct Group<T: Real = f32> {
     pub lr: f64,
     /// The momentum or β₁ of the next step; 0 for rules without.
     pub momentum: f64,
+    /// The learning rate that the first schedule found.
+    pub(crate) initial: Option<f64>,
 }
 
 impl<T: Real> Group<T> {
@@ -25,6 +27,7 @@ impl<T: Real> Group<T> {
             pattern: pattern.to_owned(),
             lr: rule.lr(),
             momentum: rule.momentum().unwrap_or_default(),
+            initial: None,
             rule: Arc::new(rule),
         }
     }

@@ -31,6 +31,7 @@ mod group;
 mod optimizer;
 mod rule;
 mod rules;
+mod schedule;
 mod state_dict;
 
 pub use clip::{Norm, clip_grad_norm, clip_grad_value};
@@ -39,4 +40,5 @@ pub use group::Group;
 pub use optimizer::{Optimizer, Stepped};
 pub use rule::{Rule, State, Step};
 pub use rules::*;
+pub use schedule::*;
 pub use state_dict::{LoadError, StateDict};

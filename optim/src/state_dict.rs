@@ -92,8 +92,8 @@ impl<T: Real> Optimizer<T> {
         let mut source = Source::new(dict)?;
         let mut groups = self.groups.clone();
         for (i, group) in groups.iter_mut().enumerate() {
-            group.lr = source.scalar(format!("/{i}/lr"))?;
-            group.momentum = source.scalar(format!("/{i}/momentum"))?;
+            group.lr = source.scalars.number(&format!("/{i}/lr"))?;
+            group.momentum = source.scalars.number(&format!("/{i}/momentum"))?;
         }
         let mut entries = Vec::new();
         model.each(|path, slot| {
@@ -111,35 +111,65 @@ impl<T: Real> Optimizer<T> {
 }
 
 /// What is left of a state dict.
-struct Source<'a, T: Real> {
+pub(crate) struct Source<'a, T: Real> {
     tensors: HashMap<&'a str, &'a Tensor<T>>,
-    scalars: HashMap<&'a str, f64>,
+    scalars: Scalars<'a>,
+}
+
+/// What is left of the named numbers.
+pub(crate) struct Scalars<'a>(HashMap<&'a str, f64>);
+
+impl<'a> Scalars<'a> {
+    pub(crate) fn new(dict: &'a [(String, f64)]) -> Result<Self, LoadError> {
+        let mut scalars = HashMap::new();
+        for (name, value) in dict {
+            if scalars.insert(&**name, *value).is_some() {
+                return Err(LoadError::Twice(name.clone()));
+            }
+        }
+        Ok(Self(scalars))
+    }
+
+    pub(crate) fn optional(&mut self, name: &str) -> Option<f64> {
+        self.0.remove(name)
+    }
+
+    pub(crate) fn number(&mut self, name: &str) -> Result<f64, LoadError> {
+        let value = self.0.remove(name);
+        value.ok_or_else(|| LoadError::Missing(name.to_owned()))
+    }
+
+    pub(crate) fn count(&mut self, name: &str) -> Result<u64, LoadError> {
+        let value = self.number(name)?;
+        if (0.0..=MOST_STEPS).contains(&value) && value.fract() == 0.0 {
+            return Ok(value as u64);
+        }
+        let name = name.to_owned();
+        Err(LoadError::Count { name, value })
+    }
+
+    /// Nothing may be left over.
+    pub(crate) fn finish(self) -> Result<(), LoadError> {
+        match self.0.into_keys().min() {
+            Some(name) => Err(LoadError::Unknown(name.to_owned())),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<'a, T: Real> Source<'a, T> {
-    fn new(dict: &'a StateDict<T>) -> Result<Self, LoadError> {
-        let mut source = Self {
-            tensors: HashMap::new(),
-            scalars: HashMap::new(),
-        };
+    pub(crate) fn new(dict: &'a StateDict<T>) -> Result<Self, LoadError> {
+        let mut tensors = HashMap::new();
         for (name, tensor) in &dict.tensors {
-            if source.tensors.insert(name, tensor).is_some() {
+            if tensors.insert(&**name, tensor).is_some() {
                 return Err(LoadError::Twice(name.clone()));
             }
         }
-        for (name, value) in &dict.scalars {
-            if source.scalars.insert(name, *value).is_some() {
-                return Err(LoadError::Twice(name.clone()));
-            }
-        }
-        Ok(source)
+        let scalars = Scalars::new(&dict.scalars)?;
+        Ok(Self { tensors, scalars })
     }
 
-    fn scalar(&mut self, name: String) -> Result<f64, LoadError> {
-        self.scalars.remove(&*name).ok_or(LoadError::Missing(name))
-    }
-
-    fn tensor(&mut self, name: String, shape: &[usize]) -> Result<Tensor<T>, LoadError> {
+    pub(crate) fn tensor(&mut self, name: String, shape: &[usize]) -> Result<Tensor<T>, LoadError> {
         let Some(tensor) = self.tensors.remove(&*name) else {
             return Err(LoadError::Missing(name));
         };
@@ -162,7 +192,7 @@ impl<'a, T: Real> Source<'a, T> {
         group: &Group<T>,
     ) -> Option<Result<Entry<T>, LoadError>> {
         let name = format!("{path}/step");
-        let value = self.scalars.remove(&*name)?;
+        let value = self.scalars.optional(&name)?;
         if value < 1.0 || value.fract() != 0.0 || value > MOST_STEPS {
             return Some(Err(LoadError::Count { name, value }));
         }
@@ -182,17 +212,16 @@ impl<'a, T: Real> Source<'a, T> {
             *tensor = self.tensor(format!("{path}/{name}"), tensor.shape())?;
         }
         for (name, value) in &mut state.scalars {
-            *value = self.scalar(format!("{path}/{name}"))?;
+            *value = self.scalars.number(&format!("{path}/{name}"))?;
         }
         Ok(state)
     }
 
     /// Nothing may be left over.
-    fn finish(self) -> Result<(), LoadError> {
-        let left = self.tensors.into_keys().chain(self.scalars.into_keys());
-        match left.min() {
+    pub(crate) fn finish(self) -> Result<(), LoadError> {
+        match self.tensors.into_keys().min() {
             Some(name) => Err(LoadError::Unknown(name.to_owned())),
-            None => Ok(()),
+            None => self.scalars.finish(),
         }
     }
 }

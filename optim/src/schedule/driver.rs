@@ -1,0 +1,239 @@
+//! The driver of a schedule.
+
+use std::sync::Arc;
+
+use wengert_tensor::require;
+
+use super::curve::{At, Curve};
+use super::rates::{Rate, Rates};
+use crate::state_dict::{LoadError, Scalars};
+
+/// Changes the learning rates of an optimizer from step to step, along a [`Curve`] or several.
+///
+/// ```
+/// use wengert_optim::{CosineAnnealingLr, LinearLr, Optimizer, Schedule, Sgd};
+///
+/// let mut optimizer: Optimizer = Optimizer::new(Sgd { lr: 0.5, ..Sgd::default() });
+/// let warm = LinearLr { start_factor: 0.5, total_iters: 2, ..LinearLr::default() };
+/// let fall = CosineAnnealingLr { t_max: 4, ..CosineAnnealingLr::default() };
+/// let mut schedule = Schedule::sequence(vec![Box::new(warm), Box::new(fall)], &[2], &mut optimizer);
+/// let mut rates = vec![optimizer.lr()];
+/// for _ in 0..6 {
+///     schedule.step(&mut optimizer);
+///     rates.push(optimizer.lr());
+/// }
+/// assert_eq!(rates[..3], [0.25, 0.375, 0.5]);
+/// assert!((rates[4] - 0.25).abs() < 1e-15 && rates[6].abs() < 1e-15);
+/// ```
+///
+/// A step of the schedule follows a step of the optimizer. To go on after a crash: make optimizer and
+/// schedule as before, then load the state of both; the schedule sets the rates.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    parts: Vec<Part>,
+    milestones: Vec<u64>,
+    epoch: u64,
+}
+
+/// A curve and how far it has been followed.
+#[derive(Clone, Debug)]
+struct Part {
+    curve: Arc<dyn Curve>,
+    base: Vec<f64>,
+    epoch: u64,
+}
+
+impl Part {
+    /// As `start` leaves the optimizer when the schedule is made.
+    #[track_caller]
+    fn made(curve: Arc<dyn Curve>, optimizer: &mut impl Rates) -> Self {
+        let rates = optimizer.rates();
+        curve.validate(rates.len());
+        let mut base = Vec::new();
+        for (i, rate) in rates.into_iter().enumerate() {
+            if let Some(initial) = curve.base(i) {
+                *rate.initial = Some(initial);
+            }
+            base.push(*rate.initial.get_or_insert(*rate.lr));
+            require!(
+                curve.momentum(0, i).is_none() || rate.momentum.is_some(),
+                "schedule: {curve:?}: the rule of group {i} has no momentum to cycle"
+            );
+        }
+        let mut part = Self {
+            curve,
+            base,
+            epoch: 0,
+        };
+        part.follow(0, optimizer, Curve::start);
+        part
+    }
+
+    fn follow(
+        &mut self,
+        epoch: u64,
+        optimizer: &mut impl Rates,
+        rate_at: impl Fn(&dyn Curve, At) -> f64,
+    ) {
+        for (group, rate) in optimizer.rates().into_iter().enumerate() {
+            let Rate { lr, momentum, .. } = rate;
+            let (before, base) = (*lr, self.base[group]);
+            *lr = rate_at(
+                &*self.curve,
+                At {
+                    group,
+                    lr: before,
+                    base,
+                },
+            );
+            if let (Some(momentum), Some(new)) = (momentum, self.curve.momentum(epoch, group)) {
+                *momentum = new;
+            }
+        }
+        self.epoch = epoch;
+    }
+}
+
+impl Schedule {
+    /// A schedule along one curve, which may change the rates at once.
+    ///
+    /// Several schedules of one optimizer, each stepped in turn, multiply; all start from the rate that
+    /// the first one found.
+    ///
+    /// # Panics
+    /// If an option of the curve makes no sense, or a rule has no momentum where it is cycled.
+    #[must_use]
+    #[track_caller]
+    pub fn new(curve: impl Curve, optimizer: &mut impl Rates) -> Self {
+        Self {
+            parts: vec![Part::made(Arc::new(curve), optimizer)],
+            milestones: Vec::new(),
+            epoch: 0,
+        }
+    }
+
+    /// A schedule along one curve after the other: the curve after `milestones[i]` takes over at that
+    /// step, from its own start, whatever the one before left.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new), and if there is not one milestone fewer than curves, in order.
+    #[must_use]
+    #[track_caller]
+    pub fn sequence(
+        curves: Vec<Box<dyn Curve>>,
+        milestones: &[u64],
+        optimizer: &mut impl Rates,
+    ) -> Self {
+        let mut parts = Vec::new();
+        for curve in curves {
+            parts.push(Part::made(Arc::from(curve), optimizer));
+        }
+        require!(
+            parts.len() == milestones.len() + 1,
+            "sequence: {} curves, {} milestones",
+            parts.len(),
+            milestones.len()
+        );
+        require!(
+            milestones.is_sorted(),
+            "sequence: the milestones {milestones:?} are not in order"
+        );
+        for rate in optimizer.rates() {
+            *rate.lr = rate.initial.unwrap_or(*rate.lr);
+        }
+        let first = milestones.partition_point(|&m| m == 0);
+        parts[first].follow(0, optimizer, Curve::start);
+        Self {
+            parts,
+            milestones: milestones.to_vec(),
+            epoch: 0,
+        }
+    }
+
+    /// Sets the rates for the next step of the optimizer.
+    ///
+    /// # Panics
+    /// If the optimizer has not as many groups as the schedule was made for, or the curve is at its end.
+    #[track_caller]
+    pub fn step(&mut self, optimizer: &mut impl Rates) {
+        let (groups, known) = (optimizer.rates().len(), self.parts[0].base.len());
+        require!(
+            groups == known,
+            "schedule: made for {known} groups, the optimizer has {groups}"
+        );
+        self.epoch += 1;
+        let index = self.milestones.partition_point(|&m| m <= self.epoch);
+        let part = &mut self.parts[index];
+        if index > 0 && self.milestones[index - 1] == self.epoch {
+            part.follow(0, optimizer, Curve::restart);
+        } else {
+            let epoch = part.epoch + 1;
+            part.follow(epoch, optimizer, |curve, at| curve.next(epoch, at));
+        }
+    }
+
+    /// How many steps lie behind.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The state as named numbers, with the rates and momenta as they are.
+    #[must_use]
+    pub fn state_dict(&self, optimizer: &mut impl Rates) -> Vec<(String, f64)> {
+        let mut dict = vec![("last_epoch".to_owned(), self.epoch as f64)];
+        for (i, part) in self.parts.iter().enumerate() {
+            dict.push((format!("{i}/last_epoch"), part.epoch as f64));
+            for (group, base) in part.base.iter().enumerate() {
+                dict.push((format!("{i}/base_lr/{group}"), *base));
+            }
+        }
+        for (group, rate) in optimizer.rates().into_iter().enumerate() {
+            dict.push((format!("lr/{group}"), *rate.lr));
+            if let Some(momentum) = rate.momentum {
+                dict.push((format!("momentum/{group}"), *momentum));
+            }
+        }
+        dict
+    }
+
+    /// Takes up the state of a schedule along the same curves, and sets the rates; in an error nothing
+    /// changes.
+    ///
+    /// # Errors
+    /// If a name is missing, unknown or there twice, or a count is none.
+    pub fn load_state_dict(
+        &mut self,
+        optimizer: &mut impl Rates,
+        dict: &[(String, f64)],
+    ) -> Result<(), LoadError> {
+        let mut source = Scalars::new(dict)?;
+        let mut loaded = self.clone();
+        loaded.epoch = source.count("last_epoch")?;
+        for (i, part) in loaded.parts.iter_mut().enumerate() {
+            part.epoch = source.count(&format!("{i}/last_epoch"))?;
+            for (group, base) in part.base.iter_mut().enumerate() {
+                *base = source.number(&format!("{i}/base_lr/{group}"))?;
+            }
+        }
+        let rates = optimizer.rates();
+        let mut values = Vec::new();
+        for (group, rate) in rates.iter().enumerate() {
+            let lr = source.number(&format!("lr/{group}"))?;
+            let momentum = match rate.momentum {
+                Some(_) => Some(source.number(&format!("momentum/{group}"))?),
+                None => None,
+            };
+            values.push((lr, momentum));
+        }
+        source.finish()?;
+        for (rate, (lr, new)) in rates.into_iter().zip(values) {
+            *rate.lr = lr;
+            if let (Some(momentum), Some(new)) = (rate.momentum, new) {
+                *momentum = new;
+            }
+        }
+        *self = loaded;
+        Ok(())
+    }
+}
