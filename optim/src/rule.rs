@@ -74,6 +74,35 @@ pub trait Rule<T: Real>: Debug + Send + Sync + 'static {
     );
 }
 
+/// A rule that is chosen at run time.
+impl<T: Real> Rule<T> for Box<dyn Rule<T>> {
+    fn lr(&self) -> f64 {
+        (**self).lr()
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        (**self).momentum()
+    }
+
+    fn validate(&self) {
+        (**self).validate();
+    }
+
+    fn init(&self, param: &Tensor<T>, step: &Step) -> State<T> {
+        (**self).init(param, step)
+    }
+
+    fn update(
+        &self,
+        param: &mut Tensor<T>,
+        gradient: &Tensor<T>,
+        state: &mut State<T>,
+        step: &Step,
+    ) {
+        (**self).update(param, gradient, state, step);
+    }
+}
+
 /// What changes from step to step beside the gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
