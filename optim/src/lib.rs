@@ -28,6 +28,7 @@
 mod clip;
 mod fused;
 mod group;
+mod lbfgs;
 mod optimizer;
 mod rule;
 mod rules;
@@ -37,6 +38,7 @@ mod state_dict;
 pub use clip::{Norm, clip_grad_norm, clip_grad_value};
 pub use fused::fused;
 pub use group::Group;
+pub use lbfgs::{Lbfgs, LbfgsOptions, LineSearch};
 pub use optimizer::{Optimizer, Stepped};
 pub use rule::{Rule, State, Step};
 pub use rules::*;

@@ -169,6 +169,10 @@ impl<'a, T: Real> Source<'a, T> {
         Ok(Self { tensors, scalars })
     }
 
+    pub(crate) fn scalars(&mut self) -> &mut Scalars<'a> {
+        &mut self.scalars
+    }
+
     pub(crate) fn tensor(&mut self, name: String, shape: &[usize]) -> Result<Tensor<T>, LoadError> {
         let Some(tensor) = self.tensors.remove(&*name) else {
             return Err(LoadError::Missing(name));

@@ -1,0 +1,250 @@
+//! L-BFGS.
+
+mod model;
+
+use model::{Pair, assert_close};
+use wengert_nn::{Gradients, Pass};
+use wengert_optim::{Lbfgs, LbfgsOptions, LineSearch};
+use wengert_tensor::Tensor;
+
+fn start() -> Pair<f64> {
+    Pair::new(Tensor::from_slice(&[-1.2, 1.0], [2]), Tensor::scalar(0.5))
+}
+
+/// Rosenbrock's valley in the two weights, and a bowl in the bias.
+fn valley(model: &mut Pair<f64>) -> (f64, Gradients<f64>) {
+    let mut pass = Pass::train(model, 0);
+    let [w, b] = [&model.weight, &model.bias].map(|p| pass.param(p));
+    let pick = |x: [f64; 2]| pass.input(Tensor::from_slice(&x, [2]));
+    let (x, y) = (
+        w.mul(&pick([1.0, 0.0])).sum(..),
+        w.mul(&pick([0.0, 1.0])).sum(..),
+    );
+    let (across, along) = (y.sub(&x.mul(&x)), x.sub(&pass.input(Tensor::scalar(1.0))));
+    let hundred = pass.input(Tensor::scalar(100.0));
+    let loss = across.mul(&across).mul(&hundred).add(&along.mul(&along));
+    let loss = loss.add(&b.mul(&b).sum(..));
+    (loss.item(), pass.backward(&loss))
+}
+
+const WOLFE: LbfgsOptions = LbfgsOptions {
+    lr: 1.0,
+    max_iter: 20,
+    max_eval: None,
+    tolerance_grad: 1e-7,
+    tolerance_change: 1e-9,
+    history_size: 100,
+    line_search: Some(LineSearch::StrongWolfe),
+    maximize: false,
+};
+
+#[test]
+fn it_finds_the_bottom_of_the_valley() {
+    let mut model = start();
+    let mut optimizer = Lbfgs::new(WOLFE);
+    for _ in 0..4 {
+        optimizer.step(&mut model, valley);
+    }
+    let (loss, gradients) = valley(&mut model);
+    assert!(loss < 1e-8 && gradients.norm() < 1e-3, "{loss}");
+}
+
+#[test]
+fn the_first_step_is_one_over_the_sum_of_the_gradient() {
+    // ½·p² in 3 and 1: the gradient is (3, 1), the step ¼ of it.
+    let mut model = Pair::new(Tensor::scalar(3.0), Tensor::scalar(1.0));
+    let mut optimizer = Lbfgs::new(LbfgsOptions {
+        max_iter: 1,
+        ..LbfgsOptions::default()
+    });
+    let bowl = |model: &mut Pair<f64>| (0.0, model.bowl().0);
+    optimizer.step(&mut model, bowl);
+    assert_close(&[model.weight.value().item()], &[2.25]);
+    assert_close(&[model.bias.value().item()], &[0.75]);
+    assert_eq!((optimizer.iterations(), optimizer.evaluations()), (1, 1));
+    // y = s, so the scale is 1, and the second step is Newton's.
+    optimizer.step(&mut model, bowl);
+    assert_close(
+        &[model.weight.value().item(), model.bias.value().item()],
+        &[0.0, 0.0],
+    );
+}
+
+#[test]
+fn climbing_is_descending_on_the_turned_loss() {
+    let options = LbfgsOptions {
+        max_iter: 7,
+        ..WOLFE
+    };
+    let mut down = start();
+    let mut optimizer = Lbfgs::new(options);
+    optimizer.step(&mut down, valley);
+    let mut up = start();
+    let mut climber = Lbfgs::new(LbfgsOptions {
+        maximize: true,
+        ..options
+    });
+    climber.step(&mut up, |model| {
+        let (loss, mut gradients) = valley(model);
+        gradients.scale(-1.0);
+        (-loss, gradients)
+    });
+    assert_eq!(up.bits(), down.bits());
+}
+
+#[test]
+fn a_resumed_optimizer_goes_on_with_the_same_bits() {
+    for line_search in [None, WOLFE.line_search] {
+        let options = LbfgsOptions {
+            lr: if line_search.is_some() { 1.0 } else { 0.1 },
+            max_iter: 3,
+            history_size: 2,
+            line_search,
+            ..WOLFE
+        };
+        for stop in 0..4 {
+            let mut model = start();
+            let mut optimizer = Lbfgs::new(options);
+            for _ in 0..stop {
+                optimizer.step(&mut model, valley);
+            }
+            let saved = optimizer.state_dict();
+            let mut rebuilt = model.clone();
+            let mut resumed = Lbfgs::new(options);
+            resumed
+                .load_state_dict(&rebuilt, &saved)
+                .expect("its own state");
+            assert_eq!(resumed.state_dict(), saved);
+            for _ in stop..5 {
+                let losses = [
+                    optimizer.step(&mut model, valley),
+                    resumed.step(&mut rebuilt, valley),
+                ];
+                assert_eq!(losses[0].to_bits(), losses[1].to_bits());
+            }
+            assert_eq!(model.bits(), rebuilt.bits());
+            assert_eq!(optimizer.state_dict(), resumed.state_dict());
+        }
+    }
+}
+
+#[test]
+fn state_that_does_not_fit_is_told_by_name_and_changes_nothing() {
+    let mut model = start();
+    let mut optimizer = Lbfgs::new(WOLFE);
+    optimizer.step(&mut model, valley);
+    let dict = optimizer.state_dict();
+    let mut bad = dict.clone();
+    bad.tensors[0].1 = Tensor::zeros([4]);
+    let error = optimizer.load_state_dict(&model, &bad).expect_err("shape");
+    assert_eq!(
+        error.to_string(),
+        "optimizer state: `/d` is [4], the model needs [3]"
+    );
+    let mut bad = dict.clone();
+    bad.tensors.truncate(2);
+    let error = optimizer.load_state_dict(&model, &bad).expect_err("pairs");
+    assert_eq!(
+        error.to_string(),
+        "optimizer state: `/old_dirs/0` is missing"
+    );
+    assert_eq!(optimizer.state_dict(), dict);
+}
+
+/// Where four steps of `PyTorch` 2.15 end: weights, bias, evaluations, directions.
+#[test]
+fn it_goes_where_pytorch_goes_with_as_many_evaluations() {
+    // Dozens of directions carry rounding on; one evaluation more or less would change it all.
+    const CARRIED: f64 = 1e-9;
+    let plain = LbfgsOptions {
+        line_search: None,
+        ..WOLFE
+    };
+    let short = LbfgsOptions {
+        max_iter: 5,
+        history_size: 2,
+        lr: 0.5,
+        ..WOLFE
+    };
+    let few = LbfgsOptions {
+        max_iter: 6,
+        max_eval: Some(5),
+        ..WOLFE
+    };
+    let slow = LbfgsOptions {
+        lr: 0.1,
+        max_iter: 4,
+        ..plain
+    };
+    let slowest = LbfgsOptions {
+        lr: 0.001,
+        max_iter: 9,
+        ..plain
+    };
+    let cases = [
+        (
+            WOLFE,
+            [
+                1.000_007_058_493_982,
+                1.000_013_486_393_862_4,
+                1.163_366_415_157_653_7e-5,
+            ],
+            [49, 40],
+        ),
+        (
+            short,
+            [
+                -0.433_153_956_705_267_13,
+                0.172_187_601_704_575_7,
+                -0.155_547_368_043_828_24,
+            ],
+            [25, 19],
+        ),
+        (
+            slow,
+            [
+                -1.053_694_767_094_327,
+                1.061_779_459_678_81,
+                0.492_620_442_762_177_8,
+            ],
+            [16, 16],
+        ),
+        (
+            few,
+            [
+                -0.260_412_159_878_692_5,
+                0.047_266_245_906_320_614,
+                -0.471_028_831_895_029_25,
+            ],
+            [20, 14],
+        ),
+        (
+            slowest,
+            [
+                -1.195_278_106_747_078_6,
+                1.004_970_319_095_936_5,
+                0.499_556_035_588_844_76,
+            ],
+            [36, 36],
+        ),
+    ];
+    for (options, expected, counts) in cases {
+        let mut model = start();
+        let mut optimizer = Lbfgs::new(options);
+        for _ in 0..4 {
+            optimizer.step(&mut model, valley);
+        }
+        assert_eq!(
+            [optimizer.evaluations(), optimizer.iterations()],
+            counts,
+            "{options:?}"
+        );
+        let [w, b] = [&model.weight, &model.bias].map(|p| p.value().to_vec());
+        for (found, expected) in w.iter().chain(&b).zip(expected) {
+            assert!(
+                (found - expected).abs() < CARRIED,
+                "{options:?}: {found}, not {expected}"
+            );
+        }
+    }
+}
