@@ -1,0 +1,117 @@
+"""From the file of results to tables of ratios."""
+
+import csv
+import os
+import re
+import statistics
+from collections import defaultdict
+
+from cases import BARS, HERE
+
+README = os.path.join(HERE, "..", "..", "README.md")
+
+
+class Results:
+    """Medians by case, number of threads and program; ratios within one round."""
+
+    def __init__(self, records):
+        self.machine = next((r for r in reversed(records) if "machine" in r), {})
+        self.rounds = defaultdict(dict)
+        latest = {}
+        for record in records:
+            if "case" in record and "none" not in record:
+                latest[record["case"], record["threads"], record["program"]] = record["run"]
+        for record in records:
+            if "case" not in record or "none" in record:
+                continue
+            key = record["case"], record["threads"], record["program"]
+            if record["run"] == latest[key] or record["program"].startswith("ours"):
+                value = record.get("median") or record["peak"] - record["base"]
+                self.rounds[key][record["run"], record["round"]] = value
+
+    def cases(self, pattern, threads):
+        known = dict.fromkeys(case for case, count, _ in self.rounds if count == threads)
+        return [case for case in known if re.search(pattern, case)]
+
+    def value(self, case, threads, program):
+        values = self.rounds.get((case, threads, program))
+        if not values:
+            return None
+        last = max(run for run, _ in values)
+        return statistics.median(v for (run, _), v in values.items() if run == last)
+
+    def ratio(self, case, threads, peer, of="ours"):
+        """The median over the rounds of the ratio within a round: what disturbs the machine for longer
+        than a round disturbs both."""
+        theirs = self.rounds.get((case, threads, peer), {})
+        ours = self.rounds.get((case, threads, of), {})
+        ratios = [value / ours[turn] for turn, value in theirs.items() if turn in ours]
+        return statistics.median(ratios) if ratios else None
+
+
+def bars(results):
+    lines = ["| | beside | 1 thread | needed | 2 threads | needed |", "|---|---|---|---|---|---|"]
+    for bar in BARS:
+        cells = [bar.name, bar.peer]
+        for threads, needed in bar.needed.items():
+            found = {
+                case: results.ratio(case, threads, bar.peer, bar.of)
+                for case in results.cases(bar.pattern, threads)
+            }
+            found = {case: ratio for case, ratio in found.items() if ratio is not None}
+            if needed is None:
+                cells += ["", ""]
+            elif not found:
+                cells += ["–", f"{needed:g}"]
+            else:
+                figure = bar.figure(found.values())
+                text = f"{figure:.2f}" if figure < 10 else f"{figure:.0f}"
+                text = f"**{text}**" if figure >= needed else text
+                if bar.figure is min:
+                    text += f" ({min(found, key=found.get)})"
+                cells += [text, f"{needed:g}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    m = results.machine
+    told = f"{m.get('machine', '')}, {m.get('cores', '')} cores, {m.get('rustc', '')}, {m.get('date', '')}"
+    return "\n".join([*lines, "", f"Time of the peer / time of ours; bold: as needed. {told}."])
+
+
+def every_case(results):
+    lines = []
+    for threads in (1, 2):
+        known = results.cases("", threads)
+        peers = list(dict.fromkeys(p for _, t, p in results.rounds if t == threads and p != "ours"))
+        if not known:
+            continue
+        lines += ["", f"### {threads} thread{'s' * (threads > 1)}", ""]
+        lines.append("| case | ours, ms | " + " | ".join(peers) + " |")
+        lines.append("|---" * (len(peers) + 2) + "|")
+        for case in known:
+            ours = results.value(case, threads, "ours")
+            if ours is None:
+                continue
+            cells = [results.ratio(case, threads, peer) for peer in peers]
+            cells = ["" if cell is None else f"{cell:.2f}" for cell in cells]
+            lines.append(f"| {case} | {ours / 1e6:.4g} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", "Memory in MB instead of ms."])
+
+
+def write_csv(results, path):
+    with open(path, "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["case", "threads", "program", "median_ns_or_bytes", "ratio_to_ours"])
+        for case, threads, program in results.rounds:
+            value = results.value(case, threads, program)
+            rows.writerow([case, threads, program, value, results.ratio(case, threads, program)])
+
+
+def into_readme(results):
+    with open(README) as file:
+        text = file.read()
+    begin, end = "<!-- peers -->\n", "<!-- /peers -->"
+    if begin not in text or end not in text:
+        raise SystemExit(f"README.md has no lines {begin.strip()} and {end}")
+    before, rest = text.split(begin, 1)
+    _, after = rest.split(end, 1)
+    with open(README, "w") as file:
+        file.write(before + begin + bars(results) + "\n" + end + after)
