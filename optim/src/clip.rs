@@ -6,7 +6,8 @@ use wengert_tensor::{Real, Tensor, require};
 /// How the size of all gradients together is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Norm {
-    /// `(Σ |g|ᵖ)^(1/p)`; 2 is the usual one.
+    /// `(Σ |g|ᵖ)^(1/p)`; 2 is the usual one, 0 counts the elements that are not 0, the infinities are
+    /// the largest and the smallest absolute value.
     P(f64),
     /// The largest absolute value.
     Max,
@@ -26,6 +27,12 @@ impl Norm {
 
     fn of_tensor<T: Real>(self, x: &Tensor<T>) -> T {
         match self {
+            Self::P(f64::INFINITY) => Self::Max.of_tensor(x),
+            Self::P(f64::NEG_INFINITY) => x.map(Real::abs).min(..).item(),
+            Self::P(0.0) => {
+                let counted = |x: T| if x == T::zero() { x } else { T::one() };
+                x.map(counted).sum(..).item()
+            }
             Self::Max if x.is_empty() => T::zero(),
             Self::Max => x.map(Real::abs).max(..).item(),
             Self::P(1.0) => x.map(Real::abs).sum(..).item(),

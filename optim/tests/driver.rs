@@ -4,7 +4,7 @@ mod model;
 
 use model::{Pair, follow_with};
 use wengert_nn::{Buffer, Param, Parameters, Pass, Path, Slot, SlotMut, fields};
-use wengert_optim::{Adam, Optimizer, Sgd};
+use wengert_optim::{Adam, Norm, Optimizer, Sgd};
 use wengert_tensor::Tensor;
 
 fn pair() -> Pair<f64> {
@@ -294,4 +294,23 @@ fn an_option_out_of_range_is_a_mistake() {
         betas: [0.9, 1.0],
         ..Adam::default()
     });
+}
+
+#[test]
+fn the_norm_of_all_is_the_norm_of_their_norms() {
+    let model = Pair::new(Tensor::<f64>::zeros([2]), Tensor::zeros([1]));
+    let bias = Tensor::from_slice(&[4.0], [1]);
+    let (gradients, _) = model.pass(&Tensor::from_slice(&[-2.0, 4.0], [2]), &bias);
+    for (p, expected) in [
+        (1.0, 10.0),
+        (2.0, 6.0),
+        (3.0, 136.0f64.cbrt()),
+        (f64::INFINITY, 4.0),
+        (f64::NEG_INFINITY, 2.0),
+        (0.0, 2.0), // of the two norms 2 and 1, both count
+    ] {
+        let found = Norm::P(p).of(&gradients);
+        assert!((found - expected).abs() < 1e-14, "{p}: {found}");
+    }
+    assert_eq!(Norm::Max.of(&gradients), 4.0);
 }
