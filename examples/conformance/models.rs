@@ -6,8 +6,9 @@ use wengert::autograd::Var;
 use wengert::autograd::ops::{CrossEntropyOptions, Reduction};
 use wengert::nn::init::{self, Fan, Nonlinearity};
 use wengert::nn::models::{
-    CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions, Pool, Shortcut,
-    Vgg, VggLayout, VggOptions, resnet18, resnet50,
+    CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions,
+    MobileNetOptions, MobileNetV2, Pool, Shortcut, Vgg, VggLayout, VggOptions, resnet18, resnet34,
+    resnet50, resnet101, resnet152,
 };
 use wengert::nn::{Activation, Layer, ParametersExt, Pass, Slot, StateDict, Values, rng, summary};
 use wengert::optim::{Adam, AdamW, Optimizer, Sgd};
@@ -154,11 +155,6 @@ fn build<T: Real>(arch: &str, options: &Map<String, Value>) -> Result<Box<dyn La
         Some("avg") => Ok(Pool::Average),
         Some(other) => wrong(format!("pool {other:?}")),
     };
-    let vgg = |layout, batch_norm| {
-        let classes = args.usize_or("num_classes", 1000)?;
-        let options = VggOptions { batch_norm, classes, ..VggOptions::default() };
-        Ok::<_, Failure>((layout, options))
-    };
     let model: Box<dyn Layer<T>> = match arch {
         "lenet" => {
             let plain = LeNetOptions::default();
@@ -209,14 +205,40 @@ fn build<T: Real>(arch: &str, options: &Map<String, Value>) -> Result<Box<dyn La
             };
             Box::new(DigitsCnn::new(&options, rng))
         }
-        "vgg11" | "vgg11_bn" | "vgg16" | "vgg16_bn" => {
-            let layout =
-                if arch.starts_with("vgg11") { VggLayout::Vgg11 } else { VggLayout::Vgg16 };
-            let (layout, options) = vgg(layout, arch.ends_with("_bn"))?;
+        "vgg11" | "vgg11_bn" | "vgg13" | "vgg13_bn" | "vgg16" | "vgg16_bn" | "vgg19"
+        | "vgg19_bn" => {
+            let layout = match &arch[3..5] {
+                "11" => VggLayout::Vgg11,
+                "13" => VggLayout::Vgg13,
+                "16" => VggLayout::Vgg16,
+                _ => VggLayout::Vgg19,
+            };
+            let options = VggOptions {
+                batch_norm: arch.ends_with("_bn"),
+                classes: args.usize_or("num_classes", 1000)?,
+                ..VggOptions::default()
+            };
             Box::new(Vgg::new(layout, &options, rng))
         }
-        "resnet18" => Box::new(resnet18(args.usize_or("num_classes", 1000)?, rng)),
-        "resnet50" => Box::new(resnet50(args.usize_or("num_classes", 1000)?, rng)),
+        "mobilenet_v2" => {
+            let plain = MobileNetOptions::default();
+            let options = MobileNetOptions {
+                width_mult: args.f64_or("width_mult", plain.width_mult)?,
+                classes: args.usize_or("num_classes", plain.classes)?,
+                ..plain
+            };
+            Box::new(MobileNetV2::new(&options, rng))
+        }
+        "resnet18" | "resnet34" | "resnet50" | "resnet101" | "resnet152" => {
+            let classes = args.usize_or("num_classes", 1000)?;
+            Box::new(match arch {
+                "resnet18" => resnet18(classes, rng),
+                "resnet34" => resnet34(classes, rng),
+                "resnet50" => resnet50(classes, rng),
+                "resnet101" => resnet101(classes, rng),
+                _ => resnet152(classes, rng),
+            })
+        }
         other => return wrong(format!("arch {other:?}")),
     };
     args.all_read()?;
@@ -229,6 +251,17 @@ fn activation(name: &str) -> Result<Activation, Failure> {
         "leaky_relu" => Activation::LeakyRelu(0.01),
         "tanh" => Activation::Tanh,
         "sigmoid" => Activation::Sigmoid,
+        "relu6" => Activation::Relu6,
+        "gelu" => Activation::Gelu,
+        "gelu_tanh" => Activation::GeluTanh,
+        "silu" | "swish" => Activation::Silu,
+        "mish" => Activation::Mish,
+        "elu" => Activation::Elu(1.0),
+        "selu" => Activation::Selu,
+        "softplus" => Activation::Softplus,
+        "softsign" => Activation::Softsign,
+        "hardsigmoid" => Activation::Hardsigmoid,
+        "hardswish" => Activation::Hardswish,
         other => return wrong(format!("activation {other:?}")),
     })
 }

@@ -235,7 +235,7 @@ impl InterpolateOptions {
         let whole = input as f64 / output as f64;
         let scale = factor.map_or(whole, |factor| 1.0 / factor);
         let last = input - 1;
-        // PyTorch rounds the coordinates of copies to f32, and copies exactly when doubling.
+        // PyTorch rounds the coordinates of copies to f32.
         let nearest = |place: usize, offset: f32| {
             let source = ((place as f32 + offset) * scale as f32).floor() as usize;
             vec![(source.min(last), 1.0)]
@@ -253,8 +253,6 @@ impl InterpolateOptions {
             }
         };
         let taps = |place: usize| match self.mode {
-            Interpolation::Nearest if output == input => vec![(place, 1.0)],
-            Interpolation::Nearest if output == 2 * input => vec![(place / 2, 1.0)],
             Interpolation::Nearest => nearest(place, 0.0),
             Interpolation::NearestExact => nearest(place, 0.5),
             Interpolation::Linear => {

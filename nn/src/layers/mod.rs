@@ -1,22 +1,31 @@
 //! The layers, one idea a file.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod conv;
 mod conv_transpose;
 mod dropout;
+mod embedding;
 mod flatten;
 mod identity;
 mod linear;
 mod norm;
 mod pool;
+mod recurrent;
 mod sequential;
 
-pub use activation::{Activation, LeakyRelu, Relu, Sigmoid, Tanh};
+pub use activation::{
+    Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu,
+    LogSigmoid, LogSoftmax, Mish, Prelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus,
+    Softsign, Tanh,
+};
+pub use attention::MultiheadAttention;
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
 pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use linear::Linear;
@@ -25,6 +34,7 @@ pub use pool::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, MaxPool1d, MaxPool2d,
     MaxPool3d,
 };
+pub use recurrent::{Gru, Lstm, Rnn};
 pub use sequential::Sequential;
 
 use wengert_tensor::Extents;

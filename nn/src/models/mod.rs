@@ -3,13 +3,17 @@
 
 mod digits;
 mod lenet;
+mod mobilenet;
 mod resnet;
 mod resnet_cifar;
 mod vgg;
 
 pub use digits::{DigitsCnn, DigitsOptions};
 pub use lenet::{LeNet, LeNetOptions};
-pub use resnet::{BasicBlock, Bottleneck, ResNet, resnet18, resnet50};
+pub use mobilenet::{InvertedResidual, MobileNetOptions, MobileNetV2};
+pub use resnet::{
+    BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152,
+};
 pub use resnet_cifar::{CifarBlock, CifarResNet, CifarResNetOptions, Shortcut};
 pub use vgg::{Vgg, VggLayout, VggOptions};
 

@@ -61,11 +61,47 @@ pub fn resnet18<T: Real>(classes: usize, rng: &mut impl Rng) -> ResNet<T> {
     )
 }
 
+/// Thirty-four layers: three, four, six and three [`BasicBlock`]s; 21.8 million parameters.
+#[must_use]
+pub fn resnet34<T: Real>(classes: usize, rng: &mut impl Rng) -> ResNet<T> {
+    ResNet::new(
+        [3, 4, 6, 3],
+        1,
+        classes,
+        rng,
+        |inputs, width, stride, rng| BasicBlock::new(inputs, width, stride, rng),
+    )
+}
+
 /// Fifty layers: three, four, six and three [`Bottleneck`]s; 25.6 million parameters.
 #[must_use]
 pub fn resnet50<T: Real>(classes: usize, rng: &mut impl Rng) -> ResNet<T> {
     ResNet::new(
         [3, 4, 6, 3],
+        4,
+        classes,
+        rng,
+        |inputs, width, stride, rng| Bottleneck::new(inputs, width, stride, rng),
+    )
+}
+
+/// A hundred and one layers: three, four, twenty-three and three [`Bottleneck`]s; 44.5 million parameters.
+#[must_use]
+pub fn resnet101<T: Real>(classes: usize, rng: &mut impl Rng) -> ResNet<T> {
+    ResNet::new(
+        [3, 4, 23, 3],
+        4,
+        classes,
+        rng,
+        |inputs, width, stride, rng| Bottleneck::new(inputs, width, stride, rng),
+    )
+}
+
+/// A hundred and fifty-two layers: three, eight, thirty-six and three [`Bottleneck`]s; 60.2 million parameters.
+#[must_use]
+pub fn resnet152<T: Real>(classes: usize, rng: &mut impl Rng) -> ResNet<T> {
+    ResNet::new(
+        [3, 8, 36, 3],
         4,
         classes,
         rng,

@@ -15,8 +15,12 @@ use crate::sequential;
 pub enum VggLayout {
     /// A: eleven layers.
     Vgg11,
+    /// B: thirteen layers.
+    Vgg13,
     /// D: sixteen layers.
     Vgg16,
+    /// E: nineteen layers.
+    Vgg19,
 }
 
 impl VggLayout {
@@ -24,7 +28,9 @@ impl VggLayout {
     const fn stages(self) -> [(usize, usize); 5] {
         match self {
             Self::Vgg11 => [(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)],
+            Self::Vgg13 => [(2, 64), (2, 128), (2, 256), (2, 512), (2, 512)],
             Self::Vgg16 => [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)],
+            Self::Vgg19 => [(2, 64), (2, 128), (4, 256), (4, 512), (4, 512)],
         }
     }
 }

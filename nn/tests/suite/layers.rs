@@ -117,6 +117,128 @@ fn activations() {
 }
 
 #[test]
+fn activations_that_bend_smoothly_or_away_from_the_samples() {
+    macro_rules! all {
+        ($($layer:expr),* $(,)?) => {$(
+            assert(&check_model!(|rng| sequential![Linear::new(3, 4, rng), $layer], [5, 3]));
+        )*};
+    }
+    all![
+        Gelu::new(),
+        GeluTanh::new(),
+        Silu::new(),
+        Mish::new(),
+        Elu::new(1.0),
+        Celu::new(0.7),
+        Softplus::new(1.0, 20.0),
+        Softsign::new(),
+        LogSigmoid::new(),
+        Softmax::new(-1),
+        LogSoftmax::new(1),
+        Glu::new(-1),
+        Hardtanh::new(-9.0, 9.0),
+        Hardswish::new(),
+        Hardsigmoid::new(),
+    ];
+    let reports = check_model!(
+        |rng| sequential![Linear::new(3, 4, rng), Prelu::new(4)],
+        [5, 3]
+    );
+    for report in reports {
+        assert_eq!(report.names, ["0.weight", "0.bias", "1.weight", "input"]);
+        report.assert();
+    }
+}
+
+#[test]
+fn recurrent_layers() {
+    let reports = check_model!(|rng| Lstm::bidirectional(3, 2, 2, rng), [3, 2, 3]);
+    for report in reports {
+        let names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+        let of = |suffix: &str| names.map(|name| format!("{name}_{suffix}"));
+        let mut expected = ["l0", "l0_reverse", "l1", "l1_reverse"].map(of).concat();
+        expected.push("input".to_owned());
+        assert_eq!(report.names, expected);
+        report.assert();
+    }
+    assert(&check_model!(
+        |rng| Gru::stacked(3, 2, 2, rng).batch_first().dropout(0.5),
+        [2, 3, 3]
+    ));
+    assert(&check_model!(
+        |rng| Rnn::new(3, 2, rng).without_bias(),
+        [2, 3]
+    ));
+}
+
+#[test]
+fn a_stack_of_layers_is_one_layer_after_the_other() {
+    let rng = &mut rng(3);
+    let stack: Lstm<f64> = Lstm::stacked(3, 4, 2, rng);
+    let x = tensor::Tensor::normal([5, 2, 3], 0.0, 1.0, rng);
+    let mut pass = Pass::eval(&stack);
+    let x = pass.input(x);
+    let (y, h, c) = stack.run(&x, None, &mut pass);
+    assert_eq!(
+        [y.shape(), h.shape(), c.shape()],
+        [[5, 2, 4], [2, 2, 4], [2, 2, 4]]
+    );
+    // The last state of the last layer is the last of the results.
+    assert_eq!(
+        h.select(0, -1).value().to_vec(),
+        y.select(0, -1).value().to_vec()
+    );
+    // From the state after three steps the other two go on with the same bits.
+    let (first, later) = (x.slice(0, ..3), x.slice(0, 3..));
+    let (_, h3, c3) = stack.run(&first, None, &mut pass);
+    let (end, h5, c5) = stack.run(&later, Some((&h3, &c3)), &mut pass);
+    assert_eq!(end.value().to_vec(), y.slice(0, 3..).value().to_vec());
+    assert_eq!(
+        [h5.value().to_vec(), c5.value().to_vec()],
+        [h.value().to_vec(), c.value().to_vec()]
+    );
+}
+
+#[test]
+fn attention_of_several_heads() {
+    let reports = check_model!(|rng| MultiheadAttention::new(4, 2, rng), [2, 3, 4]);
+    for report in reports {
+        assert_eq!(
+            report.names,
+            [
+                "in_proj_weight",
+                "in_proj_bias",
+                "out_proj.weight",
+                "out_proj.bias",
+                "input"
+            ]
+        );
+        report.assert();
+    }
+    let layer: MultiheadAttention = MultiheadAttention::new(4, 2, &mut rng(0)).without_bias();
+    assert_eq!(layer.parameter_count(), 4 * 4 * 4);
+}
+
+#[test]
+fn an_embedding_trains_the_rows_it_gave_and_never_the_padding() {
+    let table: Embedding<f64> = Embedding::new(4, 2, &mut rng(0)).padding(1);
+    let symbols = tensor::Tensor::from_vec(vec![0, 1, 0, 3], [2, 2]);
+    let mut pass = Pass::train(&table, 0);
+    let y = table.forward(&symbols, &mut pass);
+    assert_eq!(y.shape(), [2, 2, 2]);
+    assert_eq!(y.select(0, 0).select(0, 1).value().to_vec(), [0.0, 0.0]);
+    let gradients = pass.backward(&y.sum(..));
+    let gradient = gradients.get(&table.weight).expect("rows were given");
+    assert_eq!(gradient.to_vec(), [2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+}
+
+#[test]
+#[should_panic(expected = "row 4 for padding is outside the 4 rows")]
+fn an_embedding_has_no_row_beyond_its_last() {
+    let _: Embedding = Embedding::new(4, 2, &mut rng(0)).padding(4);
+}
+
+#[test]
 fn batch_norms() {
     assert(&check_model!(|_rng| BatchNorm1d::new(3), [4, 3]));
     assert(&check_model!(|_rng| BatchNorm1d::new(2), [3, 2, 4]));

@@ -203,3 +203,42 @@ fn a_model_starts_with_the_variance_it_is_named_for() {
         "{std} is not {expected}"
     );
 }
+
+#[test]
+fn mobilenet_v2() {
+    let model: MobileNetV2 = MobileNetV2::new(&MobileNetOptions::default(), &mut rng(0));
+    let made = summary(&model, [1, 3, 224, 224]);
+    assert_eq!(made.output_shape, [1, 1000]);
+    // As published with torchvision's weights: 3,504,872 parameters, 0.30 billion multiply-adds.
+    assert_eq!(made.parameters, 3_504_872);
+    assert_eq!(made.multiply_adds, 300_774_272);
+    let names: Vec<_> = made
+        .layers
+        .iter()
+        .map(|layer| layer.path.as_str())
+        .collect();
+    for name in [
+        "features.0.0",
+        "features.1.conv.1",
+        "features.2.conv.0.2",
+        "features.18.1",
+        "classifier.1",
+    ] {
+        assert!(names.contains(&name), "{name}");
+    }
+    let half = MobileNetOptions {
+        width_mult: 0.5,
+        classes: 10,
+        ..MobileNetOptions::default()
+    };
+    let half: MobileNetV2 = MobileNetV2::new(&half, &mut rng(0));
+    assert_eq!(half.parameter_count(), 700_490);
+}
+
+#[test]
+fn deeper_residual_networks() {
+    let rng = &mut rng(0);
+    assert_eq!(resnet34::<f32>(1000, rng).parameter_count(), 21_797_672);
+    assert_eq!(resnet101::<f32>(1000, rng).parameter_count(), 44_549_160);
+    assert_eq!(resnet152::<f32>(1000, rng).parameter_count(), 60_192_808);
+}

@@ -1,0 +1,384 @@
+//! Recurrent layers: plain, gated and long short-term memory.
+
+use rand::{Rng, RngExt};
+use wengert_autograd::Var;
+use wengert_autograd::ops::{CellParams, Nonlinearity, RecurrentOptions};
+use wengert_tensor::{Real, Tensor, require};
+
+use crate::label::Label;
+use crate::module::Module;
+use crate::param::Param;
+use crate::parameters::{Parameters, Path, Slot, SlotMut};
+use crate::pass::Pass;
+use crate::trace::LayerTrace;
+
+/// The parameters of every layer and direction, and how sequences run through them.
+#[derive(Clone, Debug)]
+struct Stack<T: Real> {
+    cells: Vec<Cell<T>>,
+    options: RecurrentOptions,
+    dropout: f64,
+}
+
+/// One direction of one layer.
+#[derive(Clone, Debug)]
+struct Cell<T: Real> {
+    suffix: String,
+    weights: [Param<T>; 2],
+    biases: Option<[Param<T>; 2]>,
+}
+
+const WEIGHTS: [&str; 2] = ["weight_ih", "weight_hh"];
+const BIASES: [&str; 2] = ["bias_ih", "bias_hh"];
+
+impl<T: Real> Parameters<T> for Stack<T> {
+    fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
+        for cell in &self.cells {
+            let biases = cell.biases.iter().flatten();
+            let params = cell.weights.iter().chain(biases);
+            for (name, param) in WEIGHTS.iter().chain(&BIASES).zip(params) {
+                path.within(&format!("{name}_{}", cell.suffix), |path| {
+                    param.walk(path, visit);
+                });
+            }
+        }
+    }
+
+    fn walk_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, SlotMut<'_, T>)) {
+        for cell in &mut self.cells {
+            let biases = cell.biases.iter_mut().flatten();
+            let params = cell.weights.iter_mut().chain(biases);
+            for (name, param) in WEIGHTS.iter().chain(&BIASES).zip(params) {
+                path.within(&format!("{name}_{}", cell.suffix), |path| {
+                    param.walk_mut(path, visit);
+                });
+            }
+        }
+    }
+}
+
+/// The variables of a cell in a pass.
+struct Tracked<T: Real> {
+    weights: [Var<T>; 2],
+    biases: Option<[Var<T>; 2]>,
+}
+
+impl<T: Real> Tracked<T> {
+    fn params(&self) -> CellParams<'_, T> {
+        let [ih, hh] = &self.weights;
+        let params = CellParams::new(ih, hh);
+        match &self.biases {
+            Some([ih, hh]) => params.biases(ih, hh),
+            None => params,
+        }
+    }
+}
+
+impl<T: Real> Stack<T> {
+    fn new(
+        gates: usize,
+        inputs: usize,
+        width: usize,
+        shape: &RecurrentShape,
+        rng: &mut impl Rng,
+    ) -> Self {
+        require!(
+            shape.layers > 0 && width > 0,
+            "recurrent: {} layers of width {width}: there must be one at least",
+            shape.layers
+        );
+        let bound = 1.0 / (width as f64).sqrt();
+        let directions = if shape.bidirectional { 2 } else { 1 };
+        let mut cells = Vec::new();
+        for layer in 0..shape.layers {
+            let inputs = if layer == 0 {
+                inputs
+            } else {
+                directions * width
+            };
+            for direction in 0..directions {
+                let reverse = if direction == 0 { "" } else { "_reverse" };
+                let mut draw =
+                    |shape: &[usize]| Param::new(Tensor::uniform(shape, -bound..bound, rng));
+                let rows = gates * width;
+                let weights = [draw(&[rows, inputs]), draw(&[rows, width])];
+                cells.push(Cell {
+                    suffix: format!("l{layer}{reverse}"),
+                    weights,
+                    biases: shape.bias.then(|| [draw(&[rows]), draw(&[rows])]),
+                });
+            }
+        }
+        Self {
+            cells,
+            options: RecurrentOptions {
+                batch_first: shape.batch_first,
+                bidirectional: shape.bidirectional,
+            },
+            dropout: shape.dropout,
+        }
+    }
+
+    /// Runs layer after layer, with dropout between; the states of all layers, one below the other.
+    fn run(
+        &self,
+        x: &Var<T>,
+        states: &[&Var<T>],
+        pass: &mut Pass<T>,
+        layer: impl Fn(&Var<T>, &[CellParams<'_, T>], &[Var<T>]) -> (Var<T>, Vec<Var<T>>),
+    ) -> (Var<T>, Vec<Var<T>>) {
+        let directions = if self.options.bidirectional { 2 } else { 1 };
+        let mut x = x.clone();
+        let mut ends: Vec<Vec<Var<T>>> = Vec::new();
+        for (number, cells) in self.cells.chunks(directions).enumerate() {
+            if number > 0 && self.dropout > 0.0 && pass.is_training() {
+                let rng = pass.rng();
+                let kept = Tensor::from_fn(x.shape(), |_| rng.random::<f64>() >= self.dropout);
+                x = x.dropout(&kept, self.dropout);
+            }
+            let mut track = |params: &[Param<T>; 2]| params.each_ref().map(|p| pass.param(p));
+            let tracked: Vec<_> = cells
+                .iter()
+                .map(|cell| Tracked {
+                    weights: track(&cell.weights),
+                    biases: cell.biases.as_ref().map(&mut track),
+                })
+                .collect();
+            let params: Vec<_> = tracked.iter().map(Tracked::params).collect();
+            let at = (number * directions) as isize;
+            let own: Vec<_> = states
+                .iter()
+                .map(|state| state.slice(0, at..at + directions as isize))
+                .collect();
+            let (y, end) = layer(&x, &params, &own);
+            x = y;
+            ends.push(end);
+        }
+        let kinds = ends[0].len();
+        let joined = (0..kinds).map(|k| {
+            let layers: Vec<_> = ends.iter().map(|end| &end[k]).collect();
+            Var::concat(&layers, 0)
+        });
+        (x, joined.collect())
+    }
+
+    /// Multiply-adds of all steps.
+    fn multiply_adds(&self, x: &Var<T>) -> usize {
+        let steps = x.len() / x.size(-1).max(1);
+        let weights = self.cells.iter().flat_map(|cell| &cell.weights);
+        steps * weights.map(|w| w.value().len()).sum::<usize>()
+    }
+}
+
+/// How recurrent layers are built; the names are `PyTorch`'s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct RecurrentShape {
+    layers: usize,
+    bias: bool,
+    batch_first: bool,
+    bidirectional: bool,
+    dropout: f64,
+}
+
+macro_rules! recurrent {
+    ($($(#[$doc:meta])* $layer:ident, $gates:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// * input: `[steps, batch, inputs]`, or without the batch
+        /// * output: the last layer's states `[steps, batch, directions·width]`
+        ///
+        /// Parameters of layer `k`, as in `PyTorch`: `weight_ih_lk`, `weight_hh_lk`, `bias_ih_lk`,
+        /// `bias_hh_lk`; those of the backward direction end in `_reverse`. All start uniform in
+        /// `±1/√width`.
+        #[derive(Clone, Debug)]
+        pub struct $layer<T: Real = f32> {
+            stack: Stack<T>,
+            #[allow(dead_code, reason = "only the plain layer has a choice")]
+            nonlinearity: Nonlinearity,
+            label: Label,
+        }
+
+        crate::fields!($layer { "" => stack, label });
+
+        impl<T: Real> $layer<T> {
+            /// One layer of a width.
+            ///
+            /// # Panics
+            /// If the width is 0.
+            #[must_use]
+            #[track_caller]
+            pub fn new(inputs: usize, width: usize, rng: &mut impl Rng) -> Self {
+                Self::stacked(inputs, width, 1, rng)
+            }
+
+            /// Layers on top of each other.
+            ///
+            /// # Panics
+            /// If there is no layer, or the width is 0.
+            #[must_use]
+            #[track_caller]
+            pub fn stacked(inputs: usize, width: usize, layers: usize, rng: &mut impl Rng) -> Self {
+                Self::of(inputs, width, layers, false, rng)
+            }
+
+            /// Layers that run in both directions.
+            ///
+            /// # Panics
+            /// If there is no layer, or the width is 0.
+            #[must_use]
+            #[track_caller]
+            pub fn bidirectional(inputs: usize, width: usize, layers: usize, rng: &mut impl Rng) -> Self {
+                Self::of(inputs, width, layers, true, rng)
+            }
+
+            #[track_caller]
+            fn of(inputs: usize, width: usize, layers: usize, both: bool, rng: &mut impl Rng) -> Self {
+                let shape = RecurrentShape {
+                    layers,
+                    bias: true,
+                    batch_first: false,
+                    bidirectional: both,
+                    dropout: 0.0,
+                };
+                Self {
+                    stack: Stack::new($gates, inputs, width, &shape, rng),
+                    nonlinearity: Nonlinearity::default(),
+                    label: Label::default(),
+                }
+            }
+
+            /// The same for sequences `[batch, steps, inputs]`.
+            #[must_use]
+            pub fn batch_first(mut self) -> Self {
+                self.stack.options.batch_first = true;
+                self
+            }
+
+            /// The same without biases.
+            #[must_use]
+            pub fn without_bias(mut self) -> Self {
+                for cell in &mut self.stack.cells {
+                    cell.biases = None;
+                }
+                self
+            }
+
+            /// The same, dropping numbers with this probability between layers in training.
+            ///
+            /// # Panics
+            /// If it is no probability below 1.
+            #[must_use]
+            #[track_caller]
+            pub fn dropout(mut self, p: f64) -> Self {
+                require!((0.0..1.0).contains(&p), "recurrent: {p} is no probability below 1");
+                self.stack.dropout = p;
+                self
+            }
+        }
+    )*};
+}
+
+recurrent! {
+    /// Plain recurrent layers, `h′ = tanh(W·x + b + U·h + c)` (Elman 1990); see [`Var::rnn`].
+    Rnn, 1;
+
+    /// Gated recurrent layers (Cho et al. 2014); see [`Var::gru`].
+    Gru, 3;
+
+    /// Layers of long short-term memory (Hochreiter & Schmidhuber 1997); see [`Var::lstm`].
+    Lstm, 4;
+}
+
+impl<T: Real> Rnn<T> {
+    /// The same with another function than the hyperbolic tangent.
+    #[must_use]
+    pub fn nonlinearity(mut self, f: Nonlinearity) -> Self {
+        self.nonlinearity = f;
+        self
+    }
+
+    /// The states of the last layer, and the last states `[layers·directions, batch, width]`, from
+    /// given ones or from 0.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn run(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> (Var<T>, Var<T>) {
+        let _scope = self.label.enter();
+        let (f, options) = (self.nonlinearity, self.stack.options);
+        let states: Vec<_> = state.into_iter().collect();
+        let (y, mut ends) = self.stack.run(x, &states, pass, |x, params, own| {
+            let (y, h) = x.rnn(params, own.first(), f, &options);
+            (y, vec![h])
+        });
+        let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
+        pass.trace(&self.label, "RNN", x, &y, trace);
+        (y, ends.remove(0))
+    }
+}
+
+impl<T: Real> Gru<T> {
+    /// The states of the last layer, and the last states `[layers·directions, batch, width]`, from
+    /// given ones or from 0.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn run(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> (Var<T>, Var<T>) {
+        let _scope = self.label.enter();
+        let options = self.stack.options;
+        let states: Vec<_> = state.into_iter().collect();
+        let (y, mut ends) = self.stack.run(x, &states, pass, |x, params, own| {
+            let (y, h) = x.gru(params, own.first(), &options);
+            (y, vec![h])
+        });
+        let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
+        pass.trace(&self.label, "GRU", x, &y, trace);
+        (y, ends.remove(0))
+    }
+}
+
+impl<T: Real> Lstm<T> {
+    /// The states of the last layer, and the last states and memories
+    /// `[layers·directions, batch, width]`, from given ones or from 0.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn run(
+        &self,
+        x: &Var<T>,
+        state: Option<(&Var<T>, &Var<T>)>,
+        pass: &mut Pass<T>,
+    ) -> (Var<T>, Var<T>, Var<T>) {
+        let _scope = self.label.enter();
+        let options = self.stack.options;
+        let states: Vec<_> = state.into_iter().flat_map(|(h, c)| [h, c]).collect();
+        let (y, mut ends) = self.stack.run(x, &states, pass, |x, params, own| {
+            let state = own.first().zip(own.get(1));
+            let (y, h, c) = x.lstm(params, state, &options);
+            (y, vec![h, c])
+        });
+        let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
+        pass.trace(&self.label, "LSTM", x, &y, trace);
+        let memory = ends.remove(1);
+        (y, ends.remove(0), memory)
+    }
+}
+
+macro_rules! module {
+    ($($layer:ident)*) => {$(
+        impl<T: Real> Module for $layer<T> {
+            type Element = T;
+
+            fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+                self.run(x, None, pass).0
+            }
+        }
+    )*};
+}
+
+module! { Rnn Gru Lstm }
