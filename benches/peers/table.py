@@ -68,11 +68,11 @@ def bars(results):
                 text = f"{figure:.2f}" if figure < 10 else f"{figure:.0f}"
                 text = f"**{text}**" if figure >= needed else text
                 if bar.figure is min:
-                    text += f" ({min(found, key=found.get)})"
+                    text += f" (`{min(found, key=found.get)}`)"
                 cells += [text, f"{needed:g}"]
         lines.append("| " + " | ".join(cells) + " |")
     m = results.machine
-    told = f"{m.get('machine', '')}, {m.get('cores', '')} cores, {m.get('rustc', '')}, {m.get('date', '')}"
+    told = f"`{m.get('machine', '')}`, {m.get('cores', '')} cores, {m.get('rustc', '')}, {m.get('date', '')}"
     return "\n".join([*lines, "", f"Time of the peer / time of ours; bold: as needed. {told}."])
 
 
