@@ -79,6 +79,27 @@ fn a_custom_layer_costs_at_most_fifteen_lines() {
 }
 
 #[test]
+fn a_custom_kernel_joins_the_laboratory_in_at_most_five_lines() {
+    let count = lines(include_str!("../examples/custom_kernel.rs"), "lab");
+    assert!(count <= 5, "{count} lines");
+    let directory = scratch("custom_kernel");
+    let output = succeeds("custom_kernel", &["--set", "corners", "/rows/"], &directory);
+    let proven = |direction| {
+        output
+            .matches(&format!("f32/{direction}/rows/corners/"))
+            .count()
+    };
+    assert!(proven("forward") >= 5, "{output}");
+    assert_eq!(proven("forward"), proven("weight_gradient"), "{output}");
+    let refused = run("custom_kernel", &["--kernel", "columns"], &directory);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused).contains("rows"),
+        "it is among the known ones"
+    );
+}
+
+#[test]
 fn a_cnn_is_trained_by_hand_in_at_most_forty_lines() {
     let source = include_str!("../examples/train_by_hand.rs");
     let count = lines(source, "cnn");

@@ -387,6 +387,15 @@ fn conformance_refuses_wrong_kernels() {
         }
     });
     assert!(matches!(swapped, Failure::Wrong { .. }));
+    // One element of 25,600, between those that are compared with the definition.
+    let large = "mb1_ic16ih40iw40_oc16_kh3kw3_ph1pw1".parse().unwrap();
+    let one = Mistaken(|_, [y, ..]| {
+        if let Some(y) = y.get_mut(1) {
+            *y += 1.0;
+        }
+    });
+    let unseen = conformance(&one, &large).unwrap_err().failure;
+    assert!(matches!(unseen, Failure::NotAdjoint { .. }), "{unseen:?}");
     let grouped = "mb2_ic2ih6iw7_oc2_kh3kw3_g2".parse().unwrap();
     let refused = conformance(&Mistaken(|_, _| ()), &grouped).unwrap_err();
     assert_eq!(refused.failure, Failure::Unsupported("groups"));

@@ -7,6 +7,7 @@
 
 pub mod conv;
 pub mod gemm;
+pub mod machine;
 pub mod pooling;
 mod residues;
 pub mod simd;

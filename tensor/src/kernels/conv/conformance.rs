@@ -44,6 +44,17 @@ pub enum Failure {
         /// Position in the result.
         index: [usize; 5],
     },
+    /// `⟨conv(x, w), dy⟩`, `⟨x, dx⟩` and `⟨w, dw⟩` are not the same number.
+    NotAdjoint {
+        /// The gradient that disagrees.
+        direction: Direction,
+        /// `⟨conv(x, w), dy⟩`
+        form: f64,
+        /// The product with the gradient.
+        found: f64,
+        /// The largest allowed difference.
+        bound: f64,
+    },
 }
 
 impl fmt::Display for ConformanceError {
@@ -67,6 +78,15 @@ impl fmt::Display for ConformanceError {
                     "{direction} at {index:?} differs between two equal calls"
                 )
             }
+            Failure::NotAdjoint {
+                direction,
+                form,
+                found,
+                bound,
+            } => write!(
+                f,
+                "{direction} is not adjoint to forward: {found:e}, not {form:e} within {bound:e}"
+            ),
         }
     }
 }
@@ -91,6 +111,8 @@ const MIXING: f64 = 8.0;
 ///   `Σ|tᵢ|` of the result, that of an inaccurate kernel 256 ε times the latter.
 /// * The result is poisoned before each call: a cell that is not written shows.
 /// * A second call must give the same bits.
+/// * The gradients must be adjoint to the forward pass, `⟨conv(x, w), dy⟩ = ⟨x, dx⟩ = ⟨w, dw⟩`, up to
+///   256 ε times the absolute terms of the first product: all elements of all results enter.
 ///
 /// The reference sums in `f64` one element at a time. All elements are compared up to half a million
 /// multiply-adds, evenly spread ones above.
@@ -114,6 +136,37 @@ pub fn conformance<T: Real>(
             Trial::new(geometry, direction, fill)
                 .run(kernel)
                 .map_err(failed)?;
+        }
+    }
+    adjoint(kernel, geometry).map_err(failed)
+}
+
+fn adjoint<T: Real>(kernel: &dyn ConvKernel<T>, g: &ConvGeometry) -> Result<(), Failure> {
+    let draw = |length, seed| Fill::Uniform.values::<T>(length, seed, 1.0);
+    let (x, w, dy) = (draw(g.x_len(), 3), draw(g.w_len(), 4), draw(g.y_len(), 5));
+    let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![T::poison(); n]);
+    kernel.forward(g, &x, &w, &mut y);
+    kernel.input_gradient(g, &w, &dy, &mut dx);
+    kernel.weight_gradient(g, &x, &dy, &mut dw);
+    let product = |a: &[T], b: &[T]| -> [f64; 2] {
+        let terms = a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64());
+        terms.fold([0.0; 2], |[sum, size], t| [sum + t, size + t.abs()])
+    };
+    let [form, size] = product(&y, &dy);
+    let bound = AMPLIFICATION * epsilon::<T>() * (1.0 + size);
+    for (direction, [found, _]) in [
+        (Direction::InputGradient, product(&x, &dx)),
+        (Direction::WeightGradient, product(&w, &dw)),
+    ] {
+        // Not `>`: a NaN must fail.
+        let close = (found - form).abs() <= bound;
+        if !close {
+            return Err(Failure::NotAdjoint {
+                direction,
+                form,
+                found,
+                bound,
+            });
         }
     }
     Ok(())
