@@ -16,5 +16,5 @@ pub use crate::nn::{
 };
 pub use crate::optim::{Adam, AdamW, Optimizer, Sgd};
 pub use crate::tensor::{
-    Axes, ConvOptions, Dual, Element, Number, PoolOptions, Real, Slice, Tensor, keep,
+    Axes, ConvOptions, Dual, Element, Number, PoolOptions, Real, Slice, Tensor, assert_shape, keep,
 };

@@ -1,6 +1,8 @@
 //! Numbers in memory: strided tensors and the kernels that work on them. No gradients here.
 
 mod arithmetic;
+#[doc(hidden)]
+pub mod assert_shape;
 mod axes;
 mod compare;
 pub mod conv;

@@ -1,0 +1,147 @@
+//! [`assert_shape!`](crate::assert_shape): says what shape is meant, and names its extents.
+
+use crate::fail::fail;
+
+/// What one place of an asserted shape asks for.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    /// `_`
+    Any,
+    /// A name: the same extent wherever it stands.
+    Named(&'static str),
+    /// An expression.
+    Exactly(usize),
+    /// `..`
+    Rest,
+}
+
+/// The extents of the places asked for, those of `..` left out.
+#[doc(hidden)]
+#[must_use]
+#[track_caller]
+pub fn bind(value: &str, asked: &[Asked], written: &str, shape: &[usize]) -> Vec<usize> {
+    let rest = asked.iter().position(|asked| matches!(asked, Asked::Rest));
+    let places = asked.len() - usize::from(rest.is_some());
+    let fits = if rest.is_some() {
+        shape.len() >= places
+    } else {
+        shape.len() == places
+    };
+    if !fits {
+        let axes = if rest.is_some() {
+            "axes at least"
+        } else {
+            "axes"
+        };
+        fail(format_args!(
+            "assert_shape: {value} is {shape:?}, not {written}: {places} {axes} are needed"
+        ));
+    }
+    let skipped = shape.len() - places;
+    let mut extents = Vec::with_capacity(places);
+    for (place, one) in asked.iter().enumerate() {
+        let behind = rest.is_some_and(|rest| place > rest);
+        let axis = if behind { place - 1 + skipped } else { place };
+        let expected = match *one {
+            Asked::Rest => continue,
+            Asked::Any => None,
+            Asked::Exactly(extent) => Some(extent),
+            Asked::Named(name) => bound(name, asked, &extents),
+        };
+        if let Some(expected) = expected.filter(|&expected| expected != shape[axis]) {
+            fail(format_args!(
+                "assert_shape: {value} is {shape:?}, not {written}: axis {axis} has extent {}, \
+                 {expected} is needed",
+                shape[axis]
+            ));
+        }
+        extents.push(shape[axis]);
+    }
+    extents
+}
+
+/// What a name that stands further in front was bound to.
+fn bound(name: &str, asked: &[Asked], extents: &[usize]) -> Option<usize> {
+    let places = asked.iter().filter(|asked| !matches!(asked, Asked::Rest));
+    let named = |asked: &Asked| matches!(asked, Asked::Named(known) if *known == name);
+    let found = places.zip(extents).find(|(asked, _)| named(asked));
+    found.map(|(_, &extent)| extent)
+}
+
+/// Asserts the shape of a tensor, or of anything else with a method `shape`, and binds its extents.
+///
+/// A name is bound to its extent, and must have the same extent wherever it stands; any other
+/// expression must be the extent; `_` is any extent, `..` any number of axes.
+///
+/// ```
+/// use wengert_tensor::{Tensor, assert_shape};
+///
+/// let images: Tensor = Tensor::zeros([32, 3, 28, 28]);
+/// assert_shape!(images, [n, 3, side, side]);
+/// assert_eq!((n, side), (32, 28));
+///
+/// let scores: Tensor = Tensor::zeros([32, 10]);
+/// assert_shape!(scores, [(n), classes]);
+/// assert_eq!(classes, 10);
+///
+/// assert_shape!(images, [.., h, _]);
+/// assert_eq!(h, 28);
+/// ```
+///
+/// A name that is bound already is shadowed; to compare with it, put it in parentheses.
+///
+/// # Panics
+/// If the shape is another, at the caller's line, with both.
+///
+/// ```should_panic
+/// # use wengert_tensor::{Tensor, assert_shape};
+/// let images: Tensor = Tensor::zeros([32, 3, 28, 27]);
+/// assert_shape!(images, [n, 3, side, side]); // axis 3 has extent 27, 28 is needed
+/// ```
+#[macro_export]
+macro_rules! assert_shape {
+    (@asked [$($asked:expr),*]) => { [$($asked),*] };
+    (@asked [$($asked:expr),*] _, $($rest:tt)*) => {
+        $crate::assert_shape!(@asked [$($asked,)* $crate::assert_shape::Asked::Any] $($rest)*)
+    };
+    (@asked [$($asked:expr),*] .., $($rest:tt)*) => {
+        $crate::assert_shape!(@asked [$($asked,)* $crate::assert_shape::Asked::Rest] $($rest)*)
+    };
+    (@asked [$($asked:expr),*] $name:ident, $($rest:tt)*) => {
+        $crate::assert_shape!(
+            @asked [$($asked,)* $crate::assert_shape::Asked::Named(stringify!($name))] $($rest)*
+        )
+    };
+    (@asked [$($asked:expr),*] $extent:expr, $($rest:tt)*) => {
+        $crate::assert_shape!(
+            @asked [$($asked,)* $crate::assert_shape::Asked::Exactly($extent)] $($rest)*
+        )
+    };
+    (@bind $extents:ident) => {};
+    (@bind $extents:ident _, $($rest:tt)*) => {
+        let _ = $extents.next();
+        $crate::assert_shape!(@bind $extents $($rest)*);
+    };
+    (@bind $extents:ident .., $($rest:tt)*) => {
+        $crate::assert_shape!(@bind $extents $($rest)*);
+    };
+    (@bind $extents:ident $name:ident, $($rest:tt)*) => {
+        let $name: usize = $extents.next().unwrap_or_default();
+        $crate::assert_shape!(@bind $extents $($rest)*);
+    };
+    (@bind $extents:ident $extent:expr, $($rest:tt)*) => {
+        let _ = $extents.next();
+        $crate::assert_shape!(@bind $extents $($rest)*);
+    };
+    ($value:expr, [$($shape:tt)*] $(,)?) => {
+        let mut extents = $crate::assert_shape::bind(
+            stringify!($value),
+            &$crate::assert_shape!(@asked [] $($shape)*,),
+            stringify!([$($shape)*]),
+            $value.shape(),
+        )
+        .into_iter();
+        $crate::assert_shape!(@bind extents $($shape)*,);
+    };
+}

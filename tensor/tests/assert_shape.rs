@@ -1,0 +1,56 @@
+//! The assertion says which axis is wrong, and binds what it says it binds.
+
+use std::panic::catch_unwind;
+
+use wengert_tensor::{Tensor, assert_shape};
+
+fn message(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = catch_unwind(f).expect_err("another shape is refused");
+    panic.downcast_ref::<String>().expect("a message").clone()
+}
+
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::zeros(shape)
+}
+
+#[test]
+fn names_are_bound_from_both_ends() {
+    let x = zeros(&[2, 3, 5, 7]);
+    assert_shape!(x, [a, .., d]);
+    assert_eq!([a, d], [2, 7]);
+    assert_shape!(x, [.., c, 7]);
+    assert_eq!(c, 5);
+    assert_shape!(x, [first, ..]);
+    assert_eq!(first, 2);
+    assert_shape!(x, [(a), b, _, 3 + 4]);
+    assert_eq!(b, 3);
+    assert_shape!(x, [..]);
+    let scalar = zeros(&[]);
+    assert_shape!(scalar, [..]);
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    let told = message(|| {
+        let images = zeros(&[4, 3, 8, 9]);
+        assert_shape!(images, [n, 3, side, side]);
+        let _ = (n, side);
+    });
+    assert!(told.contains("images is [4, 3, 8, 9]"), "{told}");
+    assert!(told.contains("axis 3 has extent 9, 8 is needed"), "{told}");
+    let told = message(|| {
+        let x = zeros(&[4, 3]);
+        assert_shape!(x, [_, _, _]);
+    });
+    assert!(told.contains("3 axes are needed"), "{told}");
+    let told = message(|| {
+        let x = zeros(&[4]);
+        assert_shape!(x, [_, .., _]);
+    });
+    assert!(told.contains("2 axes at least are needed"), "{told}");
+    let told = message(|| {
+        let x = zeros(&[4, 3]);
+        assert_shape!(x, [4, 2]);
+    });
+    assert!(told.contains("axis 1 has extent 3, 2 is needed"), "{told}");
+}
