@@ -13,6 +13,7 @@ mod images;
 mod loader;
 mod mnist;
 mod normalize;
+mod npy;
 mod random;
 mod source;
 
@@ -22,3 +23,4 @@ pub use idx::{Idx, IdxValues};
 pub use images::{Dataset, ImageSet};
 pub use loader::{Batch, Batches, Loader, LoaderOptions, Position};
 pub use normalize::Normalize;
+pub use npy::{Npy, NpyError, NpyProblem};
