@@ -8,97 +8,73 @@ use wengert::tensor::Real;
 
 use super::{Work, normal, uniform, whole};
 
-/// Work and the bytes that it must at least read and write.
-pub struct Moved {
-    /// The work.
-    pub work: Work,
-    /// Operands and results, each once.
-    pub bytes: u64,
-}
-
 /// `A·B` of two square matrices.
 pub fn matmul<T: Real>(n: usize) -> Work {
     let (a, b) = (normal::<T>(&[n, n]), normal::<T>(&[n, n]));
     whole(move || a.matmul(&b))
 }
 
-/// The operations of [`elementwise`].
-pub const ELEMENTWISE: [&str; 7] = [
-    "add",
-    "relu",
-    "exp",
-    "tanh",
-    "sum_last",
-    "sum_first",
-    "broadcast_add",
+/// The operations of [`elementwise`], each with the bytes that it reads and writes for an element.
+pub const ELEMENTWISE: [(&str, u64); 7] = [
+    ("add", 12),
+    ("relu", 8),
+    ("exp", 8),
+    ("tanh", 8),
+    ("sum_last", 4),
+    ("sum_first", 4),
+    ("broadcast_add", 8),
 ];
 
 /// One operation on `n` elements, `n` a multiple of 65536, into new memory.
-pub fn elementwise(op: &str, n: usize) -> Option<Moved> {
+pub fn elementwise(op: &str, n: usize) -> Option<Work> {
     let x = uniform(&[n]);
     let rows = uniform(&[1024, n / 1024]);
-    let arrays = |count: usize| (4 * n * count) as u64;
-    let moved = |work, count| {
-        Some(Moved {
-            work,
-            bytes: arrays(count),
-        })
-    };
-    match op {
+    Some(match op {
         "add" => {
             let y = uniform(&[n]);
-            moved(whole(move || &x + &y), 3)
+            whole(move || &x + &y)
         }
         "relu" => {
             let x = Var::constant(x);
-            moved(whole(move || x.relu()), 2)
+            whole(move || x.relu())
         }
-        "exp" => moved(whole(move || x.exp()), 2),
-        "tanh" => moved(whole(move || x.tanh()), 2),
-        "sum_last" => moved(whole(move || rows.sum(1)), 1),
-        "sum_first" => moved(whole(move || rows.sum(0)), 1),
+        "exp" => whole(move || x.exp()),
+        "tanh" => whole(move || x.tanh()),
+        "sum_last" => whole(move || rows.sum(1)),
+        "sum_first" => whole(move || rows.sum(0)),
         "broadcast_add" => {
             let images = uniform(&[n / 65536, 64, 32, 32]);
             let shift = uniform(&[1, 64, 1, 1]);
-            moved(whole(move || &images + &shift), 2)
+            whole(move || &images + &shift)
         }
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
-/// The operations of [`layer`].
-pub const LAYERS: [&str; 5] = [
-    "transpose",
-    "softmax",
-    "max_pool",
-    "max_pool_backward",
-    "batch_norm",
+/// The operations of [`layer`], each with the bytes of its operands and results.
+pub const LAYERS: [(&str, u64); 5] = [
+    ("transpose", 2 * 4 * 2048 * 2048),
+    ("softmax", 2 * 4 * 4096 * 1000),
+    ("max_pool", 4 * 64 * 32 * (28 * 28 + 14 * 14)),
+    ("max_pool_backward", 4 * 64 * 32 * (28 * 28 + 14 * 14)),
+    ("batch_norm", 4 * 4 * 32 * 64 * 32 * 32),
 ];
 
 /// A layer at a size that networks have.
-pub fn layer(op: &str) -> Option<Moved> {
-    let moved = |work, elements: usize| {
-        Some(Moved {
-            work,
-            bytes: 4 * elements as u64,
-        })
-    };
-    match op {
+pub fn layer(op: &str) -> Option<Work> {
+    Some(match op {
         "transpose" => {
             let x = uniform(&[2048, 2048]).t();
-            moved(whole(move || x.contiguous()), 2 * 2048 * 2048)
+            whole(move || x.contiguous())
         }
         "softmax" => {
             let x = normal::<f32>(&[4096, 1000]);
-            moved(whole(move || x.softmax(1)), 2 * 4096 * 1000)
+            whole(move || x.softmax(1))
         }
         "max_pool" => {
             let x = Var::constant(normal::<f32>(&[64, 32, 28, 28]));
             let windows = PoolOptions::new(2);
-            moved(
-                whole(move || x.max_pool2d(&windows)),
-                64 * 32 * (28 * 28 + 14 * 14),
-            )
+            whole(move || x.max_pool2d(&windows))
         }
         "max_pool_backward" => {
             let x: Tensor = normal(&[64, 32, 28, 28]);
@@ -113,7 +89,7 @@ pub fn layer(op: &str) -> Option<Moved> {
                 drop(gradients);
                 elapsed
             };
-            moved(Box::new(work), 64 * 32 * (28 * 28 + 14 * 14))
+            Box::new(work)
         }
         "batch_norm" => {
             let x: Tensor = normal(&[32, 64, 32, 32]);
@@ -129,8 +105,8 @@ pub fn layer(op: &str) -> Option<Moved> {
                 };
                 x.batch_norm(&options).y.backward_from(&dy)
             };
-            moved(whole(work), 4 * 32 * 64 * 32 * 32)
+            whole(work)
         }
-        _ => None,
-    }
+        _ => return None,
+    })
 }

@@ -7,8 +7,9 @@ use wengert::prelude::*;
 
 use super::{SEED, Work, normal, uniform, whole};
 
-/// The names of [`by_name`].
-pub const NAMES: [&str; 4] = ["mlp", "fashion", "resnet20", "vgg16"];
+/// The names of [`by_name`], each with the batch that it is measured with.
+pub const BATCHES: [(&str, usize); 4] =
+    [("mlp", 16), ("fashion", 64), ("resnet20", 32), ("vgg16", 2)];
 
 /// The training step of a model with that many images (points, for the MLP) in a batch.
 ///

@@ -31,6 +31,7 @@ use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, confor
 use wengert_tensor::{Real, parallel};
 
 use candidates::Candidates;
+pub use flops::Flops;
 use machine::Machine;
 use options::{Number, Options, Plan};
 pub use report::{Report, Row};

@@ -27,11 +27,8 @@ fn main() {
             }
             ("matmul", "f64") => Some(workloads::arrays::matmul::<f64>(case.number("n"))),
             ("matmul", _) => Some(workloads::arrays::matmul::<f32>(case.number("n"))),
-            ("elementwise", _) => {
-                let moved = workloads::arrays::elementwise(case.word("op"), case.number("n"));
-                moved.map(|moved| moved.work)
-            }
-            ("layer", _) => workloads::arrays::layer(case.word("op")).map(|moved| moved.work),
+            ("elementwise", _) => workloads::arrays::elementwise(case.word("op"), case.number("n")),
+            ("layer", _) => workloads::arrays::layer(case.word("op")),
             ("chain", _) => match case.word("op") {
                 "forward" => Some(workloads::tape::forward()),
                 "backward" => Some(workloads::tape::backward()),
