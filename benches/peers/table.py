@@ -1,6 +1,7 @@
 """From the file of results to tables of ratios."""
 
 import csv
+import json
 import os
 import re
 import statistics
@@ -49,30 +50,38 @@ class Results:
         return statistics.median(ratios) if ratios else None
 
 
-def bars(results):
-    lines = ["| | beside | 1 thread | needed | 2 threads | needed |", "|---|---|---|---|---|---|"]
+def figures(results):
+    """Each bar with its figure for one thread and for two: (bar, threads, needed, figure, worst case)."""
     for bar in BARS:
-        cells = [bar.name, bar.peer]
         for threads, needed in bar.needed.items():
             found = {
                 case: results.ratio(case, threads, bar.peer, bar.of)
                 for case in results.cases(bar.pattern, threads)
             }
             found = {case: ratio for case, ratio in found.items() if ratio is not None}
-            if needed is None:
-                cells += ["", ""]
-            elif not found:
-                cells += ["–", f"{needed:g}"]
-            else:
-                figure = bar.figure(found.values())
-                text = f"{figure:.2f}" if figure < 10 else f"{figure:.0f}"
-                text = f"**{text}**" if figure >= needed else text
-                if bar.figure is min:
-                    text += f" (`{min(found, key=found.get)}`)"
-                cells += [text, f"{needed:g}"]
+            if needed is not None and found:
+                yield bar, threads, needed, bar.figure(found.values()), min(found, key=found.get)
+
+
+def bars(results):
+    lines = ["| | beside | 1 thread | needed | 2 threads | needed |", "|---|---|---|---|---|---|"]
+    found = {(id(bar), threads): rest for bar, threads, *rest in figures(results)}
+    for bar in BARS:
+        cells = [bar.name, bar.peer]
+        for threads, needed in bar.needed.items():
+            if (id(bar), threads) not in found:
+                cells += ["", ""] if needed is None else ["–", f"{needed:g}"]
+                continue
+            _, figure, worst = found[id(bar), threads]
+            text = f"{figure:.2f}" if figure < 10 else f"{figure:.0f}"
+            text = f"**{text}**" if figure >= needed else text
+            if bar.figure is min:
+                text += f" (`{worst}`)"
+            cells += [text, f"{needed:g}"]
         lines.append("| " + " | ".join(cells) + " |")
     m = results.machine
-    told = f"`{m.get('machine', '')}`, {m.get('cores', '')} cores, {m.get('rustc', '')}, {m.get('date', '')}"
+    told = ", ".join(str(m.get(name, "")) for name in ("machine", "rustc", "date"))
+    told = told.replace(")", f"), {m.get('cores', '')} cores", 1)
     return "\n".join([*lines, "", f"Time of the peer / time of ours; bold: as needed. {told}."])
 
 
@@ -96,13 +105,30 @@ def every_case(results):
     return "\n".join([*lines, "", "Memory in MB instead of ms."])
 
 
+COLUMNS = ["case", "threads", "program", "median_ns_or_bytes", "ratio_to_ours"]
+
+
+def rows(results):
+    for case, threads, program in results.rounds:
+        value = results.value(case, threads, program)
+        yield [case, threads, program, value, results.ratio(case, threads, program)]
+
+
 def write_csv(results, path):
     with open(path, "w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["case", "threads", "program", "median_ns_or_bytes", "ratio_to_ours"])
-        for case, threads, program in results.rounds:
-            value = results.value(case, threads, program)
-            rows.writerow([case, threads, program, value, results.ratio(case, threads, program)])
+        out = csv.writer(file)
+        out.writerows([COLUMNS, *rows(results)])
+
+
+def write_json(results, path):
+    names = ["bar", "beside", "threads", "needed", "figure", "worst"]
+    held = [
+        dict(zip(names, [bar.name, bar.peer, threads, *rest]))
+        for bar, threads, *rest in figures(results)
+    ]
+    told = {"bars": held, "cases": [dict(zip(COLUMNS, row)) for row in rows(results)]}
+    with open(path, "w") as file:
+        json.dump({**results.machine, **told}, file, indent=1)
 
 
 def into_readme(results):

@@ -27,7 +27,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Parser;
-use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, conformance};
+use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, conformance, explain};
 use wengert_tensor::{Real, parallel};
 
 use candidates::Candidates;
@@ -129,7 +129,14 @@ impl Lab {
         let refused = |status| move |message| Refusal { status, message };
         let plan = self.plan(options).map_err(refused(2))?;
         let threads = options.threads.unwrap_or_else(parallel::threads);
-        let report = parallel::with_threads(threads, || self.measure(&plan));
+        let work = || {
+            if options.explain {
+                explained(&plan)
+            } else {
+                self.measure(&plan)
+            }
+        };
+        let report = parallel::with_threads(threads, work);
         report.finish(options).map_err(refused(1))?;
         Ok(report)
     }
@@ -162,6 +169,20 @@ impl Lab {
         candidates.finish();
         report
     }
+}
+
+/// Prints what automatic choice does with the geometries; nothing runs.
+fn explained(plan: &Plan) -> Report {
+    for number in &plan.numbers {
+        for (name, geometry) in &plan.geometries {
+            let text = match number {
+                Number::F32 => explain::<f32>(geometry),
+                Number::F64 => explain::<f64>(geometry),
+            };
+            println!("{} {name}: {text}", number.name());
+        }
+    }
+    Report::new(Machine::measured(plan), plan)
 }
 
 /// Every selected kernel on every selected geometry in one number type.

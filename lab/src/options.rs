@@ -59,6 +59,9 @@ pub(crate) struct Options {
     /// Time; without it kernels are only proven, large geometries on smaller ones of their kind
     #[arg(long, conflicts_with = "test")]
     pub(crate) bench: bool,
+    /// Only tell which kernels automatic choice takes for the geometries, and why not the others
+    #[arg(long, conflicts_with_all = ["bench", "test"])]
+    pub(crate) explain: bool,
     /// Only prove
     #[arg(long)]
     pub(crate) test: bool,
@@ -169,7 +172,7 @@ impl Plan {
         }
         let only_test = options.test || !options.bench;
         let mut geometries = selected(options)?;
-        if only_test {
+        if only_test && !options.explain {
             for (_, geometry) in &mut geometries {
                 *geometry = smaller(geometry);
             }
