@@ -284,6 +284,18 @@ impl<T: Real> Real for Dual<T> {
         let t = self.value.tanh();
         self.chain(t, T::one() - t * t)
     }
+    fn asinh(self) -> Self {
+        let slope = T::one() / (self.value * self.value + T::one()).sqrt();
+        self.chain(self.value.asinh(), slope)
+    }
+    fn acosh(self) -> Self {
+        let square = (self.value - T::one()) * (self.value + T::one());
+        self.chain(self.value.acosh(), T::one() / square.sqrt())
+    }
+    fn atanh(self) -> Self {
+        let square = (T::one() - self.value) * (T::one() + self.value);
+        self.chain(self.value.atanh(), T::one() / square)
+    }
     fn sigmoid(self) -> Self {
         let s = self.value.sigmoid();
         self.chain(s, s * (T::one() - s))

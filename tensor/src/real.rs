@@ -190,6 +190,39 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
         let t = -e / (e + Self::of(2.0));
         if self < Self::zero() { -t } else { t }
     }
+    /// The inverse of sinh: `ln(x + √(x² + 1))`.
+    #[must_use]
+    fn asinh(self) -> Self {
+        let (x, one) = (self.abs(), Self::one());
+        // Beyond this x² would overflow in f32; √(x² + 1) is x to the last digit.
+        let up = if x.to_f64() > 1e9 {
+            x.ln() + Self::of(std::f64::consts::LN_2)
+        } else {
+            // ln(x + √(x² + 1)) without its cancellation near 0.
+            let square = x * x;
+            (x + square / (one + (one + square).sqrt())).ln_1p()
+        };
+        if self < Self::zero() { -up } else { up }
+    }
+    /// The inverse of cosh, in [0, ∞): `ln(x + √(x² − 1))`; NaN below 1.
+    #[must_use]
+    fn acosh(self) -> Self {
+        let above = self - Self::one();
+        if above < Self::zero() {
+            return above.sqrt();
+        }
+        if self.to_f64() > 1e9 {
+            return self.ln() + Self::of(std::f64::consts::LN_2);
+        }
+        (above + (above * (self + Self::one())).sqrt()).ln_1p()
+    }
+    /// The inverse of tanh: `½ ln((1 + x) / (1 − x))`.
+    #[must_use]
+    fn atanh(self) -> Self {
+        let (x, one) = (self.abs(), Self::one());
+        let half = ((x + x) / (one - x)).ln_1p() * Self::of(0.5);
+        if self < Self::zero() { -half } else { half }
+    }
     /// `1 / (1 + e⁻ˣ)`, without overflow.
     #[must_use]
     fn sigmoid(self) -> Self {

@@ -33,6 +33,41 @@ pub fn twins<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
     twins
 }
 
+/// The elements of `x` in memory as those of `like` are: the same order of axes, steps, turned and
+/// repeated axes, and beginning behind the start of its buffer if that one does.
+///
+/// `x` holds equal elements along every axis of stride 0 of `like`.
+#[must_use]
+pub fn alike<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> Tensor<T> {
+    let rank = x.rank();
+    if like.is_contiguous() || x.is_empty() || like.rank() != rank {
+        return x.clone();
+    }
+    let axes = || 0..rank as isize;
+    let stride = |axis: isize| like.strides()[axis as usize];
+    // From the outermost axis in memory to the innermost.
+    let mut order: Vec<isize> = axes().collect();
+    order.sort_by_key(|&axis| std::cmp::Reverse(stride(axis).unsigned_abs()));
+    let turned: Vec<isize> = axes().filter(|&axis| stride(axis) < 0).collect();
+    let mut core = x.flip(turned.as_slice());
+    for axis in axes().filter(|&axis| stride(axis) == 0) {
+        core = core.slice(axis, ..1);
+    }
+    let steps: Vec<usize> = order
+        .iter()
+        .map(|&axis| stride(axis).unsigned_abs())
+        .collect();
+    let innermost = steps.iter().copied().filter(|&step| step > 0).min();
+    let core = placed(&core.permute(&order), 1, innermost.unwrap_or(1).min(3));
+    let mut back = vec![0_isize; rank];
+    for (place, &axis) in order.iter().enumerate() {
+        back[axis as usize] = place as isize;
+    }
+    core.permute(&back)
+        .broadcast_to(x.shape())
+        .flip(turned.as_slice())
+}
+
 fn permuted<T: Element>(x: &Tensor<T>) -> Tensor<T> {
     let reversed: Vec<isize> = (0..x.rank() as isize).rev().collect();
     // A new buffer even where the permuted tensor would be contiguous already.

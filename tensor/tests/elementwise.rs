@@ -1,8 +1,8 @@
 //! The elementwise engine against loops over indices.
 
 use proptest::prelude::*;
-use wengert_tensor::twins::twins;
-use wengert_tensor::{Dual, Slice, Tensor, parallel};
+use wengert_tensor::twins::{alike, twins};
+use wengert_tensor::{Dual, Real, Slice, Tensor, parallel};
 
 const EXTENTS: [usize; 8] = [0, 1, 1, 2, 3, 7, 8, 9];
 
@@ -309,4 +309,47 @@ fn comparisons_know_nan() {
     assert_eq!(x.masked_fill(&x.is_nan(), 7.0).to_vec(), [1.0, 7.0, 0.0]);
     assert!(x.maximum(&y).to_vec()[1].is_nan() && y.minimum(&x).to_vec()[1].is_nan());
     assert!(x.clamp(-1.0, 0.5).to_vec()[1].is_nan());
+}
+
+#[test]
+fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
+    for x in [0.0, 1e-12, 1e-3, 0.4, 1.0, 3.5, 18.0_f64] {
+        for x in [x, -x] {
+            assert!(
+                (Real::asinh(x.sinh()) - x).abs() <= 4e-16 * x.abs(),
+                "asinh at {x}"
+            );
+            // Where the slope of tanh is small, what it rounds away cannot come back.
+            let lost = 2e-16 * (2.0 * x.abs()).exp();
+            if lost < 1.0 {
+                let back = Real::atanh(x.tanh());
+                assert!(
+                    (back - x).abs() <= 4e-16 * x.abs() + lost,
+                    "atanh at {x}: {back}"
+                );
+            }
+        }
+        let back = Real::acosh(x.cosh());
+        assert!(
+            (back - x).abs() <= 4e-16 * x + 1e-8 * f64::from(x < 1.0),
+            "acosh at {x}: {back}"
+        );
+    }
+    assert!((Real::asinh(1e300_f64) - (1e300_f64.ln() + std::f64::consts::LN_2)).abs() < 1e-12);
+    assert!(Real::acosh(0.5_f64).is_nan() && Real::acosh(-1e8_f64).is_nan());
+    assert!(Real::atanh(1.5_f64).is_nan() && Real::atanh(-1.0_f64) == f64::NEG_INFINITY);
+}
+
+/// A copy in the layout of another tensor holds the same elements.
+#[test]
+fn a_tensor_laid_out_like_another_is_equal() {
+    let x = Tensor::from_fn([2, 3, 4], |at| (12 * at[0] + 4 * at[1] + at[2]) as f64);
+    for (name, twin) in twins(&x) {
+        let alike = alike(&x.map(|x| x as f32), &twin);
+        assert_eq!(alike, x.map(|x| x as f32), "{name}");
+        assert_eq!(alike.is_contiguous(), twin.is_contiguous(), "{name}");
+    }
+    let row = Tensor::from_vec(vec![1.0, 2.0], [2, 1]).broadcast_to([2, 3]);
+    assert_eq!(alike(&row, &row), row);
+    assert_eq!(alike(&row, &row).strides()[1], 0);
 }

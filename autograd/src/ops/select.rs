@@ -92,6 +92,21 @@ impl<T: Real> Var<T> {
         let op = MaskedFill { mask: mask.broadcast_to(&shape), value };
         Self::custom(op, &[&self.broadcast_to(&shape)])
     }
+
+    /// The elements where the mask is true, in row-major order, as a tensor of rank 1; both broadcast
+    /// to their joint shape.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn masked_select(&self, mask: &Tensor<bool>) -> Self {
+        let shape = wengert_tensor::broadcast_shapes("masked_select", self.shape(), mask.shape());
+        let mask = mask.broadcast_to(&shape);
+        let chosen: Vec<i64> = (0..).zip(mask.iter()).filter(|(_, on)| *on).map(|(k, _)| k).collect();
+        let index = Tensor::from_slice(&chosen, [chosen.len()]);
+        self.broadcast_to(&shape).reshape([mask.len()]).index_select(0, &index)
+    }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -110,5 +125,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         let mask = draw.mask(narrow);
         let f = generic!([mask] |x| x.masked_fill(&mask, 0.5));
         Case::new("masked_fill, broadcasting", f, [draw.normal(x)])
+    }),
+    Entry::function("masked_select", |draw| {
+        let shape = draw.any_shape();
+        let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
+        let mask = draw.mask(narrow);
+        let f = generic!([mask] |x| x.masked_select(&mask));
+        Case::new("masked_select", f, [draw.normal(x)])
     }),
 ];
