@@ -176,6 +176,30 @@ impl<T: Real> Tape<T> {
         self.0.entries.borrow_mut()[index] = Some(entry);
     }
 
+    /// The name and the number of inputs of every op recorded since entry `from`.
+    pub(crate) fn rules(&self, from: usize) -> Vec<(&'static str, usize)> {
+        self.0.entries.borrow()[from..]
+            .iter()
+            .flatten()
+            .filter_map(|entry| Some((entry.rule.as_ref()?.name(), entry.inputs.len())))
+            .collect()
+    }
+
+    /// Puts another rule in the place of the first one of a name recorded since entry `from`.
+    pub(crate) fn replace_rule(
+        &self,
+        from: usize,
+        name: &str,
+        with: impl FnOnce(Box<dyn Rule<T>>) -> Box<dyn Rule<T>>,
+    ) {
+        let mut entries = self.0.entries.borrow_mut();
+        let mut rules = entries[from..].iter_mut().flatten().map(|e| &mut e.rule);
+        let found = rules.find(|rule| rule.as_ref().is_some_and(|rule| rule.name() == name));
+        if let Some(rule) = found {
+            *rule = rule.take().map(with);
+        }
+    }
+
     /// Calls `f` on an entry that is in place.
     pub(crate) fn peek<R>(&self, entry: usize, f: impl FnOnce(&Entry<T>) -> R) -> R {
         f(self.0.entries.borrow()[entry]

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use wengert_tensor::{Real, Tensor};
+use wengert_tensor::{Dual, Real, Tensor};
 
 use crate::backward::Slots;
 use crate::few::Few;
-use crate::op::{Call, Contributions, Cotangents, Inputs, Op, Outputs, Reads};
-use crate::sample::{Draw, Sample};
+use crate::function::Differentiable;
+use crate::op::{Call, Contributions, Cotangents, Rule};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// One way to make a rule wrong.
@@ -72,38 +73,98 @@ impl fmt::Display for Mutator {
     }
 }
 
-/// An op whose rule is wrong for one of its inputs.
-#[derive(Clone, Debug)]
-pub struct Mutant<O> {
-    op: O,
-    mutator: Mutator,
-    input: usize,
+/// One rule made wrong: which, how, and for which of its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// How.
+    pub mutator: Mutator,
+    /// The name of the op; the first of that name that the function records is meant.
+    pub op: &'static str,
+    /// The input whose cotangent is wrong.
+    pub input: usize,
 }
 
-impl<O: Op> Mutant<O> {
-    /// The op with its rule made wrong.
-    pub const fn new(op: O, mutator: Mutator, input: usize) -> Self {
-        Self { op, mutator, input }
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at input {} of {}", self.mutator, self.input, self.op)
     }
 }
 
-impl<O: Op> Op for Mutant<O> {
+/// A function of which one rule is made wrong, on the tape and so without compiling the op again.
+#[allow(missing_debug_implementations, reason = "a function has none")]
+pub struct Mutated<'a> {
+    function: &'a dyn Differentiable,
+    fault: Fault,
+}
+
+impl<'a> Mutated<'a> {
+    /// The function with the fault, where it records such an op; the function itself otherwise.
+    #[must_use]
+    pub fn new(function: &'a dyn Differentiable, fault: Fault) -> Self {
+        Self { function, fault }
+    }
+
+    /// Calls the function and makes the rule wrong that it has recorded.
+    fn run<T: Real, Y>(&self, x: &[Var<T>], f: impl FnOnce(&[Var<T>]) -> Y) -> Y {
+        let Some(tape) = x.iter().find_map(Var::tape) else {
+            return f(x);
+        };
+        let before = tape.len();
+        let y = f(x);
+        let fault = self.fault;
+        tape.replace_rule(before, fault.op, |right| Box::new(Wrong { right, fault }));
+        y
+    }
+}
+
+impl Differentiable for Mutated<'_> {
+    fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
+        self.run(x, |x| self.function.f64(x))
+    }
+    fn dual(&self, x: &[Var<Dual>]) -> Option<Vec<Var<Dual>>> {
+        self.run(x, |x| self.function.dual(x))
+    }
+    fn f32(&self, x: &[Var<f32>]) -> Option<Vec<Var<f32>>> {
+        self.run(x, |x| self.function.f32(x))
+    }
+}
+
+/// The ops that a function records, each name once, with how many inputs it has.
+#[must_use]
+pub fn recorded(
+    function: &dyn Differentiable,
+    inputs: &[Tensor<f64>],
+) -> Vec<(&'static str, usize)> {
+    let tape = Tape::new();
+    let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+    let before = tape.len();
+    drop(function.f64(&x));
+    let mut found: Vec<(&'static str, usize)> = Vec::new();
+    for (name, inputs) in tape.rules(before) {
+        if found.iter().all(|(known, _)| *known != name) {
+            found.push((name, inputs));
+        }
+    }
+    found
+}
+
+/// A rule with a fault.
+#[derive(Debug)]
+struct Wrong<T: Real> {
+    right: Box<dyn Rule<T>>,
+    fault: Fault,
+}
+
+impl<T: Real> Rule<T> for Wrong<T> {
     fn name(&self) -> &'static str {
-        self.op.name()
+        self.right.name()
     }
 
-    fn reads(&self) -> Reads {
-        self.op.reads()
-    }
-
-    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        self.op.forward(x)
-    }
-
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let Fault { mutator, input, .. } = self.fault;
         let count = call.inputs();
         let changed = self.changed(call);
-        let ones = (self.mutator == Mutator::IgnoreCotangent).then(|| Cotangents {
+        let ones = (mutator == Mutator::IgnoreCotangent).then(|| Cotangents {
             grads: (0..grad.grads.len())
                 .map(|k| grad.get(k).map(|g| Var::full(g.shape(), 1.0)))
                 .collect(),
@@ -115,68 +176,44 @@ impl<O: Op> Op for Mutant<O> {
             slots: &mut slots,
             targets: &targets,
             call,
-            op: self.op.name(),
+            op: self.right.name(),
         };
-        self.op.vjps(
+        self.right.vjps(
             changed.as_ref().unwrap_or(call),
             ones.as_ref().unwrap_or(grad),
             &mut right,
         );
         let mut given: Vec<_> = (0..count).map(|i| slots.take((i, 0))).collect();
 
-        let partner = (1..count)
-            .map(|step| (self.input + step) % count)
-            .find(|&j| call.input(j).shape() == call.input(self.input.min(count - 1)).shape());
-        // A sample may have fewer inputs than the one that the input was chosen from.
-        if self.mutator == Mutator::Swap
-            && self.input < count
-            && let Some(partner) = partner
-            && given[self.input].is_some()
-            && given[partner].is_some()
-        {
-            given.swap(self.input, partner);
+        // A call may have fewer inputs than the one that the fault was chosen for.
+        if mutator == Mutator::Swap && input < count {
+            let partner = (1..count)
+                .map(|step| (input + step) % count)
+                .find(|&j| call.input(j).shape() == call.input(input).shape());
+            if let Some(partner) = partner
+                && given[input].is_some()
+                && given[partner].is_some()
+            {
+                given.swap(input, partner);
+            }
         }
         for (i, g) in given.into_iter().enumerate() {
             let Some(g) = g else { continue };
-            if i != self.input {
+            if i != input {
                 out.add(i, g);
-            } else if self.mutator == Mutator::Overwrite {
+            } else if mutator == Mutator::Overwrite {
                 out.overwrite(i, g);
-            } else if self.mutator != Mutator::Drop {
-                out.add(i, self.wrong(&g));
+            } else if mutator != Mutator::Drop {
+                out.add(i, wrong(mutator, &g));
             }
-        }
-    }
-
-    fn sample(draw: &mut Draw) -> Sample<Self> {
-        let Sample { op, inputs } = O::sample(draw);
-        Sample {
-            op: Self::new(op, Mutator::Sign, 0),
-            inputs,
         }
     }
 }
 
-impl<O> Mutant<O> {
-    fn wrong<T: Real>(&self, g: &Var<T>) -> Var<T> {
-        match self.mutator {
-            Mutator::Scale => g.mul_scalar(1.0 + 1e-6),
-            Mutator::Sign => g.neg(),
-            Mutator::Permute => rearranged(g, |n, k| n - 1 - k),
-            Mutator::Shift => rearranged(g, |n, k| (k + 1) % n),
-            Mutator::Single => {
-                let rounding = g
-                    .value()
-                    .map(|x| T::of(f64::from(x.to_f64() as f32) - x.to_f64()));
-                g.add(&Var::constant(rounding))
-            }
-            _ => g.clone(),
-        }
-    }
-
+impl<T: Real> Wrong<T> {
     /// The call as a rule sees it that saved the wrong values.
-    fn changed<T: Real>(&self, call: &Call<T>) -> Option<Call<T>> {
-        let change: fn(&Var<T>) -> Var<T> = match self.mutator {
+    fn changed(&self, call: &Call<T>) -> Option<Call<T>> {
+        let change: fn(&Var<T>) -> Var<T> = match self.fault.mutator {
             Mutator::WrongSaved => |x| x.mul_scalar(1.001),
             Mutator::Detached => Var::detach,
             _ => return None,
@@ -188,18 +225,28 @@ impl<O> Mutant<O> {
     }
 }
 
+fn wrong<T: Real>(mutator: Mutator, g: &Var<T>) -> Var<T> {
+    match mutator {
+        Mutator::Scale => g.mul_scalar(1.0 + 1e-6),
+        Mutator::Sign => g.neg(),
+        Mutator::Permute => rearranged(g, |n, k| n - 1 - k),
+        Mutator::Shift => rearranged(g, |n, k| (k + 1) % n),
+        Mutator::Single => {
+            let rounding = g
+                .value()
+                .map(|x| T::of(f64::from(x.to_f64() as f32) - x.to_f64()));
+            g.add(&Var::constant(rounding))
+        }
+        _ => g.clone(),
+    }
+}
+
 /// The elements in another order, as a linear map that can be differentiated.
 fn rearranged<T: Real>(g: &Var<T>, from: impl Fn(usize, usize) -> usize) -> Var<T> {
     let n = g.len();
     if n < 2 {
         return g.clone();
     }
-    let flat = g.reshape([n]);
-    let mut sum = Var::constant(Tensor::zeros([n]));
-    for k in 0..n {
-        let source = from(n, k) as isize;
-        let one = flat.slice(0, source..source + 1);
-        sum = sum.add(&one.unslice(&[(k as isize..k as isize + 1).into()], [n]));
-    }
-    sum.reshape(g.shape())
+    let index = Tensor::from_vec((0..n).map(|k| from(n, k) as i64).collect(), [n]);
+    g.reshape([n]).index_select(0, &index).reshape(g.shape())
 }

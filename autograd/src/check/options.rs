@@ -12,13 +12,14 @@ pub struct CheckOptions {
     pub directions: usize,
     /// Whether second derivatives are checked.
     pub second_order: bool,
-    /// Whether finite differences are taken; not where an input lies at or beside a kink.
+    /// Whether finite differences are taken; not where an input lies beside a kink. One exactly at a
+    /// kink is noticed.
     pub finite_differences: bool,
     /// Whether dual numbers are run; not where an input lies exactly at a kink at which the
     /// convention differs from every one-sided derivative.
     pub forward_mode: bool,
     /// The bound on the difference to exact forward mode, relative to the largest entry of the
-    /// derivative: rounding alone.
+    /// derivative, or of the same sum over absolute values if that is more: rounding alone.
     pub exact_tolerance: f64,
     /// The bound on the difference to finite differences, relative in the same way: truncation.
     pub numeric_tolerance: f64,
@@ -35,7 +36,7 @@ impl Default for CheckOptions {
             second_order: true,
             finite_differences: true,
             forward_mode: true,
-            exact_tolerance: 1e-11,
+            exact_tolerance: 1e-12,
             numeric_tolerance: 1e-6,
             single_tolerance: 2e-3,
         }

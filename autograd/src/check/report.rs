@@ -1,12 +1,17 @@
 //! What a check found, entry by entry.
 
+use std::collections::BTreeSet;
 use std::fmt;
+
+use super::Witness;
 
 /// Which derivative a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Derivative {
     /// One entry of the gradient.
     First,
+    /// One entry of the Jacobian of a small function.
+    Jacobian,
     /// The gradient along a random direction through all inputs.
     Directional,
     /// One entry of a product with the second derivative.
@@ -21,6 +26,7 @@ impl fmt::Display for Derivative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::First => "gradient",
+            Self::Jacobian => "Jacobian",
             Self::Directional => "direction",
             Self::Second => "second order",
             Self::Cotangent => "cotangent",
@@ -68,6 +74,10 @@ pub struct Report {
     pub records: Vec<Record>,
     /// What was wrong before any number could be compared: shapes, outputs that are not a number.
     pub faults: Vec<String>,
+    /// The witnesses that were heard.
+    pub heard: BTreeSet<Witness>,
+    /// How many differences were not taken because the input lies at a kink.
+    pub kinks: usize,
 }
 
 impl Report {
@@ -155,11 +165,15 @@ impl fmt::Display for Report {
             self.records.len(),
             failures.len()
         )?;
+        if self.kinks > 0 {
+            writeln!(f, "  {} differences not taken: at a kink", self.kinks)?;
+        }
         for fault in &self.faults {
             writeln!(f, "  {fault}")?;
         }
         for kind in [
             Derivative::First,
+            Derivative::Jacobian,
             Derivative::Directional,
             Derivative::Cotangent,
             Derivative::Second,

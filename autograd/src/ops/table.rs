@@ -4,7 +4,7 @@ use std::fmt;
 
 use wengert_tensor::Tensor;
 
-use crate::check::{Mutant, Mutator};
+use crate::check::Exemption;
 use crate::function::{Apply, Differentiable, Generic};
 use crate::op::Op;
 use crate::sample::Draw;
@@ -14,7 +14,9 @@ use crate::sample::Draw;
 pub struct Entry {
     name: &'static str,
     draw: fn(&mut Draw) -> Case,
-    mutant: Option<fn(&mut Draw, Mutator, usize) -> Case>,
+    exemptions: &'static [Exemption],
+    rounding: Option<(f64, &'static str)>,
+    strict: bool,
 }
 
 /// One drawn check: a function with its options fixed, and inputs.
@@ -34,7 +36,9 @@ impl Entry {
         Self {
             name,
             draw: draw_op::<O>,
-            mutant: Some(draw_mutant::<O>),
+            exemptions: &[],
+            rounding: None,
+            strict: true,
         }
     }
 
@@ -44,8 +48,43 @@ impl Entry {
         Self {
             name,
             draw,
-            mutant: None,
+            exemptions: &[],
+            rounding: None,
+            strict: false,
         }
+    }
+
+    /// The same with reasons why some witnesses are not heard in some situations.
+    #[must_use]
+    pub const fn exempt(mut self, exemptions: &'static [Exemption]) -> Self {
+        self.exemptions = exemptions;
+        self
+    }
+
+    /// The same where rounding may put a gradient off by this, relative to its largest entry, and why
+    /// that is more than [`CheckOptions::exact_tolerance`](crate::check::CheckOptions).
+    #[must_use]
+    pub const fn rounds_to(mut self, bound: f64, reason: &'static str) -> Self {
+        self.rounding = Some((bound, reason));
+        self
+    }
+
+    /// Whether this is an op as its method calls it: of shapes that fit, broadcast already.
+    #[must_use]
+    pub const fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// The reasons why some witnesses are not heard in some situations.
+    #[must_use]
+    pub const fn exemptions(&self) -> &'static [Exemption] {
+        self.exemptions
+    }
+
+    /// A bound on rounding of its own, and why.
+    #[must_use]
+    pub const fn rounding(&self) -> Option<(f64, &'static str)> {
+        self.rounding
     }
 
     /// The function's name.
@@ -59,13 +98,6 @@ impl Entry {
     pub fn draw(&self, draw: &mut Draw) -> Case {
         (self.draw)(draw)
     }
-
-    /// Draws a case of an op whose rule is made wrong for one of its inputs; `None` for a composed
-    /// function, which has no rule of its own.
-    #[must_use]
-    pub fn draw_mutant(&self, draw: &mut Draw, mutator: Mutator, input: usize) -> Option<Case> {
-        Some(self.mutant?(draw, mutator, input))
-    }
 }
 
 fn draw_op<O: Op>(draw: &mut Draw) -> Case {
@@ -73,15 +105,6 @@ fn draw_op<O: Op>(draw: &mut Draw) -> Case {
     Case {
         description: format!("{:?}", sample.op),
         function: Box::new(Generic(Apply(sample.op))),
-        inputs: sample.inputs,
-    }
-}
-
-fn draw_mutant<O: Op>(draw: &mut Draw, mutator: Mutator, input: usize) -> Case {
-    let sample = O::sample(draw);
-    Case {
-        description: format!("{:?} with {mutator} at input {input}", sample.op),
-        function: Box::new(Generic(Apply(Mutant::new(sample.op, mutator, input)))),
         inputs: sample.inputs,
     }
 }

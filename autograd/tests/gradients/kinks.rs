@@ -4,8 +4,9 @@
 
 use std::f64::consts::LN_2;
 
+use wengert_autograd::ops::{CrossEntropyOptions, Reduction};
 use wengert_autograd::{Differentiable, Draw, Graph, Tape, Var, generic, grad};
-use wengert_tensor::{Dual, Real, Tensor};
+use wengert_tensor::{Dual, PoolOptions, Real, Tensor, keep};
 
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
@@ -166,6 +167,33 @@ fn choices() -> Vec<Row> {
             at [&[2.0, 0.0, 0.0]] is [0.0], slopes [&[0.0, 0.0, 0.0]];
         "cumprod with a zero": |x| x.cumprod(0),
             at [&[2.0, 0.0, 3.0]] is [2.0, 0.0, 0.0], slopes [&[1.0, 8.0, 0.0]];
+        "amax where three tie": |x| x.amax(keep(0)),
+            at [&[0.1, 0.1, 0.1]] is [0.1], slopes [&[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]];
+        "topk at a tie": |x| x.topk(0, 2, true).0,
+            at [&[1.0, 3.0, 3.0, 3.0]] is [3.0, 3.0], slopes [&[0.0, 1.0, 1.0, 0.0]];
+        "max pooling at a tie": |x| x.reshape([1, 1, 4]).max_pool1d(&PoolOptions::new(2)).0.reshape([2]),
+            at [&[3.0, 3.0, 1.0, 1.0]] is [3.0, 1.0], slopes [&[1.0, 0.0, 1.0, 0.0]];
+        "softmax of −∞": |x| x.softmax(0), at [&[-INF, -INF]] is [NAN, NAN], slopes [&[NAN, NAN]];
+        "softmax_or_zero of −∞": |x| x.softmax_or_zero(0),
+            at [&[-INF, -INF]] is [0.0, 0.0], slopes [&[0.0, 0.0]];
+        "softmax with −∞": |x| x.softmax(0), at [&[-INF, 1.0]] is [0.0, 1.0], slopes [&[0.0, 0.0]];
+        "log_softmax of −∞": |x| x.log_softmax(0),
+            at [&[-INF, -INF]] is [NAN, NAN], slopes [&[NAN, NAN]];
+        "0·∞": |a, b| a * b, at [&[0.0], &[INF]] is [NAN], slopes [&[INF], &[0.0]];
+        "asinh at 0": |x| x.asinh(), at [&[0.0]] is [0.0], slopes [&[1.0]];
+        "acosh at 1": |x| x.acosh(), at [&[1.0, 0.5]] is [0.0, NAN], slopes [&[INF, NAN]];
+        "atanh at ±1": |x| x.atanh(), at [&[1.0, -1.0]] is [INF, -INF], slopes [&[INF, INF]];
+        "cross entropy, all ignored, mean": |x| {
+                let targets = Tensor::from_vec(vec![-100, -100], [2]);
+                x.reshape([2, 1]).cross_entropy(&targets, &CrossEntropyOptions::default()).reshape([1])
+            },
+            at [&[0.5, -0.5]] is [NAN], slopes [&[0.0, 0.0]];
+        "cross entropy, all ignored, sum": |x| {
+                let targets = Tensor::from_vec(vec![-100, -100], [2]);
+                let options = CrossEntropyOptions { reduction: Reduction::Sum, ..Default::default() };
+                x.reshape([2, 1]).cross_entropy(&targets, &options).reshape([1])
+            },
+            at [&[0.5, -0.5]] is [0.0], slopes [&[0.0, 0.0]];
         "sum of nothing": |x| x.sum(..), at [&[]] is [0.0], slopes [&[]];
         "prod of nothing": |x| x.prod(..), at [&[]] is [1.0], slopes [&[]];
         "mean of nothing": |x| x.mean(..), at [&[]] is [NAN], slopes [&[]];

@@ -1,216 +1,61 @@
-//! Every function of the table against every witness, at random samples and layouts.
+//! Every function of the table against every witness, in every situation.
 //!
-//! `WENGERT_CHECKS=10` draws ten times as many cases, `WENGERT_ONLY=conv` only for functions whose
-//! name contains that. A failure prints the line to rerun just it: `WENGERT_CASE='tanh 123 2 [0, 4]'`
-//! (function, seed, size, layout of each input).
+//! `WENGERT_CHECKS=10` runs ten times as many checks, `WENGERT_ONLY=conv` only functions whose name
+//! contains that. A failure prints the line that reruns just it:
+//! `WENGERT_CASE='tanh: 123 2 stride 0'` (function, seed, size, situation).
 
 // One binary for all: the table compiles every op for every number type.
+mod cases;
 mod complete;
+mod coverage;
 mod kinks;
+mod magnitudes;
 mod mutation;
+mod situation;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use cases::Line;
+use wengert_autograd::ops::table;
 
-use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
-use wengert_autograd::check::{CheckOptions, Report, check_dyn};
-use wengert_autograd::ops::{Case, Entry, table};
-use wengert_autograd::{Differentiable, Draw, LARGEST, Tape, Var, grad};
-use wengert_tensor::{Dual, Tensor, twins::twins};
+/// Lines that once failed.
+const REGRESSIONS: &[&str] = &[
+    // On dual numbers the mean of three equal elements was off by a digit, and nothing attained it.
+    "amax: 1633921954 1 stride 0",
+    // Gradients that cancel altogether, judged by their own size.
+    "cross_entropy: 1710825232 0 offset",
+    "softmax: 4152397249 1 offset",
+    "cosine_similarity: 1714058951 0 same variable twice",
+    // The variance is 0, and finite differences reach only as far as ε lets them.
+    "layer_norm: 876013854 0 stride 0",
+];
 
-/// Cases per function in a default run.
-const CASES: u32 = 24;
-
-/// One function with one of its operands used in two places.
-struct Twice<'a> {
-    f: &'a dyn Differentiable,
-    first: usize,
-    second: usize,
-}
-
-impl Twice<'_> {
-    fn expand<X: Clone>(&self, x: &[X]) -> Vec<X> {
-        let mut all = x.to_vec();
-        all.insert(self.second, x[self.first].clone());
-        all
-    }
-}
-
-impl Differentiable for Twice<'_> {
-    fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
-        self.f.f64(&self.expand(x))
-    }
-    fn dual(&self, x: &[Var<Dual>]) -> Option<Vec<Var<Dual>>> {
-        self.f.dual(&self.expand(x))
-    }
-    fn f32(&self, x: &[Var<f32>]) -> Option<Vec<Var<f32>>> {
-        self.f.f32(&self.expand(x))
-    }
-}
-
-/// Inputs in other layouts: `layouts[i]` picks among the twins of input `i`.
-fn laid_out(case: &Case, layouts: &[usize]) -> Vec<Tensor<f64>> {
-    case.inputs
-        .iter()
-        .zip(layouts.iter().chain(std::iter::repeat(&0)))
-        .map(|(x, &layout)| {
-            let mut twins = twins(x);
-            let n = twins.len();
-            twins.swap_remove(layout % n).1
-        })
-        .collect()
-}
-
-/// Values and gradients of a function, for comparison between layouts.
-fn run(f: &dyn Differentiable, inputs: &[Tensor<f64>]) -> Vec<Vec<f64>> {
-    let tape = Tape::new();
-    let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
-    let y = f.f64(&x);
-    let roots: Vec<_> = y.iter().map(|y| (y, Var::full(y.shape(), 0.75))).collect();
-    let gradients = grad(
-        &roots,
-        &x.iter().collect::<Vec<_>>(),
-        wengert_autograd::Graph::Skip,
-    );
-    let values = y.iter().map(|y| y.value().to_vec());
-    values
-        .chain(gradients.into_iter().flatten().map(|g| g.value().to_vec()))
-        .collect()
-}
-
-fn check(entry: &Entry, seed: u64, size: usize, layouts: &[usize]) -> Result<usize, String> {
-    let case = entry.draw(&mut Draw::new(seed, size));
-    let options = CheckOptions {
-        seed,
-        entries: 24,
-        ..CheckOptions::default()
-    };
-    let line = format!("WENGERT_CASE='{} {seed} {size} {layouts:?}'", entry.name());
-    let verdict = |what: &str, report: &Report| {
-        let compared = report.records.len();
-        if report.is_ok() {
-            Ok(compared)
-        } else {
-            Err(format!("{line}\n{case:?}{what}\n{report}"))
-        }
-    };
-    let inputs = laid_out(&case, layouts);
-    let mut compared = verdict("", &check_dyn(&*case.function, &inputs, &options))?;
-    // Layouts change neither values nor gradients by more than the order of a sum.
-    let (here, there) = (
-        run(&*case.function, &inputs),
-        run(&*case.function, &case.inputs),
-    );
-    for (a, b) in here.iter().zip(&there) {
-        let size = b.iter().fold(1e-300_f64, |m, b| m.max(b.abs()));
-        if a.len() != b.len()
-            || a.iter()
-                .zip(b)
-                .any(|(a, b)| !((a - b).abs() <= 1e-13 * size))
-        {
-            return Err(format!(
-                "{line}\n{case:?}: differs from the contiguous twin: {a:?} and {b:?}"
-            ));
+fn rerun(line: &str) -> Result<(), String> {
+    let line: Line = line.parse()?;
+    let mut found = false;
+    for entry in table().filter(|entry| entry.name() == line.name) {
+        if let Some(outcome) = line.check(entry) {
+            found = true;
+            outcome?;
         }
     }
-    for second in 1..inputs.len() {
-        for first in 0..second {
-            if inputs[first].shape() == inputs[second].shape() {
-                let twice = Twice {
-                    f: &*case.function,
-                    first,
-                    second,
-                };
-                let mut fewer = inputs.clone();
-                // Keep the operand that the op is pickier about: samples put it last.
-                fewer[first] = fewer.remove(second);
-                let what = format!(": inputs {first} and {second} are one variable");
-                compared += verdict(&what, &check_dyn(&twice, &fewer, &options))?;
-            }
-        }
+    if found {
+        Ok(())
+    } else {
+        Err(format!("{line}: the function does not meet this situation"))
     }
-    Ok(compared)
 }
 
 #[test]
-fn every_gradient_agrees_with_every_witness() {
-    if let Ok(line) = std::env::var("WENGERT_CASE") {
-        return rerun(&line);
+fn what_once_failed_passes() {
+    for line in REGRESSIONS {
+        rerun(line).unwrap_or_else(|message| panic!("{message}"));
     }
-    let intensity: f64 = std::env::var("WENGERT_CHECKS")
-        .ok()
-        .and_then(|x| x.parse().ok())
-        .unwrap_or(1.0);
-    let cases = (f64::from(CASES) * intensity).ceil() as u32;
-    let compared = AtomicUsize::new(0);
-    let mut failures = BTreeMap::new();
-    let mut functions = 0;
-    let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
-    let chosen = table()
-        .enumerate()
-        .filter(|(_, entry)| entry.name().contains(&only));
-    for (number, entry) in chosen {
-        functions += 1;
-        let config = Config {
-            cases,
-            failure_persistence: None,
-            rng_seed: RngSeed::Fixed(number as u64),
-            max_shrink_iters: 200,
-            ..Config::default()
-        };
-        let strategy = (
-            any::<u32>().no_shrink(),
-            0..=LARGEST,
-            proptest::collection::vec(0..7_usize, 0..5),
-        );
-        let outcome = TestRunner::new(config).run(&strategy, |(seed, size, layouts)| {
-            let count =
-                check(entry, u64::from(seed), size, &layouts).map_err(TestCaseError::fail)?;
-            compared.fetch_add(count, Ordering::Relaxed);
-            Ok(())
-        });
-        if let Err(error) = outcome {
-            failures.insert(entry.name(), error.to_string());
-        }
-    }
-    println!(
-        "{functions} functions, {cases} cases each, {} derivatives compared",
-        compared.into_inner()
-    );
-    let text: Vec<_> = failures.values().cloned().collect();
-    assert!(
-        failures.is_empty(),
-        "{} functions fail:\n{}",
-        failures.len(),
-        text.join("\n")
-    );
 }
 
-/// Runs the one case of a failure's line.
-fn rerun(line: &str) {
-    let mut words = line.splitn(4, ' ');
-    let name = words.next().expect("the name of a function");
-    let mut number = || {
-        words
-            .next()
-            .and_then(|w| w.parse::<u64>().ok())
-            .expect("seed and size")
-    };
-    let (seed, size) = (number(), number() as usize);
-    let layouts: Vec<usize> = words
-        .next()
-        .unwrap_or_default()
-        .trim_matches(['[', ']'])
-        .split(", ")
-        .filter_map(|w| w.parse().ok())
-        .collect();
-    let mut found = false;
-    for entry in table().filter(|entry| entry.name() == name) {
-        found = true;
-        if let Err(message) = check(entry, seed, size, &layouts) {
-            panic!("{message}");
-        }
-    }
-    assert!(found, "no function is called {name}");
+#[test]
+fn a_line_names_one_case() {
+    let line = "matmul: 123 2 same variable twice";
+    let parsed: Line = line.parse().expect("a line as failures print it");
+    assert_eq!(parsed.to_string(), line);
+    assert!("matmul: 123".parse::<Line>().is_err());
+    assert!("no such function: 1 2 offset".parse::<Line>().is_err());
 }

@@ -1,0 +1,214 @@
+//! Every gradient against every witness in every situation, counted as the checks run.
+//!
+//! What was counted is `docs/COVERAGE.md`; `WENGERT_BLESS=1` writes it anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use wengert_autograd::check::{Derivative, Exemption, Report, Situation, Witness};
+use wengert_autograd::ops::table;
+
+use crate::cases::{intensity, walk};
+
+/// The share of cells that may be exempt.
+const ALLOWED: f64 = 0.05;
+
+/// What was heard of one function.
+#[derive(Default)]
+struct Row {
+    /// The witnesses heard, and how often; no entry where the function takes no such input.
+    cells: BTreeMap<Situation, BTreeMap<Witness, usize>>,
+    exemptions: Vec<&'static Exemption>,
+    bound: Option<(f64, &'static str)>,
+}
+
+#[derive(Default)]
+struct Tally {
+    checks: usize,
+    compared: usize,
+    worst: BTreeMap<Derivative, f64>,
+}
+
+impl Tally {
+    fn count(&mut self, report: &Report) {
+        self.checks += 1;
+        self.compared += report.records.len();
+        for derivative in report
+            .records
+            .iter()
+            .map(|r| r.derivative)
+            .collect::<BTreeSet<_>>()
+        {
+            let worst = self.worst.entry(derivative).or_default();
+            *worst = worst.max(report.worst(derivative).unwrap_or_default());
+        }
+    }
+}
+
+#[test]
+fn every_gradient_agrees_with_every_witness_in_every_situation() {
+    if let Ok(line) = std::env::var("WENGERT_CASE") {
+        return super::rerun(&line).unwrap_or_else(|message| panic!("{message}"));
+    }
+    let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    let (mut tally, mut failures) = (Tally::default(), Vec::new());
+    let chosen = || {
+        table()
+            .enumerate()
+            .filter(|(_, entry)| entry.name().contains(&only))
+    };
+    for (number, entry) in chosen() {
+        let row = rows.entry(entry.name()).or_default();
+        row.exemptions.extend(entry.exemptions());
+        row.bound = row.bound.or(entry.rounding());
+        for situation in Situation::ALL {
+            let outcome = walk(number, entry, situation, |line| {
+                Some(line.check(entry)?.map(|report| {
+                    tally.count(&report);
+                    let cell = row.cells.entry(situation).or_default();
+                    for &witness in &report.heard {
+                        *cell.entry(witness).or_default() += 1;
+                    }
+                }))
+            });
+            if let Err(message) = outcome {
+                failures.push(message);
+            }
+        }
+    }
+    println!(
+        "{} functions in {} entries, {} gradient checks, {} derivatives compared",
+        rows.len(),
+        chosen().count(),
+        tally.checks,
+        tally.compared
+    );
+    for (derivative, worst) in &tally.worst {
+        println!("  {derivative:<14} largest error {worst:.2} of what is allowed");
+    }
+    assert!(
+        failures.is_empty(),
+        "{} fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    let page = page(&rows);
+    println!("{}", page.summary);
+    assert!(
+        page.holes.is_empty(),
+        "neither heard nor exempt:\n{}",
+        page.holes.join("\n")
+    );
+    assert!(
+        page.exempt <= ALLOWED,
+        "{:.1} % of the cells are exempt",
+        100.0 * page.exempt
+    );
+    if only.is_empty() && intensity() == 1.0 {
+        compare(&page.text);
+    }
+}
+
+struct Page {
+    text: String,
+    summary: String,
+    holes: Vec<String>,
+    exempt: f64,
+}
+
+fn page(rows: &BTreeMap<&str, Row>) -> Page {
+    let (mut heard, mut exempt, mut foreign) = (0, 0, 0);
+    let (mut holes, mut notes, mut body) = (Vec::new(), String::new(), String::new());
+    for (name, row) in rows {
+        let _ = write!(body, "| `{name}` |");
+        for situation in Situation::ALL {
+            let mut text = String::new();
+            let Some(cell) = row.cells.get(&situation) else {
+                foreign += 1;
+                body.push_str(" – |");
+                continue;
+            };
+            for witness in Witness::ALL {
+                let excused = row
+                    .exemptions
+                    .iter()
+                    .any(|e| e.situation == situation && e.witnesses.contains(&witness));
+                if cell.contains_key(&witness) {
+                    heard += 1;
+                    text.push(witness.letter());
+                } else if excused {
+                    exempt += 1;
+                    text.push('·');
+                } else {
+                    holes.push(format!("{name}: {witness:?}, {situation}"));
+                    text.push('?');
+                }
+            }
+            let _ = write!(body, " {text} |");
+        }
+        body.push('\n');
+        for exemption in &row.exemptions {
+            let letters: String = exemption.witnesses.iter().map(|w| w.letter()).collect();
+            let _ = writeln!(
+                notes,
+                "* `{name}`, {}, {letters}: {}",
+                exemption.situation, exemption.reason
+            );
+        }
+        if let Some((bound, reason)) = row.bound {
+            let _ = writeln!(
+                notes,
+                "* `{name}` rounds to {bound:.0e} instead of 1e-12: {reason}"
+            );
+        }
+    }
+    let share = exempt as f64 / (heard + exempt + holes.len()) as f64;
+    let summary = format!(
+        "{} functions; {heard} pairs of witness and situation heard, {exempt} exempt ({:.1} %); {foreign} \
+         situations that a function does not meet.",
+        rows.len(),
+        100.0 * share
+    );
+    let mut text = format!(
+        "# Coverage of the gradient checks\n\n\
+         Written by `autograd/tests/gradients/coverage.rs` from counters that are raised when a check has \
+         run; the test fails if this page says anything else. `WENGERT_BLESS=1` writes it anew.\n\n\
+         {summary}\n\n\
+         Reverse mode was compared with exact forward mode on dual numbers (D), finite differences (F), \
+         to second order forward over reverse (2), and in `f32` with `f64` (s). A dash: the function \
+         meets no such situation: none of its samples is such, and it refuses (by a panic, or by giving \
+         no finite number) all inputs that were made so. A dot: exempt, the reason stands below.\n\n\
+         ## Exemptions and bounds\n\n{}\n\
+         ## Functions\n\n| function |",
+        if notes.is_empty() { "None.\n" } else { &notes }
+    );
+    for situation in Situation::ALL {
+        let _ = write!(text, " {situation} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(Situation::ALL.len()));
+    text.push('\n');
+    text.push_str(&body);
+    Page {
+        text,
+        summary,
+        holes,
+        exempt: share,
+    }
+}
+
+/// The committed page is what was counted.
+fn compare(text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/COVERAGE.md");
+    if std::env::var_os("WENGERT_BLESS").is_some() {
+        fs::write(&path, text).expect("docs can be written");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "docs/COVERAGE.md is not what was counted; WENGERT_BLESS=1 writes it"
+    );
+}
