@@ -68,7 +68,10 @@ impl fmt::Display for Machine {
             rustc,
             ..
         } = self;
-        write!(f, "{processor}, {threads} threads, {instructions}, {rustc}")?;
+        write!(
+            f,
+            "{processor}, threads: {threads}, {instructions}, {rustc}"
+        )?;
         if self.triad > 0.0 {
             let [single, double, triad] = [self.peak[0], self.peak[1], self.triad].map(|v| v / 1e9);
             write!(

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use super::simd::{Body, Float, Level, multiply_add};
+use super::simd::{Body, Float, Level, Vector};
 use crate::parallel;
 
 /// Chains of multiply-adds that do not wait for each other: more than latency times ports anywhere.
@@ -18,13 +18,13 @@ const TRIES: usize = 12;
 /// Floating-point operations per second of multiply-adds on `f32` in registers, on all threads.
 #[must_use]
 pub fn peak_f32() -> f64 {
-    peak::<f32, 8>()
+    peak::<f32>()
 }
 
 /// The same on `f64`.
 #[must_use]
 pub fn peak_f64() -> f64 {
-    peak::<f64, 4>()
+    peak::<f64>()
 }
 
 /// Bytes per second of `a ← b + s·c` over arrays that no cache holds, on all threads.
@@ -59,41 +59,55 @@ fn best(mut work: impl FnMut()) -> f64 {
     [(); TRIES].map(time).into_iter().fold(f64::MAX, f64::min)
 }
 
-fn peak<T: Float, const LANES: usize>() -> f64 {
+fn peak<T: Float>() -> f64 {
     let (threads, level) = (parallel::threads(), Level::best());
+    let numbers = |count: usize, of: fn(usize) -> f64| -> Vec<T> {
+        (0..count * T::LANES).map(|i| T::of(of(i))).collect()
+    };
+    // From memory, and all different: of equal lanes or chains the compiler would make one.
+    let start = black_box(numbers(CHAINS, |i| i as f64));
+    let factor = black_box(numbers(1, |i| 0.999 - i as f64 * 1e-4));
+    let term = black_box(numbers(1, |i| 0.001 * i as f64));
     let seconds = best(|| {
         parallel::for_each_index(threads, usize::MAX, |_| {
-            let chains = Chains::<T, LANES> {
-                factor: black_box(T::of(0.999)),
-                term: black_box(T::of(0.001)),
-            };
-            black_box(level.run(chains));
+            let mut end = numbers(CHAINS, |_| 0.0);
+            level.run(Chains {
+                start: &start,
+                factor: &factor,
+                term: &term,
+                end: &mut end,
+            });
+            black_box(end);
         });
     });
-    (2 * threads * CHAINS * LANES * LENGTH) as f64 / seconds
+    (2 * threads * CHAINS * T::LANES * LENGTH) as f64 / seconds
 }
 
-/// `v ← v · factor + term` in every lane of every chain.
-struct Chains<T, const LANES: usize> {
-    factor: T,
-    term: T,
+/// `v ← v · factor + term` in every chain.
+struct Chains<'a, T> {
+    start: &'a [T],
+    factor: &'a [T],
+    term: &'a [T],
+    end: &'a mut [T],
 }
 
-impl<T: Float, const LANES: usize> Body for Chains<T, LANES> {
-    type Output = T;
+impl<T: Float> Body for Chains<'_, T> {
+    type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> T {
-        let (factor, term) = ([self.factor; LANES], [self.term; LANES]);
-        let mut chains = [[T::one(); LANES]; CHAINS];
+    fn run<const FMA: bool>(self) {
+        let (factor, term) = (T::Vector::load(self.factor), T::Vector::load(self.term));
+        let mut chains = [factor; CHAINS];
+        for c in 0..CHAINS {
+            chains[c] = T::Vector::load(&self.start[c * T::LANES..]);
+        }
         for _ in 0..LENGTH {
             for chain in &mut chains {
-                for l in 0..LANES {
-                    chain[l] = multiply_add::<FMA, T>(chain[l], factor[l], term[l]);
-                }
+                *chain = chain.multiply_add::<FMA>(factor, term);
             }
         }
-        let all = chains.iter().flatten();
-        all.fold(T::zero(), |sum, &value| sum + value)
+        for c in 0..CHAINS {
+            chains[c].store(&mut self.end[c * T::LANES..]);
+        }
     }
 }
