@@ -1,8 +1,6 @@
 //! What holds for every gradient.
 
-mod model;
-
-use model::Pair;
+use crate::model::{self, Pair};
 use wengert_nn::Gradients;
 use wengert_optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, Optimizer, RAdam, RmsProp, Rule, Sgd,

@@ -1,5 +1,4 @@
 //! A model small enough to follow by hand.
-#![allow(dead_code, reason = "each test file uses its own part")]
 
 use wengert_nn::{Gradients, Param, Pass, fields};
 use wengert_optim::{Optimizer, Rule};

@@ -1,8 +1,6 @@
 //! The first steps of each rule, followed by hand.
 
-mod model;
-
-use model::{assert_close, follow};
+use crate::model::{assert_close, follow};
 use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, RAdam, RmsProp, Sgd};
 
 const ONES: [f64; 3] = [1.0; 3];

@@ -1,8 +1,6 @@
 //! L-BFGS.
 
-mod model;
-
-use model::{Pair, assert_close};
+use crate::model::{Pair, assert_close};
 use wengert_nn::{Gradients, Pass};
 use wengert_optim::{Lbfgs, LbfgsOptions, LineSearch};
 use wengert_tensor::Tensor;

@@ -1,8 +1,6 @@
 //! Groups, clipping, shared and frozen parameters, buffers, mistakes.
 
-mod model;
-
-use model::{Pair, follow_with};
+use crate::model::{Pair, follow_with};
 use wengert_nn::{Buffer, Param, Parameters, Pass, Path, Slot, SlotMut, fields};
 use wengert_optim::{Adam, Norm, Optimizer, Sgd};
 use wengert_tensor::Tensor;

@@ -1,8 +1,6 @@
 //! State dicts: exact round trips, and what does not fit.
 
-mod model;
-
-use model::Pair;
+use crate::model::Pair;
 use wengert_optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, LoadError, NAdam, Optimizer, RAdam, RmsProp, Rule, Sgd,
     StateDict,

@@ -1,0 +1,9 @@
+//! The tests of the crate, one binary: each would compile the same layers and rules anew.
+
+mod driver;
+mod laws;
+mod lbfgs;
+mod model;
+mod schedules;
+mod state;
+mod trajectories;
