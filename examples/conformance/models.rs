@@ -25,7 +25,7 @@ pub fn run(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         "model_stats" => model_stats(case, &args),
         "init_stats" => init_stats(case, stored, &args),
         "calculate_gain" => {
-            let gain = gain(&args)?;
+            let gain = gain(&args, args.f64("param")?)?;
             args.all_read()?;
             check(case, stored, &[("gain", gain)])
         }
@@ -57,20 +57,10 @@ fn check(case: &Case, stored: &Stored<'_>, numbers: &[(&str, f64)]) -> Result<()
     Ok(())
 }
 
-/// `nonlinearity` and `param`.
-fn gain(args: &Args<'_>) -> Result<f64, Failure> {
-    let param = args.f64("param")?;
-    let nonlinearity = match needed(args.str("nonlinearity")?, "argument nonlinearity")? {
-        "linear" | "conv1d" | "conv2d" | "conv3d" | "conv_transpose1d" | "conv_transpose2d"
-        | "conv_transpose3d" => Nonlinearity::Linear,
-        "sigmoid" => Nonlinearity::Sigmoid,
-        "tanh" => Nonlinearity::Tanh,
-        "relu" => Nonlinearity::Relu,
-        "leaky_relu" => Nonlinearity::LeakyRelu(param.unwrap_or(0.01)),
-        "selu" => Nonlinearity::Selu,
-        other => return wrong(format!("nonlinearity {other:?}")),
-    };
-    Ok(nonlinearity.gain())
+/// The gain of `nonlinearity`, with a parameter if it takes one.
+fn gain(args: &Args<'_>, param: Option<f64>) -> Result<f64, Failure> {
+    let name = needed(args.str("nonlinearity")?, "argument nonlinearity")?;
+    init::calculate_gain(name, param).map_err(|error| Failure::Wrong(error.to_string()))
 }
 
 fn init_stats(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), Failure> {
@@ -84,13 +74,11 @@ fn init_stats(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), F
                 Some("fan_out") => Fan::Out,
                 Some(other) => return wrong(format!("mode {other:?}")),
             };
-            let slope = args.f64("a")?;
-            let gain = match (args.get("nonlinearity"), slope) {
-                (None, slope) => Nonlinearity::LeakyRelu(slope.unwrap_or(0.0)).gain(),
-                (Some(word), Some(slope)) if word == "leaky_relu" => {
-                    Nonlinearity::LeakyRelu(slope).gain()
-                }
-                _ => gain(args)?,
+            // `kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu")`
+            let slope = args.f64_or("a", args.f64_or("param", 0.0)?)?;
+            let gain = match args.get("nonlinearity") {
+                None => Nonlinearity::LeakyRelu(slope).gain(),
+                Some(_) => gain(args, Some(slope))?,
             };
             numbers.push(("gain", gain));
             init::kaiming_std(&shape, fan, gain)
@@ -108,7 +96,7 @@ fn init_stats(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), F
         }
         other => return wrong(format!("scheme {other:?}")),
     };
-    numbers.extend([("std", std), ("bound", 3.0_f64.sqrt() * std)]);
+    numbers.extend([("std", std), ("bound", init::uniform_bound(std))]);
     args.all_read()?;
     drawn(args, &shape, std)?;
     check(case, stored, &numbers)

@@ -10,9 +10,15 @@
 //! layer.weight = Param::new(init::xavier_uniform([10, 64], gain, rng));
 //! ```
 
+mod nonlinearity;
+
+use std::ops::Range;
+
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 use wengert_tensor::{Real, Tensor, require};
+
+pub use nonlinearity::{Nonlinearity, UnknownNonlinearity, calculate_gain};
 
 /// How many numbers of the layer below feed one of a layer's results, and how many of the layer
 /// above read one of its inputs: `[fan_in, fan_out]`.
@@ -50,38 +56,6 @@ impl Fan {
         match self {
             Self::In => fan_in as f64,
             Self::Out => fan_out as f64,
-        }
-    }
-}
-
-/// The function behind a layer, for the factor that makes up for what it takes from the variance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Nonlinearity {
-    /// None; also the value for convolutions as such.
-    Linear,
-    /// The logistic function.
-    Sigmoid,
-    /// The hyperbolic tangent.
-    Tanh,
-    /// The positive part.
-    Relu,
-    /// The positive part, and the negative one times this slope.
-    LeakyRelu(f64),
-    /// The self-normalising exponential unit.
-    Selu,
-}
-
-impl Nonlinearity {
-    /// The factor on a weight's standard deviation: 1, 1, 5/3, √2, √(2 / (1 + slope²)), 3/4, as
-    /// `torch.nn.init.calculate_gain` has them.
-    #[must_use]
-    pub fn gain(self) -> f64 {
-        match self {
-            Self::Linear | Self::Sigmoid => 1.0,
-            Self::Tanh => 5.0 / 3.0,
-            Self::Relu => std::f64::consts::SQRT_2,
-            Self::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
-            Self::Selu => 0.75,
         }
     }
 }
@@ -169,30 +143,94 @@ pub fn kaiming_uniform<T: Real>(
     uniform_of_std(shape, std, rng)
 }
 
-/// Normal around 0, values beyond `limit` standard deviations drawn again.
+/// Normal, held to a range: the draws of a normal distribution that fall into it.
 ///
 /// # Panics
-/// If the deviation or the limit is not positive.
+/// If the deviation is negative, or the range empty.
 #[must_use]
 #[track_caller]
 pub fn truncated_normal<T: Real>(
     shape: impl AsRef<[usize]>,
+    mean: f64,
     std: f64,
-    limit: f64,
+    range: Range<f64>,
     rng: &mut (impl Rng + ?Sized),
 ) -> Tensor<T> {
     require!(
-        std >= 0.0 && limit > 0.0,
-        "truncated_normal: deviation {std}, limit {limit}: no such distribution"
+        std > 0.0 && range.start < range.end,
+        "truncated_normal: deviation {std}, range {range:?}: no such distribution"
     );
+    let standard = (range.start - mean) / std..(range.end - mean) / std;
     Tensor::from_fn(shape, |_| {
-        let z = loop {
-            let z: f64 = rng.sample(StandardNormal);
-            if z.abs() <= limit {
-                break z;
-            }
+        let x = mean + std * normal_within(&standard, rng);
+        // Rounding may step over an end.
+        T::of(x.clamp(range.start, range.end))
+    })
+}
+
+/// A standard normal number in a range, by rejection that accepts often wherever the range lies
+/// (Robert 1995).
+fn normal_within(range: &Range<f64>, rng: &mut (impl Rng + ?Sized)) -> f64 {
+    let &Range { start, end } = range;
+    if end <= 0.0 {
+        return -normal_within(&(-end..-start), rng);
+    }
+    // Where the density falls little over the range, a uniform proposal is accepted more often.
+    let narrow = (end - start) * start.max(1.0) < (2.0 * std::f64::consts::PI).sqrt();
+    let nearest = start.max(0.0);
+    loop {
+        let (z, accepted) = if narrow {
+            let z = start + (end - start) * rng.random::<f64>();
+            (z, ((nearest * nearest - z * z) / 2.0).exp())
+        } else if start <= 0.0 {
+            (rng.sample(StandardNormal), 1.0)
+        } else {
+            let rate = f64::midpoint(start, (start * start + 4.0).sqrt());
+            let z = start - (1.0 - rng.random::<f64>()).ln() / rate;
+            (z, (-(z - rate) * (z - rate) / 2.0).exp())
         };
-        T::of(std * z)
+        if (start..=end).contains(&z) && rng.random::<f64>() <= accepted {
+            return z;
+        }
+    }
+}
+
+/// Ones where row and column agree, zeros elsewhere: a linear layer that keeps what it can.
+#[must_use]
+#[track_caller]
+pub fn eye<T: Real>(shape: [usize; 2]) -> Tensor<T> {
+    Tensor::from_fn(
+        shape,
+        |at| if at[0] == at[1] { T::one() } else { T::zero() },
+    )
+}
+
+/// Filters of a convolution that keeps its channels, as many as can be: a 1 in the middle of filter
+/// `i` for channel `i`, in each of some groups of filters.
+///
+/// * `shape`: `[filters, channels / groups, kernel…]`
+///
+/// # Panics
+/// If there are fewer than three axes, or the groups do not divide the filters.
+#[must_use]
+#[track_caller]
+pub fn dirac<T: Real>(shape: impl AsRef<[usize]>, groups: usize) -> Tensor<T> {
+    let shape = shape.as_ref();
+    require!(
+        shape.len() >= 3 && groups > 0 && shape[0].is_multiple_of(groups),
+        "dirac: {shape:?}: filters with a window are needed, in {groups} equal groups"
+    );
+    let each = shape[0] / groups;
+    Tensor::from_fn(shape, |at| {
+        let middle = at[2..]
+            .iter()
+            .zip(&shape[2..])
+            .all(|(&at, &extent)| at == extent / 2);
+        if middle && at[0] % each == at[1] {
+            T::one()
+        } else {
+            T::zero()
+        }
     })
 }
 
@@ -258,8 +296,14 @@ fn uniform_of_std<T: Real>(
     std: f64,
     rng: &mut (impl Rng + ?Sized),
 ) -> Tensor<T> {
-    let bound = 3.0_f64.sqrt() * std;
+    let bound = uniform_bound(std);
     Tensor::uniform(shape, -bound..bound, rng)
+}
+
+/// The bound of a uniform distribution around 0 with this standard deviation: `√3 · std`.
+#[must_use]
+pub fn uniform_bound(std: f64) -> f64 {
+    3.0_f64.sqrt() * std
 }
 
 /// Weights and biases of a new dense or convolutional layer are uniform in ± this: `1/√fan_in`, as

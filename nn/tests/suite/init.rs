@@ -80,12 +80,73 @@ fn layers_start_uniform_in_the_inverse_root_of_the_fan_in() {
 }
 
 #[test]
-fn a_truncated_normal_stays_within_its_limit() {
-    let x: Tensor<f64> = truncated_normal([20_000], 0.02, 2.0, &mut rng(3));
+fn a_truncated_normal_stays_within_its_range() {
+    let draw = |mean, std, range| -> Tensor<f64> {
+        truncated_normal([20_000], mean, std, range, &mut rng(3))
+    };
+    let x = draw(0.0, 0.02, -0.04..0.04);
     let largest = x.abs().max(..).item();
     assert!(largest <= 0.04 && largest > 0.0395);
     // The deviation that is left: √(1 − 2·2φ(2)/(2Φ(2) − 1)).
     has(&x, 0.02 * 0.879_626);
+    // The means of a standard normal number in a range: (φ(a) − φ(b)) / (Φ(b) − Φ(a)).
+    for (range, expected) in [
+        (-0.5..1.0, 0.206_631),
+        (-1.0..f64::INFINITY, 0.287_600),
+        (2.0..f64::INFINITY, 2.373_216),
+        (f64::NEG_INFINITY..-6.0, -6.158_483),
+        (3.0..3.1, 3.047_463),
+        (-8.0..-5.0, -5.186_504),
+    ] {
+        let x = draw(1.0, 2.0, 1.0 + 2.0 * range.start..1.0 + 2.0 * range.end);
+        let z = x.map(|x| (x - 1.0) / 2.0);
+        assert!(
+            z.iter()
+                .all(|z| range.start - 1e-12 <= z && z <= range.end + 1e-12)
+        );
+        let error = (z.mean(..).item() - expected).abs();
+        assert!(
+            error < 5.0 * z.var(.., 1).item().sqrt() / 20_000_f64.sqrt(),
+            "{range:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn gains_have_names() {
+    for name in ["linear", "conv2d", "conv_transpose3d", "sigmoid"] {
+        assert_eq!(calculate_gain(name, None), Ok(1.0));
+    }
+    assert_eq!(calculate_gain("relu", Some(3.0)), Ok(2.0_f64.sqrt()));
+    assert_eq!(calculate_gain("selu", None), Ok(0.75));
+    assert_eq!(
+        calculate_gain("leaky_relu", None),
+        Ok((2.0_f64 / 1.0001).sqrt())
+    );
+    assert_eq!(
+        calculate_gain("leaky_relu", Some(0.2)),
+        Ok(Nonlinearity::LeakyRelu(0.2).gain())
+    );
+    let error = calculate_gain("Relu", None).unwrap_err();
+    assert!(
+        error.to_string().starts_with("\"Relu\" is no nonlinearity"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_convolution_of_unit_filters_keeps_its_channels() {
+    let w: Tensor<f64> = dirac([4, 2, 3, 2], 2);
+    let x = Tensor::normal([1, 4, 5, 6], 0.0, 1.0, &mut rng(0));
+    let options = wengert_tensor::ConvOptions::default()
+        .padding([[1, 1], [1, 0]])
+        .groups(2);
+    assert_eq!(x.conv2d(&w, &options), x);
+    // More filters than channels: the others are silent.
+    let w: Tensor<f64> = dirac([3, 2, 1], 1);
+    assert_eq!(w.to_vec(), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    let w: Tensor<f64> = eye([2, 3]);
+    assert_eq!(w.to_vec(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 }
 
 #[test]
