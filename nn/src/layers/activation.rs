@@ -124,6 +124,22 @@ activations! {
         /// The largest result.
         high = 1.0
     }, "Hardtanh", hardtanh;
+
+    /// `x` moved by `lambda` towards 0, 0 where it would cross; 1/2 by default. See
+    /// [`Var::softshrink`].
+    Softshrink {
+        /// How far.
+        lambda = 0.5
+    }, "Softshrink", softshrink;
+
+    /// `x` outside `±lambda`, 0 inside; 1/2 by default. See [`Var::hardshrink`].
+    Hardshrink {
+        /// Half the width of the gap.
+        lambda = 0.5
+    }, "Hardshrink", hardshrink;
+
+    /// `x − tanh x`. See [`Var::tanhshrink`].
+    Tanhshrink, "Tanhshrink", tanhshrink;
 }
 
 macro_rules! along_an_axis {

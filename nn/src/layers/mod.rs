@@ -1,40 +1,58 @@
 //! The layers, one idea a file.
 
+#[macro_use]
+mod stateless;
+
 mod activation;
 mod attention;
 mod batch_norm;
+mod bilinear;
+mod cells;
 mod conv;
 mod conv_transpose;
 mod dropout;
 mod embedding;
 mod flatten;
 mod identity;
+mod instance_norm;
 mod linear;
 mod norm;
 mod pool;
 mod recurrent;
+mod resize;
 mod sequential;
 
 pub use activation::{
-    Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu,
-    LogSigmoid, LogSoftmax, Mish, Prelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus,
-    Softsign, Tanh,
+    Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
+    LeakyRelu, LogSigmoid, LogSoftmax, Mish, Prelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax,
+    Softplus, Softshrink, Softsign, Tanh, Tanhshrink,
 };
 pub use attention::MultiheadAttention;
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
+pub use bilinear::Bilinear;
+pub use cells::{GruCell, LstmCell, RnnCell};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
 pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
-pub use dropout::Dropout;
+pub use dropout::{Dropout, Dropout1d, Dropout2d, Dropout3d};
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use identity::Identity;
+pub use instance_norm::{
+    InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LocalResponseNorm,
+};
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
 pub use pool::{
-    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, MaxPool1d, MaxPool2d,
-    MaxPool3d,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalMaxPool, LpPool1d,
+    LpPool2d, LpPool3d, MaxPool1d, MaxPool2d, MaxPool3d,
 };
 pub use recurrent::{Gru, Lstm, Rnn};
+pub use resize::{
+    CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
+    PixelShuffle, PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReflectionPad3d,
+    ReplicationPad1d, ReplicationPad2d, ReplicationPad3d, Upsample,
+};
 pub use sequential::Sequential;
 
 use wengert_tensor::Extents;
@@ -54,17 +72,18 @@ fn extents<const AXES: usize>(op: &str, what: &'static str, given: Extents) -> [
 /// The trace of a layer that moves a window over its input.
 #[track_caller]
 fn window<const AXES: usize>(kernel: &[usize], stride: Extents, dilation: Extents) -> LayerTrace {
-    // The last two axes; a signal has but one, and its height is 1.
-    let plane = |extents: &[usize]| {
-        let [.., width] = *extents else { return [1; 2] };
-        [
-            extents.len().checked_sub(2).map_or(1, |axis| extents[axis]),
-            width,
-        ]
-    };
     LayerTrace::window(Window {
         kernel: plane(kernel),
         stride: plane(&extents::<AXES>("window", "stride", stride)),
         dilation: plane(&extents::<AXES>("window", "dilation", dilation)),
     })
+}
+
+/// The extents of the last two spatial axes; a signal has but one, and its height is 1.
+fn plane(extents: &[usize]) -> [usize; 2] {
+    match *extents {
+        [.., height, width] => [height, width],
+        [width] => [1, width],
+        [] => [1; 2],
+    }
 }

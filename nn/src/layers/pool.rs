@@ -6,7 +6,7 @@ use wengert_autograd::Var;
 use wengert_tensor::{Extents, Padding, PoolOptions, Real};
 
 use crate::label::Label;
-use crate::layers::{extents, window};
+use crate::layers::{extents, plane, window};
 use crate::module::Module;
 use crate::pass::Pass;
 use crate::trace::{LayerTrace, Window};
@@ -42,6 +42,12 @@ macro_rules! window_pools {
             pub fn padding(self, padding: impl Into<Padding>) -> Self {
                 self.options.padding(padding).into()
             }
+
+            /// With windows that reach beyond the image counted, too.
+            #[must_use]
+            pub fn ceil(self) -> Self {
+                self.options.ceil().into()
+            }
         }
 
         impl<T: Real> From<PoolOptions> for $layer<T> {
@@ -57,9 +63,7 @@ macro_rules! window_pools {
                 let _scope = self.label.enter();
                 let ($x, $options) = (x, &self.options);
                 let y = $forward;
-                let kernel = extents::<$axes>("pool", "kernel", $options.kernel);
-                let stride = $options.stride.unwrap_or($options.kernel);
-                let trace = window::<$axes>(&kernel, stride, $options.dilation);
+                let trace = windows_of::<$axes>($options);
                 pass.trace(&self.label, stringify!($layer), x, &y, trace);
                 y
             }
@@ -92,100 +96,144 @@ window_pools! {
     AvgPool3d, 3, |x, options| x.avg_pool3d(options);
 }
 
-/// The means of windows that share an image out, however large it is: `[batch, channels, height,
-/// width]` becomes `[batch, channels, output…]`; see [`Var::adaptive_avg_pool2d`].
-#[derive(Clone, Debug)]
-pub struct AdaptiveAvgPool2d<T: Real = f32> {
-    output: [usize; 2],
-    label: Label,
-    number: PhantomData<fn() -> T>,
+/// The trace of windows that move as the options say.
+#[track_caller]
+fn windows_of<const AXES: usize>(options: &PoolOptions) -> LayerTrace {
+    let kernel = extents::<AXES>("pool", "kernel", options.kernel);
+    let stride = options.stride.unwrap_or(options.kernel);
+    window::<AXES>(&kernel, stride, options.dilation)
 }
 
-crate::fields!(AdaptiveAvgPool2d { label });
+macro_rules! lp_pools {
+    ($($layer:ident, $kind:literal, $axes:literal, $method:ident, $shape:literal;)*) => {
+        stateless! {$(
+            #[doc = concat!("The p-norm of each window, without absolute values; see [`Var::", stringify!($method), "`].")]
+            ///
+            #[doc = concat!("* input: `", $shape, "`")]
+            $layer {
+                /// The exponent.
+                p: f64,
+                /// How the windows move.
+                options: PoolOptions
+            }, $kind, |layer, x| x.$method(layer.p, &layer.options), {
+                windows_of::<$axes>(&layer.options)
+            };
+        )*}
+    };
+}
 
-impl<T: Real> AdaptiveAvgPool2d<T> {
-    /// A layer with results of extent `output`: `1` or `[7, 7]`.
-    ///
-    /// # Panics
-    /// If there are other than two extents.
-    #[must_use]
-    #[track_caller]
-    pub fn new(output: impl Into<Extents>) -> Self {
-        let output = extents::<2>("adaptive_avg_pool2d", "output", output.into());
-        Self {
-            output,
-            label: Label::default(),
-            number: PhantomData,
+lp_pools! {
+    LpPool1d, "LPPool1d", 1, lp_pool1d, "[batch, channels, width]";
+    LpPool2d, "LPPool2d", 2, lp_pool2d, "[batch, channels, height, width]";
+    LpPool3d, "LPPool3d", 3, lp_pool3d, "[batch, channels, depth, height, width]";
+}
+
+macro_rules! adaptive_pools {
+    ($($(#[$doc:meta])* $layer:ident, $axes:literal, |$x:ident, $output:ident| $forward:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $layer<T: Real = f32> {
+            output: [usize; $axes],
+            label: Label,
+            number: PhantomData<fn() -> T>,
         }
-    }
+
+        crate::fields!($layer { label });
+
+        impl<T: Real> $layer<T> {
+            /// A layer with results of this extent, `1`, or of one extent per axis.
+            ///
+            /// # Panics
+            /// If there are extents for another number of axes.
+            #[must_use]
+            #[track_caller]
+            pub fn new(output: impl Into<Extents>) -> Self {
+                Self {
+                    output: extents::<$axes>(stringify!($layer), "output", output.into()),
+                    label: Label::default(),
+                    number: PhantomData,
+                }
+            }
+        }
+
+        impl<T: Real> Module for $layer<T> {
+            type Element = T;
+
+            fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+                let _scope = self.label.enter();
+                let ($x, $output) = (x, self.output);
+                let y = $forward;
+                pass.trace(&self.label, stringify!($layer), x, &y, shared_out(x, &self.output));
+                y
+            }
+        }
+    )*};
 }
 
-impl<T: Real> Module for AdaptiveAvgPool2d<T> {
-    type Element = T;
+adaptive_pools! {
+    /// The means of windows that share a signal out, however long it is; see
+    /// [`Var::adaptive_avg_pool1d`].
+    AdaptiveAvgPool1d, 1, |x, output| x.adaptive_avg_pool1d(output);
 
-    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let y = x.adaptive_avg_pool2d(self.output);
-        pass.trace(
-            &self.label,
-            "AdaptiveAvgPool2d",
-            x,
-            &y,
-            shared_out(x, self.output),
-        );
-        y
-    }
+    /// The means of windows that share an image out, however large it is: `[batch, channels, height,
+    /// width]` becomes `[batch, channels, output…]`; see [`Var::adaptive_avg_pool2d`].
+    AdaptiveAvgPool2d, 2, |x, output| x.adaptive_avg_pool2d(output);
+
+    /// The means of windows that share a volume out; see [`Var::adaptive_avg_pool3d`].
+    AdaptiveAvgPool3d, 3, |x, output| x.adaptive_avg_pool3d(output);
+
+    /// The largest elements of windows that share a signal out; see [`Var::adaptive_max_pool1d`].
+    AdaptiveMaxPool1d, 1, |x, output| x.adaptive_max_pool1d(output).0;
+
+    /// The largest elements of windows that share an image out; see [`Var::adaptive_max_pool2d`].
+    AdaptiveMaxPool2d, 2, |x, output| x.adaptive_max_pool2d(output).0;
+
+    /// The largest elements of windows that share a volume out; see [`Var::adaptive_max_pool3d`].
+    AdaptiveMaxPool3d, 3, |x, output| x.adaptive_max_pool3d(output).0;
 }
 
 /// The largest window of an image that is shared out; the whole of it if there is one only.
-fn shared_out<T: Real>(x: &Var<T>, output: [usize; 2]) -> LayerTrace {
-    if output == [1, 1] {
+fn shared_out<T: Real>(x: &Var<T>, output: &[usize]) -> LayerTrace {
+    if output.iter().all(|&extent| extent == 1) {
         return LayerTrace::whole();
     }
-    let input = [x.size(-2), x.size(-1)];
-    let both = |f: fn(usize, usize) -> usize| {
-        [f(input[0], output[0].max(1)), f(input[1], output[1].max(1))]
+    let spatial = &x.shape()[x.rank() - output.len()..];
+    let pairs = || {
+        spatial
+            .iter()
+            .zip(output)
+            .map(|(&input, &output)| (input, output.max(1)))
     };
+    let kernel: Vec<_> = pairs()
+        .map(|(input, output)| input.div_ceil(output))
+        .collect();
+    let stride: Vec<_> = pairs()
+        .map(|(input, output)| (input / output).max(1))
+        .collect();
     LayerTrace::window(Window {
-        kernel: both(usize::div_ceil),
-        stride: both(|input, output| (input / output).max(1)),
+        kernel: plane(&kernel),
+        stride: plane(&stride),
         dilation: [1; 2],
     })
 }
 
-/// The mean over the spatial axes: `[batch, channels, spatial…]` becomes `[batch, channels]`.
-#[derive(Clone, Debug)]
-pub struct GlobalAvgPool<T: Real = f32> {
-    label: Label,
-    number: PhantomData<fn() -> T>,
+stateless! {
+    /// The mean over the spatial axes: `[batch, channels, spatial…]` becomes `[batch, channels]`.
+    GlobalAvgPool {}, "GlobalAvgPool", |_layer, x| x.global_avg_pool().flatten(1, -1), LayerTrace::whole();
+
+    /// The largest element over the spatial axes: `[batch, channels, spatial…]` becomes
+    /// `[batch, channels]`.
+    GlobalMaxPool {}, "GlobalMaxPool", |_layer, x| x.global_max_pool().flatten(1, -1), LayerTrace::whole();
 }
 
-crate::fields!(GlobalAvgPool { label });
-
-impl<T: Real> GlobalAvgPool<T> {
-    /// The layer.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            label: Label::default(),
-            number: PhantomData,
+macro_rules! defaults {
+    ($($layer:ident)*) => {$(
+        impl<T: Real> Default for $layer<T> {
+            fn default() -> Self {
+                Self::new()
+            }
         }
-    }
+    )*};
 }
 
-impl<T: Real> Default for GlobalAvgPool<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T: Real> Module for GlobalAvgPool<T> {
-    type Element = T;
-
-    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let y = x.flatten(2, -1).mean(-1);
-        pass.trace(&self.label, "GlobalAvgPool", x, &y, LayerTrace::whole());
-        y
-    }
-}
+defaults!(GlobalAvgPool GlobalMaxPool);

@@ -57,6 +57,43 @@ impl<T: Real> Parameters<T> for Stack<T> {
     }
 }
 
+/// Which cells a layer is made of.
+#[derive(Clone, Copy)]
+enum Kind {
+    Plain(Nonlinearity),
+    Gated,
+    Long,
+}
+
+impl Kind {
+    /// One layer: its states, and the last ones of each kind.
+    // No closure: it would not know the caller's line.
+    #[track_caller]
+    fn layer<T: Real>(
+        self,
+        x: &Var<T>,
+        params: &[CellParams<'_, T>],
+        states: &[Var<T>],
+        options: &RecurrentOptions,
+    ) -> (Var<T>, Vec<Var<T>>) {
+        let state = states.first();
+        match self {
+            Self::Plain(f) => {
+                let (y, h) = x.rnn(params, state, f, options);
+                (y, vec![h])
+            }
+            Self::Gated => {
+                let (y, h) = x.gru(params, state, options);
+                (y, vec![h])
+            }
+            Self::Long => {
+                let (y, h, c) = x.lstm(params, state.zip(states.get(1)), options);
+                (y, vec![h, c])
+            }
+        }
+    }
+}
+
 /// The variables of a cell in a pass.
 struct Tracked<T: Real> {
     weights: [Var<T>; 2],
@@ -120,13 +157,23 @@ impl<T: Real> Stack<T> {
     }
 
     /// Runs layer after layer, with dropout between; the states of all layers, one below the other.
+    #[track_caller]
     fn run(
         &self,
         x: &Var<T>,
         states: &[&Var<T>],
         pass: &mut Pass<T>,
-        layer: impl Fn(&Var<T>, &[CellParams<'_, T>], &[Var<T>]) -> (Var<T>, Vec<Var<T>>),
+        kind: Kind,
     ) -> (Var<T>, Vec<Var<T>>) {
+        for state in states {
+            require!(
+                state.rank() > 0 && state.size(0) == self.cells.len(),
+                "recurrent: {:?}: a state {:?}: {} of them are needed, one per layer and direction",
+                x.shape(),
+                state.shape(),
+                self.cells.len()
+            );
+        }
         let directions = if self.options.bidirectional { 2 } else { 1 };
         let mut x = x.clone();
         let mut ends: Vec<Vec<Var<T>>> = Vec::new();
@@ -150,7 +197,7 @@ impl<T: Real> Stack<T> {
                 .iter()
                 .map(|state| state.slice(0, at..at + directions as isize))
                 .collect();
-            let (y, end) = layer(&x, &params, &own);
+            let (y, end) = kind.layer(&x, &params, &own, &self.options);
             x = y;
             ends.push(end);
         }
@@ -306,12 +353,9 @@ impl<T: Real> Rnn<T> {
     #[track_caller]
     pub fn run(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> (Var<T>, Var<T>) {
         let _scope = self.label.enter();
-        let (f, options) = (self.nonlinearity, self.stack.options);
         let states: Vec<_> = state.into_iter().collect();
-        let (y, mut ends) = self.stack.run(x, &states, pass, |x, params, own| {
-            let (y, h) = x.rnn(params, own.first(), f, &options);
-            (y, vec![h])
-        });
+        let kind = Kind::Plain(self.nonlinearity);
+        let (y, mut ends) = self.stack.run(x, &states, pass, kind);
         let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
         pass.trace(&self.label, "RNN", x, &y, trace);
         (y, ends.remove(0))
@@ -328,12 +372,8 @@ impl<T: Real> Gru<T> {
     #[track_caller]
     pub fn run(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> (Var<T>, Var<T>) {
         let _scope = self.label.enter();
-        let options = self.stack.options;
         let states: Vec<_> = state.into_iter().collect();
-        let (y, mut ends) = self.stack.run(x, &states, pass, |x, params, own| {
-            let (y, h) = x.gru(params, own.first(), &options);
-            (y, vec![h])
-        });
+        let (y, mut ends) = self.stack.run(x, &states, pass, Kind::Gated);
         let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
         pass.trace(&self.label, "GRU", x, &y, trace);
         (y, ends.remove(0))
@@ -355,13 +395,8 @@ impl<T: Real> Lstm<T> {
         pass: &mut Pass<T>,
     ) -> (Var<T>, Var<T>, Var<T>) {
         let _scope = self.label.enter();
-        let options = self.stack.options;
         let states: Vec<_> = state.into_iter().flat_map(|(h, c)| [h, c]).collect();
-        let (y, mut ends) = self.stack.run(x, &states, pass, |x, params, own| {
-            let state = own.first().zip(own.get(1));
-            let (y, h, c) = x.lstm(params, state, &options);
-            (y, vec![h, c])
-        });
+        let (y, mut ends) = self.stack.run(x, &states, pass, Kind::Long);
         let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
         pass.trace(&self.label, "LSTM", x, &y, trace);
         let memory = ends.remove(1);

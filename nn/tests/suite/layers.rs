@@ -4,7 +4,7 @@ use wengert_autograd::check::{CheckOptions, Report};
 use wengert_nn::models::{CifarResNet, CifarResNetOptions, Shortcut};
 use wengert_nn::*;
 
-fn assert(reports: &[Report]) {
+pub fn assert(reports: &[Report]) {
     for report in reports {
         report.assert();
     }

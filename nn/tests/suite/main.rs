@@ -1,8 +1,10 @@
 //! The tests of the crate, one binary: each would compile the same layers anew.
 
+mod cells;
 mod init;
 mod layers;
 mod models;
+mod pixels;
 mod safetensors;
 mod state_dict;
 mod summary;

@@ -351,7 +351,7 @@ fn models_cross_threads() {
 }
 
 /// The message of a panic, and the line that it blames.
-fn panic_of(call: impl FnOnce()) -> (String, u32) {
+pub fn panic_of(call: impl FnOnce()) -> (String, u32) {
     use std::sync::{Arc, Mutex};
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
