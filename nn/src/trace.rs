@@ -138,7 +138,8 @@ pub(crate) struct Trace<T: Real> {
 /// A value whose receptive field is known.
 #[derive(Clone, Debug)]
 struct Known<T: Real> {
-    value: Tensor<T>,
+    /// `None` once nobody else holds it: no later layer can read it then.
+    value: Option<Tensor<T>>,
     field: Option<ReceptiveField>,
     /// Whether a later layer has read it.
     read: bool,
@@ -149,7 +150,7 @@ impl<T: Real> Trace<T> {
     pub(crate) fn new(input: &Tensor<T>) -> Self {
         let field = Some(ReceptiveField::PIXEL);
         let input = Known {
-            value: input.clone(),
+            value: Some(input.clone()),
             field,
             read: false,
         };
@@ -172,8 +173,11 @@ impl<T: Real> Trace<T> {
             (Some(field), Reach::Point) => Some(field),
             (Some(field), Reach::Window(window)) => Some(field.through(window)),
         };
+        for known in &mut self.results {
+            known.value.take_if(|value| !value.is_shared());
+        }
         self.results.push(Known {
-            value: y.value().clone(),
+            value: Some(y.value().clone()),
             field,
             read: false,
         });
@@ -189,11 +193,12 @@ impl<T: Real> Trace<T> {
     /// The field of a value. One that no layer made was made between layers, by an addition or a
     /// concatenation: it sees what the results see that no layer has read yet.
     fn field_of(&mut self, x: &Tensor<T>) -> Option<ReceptiveField> {
-        let made = self
-            .results
-            .iter_mut()
-            .rev()
-            .find(|known| known.value.shares_memory(x));
+        let made = self.results.iter_mut().rev().find(|known| {
+            known
+                .value
+                .as_ref()
+                .is_some_and(|value| value.shares_memory(x))
+        });
         if let Some(known) = made {
             known.read = true;
             return known.field;
@@ -204,7 +209,7 @@ impl<T: Real> Trace<T> {
             field = field.zip(known.field).map(|(a, b)| a.joined(b));
         }
         self.results.push(Known {
-            value: x.clone(),
+            value: Some(x.clone()),
             field,
             read: true,
         });

@@ -111,6 +111,12 @@ impl<T: Element> Tensor<T> {
         Arc::ptr_eq(&self.storage, &other.storage)
     }
 
+    /// Whether another tensor [shares the memory](Self::shares_memory) of this one at the moment.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.storage) > 1
+    }
+
     /// The whole buffer, of which the layout picks elements.
     #[inline]
     pub(crate) fn buffer(&self) -> &[T] {

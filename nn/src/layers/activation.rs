@@ -42,7 +42,10 @@ macro_rules! activations {
 
             fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
                 let _scope = self.label.enter();
-                let y = x.$method($($(self.$option),*)?);
+                let y = match pass.outline(|| Some(x.shape())) {
+                    Some(outline) => outline,
+                    None => x.$method($($(self.$option),*)?),
+                };
                 pass.trace(&self.label, $kind, x, &y, LayerTrace::pointwise());
                 y
             }

@@ -150,6 +150,8 @@ impl<const AXES: usize, T: Real> Module for BatchNorm<AXES, T> {
             let normed = x.batch_norm(&options);
             self.follow(pass, &normed.mean, &normed.var, count);
             normed.y
+        } else if let Some(outline) = pass.outline(|| Some(x.shape())) {
+            outline
         } else {
             x.batch_norm_with(
                 self.running_mean.value(),

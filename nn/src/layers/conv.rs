@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use wengert_autograd::Var;
+use wengert_tensor::conv::geometry_of;
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{ConvOptions, Extents, Padding, Real, require};
 
@@ -157,17 +158,29 @@ impl<const AXES: usize, T: Real> Module for Conv<AXES, T> {
             options.kernel = pass.kernels().clone();
         }
         let weight = pass.param(&self.weight);
-        let (kind, mut y) = match AXES {
-            1 => ("Conv1d", x.conv1d(&weight, &options)),
-            2 => ("Conv2d", x.conv2d(&weight, &options)),
-            _ => ("Conv3d", x.conv3d(&weight, &options)),
+        let outline = pass.outline(|| {
+            let geometry = geometry_of(x.shape(), weight.shape(), &options).ok()?;
+            let [batch, filters, spatial @ ..] = geometry.y_shape();
+            let shape = [&[batch, filters], &spatial[3 - AXES..]].concat();
+            (x.rank() == AXES + 2).then_some(shape)
+        });
+        let y = if let Some(outline) = outline {
+            outline
+        } else {
+            let y = match AXES {
+                1 => x.conv1d(&weight, &options),
+                2 => x.conv2d(&weight, &options),
+                _ => x.conv3d(&weight, &options),
+            };
+            match &self.bias {
+                Some(bias) => y.add(&per_channel(&pass.param(bias), AXES)),
+                None => y,
+            }
         };
-        if let Some(bias) = &self.bias {
-            y = y.add(&per_channel(&pass.param(bias), AXES));
-        }
         let shape = self.weight.shape();
         let trace = window::<AXES>(&shape[2..], options.stride, options.dilation)
             .with_multiply_adds(y.len() * shape[1..].iter().product::<usize>());
+        let kind = ["Conv1d", "Conv2d", "Conv3d"][AXES - 1];
         pass.trace(&self.label, kind, x, &y, trace);
         y
     }

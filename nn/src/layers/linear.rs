@@ -64,8 +64,20 @@ impl<T: Real> Module for Linear<T> {
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let _scope = self.label.enter();
-        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
-        let y = x.linear(&pass.param(&self.weight), bias.as_ref());
+        let outline = pass.outline(|| {
+            let [outputs, inputs] = *self.weight.shape() else {
+                return None;
+            };
+            let (last, front) = x.shape().split_last()?;
+            (*last == inputs).then(|| [front, &[outputs]].concat())
+        });
+        // No closure: it would not know the caller's line.
+        let y = if let Some(outline) = outline {
+            outline
+        } else {
+            let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+            x.linear(&pass.param(&self.weight), bias.as_ref())
+        };
         let trace = LayerTrace::whole().with_multiply_adds(y.len() * self.weight.shape()[1]);
         pass.trace(&self.label, "Linear", x, &y, trace);
         y

@@ -162,3 +162,42 @@ fn a_layer_that_runs_twice_is_listed_twice_and_counted_once() {
         .collect();
     assert_eq!(each, [(12, 9), (0, 9)]);
 }
+
+#[test]
+#[should_panic(expected = "1: conv2d: [1, 2, 6, 6]")]
+fn a_model_that_does_not_fit_together_is_found_out() {
+    let rng = &mut rng(0);
+    let model: Sequential = sequential![Conv2d::new(1, 2, 3, rng), Conv2d::new(3, 1, 3, rng)];
+    let _ = summary(&model, [1, 1, 8, 8]);
+}
+
+#[test]
+#[should_panic(expected = "linear: [5, 4], weight [2, 3]")]
+fn so_is_a_dense_layer_of_another_width() {
+    let _ = summary(&Linear::<f32>::new(3, 2, &mut rng(0)), [5, 4]);
+}
+
+#[test]
+fn a_summary_says_what_a_forward_pass_does() {
+    let rng = &mut rng(0);
+    let model: Sequential = sequential![
+        Conv2d::new(3, 4, [3, 2], rng)
+            .stride([2, 1])
+            .padding([[1, 0], [2, 1]]),
+        BatchNorm2d::new(4),
+        LeakyRelu::new(0.1),
+        ConvTranspose2d::new(4, 2, 2, rng).stride(2),
+        MaxPool2d::new(3).stride(2).ceil(),
+        AdaptiveAvgPool2d::new([2, 1]),
+        Flatten::new(),
+        Linear::new(4, 3, rng).without_bias(),
+    ];
+    let summary = summary(&model, [2, 3, 9, 8]);
+    let mut pass = Pass::eval(&model);
+    let mut x = pass.input(Tensor::ones([2, 3, 9, 8]));
+    for ((_, layer), told) in model.iter().zip(&summary.layers) {
+        x = layer.forward(&x, &mut pass);
+        assert_eq!(told.output_shape, x.shape(), "{}", told.kind);
+    }
+    assert_eq!(summary.layers.len(), model.len());
+}
