@@ -6,6 +6,7 @@ use std::panic::Location;
 use wengert_tensor::{Real, Slice, Tensor, fail::fail, require};
 
 use crate::few::Few;
+use crate::gradients::{DeadEnds, Gradients};
 use crate::op::{Call, Contributions, Cotangents};
 use crate::tape::{Entry, Tape};
 use crate::var::{Node, Var};
@@ -17,111 +18,6 @@ pub enum Graph {
     Skip,
     /// Gradients are tracked: `create_graph`.
     Create,
-}
-
-/// The gradients of one backward pass, by leaf.
-#[derive(Clone, Debug)]
-pub struct Gradients<T: Real = f32> {
-    list: u64,
-    generation: u32,
-    by_leaf: BTreeMap<usize, Tensor<T>>,
-    unreached: BTreeMap<usize, Unreached>,
-}
-
-/// A leaf that a backward pass never reached, and where the path from it ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Unreached {
-    /// Where the leaf was made.
-    pub leaf: &'static Location<'static>,
-    /// The last op that depends on the leaf and that the differentiated value does not depend on;
-    /// `None` if nothing used the leaf.
-    pub end: Option<(&'static str, &'static Location<'static>)>,
-}
-
-impl std::fmt::Display for Unreached {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.end {
-            Some((op, at)) => write!(f, "its path ends at {op} ({at})"),
-            None => f.write_str("nothing was computed from it"),
-        }
-    }
-}
-
-impl<T: Real> Gradients<T> {
-    /// The gradient with respect to a leaf; `None` if the differentiated value does not depend on it.
-    #[must_use]
-    pub fn get(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
-        self.key(leaf).and_then(|entry| self.by_leaf.get(&entry))
-    }
-
-    /// The gradient with respect to a leaf.
-    ///
-    /// # Panics
-    /// If the differentiated value does not depend on it; the message says where the path ends.
-    #[must_use]
-    #[track_caller]
-    pub fn wrt(&self, leaf: &Var<T>) -> &Tensor<T> {
-        if let Some(gradient) = self.get(leaf) {
-            return gradient;
-        }
-        match self.unreached(leaf) {
-            Some(dead) => fail(format_args!(
-                "gradient: the leaf made at {} was not reached: {dead}",
-                dead.leaf
-            )),
-            None => fail(format_args!(
-                "gradient: the variable is no leaf of the tape that was differentiated"
-            )),
-        }
-    }
-
-    /// Moves the gradient with respect to a leaf out.
-    pub fn take(&mut self, leaf: &Var<T>) -> Option<Tensor<T>> {
-        self.key(leaf).and_then(|entry| self.by_leaf.remove(&entry))
-    }
-
-    /// Why a leaf has no gradient, if it has none.
-    #[must_use]
-    pub fn unreached(&self, leaf: &Var<T>) -> Option<&Unreached> {
-        self.key(leaf).and_then(|entry| self.unreached.get(&entry))
-    }
-
-    /// How many leaves have a gradient.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_leaf.len()
-    }
-
-    /// Whether no leaf has a gradient.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_leaf.is_empty()
-    }
-
-    /// Adds the gradients of another backward pass over the same tape.
-    ///
-    /// # Panics
-    /// If the passes were over different tapes.
-    #[track_caller]
-    pub fn accumulate(&mut self, other: Self) {
-        require!(
-            (self.list, self.generation) == (other.list, other.generation),
-            "accumulate: the gradients belong to different tapes"
-        );
-        for (entry, gradient) in other.by_leaf {
-            self.unreached.remove(&entry);
-            match self.by_leaf.get_mut(&entry) {
-                Some(sum) => sum.add_assign(&gradient),
-                None => drop(self.by_leaf.insert(entry, gradient)),
-            }
-        }
-    }
-
-    fn key(&self, leaf: &Var<T>) -> Option<usize> {
-        let node = leaf.node()?;
-        let mine = (node.tape.id(), node.generation) == (self.list, self.generation);
-        mine.then_some(node.entry)
-    }
 }
 
 impl<T: Real> Var<T> {
@@ -390,6 +286,32 @@ impl<T: Real> Walk<'_, T> {
         }
     }
 
+    /// Notes what was recorded after the differentiated value.
+    fn note_tail(&self, count: usize, dead_ends: &mut DeadEnds) {
+        let mut note = |index: usize, entry: &Entry<T>| {
+            if entry.rule.is_some() {
+                dead_ends.note(index, entry);
+            } else {
+                dead_ends.note_leaf(index, entry.location);
+            }
+        };
+        match self {
+            Self::Consume(entries) => {
+                for (index, entry) in entries.iter().enumerate().skip(count) {
+                    note(
+                        index,
+                        entry.as_ref().expect("no rule runs while a sweep begins"),
+                    );
+                }
+            }
+            Self::Keep(tape) => {
+                for index in count..tape.len() {
+                    tape.peek(index, |entry| note(index, entry));
+                }
+            }
+        }
+    }
+
     /// Per entry up to the last root, whether one of the wanted variables is among its ancestors.
     fn needed(&self, wanted: &[Option<(usize, usize)>], count: usize) -> Vec<bool> {
         let Self::Keep(tape) = self else {
@@ -427,7 +349,7 @@ fn sweep<T: Real>(
     let mut by_leaf = BTreeMap::new();
     let mut dead_ends = DeadEnds::default();
     if wanted.is_none() {
-        dead_ends.note_tail(&walk, count);
+        walk.note_tail(count, &mut dead_ends);
     }
     for index in (0..count).rev() {
         if needed.as_ref().is_some_and(|needed| !needed[index]) {
@@ -509,76 +431,4 @@ fn sweep<T: Real>(
         },
         found,
     )
-}
-
-/// The entries that no cotangent reached, for the report of where the paths of unreached leaves end.
-#[derive(Default)]
-struct DeadEnds {
-    /// Per entry: name, place, and the entries that it reads.
-    entries: BTreeMap<usize, (&'static str, &'static Location<'static>, Vec<usize>)>,
-    leaves: Vec<(usize, &'static Location<'static>)>,
-}
-
-impl DeadEnds {
-    fn note_leaf(&mut self, index: usize, at: &'static Location<'static>) {
-        self.leaves.push((index, at));
-    }
-
-    fn note<T: Real>(&mut self, index: usize, entry: &Entry<T>) {
-        let sources = entry
-            .inputs
-            .iter()
-            .filter_map(|x| Some(x.source?.0))
-            .collect();
-        let name = entry.rule.as_ref().map_or("leaf", |rule| rule.name());
-        self.entries.insert(index, (name, entry.location, sources));
-    }
-
-    /// Notes what was recorded after the differentiated value.
-    fn note_tail<T: Real>(&mut self, walk: &Walk<'_, T>, count: usize) {
-        let mut note = |index: usize, entry: &Entry<T>| {
-            if entry.rule.is_some() {
-                self.note(index, entry);
-            } else {
-                self.note_leaf(index, entry.location);
-            }
-        };
-        match walk {
-            Walk::Consume(entries) => {
-                for (index, entry) in entries.iter().enumerate().skip(count) {
-                    note(
-                        index,
-                        entry.as_ref().expect("no rule runs while a sweep begins"),
-                    );
-                }
-            }
-            Walk::Keep(tape) => {
-                for index in count..tape.len() {
-                    tape.peek(index, |entry| note(index, entry));
-                }
-            }
-        }
-    }
-
-    fn resolve(self) -> BTreeMap<usize, Unreached> {
-        // Per entry the last entry that depends on it; entries come in order, so one pass forward
-        // over the readers of each is enough when made from the last entry back.
-        let mut end: BTreeMap<usize, usize> = BTreeMap::new();
-        for (&index, (_, _, sources)) in self.entries.iter().rev() {
-            let last = end.get(&index).copied().unwrap_or(index);
-            for &source in sources {
-                end.entry(source).or_insert(last);
-            }
-        }
-        self.leaves
-            .into_iter()
-            .map(|(leaf, at)| {
-                let end = end.get(&leaf).map(|last| {
-                    let (name, at, _) = &self.entries[last];
-                    (*name, *at)
-                });
-                (leaf, Unreached { leaf: at, end })
-            })
-            .collect()
-    }
 }

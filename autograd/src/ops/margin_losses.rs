@@ -137,7 +137,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Case::new(format!("{reduction:?}"), f, [x, y, t])
     }),
     Entry::function("multi_margin_loss", |draw| {
-        let (batch, classes) = (draw.within(1, 4), draw.within(2, 5));
+        let (batch, classes) = (draw.within(0, 4), draw.within(2, 5));
         let target = draw.indices([batch], classes);
         let options = MultiMarginOptions {
             p: draw.pick(&[1, 2]),

@@ -93,8 +93,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         Case::new("flatten(1, 2)", generic!(|x| x.flatten(1, 2)), [draw.normal(shape)])
     }),
     Entry::function("squeeze", |draw| {
-        let n = draw.extent();
-        Case::new("squeeze(1)", generic!(|x| x.squeeze(1)), [draw.normal([n, 1])])
+        let mut shape = draw.shape(2);
+        shape.insert(1, 1);
+        Case::new("squeeze(1)", generic!(|x| x.squeeze(1)), [draw.normal(shape)])
     }),
     Entry::function("unsqueeze", |draw| {
         Case::new("unsqueeze(-1)", generic!(|x| x.unsqueeze(-1)), [draw.any()])
