@@ -75,6 +75,14 @@ impl Line {
         Some((case, arranged))
     }
 
+    /// How many operands the case has.
+    pub fn operands(&self, entry: &Entry) -> usize {
+        entry
+            .draw(&mut Draw::new(self.seed, self.size))
+            .inputs
+            .len()
+    }
+
     pub fn options(&self, entry: &Entry) -> CheckOptions {
         let default = CheckOptions::default();
         let bound = entry.rounding().map(|(bound, _)| bound);
@@ -134,7 +142,11 @@ fn same_as_contiguous(f: &dyn Differentiable, inputs: &[Tensor<f64>]) -> Result<
         return Ok(());
     }
     let dense: Vec<_> = inputs.iter().map(Tensor::contiguous).collect();
-    for (a, b) in run(f, inputs).iter().zip(&run(f, &dense)) {
+    let (found, expected) = (run(f, inputs), run(f, &dense));
+    if found.len() != expected.len() {
+        return Err("gives other gradients than for the contiguous twin".to_owned());
+    }
+    for (a, b) in found.iter().zip(&expected) {
         let size = b.iter().fold(1e-300_f64, |m, b| m.max(b.abs()));
         let mut pairs = a.iter().zip(b);
         if a.len() != b.len() || pairs.any(|(a, b)| !((a - b).abs() <= 1e-13 * size)) {

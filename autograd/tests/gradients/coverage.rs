@@ -22,6 +22,8 @@ struct Row {
     cells: BTreeMap<Situation, BTreeMap<Witness, usize>>,
     exemptions: Vec<&'static Exemption>,
     bound: Option<(f64, &'static str)>,
+    /// The most operands that a sample has.
+    operands: usize,
 }
 
 #[derive(Default)]
@@ -66,6 +68,7 @@ fn every_gradient_agrees_with_every_witness_in_every_situation() {
         row.bound = row.bound.or(entry.rounding());
         for situation in Situation::ALL {
             let outcome = walk(number, entry, situation, |line| {
+                row.operands = row.operands.max(line.operands(entry));
                 Some(line.check(entry)?.map(|report| {
                     tally.count(&report);
                     let cell = row.cells.entry(situation).or_default();
@@ -120,15 +123,21 @@ struct Page {
 }
 
 fn page(rows: &BTreeMap<&str, Row>) -> Page {
-    let (mut heard, mut exempt, mut foreign) = (0, 0, 0);
+    let (mut heard, mut exempt, mut alone, mut refused) = (0, 0, 0, 0);
     let (mut holes, mut notes, mut body) = (Vec::new(), String::new(), String::new());
     for (name, row) in rows {
         let _ = write!(body, "| `{name}` |");
         for situation in Situation::ALL {
             let mut text = String::new();
             let Some(cell) = row.cells.get(&situation) else {
-                foreign += 1;
-                body.push_str(" – |");
+                let takes_two = [Situation::Twice, Situation::Broadcast].contains(&situation);
+                if takes_two && row.operands < 2 {
+                    alone += 1;
+                    body.push_str(" 1 |");
+                } else {
+                    refused += 1;
+                    body.push_str(" – |");
+                }
                 continue;
             };
             for witness in Witness::ALL {
@@ -167,10 +176,11 @@ fn page(rows: &BTreeMap<&str, Row>) -> Page {
     }
     let share = exempt as f64 / (heard + exempt + holes.len()) as f64;
     let summary = format!(
-        "{} functions; {heard} pairs of witness and situation heard, {exempt} exempt ({:.1} %); {foreign} \
-         situations that a function does not meet.",
+        "{} functions; {heard} pairs of witness and situation heard, {exempt} exempt ({:.1} %); of the \
+         {} cells of the table {alone} need a second operand where the function has one, {refused} are refused.",
         rows.len(),
-        100.0 * share
+        100.0 * share,
+        rows.len() * Situation::ALL.len()
     );
     let mut text = format!(
         "# Coverage of the gradient checks\n\n\
@@ -178,9 +188,11 @@ fn page(rows: &BTreeMap<&str, Row>) -> Page {
          run; the test fails if this page says anything else. `WENGERT_BLESS=1` writes it anew.\n\n\
          {summary}\n\n\
          Reverse mode was compared with exact forward mode on dual numbers (D), finite differences (F), \
-         to second order forward over reverse (2), and in `f32` with `f64` (s). A dash: the function \
-         meets no such situation: none of its samples is such, and it refuses (by a panic, or by giving \
-         no finite number) all inputs that were made so. A dot: exempt, the reason stands below.\n\n\
+         to second order forward over reverse (2), and in `f32` with `f64` (s). A 1: the situation \
+         needs two operands, and the function has one. A dash: none of its samples is such, and it refuses \
+         (by a panic, or by giving no finite number) all inputs that were made so; strict ops, which their \
+         public functions broadcast for, are not tried. Neither counts as exempt. A dot: exempt, the reason \
+         stands below.\n\n\
          ## Exemptions and bounds\n\n{}\n\
          ## Functions\n\n| function |",
         if notes.is_empty() { "None.\n" } else { &notes }
