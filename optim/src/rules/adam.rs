@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{decayed, within};
+use super::{adaptive, decayed};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -53,11 +53,7 @@ impl<T: Real> Rule<T> for Adam {
     }
 
     fn validate(&self) {
-        within("adam", "lr", self.lr, 0.0..);
-        within("adam", "betas[0]", self.betas[0], 0.0..1.0);
-        within("adam", "betas[1]", self.betas[1], 0.0..1.0);
-        within("adam", "eps", self.eps, 0.0..);
-        within("adam", "weight_decay", self.weight_decay, 0.0..);
+        adaptive("adam", self.lr, self.betas, self.eps, self.weight_decay);
     }
 
     fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {

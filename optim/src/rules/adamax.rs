@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{coupled, within};
+use super::{adaptive, coupled};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -46,11 +46,7 @@ impl<T: Real> Rule<T> for Adamax {
     }
 
     fn validate(&self) {
-        within("adamax", "lr", self.lr, 0.0..);
-        within("adamax", "eps", self.eps, 0.0..);
-        within("adamax", "weight_decay", self.weight_decay, 0.0..);
-        within("adamax", "betas[0]", self.betas[0], 0.0..1.0);
-        within("adamax", "betas[1]", self.betas[1], 0.0..1.0);
+        adaptive("adamax", self.lr, self.betas, self.eps, self.weight_decay);
     }
 
     fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {

@@ -38,6 +38,16 @@ fn within(rule: &str, option: &str, value: f64, range: impl std::ops::RangeBound
     );
 }
 
+/// Refuses what no rule of the Adam family takes.
+#[track_caller]
+fn adaptive(rule: &str, lr: f64, betas: [f64; 2], eps: f64, weight_decay: f64) {
+    within(rule, "lr", lr, 0.0..);
+    within(rule, "betas[0]", betas[0], 0.0..1.0);
+    within(rule, "betas[1]", betas[1], 0.0..1.0);
+    within(rule, "eps", eps, 0.0..);
+    within(rule, "weight_decay", weight_decay, 0.0..);
+}
+
 /// The gradient that a rule sees: turned if it climbs, with the decay `λp` added.
 fn coupled<T: Real>(maximize: bool, weight_decay: f64) -> impl Fn(T, T) -> T + Copy + Sync {
     let sign = T::of(if maximize { -1.0 } else { 1.0 });

@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{decayed, within};
+use super::{adaptive, decayed, within};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -53,11 +53,7 @@ impl<T: Real> Rule<T> for NAdam {
     }
 
     fn validate(&self) {
-        within("nadam", "lr", self.lr, 0.0..);
-        within("nadam", "eps", self.eps, 0.0..);
-        within("nadam", "weight_decay", self.weight_decay, 0.0..);
-        within("nadam", "betas[0]", self.betas[0], 0.0..1.0);
-        within("nadam", "betas[1]", self.betas[1], 0.0..1.0);
+        adaptive("nadam", self.lr, self.betas, self.eps, self.weight_decay);
         within("nadam", "momentum_decay", self.momentum_decay, 0.0..);
     }
 

@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{decayed, within};
+use super::{adaptive, decayed};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -51,11 +51,7 @@ impl<T: Real> Rule<T> for RAdam {
     }
 
     fn validate(&self) {
-        within("radam", "lr", self.lr, 0.0..);
-        within("radam", "eps", self.eps, 0.0..);
-        within("radam", "weight_decay", self.weight_decay, 0.0..);
-        within("radam", "betas[0]", self.betas[0], 0.0..1.0);
-        within("radam", "betas[1]", self.betas[1], 0.0..1.0);
+        adaptive("radam", self.lr, self.betas, self.eps, self.weight_decay);
     }
 
     fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {
