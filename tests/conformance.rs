@@ -144,6 +144,42 @@ fn what_is_not_understood_fails_instead_of_being_ignored() {
 }
 
 #[test]
+fn a_stored_tensor_that_nothing_compares_is_a_failure() {
+    for (case, from, to) in [
+        ("gelu_000", ",\"second_order\":\"full\"", ""),
+        (
+            "gelu_000",
+            "\"second_order\":\"full\"",
+            "\"second_order\":\"jvp\"",
+        ),
+        (
+            "max_000",
+            "\"outputs\":[\"values\",\"indices\"]",
+            "\"outputs\":[\"values\"]",
+        ),
+    ] {
+        let directory = changed(case, from, to);
+        let (text, status) = conformance(directory.path(), &[]);
+        assert!(text.contains("never looked at"), "{text}");
+        assert_eq!(status, Some(1));
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_takes_no_result_with_it() {
+    let flags = [
+        "--filter",
+        "softplus",
+        "--json",
+        "/no/such/directory/report.json",
+    ];
+    let (text, status) = conformance(&fixtures(), &flags);
+    assert!(text.contains("6 passed, 0 failed"), "{text}");
+    assert!(text.contains("/no/such/directory/report.json"), "{text}");
+    assert_eq!(status, Some(2));
+}
+
+#[test]
 fn an_op_that_nobody_wrote_is_not_implemented() {
     let directory = changed("gelu_000", "\"op\":\"gelu\"", "\"op\":\"gelato\"");
     let (text, status) = conformance(directory.path(), &[]);

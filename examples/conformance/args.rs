@@ -27,6 +27,14 @@ impl<'a> Args<'a> {
         (!value.is_null()).then_some(value)
     }
 
+    /// Every argument but these, as read: whoever gets them answers for those it does not know.
+    pub fn without(&self, names: &[&str]) -> Map<String, Value> {
+        let others = self.object.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let others: Map<_, _> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+        self.read.borrow_mut().extend(others.keys().cloned());
+        others
+    }
+
     /// Fails if an argument was given that nothing has read.
     pub fn all_read(&self) -> Result<(), Failure> {
         let read = self.read.borrow();

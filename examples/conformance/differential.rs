@@ -8,7 +8,7 @@ use wengert::tensor::{Dual, Real, Slice, Tensor};
 
 use crate::args::{Args, count, number, whole};
 use crate::call::{Call, Outputs, Slot};
-use crate::compare::{self, Tolerance};
+use crate::compare;
 use crate::failure::{Failure, needed, wrong};
 use crate::manifest::{Case, Stored};
 use crate::ops;
@@ -16,7 +16,7 @@ use crate::ops;
 /// Everything stored for a case is compared with what numbers of type `T` give.
 pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
     let args = Args::new(&case.args);
-    let tolerance = Tolerance { rtol: case.rtol, atol: case.atol };
+    let tolerance = case.tolerance();
     let tape = Tape::new();
     let mut leaves = Vec::new();
     let outputs = run::<T>(case, stored, &args, |name, value| {
@@ -94,7 +94,7 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
 
 /// Compares the outputs themselves.
 fn values<T: Real>(case: &Case, stored: &Stored<'_>, outputs: &Outputs<T>) -> Result<(), Failure> {
-    let tolerance = tolerance(case);
+    let tolerance = case.tolerance();
     for name in &case.outputs {
         let what = format!("out/{name}");
         let expected = stored.get("out", name)?;
@@ -138,13 +138,9 @@ fn forward_mode<T: Real>(
         };
         let what = format!("jvp/{name} by dual numbers");
         let tangents = y.value().map(|y| y.tangent);
-        compare::real(&what, &tangents, stored.get("jvp", name)?, tolerance(case))?;
+        compare::real(&what, &tangents, stored.get("jvp", name)?, case.tolerance())?;
     }
     Ok(())
-}
-
-fn tolerance(case: &Case) -> Tolerance {
-    Tolerance { rtol: case.rtol, atol: case.atol }
 }
 
 fn find<'a, T: Real>(outputs: &'a Outputs<T>, name: &str) -> Result<&'a Slot<T>, Failure> {

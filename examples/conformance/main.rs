@@ -118,14 +118,6 @@ fn run(flags: &Flags) -> Result<bool, String> {
         sum.failed += tally.failed;
         sum.missing += tally.missing;
     }
-    if let Some(path) = &flags.json {
-        let report = json!({
-            "passed": sum.passed, "failed": sum.failed, "not_implemented": sum.missing,
-            "total": sum.total(), "cases": results,
-        });
-        let text = format!("{report:#}\n");
-        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
     println!(
         "conformance: {} passed, {} failed, {} not implemented, of {} cases",
         sum.passed,
@@ -133,6 +125,16 @@ fn run(flags: &Flags) -> Result<bool, String> {
         sum.missing,
         sum.total()
     );
+    if let Some(path) = &flags.json {
+        let report = json!({
+            "passed": sum.passed, "failed": sum.failed, "not_implemented": sum.missing,
+            "total": sum.total(), "cases": results,
+        });
+        let text = format!("{report:#}\n");
+        std::fs::write(path, text).map_err(|error| {
+            format!("the report cannot be written to {}: {error}", path.display())
+        })?;
+    }
     Ok(sum.passed == sum.total())
 }
 
@@ -140,19 +142,21 @@ fn run(flags: &Flags) -> Result<bool, String> {
 fn check(fixtures: &Fixtures, case: &Case) -> Result<(), Failure> {
     let checked = catch_unwind(AssertUnwindSafe(|| -> Result<(), Failure> {
         let stored = fixtures.stored(case)?;
+        let stored = &stored;
         match case.op.as_str() {
             "optimizer" | "lr_schedule" | "clip_grad_norm" | "clip_grad_value" => {
-                optimizers::run(case, &stored)
+                optimizers::run(case, stored)
             }
             "model_stats" | "model" | "digits_train" | "init_stats" | "calculate_gain" => {
-                models::run(case, &stored)
+                models::run(case, stored)
             }
             _ => match case.dtype.as_deref() {
-                Some("f64") => differential::check::<f64>(case, &stored),
-                Some("f32") => differential::check::<f32>(case, &stored),
+                Some("f64") => differential::check::<f64>(case, stored),
+                Some("f32") => differential::check::<f32>(case, stored),
                 other => wrong(format!("dtype {other:?}")),
             },
-        }
+        }?;
+        stored.all_read()
     }));
     checked.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -1,7 +1,7 @@
 //! The manifest of a fixture directory, and the tensors of a case.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use wengert::nn::{StateDict, Values};
 use wengert::tensor::{Real, Tensor};
 
+use crate::compare::Tolerance;
 use crate::failure::{Failure, needed, wrong};
 
 /// What may stand in a case; anything else is a failure, because it would be ignored.
@@ -49,8 +50,8 @@ pub struct Case {
     pub second_order: Option<String>,
     pub at_kink: bool,
     pub types: BTreeMap<String, String>,
-    pub rtol: f64,
-    pub atol: f64,
+    rtol: f64,
+    atol: f64,
     pub atol_after: Option<f64>,
     pub expect: Option<Map<String, Value>>,
     file: Option<String>,
@@ -112,6 +113,7 @@ impl Fixtures {
         let open = |name: &Option<String>| name.as_ref().map(|name| self.file(name)).transpose();
         Ok(Stored {
             case,
+            read: RefCell::default(),
             file: open(&case.file)?,
             state: open(&case.state_file)?,
             data: open(&case.data_file)?,
@@ -120,6 +122,11 @@ impl Fixtures {
 }
 
 impl Case {
+    /// How far every number of the case may be off.
+    pub fn tolerance(&self) -> Tolerance {
+        Tolerance { rtol: self.rtol, atol: self.atol }
+    }
+
     fn parse(value: &Value) -> Option<Self> {
         let object = value.as_object()?;
         let text = |key: &str| object.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -166,6 +173,7 @@ impl Case {
 /// The tensors stored for a case.
 pub struct Stored<'a> {
     case: &'a Case,
+    read: RefCell<BTreeSet<String>>,
     file: Option<Rc<StateDict>>,
     state: Option<Rc<StateDict>>,
     data: Option<Rc<StateDict>>,
@@ -175,7 +183,24 @@ impl Stored<'_> {
     /// The tensor `<case>/<kind>/<name>`.
     pub fn find(&self, kind: &str, name: &str) -> Option<&Values> {
         let path = format!("{}/{kind}/{name}", self.case.name);
-        self.file.as_ref()?.get(&path)
+        let found = self.file.as_ref()?.get(&path)?;
+        self.read.borrow_mut().insert(path);
+        Some(found)
+    }
+
+    /// Fails if something is stored for the case that nothing has looked at.
+    pub fn all_read(&self) -> Result<(), Failure> {
+        let prefix = format!("{}/", self.case.name);
+        let read = self.read.borrow();
+        let stored = self.file.iter().flat_map(|file| file.iter());
+        let unread: Vec<_> = stored
+            .filter_map(|(name, _)| name.strip_prefix(&prefix).filter(|_| !read.contains(name)))
+            .collect();
+        if unread.is_empty() {
+            Ok(())
+        } else {
+            wrong(format!("stored, but never looked at: {unread:?}"))
+        }
     }
 
     pub fn get(&self, kind: &str, name: &str) -> Result<&Values, Failure> {

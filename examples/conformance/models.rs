@@ -11,13 +11,14 @@ use wengert::nn::models::{
     resnet50, resnet101, resnet152,
 };
 use wengert::nn::{Activation, Layer, ParametersExt, Pass, Slot, StateDict, Values, rng, summary};
-use wengert::optim::{Adam, AdamW, Optimizer, Sgd};
+use wengert::optim::Optimizer;
 use wengert::tensor::{Real, Tensor};
 
 use crate::args::Args;
 use crate::compare::{self, Tolerance};
 use crate::failure::{Failure, needed, wrong};
 use crate::manifest::{Case, Stored};
+use crate::optimizers::build::rule;
 
 pub fn run(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
     let args = Args::new(&case.args);
@@ -42,17 +43,13 @@ pub fn run(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
     }
 }
 
-fn tolerance(case: &Case) -> Tolerance {
-    Tolerance { rtol: case.rtol, atol: case.atol }
-}
-
 /// Compares named numbers with the outputs of a case.
 fn check(case: &Case, stored: &Stored<'_>, numbers: &[(&str, f64)]) -> Result<(), Failure> {
     for name in &case.outputs {
         let found = numbers.iter().find(|(known, _)| known == name);
         let (_, number) = needed(found, format!("output {name}"))?;
         let what = format!("out/{name}");
-        compare::real(&what, &Tensor::scalar(*number), stored.get("out", name)?, tolerance(case))?;
+        compare::real(&what, &Tensor::scalar(*number), stored.get("out", name)?, case.tolerance())?;
     }
     Ok(())
 }
@@ -299,39 +296,14 @@ fn model_stats(case: &Case, args: &Args<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The optimizer of a model's case.
+/// The arguments of a model's case that are no options of its optimizer.
+const NO_OPTIONS: [&str; 9] =
+    ["arch", "options", "loss", "optimizer", "steps", "pixel_scale", "batch", "start", "eval"];
+
+/// The optimizer of a model's case: its options stand beside the other arguments.
 fn optimizer<T: Real>(args: &Args<'_>) -> Result<Optimizer<T>, Failure> {
-    let lr = args.f64("lr")?;
-    let decay = args.f64("weight_decay")?;
-    Ok(match needed(args.str("optimizer")?, "argument optimizer")? {
-        "SGD" => {
-            let plain = Sgd::default();
-            Optimizer::new(Sgd {
-                lr: lr.unwrap_or(plain.lr),
-                momentum: args.f64_or("momentum", 0.0)?,
-                nesterov: args.bool_or("nesterov", false)?,
-                weight_decay: decay.unwrap_or(plain.weight_decay),
-                ..plain
-            })
-        }
-        "Adam" => {
-            let plain = Adam::default();
-            Optimizer::new(Adam {
-                lr: lr.unwrap_or(plain.lr),
-                weight_decay: decay.unwrap_or(plain.weight_decay),
-                ..plain
-            })
-        }
-        "AdamW" => {
-            let plain = AdamW::default();
-            Optimizer::new(AdamW {
-                lr: lr.unwrap_or(plain.lr),
-                weight_decay: decay.unwrap_or(plain.weight_decay),
-                ..plain
-            })
-        }
-        other => return wrong(format!("optimizer {other:?}")),
-    })
+    let kind = needed(args.str("optimizer")?, "argument optimizer")?;
+    Ok(Optimizer::new(rule::<T>(kind, &args.without(&NO_OPTIONS))?))
 }
 
 /// What both kinds of training take from the arguments.
@@ -386,7 +358,8 @@ impl<T: Real> Training<T> {
     /// Compares the state dict with what is stored of it after training.
     fn after(&self, case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         let state = StateDict::of(&*self.model);
-        let tolerance = Tolerance { rtol: case.rtol, atol: case.atol_after.unwrap_or(case.atol) };
+        let usual = case.tolerance();
+        let tolerance = Tolerance { atol: case.atol_after.unwrap_or(usual.atol), ..usual };
         let names = stored.names("after");
         if names.is_empty() {
             return wrong("nothing is stored of the model after training");
@@ -426,7 +399,7 @@ fn model<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(
             let found = gradients.iter().find(|(path, _)| *path == name);
             let (_, gradient) = needed(found, format!("gradient of {name}"))?;
             let expected = stored.get("grad", &name)?;
-            compare::real(&format!("grad/{name}"), gradient, expected, tolerance(case))?;
+            compare::real(&format!("grad/{name}"), gradient, expected, case.tolerance())?;
         }
         for name in &case.differentiable {
             stored.get("grad", name)?;
@@ -437,7 +410,7 @@ fn model<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(
         let found = outputs.iter().find(|(known, _)| known == name);
         let (_, found) = needed(found, format!("output {name}"))?;
         let expected = stored.get("out", name)?;
-        compare::real(&format!("out/{name}"), found, expected, tolerance(case))?;
+        compare::real(&format!("out/{name}"), found, expected, case.tolerance())?;
     }
     training.after(case, stored)
 }
@@ -500,7 +473,7 @@ fn digits_train<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> R
             }
             other => return wrong(format!("output {other}")),
         };
-        compare::real(&format!("out/{name}"), &found, expected, tolerance(case))?;
+        compare::real(&format!("out/{name}"), &found, expected, case.tolerance())?;
     }
     training.after(case, stored)
 }

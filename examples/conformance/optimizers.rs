@@ -1,6 +1,6 @@
 //! Optimizers, schedules and clipping.
 
-mod build;
+pub mod build;
 mod problem;
 mod schedules;
 
@@ -10,7 +10,7 @@ use wengert::optim::{Norm, clip_grad_norm, clip_grad_value};
 use wengert::tensor::{Real, Tensor};
 
 use crate::args::{Args, number};
-use crate::compare::{self, Tolerance};
+use crate::compare;
 use crate::failure::{Failure, needed, wrong};
 use crate::manifest::{Case, Stored};
 use build::{Stepper, optimizer};
@@ -37,7 +37,7 @@ fn typed<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         _ => return Err(Failure::NotImplemented),
     };
     args.all_read()?;
-    let tolerance = Tolerance { rtol: case.rtol, atol: case.atol };
+    let tolerance = case.tolerance();
     for name in &case.outputs {
         let found = computed.iter().find(|(known, _)| known == name);
         let (_, found) = needed(found, format!("computed {name}"))?;

@@ -1,5 +1,22 @@
 //! The fixtures' ops by our public API, in groups.
 
+/// Options of windows, with the stride, the padding and the dilation that are given.
+macro_rules! windowed {
+    ($options:expr, $args:expr) => {{
+        let mut options = $options;
+        if let Some(stride) = $args.extents("stride")? {
+            options = options.stride(stride);
+        }
+        if let Some(padding) = $args.padding("padding")? {
+            options = options.padding(padding);
+        }
+        if let Some(dilation) = $args.extents("dilation")? {
+            options = options.dilation(dilation);
+        }
+        options
+    }};
+}
+
 mod elementwise;
 mod losses;
 mod networks;

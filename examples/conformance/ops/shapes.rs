@@ -201,17 +201,7 @@ fn two(extents: Option<Vec<usize>>, name: &str) -> Result<[usize; 2], Failure> {
 }
 
 fn windows<T: Real>(call: &Call<'_, T>) -> Result<ConvOptions, Failure> {
-    let mut options = ConvOptions::default();
-    if let Some(stride) = call.args.extents("stride")? {
-        options = options.stride(stride);
-    }
-    if let Some(padding) = call.args.padding("padding")? {
-        options = options.padding(padding);
-    }
-    if let Some(dilation) = call.args.extents("dilation")? {
-        options = options.dilation(dilation);
-    }
-    Ok(options)
+    Ok(windowed!(ConvOptions::default(), call.args))
 }
 
 fn numbered<T: Real>(parts: Vec<Var<T>>) -> Outputs<T> {

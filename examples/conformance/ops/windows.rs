@@ -90,15 +90,7 @@ fn conv<T: Real>(
 ) -> Result<Outputs<T>, Failure> {
     let args = call.args;
     let mut options = ConvOptions::default().groups(args.usize_or("groups", 1)?);
-    if let Some(stride) = args.extents("stride")? {
-        options = options.stride(stride);
-    }
-    if let Some(padding) = args.padding("padding")? {
-        options = options.padding(padding);
-    }
-    if let Some(dilation) = args.extents("dilation")? {
-        options = options.dilation(dilation);
-    }
+    options = windowed!(options, args);
     let weight = call.var("weight")?;
     batched(call.x()?, axes, |x| with_bias(call, f(x, weight, &options)))
 }
@@ -110,17 +102,9 @@ fn conv_transpose<T: Real>(
 ) -> Result<Outputs<T>, Failure> {
     let args = call.args;
     let mut options = ConvTransposeOptions::default().groups(args.usize_or("groups", 1)?);
-    if let Some(stride) = args.extents("stride")? {
-        options = options.stride(stride);
-    }
-    if let Some(padding) = args.padding("padding")? {
-        options = options.padding(padding);
-    }
+    options = windowed!(options, args);
     if let Some(more) = args.extents("output_padding")? {
         options = options.output_padding(more);
-    }
-    if let Some(dilation) = args.extents("dilation")? {
-        options = options.dilation(dilation);
     }
     let weight = call.var("weight")?;
     batched(call.x()?, axes, |x| with_bias(call, f(x, weight, &options)))
@@ -129,15 +113,7 @@ fn conv_transpose<T: Real>(
 fn pool_options<T: Real>(call: &Call<'_, T>) -> Result<PoolOptions, Failure> {
     let args = call.args;
     let mut options = PoolOptions::new(needed(args.extents("kernel")?, "argument kernel")?);
-    if let Some(stride) = args.extents("stride")? {
-        options = options.stride(stride);
-    }
-    if let Some(padding) = args.padding("padding")? {
-        options = options.padding(padding);
-    }
-    if let Some(dilation) = args.extents("dilation")? {
-        options = options.dilation(dilation);
-    }
+    options = windowed!(options, args);
     if args.bool_or("ceil_mode", false)? {
         options = options.ceil();
     }

@@ -91,7 +91,8 @@ pub fn groups<T: Real>(args: &Args<'_>, base: &[f64]) -> Result<Stepper<T>, Fail
 /// A rule whose type is known only here.
 type Boxed<T> = Box<dyn Rule<T>>;
 
-fn rule<T: Real>(kind: &str, options: &Map<String, Value>) -> Result<Boxed<T>, Failure> {
+/// A rule by its name and keywords.
+pub fn rule<T: Real>(kind: &str, options: &Map<String, Value>) -> Result<Boxed<T>, Failure> {
     let args = &Args::new(options);
     /// Each field from the keyword of its name, or as it is by default.
     macro_rules! options {
