@@ -17,6 +17,8 @@ enum Set {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2Fma,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 /// Whether the baseline of this target multiplies and adds in one instruction.
@@ -32,9 +34,16 @@ impl Level {
     #[must_use]
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
         {
-            return Self(Set::Avx2Fma);
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx2") && has!("fma") {
+                let wide = has!("avx512f") && has!("avx512vl") && has!("avx512bw");
+                return Self(if wide && has!("avx512dq") {
+                    Set::Avx512
+                } else {
+                    Set::Avx2Fma
+                });
+            }
         }
         Self::PORTABLE
     }
@@ -42,9 +51,25 @@ impl Level {
     /// Every level of this machine, best first.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut levels = vec![Self::best(), Self::PORTABLE];
-        levels.dedup();
+        let best = Self::best();
+        let mut levels = vec![best];
+        #[cfg(target_arch = "x86_64")]
+        if best.0 == Set::Avx512 {
+            levels.push(Self(Set::Avx2Fma));
+        }
+        if best != Self::PORTABLE {
+            levels.push(Self::PORTABLE);
+        }
         levels
+    }
+
+    /// Whether there are registers of 512 bits, and 32 of them.
+    #[must_use]
+    pub fn is_wide(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.0 == Set::Avx512;
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
     }
 
     /// Whether products are added without a rounding in between, at full speed.
@@ -60,6 +85,8 @@ impl Level {
             Set::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2Fma => "avx2+fma",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
         }
     }
 
@@ -69,9 +96,13 @@ impl Level {
         match self.0 {
             Set::Portable => body.run::<BASELINE_FMA>(),
             #[cfg(target_arch = "x86_64")]
+            // SAFETY: the only requirement is that the machine has AVX-512 F, VL, BW and DQ. `Set` is
+            // private and `best`, which makes the first value with `Avx512`, has detected them.
+            Set::Avx512 if B::WIDE => unsafe { avx512(body) },
+            #[cfg(target_arch = "x86_64")]
             // SAFETY: the only requirement is that the machine has AVX2 and FMA. `Set` is private
-            // and `best`, which makes the only values with `Avx2Fma`, has detected both.
-            Set::Avx2Fma => unsafe { avx2_fma(body) },
+            // and `best`, which makes the first value with either, has detected both.
+            Set::Avx2Fma | Set::Avx512 => unsafe { avx2_fma(body) },
         }
     }
 }
@@ -81,6 +112,10 @@ impl Level {
 pub(crate) trait Body {
     /// What the work returns.
     type Output;
+
+    /// Whether it is compiled for registers of 512 bits too; otherwise machines that have them run
+    /// what is compiled for 256.
+    const WIDE: bool = false;
 
     /// Does the work; `FMA` says whether `mul_add` is an instruction here.
     fn run<const FMA: bool>(self) -> Self::Output;
@@ -92,11 +127,19 @@ fn avx2_fma<B: Body>(body: B) -> B::Output {
     body.run::<true>()
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+fn avx512<B: Body>(body: B) -> B::Output {
+    body.run::<true>()
+}
+
 /// A number type with vector instructions: `f32` and `f64`.
 pub(crate) trait Float: Real {
     /// One register of 256 bits.
     type Vector: Vector<Self>;
-    /// How many numbers a vector holds.
+    /// One register of 512 bits, or two of 256.
+    type Wide: Vector<Self>;
+    /// How many numbers a [`Vector`](Self::Vector) holds.
     const LANES: usize;
 
     /// `self · a + b` with one rounding.
@@ -107,6 +150,7 @@ pub(crate) trait Float: Real {
 
 impl Float for f32 {
     type Vector = [f32; 8];
+    type Wide = [f32; 16];
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -119,13 +163,16 @@ impl Float for f32 {
             Set::Portable => turn::portable::<Self, 8>(from, from_row, to, to_row),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
-            Set::Avx2Fma => unsafe { turn::avx::turn_f32(from, from_row, to, to_row) },
+            Set::Avx2Fma | Set::Avx512 => unsafe {
+                turn::avx::turn_f32(from, from_row, to, to_row);
+            },
         }
     }
 }
 
 impl Float for f64 {
     type Vector = [f64; 4];
+    type Wide = [f64; 8];
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -138,7 +185,9 @@ impl Float for f64 {
             Set::Portable => turn::portable::<Self, 4>(from, from_row, to, to_row),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
-            Set::Avx2Fma => unsafe { turn::avx::turn_f64(from, from_row, to, to_row) },
+            Set::Avx2Fma | Set::Avx512 => unsafe {
+                turn::avx::turn_f64(from, from_row, to, to_row);
+            },
         }
     }
 }

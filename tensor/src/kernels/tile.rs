@@ -6,11 +6,17 @@
 //!
 //! Sums are short in convolutions, and setting up a tile costs as much as thirty steps of one. So
 //! the loop over tiles is inside too: [`sweep`] runs down the rows that meet one pair of vectors.
+//!
+//! With registers of 512 bits the pair is one vector, and 32 registers hold up to 12 rows: half as
+//! many tiles to set up. Each sum adds the same products in the same order at either size.
 
 use super::simd::{Body, Float, Level, Vector};
 
-/// Most rows of a tile.
+/// Most rows of a tile, and of a packed panel.
 pub(crate) const ROWS: usize = 6;
+
+/// Most rows of a tile with registers of 512 bits, where rows are not packed.
+const WIDE_ROWS: usize = 12;
 
 /// How many columns a tile has.
 pub(crate) const fn columns<T: Float>() -> usize {
@@ -41,6 +47,8 @@ pub(crate) trait Scalars<T>: Copy {
 pub(crate) trait Groups<T>: Copy {
     /// Those of one tile.
     type Scalars: Scalars<T>;
+    /// Most rows of a tile with registers of 512 bits.
+    const WIDE_ROWS: usize = WIDE_ROWS;
     /// The factors of tile `index`, which has the `R` rows from `first`, for `depth` steps.
     fn group<const R: usize>(&self, index: usize, first: usize, depth: usize) -> Self::Scalars;
 }
@@ -54,7 +62,7 @@ pub(crate) struct Rows<'a, T> {
 
 /// Some of [`Rows`].
 #[derive(Clone, Copy)]
-pub(crate) struct SomeRows<'a, T>([&'a [T]; ROWS]);
+pub(crate) struct SomeRows<'a, T>([&'a [T]; WIDE_ROWS]);
 
 // Loops rather than closures below: a closure is a function of the baseline until it is inlined.
 impl<'a, T: Float> Groups<T> for Rows<'a, T> {
@@ -62,7 +70,7 @@ impl<'a, T: Float> Groups<T> for Rows<'a, T> {
 
     #[inline(always)]
     fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomeRows<'a, T> {
-        let mut rows = [&self.matrix[..0]; ROWS];
+        let mut rows = [&self.matrix[..0]; WIDE_ROWS];
         for r in 0..R {
             rows[r] = &self.matrix[(first + r) * self.stride..][..depth];
         }
@@ -137,6 +145,7 @@ pub(crate) struct Packed<'a, T>(pub &'a [T]);
 
 impl<'a, T: Float> Groups<T> for Packed<'a, T> {
     type Scalars = Panel<'a, T>;
+    const WIDE_ROWS: usize = ROWS;
 
     #[inline(always)]
     fn group<const R: usize>(&self, index: usize, _: usize, depth: usize) -> Panel<'a, T> {
@@ -190,19 +199,20 @@ pub(crate) struct Points<'a, T> {
 /// Some [`Points`], as the parts of the image from each to its last tap.
 #[derive(Clone, Copy)]
 pub(crate) struct SomePoints<'a, T> {
-    windows: [&'a [T]; ROWS],
+    windows: [&'a [T]; WIDE_ROWS],
     offsets: &'a [usize],
 }
 
 impl<'a, T: Float> Groups<T> for Points<'a, T> {
     type Scalars = SomePoints<'a, T>;
+    const WIDE_ROWS: usize = ROWS;
 
     #[inline(always)]
     fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomePoints<'a, T> {
         // All windows have the same length, so one comparison a step serves them all.
         let span = self.offsets.span(1);
         let points = &self.at[first..][..R];
-        let mut windows = [&self.image[..0]; ROWS];
+        let mut windows = [&self.image[..0]; WIDE_ROWS];
         for r in 0..R {
             windows[r] = &self.image[points[r]..][..span];
         }
@@ -269,6 +279,41 @@ impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_,
     }
 }
 
+/// The same with one vector of twice the width.
+struct WideSweep<'a, T, G, const R: usize>(Sweep<'a, T, G, R, false>, bool);
+
+impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
+    type Output = ();
+    const WIDE: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self(sweep, add) = self;
+        for tile in 0..sweep.count {
+            let first = sweep.first + tile * R;
+            let scalars = sweep
+                .groups
+                .group::<R>(sweep.index + tile, first, sweep.depth);
+            let mut sums = [T::Wide::splat(T::zero()); R];
+            for t in 0..sweep.depth {
+                let vector = T::Wide::load(&sweep.vectors.panel[t * sweep.vectors.stride..]);
+                let step = scalars.step::<R>(t);
+                for r in 0..R {
+                    let scalar = T::Wide::splat(scalars.factor(step, r));
+                    sums[r] = scalar.multiply_add::<FMA>(vector, sums[r]);
+                }
+            }
+            for r in 0..R {
+                let row = &mut sweep.to[(first + r) * sweep.stride..];
+                if add {
+                    sums[r] = sums[r].add(Vector::load(row));
+                }
+                sums[r].store(row);
+            }
+        }
+    }
+}
+
 /// Rows of a matrix as wide as a tile, overwritten or added to.
 pub(crate) struct Matrix<'a, T> {
     pub head: &'a mut [T],
@@ -288,12 +333,13 @@ pub(crate) fn sweep<T: Float, G: Groups<T>>(
         return;
     }
     let Matrix { head, stride, add } = to;
-    let tiles = rows.div_ceil(ROWS);
+    let most = if level.is_wide() { G::WIDE_ROWS } else { ROWS };
+    let tiles = rows.div_ceil(most);
     let (height, larger) = (rows / tiles, rows % tiles);
     let mut run = |height: usize, index: usize, first: usize, count: usize| {
-        macro_rules! with {
+        macro_rules! part {
             ($r:literal, $add:literal) => {
-                level.run(Sweep::<T, G, $r, $add> {
+                Sweep::<T, G, $r, $add> {
                     depth,
                     groups,
                     vectors,
@@ -302,23 +348,27 @@ pub(crate) fn sweep<T: Float, G: Groups<T>>(
                     index,
                     first,
                     count,
-                })
+                }
             };
         }
-        match (height, add) {
-            (1, false) => with!(1, false),
-            (2, false) => with!(2, false),
-            (3, false) => with!(3, false),
-            (4, false) => with!(4, false),
-            (5, false) => with!(5, false),
-            (_, false) => with!(6, false),
-            (1, true) => with!(1, true),
-            (2, true) => with!(2, true),
-            (3, true) => with!(3, true),
-            (4, true) => with!(4, true),
-            (5, true) => with!(5, true),
-            (_, true) => with!(6, true),
+        macro_rules! heights {
+            ($($r:literal)* | $($wide:literal)*) => {
+                if level.is_wide() {
+                    match height {
+                        $($r => level.run(WideSweep(part!($r, false), add)),)*
+                        $($wide => level.run(WideSweep(part!($wide, false), add)),)*
+                        _ => unreachable!("tiles have at most 12 rows"),
+                    }
+                } else {
+                    match (height, add) {
+                        $(($r, false) => level.run(part!($r, false)),
+                        ($r, true) => level.run(part!($r, true)),)*
+                        _ => unreachable!("tiles have at most 6 rows"),
+                    }
+                }
+            };
         }
+        heights!(1 2 3 4 5 6 | 7 8 9 10 11 12);
     };
     if larger > 0 {
         run(height + 1, 0, 0, larger);
