@@ -8,8 +8,8 @@
 //! | everything else | register tiles, packed where it pays (`blocked`) |
 
 use super::simd::{Float, Level};
-use super::tile::{self, columns};
-use crate::{Real, parallel};
+use super::tile;
+use crate::Real;
 
 mod blocked;
 pub(crate) mod pack;
@@ -175,13 +175,11 @@ pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [
     // Tiles store rows of C.
     let turned = task.transposed();
     let turn = cost::<T>(&turned) < cost::<T>(task);
-    parallel::within(task.m * task.n * task.k / columns::<T>(), || {
-        if turn {
-            blocked::multiply(level, &turned, b, a, c);
-        } else {
-            blocked::multiply(level, task, a, b, c);
-        }
-    });
+    if turn {
+        blocked::multiply(level, &turned, b, a, c);
+    } else {
+        blocked::multiply(level, task, a, b, c);
+    }
 }
 
 /// Roughly the cycles of the blocked product in this orientation.

@@ -94,7 +94,7 @@ pub(super) fn run<T: Float>(
         .map(|phase| phase.count() * phase.offsets.len());
     let sums = sums.sum::<usize>() * plan.batch * plan.groups * plan.channels[1];
     let work = sums / columns::<T>();
-    parallel::within(work, || run_tasks(level, lanes, plan, src, w, dst, work));
+    run_tasks(level, lanes, plan, src, w, dst, work);
 }
 
 /// The weights of every phase.

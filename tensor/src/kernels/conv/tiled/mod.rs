@@ -13,8 +13,6 @@ mod weight;
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::columns;
-use crate::parallel;
 use engine::Lanes;
 use plan::Correlation;
 
@@ -86,8 +84,7 @@ impl<T: Float> ConvKernel<T> for Tiled {
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
         geometry.check_lengths(x.len(), dw.len(), dy.len());
-        let work = geometry.multiply_adds() as usize / columns::<T>();
-        parallel::within(work, || weight::run(self.level(), geometry, x, dy, dw));
+        weight::run(self.level(), geometry, x, dy, dw);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {

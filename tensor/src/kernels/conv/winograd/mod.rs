@@ -13,7 +13,6 @@ mod transform;
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
-use crate::parallel;
 use filters::Filters;
 use products::{Planes, Problem};
 use transform::{Four, Two};
@@ -59,10 +58,10 @@ impl Winograd {
     }
 
     fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
-        parallel::within(src.len() + w.len() + dst.len(), || match self.side {
+        match self.side {
             Side::Two => products::correlate::<T, Two, 2, 4>(problem, src, w, dst),
             Side::Four => products::correlate::<T, Four, 4, 6>(problem, src, w, dst),
-        });
+        }
     }
 }
 
@@ -215,10 +214,10 @@ impl<T: Float> ConvKernel<T> for Winograd {
             return dw.fill(T::zero());
         }
         let problem = along(self.level(), geometry);
-        parallel::within(dw.len() + x.len() + dy.len(), || match self.side {
+        match self.side {
             Side::Two => products::weights::<T, Two, 2, 4>(&problem, x, dy, dw),
             Side::Four => products::weights::<T, Four, 4, 6>(&problem, x, dy, dw),
-        });
+        }
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {

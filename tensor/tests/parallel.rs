@@ -1,0 +1,157 @@
+//! Threads: who works, what panics carry, and that nothing waits for ever.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use wengert_tensor::parallel;
+
+/// Enough elementary steps to be worth any number of threads.
+const MUCH: usize = usize::MAX;
+
+/// The threads that take one of `pieces` pieces each, if so many come before a long time has passed.
+fn workers(pieces: usize) -> HashSet<ThreadId> {
+    let (ids, arrived) = (Mutex::new(HashSet::new()), Condvar::new());
+    parallel::for_each_index(pieces, MUCH, |_| {
+        let mut ids = ids.lock().unwrap();
+        ids.insert(thread::current().id());
+        arrived.notify_all();
+        let patience = Duration::from_secs(10);
+        let few = |ids: &mut HashSet<ThreadId>| ids.len() < pieces;
+        drop(arrived.wait_timeout_while(ids, patience, few).unwrap());
+    });
+    ids.into_inner().unwrap()
+}
+
+#[test]
+fn as_many_threads_work_as_were_asked_for_the_caller_among_them() {
+    for threads in 1..5 {
+        parallel::with_threads(threads, || {
+            assert_eq!(parallel::threads(), threads);
+            let workers = workers(threads);
+            assert!(workers.contains(&thread::current().id()));
+            assert_eq!(workers.len(), threads);
+        });
+    }
+}
+
+#[test]
+fn inner_counts_hold_inside_and_outer_ones_afterwards() {
+    parallel::with_threads(3, || {
+        parallel::with_threads(2, || assert_eq!(parallel::threads(), 2));
+        assert_eq!(parallel::threads(), 3);
+        let panicking = || parallel::with_threads(2, || panic!("early end"));
+        catch_unwind(panicking).unwrap_err();
+        assert_eq!(parallel::threads(), 3);
+    });
+}
+
+#[test]
+fn helpers_know_whom_they_help() {
+    parallel::with_threads(3, || {
+        parallel::for_each_index(20, MUCH, |_| assert_eq!(parallel::threads(), 3));
+    });
+}
+
+#[test]
+fn a_worker_of_another_pool_is_helped_by_that_pool() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+    pool.unwrap().install(|| {
+        assert_eq!(parallel::threads(), 3);
+        assert_eq!(workers(3).len(), 3);
+        parallel::with_threads(2, || assert_eq!(workers(2).len(), 2));
+    });
+}
+
+#[test]
+fn every_chunk_is_given_out_once_with_its_index() {
+    for threads in [1, 2, 3, 7] {
+        parallel::with_threads(threads, || {
+            for (length, chunk) in [(0, 3), (1, 1), (9, 3), (10, 3), (1000, 7), (5, 100), (3, 0)] {
+                let mut out = vec![0; length];
+                parallel::for_chunks_mut(&mut out, chunk, MUCH, |index, part| {
+                    assert!(part.len() <= chunk.max(1));
+                    for (i, to) in part.iter_mut().enumerate() {
+                        *to += 1 + index * chunk.max(1) + i;
+                    }
+                });
+                assert!(out.iter().copied().eq(1..=length));
+            }
+            let squares = parallel::map_chunks(100, MUCH, |i| i * i);
+            assert!(squares.into_iter().eq((0..100).map(|i| i * i)));
+        });
+    }
+}
+
+#[test]
+fn little_work_stays_with_the_caller() {
+    let caller = thread::current().id();
+    parallel::for_each_index(50, parallel::GRAIN - 1, |_| {
+        assert_eq!(thread::current().id(), caller);
+    });
+}
+
+#[test]
+fn regions_in_regions_end() {
+    for threads in [1, 2, 4] {
+        let count = AtomicUsize::new(0);
+        parallel::with_threads(threads, || {
+            for _ in 0..50 {
+                parallel::for_each_index(5, MUCH, |_| {
+                    parallel::for_each_index(4, MUCH, |_| {
+                        parallel::for_each_index(3, MUCH, |_| {
+                            count.fetch_add(1, Ordering::Relaxed);
+                        });
+                    });
+                });
+            }
+        });
+        assert_eq!(count.into_inner(), 50 * 5 * 4 * 3);
+    }
+}
+
+#[test]
+fn callers_that_share_helpers_do_not_wait_for_each_other() {
+    let count = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    parallel::for_each_index(6, MUCH, |_| {
+                        count.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+            });
+        }
+    });
+    assert_eq!(count.into_inner(), 4 * 200 * 6);
+}
+
+#[test]
+fn a_panic_reaches_the_caller_with_its_message_and_the_others_go_on() {
+    for threads in [1, 2, 3] {
+        parallel::with_threads(threads, || {
+            for at in [0, 7, 15] {
+                let work = || {
+                    parallel::for_each_index(16, MUCH, |index| {
+                        thread::sleep(Duration::from_micros(100));
+                        assert!(index != at, "piece {index} fails");
+                    });
+                };
+                let payload = catch_unwind(AssertUnwindSafe(work)).unwrap_err();
+                let message = payload.downcast_ref::<String>().unwrap();
+                assert_eq!(*message, format!("piece {at} fails"));
+                assert_eq!(workers(threads).len(), threads, "helpers are lost");
+            }
+        });
+    }
+}
+
+#[test]
+#[should_panic(expected = "0 threads do no work")]
+fn no_threads_are_refused() {
+    parallel::with_threads(0, || ());
+}
