@@ -13,3 +13,5 @@ mod residues;
 pub mod simd;
 mod tile;
 mod turn;
+#[cfg(target_arch = "x86_64")]
+mod wide;

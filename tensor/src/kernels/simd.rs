@@ -1,9 +1,13 @@
 //! Instruction sets, detected once, and the vectors that one safe body is compiled for each of them with.
 //!
 //! A body is written once, over arrays of constant size, and inlined into a function that enables
-//! the instructions; LLVM turns the arrays into registers. There are no intrinsics.
+//! the instructions; LLVM turns the arrays into registers. The vectors of 512 bits alone are intrinsics.
+
+use std::marker::PhantomData;
 
 use super::turn;
+#[cfg(target_arch = "x86_64")]
+use super::wide;
 use crate::Real;
 
 /// The instructions that a kernel may use.
@@ -90,6 +94,16 @@ impl Level {
         }
     }
 
+    /// Runs work on a line of lanes compiled for this level: as one wide vector or as two.
+    #[inline]
+    pub(crate) fn line<T: Float, W: Lanewise<T>>(self, work: W) {
+        if self.is_wide() {
+            self.run(One(work, PhantomData));
+        } else {
+            self.run(Pair(work, PhantomData));
+        }
+    }
+
     /// Runs a body compiled for this level.
     #[inline]
     pub(crate) fn run<B: Body>(self, body: B) -> B::Output {
@@ -121,6 +135,37 @@ pub(crate) trait Body {
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 
+/// Work that is the same in each of the `2 · LANES` lanes of a line. `at` must be
+/// `#[inline(always)]`.
+pub(crate) trait Lanewise<T: Float> {
+    /// Does the work of the lanes of one vector, from `lane` on.
+    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize);
+}
+
+struct One<W, T>(W, PhantomData<T>);
+
+impl<T: Float, W: Lanewise<T>> Body for One<W, T> {
+    type Output = ();
+    const WIDE: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        self.0.at::<T::Wide, FMA>(0);
+    }
+}
+
+struct Pair<W, T>(W, PhantomData<T>);
+
+impl<T: Float, W: Lanewise<T>> Body for Pair<W, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        self.0.at::<T::Vector, FMA>(0);
+        self.0.at::<T::Vector, FMA>(T::LANES);
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2_fma<B: Body>(body: B) -> B::Output {
@@ -136,20 +181,31 @@ fn avx512<B: Body>(body: B) -> B::Output {
 /// A number type with vector instructions: `f32` and `f64`.
 pub(crate) trait Float: Real {
     /// One register of 256 bits.
-    type Vector: Vector<Self>;
-    /// One register of 512 bits, or two of 256.
+    type Vector: Array<Self>;
+    /// Twice as many numbers, for bodies that run where [`Level::is_wide`]: one register of 512 bits.
     type Wide: Vector<Self>;
     /// How many numbers a [`Vector`](Self::Vector) holds.
     const LANES: usize;
 
     /// `self · a + b` with one rounding.
     fn fused(self, a: Self, b: Self) -> Self;
-    /// Transposes `LANES × LANES` numbers whose rows are `from_row` and `to_row` apart.
-    fn turn_square(level: Level, from: &[Self], from_row: usize, to: &mut [Self], to_row: usize);
+    /// Transposes numbers whose rows are `from_row` and `to_row` apart, as many rows and columns as
+    /// fill whole squares of `LANES × LANES`.
+    fn turn_squares(
+        level: Level,
+        size: [usize; 2],
+        from: &[Self],
+        from_row: usize,
+        to: &mut [Self],
+        to_row: usize,
+    );
 }
 
 impl Float for f32 {
     type Vector = [f32; 8];
+    #[cfg(target_arch = "x86_64")]
+    type Wide = wide::F32x16;
+    #[cfg(not(target_arch = "x86_64"))]
     type Wide = [f32; 16];
     const LANES: usize = 8;
 
@@ -158,13 +214,20 @@ impl Float for f32 {
         self.mul_add(a, b)
     }
 
-    fn turn_square(level: Level, from: &[Self], from_row: usize, to: &mut [Self], to_row: usize) {
+    fn turn_squares(
+        level: Level,
+        size: [usize; 2],
+        from: &[Self],
+        from_row: usize,
+        to: &mut [Self],
+        to_row: usize,
+    ) {
         match level.0 {
-            Set::Portable => turn::portable::<Self, 8>(from, from_row, to, to_row),
+            Set::Portable => turn::portable::<Self, 8>(size, from, from_row, to, to_row),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
             Set::Avx2Fma | Set::Avx512 => unsafe {
-                turn::avx::turn_f32(from, from_row, to, to_row);
+                turn::avx::turn_f32(size, from, from_row, to, to_row);
             },
         }
     }
@@ -172,6 +235,9 @@ impl Float for f32 {
 
 impl Float for f64 {
     type Vector = [f64; 4];
+    #[cfg(target_arch = "x86_64")]
+    type Wide = wide::F64x8;
+    #[cfg(not(target_arch = "x86_64"))]
     type Wide = [f64; 8];
     const LANES: usize = 4;
 
@@ -180,13 +246,20 @@ impl Float for f64 {
         self.mul_add(a, b)
     }
 
-    fn turn_square(level: Level, from: &[Self], from_row: usize, to: &mut [Self], to_row: usize) {
+    fn turn_squares(
+        level: Level,
+        size: [usize; 2],
+        from: &[Self],
+        from_row: usize,
+        to: &mut [Self],
+        to_row: usize,
+    ) {
         match level.0 {
-            Set::Portable => turn::portable::<Self, 4>(from, from_row, to, to_row),
+            Set::Portable => turn::portable::<Self, 4>(size, from, from_row, to, to_row),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
             Set::Avx2Fma | Set::Avx512 => unsafe {
-                turn::avx::turn_f64(from, from_row, to, to_row);
+                turn::avx::turn_f64(size, from, from_row, to, to_row);
             },
         }
     }
@@ -204,8 +277,6 @@ pub(crate) trait Vector<T>: Copy + Send + Sync {
     fn splat(value: T) -> Self;
     /// The first lanes of a slice.
     fn load(from: &[T]) -> Self;
-    /// A slice as whole vectors, and the rest.
-    fn split(slice: &[T]) -> (&[Self], &[T]);
     /// Writes the lanes to the head of a slice.
     fn store(self, to: &mut [T]);
     /// `self · factor + addend`
@@ -216,6 +287,12 @@ pub(crate) trait Vector<T>: Copy + Send + Sync {
     fn sub(self, other: Self) -> Self;
     /// `self · other`
     fn multiply(self, other: Self) -> Self;
+}
+
+/// A vector whose lanes lie in memory like those of a slice.
+pub(crate) trait Array<T>: Vector<T> {
+    /// A slice as whole vectors, and the rest.
+    fn split(slice: &[T]) -> (&[Self], &[T]);
     /// The lanes.
     fn lanes(&self) -> &[T];
 }
@@ -230,10 +307,6 @@ impl<T: Float, const L: usize> Vector<T> for [T; L] {
         let mut lanes = [T::zero(); L];
         lanes.copy_from_slice(&from[..L]);
         lanes
-    }
-    #[inline(always)]
-    fn split(slice: &[T]) -> (&[Self], &[T]) {
-        slice.as_chunks()
     }
     #[inline(always)]
     fn store(self, to: &mut [T]) {
@@ -266,6 +339,13 @@ impl<T: Float, const L: usize> Vector<T> for [T; L] {
             self[lane] *= other[lane];
         }
         self
+    }
+}
+
+impl<T: Float, const L: usize> Array<T> for [T; L] {
+    #[inline(always)]
+    fn split(slice: &[T]) -> (&[Self], &[T]) {
+        slice.as_chunks()
     }
     #[inline(always)]
     fn lanes(&self) -> &[T] {

@@ -16,12 +16,7 @@ pub(crate) fn turn<T: Float>(
 ) {
     let side = T::LANES;
     let (whole_rows, whole_columns) = (rows / side * side, columns / side * side);
-    for i in (0..whole_rows).step_by(side) {
-        for j in (0..whole_columns).step_by(side) {
-            let from = &from[i * from_row + j..];
-            T::turn_square(level, from, from_row, &mut to[j * to_row + i..], to_row);
-        }
-    }
+    T::turn_squares(level, [rows, columns], from, from_row, to, to_row);
     let mut rest = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
         for i in rows {
             for j in columns.clone() {
@@ -33,19 +28,33 @@ pub(crate) fn turn<T: Float>(
     rest(whole_rows..rows, 0..columns);
 }
 
-/// The plain loop over one square.
+/// Runs `square(first of the rows, first of the columns)` for all whole squares.
+macro_rules! squares {
+    ($side:expr, $size:expr, $square:expr) => {
+        for i in (0..$size[0] / $side * $side).step_by($side) {
+            for j in (0..$size[1] / $side * $side).step_by($side) {
+                $square(i, j);
+            }
+        }
+    };
+}
+
+/// The plain loop over squares.
 pub(crate) fn portable<T: Copy, const N: usize>(
+    size: [usize; 2],
     from: &[T],
     from_row: usize,
     to: &mut [T],
     to_row: usize,
 ) {
-    for i in 0..N {
-        let row = &from[i * from_row..][..N];
-        for (j, &x) in row.iter().enumerate() {
-            to[j * to_row + i] = x;
+    squares!(N, size, |first, left| {
+        for i in first..first + N {
+            let row = &from[i * from_row + left..][..N];
+            for (j, &x) in row.iter().enumerate() {
+                to[(left + j) * to_row + i] = x;
+            }
         }
-    }
+    });
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -56,6 +65,7 @@ pub(crate) mod avx {
         _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
     };
 
+    #[inline]
     #[target_feature(enable = "avx")]
     fn load(row: &[f32]) -> __m256 {
         let row = &row[..8];
@@ -63,6 +73,7 @@ pub(crate) mod avx {
         unsafe { _mm256_loadu_ps(row.as_ptr()) }
     }
 
+    #[inline]
     #[target_feature(enable = "avx")]
     fn store(x: __m256, row: &mut [f32]) {
         let row = &mut row[..8];
@@ -70,9 +81,28 @@ pub(crate) mod avx {
         unsafe { _mm256_storeu_ps(row.as_mut_ptr(), x) }
     }
 
-    /// Turns eight by eight numbers.
+    /// Turns all whole squares of eight by eight numbers.
     #[target_feature(enable = "avx")]
-    pub(crate) fn turn_f32(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
+    pub(crate) fn turn_f32(
+        size: [usize; 2],
+        from: &[f32],
+        from_row: usize,
+        to: &mut [f32],
+        to_row: usize,
+    ) {
+        squares!(8, size, |i: usize, j: usize| {
+            square_f32(
+                &from[i * from_row + j..],
+                from_row,
+                &mut to[j * to_row + i..],
+                to_row,
+            );
+        });
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx")]
+    fn square_f32(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
         let mut r = [load(from); 8];
         for (i, r) in r.iter_mut().enumerate() {
             *r = load(&from[i * from_row..]);
@@ -103,6 +133,7 @@ pub(crate) mod avx {
         }
     }
 
+    #[inline]
     #[target_feature(enable = "avx")]
     fn load_double(row: &[f64]) -> __m256d {
         let row = &row[..4];
@@ -110,6 +141,7 @@ pub(crate) mod avx {
         unsafe { _mm256_loadu_pd(row.as_ptr()) }
     }
 
+    #[inline]
     #[target_feature(enable = "avx")]
     fn store_double(x: __m256d, row: &mut [f64]) {
         let row = &mut row[..4];
@@ -117,9 +149,28 @@ pub(crate) mod avx {
         unsafe { _mm256_storeu_pd(row.as_mut_ptr(), x) }
     }
 
-    /// Turns four by four numbers.
+    /// Turns all whole squares of four by four numbers.
     #[target_feature(enable = "avx")]
-    pub(crate) fn turn_f64(from: &[f64], from_row: usize, to: &mut [f64], to_row: usize) {
+    pub(crate) fn turn_f64(
+        size: [usize; 2],
+        from: &[f64],
+        from_row: usize,
+        to: &mut [f64],
+        to_row: usize,
+    ) {
+        squares!(4, size, |i: usize, j: usize| {
+            square_f64(
+                &from[i * from_row + j..],
+                from_row,
+                &mut to[j * to_row + i..],
+                to_row,
+            );
+        });
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx")]
+    fn square_f64(from: &[f64], from_row: usize, to: &mut [f64], to_row: usize) {
         let mut r = [load_double(from); 4];
         for (i, r) in r.iter_mut().enumerate() {
             *r = load_double(&from[i * from_row..]);

@@ -2,7 +2,7 @@
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::residues;
-use crate::kernels::simd::{Body, Float, Level, Vector, multiply_add};
+use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
 use crate::{parallel, pool};
 
 /// Depthwise convolution: every group has one channel and one filter.

@@ -336,6 +336,11 @@ const CORNERS: Table = &[
     ("tall", "mb2_ic4ih33iw2_oc5_kh5kw2_ph2pw1"),
     ("wide_row", "mb1_ic2ih1iw67_oc3_kh1kw5"),
     ("five_by_five", "mb2_ic6ih14iw14_oc16_kh5kw5"),
+    ("five_by_five_padded", "mb3_ic17ih9iw11_oc18_kh5kw5_ph2pw2"),
+    (
+        "five_by_five_lopsided",
+        "mb1_ic3ih7iw6_oc33_kh5kw5_ph4+0pw1+3",
+    ),
     ("even_kernel", "mb2_ic3ih8iw9_oc5_kh4kw2_ph1pw1"),
     ("tile_edges", "mb1_ic16ih17iw23_oc17_kh3kw3_ph1pw1"),
     ("full_padding", "mb2_ic4ih6iw7_oc4_kh3kw3_ph2pw2"),

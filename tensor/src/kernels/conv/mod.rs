@@ -7,14 +7,15 @@
 //! |---|---|---|
 //! | [`Depthwise`] | one channel and one filter in each group | the same |
 //! | [`Pointwise`] | one tap, no stride or padding: matrix products | the same, images of 256 pixels or more |
-//! | [`Winograd::F4`] | 3 × 3 at stride 1, `f32`, 24 channels or more, 48 tiles or more | 16 channels or more |
-//! | [`Winograd::F2`] | 3 × 3 at stride 1, 64 channels or more (`f64`: 32), 48 tiles or more | where the filters are few enough for a cache |
+//! | [`Winograd::F4`] | 3 × 3 at stride 1, `f32`, 16 channels or more, 48 tiles or more | the same |
+//! | [`Winograd::F2_OF_5`] | 5 × 5 at stride 1, `f32`, 16 channels or more, 48 tiles or more | the same |
+//! | [`Winograd::F2`] | 3 × 3 at stride 1, 32 channels or more (`f64`: 16), 48 tiles or more | where the filters are few enough for a cache |
 //! | [`Tiled`] | everything else: the direct sum in register tiles | everything else |
 //! | [`Im2col`] | machines without fused multiply-add, other number types | the same |
 //! | [`Direct`] | the oracle | the oracle |
 //!
-//! The accurate policy passes over [`Winograd::F4`] alone, whose rounding error is ten times that of
-//! a plain sum.
+//! The accurate policy passes over [`Winograd::F4`] and [`Winograd::F2_OF_5`], whose rounding error is
+//! ten times that of a plain sum.
 
 use crate::Real;
 
@@ -98,6 +99,7 @@ pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
         &Depthwise::BEST,
         &Pointwise,
         &Winograd::F4,
+        &Winograd::F2_OF_5,
         &Winograd::F2,
         &Tiled::BEST,
         &Im2col,
@@ -112,6 +114,7 @@ pub fn builtin_f64() -> &'static [&'static dyn ConvKernel<f64>] {
         &Depthwise::BEST,
         &Pointwise,
         &Winograd::F4,
+        &Winograd::F2_OF_5,
         &Winograd::F2,
         &Tiled::BEST,
         &Im2col,

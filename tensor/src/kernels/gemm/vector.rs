@@ -1,7 +1,7 @@
 //! Products with few rows or columns, where reading the matrix is the work.
 
 use super::Gemm;
-use crate::kernels::simd::{Body, Float, Level, Vector, multiply_add};
+use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
 use crate::pool;
 
 /// Whether dot products of contiguous rows beat tiles: nothing is packed, but every sum ends in an

@@ -3,11 +3,16 @@
 use std::marker::PhantomData;
 
 use super::transform::{Linear, twice};
-use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::gemm::balanced;
+use crate::kernels::simd::{Float, Lanewise, Level, Vector};
 use crate::kernels::tile::columns;
+use crate::kernels::turn::turn;
 use crate::{parallel, pool};
 
-/// Filters of 3 × 3 taps as a sum over input channels reads them.
+/// Filters of one input channel after another that are turned together.
+const TOGETHER: usize = 8;
+
+/// Filters of `K × K` taps as a sum over input channels reads them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filters {
     /// Channels that come in and go out.
@@ -21,127 +26,136 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    fn tap(&self, t: usize) -> usize {
-        if self.turned { 8 - t } else { t }
-    }
-
     /// `U = G g Gᵀ` as `values[block][point][input][lane]`.
-    pub fn transform<T: Float, L: Linear<3, A>, const A: usize>(
+    pub fn transform<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
         level: Level,
         w: &[T],
     ) -> Vec<T> {
-        let lanes = columns::<T>();
+        let (lanes, taps) = (columns::<T>(), K * K);
         let blocks = self.outputs.div_ceil(lanes);
         let length = A * A * self.inputs * lanes;
         let mut values = pool::stale::<T>(blocks * length);
+        // Where the taps of one input channel follow those of another, several are turned at once.
+        let together = if self.input == taps { TOGETHER } else { 1 };
         parallel::for_chunks_mut(&mut values, length, blocks * length, |block, to| {
             let first = block * lanes;
             let count = lanes.min(self.outputs - first);
-            let mut taps = [[T::Vector::splat(T::zero()); 2]; 9];
-            let mut gathered = vec![T::zero(); 9 * lanes];
-            for input in 0..self.inputs {
+            let mut gathered = pool::stale::<T>(together * taps * lanes);
+            if count < lanes {
+                gathered.fill(T::zero());
+            }
+            for (input, inputs) in balanced(self.inputs, together) {
                 let from = &w[input * self.input + first * self.output..];
-                for lane in 0..count {
-                    let from = &from[lane * self.output..][..9];
-                    for t in 0..9 {
-                        gathered[t * lanes + lane] = from[self.tap(t)];
-                    }
-                }
-                for (taps, gathered) in taps.iter_mut().zip(gathered.chunks_exact(lanes)) {
-                    *taps = [Vector::load(gathered), Vector::load(&gathered[T::LANES..])];
-                }
-                let to = &mut to[input * lanes..];
-                let plane = self.inputs * lanes;
-                level.run(Forth::<T, L, A> {
-                    taps: &taps,
-                    to,
-                    plane,
+                let size = [count, inputs * taps];
+                turn(level, size, from, self.output, &mut gathered, lanes);
+                level.line(Forth::<T, L, K, A> {
+                    gathered: &gathered,
+                    turned: self.turned,
+                    inputs,
+                    to: &mut to[input * lanes..],
+                    plane: self.inputs * lanes,
                     map: PhantomData,
                 });
             }
+            pool::recycle(gathered);
         });
         values
     }
 
     /// `dw = Gᵀ dU G` from `sums[block][point][input][lane]`.
-    pub fn collect<T: Float, L: Linear<A, 3>, const A: usize>(
+    pub fn collect<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
         level: Level,
         sums: &[T],
         dw: &mut [T],
     ) {
-        let lanes = columns::<T>();
+        let (lanes, taps) = (columns::<T>(), K * K);
         let work = self.inputs * self.outputs * A * A;
-        // Here a block of outputs is contiguous: filters come first in `w`.
+        // Here a block of outputs is contiguous, filters come first in `w`, and so are the taps of
+        // consecutive inputs.
         parallel::for_chunks_mut(dw, lanes * self.output, work, |block, dw| {
             let plane = self.inputs * lanes;
             let sums = &sums[block * A * A * plane..][..A * A * plane];
-            for input in 0..self.inputs {
-                let mut taps = [[T::Vector::splat(T::zero()); 2]; 9];
-                level.run(Back::<T, L, A> {
+            let outputs = dw.len() / self.output;
+            let mut gathered = pool::stale::<T>(TOGETHER * taps * lanes);
+            for (input, inputs) in balanced(self.inputs, TOGETHER) {
+                level.line(Back::<T, L, K, A> {
                     sums: &sums[input * lanes..],
                     plane,
-                    taps: &mut taps,
+                    inputs,
+                    gathered: &mut gathered,
                     map: PhantomData,
                 });
-                for (lane, dw) in dw.chunks_exact_mut(self.output).enumerate() {
-                    let to = &mut dw[input * self.input..][..9];
-                    let (v, lane) = (lane / T::LANES, lane % T::LANES);
-                    for t in 0..9 {
-                        to[t] = taps[t][v].lanes()[lane];
-                    }
-                }
+                let size = [inputs * taps, outputs];
+                let to = &mut dw[input * taps..];
+                turn(level, size, &gathered, lanes, to, self.output);
             }
+            pool::recycle(gathered);
         });
     }
 }
 
-struct Forth<'a, T: Float, L, const A: usize> {
-    taps: &'a [[T::Vector; 2]; 9],
+/// From taps `gathered[input][tap][lane]` to points.
+struct Forth<'a, T, L, const K: usize, const A: usize> {
+    gathered: &'a [T],
+    turned: bool,
+    inputs: usize,
     to: &'a mut [T],
     plane: usize,
     map: PhantomData<L>,
 }
 
-impl<T: Float, L: Linear<3, A>, const A: usize> Body for Forth<'_, T, L, A> {
-    type Output = ();
-
+impl<T: Float, L: Linear<K, A>, const K: usize, const A: usize> Lanewise<T>
+    for Forth<'_, T, L, K, A>
+{
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for v in 0..2 {
-            let mut square = [[T::Vector::splat(T::zero()); 3]; 3];
-            for t in 0..9 {
-                square[t / 3][t % 3] = self.taps[t][v];
+    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+        let line = 2 * T::LANES;
+        for input in 0..self.inputs {
+            let from = &self.gathered[input * K * K * line + lane..];
+            let mut square = [[V::splat(T::zero()); K]; K];
+            for i in 0..K {
+                for j in 0..K {
+                    let tap = i * K + j;
+                    let tap = if self.turned { K * K - 1 - tap } else { tap };
+                    square[i][j] = V::load(&from[tap * line..]);
+                }
             }
-            let points = twice::<T, L, FMA, 3, A>(square);
+            let points = twice::<T, V, L, FMA, K, A>(square);
+            let to = &mut self.to[input * line + lane..];
             for p in 0..A * A {
-                points[p / A][p % A].store(&mut self.to[p * self.plane + v * T::LANES..]);
+                points[p / A][p % A].store(&mut to[p * self.plane..]);
             }
         }
     }
 }
 
-struct Back<'a, T: Float, L, const A: usize> {
+/// From sums at the points to taps `gathered[input][tap][lane]`.
+struct Back<'a, T, L, const K: usize, const A: usize> {
     sums: &'a [T],
     plane: usize,
-    taps: &'a mut [[T::Vector; 2]; 9],
+    inputs: usize,
+    gathered: &'a mut [T],
     map: PhantomData<L>,
 }
 
-impl<T: Float, L: Linear<A, 3>, const A: usize> Body for Back<'_, T, L, A> {
-    type Output = ();
-
+impl<T: Float, L: Linear<A, K>, const K: usize, const A: usize> Lanewise<T>
+    for Back<'_, T, L, K, A>
+{
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for v in 0..2 {
-            let mut square = [[T::Vector::splat(T::zero()); A]; A];
+    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+        let line = 2 * T::LANES;
+        for input in 0..self.inputs {
+            let from = &self.sums[input * line + lane..];
+            let mut square = [[V::splat(T::zero()); A]; A];
             for p in 0..A * A {
-                square[p / A][p % A] = Vector::load(&self.sums[p * self.plane + v * T::LANES..]);
+                square[p / A][p % A] = V::load(&from[p * self.plane..]);
             }
-            let taps = twice::<T, L, FMA, A, 3>(square);
-            for t in 0..9 {
-                self.taps[t][v] = taps[t / 3][t % 3];
+            let taps = twice::<T, V, L, FMA, A, K>(square);
+            let to = &mut self.gathered[input * K * K * line + lane..];
+            for t in 0..K * K {
+                taps[t / K][t % K].store(&mut to[t * line..]);
             }
         }
     }

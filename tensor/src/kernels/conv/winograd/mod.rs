@@ -1,7 +1,9 @@
-//! Winograd's minimal filtering: 3 × 3 filters with 4/9 or 1/4 of the multiplications.
+//! Winograd's minimal filtering: 3 × 3 filters with 4/9 or 1/4 of the multiplications, 5 × 5 filters
+//! with 9/25.
 //!
-//! Tiles of the result and the patches under them are transformed so that a convolution of tiles
-//! becomes a product at each of `(m + 2)²` points; summed over channels these are matrix products.
+//! Tiles of `m × m` of the result and the patches under them are transformed so that a convolution of
+//! tiles becomes a product at each of `(m + k − 1)²` points; summed over channels these are matrix
+//! products.
 //! Channels lie in the lanes throughout, so tiles may lie anywhere and images may be small.
 //!
 //! A NaN or an infinity spreads through its tile.
@@ -15,32 +17,51 @@ use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
 use filters::Filters;
 use products::{Planes, Problem};
-use transform::{Four, Two};
+use transform::{Four, Two, TwoOfFive};
 
-/// `F(2 × 2, 3 × 3)`, with the rounding error of a plain sum, or `F(4 × 4, 3 × 3)`, whose error is
-/// ten times as large.
+/// `F(2 × 2, 3 × 3)`, with the rounding error of a plain sum, or `F(4 × 4, 3 × 3)` and
+/// `F(2 × 2, 5 × 5)`, whose error is ten times as large.
 #[derive(Clone, Copy, Debug)]
 pub struct Winograd {
-    side: Side,
+    form: Form,
     level: Option<Level>,
 }
 
+/// `F(m × m, k × k)`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+enum Form {
     Two,
     Four,
+    TwoOfFive,
+}
+
+impl Form {
+    /// Sides of a tile and of a filter.
+    const fn sides(self) -> [usize; 2] {
+        match self {
+            Self::Two => [2, 3],
+            Self::Four => [4, 3],
+            Self::TwoOfFive => [2, 5],
+        }
+    }
 }
 
 impl Winograd {
-    /// Tiles of 2 × 2.
+    /// Tiles of 2 × 2, filters of 3 × 3.
     pub const F2: Self = Self {
-        side: Side::Two,
+        form: Form::Two,
         level: None,
     };
 
-    /// Tiles of 4 × 4.
+    /// Tiles of 4 × 4, filters of 3 × 3.
     pub const F4: Self = Self {
-        side: Side::Four,
+        form: Form::Four,
+        level: None,
+    };
+
+    /// Tiles of 2 × 2, filters of 5 × 5.
+    pub const F2_OF_5: Self = Self {
+        form: Form::TwoOfFive,
         level: None,
     };
 
@@ -53,15 +74,31 @@ impl Winograd {
         }
     }
 
+    /// Whether the points of evaluation are small enough for the digits of a plain sum.
+    fn accurate(self) -> bool {
+        self.form == Form::Two
+    }
+
     fn level(self) -> Level {
         self.level.unwrap_or_else(Level::best)
     }
 
     fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
-        match self.side {
-            Side::Two => products::correlate::<T, Two, 2, 4>(problem, src, w, dst),
-            Side::Four => products::correlate::<T, Four, 4, 6>(problem, src, w, dst),
-        }
+        let run = match self.form {
+            Form::Two => products::correlate::<T, Two, 2, 3, 4>,
+            Form::Four => products::correlate::<T, Four, 4, 3, 6>,
+            Form::TwoOfFive => products::correlate::<T, TwoOfFive, 2, 5, 6>,
+        };
+        run(problem, src, w, dst);
+    }
+
+    fn weights<T: Float>(self, problem: &Problem, x: &[T], dy: &[T], dw: &mut [T]) {
+        let run = match self.form {
+            Form::Two => products::weights::<T, Two, 2, 3, 4>,
+            Form::Four => products::weights::<T, Four, 4, 3, 6>,
+            Form::TwoOfFive => products::weights::<T, TwoOfFive, 2, 5, 6>,
+        };
+        run(problem, x, dy, dw);
     }
 }
 
@@ -87,14 +124,15 @@ fn sides(geometry: &ConvGeometry) -> [Planes; 2] {
 fn along(level: Level, geometry: &ConvGeometry) -> Problem {
     let [from, to] = sides(geometry);
     let [_, [top, _], [left, _]] = geometry.padding;
+    let taps = geometry.kernel[1] * geometry.kernel[2];
     Problem {
         level,
         batch: geometry.batch,
         filters: Filters {
             inputs: geometry.channels,
             outputs: geometry.filters,
-            input: 9,
-            output: geometry.channels * 9,
+            input: taps,
+            output: geometry.channels * taps,
             turned: false,
         },
         origin: [-(top as isize), -(left as isize)],
@@ -104,21 +142,25 @@ fn along(level: Level, geometry: &ConvGeometry) -> Problem {
 }
 
 /// Its input gradient as a correlation of the images of the result: `x[i]` meets tap `k` of
-/// `y[i + p − k]`, so with the taps reversed the window begins at `i + p − 2`.
+/// `y[i + p − k]`, so with the taps reversed the window of `K` taps begins at `i + p − (K − 1)`.
 fn against(level: Level, geometry: &ConvGeometry) -> Problem {
     let [to, from] = sides(geometry);
     let [_, [top, _], [left, _]] = geometry.padding;
+    let [_, tall, wide] = geometry.kernel;
     Problem {
         level,
         batch: geometry.batch,
         filters: Filters {
             inputs: geometry.filters,
             outputs: geometry.channels,
-            input: geometry.channels * 9,
-            output: 9,
+            input: geometry.channels * tall * wide,
+            output: tall * wide,
             turned: true,
         },
-        origin: [top as isize - 2, left as isize - 2],
+        origin: [
+            top as isize - (tall as isize - 1),
+            left as isize - (wide as isize - 1),
+        ],
         from,
         to,
     }
@@ -136,15 +178,20 @@ fn tiles(geometry: &ConvGeometry, direction: Direction, side: usize) -> usize {
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
 impl<T: Float> ConvKernel<T> for Winograd {
     fn name(&self) -> &'static str {
-        match self.side {
-            Side::Two => "winograd2",
-            Side::Four => "winograd4",
+        match self.form {
+            Form::Two => "winograd2",
+            Form::Four => "winograd4",
+            Form::TwoOfFive => "winograd2of5",
         }
     }
 
     fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
-        if geometry.kernel != [1, 3, 3] {
-            return Err("filters are not 3 × 3");
+        let [_, side] = self.form.sides();
+        if geometry.kernel != [1, side, side] {
+            return Err(match self.form {
+                Form::TwoOfFive => "filters are not 5 × 5",
+                Form::Two | Form::Four => "filters are not 3 × 3",
+            });
         }
         if geometry.stride != [1; 3] || geometry.dilation[1..] != [1; 2] {
             return Err("stride or dilation is not 1");
@@ -162,34 +209,33 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if !self.level().fuses() {
             return Err("this machine has no fused multiply-add");
         }
-        if self.side == Side::Four && size_of::<T>() == size_of::<f64>() {
+        if !self.accurate() && size_of::<T>() == size_of::<f64>() {
             return Err("double precision is asked for when its digits count");
         }
         // Where transforms cost as much as they save, the plain sum is as fast and more accurate.
         let narrow = geometry.channels.min(geometry.filters);
         let gradient = direction == Direction::WeightGradient;
-        let (side, least) = match self.side {
-            Side::Two => (2, 8 * T::LANES),
-            Side::Four if gradient => (4, 2 * T::LANES),
-            Side::Four => (4, 3 * T::LANES),
+        let least = match self.form {
+            Form::Two => 4 * T::LANES,
+            Form::Four | Form::TwoOfFive => 2 * T::LANES,
         };
         if narrow < least {
             return Err("few channels: the transforms cost what they save");
         }
         // Each filter is transformed once: that must be little beside its use in every tile.
-        if tiles(geometry, direction, side) < 48 {
+        if tiles(geometry, direction, self.form.sides()[0]) < 48 {
             return Err("fewer than 48 tiles");
         }
         // The weight gradient's sums of all points are read and written for every strip.
         let sums = geometry.channels * geometry.filters * size_of::<T>();
-        if gradient && self.side == Side::Two && sums > 1 << 18 {
+        if gradient && self.form == Form::Two && sums > 1 << 19 {
             return Err("many channels: the sums do not stay in a cache");
         }
         Ok(())
     }
 
     fn is_accurate(&self) -> bool {
-        self.side == Side::Two
+        self.accurate()
     }
 
     fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
@@ -214,17 +260,12 @@ impl<T: Float> ConvKernel<T> for Winograd {
             return dw.fill(T::zero());
         }
         let problem = along(self.level(), geometry);
-        match self.side {
-            Side::Two => products::weights::<T, Two, 2, 4>(&problem, x, dy, dw),
-            Side::Four => products::weights::<T, Four, 4, 6>(&problem, x, dy, dw),
-        }
+        self.weights(&problem, x, dy, dw);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
-        let points = match self.side {
-            Side::Two => 16,
-            Side::Four => 36,
-        };
+        let [side, taps] = self.form.sides();
+        let points = (side + taps - 1).pow(2);
         // A strip of about 200 tiles, and all filters.
         let channels = geometry.channels + geometry.filters;
         let strip = points * 200 * channels;
@@ -238,9 +279,9 @@ mod tests {
     use crate::kernels::conv::{conformance, lists};
 
     #[test]
-    fn both_sizes_serve_every_3x3_corner_at_every_level() {
+    fn every_form_serves_every_corner_of_its_filters_at_every_level() {
         for level in Level::all() {
-            for kernel in [Winograd::F2, Winograd::F4] {
+            for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
                 let kernel = kernel.at(level);
                 let mut served = 0;
                 for corner in lists::corners() {
@@ -252,7 +293,10 @@ mod tests {
                         .and_then(|()| conformance::<f64>(&kernel, &corner.geometry))
                         .unwrap_or_else(|error| panic!("{level:?}: {error}"));
                 }
-                assert!(served >= 3, "only {served} corners are 3 × 3");
+                assert!(
+                    served >= 3,
+                    "{kernel:?}: only {served} corners have its filters"
+                );
             }
         }
     }

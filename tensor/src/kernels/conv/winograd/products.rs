@@ -6,7 +6,7 @@ use super::filters::Filters;
 use super::tiles::{self, Grid, STRIP, Source, Spectrum, Strip, TOGETHER};
 use super::transform::{Linear, Scheme, twice};
 use crate::kernels::gemm::balanced;
-use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::simd::{Float, Lanewise, Level, Vector};
 use crate::kernels::tile::{self, Columns, Matrix, Panel, Rows, columns};
 use crate::kernels::turn::turn;
 use crate::{parallel, pool};
@@ -48,7 +48,13 @@ pub(super) struct Problem {
 }
 
 /// `dst[o, i, j] = Σ src[c, i + k + origin, j + l + origin'] · g[o, c, k, l]`
-pub(super) fn correlate<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
+pub(super) fn correlate<
+    T: Float,
+    S: Scheme<M, K, A>,
+    const M: usize,
+    const K: usize,
+    const A: usize,
+>(
     problem: &Problem,
     src: &[T],
     w: &[T],
@@ -62,7 +68,7 @@ pub(super) fn correlate<T: Float, S: Scheme<M, A>, const M: usize, const A: usiz
         from,
         to,
     } = *problem;
-    let values = filters.transform::<T, S::Filter, A>(level, w);
+    let values = filters.transform::<T, S::Filter, K, A>(level, w);
     let grid = Grid::new(to.height, to.width, M);
     let images = grid.images(batch, TOGETHER);
     let (src_image, dst_image) = (from.channels * from.pixels(), to.channels * to.pixels());
@@ -163,17 +169,15 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     let mut pixels = pool::stale::<T>(M * row);
     let mut tile = 0;
     while tile < count {
-        let place = strip.place(first + tile);
-        let run = (strip.grid.columns - place.x / M).min(count - tile);
-        for at in 0..run {
-            level.run(Result::<T, L, M, A> {
-                product: &product[(tile + at) * lanes..],
-                plane,
-                pixels: &mut pixels[at * M * lanes..],
-                row,
-                map: PhantomData,
-            });
-        }
+        let (place, run) = strip.run(first + tile, count - tile);
+        level.line(Results::<T, L, M, A> {
+            product: &product[tile * lanes..],
+            plane,
+            pixels: &mut pixels,
+            row,
+            tiles: run,
+            map: PhantomData,
+        });
         let y0 = place.y + strip.first * M;
         let across = (run * M).min(width - place.x);
         let planes = &mut *planes[place.image];
@@ -194,32 +198,34 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     pool::recycle(pixels);
 }
 
-struct Result<'a, T, L, const M: usize, const A: usize> {
+/// Some tiles of one row, in one block of channels.
+struct Results<'a, T, L, const M: usize, const A: usize> {
     product: &'a [T],
     plane: usize,
     pixels: &'a mut [T],
     row: usize,
+    tiles: usize,
     map: PhantomData<L>,
 }
 
-impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Body for Result<'_, T, L, M, A> {
-    type Output = ();
-
+impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Lanewise<T>
+    for Results<'_, T, L, M, A>
+{
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for v in 0..2 {
-            let mut square = [[T::Vector::splat(T::zero()); A]; A];
+    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+        for tile in 0..self.tiles {
+            let from = &self.product[2 * tile * T::LANES + lane..];
+            let mut square = [[V::splat(T::zero()); A]; A];
             for i in 0..A {
                 for j in 0..A {
-                    let from = &self.product[(i * A + j) * self.plane..];
-                    square[i][j] = Vector::load(&from[v * T::LANES..]);
+                    square[i][j] = V::load(&from[(i * A + j) * self.plane..]);
                 }
             }
-            let pixels = twice::<T, L, FMA, A, M>(square);
+            let pixels = twice::<T, V, L, FMA, A, M>(square);
+            let to = &mut self.pixels[2 * tile * M * T::LANES + lane..];
             for i in 0..M {
                 for j in 0..M {
-                    let to = &mut self.pixels[i * self.row + j * 2 * T::LANES..];
-                    pixels[i][j].store(&mut to[v * T::LANES..]);
+                    pixels[i][j].store(&mut to[i * self.row + 2 * j * T::LANES..]);
                 }
             }
         }
@@ -227,7 +233,13 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Body for Result<
 }
 
 /// `dw[o, c, k, l] = Σ x[n, c, i + k + origin, j + l + origin'] · dy[n, o, i, j]`
-pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
+pub(super) fn weights<
+    T: Float,
+    S: Scheme<M, K, A>,
+    const M: usize,
+    const K: usize,
+    const A: usize,
+>(
     problem: &Problem,
     x: &[T],
     dy: &[T],
@@ -276,7 +288,7 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
                 width: to.width,
                 origin: [0, 0],
             };
-            add_strip::<T, S, M, A>(problem, &strip, &source, &result, sums);
+            add_strip::<T, S, M, K, A>(problem, &strip, &source, &result, sums);
         }
     });
     let (total, parts) = sums.split_at_mut(size);
@@ -285,12 +297,12 @@ pub(super) fn weights<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>
             *total += sum;
         }
     }
-    filters.collect::<T, S::Collect, A>(level, total, dw);
+    filters.collect::<T, S::Collect, K, A>(level, total, dw);
     pool::recycle(sums);
 }
 
 /// Adds `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles of a strip, for every point and pair of channels.
-fn add_strip<T: Float, S: Scheme<M, A>, const M: usize, const A: usize>(
+fn add_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
     problem: &Problem,
     strip: &Strip,
     source: &Source<'_, T>,

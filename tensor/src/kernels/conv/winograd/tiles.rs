@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::transform::{Linear, twice};
 use crate::kernels::gemm::{balanced, pack};
-use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::simd::{Float, Lanewise, Level, Vector};
 use crate::kernels::tile::columns;
 use crate::{parallel, pool};
 
@@ -95,6 +95,13 @@ impl Strip {
             y: rest / self.grid.columns * self.grid.side,
             x: rest % self.grid.columns * self.grid.side,
         }
+    }
+
+    /// The place of a tile, and how many tiles from it on lie in its row, of at most `most`.
+    pub fn run(&self, tile: usize, most: usize) -> (Place, usize) {
+        let place = self.place(tile);
+        let rest = self.grid.columns - place.x / self.grid.side;
+        (place, rest.min(most))
     }
 
     /// The tiles in the parts that are worked through together: first and count.
@@ -208,20 +215,25 @@ pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usiz
     parallel::for_chunks_mut(&mut values, length, work, |part, to| {
         let (first, tiles) = parts[part];
         let plane = plane::<T>(tiles, channels);
-        for block in 0..turned.blocks {
-            for tile in 0..tiles {
-                let place = strip.place(first + tile);
+        let mut tile = 0;
+        while tile < tiles {
+            let (place, run) = strip.run(first + tile, tiles - tile);
+            for block in 0..turned.blocks {
                 let from = (place.image * turned.blocks + block) * turned.block
                     + place.y * turned.row
                     + place.x * lanes;
-                level.run(TransformTile::<T, L, I, O> {
+                level.line(TransformTiles::<T, L, I, O> {
                     from: &turned.pixels[from..],
                     row: turned.row,
+                    step: strip.grid.side * lanes,
                     to: &mut to[tile * channels + block * lanes..],
                     plane,
+                    channels,
+                    tiles: run,
                     map: PhantomData,
                 });
             }
+            tile += run;
         }
     });
     values
@@ -245,34 +257,39 @@ pub(super) fn spectrum<'a, T: Float>(
     }
 }
 
-struct TransformTile<'a, T, L, const I: usize, const O: usize> {
+/// Some tiles of one row, in one block of channels.
+struct TransformTiles<'a, T, L, const I: usize, const O: usize> {
     from: &'a [T],
+    /// Elements between the rows of pixels, and between tiles.
     row: usize,
+    step: usize,
     to: &'a mut [T],
+    /// Elements between points, and between tiles.
     plane: usize,
+    channels: usize,
+    tiles: usize,
     map: PhantomData<L>,
 }
 
-impl<T: Float, L: Linear<I, O>, const I: usize, const O: usize> Body
-    for TransformTile<'_, T, L, I, O>
+impl<T: Float, L: Linear<I, O>, const I: usize, const O: usize> Lanewise<T>
+    for TransformTiles<'_, T, L, I, O>
 {
-    type Output = ();
-
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for v in 0..2 {
-            let mut square = [[T::Vector::splat(T::zero()); I]; I];
+    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+        for tile in 0..self.tiles {
+            let from = &self.from[tile * self.step + lane..];
+            let mut square = [[V::splat(T::zero()); I]; I];
             for i in 0..I {
-                let row = &self.from[i * self.row..][..2 * I * T::LANES];
+                let row = &from[i * self.row..];
                 for j in 0..I {
-                    square[i][j] = Vector::load(&row[(2 * j + v) * T::LANES..]);
+                    square[i][j] = V::load(&row[2 * j * T::LANES..]);
                 }
             }
-            let points = twice::<T, L, FMA, I, O>(square);
+            let points = twice::<T, V, L, FMA, I, O>(square);
+            let to = &mut self.to[tile * self.channels + lane..];
             for i in 0..O {
                 for j in 0..O {
-                    let to = &mut self.to[(i * O + j) * self.plane..];
-                    points[i][j].store(&mut to[v * T::LANES..]);
+                    points[i][j].store(&mut to[(i * O + j) * self.plane..]);
                 }
             }
         }

@@ -1,19 +1,19 @@
-//! The one-dimensional transforms of the minimal algorithms `F(m, 3)`.
+//! The one-dimensional transforms of the minimal algorithms `F(m, k)`.
 //!
-//! `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` gives `m` outputs of a filter of 3 taps from `m + 2` inputs with
-//! `m + 2` multiplications (Winograd 1980; the matrices as in Lavin and Gray 2016). `F(2, 3)`
-//! evaluates at 0, ±1 and ∞, `F(4, 3)` at 0, ±1, ±2 and ∞.
+//! `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` gives `m` outputs of a filter of `k` taps from `a = m + k − 1` inputs with
+//! `a` multiplications (Winograd 1980; the matrices as in Lavin and Gray 2016). `F(2, 3)` evaluates
+//! at 0, ±1 and ∞; `F(4, 3)` and `F(2, 5)` at 0, ±1, ±2 and ∞, so they share `Bᵀ`.
 
 use crate::kernels::simd::{Float, Vector};
 
 /// A linear map of some numbers, in every lane of vectors.
 pub(super) trait Linear<const I: usize, const O: usize>: Send + Sync + 'static {
     /// The image of `x`.
-    fn apply<T: Float, const FMA: bool>(x: [T::Vector; I]) -> [T::Vector; O];
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(x: [V; I]) -> [V; O];
 }
 
-/// `F(M, 3)` with its `A = M + 2` products.
-pub(super) trait Scheme<const M: usize, const A: usize>:
+/// `F(M, K)` with its `A = M + K − 1` products.
+pub(super) trait Scheme<const M: usize, const K: usize, const A: usize>:
     Copy + Send + Sync + 'static
 {
     /// `Bᵀ d`
@@ -23,9 +23,9 @@ pub(super) trait Scheme<const M: usize, const A: usize>:
     /// `A y`, the adjoint of `Result`.
     type Spread: Linear<M, A>;
     /// `G g`
-    type Filter: Linear<3, A>;
+    type Filter: Linear<K, A>;
     /// `Gᵀ u`, the adjoint of `Filter`.
-    type Collect: Linear<A, 3>;
+    type Collect: Linear<A, K>;
 }
 
 /// `F(2, 3)`: the rounding error of a plain sum.
@@ -36,36 +36,42 @@ pub(super) struct Two;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Four;
 
+/// `F(2, 5)`: 9/25 of the multiplications in two dimensions, the rounding error of `F(4, 3)`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TwoOfFive;
+
 /// `factor · x + y`
 #[inline(always)]
-fn add<T: Float, const FMA: bool>(factor: f64, x: T::Vector, y: T::Vector) -> T::Vector {
-    x.multiply_add::<FMA>(T::Vector::splat(T::of(factor)), y)
+fn add<T: Float, V: Vector<T>, const FMA: bool>(factor: f64, x: V, y: V) -> V {
+    x.multiply_add::<FMA>(V::splat(T::of(factor)), y)
 }
 
 /// `factor · x`
 #[inline(always)]
-fn scale<T: Float>(factor: f64, x: T::Vector) -> T::Vector {
-    x.multiply(T::Vector::splat(T::of(factor)))
+fn scale<T: Float, V: Vector<T>>(factor: f64, x: V) -> V {
+    x.multiply(V::splat(T::of(factor)))
 }
 
 macro_rules! scheme {
-    ($scheme:ident<$m:literal, $a:literal>: $($part:ident = $map:ident)*) => {
-        impl Scheme<$m, $a> for $scheme {
+    ($scheme:ident<$m:literal, $k:literal, $a:literal>: $($part:ident = $map:ident)*) => {
+        impl Scheme<$m, $k, $a> for $scheme {
             $(type $part = $map;)*
         }
     };
 }
 
-scheme!(Two<2, 4>: Data = DataOfTwo Result = ResultOfTwo Spread = SpreadOfTwo
+scheme!(Two<2, 3, 4>: Data = DataOfTwo Result = ResultOfTwo Spread = SpreadOfTwo
     Filter = FilterOfTwo Collect = CollectOfTwo);
-scheme!(Four<4, 6>: Data = DataOfFour Result = ResultOfFour Spread = SpreadOfFour
+scheme!(Four<4, 3, 6>: Data = DataOfFour Result = ResultOfFour Spread = SpreadOfFour
     Filter = FilterOfFour Collect = CollectOfFour);
+scheme!(TwoOfFive<2, 5, 6>: Data = DataOfFour Result = ResultOfTwoOfFive Spread = SpreadOfTwoOfFive
+    Filter = FilterOfTwoOfFive Collect = CollectOfTwoOfFive);
 
 pub(super) struct DataOfTwo;
 
 impl Linear<4, 4> for DataOfTwo {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(d: [T::Vector; 4]) -> [T::Vector; 4] {
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(d: [V; 4]) -> [V; 4] {
         [
             d[0].sub(d[2]),
             d[1].add(d[2]),
@@ -79,7 +85,7 @@ pub(super) struct ResultOfTwo;
 
 impl Linear<4, 2> for ResultOfTwo {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(p: [T::Vector; 4]) -> [T::Vector; 2] {
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(p: [V; 4]) -> [V; 2] {
         [p[0].add(p[1]).add(p[2]), p[1].sub(p[2]).sub(p[3])]
     }
 }
@@ -88,8 +94,13 @@ pub(super) struct SpreadOfTwo;
 
 impl Linear<2, 4> for SpreadOfTwo {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(y: [T::Vector; 2]) -> [T::Vector; 4] {
-        [y[0], y[0].add(y[1]), y[0].sub(y[1]), scale::<T>(-1.0, y[1])]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(y: [V; 2]) -> [V; 4] {
+        [
+            y[0],
+            y[0].add(y[1]),
+            y[0].sub(y[1]),
+            scale::<T, V>(-1.0, y[1]),
+        ]
     }
 }
 
@@ -97,9 +108,9 @@ pub(super) struct FilterOfTwo;
 
 impl Linear<3, 4> for FilterOfTwo {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(g: [T::Vector; 3]) -> [T::Vector; 4] {
-        let even = scale::<T>(0.5, g[0].add(g[2]));
-        let odd = scale::<T>(0.5, g[1]);
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(g: [V; 3]) -> [V; 4] {
+        let even = scale::<T, V>(0.5, g[0].add(g[2]));
+        let odd = scale::<T, V>(0.5, g[1]);
         [g[0], even.add(odd), even.sub(odd), g[2]]
     }
 }
@@ -108,9 +119,9 @@ pub(super) struct CollectOfTwo;
 
 impl Linear<4, 3> for CollectOfTwo {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(u: [T::Vector; 4]) -> [T::Vector; 3] {
-        let even = scale::<T>(0.5, u[1].add(u[2]));
-        let odd = scale::<T>(0.5, u[1].sub(u[2]));
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(u: [V; 4]) -> [V; 3] {
+        let even = scale::<T, V>(0.5, u[1].add(u[2]));
+        let odd = scale::<T, V>(0.5, u[1].sub(u[2]));
         [u[0].add(even), odd, even.add(u[3])]
     }
 }
@@ -119,18 +130,18 @@ pub(super) struct DataOfFour;
 
 impl Linear<6, 6> for DataOfFour {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(d: [T::Vector; 6]) -> [T::Vector; 6] {
-        let even = add::<T, FMA>(-4.0, d[2], d[4]);
-        let odd = add::<T, FMA>(-4.0, d[1], d[3]);
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(d: [V; 6]) -> [V; 6] {
+        let even = add::<T, V, FMA>(-4.0, d[2], d[4]);
+        let odd = add::<T, V, FMA>(-4.0, d[1], d[3]);
         let even_2 = d[4].sub(d[2]);
         let odd_2 = d[3].sub(d[1]);
         [
-            add::<T, FMA>(4.0, d[0], add::<T, FMA>(-5.0, d[2], d[4])),
+            add::<T, V, FMA>(4.0, d[0], add::<T, V, FMA>(-5.0, d[2], d[4])),
             even.add(odd),
             even.sub(odd),
-            add::<T, FMA>(2.0, odd_2, even_2),
-            add::<T, FMA>(-2.0, odd_2, even_2),
-            add::<T, FMA>(4.0, d[1], add::<T, FMA>(-5.0, d[3], d[5])),
+            add::<T, V, FMA>(2.0, odd_2, even_2),
+            add::<T, V, FMA>(-2.0, odd_2, even_2),
+            add::<T, V, FMA>(4.0, d[1], add::<T, V, FMA>(-5.0, d[3], d[5])),
         ]
     }
 }
@@ -139,14 +150,14 @@ pub(super) struct ResultOfFour;
 
 impl Linear<6, 4> for ResultOfFour {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(p: [T::Vector; 6]) -> [T::Vector; 4] {
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(p: [V; 6]) -> [V; 4] {
         let (even, odd) = (p[1].add(p[2]), p[1].sub(p[2]));
         let (even_2, odd_2) = (p[3].add(p[4]), p[3].sub(p[4]));
         [
             p[0].add(even).add(even_2),
-            add::<T, FMA>(2.0, odd_2, odd),
-            add::<T, FMA>(4.0, even_2, even),
-            add::<T, FMA>(8.0, odd_2, odd).add(p[5]),
+            add::<T, V, FMA>(2.0, odd_2, odd),
+            add::<T, V, FMA>(4.0, even_2, even),
+            add::<T, V, FMA>(8.0, odd_2, odd).add(p[5]),
         ]
     }
 }
@@ -155,10 +166,10 @@ pub(super) struct SpreadOfFour;
 
 impl Linear<4, 6> for SpreadOfFour {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(y: [T::Vector; 4]) -> [T::Vector; 6] {
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(y: [V; 4]) -> [V; 6] {
         let (even, odd) = (y[0].add(y[2]), y[1].add(y[3]));
-        let even_2 = add::<T, FMA>(4.0, y[2], y[0]);
-        let odd_2 = scale::<T>(2.0, add::<T, FMA>(4.0, y[3], y[1]));
+        let even_2 = add::<T, V, FMA>(4.0, y[2], y[0]);
+        let odd_2 = scale::<T, V>(2.0, add::<T, V, FMA>(4.0, y[3], y[1]));
         [
             y[0],
             even.add(odd),
@@ -174,13 +185,13 @@ pub(super) struct FilterOfFour;
 
 impl Linear<3, 6> for FilterOfFour {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(g: [T::Vector; 3]) -> [T::Vector; 6] {
-        let even = scale::<T>(-1.0 / 6.0, g[0].add(g[2]));
-        let odd = scale::<T>(-1.0 / 6.0, g[1]);
-        let even_2 = add::<T, FMA>(1.0 / 24.0, g[0], scale::<T>(1.0 / 6.0, g[2]));
-        let odd_2 = scale::<T>(1.0 / 12.0, g[1]);
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(g: [V; 3]) -> [V; 6] {
+        let even = scale::<T, V>(-1.0 / 6.0, g[0].add(g[2]));
+        let odd = scale::<T, V>(-1.0 / 6.0, g[1]);
+        let even_2 = add::<T, V, FMA>(1.0 / 24.0, g[0], scale::<T, V>(1.0 / 6.0, g[2]));
+        let odd_2 = scale::<T, V>(1.0 / 12.0, g[1]);
         [
-            scale::<T>(0.25, g[0]),
+            scale::<T, V>(0.25, g[0]),
             even.add(odd),
             even.sub(odd),
             even_2.add(odd_2),
@@ -194,38 +205,114 @@ pub(super) struct CollectOfFour;
 
 impl Linear<6, 3> for CollectOfFour {
     #[inline(always)]
-    fn apply<T: Float, const FMA: bool>(u: [T::Vector; 6]) -> [T::Vector; 3] {
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(u: [V; 6]) -> [V; 3] {
         let (even, odd) = (u[1].add(u[2]), u[1].sub(u[2]));
         let (even_2, odd_2) = (u[3].add(u[4]), u[3].sub(u[4]));
-        let sixth = scale::<T>(-1.0 / 6.0, even);
+        let sixth = scale::<T, V>(-1.0 / 6.0, even);
         [
-            add::<T, FMA>(0.25, u[0], add::<T, FMA>(1.0 / 24.0, even_2, sixth)),
-            add::<T, FMA>(-1.0 / 6.0, odd, scale::<T>(1.0 / 12.0, odd_2)),
-            add::<T, FMA>(1.0 / 6.0, even_2, sixth).add(u[5]),
+            add::<T, V, FMA>(0.25, u[0], add::<T, V, FMA>(1.0 / 24.0, even_2, sixth)),
+            add::<T, V, FMA>(-1.0 / 6.0, odd, scale::<T, V>(1.0 / 12.0, odd_2)),
+            add::<T, V, FMA>(1.0 / 6.0, even_2, sixth).add(u[5]),
+        ]
+    }
+}
+
+pub(super) struct ResultOfTwoOfFive;
+
+impl Linear<6, 2> for ResultOfTwoOfFive {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(p: [V; 6]) -> [V; 2] {
+        let (even, odd) = (p[1].add(p[2]), p[1].sub(p[2]));
+        let (even_2, odd_2) = (p[3].add(p[4]), p[3].sub(p[4]));
+        [
+            p[0].add(even).add(even_2),
+            add::<T, V, FMA>(2.0, odd_2, odd).add(p[5]),
+        ]
+    }
+}
+
+pub(super) struct SpreadOfTwoOfFive;
+
+impl Linear<2, 6> for SpreadOfTwoOfFive {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(y: [V; 2]) -> [V; 6] {
+        [
+            y[0],
+            y[0].add(y[1]),
+            y[0].sub(y[1]),
+            add::<T, V, FMA>(2.0, y[1], y[0]),
+            add::<T, V, FMA>(-2.0, y[1], y[0]),
+            y[1],
+        ]
+    }
+}
+
+pub(super) struct FilterOfTwoOfFive;
+
+impl Linear<5, 6> for FilterOfTwoOfFive {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(g: [V; 5]) -> [V; 6] {
+        let even = scale::<T, V>(-1.0 / 6.0, g[0].add(g[2]).add(g[4]));
+        let odd = scale::<T, V>(-1.0 / 6.0, g[1].add(g[3]));
+        let even_2 = add::<T, V, FMA>(4.0, g[4], g[2]);
+        let even_2 = scale::<T, V>(1.0 / 24.0, add::<T, V, FMA>(4.0, even_2, g[0]));
+        let odd_2 = scale::<T, V>(1.0 / 12.0, add::<T, V, FMA>(4.0, g[3], g[1]));
+        [
+            scale::<T, V>(0.25, g[0]),
+            even.add(odd),
+            even.sub(odd),
+            even_2.add(odd_2),
+            even_2.sub(odd_2),
+            g[4],
+        ]
+    }
+}
+
+pub(super) struct CollectOfTwoOfFive;
+
+impl Linear<6, 5> for CollectOfTwoOfFive {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(u: [V; 6]) -> [V; 5] {
+        let even = scale::<T, V>(-1.0 / 6.0, u[1].add(u[2]));
+        let odd = scale::<T, V>(-1.0 / 6.0, u[1].sub(u[2]));
+        let (even_2, odd_2) = (u[3].add(u[4]), u[3].sub(u[4]));
+        [
+            add::<T, V, FMA>(0.25, u[0], add::<T, V, FMA>(1.0 / 24.0, even_2, even)),
+            add::<T, V, FMA>(1.0 / 12.0, odd_2, odd),
+            add::<T, V, FMA>(1.0 / 6.0, even_2, even),
+            add::<T, V, FMA>(1.0 / 3.0, odd_2, odd),
+            add::<T, V, FMA>(2.0 / 3.0, even_2, even).add(u[5]),
         ]
     }
 }
 
 /// A map along both axes of a square: columns, then rows.
 #[inline(always)]
-pub(super) fn twice<T: Float, L: Linear<I, O>, const FMA: bool, const I: usize, const O: usize>(
-    square: [[T::Vector; I]; I],
-) -> [[T::Vector; O]; O] {
-    let zero = T::Vector::splat(T::zero());
+pub(super) fn twice<
+    T: Float,
+    V: Vector<T>,
+    L: Linear<I, O>,
+    const FMA: bool,
+    const I: usize,
+    const O: usize,
+>(
+    square: [[V; I]; I],
+) -> [[V; O]; O] {
+    let zero = V::splat(T::zero());
     let mut half = [[zero; I]; O];
     for j in 0..I {
         let mut column = [zero; I];
         for i in 0..I {
             column[i] = square[i][j];
         }
-        let column = L::apply::<T, FMA>(column);
+        let column = L::apply::<T, V, FMA>(column);
         for i in 0..O {
             half[i][j] = column[i];
         }
     }
     let mut whole = [[zero; O]; O];
     for i in 0..O {
-        whole[i] = L::apply::<T, FMA>(half[i]);
+        whole[i] = L::apply::<T, V, FMA>(half[i]);
     }
     whole
 }
