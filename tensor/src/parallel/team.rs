@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,15 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuilder, Yield};
 /// How long a helper without work stays awake.
 const LINGER: Duration = Duration::from_micros(200);
 
-/// How long a caller watches for the end of its helpers' work before it sleeps.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// How long a caller watches for the end of its helpers' work before it sleeps. A processor that
+/// sleeps is one that a helper may run on, where others keep it from its own.
+const PATIENCE: Duration = Duration::from_micros(100);
+
+/// After this long a waiting thread offers its processor to others at every look.
+const HURRY: Duration = Duration::from_micros(10);
+
+/// A helper that has not looked for work for so many nanoseconds sleeps, or does not get a processor.
+const ABSENT: u64 = 10_000;
 
 /// Work below this many elementary steps is not worth waking a helper for.
 const WAKING: usize = 1 << 17;
@@ -41,8 +48,8 @@ struct Team {
     count: usize,
     /// How many have no work.
     free: AtomicUsize,
-    /// How many have stayed awake after their work, and may be at work again.
-    awake: AtomicUsize,
+    /// When any of them last looked for work, in nanoseconds on [`clock`].
+    looked: AtomicU64,
 }
 
 /// The team of a program that has not asked for another.
@@ -117,8 +124,8 @@ pub(super) fn region(pieces: usize, work: usize, draw: Draw<'_>) {
             draw(Role::Caller, helpers + 1);
         });
     };
-    let asleep = team.awake.load(Ordering::Relaxed) == 0;
-    let wanted = if asleep && work < WAKING { 0 } else { most };
+    let worthwhile = work >= WAKING || team.is_awake();
+    let wanted = if worthwhile { most } else { 0 };
     match (&team.helpers, team.engage(wanted)) {
         (None, _) | (_, 0) => draw(Role::Caller, 1),
         (Some(pool), helpers) => {
@@ -140,8 +147,17 @@ impl Team {
             helpers: (count > 0).then(|| builder.build()).transpose()?,
             count,
             free: AtomicUsize::new(count),
-            awake: AtomicUsize::new(0),
+            looked: AtomicU64::new(0),
         })
+    }
+
+    fn look(&self) {
+        self.looked.store(clock(), Ordering::Relaxed);
+    }
+
+    fn is_awake(&self) -> bool {
+        // A look may be later than the clock that is read first.
+        self.count > 0 && clock().saturating_sub(self.looked.load(Ordering::Relaxed)) < ABSENT
     }
 
     /// Engages free helpers, at most so many. Work is only ever handed to a thread that is free: it
@@ -188,9 +204,9 @@ impl Team {
         if ENGAGED.replace(true) {
             return;
         }
-        self.awake.fetch_add(1, Ordering::Relaxed);
         let mut since = Instant::now();
         while since.elapsed() < LINGER {
+            self.look();
             for _ in 0..4 {
                 pause();
                 if rayon::yield_now() == Some(Yield::Executed) {
@@ -199,7 +215,6 @@ impl Team {
             }
             std::thread::yield_now();
         }
-        self.awake.fetch_sub(1, Ordering::Relaxed);
         ENGAGED.set(false);
     }
 }
@@ -214,6 +229,7 @@ struct End<'a> {
 impl Drop for End<'_> {
     fn drop(&mut self) {
         ENGAGED.set(self.engaged);
+        self.team.look();
         self.team.free.fetch_add(1, Ordering::Relaxed);
         if !self.engaged {
             let team = self.team.clone();
@@ -228,12 +244,18 @@ fn wait(pending: &AtomicUsize) {
     let since = Instant::now();
     while pending.load(Ordering::Acquire) > 0 && since.elapsed() < PATIENCE {
         pause();
-        if since.elapsed() > LINGER {
+        if since.elapsed() > HURRY {
             std::thread::yield_now();
         }
     }
     // The scope counts a helper out a moment after this does.
     pause();
+}
+
+/// Nanoseconds since the first call.
+fn clock() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_nanos() as u64
 }
 
 fn pause() {
