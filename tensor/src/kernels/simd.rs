@@ -189,8 +189,7 @@ pub(crate) trait Float: Real {
 
     /// `self · a + b` with one rounding.
     fn fused(self, a: Self, b: Self) -> Self;
-    /// Transposes numbers whose rows are `from_row` and `to_row` apart, as many rows and columns as
-    /// fill whole squares of `LANES × LANES`.
+    /// Transposes at least `LANES × LANES` numbers whose rows are `from_row` and `to_row` apart.
     fn turn_squares(
         level: Level,
         size: [usize; 2],

@@ -5,15 +5,11 @@
 
 use super::simd::{Float, Level};
 
-/// Runs `square(first of the rows, first of the columns)` for all whole squares.
-macro_rules! squares {
-    ($side:expr, $size:expr, $square:expr) => {
-        for i in (0..$size[0] / $side * $side).step_by($side) {
-            for j in (0..$size[1] / $side * $side).step_by($side) {
-                $square(i, j);
-            }
-        }
-    };
+/// Where squares of a side begin that cover so many rows, at least one side: the last overlaps the one
+/// before rather than be cut.
+fn starts(count: usize, side: usize) -> impl Iterator<Item = usize> + Clone {
+    let last = count - side;
+    (0..last).step_by(side).chain([last])
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -28,36 +24,34 @@ pub(crate) fn turn<T: Float>(
     to: &mut [T],
     to_row: usize,
 ) {
-    let side = T::LANES;
-    let (whole_rows, whole_columns) = (rows / side * side, columns / side * side);
-    T::turn_squares(level, [rows, columns], from, from_row, to, to_row);
-    let mut rest = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
-        for i in rows {
-            for j in columns.clone() {
-                to[j * to_row + i] = from[i * from_row + j];
-            }
+    if rows >= T::LANES && columns >= T::LANES {
+        return T::turn_squares(level, [rows, columns], from, from_row, to, to_row);
+    }
+    for i in 0..rows {
+        for j in 0..columns {
+            to[j * to_row + i] = from[i * from_row + j];
         }
-    };
-    rest(0..whole_rows, whole_columns..columns);
-    rest(whole_rows..rows, 0..columns);
+    }
 }
 
 /// The plain loop over squares.
 pub(crate) fn portable<T: Copy, const N: usize>(
-    size: [usize; 2],
+    [rows, columns]: [usize; 2],
     from: &[T],
     from_row: usize,
     to: &mut [T],
     to_row: usize,
 ) {
-    squares!(N, size, |first, left| {
-        for i in first..first + N {
-            let row = &from[i * from_row + left..][..N];
-            for (j, &x) in row.iter().enumerate() {
-                to[(left + j) * to_row + i] = x;
+    for first in starts(rows, N) {
+        for left in starts(columns, N) {
+            for i in first..first + N {
+                let row = &from[i * from_row + left..][..N];
+                for (j, &x) in row.iter().enumerate() {
+                    to[(left + j) * to_row + i] = x;
+                }
             }
         }
-    });
+    }
 }
 
 /// Asserts that `rows × columns` numbers with rows `stride` apart lie in a slice of this length.

@@ -9,11 +9,11 @@ use std::arch::x86_64::{
     _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
-use super::assert_inside;
+use super::{assert_inside, starts};
 
 macro_rules! turn {
     ($name:ident, $number:ty, $side:literal, $square:ident) => {
-        /// Turns all whole squares.
+        /// Turns a matrix of at least one square.
         #[target_feature(enable = "avx")]
         pub(crate) fn $name(
             size: [usize; 2],
@@ -25,14 +25,16 @@ macro_rules! turn {
             assert_inside(size, from.len(), from_row);
             assert_inside([size[1], size[0]], to.len(), to_row);
             let (from, to) = (from.as_ptr(), to.as_mut_ptr());
-            squares!($side, size, |i: usize, j: usize| {
-                // SAFETY: the square is part of the matrix, which both slices have been asserted to
-                // hold.
-                unsafe {
-                    let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
-                    $square(from, from_row, to, to_row);
+            for i in starts(size[0], $side) {
+                for j in starts(size[1], $side) {
+                    // SAFETY: the square is part of the matrix, which both slices have been asserted
+                    // to hold.
+                    unsafe {
+                        let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
+                        $square(from, from_row, to, to_row);
+                    }
                 }
-            });
+            }
         }
     };
 }
