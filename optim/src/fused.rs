@@ -55,17 +55,36 @@ fn split<T, const N: usize>(slices: [&mut [T]; N], count: usize) -> [[&mut [T]; 
     [heads, tails]
 }
 
+/// Elements that are read, changed and written together.
+const LANES: usize = 16;
+
 fn run<T: Real, const N: usize>(
     parts: [&mut [T]; N],
     gradient: &[T],
     f: &impl Fn([T; N], T) -> [T; N],
 ) {
-    // Equal lengths, visible to the compiler: no bounds check stays in the loop.
-    let parts = parts.map(|part| &mut part[..gradient.len()]);
-    for (i, &g) in gradient.iter().enumerate() {
-        let new = f(std::array::from_fn(|k| parts[k][i]), g);
+    // In blocks: what `f` reads of its own cannot lie in a block, so it is read once for each, and the
+    // lanes become vectors.
+    let (whole, rest) = gradient.as_chunks::<LANES>();
+    let [heads, tails] = split(parts, LANES * whole.len());
+    let blocks = heads.map(|head| head.as_chunks_mut::<LANES>().0);
+    for (i, g) in whole.iter().enumerate() {
+        let old: [[T; LANES]; N] = std::array::from_fn(|k| blocks[k][i]);
+        let mut new = old;
+        for lane in 0..LANES {
+            let values = f(std::array::from_fn(|k| old[k][lane]), g[lane]);
+            for k in 0..N {
+                new[k][lane] = values[k];
+            }
+        }
         for k in 0..N {
-            parts[k][i] = new[k];
+            blocks[k][i] = new[k];
+        }
+    }
+    for (i, &g) in rest.iter().enumerate() {
+        let new = f(std::array::from_fn(|k| tails[k][i]), g);
+        for k in 0..N {
+            tails[k][i] = new[k];
         }
     }
 }
