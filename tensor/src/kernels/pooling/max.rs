@@ -2,6 +2,7 @@
 
 use super::{Windows, for_each_plane};
 use crate::Number;
+use crate::kernels::simd::{Body, Level};
 
 /// `y[i] = max x` over window `i`, and its position in the plane; the first of equal ones in
 /// row-major order, the first NaN before any number.
@@ -30,10 +31,12 @@ pub fn max<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [
     });
 }
 
-/// Whether a later element takes the place of the largest so far.
-#[inline]
+/// Whether a later element takes the place of the largest so far: it is larger, or the first NaN.
+#[inline(always)]
 fn wins<T: Number>(new: T, best: T) -> bool {
-    new > best || (new.is_nan() && !best.is_nan())
+    // No jumps: which of several is largest is not predictable.
+    let at_most = new <= best;
+    !at_most & !best.is_nan()
 }
 
 fn max_of_windows<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [i64]) {
@@ -59,20 +62,81 @@ fn max_of_tiles<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &
     let rows = y
         .chunks_exact_mut(out_width)
         .zip(positions.chunks_exact_mut(out_width));
+    let level = Level::best();
     for (start, (y, positions)) in windows.tile_rows().zip(rows) {
-        let above = x[start..start + width].chunks_exact(2);
-        let below = x[start + width..start + 2 * width].chunks_exact(2);
-        let cells = y.iter_mut().zip(positions).zip(above.zip(below));
-        for (column, ((y, position), (above, below))) in cells.enumerate() {
-            let (mut best, mut at) = (above[0], 0);
-            // Selects rather than jumps: which of four is largest is not predictable.
-            for (value, offset) in [(above[1], 1), (below[0], width), (below[1], width + 1)] {
-                let better = wins(value, best);
-                best = if better { value } else { best };
-                at = if better { offset } else { at };
+        level.run(TileRow {
+            above: &x[start..start + width],
+            below: &x[start + width..start + 2 * width],
+            start,
+            y,
+            positions,
+        });
+    }
+}
+
+/// A row of tiles of 2 × 2.
+struct TileRow<'a, T> {
+    above: &'a [T],
+    below: &'a [T],
+    /// Position of the first pixel.
+    start: usize,
+    y: &'a mut [T],
+    positions: &'a mut [i64],
+}
+
+impl<T: Number> Body for TileRow<'_, T> {
+    type Output = ();
+    const WIDE: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        if self.y.len() >= 8 {
+            self.blocks::<8>();
+        } else if self.y.len() >= 4 {
+            self.blocks::<4>();
+        } else {
+            self.blocks::<1>();
+        }
+    }
+}
+
+impl<T: Number> TileRow<'_, T> {
+    /// Compares `L` tiles at a time; the last overlap those before rather than be fewer.
+    #[inline(always)]
+    fn blocks<const L: usize>(&mut self) {
+        let last = self.y.len() - L;
+        let mut first = 0;
+        while first < last {
+            self.block::<L>(first);
+            first += L;
+        }
+        self.block::<L>(last);
+    }
+
+    #[inline(always)]
+    fn block<const L: usize>(&mut self, first: usize) {
+        let width = self.above.len();
+        let above = &self.above[2 * first..][..2 * L];
+        let below = &self.below[2 * first..][..2 * L];
+        // 0 to 3 stand for the places in a tile, as wide as most numbers are.
+        let (mut best, mut at) = ([above[0]; L], [0_u32; L]);
+        for lane in 0..L {
+            best[lane] = above[2 * lane];
+        }
+        for place in 1..4 {
+            let row = if place < 2 { above } else { below };
+            for lane in 0..L {
+                let value = row[2 * lane + place % 2];
+                let better = wins(value, best[lane]);
+                best[lane] = if better { value } else { best[lane] };
+                at[lane] = if better { place as u32 } else { at[lane] };
             }
-            *y = best;
-            *position = (start + 2 * column + at) as i64;
+        }
+        self.y[first..][..L].copy_from_slice(&best);
+        let positions = &mut self.positions[first..][..L];
+        for lane in 0..L {
+            let (right, down) = (at[lane] as usize % 2, at[lane] as usize / 2);
+            positions[lane] = (self.start + 2 * (first + lane) + right + down * width) as i64;
         }
     }
 }
