@@ -4,7 +4,9 @@
 //! the instructions; LLVM turns the arrays into registers. The vectors of 512 bits alone are intrinsics.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
+use super::residues::{self, Halves};
 use super::turn;
 #[cfg(target_arch = "x86_64")]
 use super::wide;
@@ -198,6 +200,8 @@ pub(crate) trait Float: Real {
         to: &mut [Self],
         to_row: usize,
     );
+    /// Copies the even and the odd elements of rows apart.
+    fn halve(level: Level, rows: Halves<'_, Self>);
 }
 
 impl Float for f32 {
@@ -228,6 +232,15 @@ impl Float for f32 {
             Set::Avx2Fma | Set::Avx512 => unsafe {
                 turn::avx::turn_f32(size, from, from_row, to, to_row);
             },
+        }
+    }
+
+    fn halve(level: Level, rows: Halves<'_, Self>) {
+        match level.0 {
+            Set::Portable => rows.copy(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: AVX2, which `best` has detected where this value was made.
+            Set::Avx2Fma | Set::Avx512 => unsafe { residues::avx2::halve_f32(rows) },
         }
     }
 }
@@ -262,6 +275,15 @@ impl Float for f64 {
             },
         }
     }
+
+    fn halve(level: Level, rows: Halves<'_, Self>) {
+        match level.0 {
+            Set::Portable => rows.copy(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: AVX2, which `best` has detected where this value was made.
+            Set::Avx2Fma | Set::Avx512 => unsafe { residues::avx2::halve_f64(rows) },
+        }
+    }
 }
 
 /// `a · b + c`, in one instruction or in two.
@@ -294,6 +316,10 @@ pub(crate) trait Array<T>: Vector<T> {
     fn split(slice: &[T]) -> (&[Self], &[T]);
     /// The lanes.
     fn lanes(&self) -> &[T];
+    /// The lanes of two vectors by turns: `a₀ b₀ a₁ b₁ …`
+    fn interleave(self, other: Self) -> [Self; 2];
+    /// Zeros but in a range of lanes.
+    fn keep(self, lanes: Range<usize>) -> Self;
 }
 
 impl<T: Float, const L: usize> Vector<T> for [T; L] {
@@ -348,6 +374,26 @@ impl<T: Float, const L: usize> Array<T> for [T; L] {
     }
     #[inline(always)]
     fn lanes(&self) -> &[T] {
+        self
+    }
+    #[inline(always)]
+    fn interleave(self, other: Self) -> [Self; 2] {
+        let mut both = [self; 2];
+        for lane in 0..L / 2 {
+            for half in 0..2 {
+                both[half][2 * lane] = self[half * L / 2 + lane];
+                both[half][2 * lane + 1] = other[half * L / 2 + lane];
+            }
+        }
+        both
+    }
+    #[inline(always)]
+    fn keep(mut self, lanes: Range<usize>) -> Self {
+        for lane in 0..L {
+            if lane < lanes.start || lane >= lanes.end {
+                self[lane] = T::zero();
+            }
+        }
         self
     }
 }

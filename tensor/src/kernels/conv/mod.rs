@@ -30,6 +30,7 @@ mod line;
 pub mod lists;
 mod pointwise;
 mod reference;
+mod residue;
 mod tiled;
 mod winograd;
 

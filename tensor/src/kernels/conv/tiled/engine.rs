@@ -141,7 +141,8 @@ fn run_tasks<T: Float>(
     let shared = block < outputs || spans.len() > 1;
     let mut padded = pool::stale::<T>(if shared { images * length } else { 0 });
     if shared {
-        plan.image.fill(src, inputs * src_pixels, &mut padded);
+        plan.image
+            .fill(level, src, inputs * src_pixels, &mut padded);
     }
     let compute = |image: &[T], task: &Task, dst: &mut [T]| {
         for (phase, weights) in plan.phases.iter().zip(&weights) {
@@ -187,7 +188,7 @@ fn run_tasks<T: Float>(
             } else {
                 let mut padded = pool::stale::<T>(length);
                 let src = &src[index * inputs * src_pixels..][..inputs * src_pixels];
-                plan.image.fill(src, src.len(), &mut padded);
+                plan.image.fill(level, src, src.len(), &mut padded);
                 compute(&padded, task, dst);
                 pool::recycle(padded);
             }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use crate::kernels::conv::ConvGeometry;
+use crate::kernels::conv::residue::{self, Residue};
 use crate::kernels::residues;
-use crate::kernels::simd::Float;
+use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::Offsets;
 use crate::parallel;
 
@@ -76,10 +77,6 @@ impl Phase {
     }
 }
 
-/// Output positions of one residue along one axis: the first, the taps that meet them with their
-/// distances, and how many there are.
-type Residue = (usize, Vec<[usize; 2]>, usize);
-
 impl Correlation {
     /// The convolution itself.
     pub fn forward<T: Float>(geometry: &ConvGeometry) -> Self {
@@ -131,52 +128,29 @@ impl Correlation {
     pub fn input_gradient<T: Float>(geometry: &ConvGeometry) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
-        // On one axis: x[i] meets tap k of y[j] where s·j = i + p − d·k. With i = s·q + r that is
-        // j = q + (r + p − d·k) / s, for those taps for which s divides.
-        let mut axes = output.map(|_| Axis {
-            before: 0,
-            outputs: 1,
-            step: 1,
-            window: 1,
-        });
-        let mut residues: [Vec<Residue>; 3] = Default::default();
-        for axis in 0..3 {
-            let (stride, extent) = (
-                geometry.stride[axis] as isize,
-                geometry.input[axis] as isize,
-            );
-            let padding = geometry.padding[axis][0] as isize;
-            let delta = |r: isize, k: usize| {
-                let distance = r + padding - (k * geometry.dilation[axis]) as isize;
-                (distance.rem_euclid(stride) == 0).then_some(distance.div_euclid(stride))
-            };
-            let all = 0..stride.min(extent);
-            let lowest = all
-                .clone()
-                .flat_map(|r| (0..geometry.kernel[axis]).filter_map(move |k| delta(r, k)))
-                .min()
-                .unwrap_or(0);
-            let before = (-lowest).max(0) as usize;
-            axes[axis].before = before;
-            for r in all {
-                let count = ((extent - r + stride - 1) / stride) as usize;
-                let met: Vec<[usize; 2]> = (0..geometry.kernel[axis])
-                    .filter_map(|k| Some([k, (delta(r, k)? + before as isize) as usize]))
-                    .collect();
-                let window = met.iter().map(|[_, delta]| delta + 1).max().unwrap_or(1);
-                axes[axis].window = axes[axis].window.max(window);
-                axes[axis].outputs = axes[axis].outputs.max(count);
-                residues[axis].push((r as usize, met, count));
+        let residues = [0, 1, 2].map(|axis| residue::of_input(geometry, axis));
+        let axes = [0, 1, 2].map(|axis| {
+            let (before, residues) = &residues[axis];
+            let windows = residues.iter().map(Residue::window);
+            Axis {
+                before: *before,
+                outputs: residues.iter().map(|r| r.count).max().unwrap_or(1),
+                step: 1,
+                window: windows.max().unwrap_or(1),
             }
-        }
+        });
         let image = Padded::new::<T>(filters, output, axes, CUT);
         let mut phases = Vec::new();
-        for (z, dz, depth) in &residues[0] {
-            for (y, dy, height) in &residues[1] {
-                for (x, dx, width) in &residues[2] {
-                    let deltas = [dz.clone(), dy.clone(), dx.clone()];
+        for z in &residues[0].1 {
+            for y in &residues[1].1 {
+                for x in &residues[2].1 {
+                    let deltas = [z.taps.clone(), y.taps.clone(), x.taps.clone()];
                     let [sz, sy, sx] = geometry.stride;
-                    let outputs = [[*z, sz, *depth], [*y, sy, *height], [*x, sx, *width]];
+                    let outputs = [
+                        [z.first, sz, z.count],
+                        [y.first, sy, y.count],
+                        [x.first, sx, x.count],
+                    ];
                     phases.push(Phase::new(
                         geometry, &image, filters, &deltas, outputs, [1; 3],
                     ));
@@ -369,16 +343,16 @@ impl Padded {
 
     /// Copies images of `pixels` elements one after another; every element that a tap can meet is
     /// written.
-    pub fn fill<T: Float>(&self, images: &[T], pixels: usize, to: &mut [T]) {
+    pub fn fill<T: Float>(&self, level: Level, images: &[T], pixels: usize, to: &mut [T]) {
         let heights = self.heights();
         parallel::for_chunks_mut(to, self.rows, images.len(), |index, to| {
             let image = &images[index / heights * pixels..][..pixels];
-            self.fill_row(index % heights, image, to);
+            self.fill_row(level, index % heights, image, to);
         });
     }
 
     /// Copies the rows of all channels of one cut, depth and height, `index` counting all three.
-    fn fill_row<T: Float>(&self, index: usize, image: &[T], to: &mut [T]) {
+    fn fill_row<T: Float>(&self, level: Level, index: usize, image: &[T], to: &mut [T]) {
         let [depth, height, width] = self.extents;
         let [z0, y0, x0] = self.before;
         let (index, y) = (index / self.with_zeros[1], index % self.with_zeros[1]);
@@ -407,7 +381,7 @@ impl Padded {
                 continue;
             }
             to.fill(T::zero());
-            residues::split(from, first, self.residues, to, self.columns);
+            residues::split(level, from, first, self.residues, to, self.columns);
         }
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn run<T: Float>(
         let images = together.min(geometry.batch - first);
         let count = images * plan.groups;
         let x = &x[first * plan.groups * x_group..][..count * x_group];
-        plan.image.fill(x, x_group, &mut padded[..count * x_length]);
+        plan.image
+            .fill(level, x, x_group, &mut padded[..count * x_length]);
         let block_length = y_pixels * width;
         parallel::for_chunks_mut(
             &mut turned[..count * y_length],

@@ -1,0 +1,275 @@
+//! Products of the gradient's rows with shifted rows, summed lane by lane.
+
+use std::ops::Range;
+
+use super::lines::{Blocks, Lines, Shape};
+use crate::kernels::conv::residue::Residue;
+use crate::kernels::simd::{Array, Body, Float, Level, Vector};
+
+/// Some rows of a plane of gradients.
+#[derive(Clone, Copy)]
+pub(super) struct Gradient<'a, T> {
+    pub head: &'a [T],
+    /// Distance of the rows, at least a vector; how many there are and how many numbers each has.
+    pub row: usize,
+    pub rows: usize,
+    pub width: usize,
+}
+
+impl<'a, T: Float> Gradient<'a, T> {
+    /// The last vector of a row that is not whole: where it begins and which lanes no other has.
+    #[inline(always)]
+    fn tail(&self) -> Option<(usize, Range<usize>)> {
+        let rest = self.width % T::LANES;
+        if rest == 0 {
+            None
+        } else if self.width < T::LANES {
+            Some((0, 0..rest))
+        } else {
+            Some((self.width - T::LANES, T::LANES - rest..T::LANES))
+        }
+    }
+
+    /// The first `length` numbers of `O` rows.
+    #[inline(always)]
+    fn some_rows<const O: usize>(&self, first: usize, length: usize) -> [&'a [T]; O] {
+        let mut rows = [&self.head[..0]; O];
+        for o in 0..O {
+            rows[o] = &self.head[(first + o) * self.row..][..length];
+        }
+        rows
+    }
+
+    fn some(self, rows: Range<usize>) -> Self {
+        Self {
+            head: &self.head[rows.start * self.row..],
+            rows: rows.len(),
+            ..self
+        }
+    }
+}
+
+/// Adds `lines[i · step + δ(t) + j] · dy[i, j]` to the lanes of tap `t`.
+pub(super) fn dots<T: Float>(
+    level: Level,
+    [down, across]: [&Residue; 2],
+    lines: &Lines,
+    from: &[T],
+    dy: Gradient<'_, T>,
+    lanes: &mut [T],
+) {
+    let kernel_width = across.taps.len();
+    let mut blocks = Blocks::of(down, across, lines).peekable();
+    if blocks.peek().is_none() {
+        any(level, [down, across], lines, from, dy, lanes);
+        return;
+    }
+    for block in blocks {
+        let from = &from[block.at..];
+        let lanes = &mut lanes[block.first * kernel_width * T::LANES..];
+        macro_rules! run {
+            ($h:literal, $w:literal, $parts:literal, $rows:literal, $range:expr) => {
+                level.run(Dots::<T, $h, $w, $parts, $rows, { $h + $rows - 1 }> {
+                    from: &from[$range.start * lines.step()..],
+                    shape: Shape::new(lines, &block),
+                    dy: dy.some($range),
+                    lanes: &mut *lanes,
+                })
+            };
+        }
+        macro_rules! with {
+            ($h:literal, $w:literal) => {{
+                let rows = dy.rows;
+                if lines.parts == 2 {
+                    run!($h, $w, 2, 1, (0..rows));
+                } else {
+                    let shared = if lines.is_dense() { rows / 2 * 2 } else { 0 };
+                    if shared > 0 {
+                        run!($h, $w, 1, 2, (0..shared));
+                    }
+                    if shared < rows {
+                        run!($h, $w, 1, 1, (shared..rows));
+                    }
+                }
+            }};
+        }
+        match (block.height, block.width) {
+            (1, 3) => with!(1, 3),
+            (3, 3) => with!(3, 3),
+            (1, 5) => with!(1, 5),
+            (2, 5) => with!(2, 5),
+            _ => unreachable!("blocks have these extents"),
+        }
+    }
+}
+
+struct Dots<'a, T, const H: usize, const W: usize, const P: usize, const O: usize, const I: usize> {
+    from: &'a [T],
+    shape: Shape,
+    dy: Gradient<'a, T>,
+    lanes: &'a mut [T],
+}
+
+/// Adds one vector of each of `O` rows to the sums; `lanes` are all that count, if not all do.
+#[inline(always)]
+fn add<
+    T: Float,
+    const FMA: bool,
+    const H: usize,
+    const W: usize,
+    const P: usize,
+    const O: usize,
+    const I: usize,
+>(
+    sums: &mut [[T::Vector; W]; H],
+    windows: &[[&[T]; P]; I],
+    dy: &[&[T]; O],
+    j: usize,
+    lanes: Option<Range<usize>>,
+) {
+    let mut parts = [[&windows[0][0][..0]; P]; I];
+    for r in 0..I {
+        for part in 0..P {
+            parts[r][part] = &windows[r][part][j..][..T::LANES + (W - 1) / P];
+        }
+    }
+    let mut factors = [T::Vector::splat(T::zero()); O];
+    for o in 0..O {
+        factors[o] = T::Vector::load(&dy[o][j..][..T::LANES]);
+        if let Some(lanes) = &lanes {
+            factors[o] = factors[o].keep(lanes.clone());
+        }
+    }
+    for r in 0..I {
+        for x in 0..W {
+            let mut value = T::Vector::load(&parts[r][x % P][x / P..][..T::LANES]);
+            if let Some(lanes) = &lanes {
+                // Not only the factor: zero times infinity is not zero.
+                value = value.keep(lanes.clone());
+            }
+            for o in 0..O {
+                if r >= o && r - o < H {
+                    sums[r - o][x] = value.multiply_add::<FMA>(factors[o], sums[r - o][x]);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, const I: usize> Body
+    for Dots<'_, T, H, W, P, O, I>
+{
+    type Output = ();
+    const WIDE: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let (dy, tail) = (self.dy, self.dy.tail());
+        let length = dy.width.max(T::LANES);
+        let mut sums = [[T::Vector::splat(T::zero()); W]; H];
+        for y in 0..H {
+            for x in 0..W {
+                sums[y][x] = T::Vector::load(&self.lanes[(y * W + x) * T::LANES..]);
+            }
+        }
+        for first in (0..dy.rows).step_by(O) {
+            let windows = self.shape.windows(&self.from[first * self.shape.step..]);
+            let rows = dy.some_rows(first, length);
+            let mut j = 0;
+            while j + T::LANES <= dy.width {
+                add::<T, FMA, H, W, P, O, I>(&mut sums, &windows, &rows, j, None);
+                j += T::LANES;
+            }
+        }
+        // A loop of its own: in the other one it would cost registers.
+        if let Some((j, lanes)) = &tail {
+            for first in (0..dy.rows).step_by(O) {
+                let windows = self.shape.windows(&self.from[first * self.shape.step..]);
+                let rows = dy.some_rows(first, length);
+                add::<T, FMA, H, W, P, O, I>(&mut sums, &windows, &rows, *j, Some(lanes.clone()));
+            }
+        }
+        for y in 0..H {
+            for x in 0..W {
+                sums[y][x].store(&mut self.lanes[(y * W + x) * T::LANES..]);
+            }
+        }
+    }
+}
+
+/// Taps of any filter whose sums are kept in registers together.
+const TOGETHER: usize = 9;
+
+fn any<T: Float>(
+    level: Level,
+    [down, across]: [&Residue; 2],
+    lines: &Lines,
+    from: &[T],
+    dy: Gradient<'_, T>,
+    lanes: &mut [T],
+) {
+    let mut taps = Vec::new();
+    for [_, y] in &down.taps {
+        taps.extend(across.taps.iter().map(|[_, x]| lines.at(*y, *x)));
+    }
+    let lanes = lanes.chunks_mut(TOGETHER * T::LANES);
+    for (taps, lanes) in taps.chunks(TOGETHER).zip(lanes) {
+        let mut padded = [taps[0]; TOGETHER];
+        padded[..taps.len()].copy_from_slice(taps);
+        level.run(AnyDots {
+            from,
+            step: lines.step(),
+            taps: padded,
+            dy,
+            lanes,
+        });
+    }
+}
+
+/// Any taps; those beyond the lanes are computed in vain.
+struct AnyDots<'a, T> {
+    from: &'a [T],
+    step: usize,
+    taps: [usize; TOGETHER],
+    dy: Gradient<'a, T>,
+    lanes: &'a mut [T],
+}
+
+impl<T: Float> Body for AnyDots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let (dy, tail) = (self.dy, self.dy.tail());
+        let length = dy.width.max(T::LANES);
+        let mut sums = [T::Vector::splat(T::zero()); TOGETHER];
+        for i in 0..dy.rows {
+            let row = &dy.head[i * dy.row..][..length];
+            let mut windows = [&self.from[..0]; TOGETHER];
+            for t in 0..TOGETHER {
+                windows[t] = &self.from[i * self.step + self.taps[t]..][..length];
+            }
+            let mut j = 0;
+            while j + T::LANES <= dy.width {
+                let factor = T::Vector::load(&row[j..][..T::LANES]);
+                for t in 0..TOGETHER {
+                    let value = T::Vector::load(&windows[t][j..][..T::LANES]);
+                    sums[t] = value.multiply_add::<FMA>(factor, sums[t]);
+                }
+                j += T::LANES;
+            }
+            if let Some((j, lanes)) = &tail {
+                let factor = T::Vector::load(&row[*j..][..T::LANES]).keep(lanes.clone());
+                for t in 0..TOGETHER {
+                    let value = T::Vector::load(&windows[t][*j..][..T::LANES]);
+                    sums[t] = value
+                        .keep(lanes.clone())
+                        .multiply_add::<FMA>(factor, sums[t]);
+                }
+            }
+        }
+        for (sum, lanes) in sums.iter().zip(self.lanes.chunks_exact_mut(T::LANES)) {
+            sum.add(Vector::load(lanes)).store(lanes);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The rows of a plane that a band of results meets, with their padding, in the first cache.
+
+use crate::kernels::conv::ConvGeometry;
+use crate::kernels::conv::residue::{self, Residue};
+use crate::kernels::residues::{self, Halves};
+use crate::kernels::simd::{Float, Level};
+
+/// One axis of `dst[i] = Σₖ src[step · q + δ(k)] · w[k]`, where `src` has zeros before it.
+#[derive(Debug)]
+pub(super) struct Axis {
+    pub extent: usize,
+    pub before: usize,
+    pub step: usize,
+    /// Distance of the results of one residue.
+    pub apart: usize,
+    /// The taps of each in the order of their distances.
+    pub residues: Vec<Residue>,
+}
+
+impl Axis {
+    /// Of the convolution itself.
+    pub fn forward(geometry: &ConvGeometry, axis: usize) -> Self {
+        let taps = 0..geometry.kernel[axis];
+        let all = Residue {
+            first: 0,
+            count: geometry.output()[axis],
+            taps: taps.map(|k| [k, k * geometry.dilation[axis]]).collect(),
+        };
+        Self {
+            extent: geometry.input[axis],
+            before: geometry.padding[axis][0],
+            step: geometry.stride[axis],
+            apart: 1,
+            residues: vec![all],
+        }
+    }
+
+    /// Of its input gradient.
+    pub fn input_gradient(geometry: &ConvGeometry, axis: usize) -> Self {
+        let (before, mut residues) = residue::of_input(geometry, axis);
+        for residue in &mut residues {
+            residue.taps.sort_unstable_by_key(|[_, distance]| *distance);
+        }
+        Self {
+            extent: geometry.output()[axis],
+            before,
+            step: 1,
+            apart: geometry.stride[axis],
+            residues,
+        }
+    }
+
+    /// The most results of a residue.
+    pub fn count(&self) -> usize {
+        self.residues.iter().map(|r| r.count).max().unwrap_or(0)
+    }
+
+    /// Positions of the padded source from the first of a result to its last.
+    fn window(&self) -> usize {
+        let windows = self.residues.iter().map(Residue::window);
+        windows.max().unwrap_or(1)
+    }
+}
+
+/// Bytes of a band: half of the first cache.
+const BAND: usize = 1 << 14;
+
+/// How the rows lie: each as `parts` parts of `columns`, one for each residue of the column modulo
+/// the step, so that every tap of every result reads neighbouring numbers.
+#[derive(Debug)]
+pub(super) struct Lines {
+    extents: [usize; 2],
+    before: [usize; 2],
+    step: usize,
+    window: usize,
+    pub parts: usize,
+    pub columns: usize,
+    /// Results along a row, rounded up to whole vectors: so many may be read.
+    pub width: usize,
+    /// Most rows of results in a band.
+    pub band: usize,
+}
+
+impl Lines {
+    pub fn new<T: Float>([down, across]: &[Axis; 2]) -> Self {
+        let width = across.count().next_multiple_of(T::LANES);
+        let columns = width + (across.window() - 1) / across.step;
+        let columns = columns.next_multiple_of(T::LANES);
+        let rows = BAND / size_of::<T>() / (columns * across.step);
+        let band = (rows.saturating_sub(down.window()) + 1) / down.step;
+        Self {
+            extents: [down.extent, across.extent],
+            before: [down.before, across.before],
+            step: down.step,
+            window: down.window(),
+            parts: across.step,
+            columns,
+            width,
+            band: band.max(4),
+        }
+    }
+
+    /// Elements of a row.
+    pub fn row(&self) -> usize {
+        self.parts * self.columns
+    }
+
+    /// Elements from what the results of one row meet to what those of the next do.
+    pub fn step(&self) -> usize {
+        self.step * self.row()
+    }
+
+    /// Whether the results of two rows meet lines next to each other.
+    pub fn is_dense(&self) -> bool {
+        self.step == 1
+    }
+
+    /// Where a tap meets the lines.
+    pub fn at(&self, down: usize, across: usize) -> usize {
+        down * self.row() + across % self.parts * self.columns + across / self.parts
+    }
+
+    /// Elements that so many rows of results meet.
+    pub fn len(&self, rows: usize) -> usize {
+        ((rows.max(1) - 1) * self.step + self.window) * self.row()
+    }
+
+    /// Copies what the results from row `first` on meet.
+    ///
+    /// `to` must hold zeros where no row was copied to: the columns of the padding stay as they are.
+    pub fn fill<T: Float>(&self, level: Level, first: usize, plane: &[T], to: &mut [T]) {
+        let [height, width] = self.extents;
+        let [top, left] = self.before;
+        let count = width.min(self.row().saturating_sub(left));
+        let rows = to.chunks_exact(self.row()).len();
+        let first = first * self.step;
+        // The lines that lie in the image.
+        let start = top.saturating_sub(first).min(rows);
+        let end = (top + height).saturating_sub(first).min(rows).max(start);
+        let (head, rest) = to.split_at_mut(start * self.row());
+        let (inside, tail) = rest.split_at_mut((end - start) * self.row());
+        head.fill(T::zero());
+        tail.fill(T::zero());
+        if inside.is_empty() || count == 0 {
+            return;
+        }
+        let from = &plane[(first + start - top) * width..];
+        if self.parts == 2 {
+            let rows = Halves {
+                from,
+                width,
+                count,
+                to: inside,
+                row: self.row(),
+                at: residues::halves(left, self.columns),
+            };
+            return T::halve(level, rows);
+        }
+        let lines = inside.chunks_exact_mut(self.row());
+        for (to, from) in lines.zip(from.chunks_exact(width)) {
+            residues::split(level, &from[..count], left, self.parts, to, self.columns);
+        }
+    }
+}
+
+/// How many of the first of some taps follow each other one by one.
+pub(super) fn adjacent(taps: &[[usize; 2]]) -> usize {
+    let first = taps.first().map_or(0, |[_, distance]| *distance);
+    let distances = taps.iter().zip(first..);
+    distances
+        .take_while(|([_, at], distance)| at == distance)
+        .count()
+}
+
+/// Taps that one loop keeps in registers: some rows of a filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    /// The first row, among those that are met.
+    pub first: usize,
+    pub height: usize,
+    pub width: usize,
+    /// Where the first tap meets the lines.
+    pub at: usize,
+    left: usize,
+}
+
+/// A filter cut into such blocks; none where there is no loop for it.
+pub(super) struct Blocks<'a> {
+    down: &'a [[usize; 2]],
+    lines: &'a Lines,
+    first: usize,
+    width: usize,
+    left: usize,
+}
+
+impl<'a> Blocks<'a> {
+    pub fn of(down: &'a Residue, across: &Residue, lines: &'a Lines) -> Self {
+        let (taps, width) = (&across.taps, across.taps.len());
+        let left = taps.first().map_or(0, |[_, distance]| *distance);
+        let fits = (width == 3 || width == 5)
+            && adjacent(taps) == width
+            && lines.parts <= 2
+            && left.is_multiple_of(lines.parts);
+        Self {
+            down: if fits { &down.taps } else { &[] },
+            lines,
+            first: 0,
+            width,
+            left,
+        }
+    }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Block;
+
+    fn next(&mut self) -> Option<Block> {
+        let rest = &self.down[self.first..];
+        let [_, top] = rest.first()?;
+        // Ten weights and two sums leave registers for what they read.
+        let most = if self.width == 3 { 3 } else { 2 };
+        let height = if adjacent(rest) >= most { most } else { 1 };
+        let block = Block {
+            first: self.first,
+            height,
+            width: self.width,
+            at: self.lines.at(*top, self.left),
+            left: self.left / self.lines.parts,
+        };
+        self.first += height;
+        Some(block)
+    }
+}
+
+/// Distances in the lines, as the loops need them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    /// From the results of one row to the next.
+    pub step: usize,
+    /// From one line to the next, from one part of it to the next.
+    row: usize,
+    part: usize,
+    /// Columns that may be read from where the loop begins.
+    columns: usize,
+}
+
+impl Shape {
+    pub fn whole(lines: &Lines) -> Self {
+        Self {
+            step: lines.step(),
+            row: lines.row(),
+            part: lines.columns,
+            columns: lines.columns,
+        }
+    }
+
+    pub fn new(lines: &Lines, block: &Block) -> Self {
+        Self {
+            columns: lines.columns - block.left,
+            ..Self::whole(lines)
+        }
+    }
+
+    /// The parts of some lines.
+    #[inline(always)]
+    pub fn windows<'a, T, const P: usize, const I: usize>(
+        &self,
+        from: &'a [T],
+    ) -> [[&'a [T]; P]; I] {
+        let mut windows = [[&from[..0]; P]; I];
+        for r in 0..I {
+            for part in 0..P {
+                windows[r][part] = &from[r * self.row + part * self.part..][..self.columns];
+            }
+        }
+        windows
+    }
+}

@@ -1,0 +1,384 @@
+//! One filter for each channel: rows of pixels times a few taps, close to the speed of the cache.
+
+mod dots;
+mod lines;
+mod sums;
+
+use super::{ConvGeometry, ConvKernel, Direction};
+use crate::kernels::gemm::balanced;
+use crate::kernels::residues;
+use crate::kernels::simd::{Float, Level};
+use crate::parallel;
+use lines::{Axis, Lines};
+use sums::{Taps, Target};
+
+/// Depthwise convolution: every group has one channel and one filter.
+///
+/// The rows that a band of results meets are copied with their padding into the first cache, split
+/// by the residue of the column modulo the stride, so that every tap reads neighbouring numbers.
+/// Weights and the sums of the weight gradient stay in registers; rows that two rows of results
+/// share are read once. The input gradient at a stride is a sum of its own for each residue.
+///
+/// There are loops for filters 3 and 5 wide with taps side by side at strides 1 and 2, and one
+/// each for any filter.
+#[derive(Clone, Copy, Debug)]
+pub struct Depthwise {
+    level: Option<Level>,
+}
+
+impl Depthwise {
+    /// At the best level of the machine.
+    pub const BEST: Self = Self { level: None };
+
+    /// At a given level.
+    #[must_use]
+    pub const fn at(level: Level) -> Self {
+        Self { level: Some(level) }
+    }
+
+    fn level(self) -> Level {
+        self.level.unwrap_or_else(Level::best)
+    }
+}
+
+/// A plane of results as sums over a plane of the source.
+struct Plane {
+    axes: [Axis; 2],
+    lines: Lines,
+    /// Elements of a plane of the source and of the results, and the width of the latter.
+    source: usize,
+    target: usize,
+    width: usize,
+    kernel: [usize; 2],
+}
+
+impl Plane {
+    fn new<T: Float>(axes: [Axis; 2], target: [usize; 2], geometry: &ConvGeometry) -> Self {
+        let lines = Lines::new::<T>(&axes);
+        Self {
+            lines,
+            source: axes[0].extent * axes[1].extent,
+            target: target[0] * target[1],
+            width: target[1],
+            kernel: [geometry.kernel[1], geometry.kernel[2]],
+            axes,
+        }
+    }
+
+    fn forward<T: Float>(geometry: &ConvGeometry) -> Self {
+        let [_, height, width] = geometry.output();
+        let axes = [1, 2].map(|axis| Axis::forward(geometry, axis));
+        Self::new::<T>(axes, [height, width], geometry)
+    }
+
+    fn input_gradient<T: Float>(geometry: &ConvGeometry) -> Self {
+        let [_, height, width] = geometry.input;
+        let axes = [1, 2].map(|axis| Axis::input_gradient(geometry, axis));
+        Self::new::<T>(axes, [height, width], geometry)
+    }
+
+    /// Rows of results that are made before the lines change.
+    fn band(&self) -> usize {
+        self.lines.band.min(self.axes[0].count())
+    }
+
+    /// Lines of a band, without numbers in the columns of the padding.
+    fn scratch<T: Float>(&self) -> Vec<T> {
+        vec![T::zero(); self.lines.len(self.band())]
+    }
+
+    /// Whether the results of a row are written where they belong.
+    fn is_direct<T: Float>(&self) -> bool {
+        let [down, across] = &self.axes;
+        let mut rows = down.residues.iter();
+        across.apart == 1
+            && self.width >= T::LANES
+            && rows.all(|residue| sums::is_whole(residue, &across.residues[0], &self.lines))
+    }
+
+    /// Elements of the rows that results pass through elsewhere.
+    fn buffer<T: Float>(&self) -> usize {
+        if self.is_direct::<T>() {
+            0
+        } else {
+            self.band() * self.axes[1].residues.len() * self.lines.width
+        }
+    }
+
+    /// Elementary steps for one plane.
+    fn work<T: Float>(&self) -> usize {
+        let [height, width] = self.kernel;
+        let products = height * width * self.source.min(self.target);
+        products / T::LANES + self.source + self.target
+    }
+
+    /// Computes every plane of `dst`, `filters` of which have weights of their own.
+    fn run<T: Float>(&self, level: Level, src: &[T], w: &[T], dst: &mut [T]) {
+        let planes = dst.len() / self.target;
+        let share = parallel::GRAIN
+            .div_ceil(self.work::<T>())
+            .min(planes.div_ceil(8));
+        let (work, taps) = (planes * self.work::<T>(), self.kernel[0] * self.kernel[1]);
+        parallel::for_chunks_mut(dst, share * self.target, work, |index, dst| {
+            let mut lines = self.scratch::<T>();
+            let mut buffer = vec![T::zero(); self.buffer::<T>()];
+            for (plane, dst) in dst.chunks_exact_mut(self.target).enumerate() {
+                let index = index * share + plane;
+                let src = &src[index * self.source..][..self.source];
+                let w = &w[index % (w.len() / taps) * taps..][..taps];
+                for (first, rows) in balanced(self.axes[0].count(), self.lines.band) {
+                    let lines = &mut lines[..self.lines.len(rows)];
+                    self.lines.fill(level, first, src, lines);
+                    self.rows(level, [first, rows], lines, w, &mut buffer, dst);
+                }
+            }
+        });
+    }
+
+    /// The results from row `first` on of every residue.
+    fn rows<T: Float>(
+        &self,
+        level: Level,
+        [first, rows]: [usize; 2],
+        from: &[T],
+        w: &[T],
+        buffer: &mut [T],
+        dst: &mut [T],
+    ) {
+        let (lines, width) = (&self.lines, self.width);
+        let [down, across] = &self.axes;
+        for residue in &down.residues {
+            let rows = rows.min(residue.count.saturating_sub(first));
+            if rows == 0 {
+                continue;
+            }
+            let head = &mut dst[(residue.first + first * down.apart) * width..];
+            let row = down.apart * width;
+            let taps = |at: usize| Taps {
+                down: residue,
+                across: &across.residues[at],
+                weights: w,
+                kernel_width: self.kernel[1],
+            };
+            let parts = across.residues.len();
+            if buffer.is_empty() {
+                let to = Target {
+                    head,
+                    row,
+                    rows,
+                    width,
+                };
+                sums::sum(level, taps(0), lines, from, to);
+                continue;
+            }
+            if across.apart == 2 && parts == 2 {
+                let direct = width % 2 == 0 && width >= 2 * T::LANES;
+                let to = if direct {
+                    Target {
+                        head: &mut *head,
+                        row,
+                        rows,
+                        width: width / 2,
+                    }
+                } else {
+                    Target {
+                        head: &mut *buffer,
+                        row: 2 * lines.width,
+                        rows,
+                        width: lines.width,
+                    }
+                };
+                if sums::interleaved(level, [taps(0), taps(1)], lines, from, to) {
+                    if !direct {
+                        let from = buffer.chunks_exact(2 * lines.width).take(rows);
+                        for (to, from) in head.chunks_mut(row).zip(from) {
+                            to[..width].copy_from_slice(&from[..width]);
+                        }
+                    }
+                    continue;
+                }
+            }
+            for part in 0..parts {
+                let to = Target {
+                    head: &mut buffer[part * lines.width..],
+                    row: parts * lines.width,
+                    rows,
+                    width: lines.width,
+                };
+                sums::sum(level, taps(part), lines, from, to);
+            }
+            let from = buffer.chunks_exact(parts * lines.width).take(rows);
+            for (to, from) in head.chunks_mut(row).zip(from) {
+                residues::join(from, lines.width, 0, across.apart, &mut to[..width]);
+            }
+        }
+    }
+}
+
+#[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
+impl<T: Float> ConvKernel<T> for Depthwise {
+    fn name(&self) -> &'static str {
+        "depthwise"
+    }
+
+    fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
+        if geometry.groups != geometry.channels || geometry.groups != geometry.filters {
+            return Err("a filter sees several channels, or a channel several filters");
+        }
+        // Padding counts as depth: a stride may leave only padding under the filter.
+        if geometry.input[0] != 1 || geometry.kernel[0] != 1 || geometry.padding[0] != [0; 2] {
+            return Err("images have depth");
+        }
+        Ok(())
+    }
+
+    fn suits(&self, _: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+        if self.level().fuses() {
+            Ok(())
+        } else {
+            Err("this machine has no fused multiply-add")
+        }
+    }
+
+    fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
+        geometry.check_lengths(x.len(), w.len(), y.len());
+        if y.is_empty() || x.is_empty() {
+            return y.fill(T::zero());
+        }
+        Plane::forward::<T>(geometry).run(self.level(), x, w, y);
+    }
+
+    fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
+        geometry.check_lengths(dx.len(), w.len(), dy.len());
+        if dx.is_empty() || dy.is_empty() {
+            return dx.fill(T::zero());
+        }
+        Plane::input_gradient::<T>(geometry).run(self.level(), dy, w, dx);
+    }
+
+    fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
+        geometry.check_lengths(x.len(), dw.len(), dy.len());
+        if dw.is_empty() || x.is_empty() {
+            return dw.fill(T::zero());
+        }
+        let plane = Plane::forward::<T>(geometry);
+        let each = plane.work::<T>() * geometry.batch;
+        let share = parallel::GRAIN
+            .div_ceil(each)
+            .min(geometry.channels.div_ceil(8));
+        let work = each * geometry.channels;
+        let taps = geometry.taps();
+        parallel::for_chunks_mut(dw, share * taps, work, |index, dw| {
+            let mut scratch = Scratch::new(&plane);
+            for (channel, dw) in dw.chunks_exact_mut(taps).enumerate() {
+                scratch.sums.fill(T::zero());
+                for image in 0..geometry.batch {
+                    let index = image * geometry.channels + index * share + channel;
+                    let x = &x[index * plane.source..][..plane.source];
+                    let dy = &dy[index * plane.target..][..plane.target];
+                    scratch.add(self.level(), &plane, x, dy);
+                }
+                for (dw, lanes) in dw.iter_mut().zip(scratch.sums.chunks_exact(T::LANES)) {
+                    *dw = lanes.iter().fold(T::zero(), |sum, &lane| sum + lane);
+                }
+            }
+        });
+    }
+
+    fn workspace(&self, geometry: &ConvGeometry) -> usize {
+        let of = |plane: Plane| plane.lines.len(plane.band()) + plane.buffer::<T>();
+        let planes = [
+            Plane::forward::<T>(geometry),
+            Plane::input_gradient::<T>(geometry),
+        ];
+        planes.map(of).into_iter().max().unwrap_or(0) * size_of::<T>()
+    }
+}
+
+/// What the weight gradient of one channel after the other needs.
+struct Scratch<T> {
+    lines: Vec<T>,
+    /// Rows of the gradient that are narrower than a vector.
+    rows: Vec<T>,
+    /// A vector for each tap.
+    sums: Vec<T>,
+}
+
+impl<T: Float> Scratch<T> {
+    fn new(plane: &Plane) -> Self {
+        let narrow = plane.width < T::LANES;
+        let rows = if narrow { plane.band() * T::LANES } else { 0 };
+        Self {
+            lines: plane.scratch(),
+            rows: vec![T::zero(); rows],
+            sums: vec![T::zero(); plane.kernel[0] * plane.kernel[1] * T::LANES],
+        }
+    }
+
+    /// Adds the products of one plane to the sums.
+    fn add(&mut self, level: Level, plane: &Plane, x: &[T], dy: &[T]) {
+        let (width, [down, across]) = (plane.width, &plane.axes);
+        for (first, rows) in balanced(down.count(), plane.lines.band) {
+            let lines = &mut self.lines[..plane.lines.len(rows)];
+            plane.lines.fill(level, first, x, lines);
+            let dy = &dy[first * width..][..rows * width];
+            let (head, row) = if width < T::LANES {
+                for (to, from) in self.rows.chunks_exact_mut(T::LANES).zip(dy.chunks(width)) {
+                    to[..width].copy_from_slice(from);
+                }
+                (&self.rows[..], T::LANES)
+            } else {
+                (dy, width)
+            };
+            let dy = dots::Gradient {
+                head,
+                row,
+                rows,
+                width,
+            };
+            let taps = [&down.residues[0], &across.residues[0]];
+            dots::dots(level, taps, &plane.lines, lines, dy, &mut self.sums);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::conv::conformance;
+
+    #[test]
+    fn every_option_is_served_at_every_level() {
+        for line in [
+            "mb2_ic5ih7iw9_oc5_kh3kw3_ph1pw1_g5",
+            "mb2_ic2ih5iw4_oc2_kh3kw3_ph1pw1_g2",
+            "mb1_ic3ih20iw37_oc3_kh3kw3_sh2sw2_ph1pw1_g3",
+            "mb1_ic3ih9iw38_oc3_kh3kw3_sh1sw2_ph0+1pw2+0_g3",
+            "mb2_ic4ih11iw40_oc4_kh5kw2_sh1sw3_ph2_g4",
+            "mb1_ic2ih12iw70_oc2_kh3kw3_ph2pw2_dh2dw2_g2",
+            "mb1_ic2ih6iw30_oc2_kh3kw3_ph4pw3_g2",
+            "mb3_ic2ih4iw4_oc2_kh1kw1_sh3sw5_g2",
+            "mb2_ic3ih14iw14_oc3_kh5kw5_ph2pw2_g3",
+            "mb1_ic3ih28iw30_oc3_kh5kw5_sh2sw2_ph2pw2_g3",
+            "mb1_ic2ih15iw33_oc2_kh5kw5_sh2sw2_ph1+2pw0+3_g2",
+            "mb2_ic3ih7iw7_oc3_kh3kw3_sh2sw2_ph1pw1_g3",
+            "mb1_ic2ih18iw50_oc2_kh3kw3_sh2sw2_ph0+1pw0+1_g2",
+            "mb1_ic1ih61iw300_oc1_kh3kw3_ph1pw1_g1",
+            "mb1_ic1ih61iw200_oc1_kh3kw3_sh2sw2_ph1pw1_g1",
+            "mb1_ic2ih20iw21_oc2_kh3kw3_ph2pw1_dh2dw1_g2",
+            "mb1_ic2ih20iw21_oc2_kh3kw3_sh2sw1_ph1pw1_g2",
+            "mb1_ic2ih20iw37_oc2_kh7kw7_ph3pw3_g2",
+            "mb1_ic2ih9iw8_oc2_kh3kw3_sh2sw2_ph5pw6_g2",
+            "mb1_ic2ih1iw1_oc2_kh3kw3_sh2sw2_ph1pw1_g2",
+            "mb0_ic2ih5iw5_oc2_kh3kw3_ph1pw1_g2",
+        ] {
+            let geometry: ConvGeometry = line.parse().unwrap();
+            for level in Level::all() {
+                let kernel = Depthwise::at(level);
+                conformance::<f32>(&kernel, &geometry)
+                    .and_then(|()| conformance::<f64>(&kernel, &geometry))
+                    .unwrap_or_else(|error| panic!("{level:?}: {error}"));
+            }
+        }
+    }
+}
