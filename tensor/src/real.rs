@@ -294,9 +294,12 @@ macro_rules! platform {
             fn atan2(self, x: Self) -> Self {
                 <$t>::atan2(self, x)
             }
+            // Never inline, or every crate that calls one compiles all kernels again.
+            #[inline(never)]
             fn gemm(task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
                 $gemm(task, a, b, c);
             }
+            #[inline(never)]
             fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>] {
                 $kernels()
             }

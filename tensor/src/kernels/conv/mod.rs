@@ -95,6 +95,7 @@ pub fn portable<T: Real>() -> &'static [&'static dyn ConvKernel<T>] {
 
 /// The kernels of `f32`, best first.
 #[must_use]
+#[inline(never)] // or every crate that calls it compiles all kernels again
 pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
     &[
         &Depthwise::BEST,
@@ -110,6 +111,7 @@ pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
 
 /// The kernels of `f64`, best first.
 #[must_use]
+#[inline(never)] // or every crate that calls it compiles all kernels again
 pub fn builtin_f64() -> &'static [&'static dyn ConvKernel<f64>] {
     &[
         &Depthwise::BEST,

@@ -1,0 +1,234 @@
+//! Whether the compiler still makes vectors of the hot bodies.
+//!
+//! They are loops over arrays, not intrinsics: a compiler that stops unrolling one of them, or spills
+//! its accumulators, makes it several times slower and no less correct, so that no other test sees it.
+//! This one compiles the kernels to assembly, which takes half a minute, and reads the innermost
+//! loops:
+//!
+//! ```text
+//! cargo test -p wengert-lab --test vectorised -- --ignored
+//! ```
+
+#![cfg(target_arch = "x86_64")]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The assembly of `wengert-tensor`, with mangled names that spell out generic arguments.
+fn assembly() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("lab/ is in the workspace");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("tensor.s");
+    let output = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args([
+            "rustc",
+            "--locked",
+            "--release",
+            "-p",
+            "wengert-tensor",
+            "--lib",
+        ])
+        .args(["--target-dir", "target/vectorised", "--"])
+        .arg(format!("--emit=asm={}", file.display()))
+        .args(["-C", "codegen-units=1", "-C", "symbol-mangling-version=v0"])
+        .output()
+        .expect("cargo runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    fs::read_to_string(file).expect("the assembly was written")
+}
+
+/// A function of the assembly.
+struct Function<'a> {
+    name: &'a str,
+    lines: Vec<&'a str>,
+}
+
+fn functions(assembly: &str) -> Vec<Function<'_>> {
+    let mut functions = Vec::new();
+    for line in assembly.lines() {
+        if line.starts_with("_R") && line.ends_with(':') {
+            let name = line.trim_end_matches(':');
+            let lines = Vec::new();
+            functions.push(Function { name, lines });
+        } else if let Some(function) = functions.last_mut() {
+            function.lines.push(line.trim());
+        }
+    }
+    functions
+}
+
+impl Function<'_> {
+    /// The instructions of each loop that has no loop inside.
+    fn innermost_loops(&self) -> Vec<&[&str]> {
+        let label = |line: &str| {
+            line.strip_suffix(':')
+                .filter(|l| l.starts_with(".L"))
+                .map(str::to_string)
+        };
+        let mut loops: Vec<(usize, usize)> = Vec::new();
+        for (end, line) in self.lines.iter().enumerate() {
+            let Some(target) = line.split_whitespace().nth(1) else {
+                continue;
+            };
+            if !line.starts_with('j') {
+                continue;
+            }
+            let begin = self.lines[..end]
+                .iter()
+                .rposition(|l| label(l).as_deref() == Some(target));
+            if let Some(begin) = begin {
+                loops.push((begin, end));
+            }
+        }
+        let is_inside =
+            |(a, b): (usize, usize), (c, d): (usize, usize)| (a, b) != (c, d) && c <= a && b <= d;
+        let innermost = loops
+            .iter()
+            .filter(|outer| !loops.iter().any(|inner| is_inside(*inner, **outer)));
+        innermost
+            .map(|&(begin, end)| &self.lines[begin..=end])
+            .collect()
+    }
+
+    /// The register and the accumulators of a tile of products, if the function is one.
+    fn tile(&self) -> Option<(&'static str, usize)> {
+        let is_level = self.name.contains("6avx512") || self.name.contains("8avx2_fma");
+        if !is_level {
+            return None;
+        }
+        if let Some((_, arguments)) = self.name.split_once("9WideSweep") {
+            return Some(("%zmm", constants(arguments)[0]));
+        }
+        let (path, arguments) = self.name.split_once("5Sweep")?;
+        let constants = constants(arguments);
+        let vectors = if path.contains("15lanes_of_pixels") {
+            constants[1]
+        } else {
+            2
+        };
+        Some(("%ymm", constants[0] * vectors))
+    }
+}
+
+/// The numbers among generic arguments: `Kj` and hexadecimal digits, or `KB` for one like the last.
+fn constants(arguments: &str) -> Vec<usize> {
+    let mut constants = Vec::new();
+    for constant in arguments.split('K').skip(1) {
+        let digits = constant
+            .get(1..)
+            .and_then(|c| c.split('_').next())
+            .unwrap_or_default();
+        match constant.as_bytes().first() {
+            Some(b'j') => constants.extend(usize::from_str_radix(digits, 16)),
+            Some(b'B') => constants.extend(constants.last().copied()),
+            _ => {}
+        }
+    }
+    constants
+}
+
+fn count(lines: &[&str], is_counted: impl Fn(&str) -> bool) -> usize {
+    lines.iter().filter(|line| is_counted(line)).count()
+}
+
+fn is_fused(line: &str, kind: &str) -> bool {
+    let instruction = line.split_whitespace().next().unwrap_or_default();
+    instruction.starts_with("vfmadd") && instruction.ends_with(kind)
+}
+
+fn is_packed(line: &str) -> bool {
+    is_fused(line, "ps") || is_fused(line, "pd")
+}
+
+fn is_scalar(line: &str) -> bool {
+    is_fused(line, "ss") || is_fused(line, "sd")
+}
+
+/// Whether a vector goes to the stack or comes from it.
+fn is_spill(line: &str) -> bool {
+    line.starts_with("vmov")
+        && line.contains("(%rsp)")
+        && (line.contains("%ymm") || line.contains("%zmm"))
+}
+
+/// Every tile of products and convolutions: as many multiply-adds a step as it has accumulators, in the
+/// register of its level, and none of them in memory.
+fn check_tiles(functions: &[Function<'_>]) -> (usize, String) {
+    let (mut seen, mut wrong) = (0, String::new());
+    for function in functions {
+        let Some((register, accumulators)) = function.tile() else {
+            continue;
+        };
+        seen += 1;
+        let is_good = |lines: &&[&str]| {
+            let vectors = count(lines, |line| is_packed(line) && line.contains(register));
+            vectors > 0
+                && vectors % accumulators == 0
+                && count(lines, is_scalar) == 0
+                && count(lines, is_spill) == 0
+        };
+        if !function.innermost_loops().iter().any(is_good) {
+            let _ = writeln!(
+                wrong,
+                "no loop of {accumulators} multiply-adds on {register}: {}",
+                function.name
+            );
+        }
+    }
+    (seen, wrong)
+}
+
+/// The transforms of Winograd's filtering: squares stay in vectors from load to store.
+fn check_transforms(functions: &[Function<'_>]) -> (usize, String) {
+    let (mut seen, mut wrong) = (0, String::new());
+    for function in functions {
+        let is_wide = function.name.contains("6avx512");
+        let bodies = ["14TransformTiles", "7Results", "5Forth", "4Back"];
+        let is_transform = function.name.contains("8winograd")
+            && bodies.iter().any(|body| function.name.contains(body));
+        if !is_transform || !(is_wide || function.name.contains("8avx2_fma")) {
+            continue;
+        }
+        seen += 1;
+        let register = if is_wide { "%zmm" } else { "%ymm" };
+        let stores = count(&function.lines, |line| {
+            line.starts_with("vmovup") && line.ends_with(')') && line.contains(register)
+        });
+        let scalars = count(&function.lines, |line| {
+            let instruction = line.split_whitespace().next().unwrap_or_default();
+            ["vaddss", "vaddsd", "vsubss", "vsubsd", "vmulss", "vmulsd"].contains(&instruction)
+                || is_scalar(line)
+        });
+        if stores == 0 || scalars > 0 {
+            let name = function.name;
+            let _ = writeln!(
+                wrong,
+                "{stores} vectors stored, {scalars} scalar operations: {name}"
+            );
+        }
+    }
+    (seen, wrong)
+}
+
+#[test]
+#[ignore = "compiles the kernels once more; CI runs it"]
+fn hot_bodies_are_vectors_without_spills() {
+    let assembly = assembly();
+    let functions = functions(&assembly);
+    let (tiles, wrong_tiles) = check_tiles(&functions);
+    let (transforms, wrong_transforms) = check_transforms(&functions);
+    println!("{tiles} tiles and {transforms} transforms read");
+    // Heights, number types and the ways to reach the rows; none may escape by being renamed.
+    assert!(tiles >= 200, "only {tiles} tiles found");
+    assert!(transforms >= 48, "only {transforms} transforms found");
+    assert!(
+        wrong_tiles.is_empty() && wrong_transforms.is_empty(),
+        "{wrong_tiles}{wrong_transforms}"
+    );
+}
