@@ -8,6 +8,7 @@
 mod cases;
 mod complete;
 mod coverage;
+mod inexact;
 mod kinks;
 mod magnitudes;
 mod mutation;

@@ -1,0 +1,52 @@
+//! Gradients in single precision by the kernels that round more than a plain sum.
+//!
+//! All other checks take accurate kernels. This one states how far the others are off.
+
+use wengert_autograd::transform::vjp;
+use wengert_autograd::{Draw, LARGEST};
+use wengert_tensor::{ConvOptions, Real, Tensor};
+
+/// What Winograd's filtering may be off, in ε times the largest sum of absolute terms: the bound of
+/// the kernels' own conformance test.
+const AMPLIFICATION: f64 = 256.0;
+
+/// Value, input gradient and weight gradient of a padded convolution.
+fn convolution<T: Real>(kernel: &'static str, [x, w, dy]: [&Tensor<f64>; 3]) -> [Tensor<f64>; 3] {
+    let padding = w.shape()[2] / 2;
+    let options = ConvOptions::default().padding(padding).kernel(kernel);
+    let inputs = [x, w].map(|input| input.map(T::of));
+    let (y, gradients) = vjp(|v| v[0].conv2d(&v[1], &options), &inputs, &dy.map(T::of));
+    let [dx, dw] = <[Tensor<T>; 2]>::try_from(gradients).expect("two inputs");
+    [y, dx, dw].map(|result| result.map(|x| x.to_f64()))
+}
+
+#[test]
+fn winograd_in_single_precision_is_within_its_own_bound() {
+    for (kernel, side) in [("winograd2", 3), ("winograd4", 3), ("winograd2of5", 5)] {
+        let mut draw = Draw::new(7 + side as u64, LARGEST);
+        let x = draw.normal(&[3, 17, 13, 18]);
+        let w = draw.normal(&[19, 17, side, side]);
+        let dy = draw.normal(&[3, 19, 13, 18]);
+        let exact = convolution::<f64>("direct", [&x, &w, &dy]);
+        let terms = [&x, &w, &dy].map(|t| t.map(f64::abs));
+        let terms = convolution::<f64>("direct", terms.each_ref());
+        let found = convolution::<f32>(kernel, [&x, &w, &dy]);
+        for (((found, exact), terms), name) in
+            found.iter().zip(&exact).zip(&terms).zip(["y", "dx", "dw"])
+        {
+            let largest = terms.iter().fold(0.0_f64, |most, t| most.max(t));
+            let bound = AMPLIFICATION * f64::from(f32::EPSILON) * largest;
+            let error = (found.iter().zip(exact.iter()))
+                .fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
+            assert!(
+                error <= bound,
+                "{kernel} {name}: off by {error:e}, allowed {bound:e}"
+            );
+            // The bound would be void if plain rounding, or none, met a hundredth of it.
+            assert!(
+                error > bound * 1e-4,
+                "{kernel} {name}: off by only {error:e} of {bound:e}"
+            );
+        }
+    }
+}
