@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::kernels::conv::ConvGeometry;
 use crate::kernels::conv::residue::{self, Residue};
-use crate::kernels::residues;
+use crate::kernels::residues::{self, Halves};
 use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::Offsets;
 use crate::parallel;
@@ -371,17 +371,31 @@ impl Padded {
         }
         let column = first + start - x0;
         let from = &image[((z - z0) * height + y - y0) * width + column..];
-        let channels = to.chunks_exact_mut(self.row).take(self.channels);
-        for (channel, to) in channels.enumerate() {
-            let from = &from[channel * depth * height * width..][..end - first];
+        let pixels = depth * height * width;
+        let channels = &mut to[..self.channels * self.row];
+        if self.residues > 1 {
+            channels.fill(T::zero());
+        }
+        if self.residues == 2 {
+            let rows = Halves {
+                from,
+                width: pixels,
+                count: end - first,
+                to: channels,
+                row: self.row,
+                at: residues::halves(first, self.columns),
+            };
+            return T::halve(level, rows);
+        }
+        for (channel, to) in channels.chunks_exact_mut(self.row).enumerate() {
+            let from = &from[channel * pixels..][..end - first];
             if self.residues == 1 {
                 to[..first].fill(T::zero());
                 copy(from, &mut to[first..end]);
                 to[end..].fill(T::zero());
-                continue;
+            } else {
+                residues::split(level, from, first, self.residues, to, self.columns);
             }
-            to.fill(T::zero());
-            residues::split(level, from, first, self.residues, to, self.columns);
         }
     }
 }

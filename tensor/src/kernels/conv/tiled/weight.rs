@@ -11,8 +11,9 @@ use crate::{parallel, pool};
 /// Pixels in one pass: their gradients fill half of the first cache.
 const DEPTH: usize = 256;
 
-/// Images are prepared in batches of about this many elements.
-const PREPARED: usize = 1 << 21;
+/// Images are prepared in batches of about this many bytes, half of the second cache: every part of
+/// the gradient reads them all.
+const PREPARED: usize = 1 << 19;
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]`.
 ///
@@ -44,13 +45,14 @@ pub(super) fn run<T: Float>(
     // One task sums some rows of one block of filters of one group, over all images.
     let parts = 16_usize.div_ceil(plan.groups * blocks);
     let share = taps.div_ceil(parts).next_multiple_of(ROWS);
+    let share = taps.div_ceil(taps.div_ceil(share));
     let mut sums = pool::stale::<T>(plan.groups * blocks * taps * width);
 
     let x_length = plan.image.len();
     let y_length = blocks * y_pixels * width;
     let (x_group, y_group) = (channels * x_pixels, filters * y_pixels);
     let each = plan.groups * (x_length + y_length);
-    let together = (PREPARED / each).clamp(1, geometry.batch);
+    let together = (PREPARED / size_of::<T>() / each).clamp(1, geometry.batch);
     let mut padded = pool::stale::<T>(together * plan.groups * x_length);
     let mut turned = pool::stale::<T>(together * plan.groups * y_length);
     for first in (0..geometry.batch).step_by(together) {
