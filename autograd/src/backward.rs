@@ -5,16 +5,17 @@ use std::panic::Location;
 
 use wengert_tensor::{Real, Slice, Tensor, fail::fail, require};
 
-use crate::few::Few;
+use crate::call::{Call, Place};
+use crate::few::{Few, Single};
 use crate::gradients::{DeadEnds, Gradients};
-use crate::op::{Call, Contributions, Cotangents};
+use crate::op::{Contributions, Cotangents};
 use crate::tape::{Entry, Tape};
 use crate::var::{Node, Var};
 
 /// Whether the gradients themselves are recorded, so that they can be differentiated again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Graph {
-    /// Gradients are plain values.
+    /// Gradients are plain values, even where a cotangent is tracked; nothing is recorded.
     Skip,
     /// Gradients are tracked: `create_graph`.
     Create,
@@ -43,8 +44,8 @@ impl<T: Real> Var<T> {
     pub fn backward_keep(&self) -> Gradients<T> {
         let unit = self.unit("backward_keep");
         let node = self.require_node("backward_keep");
-        let mut slots = Slots::new(node.entry, Graph::Skip);
-        slots.add((node.entry, node.output), Var::constant(unit));
+        let mut slots = Slots::new(node.place().0, Graph::Skip);
+        slots.add(node.place(), Var::constant(unit));
         sweep(
             Walk::Keep(&node.tape),
             slots,
@@ -64,8 +65,8 @@ impl<T: Real> Var<T> {
     pub fn backward_from(&self, cotangent: &Tensor<T>) -> Gradients<T> {
         let node = self.require_node("backward");
         self.require_cotangent(cotangent.shape());
-        let mut slots = Slots::new(node.entry, Graph::Skip);
-        slots.add((node.entry, node.output), Var::constant(cotangent.clone()));
+        let mut slots = Slots::new(node.place().0, Graph::Skip);
+        slots.add(node.place(), Var::constant(cotangent.clone()));
         let generation = node.generation;
         let entries = node.tape.consume(Location::caller());
         sweep(Walk::Consume(entries), slots, None, &node.tape, generation).0
@@ -146,7 +147,7 @@ pub fn grad<T: Real>(
         );
         tape = Some(node);
         if is_root {
-            last = last.max(node.entry);
+            last = last.max(node.place().0);
         }
     }
     let Some(Node {
@@ -160,24 +161,26 @@ pub fn grad<T: Real>(
     for (y, cotangent) in outputs {
         y.require_cotangent(cotangent.shape());
         if let Some(node) = y.node() {
-            slots.add((node.entry, node.output), cotangent.clone());
+            slots.add(node.place(), cotangent.clone());
             any = true;
         }
     }
     if !any {
         return vec![None; inputs.len()];
     }
-    let wanted: Vec<_> = inputs
-        .iter()
-        .map(|x| x.node().map(|n| (n.entry, n.output)))
-        .collect();
+    let wanted: Vec<_> = inputs.iter().map(|x| x.node().map(Node::place)).collect();
     sweep(Walk::Keep(tape), slots, Some(&wanted), tape, *generation).1
 }
 
 /// The cotangents that have been collected so far, by entry and output.
+///
+/// Few are alive at a time, so they lie close together, and a slot is only the number of one.
 #[derive(Debug)]
 pub(crate) struct Slots<T: Real> {
-    first: Vec<Option<Var<T>>>,
+    /// Per entry one more than the place of the cotangent of its first output; 0 if it has none.
+    first: Vec<u32>,
+    alive: Vec<Option<Var<T>>>,
+    free: Vec<u32>,
     /// Those of outputs after the first; few ops have one.
     others: BTreeMap<(usize, usize), Var<T>>,
     pub(crate) graph: Graph,
@@ -186,47 +189,66 @@ pub(crate) struct Slots<T: Real> {
 impl<T: Real> Slots<T> {
     pub(crate) fn new(last: usize, graph: Graph) -> Self {
         Self {
-            first: (0..=last).map(|_| None).collect(),
+            first: vec![0; last + 1],
+            alive: Vec::new(),
+            free: Vec::new(),
             others: BTreeMap::new(),
             graph,
         }
     }
 
     pub(crate) fn take(&mut self, (entry, output): (usize, usize)) -> Option<Var<T>> {
-        if output == 0 {
-            self.first[entry].take()
-        } else {
-            self.others.remove(&(entry, output))
+        if output > 0 {
+            return self.others.remove(&(entry, output));
         }
+        let place = std::mem::take(&mut self.first[entry]).checked_sub(1)?;
+        self.free.push(place);
+        self.alive[place as usize].take()
     }
 
     fn peek(&self, (entry, output): (usize, usize)) -> Option<&Var<T>> {
-        if output == 0 {
-            self.first.get(entry)?.as_ref()
-        } else {
-            self.others.get(&(entry, output))
+        if output > 0 {
+            return self.others.get(&(entry, output));
         }
+        let place = self.first.get(entry)?.checked_sub(1)?;
+        self.alive[place as usize].as_ref()
     }
 
+    fn peek_mut(&mut self, (entry, output): (usize, usize)) -> Option<&mut Var<T>> {
+        if output > 0 {
+            return self.others.get_mut(&(entry, output));
+        }
+        let place = self.first.get(entry)?.checked_sub(1)?;
+        self.alive[place as usize].as_mut()
+    }
+
+    /// A plain pass keeps no history, of cotangents that are tracked neither: its rules record
+    /// nothing, and its sums are its own to change.
     pub(crate) fn put(&mut self, (entry, output): (usize, usize), cotangent: Var<T>) {
-        if output == 0 {
-            self.first[entry] = Some(cotangent);
-        } else {
+        let cotangent = match self.graph {
+            Graph::Create => cotangent,
+            Graph::Skip => Var::constant(cotangent.into_value()),
+        };
+        if output > 0 {
             self.others.insert((entry, output), cotangent);
+        } else if let Some(old) = self.peek_mut((entry, output)) {
+            *old = cotangent;
+        } else if let Some(place) = self.free.pop() {
+            self.first[entry] = place + 1;
+            self.alive[place as usize] = Some(cotangent);
+        } else {
+            self.alive.push(Some(cotangent));
+            self.first[entry] = self.alive.len() as u32;
         }
     }
 
     pub(crate) fn add(&mut self, target: (usize, usize), cotangent: Var<T>) {
-        let sum = match (self.take(target), self.graph) {
-            (None, _) => cotangent,
-            (Some(sum), Graph::Create) => sum.add(&cotangent),
-            (Some(sum), Graph::Skip) => {
-                let mut sum = sum.into_value();
-                sum.add_assign(cotangent.value());
-                Var::constant(sum)
-            }
-        };
-        self.put(target, sum);
+        let graph = self.graph;
+        match (self.peek_mut(target), graph) {
+            (None, _) => self.put(target, cotangent),
+            (Some(sum), Graph::Create) => *sum = sum.add(&cotangent),
+            (Some(sum), Graph::Skip) => sum.value_mut().add_assign(cotangent.value()),
+        }
     }
 
     pub(crate) fn add_region(
@@ -257,30 +279,33 @@ enum Walk<'a, T: Real> {
 
 /// An entry whose rule runs; one that stays on its tape goes back even if the rule panics.
 struct Lifted<'a, T: Real> {
-    entry: Option<Entry<T>>,
+    call: Option<Call<T>>,
     home: Option<(&'a Tape<T>, usize)>,
 }
 
 impl<T: Real> Drop for Lifted<'_, T> {
     fn drop(&mut self) {
-        if let (Some((tape, index)), Some(entry)) = (self.home, self.entry.take()) {
-            tape.lower(index, entry);
+        if let (Some((tape, index)), Some(call)) = (self.home, self.call.take()) {
+            tape.lower(index, call.entry);
         }
     }
 }
 
 impl<T: Real> Walk<'_, T> {
-    fn lift(&mut self, index: usize) -> Lifted<'_, T> {
+    fn lift(&mut self, index: usize, place: Option<Place<T>>) -> Lifted<'_, T> {
         match self {
             Self::Consume(entries) => {
                 entries.truncate(index + 1);
                 let entry = entries
                     .pop()
                     .expect("a sweep visits entries that exist, from the last on");
-                Lifted { entry, home: None }
+                Lifted {
+                    call: entry.map(|entry| Call::new(entry, place)),
+                    home: None,
+                }
             }
             Self::Keep(tape) => Lifted {
-                entry: Some(tape.lift(index)),
+                call: Some(Call::new(tape.lift(index), place)),
                 home: Some((tape, index)),
             },
         }
@@ -328,7 +353,7 @@ impl<T: Real> Walk<'_, T> {
                 entry
                     .inputs
                     .iter()
-                    .any(|x| x.source.is_some_and(|(s, _)| needed[s]))
+                    .any(|x| x.source().is_some_and(|(s, _)| needed[s]))
             });
         }
         needed
@@ -353,7 +378,7 @@ fn sweep<T: Real>(
     }
     for index in (0..count).rev() {
         if needed.as_ref().is_some_and(|needed| !needed[index]) {
-            slots.first[index] = None;
+            drop(slots.take((index, 0)));
             continue;
         }
         for (place, _) in wanted
@@ -364,11 +389,17 @@ fn sweep<T: Real>(
         {
             found[place] = wanted.and_then(|w| slots.peek(w[place]?)).cloned();
         }
-        let lifted = walk.lift(index);
-        let entry = lifted
-            .entry
+        let place = (slots.graph == Graph::Create).then(|| Place {
+            tape: tape.clone(),
+            generation,
+            entry: index,
+        });
+        let lifted = walk.lift(index, place);
+        let call = lifted
+            .call
             .as_ref()
             .expect("an entry is lifted by one sweep at a time");
+        let entry = &call.entry;
         let Some(rule) = &entry.rule else {
             match slots.take((index, 0)) {
                 Some(gradient) => drop(by_leaf.insert(index, gradient.into_value())),
@@ -376,7 +407,7 @@ fn sweep<T: Real>(
             }
             continue;
         };
-        let grads: Few<_> = (0..entry.outputs.len())
+        let grads: Single<_> = (0..entry.outputs.len())
             .map(|k| slots.take((index, k)))
             .collect();
         if grads.iter().all(Option::is_none) {
@@ -389,37 +420,17 @@ fn sweep<T: Real>(
             .inputs
             .iter()
             .map(|x| {
-                x.source
+                x.source()
                     .filter(|(s, _)| needed.as_ref().is_none_or(|needed| needed[*s]))
             })
             .collect();
-        let track = |source: (usize, usize)| Node {
-            tape: tape.clone(),
-            generation,
-            entry: source.0,
-            output: source.1,
-        };
-        let graph = slots.graph == Graph::Create;
-        let call = Call {
-            inputs: entry
-                .inputs
-                .iter()
-                .map(|x| Var::with_node(x.value.tensor(), x.source.filter(|_| graph).map(track)))
-                .collect(),
-            outputs: entry
-                .outputs
-                .iter()
-                .enumerate()
-                .map(|(k, y)| Var::with_node(y.tensor(), graph.then(|| track((index, k)))))
-                .collect(),
-        };
         let mut out = Contributions {
             slots: &mut slots,
             targets: &targets,
-            call: &call,
+            call,
             op: rule.name(),
         };
-        rule.vjps(&call, &Cotangents { grads }, &mut out);
+        rule.vjps(call, &Cotangents { grads }, &mut out);
     }
     let unreached = dead_ends.resolve();
     (

@@ -1,23 +1,35 @@
-//! A short list that needs no heap for its first two members: most ops have at most two operands.
+//! A short list that needs no heap for its first members: most ops have at most two operands, and
+//! one output.
 
-/// An ordered list of which the first two members are stored inline.
+/// An ordered list of which the first `N` members are stored inline.
 #[derive(Clone, Debug)]
-pub(crate) struct Few<X> {
-    head: [Option<X>; 2],
+pub(crate) struct Few<X, const N: usize = 2> {
+    head: [Option<X>; N],
     rest: Vec<X>,
 }
 
-impl<X> Few<X> {
-    pub(crate) const fn new() -> Self {
+/// A list that most often has one member.
+pub(crate) type Single<X> = Few<X, 1>;
+
+impl<X> Single<X> {
+    pub(crate) fn one(x: X) -> Self {
         Self {
-            head: [None, None],
+            head: [Some(x)],
             rest: Vec::new(),
         }
     }
 
-    pub(crate) fn one(x: X) -> Self {
+    /// The only member.
+    pub(crate) fn only(self) -> Option<X> {
+        let [head] = self.head;
+        head.filter(|_| self.rest.is_empty())
+    }
+}
+
+impl<X, const N: usize> Few<X, N> {
+    pub(crate) const fn new() -> Self {
         Self {
-            head: [Some(x), None],
+            head: [const { None }; N],
             rest: Vec::new(),
         }
     }
@@ -36,7 +48,7 @@ impl<X> Few<X> {
     pub(crate) fn get(&self, i: usize) -> Option<&X> {
         match self.head.get(i) {
             Some(place) => place.as_ref(),
-            None => self.rest.get(i - 2),
+            None => self.rest.get(i - N),
         }
     }
 
@@ -45,10 +57,10 @@ impl<X> Few<X> {
     }
 }
 
-impl<X> IntoIterator for Few<X> {
+impl<X, const N: usize> IntoIterator for Few<X, N> {
     type Item = X;
     type IntoIter = std::iter::Chain<
-        std::iter::Flatten<std::array::IntoIter<Option<X>, 2>>,
+        std::iter::Flatten<std::array::IntoIter<Option<X>, N>>,
         std::vec::IntoIter<X>,
     >;
 
@@ -57,7 +69,7 @@ impl<X> IntoIterator for Few<X> {
     }
 }
 
-impl<X> FromIterator<X> for Few<X> {
+impl<X, const N: usize> FromIterator<X> for Few<X, N> {
     fn from_iter<I: IntoIterator<Item = X>>(items: I) -> Self {
         let mut few = Self::new();
         for x in items {

@@ -109,7 +109,7 @@ impl<T: Real> Gradients<T> {
     fn key(&self, leaf: &Var<T>) -> Option<usize> {
         let node = leaf.node()?;
         let mine = (node.tape.id(), node.generation) == (self.list, self.generation);
-        mine.then_some(node.entry)
+        mine.then_some(node.place().0)
     }
 }
 
@@ -130,7 +130,7 @@ impl DeadEnds {
         let sources = entry
             .inputs
             .iter()
-            .filter_map(|x| Some(x.source?.0))
+            .filter_map(|x| Some(x.source()?.0))
             .collect();
         let name = entry.rule.as_ref().map_or("leaf", |rule| rule.name());
         self.entries.insert(index, (name, entry.location, sources));

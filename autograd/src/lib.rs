@@ -13,7 +13,9 @@
 #![forbid(unsafe_code)]
 
 mod backward;
+mod call;
 pub mod check;
+mod extents;
 mod few;
 mod function;
 mod gradients;
@@ -26,11 +28,12 @@ pub mod transform;
 mod var;
 
 pub use backward::{Graph, grad};
+pub use call::Call;
 pub use check::{check_gradients, check_op};
 pub use function::{Apply, Closures, Differentiable, Function, Generic};
 pub use gradients::{Gradients, Unreached};
 pub use note::Note;
-pub use op::{Call, Contributions, Cotangents, Inputs, Op, Outputs, Reads};
+pub use op::{Contributions, Cotangents, Inputs, Op, Outputs, Reads};
 pub use sample::{Draw, LARGEST, Sample};
 pub use tape::Tape;
 pub use var::Var;

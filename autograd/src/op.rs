@@ -6,7 +6,8 @@ use std::ops::{Deref, Index};
 use wengert_tensor::{Real, Slice, Tensor};
 
 use crate::backward::Slots;
-use crate::few::Few;
+use crate::call::Call;
+use crate::few::{Few, Single};
 use crate::sample::{Draw, Sample};
 use crate::var::Var;
 
@@ -149,11 +150,11 @@ impl<T: Real> Index<usize> for Inputs<'_, T> {
 
 /// The outputs of a forward call, made with `into()` from one tensor or several.
 #[derive(Clone, Debug)]
-pub struct Outputs<T: Real>(pub(crate) Few<Tensor<T>>);
+pub struct Outputs<T: Real>(pub(crate) Single<Tensor<T>>);
 
 impl<T: Real> From<Tensor<T>> for Outputs<T> {
     fn from(y: Tensor<T>) -> Self {
-        Self(Few::one(y))
+        Self(Single::one(y))
     }
 }
 
@@ -169,51 +170,12 @@ impl<T: Real> From<Vec<Tensor<T>>> for Outputs<T> {
     }
 }
 
-/// One recorded call as its rule sees it.
-///
-/// A value that the op did not declare in [`Op::reads`] is NaN of the right shape.
-#[derive(Debug)]
-pub struct Call<T: Real> {
-    pub(crate) inputs: Few<Var<T>>,
-    pub(crate) outputs: Few<Var<T>>,
-}
-
-impl<T: Real> Call<T> {
-    /// How many inputs the call had.
-    #[must_use]
-    pub fn inputs(&self) -> usize {
-        self.inputs.len()
-    }
-
-    /// Input `i`.
-    ///
-    /// # Panics
-    /// If there is no such input.
-    #[must_use]
-    pub fn input(&self, i: usize) -> &Var<T> {
-        self.inputs
-            .get(i)
-            .expect("a rule asks for inputs that its op has")
-    }
-
-    /// Output `k`.
-    ///
-    /// # Panics
-    /// If there is no such output.
-    #[must_use]
-    pub fn output(&self, k: usize) -> &Var<T> {
-        self.outputs
-            .get(k)
-            .expect("a rule asks for outputs that its op has")
-    }
-}
-
 /// The cotangents of a call's outputs; an output that nothing used has none.
 ///
 /// It dereferences to the cotangent of output 0, which an op of one output always has.
 #[derive(Debug)]
 pub struct Cotangents<T: Real> {
-    pub(crate) grads: Few<Option<Var<T>>>,
+    pub(crate) grads: Single<Option<Var<T>>>,
 }
 
 impl<T: Real> Cotangents<T> {
@@ -262,13 +224,14 @@ impl<T: Real> Contributions<'_, T> {
     /// If the shape is not that of the input: the rule is wrong.
     pub fn add(&mut self, i: usize, cotangent: Var<T>) {
         if let Some(target) = self.target(i) {
-            let expected = self.call.input(i).shape();
-            assert!(
-                cotangent.shape() == expected,
-                "{}: wrong rule: the cotangent of input {i} is {:?}, the input {expected:?}",
-                self.op,
-                cotangent.shape()
-            );
+            self.call.with_input_shape(i, |expected| {
+                assert!(
+                    cotangent.shape() == expected,
+                    "{}: wrong rule: the cotangent of input {i} is {:?}, the input {expected:?}",
+                    self.op,
+                    cotangent.shape()
+                );
+            });
             self.slots.add(target, cotangent);
         }
     }
@@ -285,8 +248,10 @@ impl<T: Real> Contributions<'_, T> {
     /// Many small regions of one large input cost their own size each, not the input's.
     pub fn add_region(&mut self, i: usize, region: &[Slice], cotangent: Var<T>) {
         if let Some(target) = self.target(i) {
-            self.slots
-                .add_region(target, region, self.call.input(i).shape(), cotangent);
+            let slots = &mut *self.slots;
+            self.call.with_input_shape(i, |shape| {
+                slots.add_region(target, region, shape, cotangent);
+            });
         }
     }
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::few::Few;
+use crate::extents::Extents;
+use crate::few::{Few, Single};
 use crate::op::{Op, Rule};
 use crate::var::{Node, Var};
 
@@ -39,40 +40,79 @@ pub(crate) struct Entry<T: Real> {
     /// `None` for a leaf.
     pub(crate) rule: Option<Box<dyn Rule<T>>>,
     pub(crate) inputs: Few<Input<T>>,
-    pub(crate) outputs: Few<Saved<T>>,
+    pub(crate) outputs: Single<Saved<T>>,
     pub(crate) location: &'static Location<'static>,
 }
 
-/// An operand of an entry.
-#[derive(Debug)]
-pub(crate) struct Input<T: Real> {
-    pub(crate) value: Saved<T>,
-    /// Entry and output that made it, if it is tracked.
-    pub(crate) source: Option<(usize, usize)>,
+// A long tape is written once and read once, and should stay in the cache in between.
+const _: () = assert!(size_of::<Entry<f32>>() <= 176);
+
+impl<T: Real> Entry<T> {
+    /// What is known of the operands and results, without the rule.
+    pub(crate) fn unruled(&self) -> Self {
+        Self {
+            rule: None,
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            location: self.location,
+        }
+    }
 }
 
-/// A tensor as an entry keeps it.
+/// An operand of an entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Input<T: Real> {
+    pub(crate) value: Saved<T>,
+    source: Option<Source>,
+}
+
+/// The entry and the output that made a tracked operand.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    entry: u32,
+    output: u32,
+}
+
+impl<T: Real> Input<T> {
+    /// Entry and output that made it, if it is tracked.
+    pub(crate) fn source(&self) -> Option<(usize, usize)> {
+        self.source
+            .map(|Source { entry, output }| (entry as usize, output as usize))
+    }
+}
+
+/// A tensor as an entry keeps it: small, so that a long tape stays in the cache.
 #[derive(Clone, Debug)]
 pub(crate) enum Saved<T: Real> {
-    Kept(Tensor<T>),
+    Kept(Box<Tensor<T>>),
     /// The rule has declared that it does not read this one.
-    Shape(Box<[usize]>),
+    Shape(Extents),
 }
 
 impl<T: Real> Saved<T> {
     fn new(tensor: &Tensor<T>, keep: bool) -> Self {
         if keep {
-            Self::Kept(tensor.clone())
+            Self::Kept(Box::new(tensor.clone()))
         } else {
-            Self::Shape(tensor.shape().into())
+            Self::Shape(Extents::new(tensor.shape()))
         }
     }
 
     /// The tensor; where it was dropped, NaN of its shape, so that a wrong declaration shows.
     pub(crate) fn tensor(&self) -> Tensor<T> {
         match self {
-            Self::Kept(tensor) => tensor.clone(),
-            Self::Shape(shape) => Tensor::scalar(T::poison()).broadcast_to(shape),
+            Self::Kept(tensor) => Tensor::clone(tensor),
+            Self::Shape(shape) => {
+                shape.with(|shape| Tensor::scalar(T::poison()).broadcast_to(shape))
+            }
+        }
+    }
+
+    /// Calls `f` on the shape.
+    pub(crate) fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
+        match self {
+            Self::Kept(tensor) => f(tensor.shape()),
+            Self::Shape(shape) => shape.with(f),
         }
     }
 }
@@ -106,7 +146,7 @@ impl<T: Real> Tape<T> {
     #[must_use]
     #[track_caller]
     pub fn leaf(&self, value: Tensor<T>) -> Var<T> {
-        let outputs = Few::one(Saved::Shape(value.shape().into()));
+        let outputs = Single::one(Saved::new(&value, false));
         let entry = Entry {
             rule: None,
             inputs: Few::new(),
@@ -160,7 +200,8 @@ impl<T: Real> Tape<T> {
         Node {
             tape: self.clone(),
             generation: self.generation(),
-            entry: entries.len() - 1,
+            entry: u32::try_from(entries.len() - 1)
+                .expect("four billion entries exceed any memory"),
             output: 0,
         }
     }
@@ -210,7 +251,7 @@ impl<T: Real> Tape<T> {
 
 /// Runs an op and records it if any operand is tracked.
 #[track_caller]
-pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Few<Var<T>> {
+pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Single<Var<T>> {
     let outputs = op.forward(&crate::op::Inputs(inputs)).0;
     let Some(tape) = common_tape(op.name(), inputs) else {
         return outputs.into_iter().map(Var::constant).collect();
@@ -221,7 +262,10 @@ pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Few<Var<T>> {
             .enumerate()
             .map(|(i, x)| Input {
                 value: Saved::new(x.value(), op.reads_input(i)),
-                source: x.node().map(|node| (node.entry, node.output)),
+                source: x.node().map(|node| Source {
+                    entry: node.entry,
+                    output: node.output,
+                }),
             })
             .collect(),
         outputs: outputs
@@ -240,7 +284,7 @@ pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Few<Var<T>> {
             Var::with_node(
                 y,
                 Some(Node {
-                    output,
+                    output: output as u32,
                     ..node.clone()
                 }),
             )

@@ -4,7 +4,7 @@ use std::fmt;
 
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::few::Few;
+use crate::few::Single;
 use crate::op::Op;
 use crate::tape::{Tape, record};
 
@@ -23,11 +23,16 @@ pub struct Var<T: Real = f32> {
 pub(crate) struct Node<T: Real> {
     pub(crate) tape: Tape<T>,
     pub(crate) generation: u32,
-    pub(crate) entry: usize,
-    pub(crate) output: usize,
+    pub(crate) entry: u32,
+    pub(crate) output: u32,
 }
 
 impl<T: Real> Node<T> {
+    /// Entry and output.
+    pub(crate) const fn place(&self) -> (usize, usize) {
+        (self.entry as usize, self.output as usize)
+    }
+
     /// Fails if a consuming backward pass has taken this node's entry.
     #[track_caller]
     pub(crate) fn require_alive(&self, who: fmt::Arguments<'_>) {
@@ -76,6 +81,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     pub const fn value(&self) -> &Tensor<T> {
         &self.value
+    }
+
+    /// The value of an untracked variable, to be changed.
+    pub(crate) fn value_mut(&mut self) -> &mut Tensor<T> {
+        debug_assert!(self.node.is_none(), "a tape has recorded the value");
+        &mut self.value
     }
 
     /// The value, without its history.
@@ -156,10 +167,9 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn custom<O: Op>(op: O, inputs: &[&Self]) -> Self {
         let name = op.name();
-        let mut outputs = record(op, inputs).into_iter();
-        match (outputs.next(), outputs.next()) {
-            (Some(output), None) => output,
-            _ => wengert_tensor::fail::fail(format_args!(
+        match record(op, inputs).only() {
+            Some(output) => output,
+            None => wengert_tensor::fail::fail(format_args!(
                 "{name}: has not exactly one output; use custom_many"
             )),
         }
@@ -194,7 +204,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub(crate) fn custom_array<O: Op, const N: usize>(op: O, inputs: &[&Self]) -> [Self; N] {
         let name = op.name();
-        let outputs: Few<Self> = record(op, inputs);
+        let outputs: Single<Self> = record(op, inputs);
         let count = outputs.len();
         require!(count == N, "{name}: has {count} outputs, {N} are taken");
         let mut outputs = outputs.into_iter();

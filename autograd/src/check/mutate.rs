@@ -5,9 +5,10 @@ use std::fmt;
 use wengert_tensor::{Dual, Real, Tensor};
 
 use crate::backward::Slots;
+use crate::call::Call;
 use crate::few::Few;
 use crate::function::Differentiable;
-use crate::op::{Call, Contributions, Cotangents, Rule};
+use crate::op::{Contributions, Cotangents, Rule};
 use crate::tape::Tape;
 use crate::var::Var;
 
@@ -218,10 +219,7 @@ impl<T: Real> Wrong<T> {
             Mutator::Detached => Var::detach,
             _ => return None,
         };
-        Some(Call {
-            inputs: call.inputs.iter().map(change).collect(),
-            outputs: call.outputs.iter().map(change).collect(),
-        })
+        Some(call.changed(change))
     }
 }
 

@@ -53,8 +53,9 @@ mod prelude {
 
     pub(super) use super::smooth::{Elementwise, Of, Slope, Smooth};
     pub(super) use super::table::{Case, Entry};
+    pub(super) use crate::call::Call;
     pub(super) use crate::generic;
-    pub(super) use crate::op::{Call, Contributions, Cotangents, Inputs, Op, Outputs, Reads};
+    pub(super) use crate::op::{Contributions, Cotangents, Inputs, Op, Outputs, Reads};
     pub(super) use crate::sample::{Draw, Sample};
     pub(super) use crate::var::Var;
 }

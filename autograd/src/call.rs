@@ -1,0 +1,134 @@
+//! A recorded call as its rule sees it.
+
+use std::cell::OnceCell;
+
+use wengert_tensor::Real;
+
+use crate::tape::{Entry, Saved, Tape};
+use crate::var::{Node, Var};
+
+/// One recorded call as its rule sees it.
+///
+/// A value that the op did not declare in [`Op::reads`](crate::Op::reads) is NaN of the right shape.
+#[derive(Debug)]
+pub struct Call<T: Real> {
+    pub(crate) entry: Entry<T>,
+    /// Operands and results are made when a rule first asks for them.
+    inputs: Asked<T, 2>,
+    outputs: Asked<T, 1>,
+    /// Where operands and results are tracked, if they are.
+    place: Option<Place<T>>,
+}
+
+/// A place on a tape whose values are handed out tracked.
+#[derive(Debug)]
+pub(crate) struct Place<T: Real> {
+    pub(crate) tape: Tape<T>,
+    pub(crate) generation: u32,
+    pub(crate) entry: usize,
+}
+
+impl<T: Real> Place<T> {
+    fn node(&self, (entry, output): (usize, usize)) -> Node<T> {
+        Node {
+            tape: self.tape.clone(),
+            generation: self.generation,
+            entry: entry as u32,
+            output: output as u32,
+        }
+    }
+}
+
+impl<T: Real> Call<T> {
+    pub(crate) fn new(entry: Entry<T>, place: Option<Place<T>>) -> Self {
+        Self {
+            inputs: Asked::new(entry.inputs.len()),
+            outputs: Asked::new(entry.outputs.len()),
+            entry,
+            place,
+        }
+    }
+
+    /// How many inputs the call had.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.entry.inputs.len()
+    }
+
+    /// Input `i`.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[must_use]
+    pub fn input(&self, i: usize) -> &Var<T> {
+        self.inputs.get(i).get_or_init(|| {
+            let input = self.operand(i);
+            let place = self.place.as_ref();
+            let node = place.and_then(|place| Some(place.node(input.source()?)));
+            Var::with_node(input.value.tensor(), node)
+        })
+    }
+
+    /// Output `k`.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    #[must_use]
+    pub fn output(&self, k: usize) -> &Var<T> {
+        self.outputs.get(k).get_or_init(|| {
+            let output = self.entry.outputs.get(k);
+            let output: &Saved<T> = output.expect("a rule asks for outputs that its op has");
+            let place = self.place.as_ref();
+            let node = place.map(|place| place.node((place.entry, k)));
+            Var::with_node(output.tensor(), node)
+        })
+    }
+
+    /// Calls `f` on the shape of input `i`.
+    pub(crate) fn with_input_shape<R>(&self, i: usize, f: impl FnOnce(&[usize]) -> R) -> R {
+        self.operand(i).value.with_shape(f)
+    }
+
+    fn operand(&self, i: usize) -> &crate::tape::Input<T> {
+        let input = self.entry.inputs.get(i);
+        input.expect("a rule asks for inputs that its op has")
+    }
+
+    /// The same call with other values in the place of its own.
+    pub(crate) fn changed(&self, change: impl Fn(&Var<T>) -> Var<T>) -> Self {
+        let changed = Self::new(self.entry.unruled(), None);
+        for i in 0..self.inputs() {
+            changed.inputs.get(i).get_or_init(|| change(self.input(i)));
+        }
+        for k in 0..self.entry.outputs.len() {
+            changed
+                .outputs
+                .get(k)
+                .get_or_init(|| change(self.output(k)));
+        }
+        changed
+    }
+}
+
+/// Places for the variables that a rule has asked for; the first `N` need no heap.
+#[derive(Debug)]
+struct Asked<T: Real, const N: usize> {
+    head: [OnceCell<Var<T>>; N],
+    rest: Vec<OnceCell<Var<T>>>,
+}
+
+impl<T: Real, const N: usize> Asked<T, N> {
+    fn new(count: usize) -> Self {
+        Self {
+            head: [const { OnceCell::new() }; N],
+            rest: (N..count).map(|_| OnceCell::new()).collect(),
+        }
+    }
+
+    fn get(&self, i: usize) -> &OnceCell<Var<T>> {
+        match self.head.get(i) {
+            Some(place) => place,
+            None => &self.rest[i - N],
+        }
+    }
+}
