@@ -27,7 +27,8 @@ use crate::{Element, axes::resolve_axis};
 /// ```
 pub struct Tensor<T: Element = f32> {
     storage: Arc<Storage<T>>,
-    layout: Layout,
+    /// Shared, since most results have the layout of an operand, and a tensor is moved often.
+    layout: Arc<Layout>,
 }
 
 impl<T: Element> Clone for Tensor<T> {
@@ -36,7 +37,7 @@ impl<T: Element> Clone for Tensor<T> {
     fn clone(&self) -> Self {
         Self {
             storage: Arc::clone(&self.storage),
-            layout: self.layout,
+            layout: Arc::clone(&self.layout),
         }
     }
 }
@@ -73,28 +74,28 @@ impl<T: Element> PartialEq for Tensor<T> {
 
 impl<T: Element> Tensor<T> {
     /// A layout over a buffer that was made for it.
-    pub(crate) fn from_parts(values: Vec<T>, layout: Layout) -> Self {
+    pub(crate) fn from_parts(values: Vec<T>, layout: impl Into<Arc<Layout>>) -> Self {
         Self {
             storage: Arc::new(Storage::new(values)),
-            layout,
+            layout: layout.into(),
         }
     }
 
     /// One element, in the shape of a layout that has one.
     #[inline]
-    pub(crate) fn from_one(value: T, layout: Layout) -> Self {
+    pub(crate) fn from_one(value: T, layout: impl Into<Arc<Layout>>) -> Self {
         Self {
             storage: Arc::new(Storage::One([value])),
-            layout,
+            layout: layout.into(),
         }
     }
 
     /// Another view of the same memory. The layout must come from this tensor's own.
     #[inline]
-    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+    pub(crate) fn with_layout(&self, layout: impl Into<Arc<Layout>>) -> Self {
         Self {
             storage: Arc::clone(&self.storage),
-            layout,
+            layout: layout.into(),
         }
     }
 
@@ -103,6 +104,27 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The row-major layout of the same shape at the start of a buffer; this tensor's own if it is that.
+    #[inline]
+    pub(crate) fn row_major(&self) -> Arc<Layout> {
+        if self.layout.is_contiguous() && self.layout.offset() == 0 {
+            Arc::clone(&self.layout)
+        } else {
+            Arc::new(self.layout.to_row_major())
+        }
+    }
+
+    /// The row-major layout of the joint shape of two tensors, by the rules of `NumPy`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn joint<U: Element>(&self, op: &str, other: &Tensor<U>) -> Arc<Layout> {
+        if Arc::ptr_eq(&self.layout, &other.layout) || self.shape() == other.shape() {
+            self.row_major()
+        } else {
+            Arc::new(Layout::joint(op, &self.layout, &other.layout))
+        }
     }
 
     /// Whether both are views of one piece of memory.
@@ -216,7 +238,7 @@ impl<T: Element> Tensor<T> {
         if self.is_contiguous() {
             self.clone()
         } else {
-            Self::from_parts(self.copied(), self.layout.to_row_major())
+            Self::from_parts(self.copied(), self.row_major())
         }
     }
 
@@ -299,7 +321,7 @@ impl<T: Element> Tensor<T> {
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         if !self.is_contiguous() || Arc::get_mut(&mut self.storage).is_none() {
             let copy = self.to_vec();
-            *self = Self::from_parts(copy, self.layout.to_row_major());
+            *self = Self::from_parts(copy, self.row_major());
         }
         let (start, len) = (self.layout.offset(), self.len());
         let storage = Arc::get_mut(&mut self.storage).expect("made unique above");

@@ -134,7 +134,7 @@ impl<T: Element> Tensor<T> {
         steps: usize,
         f: impl Fn(T) -> U + Sync,
     ) -> Tensor<U> {
-        let layout = self.layout().to_row_major();
+        let layout = self.row_major();
         if self.len() == 1 {
             return Tensor::from_one(f(self.first()), layout);
         }
@@ -165,7 +165,7 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<U>,
         f: impl Fn(T, U) -> V + Sync,
     ) -> Tensor<V> {
-        let layout = Layout::joint(op, self.layout(), other.layout());
+        let layout = self.joint(op, other);
         if layout.len() == 1 {
             return Tensor::from_one(f(self.first(), other.first()), layout);
         }
