@@ -4,7 +4,7 @@
 
 use wengert_autograd::transform::vjp;
 use wengert_autograd::{Draw, LARGEST};
-use wengert_tensor::{ConvOptions, Real, Tensor};
+use wengert_tensor::{ConvOptions, Number, Real, Tensor};
 
 /// What Winograd's filtering may be off, in ε times the largest sum of absolute terms: the bound of
 /// the kernels' own conformance test.
@@ -17,16 +17,16 @@ fn convolution<T: Real>(kernel: &'static str, [x, w, dy]: [&Tensor<f64>; 3]) -> 
     let inputs = [x, w].map(|input| input.map(T::of));
     let (y, gradients) = vjp(|v| v[0].conv2d(&v[1], &options), &inputs, &dy.map(T::of));
     let [dx, dw] = <[Tensor<T>; 2]>::try_from(gradients).expect("two inputs");
-    [y, dx, dw].map(|result| result.map(|x| x.to_f64()))
+    [y, dx, dw].map(|result| result.map(Number::to_f64))
 }
 
 #[test]
 fn winograd_in_single_precision_is_within_its_own_bound() {
     for (kernel, side) in [("winograd2", 3), ("winograd4", 3), ("winograd2of5", 5)] {
         let mut draw = Draw::new(7 + side as u64, LARGEST);
-        let x = draw.normal(&[3, 17, 13, 18]);
-        let w = draw.normal(&[19, 17, side, side]);
-        let dy = draw.normal(&[3, 19, 13, 18]);
+        let x = draw.normal([3, 17, 13, 18]);
+        let w = draw.normal([19, 17, side, side]);
+        let dy = draw.normal([3, 19, 13, 18]);
         let exact = convolution::<f64>("direct", [&x, &w, &dy]);
         let terms = [&x, &w, &dy].map(|t| t.map(f64::abs));
         let terms = convolution::<f64>("direct", terms.each_ref());
