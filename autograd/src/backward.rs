@@ -9,7 +9,7 @@ use crate::call::{Call, Place};
 use crate::few::{Few, Single};
 use crate::gradients::{DeadEnds, Gradients};
 use crate::op::{Contributions, Cotangents};
-use crate::tape::{Entry, Tape};
+use crate::tape::{Entries, Entry, Tape, recycle};
 use crate::var::{Node, Var};
 
 /// Whether the gradients themselves are recorded, so that they can be differentiated again.
@@ -273,7 +273,7 @@ impl<T: Real> Slots<T> {
 
 /// Where a sweep finds its entries.
 enum Walk<'a, T: Real> {
-    Consume(Vec<Option<Entry<T>>>),
+    Consume(Entries<T>),
     Keep(&'a Tape<T>),
 }
 
@@ -431,6 +431,9 @@ fn sweep<T: Real>(
             op: rule.name(),
         };
         rule.vjps(call, &Cotangents { grads }, &mut out);
+    }
+    if let Walk::Consume(entries) = walk {
+        recycle(entries);
     }
     let unreached = dead_ends.resolve();
     (

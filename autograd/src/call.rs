@@ -84,9 +84,13 @@ impl<T: Real> Call<T> {
         })
     }
 
-    /// Calls `f` on the shape of input `i`.
-    pub(crate) fn with_input_shape<R>(&self, i: usize, f: impl FnOnce(&[usize]) -> R) -> R {
-        self.operand(i).value.with_shape(f)
+    /// The extents of input `i`, which every entry keeps.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[must_use]
+    pub fn input_shape(&self, i: usize) -> &[usize] {
+        self.operand(i).value.shape()
     }
 
     fn operand(&self, i: usize) -> &crate::tape::Input<T> {

@@ -5,7 +5,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Few<X, const N: usize = 2> {
     head: [Option<X>; N],
-    rest: Vec<X>,
+    rest: Box<[X]>,
 }
 
 /// A list that most often has one member.
@@ -15,7 +15,7 @@ impl<X> Single<X> {
     pub(crate) fn one(x: X) -> Self {
         Self {
             head: [Some(x)],
-            rest: Vec::new(),
+            rest: Box::default(),
         }
     }
 
@@ -27,17 +27,10 @@ impl<X> Single<X> {
 }
 
 impl<X, const N: usize> Few<X, N> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             head: [const { None }; N],
-            rest: Vec::new(),
-        }
-    }
-
-    pub(crate) fn push(&mut self, x: X) {
-        match self.head.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(x),
-            None => self.rest.push(x),
+            rest: Box::default(),
         }
     }
 
@@ -65,17 +58,20 @@ impl<X, const N: usize> IntoIterator for Few<X, N> {
     >;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.head.into_iter().flatten().chain(self.rest)
+        let rest = self.rest.into_vec().into_iter();
+        self.head.into_iter().flatten().chain(rest)
     }
 }
 
 impl<X, const N: usize> FromIterator<X> for Few<X, N> {
     fn from_iter<I: IntoIterator<Item = X>>(items: I) -> Self {
-        let mut few = Self::new();
-        for x in items {
-            few.push(x);
-        }
-        few
+        let mut items = items.into_iter().fuse();
+        let head = std::array::from_fn(|_| items.next());
+        let rest = match items.size_hint() {
+            (_, Some(0)) => Box::default(),
+            _ => items.collect(),
+        };
+        Self { head, rest }
     }
 }
 

@@ -15,7 +15,6 @@
 mod backward;
 mod call;
 pub mod check;
-mod extents;
 mod few;
 mod function;
 mod gradients;

@@ -224,14 +224,13 @@ impl<T: Real> Contributions<'_, T> {
     /// If the shape is not that of the input: the rule is wrong.
     pub fn add(&mut self, i: usize, cotangent: Var<T>) {
         if let Some(target) = self.target(i) {
-            self.call.with_input_shape(i, |expected| {
-                assert!(
-                    cotangent.shape() == expected,
-                    "{}: wrong rule: the cotangent of input {i} is {:?}, the input {expected:?}",
-                    self.op,
-                    cotangent.shape()
-                );
-            });
+            let expected = self.call.input_shape(i);
+            assert!(
+                cotangent.shape() == expected,
+                "{}: wrong rule: the cotangent of input {i} is {:?}, the input {expected:?}",
+                self.op,
+                cotangent.shape()
+            );
             self.slots.add(target, cotangent);
         }
     }
@@ -248,10 +247,8 @@ impl<T: Real> Contributions<'_, T> {
     /// Many small regions of one large input cost their own size each, not the input's.
     pub fn add_region(&mut self, i: usize, region: &[Slice], cotangent: Var<T>) {
         if let Some(target) = self.target(i) {
-            let slots = &mut *self.slots;
-            self.call.with_input_shape(i, |shape| {
-                slots.add_region(target, region, shape, cotangent);
-            });
+            self.slots
+                .add_region(target, region, self.call.input_shape(i), cotangent);
         }
     }
 }

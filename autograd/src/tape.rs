@@ -1,13 +1,14 @@
 //! The Wengert list: what was computed, in order (R. E. Wengert, 1964).
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wengert_tensor::{Real, Tensor, require};
+use wengert_tensor::{Layout, Real, Tensor, require};
 
-use crate::extents::Extents;
 use crate::few::{Few, Single};
 use crate::op::{Op, Rule};
 use crate::var::{Node, Var};
@@ -28,11 +29,14 @@ pub struct Tape<T: Real = f32>(Rc<List<T>>);
 struct List<T: Real> {
     /// Process-unique, so that gradients can name their tape without holding it.
     id: u64,
-    entries: RefCell<Vec<Option<Entry<T>>>>,
+    entries: RefCell<Entries<T>>,
     /// How often the list was consumed, so that a variable knows whether its entry is still there.
     generation: Cell<u32>,
     consumed: Cell<Option<&'static Location<'static>>>,
 }
+
+/// The entries in order; one is missing while its rule runs.
+pub(crate) type Entries<T> = Vec<Option<Entry<T>>>;
 
 /// One recorded operation: its rule, what the rule may read, and where the operands came from.
 #[derive(Debug)]
@@ -45,7 +49,7 @@ pub(crate) struct Entry<T: Real> {
 }
 
 // A long tape is written once and read once, and should stay in the cache in between.
-const _: () = assert!(size_of::<Entry<f32>>() <= 176);
+const _: () = assert!(size_of::<Entry<f32>>() <= 144);
 
 impl<T: Real> Entry<T> {
     /// What is known of the operands and results, without the rule.
@@ -81,38 +85,36 @@ impl<T: Real> Input<T> {
     }
 }
 
-/// A tensor as an entry keeps it: small, so that a long tape stays in the cache.
+/// A tensor as an entry keeps it.
 #[derive(Clone, Debug)]
 pub(crate) enum Saved<T: Real> {
-    Kept(Box<Tensor<T>>),
+    Kept(Tensor<T>),
     /// The rule has declared that it does not read this one.
-    Shape(Extents),
+    Shape(Arc<Layout>),
 }
 
 impl<T: Real> Saved<T> {
     fn new(tensor: &Tensor<T>, keep: bool) -> Self {
         if keep {
-            Self::Kept(Box::new(tensor.clone()))
+            Self::Kept(tensor.clone())
         } else {
-            Self::Shape(Extents::new(tensor.shape()))
+            Self::Shape(tensor.shared_layout())
         }
     }
 
     /// The tensor; where it was dropped, NaN of its shape, so that a wrong declaration shows.
     pub(crate) fn tensor(&self) -> Tensor<T> {
         match self {
-            Self::Kept(tensor) => Tensor::clone(tensor),
-            Self::Shape(shape) => {
-                shape.with(|shape| Tensor::scalar(T::poison()).broadcast_to(shape))
-            }
+            Self::Kept(tensor) => tensor.clone(),
+            Self::Shape(layout) => Tensor::scalar(T::poison()).broadcast_to(layout.shape()),
         }
     }
 
-    /// Calls `f` on the shape.
-    pub(crate) fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
+    /// The shape.
+    pub(crate) fn shape(&self) -> &[usize] {
         match self {
-            Self::Kept(tensor) => f(tensor.shape()),
-            Self::Shape(shape) => shape.with(f),
+            Self::Kept(tensor) => tensor.shape(),
+            Self::Shape(layout) => layout.shape(),
         }
     }
 }
@@ -188,7 +190,7 @@ impl<T: Real> Tape<T> {
     }
 
     /// Forgets every entry; variables recorded so far become plain values.
-    pub(crate) fn consume(&self, at: &'static Location<'static>) -> Vec<Option<Entry<T>>> {
+    pub(crate) fn consume(&self, at: &'static Location<'static>) -> Entries<T> {
         self.0.generation.set(self.0.generation.get() + 1);
         self.0.consumed.set(Some(at));
         self.0.entries.take()
@@ -196,6 +198,9 @@ impl<T: Real> Tape<T> {
 
     fn push(&self, entry: Entry<T>) -> Node<T> {
         let mut entries = self.0.entries.borrow_mut();
+        if entries.capacity() == 0 {
+            *entries = spare();
+        }
         entries.push(Some(entry));
         Node {
             tape: self.clone(),
@@ -247,6 +252,48 @@ impl<T: Real> Tape<T> {
             .as_ref()
             .expect("only a running rule's entry is lifted"))
     }
+}
+
+impl<T: Real> Drop for List<T> {
+    fn drop(&mut self) {
+        recycle(self.entries.take());
+    }
+}
+
+thread_local! {
+    /// The memory of a list that is done with, one for each type of number: every training step
+    /// writes a tape, and fresh memory costs more than what is written there.
+    static SPARE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The memory of a longer list is returned: 9 MB.
+const LONGEST_SPARE: usize = 1 << 16;
+
+fn spare<T: Real>() -> Entries<T> {
+    SPARE.with_borrow_mut(|spare| {
+        let mut lists = spare.iter_mut().filter_map(|list| list.downcast_mut());
+        lists.next().map(std::mem::take).unwrap_or_default()
+    })
+}
+
+/// Keeps the memory of a list for the next tape.
+pub(crate) fn recycle<T: Real>(mut entries: Entries<T>) {
+    entries.clear();
+    if !(1..=LONGEST_SPARE).contains(&entries.capacity()) {
+        return;
+    }
+    // A tape that dies with its thread finds no place any more.
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        match spare
+            .iter_mut()
+            .find_map(|list| list.downcast_mut::<Entries<T>>())
+        {
+            Some(list) if list.capacity() >= entries.capacity() => {}
+            Some(list) => *list = entries,
+            None => spare.push(Box::new(entries)),
+        }
+    });
 }
 
 /// Runs an op and records it if any operand is tracked.

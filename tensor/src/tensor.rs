@@ -106,6 +106,13 @@ impl<T: Element> Tensor<T> {
         &self.layout
     }
 
+    /// The layout, to be kept without the elements.
+    #[must_use]
+    #[inline]
+    pub fn shared_layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.layout)
+    }
+
     /// The row-major layout of the same shape at the start of a buffer; this tensor's own if it is that.
     #[inline]
     pub(crate) fn row_major(&self) -> Arc<Layout> {

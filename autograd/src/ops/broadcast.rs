@@ -22,7 +22,7 @@ impl Op for Broadcast {
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.sum_to(call.input(0).shape())
+        grad.sum_to(call.input_shape(0))
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

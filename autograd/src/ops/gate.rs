@@ -67,7 +67,7 @@ impl Op for Gate {
     }
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 { self.apply(grad, call.input(1)) } else { Var::full(call.input(1).shape(), 0.0) }
+        if i == 0 { self.apply(grad, call.input(1)) } else { Var::full(call.input_shape(1), 0.0) }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

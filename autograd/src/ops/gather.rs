@@ -23,7 +23,7 @@ impl Op for Gather {
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::full(call.input(0).shape(), 0.0).scatter_add(self.axis, &self.index, grad)
+        Var::full(call.input_shape(0), 0.0).scatter_add(self.axis, &self.index, grad)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -35,7 +35,7 @@ impl Op for Larger {
         if i == 0 {
             larger(grad, call.input(1), call.input(2))
         } else {
-            Var::full(call.input(i).shape(), 0.0)
+            Var::full(call.input_shape(i), 0.0)
         }
     }
 

@@ -22,7 +22,7 @@ impl Op for Reshape {
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.reshape(call.input(0).shape())
+        grad.reshape(call.input_shape(0))
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -61,7 +61,7 @@ impl Op for Standardize {
         if let Some(g) = grad.get(0) {
             let standard = &centred * rstd;
             out.add(1, (g * &standard).sum_to(w.shape()));
-            out.add(2, g.sum_to(call.input(2).shape()));
+            out.add(2, g.sum_to(call.input_shape(2)));
             if out.wants(0) {
                 let g = g * w;
                 let along = self.mean(&(&g * &standard), count);

@@ -22,7 +22,7 @@ impl Op for Sum {
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let shape = call.input(0).shape();
+        let shape = call.input_shape(0);
         let axes = self.axes.resolve("sum", shape);
         let kept: Vec<_> =
             shape.iter().enumerate().map(|(axis, &n)| if axes.contains(axis) { 1 } else { n }).collect();

@@ -55,7 +55,7 @@ impl Op for Diagonal {
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let shape = call.input(0).shape().to_vec();
+        let shape = call.input_shape(0).to_vec();
         Var::custom(OnDiagonal { shape, diagonal: self.clone() }, &[grad])
     }
 

@@ -53,7 +53,7 @@ impl Op for Unfold {
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let shape = call.input(0).shape().to_vec();
+        let shape = call.input_shape(0).to_vec();
         Var::custom(Fold { comb: self.0, shape }, &[grad])
     }
 
