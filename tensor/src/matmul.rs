@@ -3,6 +3,7 @@
 use crate::create::buffer;
 use crate::kernels::gemm::Gemm;
 use crate::layout::Layout;
+use crate::matrix::Matrix;
 use crate::nest::Nest;
 use crate::{Real, Tensor, parallel, require};
 
@@ -24,6 +25,9 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
+        if let (Some(a), Some(b)) = (Matrix::new(self, false), Matrix::new(other, false)) {
+            return a.times(&b);
+        }
         let (left, right) = (self.shape(), other.shape());
         require!(
             !left.is_empty() && !right.is_empty(),

@@ -95,10 +95,21 @@ impl<T: Element> Pool<T> {
 pub fn stale<T: Element>(length: usize) -> Vec<T> {
     let pool = T::pool().filter(|_| length >= SHORTEST);
     let recycled = pool.and_then(|pool| pool.take(length));
-    let mut buffer = recycled.unwrap_or_else(|| vec![T::default(); length]);
+    let mut buffer = recycled.unwrap_or_else(|| fresh(length));
     if cfg!(debug_assertions) {
         buffer.fill(T::poison());
     }
+    buffer
+}
+
+/// The system's own zeros cost nothing; a short buffer is most often one that was in use before, and
+/// the allocator finds it faster if it need not promise zeros.
+fn fresh<T: Element>(length: usize) -> Vec<T> {
+    if length >= SHORTEST {
+        return vec![T::default(); length];
+    }
+    let mut buffer = Vec::with_capacity(length);
+    buffer.resize(length, T::default());
     buffer
 }
 

@@ -1,0 +1,175 @@
+//! Products of two matrices: the common case of [`matmul`](Tensor::matmul), and what it has beside it.
+
+use crate::create::buffer;
+use crate::kernels::gemm::Gemm;
+use crate::layout::Layout;
+use crate::{Real, Tensor, require, zip};
+
+/// Which operands of a product are transposed first: their last two axes exchanged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Transposed {
+    /// The left one.
+    pub left: bool,
+    /// The right one.
+    pub right: bool,
+}
+
+impl<T: Real> Tensor<T> {
+    /// [`matmul`](Self::matmul) of operands of rank 2 or more, some transposed, without a view of them
+    /// being made.
+    ///
+    /// # Panics
+    /// If an operand has a rank below 2, or as `matmul` does.
+    #[must_use]
+    #[track_caller]
+    pub fn matmul_transposed(&self, other: &Self, transposed: Transposed) -> Self {
+        let Transposed { left, right } = transposed;
+        if let (Some(a), Some(b)) = (Matrix::new(self, left), Matrix::new(other, right)) {
+            return a.times(&b);
+        }
+        let a = if left { self.t() } else { self.clone() };
+        let b = if right { other.t() } else { other.clone() };
+        a.matmul(&b)
+    }
+
+    /// An affine map of the last axis: `y[.., o] = Σᵢ x[.., i] · weight[o, i] + bias[o]`.
+    ///
+    /// * `self`: `x`, `[.., inputs]`
+    /// * `weight`: `[outputs, inputs]`
+    /// * `bias`: `[outputs]`, or anything that broadcasts to the result
+    /// * returns `[.., outputs]`
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
+        let (x, w) = (self.shape(), weight.shape());
+        let ([front @ .., inputs], [outputs, columns]) = (x, w) else {
+            crate::fail::fail(format_args!(
+                "linear: {x:?}, weight {w:?}: [.., inputs] and [outputs, inputs] are needed"
+            ));
+        };
+        require!(
+            inputs == columns,
+            "linear: {x:?}, weight {w:?}: the last extents are not equal"
+        );
+        let rows: usize = front.iter().product();
+        let flat;
+        let x = if let Some(matrix) = Matrix::new(self, false) {
+            matrix
+        } else {
+            flat = self.contiguous().reshape([rows, *inputs]);
+            Matrix::of_contiguous(&flat)
+        };
+        let turned;
+        let w = if let Some(matrix) = Matrix::new(weight, true) {
+            matrix
+        } else {
+            turned = weight.t().contiguous();
+            Matrix::of_contiguous(&turned)
+        };
+        let mut shape = [0; crate::MAX_RANK];
+        shape[..front.len()].copy_from_slice(front);
+        shape[front.len()] = *outputs;
+        let layout = Layout::row_major("linear", &shape[..=front.len()]);
+        let mut y = buffer("linear", layout.shape());
+        if let Some(bias) = bias {
+            bias.repeat_into(&layout, &mut y);
+        }
+        x.multiply(&w, bias.is_some(), &mut y);
+        Self::from_parts(y, layout)
+    }
+
+    /// The elements broadcast to a row-major layout.
+    #[track_caller]
+    fn repeat_into(&self, layout: &Layout, out: &mut [T]) {
+        match self.as_slice() {
+            Some(row) if !row.is_empty() && layout.shape().ends_with(self.shape()) => {
+                for to in out.chunks_exact_mut(row.len()) {
+                    to.copy_from_slice(row);
+                }
+            }
+            _ => zip::copy(&self.broadcast_to(layout.shape()), out),
+        }
+    }
+}
+
+/// A matrix where it lies, none of whose strides is negative.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a, T> {
+    values: &'a [T],
+    size: [usize; 2],
+    strides: [usize; 2],
+}
+
+impl<'a, T: Real> Matrix<'a, T> {
+    /// `None` if the tensor is no matrix or runs backwards.
+    pub(crate) fn new(x: &'a Tensor<T>, transposed: bool) -> Option<Self> {
+        let (&[rows, columns], &[row, column]) = (x.shape(), x.strides()) else {
+            return None;
+        };
+        // Nobody takes a step along an axis of one place: its direction means nothing.
+        let step = |extent: usize, stride: isize| match usize::try_from(stride) {
+            Err(_) if extent <= 1 || x.is_empty() => Some(1),
+            stride => stride.ok(),
+        };
+        let strides = [step(rows, row)?, step(columns, column)?];
+        let plain = Self {
+            values: &x.buffer()[x.layout().offset()..],
+            size: [rows, columns],
+            strides,
+        };
+        Some(if transposed { plain.t() } else { plain })
+    }
+
+    /// Of a contiguous matrix.
+    fn of_contiguous(x: &'a Tensor<T>) -> Self {
+        Self::new(x, false).expect("a contiguous matrix runs forwards")
+    }
+
+    fn t(self) -> Self {
+        let flip = |[a, b]: [usize; 2]| [b, a];
+        Self {
+            size: flip(self.size),
+            strides: flip(self.strides),
+            ..self
+        }
+    }
+
+    /// The product as a tensor.
+    #[track_caller]
+    pub(crate) fn times(&self, other: &Self) -> Tensor<T> {
+        let ([m, k], [inner, n]) = (self.size, other.size);
+        require!(
+            k == inner,
+            "matmul: {:?} × {:?}: inner dimensions {k} and {inner} differ",
+            self.size,
+            other.size
+        );
+        let mut out = buffer("matmul", &[m, n]);
+        self.multiply(other, false, &mut out);
+        Tensor::from_parts(out, Layout::row_major("matmul", &[m, n]))
+    }
+
+    /// `out ← self · other`, or `out ← out + self · other`.
+    fn multiply(&self, other: &Self, accumulate: bool, out: &mut [T]) {
+        let ([m, k], [_, n]) = (self.size, other.size);
+        if out.is_empty() {
+            return;
+        }
+        if k == 0 {
+            if !accumulate {
+                out.fill(T::zero());
+            }
+            return;
+        }
+        let task = Gemm {
+            a: self.strides,
+            b: other.strides,
+            accumulate,
+            ..Gemm::row_major(m, k, n)
+        };
+        T::gemm(&task, self.values, other.values, out);
+    }
+}
