@@ -2,6 +2,63 @@
 
 use super::prelude::*;
 
+/// `x · weightᵀ + bias` over the last axis, of a weight `[outputs, inputs]`; the bias may be left out.
+#[derive(Clone, Debug)]
+pub struct Linear;
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i < 2
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].linear(&x[1], x.iter().nth(2)).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        match i {
+            0 => {
+                let dx = grad.rows().product(call.input(1), false, false);
+                dx.reshape(call.input_shape(0))
+            }
+            1 => grad.rows().product(&call.input(0).rows(), true, false),
+            _ => grad.sum_to(call.input_shape(2)),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (inputs, outputs) = (draw.extent(), draw.extent());
+        let rank = draw.within(0, 2);
+        let front = draw.shape(rank);
+        let mut operands = vec![
+            draw.normal([&front[..], &[inputs]].concat()),
+            draw.normal([outputs, inputs]),
+        ];
+        if !draw.once_in(3) {
+            operands.push(draw.normal([outputs]));
+        }
+        Sample::new(Self, operands)
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The rows of the last axis as one matrix.
+    fn rows(&self) -> Self {
+        let [front @ .., columns] = self.shape() else {
+            return self.clone();
+        };
+        self.reshape([front.iter().product(), *columns])
+    }
+}
+
 impl<T: Real> Var<T> {
     /// `y = x · weightᵀ + bias`
     ///
@@ -20,20 +77,23 @@ impl<T: Real> Var<T> {
             matches!(w.len(), 1 | 2) && !x.is_empty() && x[x.len() - 1] == w[w.len() - 1],
             "linear: {x:?}, weight {w:?}: the last extents are not equal, or the weight is no matrix"
         );
-        let y = if weight.rank() == 2 {
-            self.matmul(&weight.t())
-        } else {
-            self.matmul(weight)
-        };
-        let Some(bias) = bias else { return y };
-        let joint = wengert_tensor::broadcast_shapes("linear", y.shape(), bias.shape());
-        require!(
-            joint == y.shape(),
-            "linear: {x:?}, weight {w:?}: a bias {:?} does not broadcast to {:?}",
-            bias.shape(),
-            y.shape()
-        );
-        y + bias
+        let outputs = &w[..w.len() - 1];
+        if let Some(bias) = bias
+            && bias.shape() != outputs
+        {
+            let y = [&x[..x.len() - 1], outputs].concat();
+            require!(
+                bias.value().layout().broadcasts_to(&y),
+                "linear: {x:?}, weight {w:?}: a bias {:?} does not broadcast to {y:?}",
+                bias.shape()
+            );
+        }
+        match (outputs, bias) {
+            ([_], Some(bias)) => Self::custom(Linear, &[self, weight, bias]),
+            ([_], None) => Self::custom(Linear, &[self, weight]),
+            (_, Some(bias)) => self.matmul(weight) + bias,
+            (_, None) => self.matmul(weight),
+        }
     }
 
     /// `y[.., o] = Σᵢⱼ a[.., i] · weight[o, i, j] · b[.., j] + bias[o]`
@@ -79,6 +139,7 @@ impl<T: Real> Var<T> {
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Linear>("linear"),
     Entry::function("linear", |draw| {
         let (inputs, outputs) = (draw.extent(), draw.extent());
         let rank = draw.within(0, 2);

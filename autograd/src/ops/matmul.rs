@@ -1,10 +1,13 @@
 //! Products of matrices, of batches of them, and with vectors.
 
+use wengert_tensor::Transposed;
+
 use super::prelude::*;
 
-/// The product of matrices `[.., m, k] × [.., k, n]` with equal batch axes.
+/// The product of matrices `[.., m, k] × [.., k, n]` with equal batch axes; an operand may be given
+/// transposed.
 #[derive(Clone, Debug)]
-pub struct Matmul;
+pub struct Matmul(Transposed);
 
 impl Op for Matmul {
     fn name(&self) -> &'static str {
@@ -16,23 +19,42 @@ impl Op for Matmul {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].matmul(&x[1]).into()
+        x[0].matmul_transposed(&x[1], self.0).into()
     }
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 { grad.matmul(&call.input(1).t()) } else { call.input(0).t().matmul(grad) }
+        // Of y = A·B the cotangents are g·Bᵀ and Aᵀ·g; where an operand was given transposed, the
+        // transpose of that, with the factors exchanged.
+        let Transposed { left, right } = self.0;
+        match (i == 0, if i == 0 { left } else { right }) {
+            (true, false) => grad.product(call.input(1), false, !right),
+            (true, true) => call.input(1).product(grad, right, true),
+            (false, false) => call.input(0).product(grad, !left, false),
+            (false, true) => grad.product(call.input(0), true, left),
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
         let batch = draw.pick(&[None, Some(1), Some(2), Some(3)]);
-        let a: Vec<_> = batch.into_iter().chain([m, k]).collect();
-        let b: Vec<_> = batch.into_iter().chain([k, n]).collect();
-        Sample::new(Self, [draw.normal(a), draw.normal(b)])
+        let (left, right) = (draw.once_in(3), draw.once_in(3));
+        let shape = |rows, columns, transposed| {
+            let matrix = if transposed { [columns, rows] } else { [rows, columns] };
+            batch.into_iter().chain(matrix).collect::<Vec<_>>()
+        };
+        let (a, b) = (draw.normal(shape(m, k, left)), draw.normal(shape(k, n, right)));
+        Sample::new(Self(Transposed { left, right }), [a, b])
     }
 }
 
 impl<T: Real> Var<T> {
+    /// The product with an operand of the same rank, 2 or more, and equal batch axes; either may be
+    /// transposed first.
+    #[track_caller]
+    pub(super) fn product(&self, other: &Self, left: bool, right: bool) -> Self {
+        Self::custom(Matmul(Transposed { left, right }), &[self, other])
+    }
+
     /// The matrix product `yᵢⱼ = Σₖ aᵢₖ bₖⱼ`.
     ///
     /// * matrices `[m, k] × [k, n]` give `[m, n]`;
@@ -53,7 +75,7 @@ impl<T: Real> Var<T> {
             (1, 1) => self.unsqueeze(0).matmul(&other.unsqueeze(1)).reshape([]),
             (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
             (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
-            (2, 2) => Self::custom(Matmul, &[self, other]),
+            (2, 2) => self.product(other, false, false),
             // One matrix for every batch: a single product of all rows.
             (rank, 2) => {
                 let rows: usize = a[..rank - 1].iter().product();
@@ -66,7 +88,7 @@ impl<T: Real> Var<T> {
                 let batch = wengert_tensor::broadcast_shapes("matmul", &a[..p - 2], &b[..q - 2]);
                 let a = self.broadcast_to([&batch, &a[p - 2..]].concat());
                 let b = other.broadcast_to([&batch, &b[q - 2..]].concat());
-                Self::custom(Matmul, &[&a, &b])
+                a.product(&b, false, false)
             }
         }
     }
