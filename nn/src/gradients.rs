@@ -1,17 +1,15 @@
 //! The gradients of a model, by parameter.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::param::{Id, Param};
+use crate::known::Known;
+use crate::param::Param;
 
 /// The gradient of one parameter.
 #[derive(Clone, Debug)]
 pub(crate) struct Gradient<T: Real> {
-    pub(crate) id: Id,
-    pub(crate) path: Arc<str>,
     pub(crate) value: Option<Tensor<T>>,
     /// Why there is none.
     pub(crate) missing: Option<String>,
@@ -23,41 +21,38 @@ pub(crate) struct Gradient<T: Real> {
 /// and clipped before an optimizer reads them.
 #[derive(Clone, Debug)]
 pub struct Gradients<T: Real = f32> {
+    known: Arc<Known>,
+    /// One for each known parameter.
     entries: Vec<Gradient<T>>,
-    by_id: HashMap<Id, usize>,
 }
 
 impl<T: Real> Gradients<T> {
-    pub(crate) fn new(entries: Vec<Gradient<T>>) -> Self {
-        let by_id = entries.iter().enumerate().map(|(i, g)| (g.id, i)).collect();
-        Self { entries, by_id }
+    pub(crate) fn new(known: Arc<Known>, entries: Vec<Gradient<T>>) -> Self {
+        Self { known, entries }
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it.
     #[must_use]
     pub fn get(&self, param: &Param<T>) -> Option<&Tensor<T>> {
-        self.entries[*self.by_id.get(&param.id())?].value.as_ref()
+        self.entries[self.known.place(param.id())?].value.as_ref()
     }
 
     /// Every gradient with its parameter's path, in the model's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor<T>)> {
-        self.entries
-            .iter()
-            .filter_map(|g| Some((&*g.path, g.value.as_ref()?)))
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(i, g)| Some((self.known.path(i), g.value.as_ref()?)))
     }
 
     /// Every gradient with its parameter's path, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Tensor<T>)> {
-        self.entries
-            .iter_mut()
-            .filter_map(|g| Some((&*g.path, g.value.as_mut()?)))
+        let (known, entries) = (&self.known, self.entries.iter_mut().enumerate());
+        entries.filter_map(|(i, g)| Some((known.path(i), g.value.as_mut()?)))
     }
 
     /// The parameters that the loss does not depend on, by path, and why.
     pub fn unreached(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries
-            .iter()
-            .filter_map(|g| Some((&*g.path, g.missing.as_deref()?)))
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(i, g)| Some((self.known.path(i), g.missing.as_deref()?)))
     }
 
     /// Panics if the loss does not depend on some parameter, naming each and where its path ends.
@@ -83,11 +78,11 @@ impl<T: Real> Gradients<T> {
     /// If the other gradients are of another model.
     #[track_caller]
     pub fn accumulate(&mut self, other: Self) {
-        for theirs in other.entries {
-            let Some(&place) = self.by_id.get(&theirs.id) else {
+        for (i, theirs) in other.entries.into_iter().enumerate() {
+            let Some(place) = self.known.place(other.known.ids()[i]) else {
                 wengert_tensor::fail::fail(format_args!(
                     "accumulate: {}: not a parameter here",
-                    theirs.path
+                    other.known.path(i)
                 ));
             };
             let ours = &mut self.entries[place];

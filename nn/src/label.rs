@@ -32,11 +32,12 @@ impl Label {
     }
 
     pub(crate) fn set(&self, path: &str) {
-        if self.read().as_deref() != Some(path) {
-            *self
-                .0
-                .write()
-                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::from(path));
+        let known = self.0.read();
+        let known = known.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.as_deref() != Some(path) {
+            drop(known);
+            let known = self.0.write();
+            *known.unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::from(path));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Parameters and buffers: the tensors that a model owns.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wengert_tensor::{Real, Tensor};
@@ -12,6 +14,33 @@ impl Id {
     fn fresh() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A map from parameters or buffers.
+pub type IdMap<V> = HashMap<Id, V, BuildHasherDefault<IdHasher>>;
+
+/// A set of parameters or buffers.
+pub type IdSet = HashSet<Id, BuildHasherDefault<IdHasher>>;
+
+/// A hasher of [`Id`]s: they are counted up, so one multiplication spreads them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // 2⁶⁴ over the golden ratio, odd (Knuth, volume 3, 6.4).
+        self.0 = (self.0 ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }
 

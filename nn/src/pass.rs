@@ -1,7 +1,7 @@
 //! One forward and backward pass through a model.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -11,8 +11,9 @@ use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::gradients::{Gradient, Gradients};
+use crate::known::Known;
 use crate::label::Label;
-use crate::param::{Buffer, Counter, Id, Param};
+use crate::param::{Buffer, Counter, Id, IdMap, Param};
 use crate::parameters::{Parameters, ParametersExt, Slot, SlotMut};
 use crate::trace::{LayerTrace, Trace};
 
@@ -45,8 +46,8 @@ pub struct Pass<T: Real = f32> {
     rng: ChaCha8Rng,
     kernels: KernelChoice,
     /// Every parameter of the model, in its order.
-    known: Vec<(Id, Arc<str>)>,
-    leaves: HashMap<Id, Var<T>>,
+    known: Arc<Known>,
+    leaves: IdMap<Var<T>>,
     updates: Vec<(Id, Update<T>)>,
     counts: Vec<(Id, i64)>,
     trace: Option<Trace<T>>,
@@ -70,16 +71,13 @@ impl<T: Real> Pass<T> {
     }
 
     fn new(model: &(impl Parameters<T> + ?Sized), mode: Mode, seed: u64) -> Self {
-        let mut known = Vec::new();
-        let mut seen = HashSet::new();
+        let mut known = Known::default();
         model.each(|path, slot| {
-            // A parameter that stands in two places of the model is known by its first path.
             if let Slot::Param(param) = slot
                 && !param.is_frozen()
                 && mode == Mode::Train
-                && seen.insert(param.id())
             {
-                known.push((param.id(), Arc::from(path)));
+                known.add(param.id(), path);
             }
         });
         Self {
@@ -87,8 +85,8 @@ impl<T: Real> Pass<T> {
             mode,
             rng: ChaCha8Rng::seed_from_u64(seed),
             kernels: KernelChoice::default(),
-            known,
-            leaves: HashMap::new(),
+            leaves: IdMap::with_capacity_and_hasher(known.len(), BuildHasherDefault::default()),
+            known: Arc::new(known),
             updates: Vec::new(),
             counts: Vec::new(),
             trace: None,
@@ -193,8 +191,9 @@ impl<T: Real> Pass<T> {
         let mut found = loss.backward();
         let entries = self
             .known
+            .ids()
             .iter()
-            .map(|(id, path)| {
+            .map(|id| {
                 let leaf = self.leaves.get(id);
                 let value = leaf.and_then(|leaf| found.take(leaf));
                 let missing = match (&value, leaf) {
@@ -202,16 +201,11 @@ impl<T: Real> Pass<T> {
                     (None, None) => Some("the forward pass never used it".to_owned()),
                     (None, Some(leaf)) => found.unreached(leaf).map(ToString::to_string),
                 };
-                Gradient {
-                    id: *id,
-                    path: Arc::clone(path),
-                    value,
-                    missing,
-                }
+                Gradient { value, missing }
             })
             .collect();
         self.leaves.clear();
-        Gradients::new(entries)
+        Gradients::new(Arc::clone(&self.known), entries)
     }
 
     /// Applies every recorded change of a buffer, in order, exactly once.
@@ -219,11 +213,11 @@ impl<T: Real> Pass<T> {
         if self.updates.is_empty() && self.counts.is_empty() {
             return;
         }
-        let mut updates: HashMap<Id, Vec<Update<T>>> = HashMap::new();
+        let mut updates: IdMap<Vec<Update<T>>> = IdMap::default();
         for (id, update) in self.updates {
             updates.entry(id).or_default().push(update);
         }
-        let mut counts: HashMap<Id, i64> = HashMap::new();
+        let mut counts: IdMap<i64> = IdMap::default();
         for (id, by) in self.counts {
             *counts.entry(id).or_default() += by;
         }

@@ -1,10 +1,11 @@
 //! The driver of an update rule.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use wengert_nn::{Gradients, Id, Param, Parameters, ParametersExt, Pass, SlotMut};
+use wengert_nn::{Gradients, IdSet, Param, Parameters, ParametersExt, Pass, SlotMut};
 use wengert_tensor::fail::Scope;
 use wengert_tensor::{Real, Tensor, require};
 
@@ -216,7 +217,8 @@ impl<T: Real> Optimizer<T> {
 
     #[track_caller]
     fn apply(&mut self, model: &mut (impl Parameters<T> + ?Sized), gradients: &Gradients<T>) {
-        let mut seen: HashSet<Id> = HashSet::new();
+        let mut seen =
+            IdSet::with_capacity_and_hasher(self.entries.len(), BuildHasherDefault::default());
         let mut matched = 0;
         let mut cursor = 0;
         model.each_mut(|path, slot| {
