@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::twins::twins;
-use wengert_tensor::{Dual, Tensor, parallel};
+use wengert_tensor::{Dual, Tensor, Transposed, parallel};
 
 /// Sums of at most some hundred products of numbers of size 1.
 const ROUNDING: f64 = 1e-12;
@@ -178,4 +178,86 @@ fn a_number_is_no_matrix() {
 #[should_panic(expected = "dot: [3] and [4]: not two vectors of one length")]
 fn inner_products_need_one_length() {
     let _ = Tensor::<f32>::zeros([3]).dot(&Tensor::zeros([4]));
+}
+
+#[test]
+fn transposed_operands_are_read_where_they_are() {
+    for front in [&[][..], &[3]] {
+        for (left, right) in [(false, false), (true, false), (false, true), (true, true)] {
+            let shape = |rows, columns, turned| {
+                let matrix = if turned {
+                    [columns, rows]
+                } else {
+                    [rows, columns]
+                };
+                [front, &matrix].concat()
+            };
+            let a = noise(&shape(5, 7, left), 1);
+            let b = noise(&shape(7, 4, right), 2);
+            let turn = |x: &Tensor<f64>, turned| if turned { x.t() } else { x.clone() };
+            let expected = plain(&turn(&a, left), &turn(&b, right));
+            let transposed = Transposed { left, right };
+            near(&a.matmul_transposed(&b, transposed), &expected);
+            // Backwards in memory.
+            let (a, b) = (a.flip([-1, -2]), b.flip(-2));
+            let expected = plain(&turn(&a, left), &turn(&b, right));
+            near(&a.matmul_transposed(&b, transposed), &expected);
+        }
+    }
+}
+
+#[test]
+fn an_affine_map_is_a_product_and_a_bias() {
+    for front in [&[][..], &[6], &[2, 3], &[0, 2], &[2, 1, 3]] {
+        for (inputs, outputs) in [(1, 1), (2, 16), (16, 2), (33, 17), (0, 3), (4, 0)] {
+            let x = noise(&[front, &[inputs]].concat(), 3);
+            let w = noise(&[outputs, inputs], 4);
+            let product = plain(&x, &w.t()).reshape([front, &[outputs]].concat());
+            near(&x.linear(&w, None), &product);
+            near(&x.flip(-1).linear(&w.flip(-1), None), &product);
+            // Backwards along axes that may have one place, and be contiguous all the same.
+            let backwards = x.flip(-1).contiguous().flip(-1);
+            near(
+                &backwards.linear(&w.flip(0).contiguous().flip(0), None),
+                &product,
+            );
+            near(&x.linear(&w.t().contiguous().t(), None), &product);
+            for bias in [&[outputs][..], &[1], &[]] {
+                let bias = noise(bias, 5);
+                near(&x.linear(&w, Some(&bias)), &(&product + &bias));
+                let stepped = bias.broadcast_to(product.shape());
+                near(&x.linear(&w, Some(&stepped)), &(&product + &bias));
+            }
+        }
+    }
+}
+
+#[test]
+fn dual_numbers_go_through_an_affine_map() {
+    let lift = |x: &Tensor<f64>| x.map(|x| Dual::new(x, 2.0 * x));
+    let (x, w, b) = (noise(&[3, 4], 1), noise(&[2, 4], 2), noise(&[2], 3));
+    let y = lift(&x).linear(&lift(&w), Some(&lift(&b)));
+    near(&y.map(|y| y.value), &x.linear(&w, Some(&b)));
+    // d(x·w + b) = 2x·w + x·2w + 2b
+    let product = x.linear(&w, None);
+    near(&y.map(|y| y.tangent), &(&product * 4.0 + &(&b * 2.0)));
+}
+
+#[test]
+#[should_panic(expected = "linear: [2, 3], weight [4, 5]: the last extents are not equal")]
+fn an_affine_map_of_other_extents_is_refused() {
+    let _ = noise(&[2, 3], 0).linear(&noise(&[4, 5], 0), None);
+}
+
+#[test]
+fn a_single_row_may_run_backwards() {
+    let a = noise(&[3, 4], 1).flip(0).slice(0, 1..2);
+    assert!(a.is_contiguous() && a.strides()[0] < 0);
+    let (b, w) = (noise(&[4, 5], 2), noise(&[5, 4], 3));
+    near(&a.matmul(&b), &plain(&a, &b));
+    near(&a.linear(&w, None), &plain(&a, &w.t()));
+    let batch = a.unsqueeze(0);
+    near(&batch.linear(&w, None), &plain(&a, &w.t()).unsqueeze(0));
+    let w = noise(&[3, 4], 4).flip(0).slice(0, ..1);
+    near(&a.linear(&w, None), &plain(&a, &w.t()));
 }
