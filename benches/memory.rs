@@ -3,15 +3,17 @@
 //!     cargo bench --bench memory
 //!     cargo bench --bench memory -- resnet20
 //!
-//! Model, gradients and optimizer are in it. Without `--bench` a model makes 2 steps of one image. The
+//! Model, gradients and optimizer are in it; a second line tells what takes how much. Without `--bench` a model makes 2 steps of one image. The
 //! figures come from Linux's `/proc`; elsewhere there are none.
 
 mod workloads;
 
 use std::env;
+use std::fmt::Write;
 use std::process::{Command, ExitCode};
 
-use workloads::steps::{BATCHES, by_name};
+use wengert::tensor::usage;
+use workloads::steps::{BATCHES, training};
 
 /// The process that is measured is told its model through this.
 const MODEL: &str = "WENGERT_MEMORY_OF";
@@ -20,10 +22,7 @@ const STEPS: usize = 20;
 
 fn main() -> ExitCode {
     if let Ok(model) = env::var(MODEL) {
-        println!(
-            "{}",
-            grown_by(&model).map_or_else(|| "unknown".into(), |b| b.to_string())
-        );
+        println!("{}", measured(&model));
         return ExitCode::SUCCESS;
     }
     let wanted: Vec<String> = env::args()
@@ -48,24 +47,13 @@ fn main() -> ExitCode {
             .env(MODEL, model)
             .output()
             .expect("the program starts again");
-        let text = String::from_utf8_lossy(&output.stdout);
-        match text.trim().parse::<u64>() {
-            Ok(bytes) if output.status.success() => {
-                println!(
-                    "{model}, batch {}: {:.1} MB",
-                    sized(batch).0,
-                    bytes as f64 / 1e6
-                );
-            }
-            _ if output.status.success() => println!("{model}: {}", text.trim()),
-            _ => {
-                eprintln!(
-                    "error: {model}: {}",
-                    String::from_utf8_lossy(&output.stderr)
-                );
-                return ExitCode::FAILURE;
-            }
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            eprintln!("error: {model}: {why}");
+            return ExitCode::FAILURE;
         }
+        let text = String::from_utf8_lossy(&output.stdout);
+        println!("{model}, batch {}: {}", sized(batch).0, text.trim());
     }
     ExitCode::SUCCESS
 }
@@ -76,16 +64,37 @@ fn sized(batch: usize) -> (usize, usize) {
     if measures { (batch, STEPS) } else { (1, 2) }
 }
 
-/// Bytes that became resident from here to the peak.
-fn grown_by(model: &str) -> Option<u64> {
-    let (_, batch) = BATCHES.into_iter().find(|(known, _)| *known == model)?;
+/// Bytes that became resident from here to the peak, and what they are.
+fn measured(model: &str) -> String {
+    let known = BATCHES.into_iter().find(|(known, _)| *known == model);
+    let (_, batch) = known.expect("the parent asks for models of the list");
     let (batch, steps) = sized(batch);
-    let before = resident("VmRSS")?;
-    let mut work = by_name(model, batch)?;
+    let before = resident("VmRSS");
+    let mut training = training(model, batch).expect("the model is in the list");
+    usage::forget_peaks();
     for _ in 0..steps {
-        work();
+        training.step();
     }
-    resident("VmHWM")?.checked_sub(before)
+    let grown = resident("VmHWM").zip(before).map(|(peak, b)| peak - b);
+    let used = usage::usage();
+    let parts = training.parts();
+    let mut text = grown.map_or_else(|| "unknown".to_owned(), megabytes);
+    text.push_str("\n ");
+    for (name, bytes) in [
+        ("parameters", parts.parameters),
+        ("gradients", parts.gradients),
+        ("optimizer", parts.optimizer_state),
+        ("kept for the backward pass", parts.activations),
+        ("all tensors at the peak", used.tensors.peak),
+        ("buffers kept for later at most", used.idle.peak),
+    ] {
+        let _ = write!(text, " {name} {};", megabytes(bytes as u64));
+    }
+    text
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// A field of this process's memory: `VmRSS` now, `VmHWM` at its peak.

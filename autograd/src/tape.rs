@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -169,6 +170,27 @@ impl<T: Real> Tape<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The bytes of the tensors that entries keep for their rules; memory that several share counts
+    /// once.
+    ///
+    /// Parameters that a rule reads are among them.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        let entries = self.0.entries.borrow();
+        let mut seen = HashSet::new();
+        let mut sum = 0;
+        for entry in entries.iter().flatten() {
+            let inputs = entry.inputs.iter().map(|input| &input.value);
+            for saved in inputs.chain(entry.outputs.iter()) {
+                if let Saved::Kept(tensor) = saved {
+                    let (bytes, place) = tensor.memory();
+                    sum += if seen.insert(place) { bytes } else { 0 };
+                }
+            }
+        }
+        sum
     }
 
     /// Whether two handles are of one list.

@@ -1,7 +1,7 @@
 //! Whole training steps: forward, backward, update.
 
 use wengert::nn::models::{CifarResNet, CifarResNetOptions, Vgg, VggLayout, VggOptions};
-use wengert::nn::{Tanh, rng, sequential};
+use wengert::nn::{Layer, Tanh, rng, sequential};
 use wengert::optim::Rule;
 use wengert::prelude::*;
 
@@ -11,15 +11,123 @@ use super::{SEED, Work, normal, uniform, whole};
 pub const BATCHES: [(&str, usize); 4] =
     [("mlp", 16), ("fashion", 64), ("resnet20", 32), ("vgg16", 2)];
 
+/// A model in training.
+pub struct Training {
+    model: Box<dyn Layer<f32>>,
+    optimizer: Optimizer,
+    input: Tensor,
+    target: Target,
+    seed: u64,
+}
+
+enum Target {
+    /// Class numbers, for cross entropy.
+    Classes(Tensor<i64>),
+    /// Numbers, for the mean squared error.
+    Numbers(Tensor),
+}
+
+/// Bytes of what a training step needs beside scratch.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    pub parameters: usize,
+    pub gradients: usize,
+    pub optimizer_state: usize,
+    /// What the tape keeps for the backward pass, the parameters not counted again.
+    pub activations: usize,
+}
+
+impl Training {
+    fn new(
+        model: impl Layer<f32> + 'static,
+        rule: impl Rule<f32>,
+        input: Tensor,
+        target: Target,
+    ) -> Self {
+        Self {
+            model: Box::new(model),
+            optimizer: Optimizer::new(rule),
+            input,
+            target,
+            seed: 0,
+        }
+    }
+
+    fn of_classes(
+        model: impl Layer<f32> + 'static,
+        rule: impl Rule<f32>,
+        shape: [usize; 4],
+        classes: i64,
+    ) -> Self {
+        let labels: Vec<i64> = (0..shape[0] as i64).map(|i| i * 7 % classes).collect();
+        let target = Target::Classes(Tensor::from_vec(labels, [shape[0]]));
+        Self::new(model, rule, uniform(&shape), target)
+    }
+
+    fn loss(&self, pass: &mut Pass) -> Var {
+        let y = self.model.forward(&pass.input(self.input.clone()), pass);
+        match &self.target {
+            Target::Classes(labels) => y.cross_entropy(labels, &CrossEntropyOptions::default()),
+            Target::Numbers(numbers) => {
+                y.mse_loss(&Var::constant(numbers.clone()), Reduction::Mean)
+            }
+        }
+    }
+
+    /// Forward, backward, update.
+    pub fn step(&mut self) {
+        self.seed += 1;
+        let mut pass = Pass::train(&*self.model, self.seed);
+        let loss = self.loss(&mut pass);
+        let gradients = pass.backward(&loss);
+        self.optimizer.step(&mut *self.model, &gradients, pass);
+    }
+
+    /// What a step needs, once there has been one.
+    pub fn parts(&self) -> Parts {
+        let mut pass = Pass::train(&*self.model, 0);
+        let loss = self.loss(&mut pass);
+        let kept = pass.tape().kept_bytes();
+        let gradients = pass.backward(&loss);
+        let parameters = 4 * self.model.parameter_count();
+        Parts {
+            parameters,
+            gradients: gradients.iter().map(|(_, g)| g.memory().0).sum(),
+            optimizer_state: self.optimizer.state_bytes(),
+            activations: kept.saturating_sub(parameters),
+        }
+    }
+}
+
 /// The training step of a model with that many images (points, for the MLP) in a batch.
+pub fn by_name(name: &str, batch: usize) -> Option<Work> {
+    let mut training = training(name, batch)?;
+    Some(whole(move || training.step()))
+}
+
+/// A model with that many images (points, for the MLP) in a batch.
 ///
 /// `mlp`: 2-16-16-1, tanh, SGD. `fashion`: two layers of 5 × 5 filters and two dense ones, Adam.
 /// `resnet20`: as for CIFAR-10, SGD with momentum and weight decay. `vgg16`: 224 × 224 pixels, no
 /// dropout, SGD.
-pub fn by_name(name: &str, batch: usize) -> Option<Work> {
+pub fn training(name: &str, batch: usize) -> Option<Training> {
     let rng = &mut rng(SEED);
     Some(match name {
-        "mlp" => mlp(batch),
+        "mlp" => {
+            let model = sequential![
+                Linear::new(2, 16, rng),
+                Tanh::new(),
+                Linear::new(16, 16, rng),
+                Tanh::new(),
+                Linear::new(16, 1, rng),
+            ];
+            let rule = Sgd {
+                lr: 0.05,
+                ..Sgd::default()
+            };
+            let target = Target::Numbers(normal(&[batch, 1]));
+            Training::new(model, rule, normal(&[batch, 2]), target)
+        }
         "fashion" => {
             let model = sequential![
                 Conv2d::new(1, 32, 5, rng).padding(2),
@@ -33,7 +141,7 @@ pub fn by_name(name: &str, batch: usize) -> Option<Work> {
                 Relu::new(),
                 Linear::new(1024, 10, rng),
             ];
-            classify(model, Adam::default(), [batch, 1, 28, 28], 10)
+            Training::of_classes(model, Adam::default(), [batch, 1, 28, 28], 10)
         }
         "resnet20" => {
             let rule = Sgd {
@@ -43,7 +151,7 @@ pub fn by_name(name: &str, batch: usize) -> Option<Work> {
                 ..Sgd::default()
             };
             let model = CifarResNet::new(&CifarResNetOptions::default(), rng);
-            classify(model, rule, [batch, 3, 32, 32], 10)
+            Training::of_classes(model, rule, [batch, 3, 32, 32], 10)
         }
         "vgg16" => {
             let mut model = Vgg::new(VggLayout::Vgg16, &VggOptions::default(), rng);
@@ -58,54 +166,8 @@ pub fn by_name(name: &str, batch: usize) -> Option<Work> {
                 lr: 1e-3,
                 ..Sgd::default()
             };
-            classify(model, rule, [batch, 3, 224, 224], 1000)
+            Training::of_classes(model, rule, [batch, 3, 224, 224], 1000)
         }
         _ => return None,
-    })
-}
-
-fn classify(
-    mut model: impl Module<Element = f32> + Parameters<f32> + 'static,
-    rule: impl Rule<f32> + 'static,
-    shape: [usize; 4],
-    classes: i64,
-) -> Work {
-    let images = uniform(&shape);
-    let labels: Vec<i64> = (0..shape[0] as i64).map(|i| i * 7 % classes).collect();
-    let labels = Tensor::from_vec(labels, [shape[0]]);
-    let mut optimizer = Optimizer::new(rule);
-    let mut seed = 0;
-    whole(move || {
-        seed += 1;
-        let mut pass = Pass::train(&model, seed);
-        let logits = model.forward(&pass.input(images.clone()), &mut pass);
-        let loss = logits.cross_entropy(&labels, &CrossEntropyOptions::default());
-        let gradients = pass.backward(&loss);
-        optimizer.step(&mut model, &gradients, pass);
-    })
-}
-
-fn mlp(batch: usize) -> Work {
-    let rng = &mut rng(SEED);
-    let mut model = sequential![
-        Linear::new(2, 16, rng),
-        Tanh::new(),
-        Linear::new(16, 16, rng),
-        Tanh::new(),
-        Linear::new(16, 1, rng),
-    ];
-    let (points, targets) = (normal::<f32>(&[batch, 2]), normal::<f32>(&[batch, 1]));
-    let mut optimizer = Optimizer::new(Sgd {
-        lr: 0.05,
-        ..Sgd::default()
-    });
-    let mut seed = 0;
-    whole(move || {
-        seed += 1;
-        let mut pass = Pass::train(&model, seed);
-        let y = model.forward(&pass.input(points.clone()), &mut pass);
-        let loss = y.mse_loss(&Var::constant(targets.clone()), Reduction::Mean);
-        let gradients = pass.backward(&loss);
-        optimizer.step(&mut model, &gradients, pass);
     })
 }

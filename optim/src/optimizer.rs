@@ -142,6 +142,13 @@ impl<T: Real> Optimizer<T> {
         }
     }
 
+    /// The bytes of the tensors that the rules keep from step to step.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        let tensors = self.entries.iter().flat_map(|entry| &entry.state.tensors);
+        tensors.map(|(_, tensor)| tensor.memory().0).sum()
+    }
+
     /// The groups; the first has what no other has.
     #[must_use]
     pub fn groups(&self) -> &[Group<T>] {

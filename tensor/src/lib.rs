@@ -32,6 +32,7 @@ mod sort;
 mod storage;
 mod tensor;
 pub mod twins;
+pub mod usage;
 mod views;
 mod window;
 mod zip;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::Element;
+use crate::usage::IDLE;
 
 /// A bounded store of buffers of one element type, by length.
 ///
@@ -62,7 +63,9 @@ impl<T: Element> Pool<T> {
         if shelf.is_empty() {
             shelves.by_capacity.remove(&capacity);
         }
-        shelves.bytes -= capacity * size_of::<T>();
+        let bytes = capacity * size_of::<T>();
+        shelves.bytes -= bytes;
+        IDLE.remove(bytes);
         buffer.resize(length, T::default());
         Some(buffer)
     }
@@ -72,6 +75,7 @@ impl<T: Element> Pool<T> {
         let mut shelves = self.shelves();
         if shelves.bytes + bytes <= BOUND {
             shelves.bytes += bytes;
+            IDLE.add(bytes);
             shelves
                 .by_capacity
                 .entry(buffer.capacity())
@@ -84,7 +88,9 @@ impl<T: Element> Pool<T> {
     pub fn drain(&self) -> usize {
         let mut shelves = self.shelves();
         shelves.by_capacity.clear();
-        std::mem::take(&mut shelves.bytes)
+        let bytes = std::mem::take(&mut shelves.bytes);
+        IDLE.remove(bytes);
+        bytes
     }
 }
 
@@ -113,9 +119,17 @@ fn fresh<T: Element>(length: usize) -> Vec<T> {
     buffer
 }
 
+/// The bytes of a buffer that [`usage`](crate::usage) counts.
+pub(crate) fn counted<T>(buffer: &Vec<T>) -> usize {
+    if buffer.capacity() < SHORTEST {
+        return 0;
+    }
+    buffer.capacity() * size_of::<T>()
+}
+
 /// Hands a buffer back, so that [`stale`] may find it.
 pub fn recycle<T: Element>(buffer: Vec<T>) {
-    if buffer.capacity() >= SHORTEST
+    if counted(&buffer) > 0
         && let Some(pool) = T::pool()
     {
         pool.give(buffer);

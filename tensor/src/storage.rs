@@ -1,5 +1,6 @@
 //! The memory of a tensor.
 
+use crate::usage::TENSORS;
 use crate::{Element, pool};
 
 /// Elements in memory, handed to the pool when the last tensor on them goes.
@@ -13,10 +14,11 @@ pub(crate) enum Storage<T: Element> {
 
 impl<T: Element> Storage<T> {
     pub(crate) fn new(values: Vec<T>) -> Self {
-        match values[..] {
-            [value] => Self::One([value]),
-            _ => Self::Many(values),
+        if let [value] = values[..] {
+            return Self::One([value]);
         }
+        TENSORS.add(pool::counted(&values));
+        Self::Many(values)
     }
 
     #[inline]
@@ -38,7 +40,10 @@ impl<T: Element> Storage<T> {
     pub(crate) fn into_vec(mut self) -> Vec<T> {
         match &mut self {
             Self::One(value) => value.to_vec(),
-            Self::Many(values) => std::mem::take(values),
+            Self::Many(values) => {
+                TENSORS.remove(pool::counted(values));
+                std::mem::take(values)
+            }
         }
     }
 }
@@ -46,6 +51,7 @@ impl<T: Element> Storage<T> {
 impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         if let Self::Many(values) = self {
+            TENSORS.remove(pool::counted(values));
             pool::recycle(std::mem::take(values));
         }
     }

@@ -146,6 +146,14 @@ impl<T: Element> Tensor<T> {
         Arc::strong_count(&self.storage) > 1
     }
 
+    /// The bytes of the memory that the tensor lives on, whatever part of it the layout shows, and a
+    /// number that tells this piece of memory from every other one in use.
+    #[must_use]
+    pub fn memory(&self) -> (usize, usize) {
+        let bytes = size_of_val(self.buffer());
+        (bytes, Arc::as_ptr(&self.storage).addr())
+    }
+
     /// The whole buffer, of which the layout picks elements.
     #[inline]
     pub(crate) fn buffer(&self) -> &[T] {
