@@ -24,7 +24,7 @@ struct Shelves<T> {
 const BOUND: usize = 1 << 30;
 
 /// Shorter buffers are left to the allocator, which is fast for them.
-const SHORTEST: usize = 4096;
+const SHORTEST: usize = 1024;
 
 impl<T> Pool<T> {
     /// An empty pool.

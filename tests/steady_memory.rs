@@ -1,0 +1,95 @@
+//! A training loop that has warmed up asks the system for no more memory.
+//!
+//! Alone in its program: the count of page faults is the whole process's. It comes from Linux's `/proc`;
+//! elsewhere there is nothing to compare.
+#![cfg(target_os = "linux")]
+
+use wengert::nn::models::{CifarResNet, CifarResNetOptions};
+use wengert::nn::{Tanh, rng, sequential};
+use wengert::optim::Rule;
+use wengert::prelude::*;
+
+/// Pages that a process touches for the first time now and then, whatever it does.
+const FEW: u64 = 100;
+
+/// How often the process has been given a page so far: `minflt` of `man 5 proc_pid_stat`.
+fn faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells");
+    let (_, after_name) = stat.rsplit_once(')').expect("the name is in parentheses");
+    let field = after_name.split_whitespace().nth(7);
+    field.expect("the tenth field").parse().expect("a number")
+}
+
+/// Page faults of `steps` training steps that come after 5 others.
+fn faults_of(
+    mut model: impl Module<Element = f32> + Parameters<f32>,
+    rule: impl Rule<f32>,
+    input: &Tensor,
+    classes: usize,
+    steps: u64,
+) -> u64 {
+    let labels = (0..input.size(0)).map(|i| (i % classes) as i64).collect();
+    let labels = Tensor::from_vec(labels, [input.size(0)]);
+    let mut optimizer = Optimizer::new(rule);
+    let mut step = |seed| {
+        let mut pass = Pass::train(&model, seed);
+        let logits = model.forward(&pass.input(input.clone()), &mut pass);
+        let loss = logits.cross_entropy(&labels, &CrossEntropyOptions::default());
+        let gradients = pass.backward(&loss);
+        optimizer.step(&mut model, &gradients, pass);
+    };
+    (0..5).for_each(&mut step);
+    let before = faults();
+    (5..5 + steps).for_each(&mut step);
+    faults() - before
+}
+
+#[test]
+fn after_a_few_steps_training_needs_no_new_pages() {
+    let rng = &mut rng(0);
+    let dense = sequential![
+        Linear::new(2, 16, rng),
+        Tanh::new(),
+        Linear::new(16, 16, rng),
+        Tanh::new(),
+        Linear::new(16, 3, rng),
+    ];
+    let points = Tensor::normal([16, 2], 0.0, 1.0, rng);
+    let found = faults_of(dense, Sgd::default(), &points, 3, 100);
+    assert!(found <= FEW, "dense layers: {found} page faults");
+
+    let images = sequential![
+        Conv2d::new(1, 32, 5, rng).padding(2),
+        Relu::new(),
+        MaxPool2d::new(2),
+        Conv2d::new(32, 64, 5, rng).padding(2),
+        Relu::new(),
+        MaxPool2d::new(2),
+        Flatten::new(),
+        Linear::new(64 * 7 * 7, 128, rng),
+        Relu::new(),
+        Linear::new(128, 10, rng),
+    ];
+    let pixels = Tensor::uniform([8, 1, 28, 28], 0.0..1.0, rng);
+    let found = faults_of(images, Adam::default(), &pixels, 10, 100);
+    assert!(found <= FEW, "convolutions: {found} page faults");
+
+    let residual = CifarResNet::new(&CifarResNetOptions::default(), rng);
+    let rule = Sgd {
+        momentum: 0.9,
+        ..Sgd::default()
+    };
+    let pixels = Tensor::uniform([4, 3, 32, 32], 0.0..1.0, rng);
+    let found = faults_of(residual, rule, &pixels, 10, 100);
+    assert!(found <= FEW, "residual blocks: {found} page faults");
+
+    // Activations of 40 MB: from 32 MB on the allocator maps every block anew.
+    let wide = sequential![
+        Linear::new(4, 10_000, rng),
+        Relu::new(),
+        Linear::new(10_000, 4, rng),
+    ];
+    let rows = Tensor::normal([1000, 4], 0.0, 1.0, rng);
+    let found = faults_of(wide, Sgd::default(), &rows, 4, 20);
+    assert!(found <= FEW, "large blocks: {found} page faults");
+}
