@@ -78,6 +78,16 @@ impl Level {
         return false;
     }
 
+    /// The level without registers of 512 bits.
+    #[must_use]
+    pub(crate) fn narrow(self) -> Self {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => Self(Set::Avx2Fma),
+            _ => self,
+        }
+    }
+
     /// Whether products are added without a rounding in between, at full speed.
     #[must_use]
     pub fn fuses(self) -> bool {

@@ -37,10 +37,14 @@ enum Order {
     Packed,
 }
 
+/// Whether rows so many elements apart compete for the same few lines of the first cache.
+fn is_aliased<T>(stride: usize) -> bool {
+    (stride * size_of::<T>()).is_multiple_of(1024)
+}
+
 /// The order for A: a copy costs one pass over A, the gain grows with the columns of B.
 fn order<T>(task: &Gemm) -> Order {
-    // Rows a multiple of 1 KB apart compete for the same few lines of the first cache.
-    let aliased = (task.a[0].max(task.a[1]) * size_of::<T>()).is_multiple_of(1024);
+    let aliased = is_aliased::<T>(task.a[0].max(task.a[1]));
     let in_place = task.n < 64 || !aliased && task.n < 512;
     match task.a {
         [_, 1] if in_place => Order::Rows,
@@ -53,7 +57,7 @@ fn order<T>(task: &Gemm) -> Order {
 /// then lies in another line and page, panels must be used few times or be short. Rows a multiple
 /// of 1 KB apart would all compete for the same lines of the first cache.
 fn reads_in_place<T: Float>(task: &Gemm) -> bool {
-    let aliased = (task.b[0] * size_of::<T>()).is_multiple_of(1024) && task.k > 8;
+    let aliased = is_aliased::<T>(task.b[0]) && task.k > 8;
     task.b[1] == 1 && !aliased && (task.m <= 4 * ROWS || task.m <= 96 && task.k <= 32)
 }
 
@@ -104,6 +108,12 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
 fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     let width = columns::<T>();
     let order = order::<T>(task);
+    // Twelve rows that compete for the same lines of the first cache would drive each other out.
+    let level = if order == Order::Rows && is_aliased::<T>(task.a[0]) {
+        level.narrow()
+    } else {
+        level
+    };
     let in_place = reads_in_place::<T>(task);
     let rows = block_rows(task);
     let packed = if in_place {
