@@ -187,9 +187,6 @@ impl<T: Element> Tensor<T> {
     }
 }
 
-/// Steps that an elementary function takes, roughly, where an addition takes one.
-const COSTLY: usize = 16;
-
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident)*) => {
         impl<T: Real> Tensor<T> {$(
@@ -197,7 +194,7 @@ macro_rules! named {
             #[must_use]
             #[track_caller]
             pub fn $name(&self) -> Self {
-                self.map_costing(COSTLY, T::$name)
+                self.map_costly(T::$name)
             }
         )*}
     };
@@ -261,7 +258,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn powf(&self, exponent: f64) -> Self {
-        self.map_costing(COSTLY, |x| x.powf(exponent))
+        self.map_costly(|x: T| x.powf(exponent))
     }
 
     /// `xʸ`, broadcast.

@@ -4,7 +4,7 @@ use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 
 use crate::kernels::conv::ConvKernel;
 use crate::kernels::gemm::{self, Gemm};
-use crate::{Number, elementary};
+use crate::{Number, elementary, error_function};
 
 /// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
 ///
@@ -264,21 +264,16 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
 macro_rules! platform {
     ($t:ty, $elementary:ident, $erf:path, $erfc:path, $gemm:path, $kernels:path) => {
         impl Real for $t {
-            platform!(@forward $t: ln sin cos atan sqrt floor abs ceil trunc tan exp_m1 ln_1p
+            platform!(@forward $t: sin cos atan sqrt floor abs ceil trunc tan
                 sinh cosh exp2 log2 log10);
 
-            #[inline(always)]
-            fn exp(self) -> Self {
-                elementary::$elementary::exp(self)
-            }
-            #[inline(always)]
-            fn tanh(self) -> Self {
-                elementary::$elementary::tanh(self)
-            }
+            platform!(@own $elementary: exp exp_m1 tanh sigmoid ln ln_1p);
 
+            #[inline(always)]
             fn erf(self) -> Self {
                 $erf(self)
             }
+            #[inline(always)]
             fn erfc(self) -> Self {
                 $erfc(self)
             }
@@ -305,7 +300,14 @@ macro_rules! platform {
             }
         }
     };
+    (@own $module:ident: $($f:ident)*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self {
+            elementary::$module::$f(self)
+        }
+    )*};
     (@forward $t:ty: $($f:ident)*) => {$(
+        #[inline(always)]
         fn $f(self) -> Self {
             <$t>::$f(self)
         }
@@ -315,8 +317,8 @@ macro_rules! platform {
 platform!(
     f32,
     f32,
-    libm::erff,
-    libm::erfcf,
+    error_function::erf,
+    error_function::erfc,
     gemm::single,
     crate::kernels::conv::builtin_f32
 );

@@ -5,10 +5,12 @@
 //! so the order of the walk never shows in a result.
 
 use crate::create::buffer;
+use crate::kernels::simd::Level;
 use crate::layout::Layout;
 use crate::nest::Nest;
 use crate::parallel::{self, CHUNK};
 use crate::planes::Planes;
+use crate::pointwise::{self, Cheap, Cost, Costly, Pointwise};
 use crate::runs::{Run, map_run, update_run, zip_run, zip3_run};
 use crate::{Element, Tensor};
 
@@ -17,24 +19,22 @@ const PER_STEP: usize = 4;
 
 /// The elements of a tensor into a slice, in row-major order.
 pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
-    map_into(x, out, 1, |x| x);
+    map_into::<Cheap, _, _>(x, out, |x| x);
 }
 
-/// `out[i] = f(x[i])` in row-major order, `f` being worth so many steps.
-fn map_into<T: Element, U: Element>(
+/// `out[i] = f(x[i])` in row-major order.
+fn map_into<C: Cost, T: Element, U: Element>(
     x: &Tensor<T>,
     out: &mut [U],
-    steps: usize,
-    f: impl Fn(T) -> U + Sync,
+    f: impl Pointwise<T, U>,
 ) {
     assert_eq!(x.len(), out.len(), "map_into: one result per element");
-    let work = out.len().saturating_mul(steps) / PER_STEP;
+    let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     if let Some(x) = x.as_slice() {
-        let chunk = CHUNK / steps;
+        let (chunk, level) = (CHUNK / C::STEPS, Level::best());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
-            for (out, &x) in out.iter_mut().zip(&x[index * chunk..]) {
-                *out = f(x);
-            }
+            let x = &x[index * chunk..][..out.len()];
+            pointwise::map::<C, _, _, _>(level, &f, out, x);
         });
         return;
     }
@@ -45,28 +45,28 @@ fn map_into<T: Element, U: Element>(
         planes.for_planes(from, out.len(), &mut |plane| {
             let a = plane.operand(1, buffer, &mut tile);
             for row in 0..plane.rows() {
-                map_run(plane.target(out, from, row), a.row(row), &f);
+                map_run(plane.target(out, from, row), a.row(row), |x| f.at(x));
             }
         });
     });
 }
 
-/// `out[i] = f(x[i], y[i])` in row-major order, both broadcast to the layout, which is not empty.
-fn zip_into<T: Element, U: Element, V: Element>(
+/// `out[i] = f((x[i], y[i]))` in row-major order, both broadcast to the layout, which is not empty.
+fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     x: &Tensor<T>,
     y: &Tensor<U>,
     layout: &Layout,
     out: &mut [V],
-    f: impl Fn(T, U) -> V + Sync,
+    f: impl Pointwise<(T, U), V>,
 ) {
-    let work = out.len() / PER_STEP;
+    let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     let same_shape = x.shape() == y.shape();
     if let (true, Some(x), Some(y)) = (same_shape, x.as_slice(), y.as_slice()) {
-        parallel::for_chunks_mut(out, CHUNK, work, |chunk, out| {
-            let from = chunk * CHUNK;
-            for ((out, &x), &y) in out.iter_mut().zip(&x[from..]).zip(&y[from..]) {
-                *out = f(x, y);
-            }
+        let (chunk, level) = (CHUNK / C::STEPS, Level::best());
+        parallel::for_chunks_mut(out, chunk, work, |index, out| {
+            let (from, count) = (index * chunk, out.len());
+            let (x, y) = (&x[from..][..count], &y[from..][..count]);
+            pointwise::zip::<C, _, _, _, _>(level, &f, out, x, y);
         });
         return;
     }
@@ -81,7 +81,7 @@ fn zip_into<T: Element, U: Element, V: Element>(
             let b = plane.operand(2, y, &mut right);
             for row in 0..plane.rows() {
                 let target = plane.target(out, from, row);
-                zip_run(target, a.row(row), b.row(row), &f);
+                zip_run(target, a.row(row), b.row(row), |x, y| f.at((x, y)));
             }
         });
     });
@@ -124,22 +124,25 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
-        self.map_costing(1, f)
+        self.map_by::<Cheap, U>(f)
     }
 
-    /// [`map`](Self::map) of a function that is worth so many steps, at most [`CHUNK`].
+    /// [`map`](Self::map) of a function that is bound by arithmetic, such as an exponential: with the
+    /// longest vectors of the machine, and shared among threads at fewer elements.
+    #[must_use]
     #[track_caller]
-    pub(crate) fn map_costing<U: Element>(
-        &self,
-        steps: usize,
-        f: impl Fn(T) -> U + Sync,
-    ) -> Tensor<U> {
+    pub fn map_costly<U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
+        self.map_by::<Costly, U>(f)
+    }
+
+    #[track_caller]
+    fn map_by<C: Cost, U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
         let layout = self.row_major();
         if self.len() == 1 {
-            return Tensor::from_one(f(self.first()), layout);
+            return Tensor::from_one(f.at(self.first()), layout);
         }
         let mut out = buffer("map", self.shape());
-        map_into(self, &mut out, steps, f);
+        map_into::<C, T, U>(self, &mut out, f);
         Tensor::from_parts(out, layout)
     }
 
@@ -157,6 +160,21 @@ impl<T: Element> Tensor<T> {
         self.zip_named("zip", other, f)
     }
 
+    /// [`zip`](Self::zip) of a function of pairs that is bound by arithmetic, as
+    /// [`map_costly`](Self::map_costly).
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[must_use]
+    #[track_caller]
+    pub fn zip_costly<U: Element, V: Element>(
+        &self,
+        other: &Tensor<U>,
+        f: impl Pointwise<(T, U), V>,
+    ) -> Tensor<V> {
+        self.zip_by::<Costly, U, V>("zip", other, f)
+    }
+
     /// [`zip`](Self::zip) under the name of an operation, for its messages.
     #[track_caller]
     pub(crate) fn zip_named<U: Element, V: Element>(
@@ -165,13 +183,23 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<U>,
         f: impl Fn(T, U) -> V + Sync,
     ) -> Tensor<V> {
+        self.zip_by::<Cheap, U, V>(op, other, move |(a, b)| f(a, b))
+    }
+
+    #[track_caller]
+    fn zip_by<C: Cost, U: Element, V: Element>(
+        &self,
+        op: &str,
+        other: &Tensor<U>,
+        f: impl Pointwise<(T, U), V>,
+    ) -> Tensor<V> {
         let layout = self.joint(op, other);
         if layout.len() == 1 {
-            return Tensor::from_one(f(self.first(), other.first()), layout);
+            return Tensor::from_one(f.at((self.first(), other.first())), layout);
         }
         let mut out = buffer(op, layout.shape());
         if !layout.is_empty() {
-            zip_into(self, other, &layout, &mut out, f);
+            zip_into::<C, T, U, V>(self, other, &layout, &mut out, f);
         }
         Tensor::from_parts(out, layout)
     }
@@ -238,11 +266,9 @@ impl<T: Element> Tensor<T> {
             return;
         }
         let values = self.as_mut_slice();
-        let work = values.len() / PER_STEP;
-        parallel::for_chunks_mut(values, CHUNK, work, |_, part| {
-            for x in part {
-                *x = f(*x);
-            }
+        let (work, level) = (values.len() / PER_STEP, Level::best());
+        parallel::for_chunks_mut(values, CHUNK, work, |_, x| {
+            pointwise::map_in_place::<Cheap, _, _>(level, &f, x);
         });
     }
 
@@ -263,13 +289,13 @@ impl<T: Element> Tensor<T> {
         }
         let layout = self.layout().to_row_major();
         let values = self.as_mut_slice();
-        let work = values.len() / PER_STEP;
+        let (work, level) = (values.len() / PER_STEP, Level::best());
         if right.is_contiguous() {
             let other = other.as_slice().expect("contiguous");
-            parallel::for_chunks_mut(values, CHUNK, work, |chunk, part| {
-                for (x, &y) in part.iter_mut().zip(&other[chunk * CHUNK..]) {
-                    *x = f(*x, y);
-                }
+            let f = |(x, y)| f(x, y);
+            parallel::for_chunks_mut(values, CHUNK, work, |chunk, x| {
+                let y = &other[chunk * CHUNK..][..x.len()];
+                pointwise::zip_in_place::<Cheap, _, _, _>(level, &f, x, y);
             });
             return;
         }

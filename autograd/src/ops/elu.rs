@@ -15,7 +15,7 @@ impl Smooth for Elu {
     const NAME: &'static str = "elu";
     const OF: Of = Of::X;
 
-    #[inline]
+    #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
         let scale = T::of(self.scale);
         if x > T::zero() {
@@ -25,7 +25,7 @@ impl Smooth for Elu {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
         let scale = T::of(self.scale);
         if x > T::zero() {

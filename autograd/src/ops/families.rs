@@ -119,14 +119,14 @@ macro_rules! smooth {
                 const NAME: &'static str = stringify!($name);
                 const OF: Of = Of::$of;
 
-                #[inline]
+                #[inline(always)]
                 fn value<T: Real>(&self, $vx: T) -> T {
                     let $vf = self;
                     let _ = $vf;
                     $value
                 }
 
-                #[inline]
+                #[inline(always)]
                 fn slope<T: Real>(&self, $sz: T) -> T {
                     let $sf = self;
                     let _ = ($sf, $sz);

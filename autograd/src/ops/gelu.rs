@@ -47,7 +47,7 @@ smooth! {
 }
 
 /// The normal distribution function; in the tail it keeps its digits.
-#[inline]
+#[inline(always)]
 fn normal<T: Real>(x: T) -> T {
     (x * T::of(-FRAC_1_SQRT_2)).erfc() * T::of(0.5)
 }

@@ -81,13 +81,13 @@ smooth! {
 
 /// `e^−|x|`. At 0 it goes with the side below: a dual number keeps a slope there, which it would not
 /// by way of `abs`.
-#[inline]
+#[inline(always)]
 fn falling<T: Real>(x: T) -> T {
     (if x > T::zero() { -x } else { x }).exp()
 }
 
 /// `tanh(ln(1 + eˣ))`, as a fraction of which no part overflows.
-#[inline]
+#[inline(always)]
 fn tanh_softplus<T: Real>(x: T) -> T {
     let (one, two, e) = (T::one(), T::of(2.0), falling(x));
     let n = if x > T::zero() {

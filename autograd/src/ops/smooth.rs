@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use wengert_tensor::Pointwise;
+
 use super::prelude::*;
 
 /// What the slope of a function is a function of.
@@ -30,6 +32,26 @@ pub(super) trait Smooth: Clone + Debug + Sync + 'static {
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>);
 }
 
+/// The value of a function, as part of a loop.
+struct Value<'a, F>(&'a F);
+
+impl<F: Smooth, T: Real> Pointwise<T, T> for Value<'_, F> {
+    #[inline(always)]
+    fn at(&self, x: T) -> T {
+        self.0.value(x)
+    }
+}
+
+/// A cotangent times the slope of a function, as part of a loop.
+struct SlopeAt<'a, F>(&'a F);
+
+impl<F: Smooth, T: Real> Pointwise<(T, T), T> for SlopeAt<'_, F> {
+    #[inline(always)]
+    fn at(&self, (g, z): (T, T)) -> T {
+        g * self.0.slope(z)
+    }
+}
+
 /// A smooth function, element by element.
 #[derive(Clone, Debug)]
 pub struct Elementwise<F>(pub(super) F);
@@ -47,7 +69,7 @@ impl<F: Smooth> Op for Elementwise<F> {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].map(|x| self.0.value(x)).into()
+        x[0].map_costly(Value(&self.0)).into()
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
@@ -78,7 +100,7 @@ impl<F: Smooth> Op for Slope<F> {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].zip(&x[1], |g, z| g * self.0.slope(z)).into()
+        x[0].zip_costly(&x[1], SlopeAt(&self.0)).into()
     }
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {

@@ -131,6 +131,20 @@ impl Level {
             Set::Avx2Fma | Set::Avx512 => unsafe { avx2_fma(body) },
         }
     }
+
+    /// Runs a loop over slices compiled for this level.
+    #[inline]
+    pub(crate) fn run_loop<L: Loop>(self, body: &L, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+        match self.0 {
+            Set::Portable => body.run(out, a, b),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as in `run`.
+            Set::Avx512 if L::WIDE => unsafe { avx512_loop(body, out, a, b) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as in `run`.
+            Set::Avx2Fma | Set::Avx512 => unsafe { avx2_fma_loop(body, out, a, b) },
+        }
+    }
 }
 
 /// Work that is compiled once per level. `run` must be `#[inline(always)]`, and so must what it
@@ -188,6 +202,38 @@ fn avx2_fma<B: Body>(body: B) -> B::Output {
 #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
 fn avx512<B: Body>(body: B) -> B::Output {
     body.run::<true>()
+}
+
+/// A loop over slices that is compiled once per level. `run` must be `#[inline(always)]`, and so must
+/// what it calls.
+///
+/// The slices are arguments, unlike those in a [`Body`]: so LLVM knows that writing one changes nothing
+/// that the loop reads, such as the variables that a closure has borrowed.
+pub(crate) trait Loop {
+    /// What is written.
+    type Out;
+    /// What is read.
+    type A;
+    /// What else is read.
+    type B;
+
+    /// Whether it is compiled for registers of 512 bits too.
+    const WIDE: bool;
+
+    /// Does the work.
+    fn run(&self, out: &mut [Self::Out], a: &[Self::A], b: &[Self::B]);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2_fma_loop<L: Loop>(body: &L, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+    body.run(out, a, b);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+fn avx512_loop<L: Loop>(body: &L, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+    body.run(out, a, b);
 }
 
 /// A number type with vector instructions: `f32` and `f64`.

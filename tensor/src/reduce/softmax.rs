@@ -129,6 +129,7 @@ struct Rows<'a, T, F> {
 
 impl<T: Real, F: Function> Body for Rows<'_, T, F> {
     type Output = ();
+    const WIDE: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
@@ -151,6 +152,7 @@ struct Columns<'a, T, F> {
 
 impl<T: Real, F: Function> Body for Columns<'_, T, F> {
     type Output = ();
+    const WIDE: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {

@@ -1,0 +1,137 @@
+use super::{f32 as single, f64 as double};
+
+/// The distance to the exact value, in units in the last place of that.
+fn off_single(found: f32, exact: f64) -> f64 {
+    let nearest = (exact as f32).abs().clamp(f32::MIN_POSITIVE, f32::MAX);
+    let power_of_two = f32::from_bits(nearest.to_bits() & 0x7f80_0000);
+    (f64::from(found) - exact).abs() / (f64::from(power_of_two) * f64::from(f32::EPSILON))
+}
+
+/// The distance to a neighbour of the exact value.
+fn off_double(found: f64, near: f64) -> f64 {
+    let size = near.abs().max(f64::MIN_POSITIVE);
+    let power_of_two = f64::from_bits(size.to_bits() & 0x7ff0_0000_0000_0000);
+    (found - near).abs() / (power_of_two * f64::EPSILON)
+}
+
+/// Name, the function, the same in double precision, and the largest error that its documentation
+/// promises.
+type Single = (&'static str, fn(f32) -> f32, fn(f64) -> f64, f64);
+
+fn logistic(x: f64) -> f64 {
+    let e = (-x.abs()).exp();
+    if x < 0.0 {
+        e / (1.0 + e)
+    } else {
+        1.0 / (1.0 + e)
+    }
+}
+
+const SINGLE: [Single; 6] = [
+    ("exp", single::exp, f64::exp, 2.0),
+    ("exp_m1", single::exp_m1, f64::exp_m1, 2.0),
+    ("tanh", single::tanh, f64::tanh, 3.0),
+    ("sigmoid", single::sigmoid, logistic, 3.0),
+    ("ln", single::ln, f64::ln, 1.0),
+    ("ln_1p", single::ln_1p, f64::ln_1p, 2.0),
+];
+
+/// Every `step`-th of all numbers in single precision: normal and below, infinite, NaN.
+fn check_single(step: usize) {
+    for (name, function, exact, bound) in SINGLE {
+        let mut worst = (0.0, 0.0);
+        for bits in (0..=u32::MAX).step_by(step) {
+            let x = f32::from_bits(bits);
+            let (found, exact) = (function(x), exact(f64::from(x)));
+            if exact.is_nan() {
+                assert!(found.is_nan(), "{name} {x:e}: {found:e}");
+            } else if (exact as f32).is_infinite() {
+                assert_eq!(found, exact as f32, "{name} {x:e}");
+            } else {
+                let off = off_single(found, exact);
+                worst = if off <= worst.0 { worst } else { (off, x) };
+            }
+        }
+        let (off, x) = worst;
+        assert!(off <= bound, "{name} {x:e}: {off:.2} units");
+    }
+}
+
+#[test]
+fn single_precision_is_within_the_stated_bounds() {
+    check_single(1009);
+}
+
+#[test]
+#[ignore = "all 2³² numbers: minutes"]
+fn single_precision_is_within_the_stated_bounds_for_every_number() {
+    check_single(1);
+}
+
+type Double = (&'static str, fn(f64) -> f64, fn(f64) -> f64, f64);
+
+const DOUBLE: [Double; 6] = [
+    ("exp", double::exp, f64::exp, 2.0),
+    ("exp_m1", double::exp_m1, f64::exp_m1, 2.0),
+    ("tanh", double::tanh, f64::tanh, 3.0),
+    ("sigmoid", double::sigmoid, logistic, 3.0),
+    ("ln", double::ln, f64::ln, 1.0),
+    ("ln_1p", double::ln_1p, f64::ln_1p, 2.0),
+];
+
+#[test]
+fn double_precision_agrees_with_the_platform() {
+    for (name, function, platform, bound) in DOUBLE {
+        let check = |x: f64| {
+            let (found, near) = (function(x), platform(x));
+            if near.is_nan() {
+                assert!(found.is_nan(), "{name} {x:e}: {found:e}");
+            } else if near.is_infinite() {
+                assert_eq!(found, near, "{name} {x:e}");
+            } else {
+                // The platform may be on the other side of the exact value.
+                let off = off_double(found, near);
+                assert!(off <= bound + 1.0, "{name} {x:e}: {off:.2} units");
+            }
+        };
+        for i in -300_000..300_000 {
+            let x = f64::from(i) * 2.491_582e-3;
+            [x, x * 1e-3, x * 1e-7, x * 1e200].map(check);
+        }
+        // Numbers of every size.
+        for bits in (0..=u64::MAX).step_by(0x0000_1234_5678_9abc) {
+            check(f64::from_bits(bits));
+        }
+    }
+}
+
+#[test]
+fn corners_are_exact() {
+    assert_eq!(single::exp(0.0), 1.0);
+    assert_eq!(double::exp(-0.0), 1.0);
+    for x in [f32::NEG_INFINITY, -1e30, -104.0] {
+        assert_eq!(single::exp(x), 0.0);
+    }
+    assert_eq!(single::exp(f32::INFINITY), f32::INFINITY);
+    assert_eq!(double::exp(f64::INFINITY), f64::INFINITY);
+    assert_eq!(double::exp(f64::NEG_INFINITY), 0.0);
+    assert!(double::exp(f64::NAN).is_nan() && double::tanh(f64::NAN).is_nan());
+    assert!(
+        double::exp(-745.0) > 0.0,
+        "results below the normal numbers are kept"
+    );
+    assert_eq!(single::tanh(f32::INFINITY), 1.0);
+    assert_eq!(double::tanh(f64::NEG_INFINITY), -1.0);
+    assert_eq!(double::ln(1.0), 0.0);
+    assert_eq!(single::ln(f32::INFINITY), f32::INFINITY);
+    assert!(single::ln(f32::NEG_INFINITY).is_nan() && double::ln(-1e-310).is_nan());
+    assert_eq!(double::ln(5e-324), 5e-324_f64.ln());
+    for zero in [0.0, -0.0] {
+        assert_eq!(double::ln(zero), f64::NEG_INFINITY);
+        for odd in [double::tanh, double::exp_m1, double::ln_1p] {
+            assert_eq!(odd(zero).to_bits(), zero.to_bits());
+        }
+    }
+    assert_eq!(single::ln_1p(-1.0), f32::NEG_INFINITY);
+    assert_eq!(single::exp_m1(-200.0), -1.0);
+}

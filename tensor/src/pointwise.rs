@@ -1,0 +1,222 @@
+//! Functions of one element or of a pair, and the loops over slices that they become part of.
+//!
+//! Every loop is compiled for each instruction set.
+
+use std::marker::PhantomData;
+
+use crate::kernels::simd::{Level, Loop};
+
+/// A function that becomes part of the loop over it: `Fn(A) -> R` is one, and so is a type of yours
+/// whose `at` is `#[inline(always)]`, so that even a long function is compiled for each instruction
+/// set.
+pub trait Pointwise<A, R>: Sync {
+    /// The function's value.
+    fn at(&self, argument: A) -> R;
+}
+
+impl<A, R, F: Fn(A) -> R + Sync> Pointwise<A, R> for F {
+    #[inline(always)]
+    fn at(&self, argument: A) -> R {
+        self(argument)
+    }
+}
+
+/// What bounds the loop over a function.
+pub(crate) trait Cost {
+    /// Additions that take as long as the function.
+    const STEPS: usize;
+    /// Whether it deserves the longest vectors.
+    const WIDE: bool;
+}
+
+/// Bound by memory.
+pub(crate) struct Cheap;
+
+/// Bound by arithmetic, such as an exponential.
+pub(crate) struct Costly;
+
+impl Cost for Cheap {
+    const STEPS: usize = 1;
+    const WIDE: bool = false;
+}
+
+impl Cost for Costly {
+    const STEPS: usize = 4;
+    const WIDE: bool = true;
+}
+
+/// How many elements come before the first that begins a cache line: a vector that is written across
+/// two lines takes twice as long. Short slices are not worth it.
+#[inline]
+fn unaligned<U>(out: &[U]) -> usize {
+    const LINE: usize = 64;
+    if out.len() < 4 * LINE {
+        return 0;
+    }
+    let before = out.as_ptr().align_offset(LINE);
+    if before < LINE { before } else { 0 }
+}
+
+/// The loops over slices of one length, with one function.
+struct Each<'a, C, F, S>(&'a F, PhantomData<(C, S)>);
+
+/// `out[i] = f(x[i])`
+#[inline]
+pub(crate) fn map<C: Cost, T, U, F>(level: Level, f: &F, out: &mut [U], x: &[T])
+where
+    T: Copy,
+    F: Pointwise<T, U>,
+{
+    let (head, out) = out.split_at_mut(unaligned(out));
+    let (x_head, x) = x.split_at(head.len());
+    for (out, &x) in head.iter_mut().zip(x_head) {
+        *out = f.at(x);
+    }
+    level.run_loop(&Each(f, PhantomData::<(C, (T, U))>), out, x, &[]);
+}
+
+impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<'_, C, F, (T, U)> {
+    type Out = U;
+    type A = T;
+    type B = ();
+    const WIDE: bool = C::WIDE;
+
+    #[inline(always)]
+    fn run(&self, out: &mut [U], x: &[T], _: &[()]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = self.0.at(x);
+        }
+    }
+}
+
+/// `out[i] = f((x[i], y[i]))`
+#[inline]
+pub(crate) fn zip<C: Cost, T, U, V, F>(level: Level, f: &F, out: &mut [V], x: &[T], y: &[U])
+where
+    T: Copy,
+    U: Copy,
+    F: Pointwise<(T, U), V>,
+{
+    let (head, out) = out.split_at_mut(unaligned(out));
+    let (x_head, x) = x.split_at(head.len());
+    let (y_head, y) = y.split_at(head.len());
+    for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
+        *out = f.at((x, y));
+    }
+    level.run_loop(&Each(f, PhantomData::<(C, (T, U, V))>), out, x, y);
+}
+
+impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<'_, C, F, (T, U, V)> {
+    type Out = V;
+    type A = T;
+    type B = U;
+    const WIDE: bool = C::WIDE;
+
+    #[inline(always)]
+    fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
+        for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+            *out = self.0.at((x, y));
+        }
+    }
+}
+
+/// `x ← f(x)`
+#[inline]
+pub(crate) fn map_in_place<C: Cost, T, F>(level: Level, f: &F, x: &mut [T])
+where
+    T: Copy,
+    F: Pointwise<T, T>,
+{
+    let (head, x) = x.split_at_mut(unaligned(x));
+    for x in head {
+        *x = f.at(*x);
+    }
+    level.run_loop(&Each(f, PhantomData::<(C, [T; 1])>), x, &[], &[]);
+}
+
+impl<C: Cost, T: Copy, F: Pointwise<T, T>> Loop for Each<'_, C, F, [T; 1]> {
+    type Out = T;
+    type A = ();
+    type B = ();
+    const WIDE: bool = C::WIDE;
+
+    #[inline(always)]
+    fn run(&self, x: &mut [T], _: &[()], _: &[()]) {
+        for x in x {
+            *x = self.0.at(*x);
+        }
+    }
+}
+
+/// `x ← f((x, y[i]))`
+#[inline]
+pub(crate) fn zip_in_place<C: Cost, T, U, F>(level: Level, f: &F, x: &mut [T], y: &[U])
+where
+    T: Copy,
+    U: Copy,
+    F: Pointwise<(T, U), T>,
+{
+    let (head, x) = x.split_at_mut(unaligned(x));
+    let (y_head, y) = y.split_at(head.len());
+    for (x, &y) in head.iter_mut().zip(y_head) {
+        *x = f.at((*x, y));
+    }
+    level.run_loop(&Each(f, PhantomData::<(C, (T, U, (), ()))>), x, y, &[]);
+}
+
+impl<C: Cost, T: Copy, U: Copy, F: Pointwise<(T, U), T>> Loop for Each<'_, C, F, (T, U, (), ())> {
+    type Out = T;
+    type A = U;
+    type B = ();
+    const WIDE: bool = C::WIDE;
+
+    #[inline(always)]
+    fn run(&self, x: &mut [T], y: &[U], _: &[()]) {
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x = self.0.at((*x, y));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Costly, map, zip};
+    use crate::Real;
+    use crate::kernels::simd::Level;
+
+    /// Every level gives the bits of a function called on its own.
+    fn same_bits<T: Real>(f: impl Fn(T) -> T + Sync, bits: fn(T) -> u64) {
+        let x: Vec<T> = (-2000..2000)
+            .map(|i| T::of(f64::from(i) * 0.0737))
+            .collect();
+        let expected: Vec<T> = x.iter().map(|&x| f(x)).collect();
+        for level in Level::all() {
+            let mut y = vec![T::zero(); x.len()];
+            map::<Costly, _, _, _>(level, &f, &mut y, &x);
+            for (&y, &expected) in y.iter().zip(&expected) {
+                assert_eq!(bits(y), bits(expected), "{}", level.name());
+            }
+            let mut sums = y.clone();
+            zip::<Costly, _, _, _, _>(level, &|(x, y): (T, T)| f(y) * x + y, &mut sums, &x, &y);
+            for (i, &sum) in sums.iter().enumerate() {
+                assert_eq!(bits(sum), bits(f(y[i]) * x[i] + y[i]), "{}", level.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        macro_rules! check {
+            ($($f:ident)*) => {$(
+                same_bits::<f32>(Real::$f, |x| u64::from(x.to_bits()));
+                same_bits::<f64>(Real::$f, f64::to_bits);
+            )*};
+        }
+        check! { exp exp_m1 tanh sigmoid ln ln_1p erf erfc sqrt }
+        same_bits::<f32>(
+            |x| x * (x * -0.7).exp() + Real::erfc(x),
+            |x| u64::from(x.to_bits()),
+        );
+        same_bits::<f64>(|x| x * (x * -0.7).exp() + Real::tanh(x), f64::to_bits);
+    }
+}
