@@ -19,6 +19,10 @@ use crate::{Axes, Element, Tensor, parallel};
 /// Elements a task should have at least.
 const TASK: usize = 1 << 16;
 
+/// Results from which on each is made whole by one task, so that memory is read from end to end; fewer
+/// are shared out block by block.
+const LONG_ROWS: usize = 16;
+
 /// What a fold does with elements of type `T`, given a parameter of type `P` for each result.
 pub(super) trait Accumulate<T, P>: Sync {
     /// What a result is.
@@ -113,6 +117,14 @@ where
         buffer: x.buffer(),
         params,
     };
+    if plan.has_plain_rows() && plan.blocks() > 1 && result.len() >= LONG_ROWS {
+        let mut out = buffer(op, result.shape());
+        let chunk = TASK.div_ceil(plan.count());
+        parallel::for_chunks_mut(&mut out, chunk, x.len(), |index, out| {
+            work.long_rows(index * chunk, out);
+        });
+        return Tensor::from_parts(out, result);
+    }
     let mut partial = buffer(op, &[plan.blocks(), result.len()]);
     let mut chunk = TASK.div_ceil(plan.count().min(BLOCK));
     if plan.has_columns() {
@@ -126,7 +138,7 @@ where
 }
 
 /// Joins rows of partial results as a tree, neighbours first, until one is left.
-fn join_rows<A: Copy>(partial: &mut Vec<A>, length: usize, join: impl Fn(A, A) -> A) {
+pub(super) fn join_rows<A: Copy>(partial: &mut Vec<A>, length: usize, join: impl Fn(A, A) -> A) {
     let mut rows = partial.len() / length;
     while rows > 1 {
         for row in 0..rows / 2 {

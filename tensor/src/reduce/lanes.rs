@@ -1,7 +1,7 @@
 //! The inner loops of the reduction engine: elements dealt to lanes.
 
 use super::fold::Accumulate;
-use super::plan::LANES;
+use super::plan::{BLOCK, LANES};
 use super::work::Results;
 use crate::kernels::simd::Body;
 
@@ -114,6 +114,32 @@ where
             deal_all(self.function, &mut lanes, values, param);
             *out = join(self.function, lanes);
             base += step;
+        }
+    }
+}
+
+/// The blocks of one result, each folded alone.
+pub(super) struct Blocks<'a, T, P, F: Accumulate<T, P>> {
+    pub(super) function: &'a F,
+    pub(super) values: &'a [T],
+    pub(super) param: P,
+    pub(super) out: &'a mut Vec<F::Output>,
+}
+
+impl<T, P, F> Body for Blocks<'_, T, P, F>
+where
+    T: Copy,
+    P: Copy,
+    F: Accumulate<T, P>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for block in self.values.chunks(BLOCK) {
+            let mut lanes = [self.function.identity(); LANES];
+            deal_all(self.function, &mut lanes, block, self.param);
+            self.out.push(join(self.function, lanes));
         }
     }
 }

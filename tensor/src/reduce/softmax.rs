@@ -191,11 +191,7 @@ struct Softmax;
 impl Function for Softmax {
     #[inline(always)]
     fn row<T: Real>(from: &[T], to: &mut [T]) {
-        let top = top(from);
-        for (y, &x) in to.iter_mut().zip(from) {
-            *y = (x - top).exp();
-        }
-        let scale = T::one() / join_all(to, T::zero(), |a, b| a + b);
+        let scale = T::one() / exponentials(from, top(from), to);
         for y in to {
             *y *= scale;
         }
@@ -226,10 +222,7 @@ impl Function for LogSoftmax {
     #[inline(always)]
     fn row<T: Real>(from: &[T], to: &mut [T]) {
         let top = top(from);
-        for (y, &x) in to.iter_mut().zip(from) {
-            *y = (x - top).exp();
-        }
-        let log = join_all(to, T::zero(), |a, b| a + b).ln();
+        let log = exponentials(from, top, to).ln();
         for (y, &x) in to.iter_mut().zip(from) {
             *y = x - top - log;
         }
@@ -278,10 +271,35 @@ fn tops<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
     top.map(T::primal)
 }
 
+/// `y = e^(x − top)` and the sum of that.
+#[inline(always)]
+fn exponentials<T: Real>(from: &[T], top: T, to: &mut [T]) -> T {
+    let mut lanes = [T::zero(); LANES];
+    let (chunks, tail) = from.as_chunks::<LANES>();
+    let (y_chunks, y_tail) = to.as_chunks_mut::<LANES>();
+    for (x, y) in chunks.iter().zip(y_chunks) {
+        let mut e = [T::zero(); LANES];
+        for i in 0..LANES {
+            e[i] = (x[i] - top).exp();
+        }
+        for i in 0..LANES {
+            lanes[i] += e[i];
+        }
+        *y = e;
+    }
+    for ((lane, &x), y) in lanes.iter_mut().zip(tail).zip(y_tail) {
+        *y = (x - top).exp();
+        *lane += *y;
+    }
+    join_lanes(lanes, |a, b| a + b)
+}
+
+/// Partial results side by side.
+const LANES: usize = 32;
+
 /// The elements of a row joined, in an order that its length alone fixes.
 #[inline(always)]
 fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
-    const LANES: usize = 32;
     let mut lanes = [identity; LANES];
     let (chunks, tail) = row.as_chunks::<LANES>();
     for chunk in chunks {
@@ -292,6 +310,12 @@ fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
     for (lane, &x) in lanes.iter_mut().zip(tail) {
         *lane = join(*lane, x);
     }
+    join_lanes(lanes, join)
+}
+
+/// The lanes joined as a tree.
+#[inline(always)]
+fn join_lanes<T: Real>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
     let mut width = LANES;
     while width > 1 {
         width /= 2;

@@ -1,8 +1,8 @@
 //! What one task of a reduction does.
 
-use super::fold::Accumulate;
-use super::lanes::{Deal, DealColumns, Rows};
-use super::plan::{LANES, Piece, Plan};
+use super::fold::{Accumulate, join_rows};
+use super::lanes::{Blocks, Deal, DealColumns, Rows};
+use super::plan::{BLOCK, LANES, Piece, Plan};
 use crate::Element;
 use crate::kernels::simd::Level;
 
@@ -113,6 +113,29 @@ where
             count: piece.count,
             out,
         });
+    }
+
+    /// The whole results from `first` on, each one stretch of memory of several blocks.
+    pub(super) fn long_rows(&self, first: usize, out: &mut [F::Output]) {
+        let [step] = self.plan.kept.inner();
+        let count = self.plan.count();
+        let mut partial = Vec::with_capacity(count.div_ceil(BLOCK));
+        self.plan
+            .kept
+            .for_runs(first, out.len(), |done, [base], results| {
+                for i in 0..results {
+                    let start = (base + i as isize * step) as usize;
+                    partial.clear();
+                    self.level.run(Blocks {
+                        function: self.function,
+                        values: &self.buffer[start..start + count],
+                        param: self.params[first + done + i],
+                        out: &mut partial,
+                    });
+                    join_rows(&mut partial, 1, |a, b| self.function.join(a, b));
+                    out[done + i] = partial[0];
+                }
+            });
     }
 
     /// One block of results, whatever they are made of.
