@@ -3,6 +3,9 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
+use crate::kernels::simd::Level;
+use crate::kernels::turn;
+
 /// A value that a tensor can hold: `bool`, integers, floats, dual numbers.
 pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
     /// What a poisoned or unread cell holds: NaN where there is one, the default elsewhere.
@@ -16,6 +19,22 @@ pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
     #[must_use]
     fn texts(values: &[Self], _precision: Option<usize>) -> Vec<String> {
         values.iter().map(|x| format!("{x:?}")).collect()
+    }
+
+    /// `to[j · to_row + i] = from[i · from_row + j]` for `rows × columns` elements: a transposing copy.
+    #[doc(hidden)]
+    fn turn(
+        [rows, columns]: [usize; 2],
+        from: &[Self],
+        from_row: usize,
+        to: &mut [Self],
+        to_row: usize,
+    ) {
+        for i in 0..rows {
+            for (j, &x) in from[i * from_row..][..columns].iter().enumerate() {
+                to[j * to_row + i] = x;
+            }
+        }
     }
 
     /// The recycling pool of this type's buffers, where it has one.
@@ -111,6 +130,16 @@ macro_rules! floats {
         impl Element for $t {
             fn poison() -> Self {
                 <$t>::NAN
+            }
+
+            fn turn(
+                size: [usize; 2],
+                from: &[Self],
+                from_row: usize,
+                to: &mut [Self],
+                to_row: usize,
+            ) {
+                turn::turn(Level::best(), size, from, from_row, to, to_row);
             }
 
             fn texts(values: &[Self], precision: Option<usize>) -> Vec<String> {

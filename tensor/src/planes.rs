@@ -179,6 +179,26 @@ impl<const N: usize> Plane<N> {
         &mut out[first..first + self.columns()]
     }
 
+    /// Copies operand 1 to `out`, which holds the places from `from` on, if its columns lie in memory
+    /// side by side.
+    #[inline]
+    pub(crate) fn copy_turned<T: Element>(&self, out: &mut [T], from: usize, buffer: &[T]) -> bool {
+        let (down, right) = (self.down[1], self.right[1]);
+        if self.is_flat || down != 1 || right <= 1 || self.height < 2 {
+            return false;
+        }
+        let source = &buffer[self.start[1] as usize..];
+        let (right, stride) = (right as usize, self.down[0] as usize);
+        let target = &mut out[self.start[0] as usize - from..];
+        // Square by square, each with whole cache lines on both sides.
+        for row in (0..self.height).step_by(BLOCK) {
+            let rows = BLOCK.min(self.height - row);
+            let target = &mut target[row * stride..];
+            T::turn([self.width, rows], &source[row..], right, target, stride);
+        }
+        true
+    }
+
     /// Operand `n`, by way of `tile` where it does not lie in the order of the plane.
     #[inline]
     pub(crate) fn operand<'a, T: Element>(
@@ -262,6 +282,11 @@ impl<'a, T: Element> Operand<'a, T> {
 
     /// Column by column, as a crossed operand lies in memory.
     fn gather_columns(&self, rows: usize, columns: usize, tile: &mut [T]) {
+        if self.down == 1 && self.right > 0 {
+            let from = &self.buffer[self.start as usize..];
+            T::turn([columns, rows], from, self.right as usize, tile, columns);
+            return;
+        }
         for column in 0..columns {
             let run = Run {
                 buffer: self.buffer,

@@ -19,7 +19,24 @@ const PER_STEP: usize = 4;
 
 /// The elements of a tensor into a slice, in row-major order.
 pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
-    map_into::<Cheap, _, _>(x, out, |x| x);
+    if x.is_contiguous() || x.is_empty() {
+        return map_into::<Cheap, _, _>(x, out, |x| x);
+    }
+    let planes = Planes::new([&x.layout().to_row_major(), x.layout()]);
+    let (chunk, buffer) = (planes.chunk(), x.buffer());
+    let work = out.len() / PER_STEP;
+    parallel::for_chunks_mut(out, chunk, work, |index, out| {
+        let from = index * chunk;
+        planes.for_planes(from, out.len(), &mut |plane| {
+            if !plane.copy_turned(out, from, buffer) {
+                let mut tile = Vec::new();
+                let a = plane.operand(1, buffer, &mut tile);
+                for row in 0..plane.rows() {
+                    map_run(plane.target(out, from, row), a.row(row), |x| x);
+                }
+            }
+        });
+    });
 }
 
 /// `out[i] = f(x[i])` in row-major order.

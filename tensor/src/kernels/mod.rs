@@ -12,6 +12,6 @@ pub mod pooling;
 mod residues;
 pub mod simd;
 mod tile;
-mod turn;
+pub(crate) mod turn;
 #[cfg(target_arch = "x86_64")]
 mod wide;
