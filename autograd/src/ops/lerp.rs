@@ -20,7 +20,87 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn addcmul(&self, a: &Self, b: &Self, value: f64) -> Self {
-        self + a * b * value
+        Self::custom(AddProduct { value }, &[self, a, b])
+    }
+
+    /// `(self − mean) · rstd`; all three broadcast.
+    #[track_caller]
+    pub(super) fn standard(&self, mean: &Self, rstd: &Self) -> Self {
+        Self::custom(Standard, &[self, mean, rstd])
+    }
+}
+
+/// `x + value · a · b`
+#[derive(Clone, Debug)]
+pub struct AddProduct {
+    value: f64,
+}
+
+impl Op for AddProduct {
+    fn name(&self) -> &'static str {
+        "addcmul"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i > 0
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (x, a, b) = (&x[0], &x[1], &x[2]);
+        if self.value == 1.0 {
+            return x.zip3(a, b, |x, a, b| x + a * b).into();
+        }
+        let value = T::of(self.value);
+        x.zip3(a, b, |x, a, b| x + a * b * value).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (g, shape) = (&**grad, call.input(i).shape());
+        if i == 0 {
+            return g.sum_to(shape);
+        }
+        let product = (g * call.input(3 - i)).sum_to(shape);
+        if self.value == 1.0 { product } else { product * self.value }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self { value: draw.pick(&[1.0, 0.3, -2.0]) }, three(draw))
+    }
+}
+
+/// `(x − mean) · rstd`
+#[derive(Clone, Debug)]
+pub struct Standard;
+
+impl Op for Standard {
+    fn name(&self) -> &'static str {
+        "standard"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip3(&x[1], &x[2], |x, mean, rstd| (x - mean) * rstd).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (g, shape) = (&**grad, call.input(i).shape());
+        let [x, mean, rstd] = [0, 1, 2].map(|i| call.input(i));
+        match i {
+            0 => (g * rstd).sum_to(shape),
+            1 => -(g * rstd).sum_to(shape),
+            _ => (g * (x - mean)).sum_to(shape),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, three(draw))
     }
 }
 
@@ -34,6 +114,8 @@ fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<AddProduct>("addcmul"),
+    Entry::op::<Standard>("standard"),
     Entry::function("lerp", |draw| Case::new("lerp", generic!(|a, b, w| a.lerp(b, w)), three(draw))),
     Entry::function("addcmul", |draw| {
         Case::new("addcmul(0.3)", generic!(|x, a, b| x.addcmul(a, b, 0.3)), three(draw))

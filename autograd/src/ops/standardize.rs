@@ -15,6 +15,12 @@ pub struct Standardize {
 }
 
 impl Standardize {
+    /// Whether a parameter is the same for all elements that make one statistic.
+    fn is_shared(parameter: &[usize], statistic: &[usize]) -> bool {
+        let axes = parameter.iter().rev().zip(statistic.iter().rev());
+        parameter.len() <= statistic.len() && axes.into_iter().all(|(&p, &s)| p == 1 || p == s)
+    }
+
     fn mean<T: Real>(&self, x: &Var<T>, count: f64) -> Var<T> {
         x.sum(keep(self.axes.clone())) / count
     }
@@ -57,20 +63,38 @@ impl Op for Standardize {
         let (x, w) = (call.input(0), call.input(1));
         let (mean, rstd) = (call.output(1), call.output(3));
         let count = (x.len() / rstd.len().max(1)) as f64;
-        let centred = x - mean;
         if let Some(g) = grad.get(0) {
-            let standard = &centred * rstd;
-            out.add(1, (g * &standard).sum_to(w.shape()));
-            out.add(2, g.sum_to(call.input_shape(2)));
+            let standard = x.standard(mean, rstd);
+            let along = g * &standard;
+            let (dw, db) = (along.sum_to(w.shape()), g.sum_to(call.input_shape(2)));
             if out.wants(0) {
-                let g = g * w;
-                let along = self.mean(&(&g * &standard), count);
-                let mut rest = &g - standard * along;
-                if self.centred {
-                    rest = rest - self.mean(&g, count);
-                }
-                out.add(0, rest * rstd);
+                // dx = rstd · (g w − mean(g w) − standard · mean(g w · standard)). What all elements
+                // of a mean share is multiplied before it meets them.
+                let is_shared = Self::is_shared(w.shape(), rstd.shape());
+                let (g, along, slope) = if is_shared {
+                    (g.clone(), along, rstd * w)
+                } else {
+                    (g * w, along * w, rstd.clone())
+                };
+                // Sums over the same axes that a parameter's gradient has taken already.
+                let mean = |x: &Var<T>, sum: &Var<T>| {
+                    let is_same = is_shared && Self::is_shared(sum.shape(), rstd.shape());
+                    if is_same && sum.len() == rstd.len() {
+                        sum.reshape(rstd.shape()) / count
+                    } else {
+                        self.mean(x, count)
+                    }
+                };
+                let bend = -(mean(&along, &dw) * &slope);
+                let dx = if self.centred {
+                    (-(mean(&g, &db) * &slope)).addcmul(&g, &slope, 1.0)
+                } else {
+                    &g * &slope
+                };
+                out.add(0, dx.addcmul(&standard, &bend, 1.0));
             }
+            out.add(1, dw);
+            out.add(2, db);
         }
         if !out.wants(0) {
             return;
@@ -84,7 +108,7 @@ impl Op for Standardize {
             (a, b) => a.cloned().or(b),
         };
         if let Some(g) = by_var {
-            out.add(0, centred * (g * (2.0 / count)));
+            out.add(0, (x - mean) * (g * (2.0 / count)));
         }
     }
 
