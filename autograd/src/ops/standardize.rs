@@ -70,7 +70,8 @@ impl Op for Standardize {
             if out.wants(0) {
                 // dx = rstd · (g w − mean(g w) − standard · mean(g w · standard)). What all elements
                 // of a mean share is multiplied before it meets them.
-                let is_shared = Self::is_shared(w.shape(), rstd.shape());
+                // The mean of no elements is NaN: that must meet none, not w.
+                let is_shared = !x.is_empty() && Self::is_shared(w.shape(), rstd.shape());
                 let (g, along, slope) = if is_shared {
                     (g.clone(), along, rstd * w)
                 } else {

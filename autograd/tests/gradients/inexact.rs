@@ -34,7 +34,7 @@ fn winograd_in_single_precision_is_within_its_own_bound() {
         for (((found, exact), terms), name) in
             found.iter().zip(&exact).zip(&terms).zip(["y", "dx", "dw"])
         {
-            let largest = terms.iter().fold(0.0_f64, |most, t| most.max(t));
+            let largest = terms.iter().fold(0.0, f64::max);
             let bound = AMPLIFICATION * f64::from(f32::EPSILON) * largest;
             let error = (found.iter().zip(exact.iter()))
                 .fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
