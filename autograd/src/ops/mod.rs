@@ -17,11 +17,11 @@ pub use kl_div::{KlDivOptions, PoissonOptions};
 pub use local_response_norm::ResponseOptions;
 pub use margin_losses::MultiMarginOptions;
 pub use nll_loss::NllOptions;
+pub use normalization::{BatchNormed, NormOptions};
 pub use pad::Border;
 pub use recurrent::{CellParams, Nonlinearity, RecurrentOptions};
 pub use reduction::Reduction;
 pub use similarity::TripletOptions;
-pub use standardize::{BatchNormed, NormOptions};
 pub use table::{Case, Entry};
 
 macro_rules! registry {
@@ -42,7 +42,7 @@ registry! {
     concat conv cross_entropy div dropout einsum elu error_function exponential extremes flip gate gated
     gather gelu global_pool gru hard hyperbolic index_select interpolate kl_div lerp linear
     local_response_norm logarithm logsumexp lp_pool lstm margin_losses matmul maximum mean mse_loss mul
-    nll_loss norm pad permute pixel_shuffle pool pow_tensor powers prod products rectifiers
+    nll_loss norm normalization pad permute pixel_shuffle pool pow_tensor powers prod products rectifiers
     recurrence recurrent reshape select shrink sigmoid similarity slice softmax softsign sort
     standardize steps sub sum tanh triangle trigonometric windows
 }
