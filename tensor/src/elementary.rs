@@ -190,4 +190,4 @@ functions!(
 );
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,6 +36,10 @@ fn winograd_in_single_precision_is_within_its_own_bound() {
         {
             let largest = terms.iter().fold(0.0, f64::max);
             let bound = AMPLIFICATION * f64::from(f32::EPSILON) * largest;
+            assert!(
+                found.iter().all(f64::is_finite),
+                "{kernel} {name}: not finite"
+            );
             let error = (found.iter().zip(exact.iter()))
                 .fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
             assert!(
