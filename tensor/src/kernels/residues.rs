@@ -206,26 +206,31 @@ pub(crate) mod avx2 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_position_is_found_where_its_residue_lies() {
+    fn positions_are_found<T: Float + PartialEq + std::fmt::Debug>() {
         for stride in 1..5 {
             for first in 0..6_usize {
                 for length in 0..40_usize {
                     for level in Level::all() {
                         let columns = (first + length).div_ceil(stride) + 1;
-                        let from: Vec<f64> = (1..=length).map(|i| i as f64).collect();
-                        let mut parts = vec![0.0; columns * stride];
+                        let from: Vec<T> = (1..=length).map(|i| T::of(i as f64)).collect();
+                        let mut parts = vec![T::zero(); columns * stride];
                         split(level, &from, first, stride, &mut parts, columns);
                         for (i, &x) in from.iter().enumerate() {
                             let at = first + i;
                             assert_eq!(parts[at % stride * columns + at / stride], x);
                         }
-                        let mut back = vec![0.0; length];
+                        let mut back = vec![T::zero(); length];
                         join(&parts, columns, first, stride, &mut back);
                         assert_eq!(back, from, "stride {stride} from {first}");
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_position_is_found_where_its_residue_lies() {
+        positions_are_found::<f32>();
+        positions_are_found::<f64>();
     }
 }
