@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::lines::{Blocks, Lines, Shape};
+use super::lines::{Blocks, Lines, Shape, for_extents};
 use crate::kernels::conv::residue::Residue;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 
@@ -77,29 +77,7 @@ pub(super) fn dots<T: Float>(
                 })
             };
         }
-        macro_rules! with {
-            ($h:literal, $w:literal) => {{
-                let rows = dy.rows;
-                if lines.parts == 2 {
-                    run!($h, $w, 2, 1, (0..rows));
-                } else {
-                    let shared = if lines.is_dense() { rows / 2 * 2 } else { 0 };
-                    if shared > 0 {
-                        run!($h, $w, 1, 2, (0..shared));
-                    }
-                    if shared < rows {
-                        run!($h, $w, 1, 1, (shared..rows));
-                    }
-                }
-            }};
-        }
-        match (block.height, block.width) {
-            (1, 3) => with!(1, 3),
-            (3, 3) => with!(3, 3),
-            (1, 5) => with!(1, 5),
-            (2, 5) => with!(2, 5),
-            _ => unreachable!("blocks have these extents"),
-        }
+        for_extents!(run, block, lines, dy.rows);
     }
 }
 

@@ -276,3 +276,32 @@ impl Shape {
         windows
     }
 }
+
+/// Runs `$run!(height, width, parts, rows at once, range of rows)` for a block of taps: its extents become
+/// constants, and where lines allow it two rows of results share what they read.
+macro_rules! for_extents {
+    ($run:ident, $block:expr, $lines:expr, $rows:expr) => {
+        match ($block.height, $block.width) {
+            (1, 3) => for_extents!(@rows $run, 1, 3, $lines, $rows),
+            (3, 3) => for_extents!(@rows $run, 3, 3, $lines, $rows),
+            (1, 5) => for_extents!(@rows $run, 1, 5, $lines, $rows),
+            (2, 5) => for_extents!(@rows $run, 2, 5, $lines, $rows),
+            _ => unreachable!("blocks have these extents"),
+        }
+    };
+    (@rows $run:ident, $h:literal, $w:literal, $lines:expr, $rows:expr) => {{
+        let rows = $rows;
+        if $lines.parts == 2 {
+            $run!($h, $w, 2, 1, (0..rows));
+        } else {
+            let shared = if $lines.is_dense() { rows / 2 * 2 } else { 0 };
+            if shared > 0 {
+                $run!($h, $w, 1, 2, (0..shared));
+            }
+            if shared < rows {
+                $run!($h, $w, 1, 1, (shared..rows));
+            }
+        }
+    }};
+}
+pub(super) use for_extents;
