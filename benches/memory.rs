@@ -3,8 +3,8 @@
 //!     cargo bench --bench memory
 //!     cargo bench --bench memory -- resnet20
 //!
-//! Model, gradients and optimizer are in it; a second line tells what takes how much. Without `--bench` a model makes 2 steps of one image. The
-//! figures come from Linux's `/proc`; elsewhere there are none.
+//! Model, gradients and optimizer are in it; a second line tells what takes how much. Without `--bench` a
+//! model makes 2 steps of one image. The figures come from Linux's `/proc`; elsewhere there are none.
 
 mod workloads;
 

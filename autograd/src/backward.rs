@@ -174,7 +174,7 @@ pub fn grad<T: Real>(
 
 /// The cotangents that have been collected so far, by entry and output.
 ///
-/// Few are alive at a time, so they lie close together, and a slot is only the number of one.
+/// Few are alive at a time, so they lie close together, and entries hold only their numbers.
 #[derive(Debug)]
 pub(crate) struct Slots<T: Real> {
     /// Per entry one more than the place of the cotangent of its first output; 0 if it has none.
@@ -222,8 +222,8 @@ impl<T: Real> Slots<T> {
         self.alive[place as usize].as_mut()
     }
 
-    /// A plain pass keeps no history, of cotangents that are tracked neither: its rules record
-    /// nothing, and its sums are its own to change.
+    /// In a plain pass a tracked cotangent is stored untracked: rules that are handed it record
+    /// nothing, and sums may be changed in place.
     pub(crate) fn put(&mut self, (entry, output): (usize, usize), cotangent: Var<T>) {
         let cotangent = match self.graph {
             Graph::Create => cotangent,

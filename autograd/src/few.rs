@@ -67,11 +67,10 @@ impl<X, const N: usize> FromIterator<X> for Few<X, N> {
     fn from_iter<I: IntoIterator<Item = X>>(items: I) -> Self {
         let mut items = items.into_iter().fuse();
         let head = std::array::from_fn(|_| items.next());
-        let rest = match items.size_hint() {
-            (_, Some(0)) => Box::default(),
-            _ => items.collect(),
-        };
-        Self { head, rest }
+        Self {
+            head,
+            rest: items.collect(),
+        }
     }
 }
 

@@ -292,10 +292,13 @@ thread_local! {
 const LONGEST_SPARE: usize = 1 << 16;
 
 fn spare<T: Real>() -> Entries<T> {
-    SPARE.with_borrow_mut(|spare| {
+    // A thread that ends keeps none.
+    let taken = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
         let mut lists = spare.iter_mut().filter_map(|list| list.downcast_mut());
-        lists.next().map(std::mem::take).unwrap_or_default()
-    })
+        lists.next().map(std::mem::take)
+    });
+    taken.ok().flatten().unwrap_or_default()
 }
 
 /// Keeps the memory of a list for the next tape.

@@ -160,14 +160,15 @@ fn a_gradient_can_be_differentiated_again_and_again() {
 #[test]
 fn a_plain_pass_gives_plain_values_whatever_its_cotangents_are() {
     let tape = Tape::new();
-    let x = tape.leaf(tensor(&[1.0, -2.0]));
+    let x = tape.leaf(tensor(&[1.0, -3.0]));
     let c = tape.leaf(tensor(&[3.0, 5.0]));
-    // The cotangent reaches x twice as it is, once through a rule, and once by a region.
-    let y = &x + &(&x + &(&x * &x)) + x.slice(0, ..);
+    // The cotangent reaches x twice as it is, once through a rule, and twice by a region: before there
+    // is a sum and into one.
+    let y = x.slice(0, ..) + (&x + &(&x + &(&x * &x)) + x.slice(0, ..));
     let recorded = tape.len();
     let gradient = grad(&[(&y, c.clone()), (&y, c.clone())], &[&x], Graph::Skip).remove(0);
     let gradient = gradient.expect("y depends on x");
-    assert_eq!(gradient.value().to_vec(), [30.0, -10.0]);
+    assert_eq!(gradient.value().to_vec(), [36.0, -20.0]);
     assert!(!gradient.is_tracked());
     assert_eq!(tape.len(), recorded, "a plain pass records nothing");
     assert_eq!(
@@ -180,19 +181,19 @@ fn a_plain_pass_gives_plain_values_whatever_its_cotangents_are() {
 #[test]
 fn a_sum_of_tracked_cotangents_can_be_differentiated() {
     let tape = Tape::new();
-    let x = tape.leaf(tensor(&[1.0, -2.0]));
+    let x = tape.leaf(tensor(&[1.0, -3.0]));
     let c = tape.leaf(tensor(&[3.0, 5.0]));
-    let y = &x + &(&x + &(&x * &x)) + x.slice(0, ..);
+    let y = x.slice(0, ..) + (&x + &(&x + &(&x * &x)) + x.slice(0, ..));
     let roots = [(&y, c.clone()), (&y, c.clone())];
     let gradient = grad(&roots, &[&x], Graph::Create).remove(0);
     let gradient = gradient.expect("y depends on x");
-    assert_eq!(gradient.value().to_vec(), [30.0, -10.0]);
+    assert_eq!(gradient.value().to_vec(), [36.0, -20.0]);
     let unit = Var::constant(tensor(&[1.0, 1.0]));
     let again = grad(&[(&gradient, unit)], &[&c, &x], Graph::Skip);
     let [by_c, by_x] = &again[..] else {
         panic!("two were asked for")
     };
-    assert_eq!(by_c.as_ref().expect("c").value().to_vec(), [10.0, -2.0]);
+    assert_eq!(by_c.as_ref().expect("c").value().to_vec(), [12.0, -4.0]);
     assert_eq!(by_x.as_ref().expect("x").value().to_vec(), [12.0, 20.0]);
     assert_eq!(c.value().to_vec(), [3.0, 5.0]);
 }
@@ -391,4 +392,16 @@ fn the_transforms_agree_with_hand_made_derivatives() {
     let h = |x: &[Var<f64>]| (&x[0] * 2.0).sum(..);
     let gradients = transform::grad(h, &[x.clone(), x.clone()]);
     assert_eq!(gradients[1].to_vec(), [0.0, 0.0]);
+}
+
+#[test]
+fn what_a_tape_keeps_is_counted_once_and_until_it_is_consumed() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::<f64>::ones([4096]));
+    let before = tape.kept_bytes();
+    // A product reads both operands, which here are one; a sum reads none.
+    let y = (&x * &x).sum(..);
+    assert_eq!(tape.kept_bytes() - before, 8 * 4096);
+    drop(y.backward());
+    assert_eq!(tape.kept_bytes(), 0);
 }

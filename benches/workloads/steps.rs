@@ -33,7 +33,7 @@ pub struct Parts {
     pub parameters: usize,
     pub gradients: usize,
     pub optimizer_state: usize,
-    /// What the tape keeps for the backward pass, the parameters not counted again.
+    /// What the tape keeps for the backward pass, less the size of all parameters.
     pub activations: usize,
 }
 

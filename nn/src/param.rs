@@ -23,6 +23,7 @@ pub type IdMap<V> = HashMap<Id, V, BuildHasherDefault<IdHasher>>;
 /// A set of parameters or buffers.
 pub type IdSet = HashSet<Id, BuildHasherDefault<IdHasher>>;
 
+#[doc(hidden)] // part of the types above and no more
 /// A hasher of [`Id`]s: they are counted up, so one multiplication spreads them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdHasher(u64);

@@ -22,12 +22,6 @@ impl<T: Real> Var<T> {
     pub fn addcmul(&self, a: &Self, b: &Self, value: f64) -> Self {
         Self::custom(AddProduct { value }, &[self, a, b])
     }
-
-    /// `(self − mean) · rstd`; all three broadcast.
-    #[track_caller]
-    pub(super) fn standard(&self, mean: &Self, rstd: &Self) -> Self {
-        Self::custom(Standard, &[self, mean, rstd])
-    }
 }
 
 /// `x + value · a · b`
@@ -59,7 +53,7 @@ impl Op for AddProduct {
     }
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (g, shape) = (&**grad, call.input(i).shape());
+        let (g, shape) = (&**grad, call.input_shape(i));
         if i == 0 {
             return g.sum_to(shape);
         }
@@ -72,40 +66,8 @@ impl Op for AddProduct {
     }
 }
 
-/// `(x − mean) · rstd`
-#[derive(Clone, Debug)]
-pub struct Standard;
-
-impl Op for Standard {
-    fn name(&self) -> &'static str {
-        "standard"
-    }
-
-    fn reads(&self) -> Reads {
-        Reads::Inputs
-    }
-
-    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].zip3(&x[1], &x[2], |x, mean, rstd| (x - mean) * rstd).into()
-    }
-
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (g, shape) = (&**grad, call.input(i).shape());
-        let [x, mean, rstd] = [0, 1, 2].map(|i| call.input(i));
-        match i {
-            0 => (g * rstd).sum_to(shape),
-            1 => -(g * rstd).sum_to(shape),
-            _ => (g * (x - mean)).sum_to(shape),
-        }
-    }
-
-    fn sample(draw: &mut Draw) -> Sample<Self> {
-        Sample::new(Self, three(draw))
-    }
-}
-
 /// Three tensors that broadcast together.
-fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
+pub(super) fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
     let shape = draw.any_shape();
     std::array::from_fn(|_| {
         let narrow = draw.broadcastable(&shape);
@@ -115,7 +77,6 @@ fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<AddProduct>("addcmul"),
-    Entry::op::<Standard>("standard"),
     Entry::function("lerp", |draw| Case::new("lerp", generic!(|a, b, w| a.lerp(b, w)), three(draw))),
     Entry::function("addcmul", |draw| {
         Case::new("addcmul(0.3)", generic!(|x, a, b| x.addcmul(a, b, 0.3)), three(draw))

@@ -26,10 +26,10 @@ impl Op for Linear {
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         match i {
             0 => {
-                let dx = grad.rows().product(call.input(1), false, false);
+                let dx = grad.rows().product(call.input(1), [false; 2]);
                 dx.reshape(call.input_shape(0))
             }
-            1 => grad.rows().product(&call.input(0).rows(), true, false),
+            1 => grad.rows().product(&call.input(0).rows(), [true, false]),
             _ => grad.sum_to(call.input_shape(2)),
         }
     }

@@ -27,10 +27,10 @@ impl Op for Matmul {
         // transpose of that, with the factors exchanged.
         let Transposed { left, right } = self.0;
         match (i == 0, if i == 0 { left } else { right }) {
-            (true, false) => grad.product(call.input(1), false, !right),
-            (true, true) => call.input(1).product(grad, right, true),
-            (false, false) => call.input(0).product(grad, !left, false),
-            (false, true) => grad.product(call.input(0), true, left),
+            (true, false) => grad.product(call.input(1), [false, !right]),
+            (true, true) => call.input(1).product(grad, [right, true]),
+            (false, false) => call.input(0).product(grad, [!left, false]),
+            (false, true) => grad.product(call.input(0), [true, left]),
         }
     }
 
@@ -48,10 +48,10 @@ impl Op for Matmul {
 }
 
 impl<T: Real> Var<T> {
-    /// The product with an operand of the same rank, 2 or more, and equal batch axes; either may be
-    /// transposed first.
+    /// The product with an operand of the same rank, 2 or more, and equal batch axes; which of the two
+    /// are transposed first.
     #[track_caller]
-    pub(super) fn product(&self, other: &Self, left: bool, right: bool) -> Self {
+    pub(super) fn product(&self, other: &Self, [left, right]: [bool; 2]) -> Self {
         Self::custom(Matmul(Transposed { left, right }), &[self, other])
     }
 
@@ -75,7 +75,7 @@ impl<T: Real> Var<T> {
             (1, 1) => self.unsqueeze(0).matmul(&other.unsqueeze(1)).reshape([]),
             (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
             (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
-            (2, 2) => self.product(other, false, false),
+            (2, 2) => self.product(other, [false; 2]),
             // One matrix for every batch: a single product of all rows.
             (rank, 2) => {
                 let rows: usize = a[..rank - 1].iter().product();
@@ -88,7 +88,7 @@ impl<T: Real> Var<T> {
                 let batch = wengert_tensor::broadcast_shapes("matmul", &a[..p - 2], &b[..q - 2]);
                 let a = self.broadcast_to([&batch, &a[p - 2..]].concat());
                 let b = other.broadcast_to([&batch, &b[q - 2..]].concat());
-                a.product(&b, false, false)
+                a.product(&b, [false; 2])
             }
         }
     }

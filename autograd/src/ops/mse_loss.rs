@@ -49,7 +49,7 @@ impl<T: Real> Var<T> {
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<SquaredError>("squared_error"),
+    Entry::op::<SquaredError>("mse_loss"),
     Entry::function("mse_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);

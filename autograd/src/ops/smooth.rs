@@ -35,6 +35,8 @@ pub(super) trait Smooth: Clone + Debug + Sync + 'static {
 /// The value of a function, as part of a loop.
 struct Value<'a, F>(&'a F);
 
+// Inline, here and in every `value` and `slope`, or the loops of an instruction set would call functions
+// of the baseline.
 impl<F: Smooth, T: Real> Pointwise<T, T> for Value<'_, F> {
     #[inline(always)]
     fn at(&self, x: T) -> T {

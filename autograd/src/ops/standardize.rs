@@ -1,5 +1,6 @@
 //! Standardization to mean 0 and variance 1, which all normalization layers are made of.
 
+use super::lerp::three;
 use super::prelude::*;
 
 /// `y = (x − mean) · rstd · w + b` with statistics over some axes.
@@ -23,6 +24,64 @@ impl Standardize {
 
     fn mean<T: Real>(&self, x: &Var<T>, count: f64) -> Var<T> {
         x.sum(keep(self.axes.clone())) / count
+    }
+
+    /// What `y` contributes: with `s` the standardized values and `g` the cotangent,
+    /// `db = Σ g`, `dw = Σ g s` and `dx = rstd · (g w − mean(g w) − s · mean(g w s))`.
+    fn through_value<T: Real>(
+        &self,
+        call: &Call<T>,
+        g: &Var<T>,
+        count: f64,
+        out: &mut Contributions<'_, T>,
+    ) {
+        let (x, w) = (call.input(0), call.input(1));
+        let (mean, rstd) = (call.output(1), call.output(3));
+        // A weight that all elements of a mean share is multiplied after it, not in a pass over all of
+        // them. The mean of no elements is NaN, and must meet none.
+        let is_shared = !x.is_empty() && Self::is_shared(w.shape(), rstd.shape());
+        // The sum for a parameter may be the sum of the mean.
+        let serves = |shape: &[usize]| {
+            is_shared
+                && Self::is_shared(shape, rstd.shape())
+                && shape.iter().product::<usize>() == rstd.len()
+        };
+        let (standard, along);
+        let (mut dw, mut db) = (None, None);
+        if out.wants(2) || out.wants(0) && self.centred && serves(call.input_shape(2)) {
+            db = Some(g.sum_to(call.input_shape(2)));
+        }
+        if out.wants(0) || out.wants(1) {
+            standard = x.standardized(mean, rstd);
+            along = g * &standard;
+            if out.wants(1) || serves(w.shape()) {
+                dw = Some(along.sum_to(w.shape()));
+            }
+            if out.wants(0) {
+                let (g, along, slope) = if is_shared {
+                    (g.clone(), along, rstd * w)
+                } else {
+                    (g * w, along * w, rstd.clone())
+                };
+                let mean_of = |x: &Var<T>, sum: &Option<Var<T>>| match sum {
+                    Some(sum) if serves(sum.shape()) => sum.reshape(rstd.shape()) / count,
+                    _ => self.mean(x, count),
+                };
+                let bend = -(mean_of(&along, &dw) * &slope);
+                let dx = if self.centred {
+                    (-(mean_of(&g, &db) * &slope)).addcmul(&g, &slope, 1.0)
+                } else {
+                    &g * &slope
+                };
+                out.add(0, dx.addcmul(&standard, &bend, 1.0));
+            }
+        }
+        if let Some(dw) = dw {
+            out.add(1, dw);
+        }
+        if let Some(db) = db {
+            out.add(2, db);
+        }
     }
 }
 
@@ -60,42 +119,11 @@ impl Op for Standardize {
     }
 
     fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
-        let (x, w) = (call.input(0), call.input(1));
+        let x = call.input(0);
         let (mean, rstd) = (call.output(1), call.output(3));
         let count = (x.len() / rstd.len().max(1)) as f64;
         if let Some(g) = grad.get(0) {
-            let standard = x.standard(mean, rstd);
-            let along = g * &standard;
-            let (dw, db) = (along.sum_to(w.shape()), g.sum_to(call.input_shape(2)));
-            if out.wants(0) {
-                // dx = rstd · (g w − mean(g w) − standard · mean(g w · standard)). What all elements
-                // of a mean share is multiplied before it meets them.
-                // The mean of no elements is NaN: that must meet none, not w.
-                let is_shared = !x.is_empty() && Self::is_shared(w.shape(), rstd.shape());
-                let (g, along, slope) = if is_shared {
-                    (g.clone(), along, rstd * w)
-                } else {
-                    (g * w, along * w, rstd.clone())
-                };
-                // Sums over the same axes that a parameter's gradient has taken already.
-                let mean = |x: &Var<T>, sum: &Var<T>| {
-                    let is_same = is_shared && Self::is_shared(sum.shape(), rstd.shape());
-                    if is_same && sum.len() == rstd.len() {
-                        sum.reshape(rstd.shape()) / count
-                    } else {
-                        self.mean(x, count)
-                    }
-                };
-                let bend = -(mean(&along, &dw) * &slope);
-                let dx = if self.centred {
-                    (-(mean(&g, &db) * &slope)).addcmul(&g, &slope, 1.0)
-                } else {
-                    &g * &slope
-                };
-                out.add(0, dx.addcmul(&standard, &bend, 1.0));
-            }
-            out.add(1, dw);
-            out.add(2, db);
+            self.through_value(call, g, count, out);
         }
         if !out.wants(0) {
             return;
@@ -130,20 +158,63 @@ impl Op for Standardize {
         {
             shape[first] = 3;
         }
-        let params: Vec<_> = shape
-            .iter()
-            .map(|&n| if draw.once_in(2) { n } else { 1 })
-            .collect();
+        let [weight, bias] = [(); 2].map(|()| {
+            let extents = shape.iter();
+            let extents = extents.map(|&n| if draw.once_in(2) { n } else { 1 });
+            extents.collect::<Vec<_>>()
+        });
         let x = draw.normal(&shape).map(|x| 1.5 * x + 0.7);
         let op = Self {
             axes,
-            // Where a broadcast operand has equal elements the variance is 0, and the function bends
-            // within √eps: finite differences need room there.
+            // Not less: see `ROOM` of the layers.
             eps: draw.pick(&[1e-3, 0.1]),
             centred: !draw.once_in(3),
         };
-        Sample::new(op, [x, draw.off_zero(&params), draw.normal(&params)])
+        Sample::new(op, [x, draw.off_zero(&weight), draw.normal(&bias)])
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Standardize>("batch_norm")];
+/// `(x − mean) · rstd`
+#[derive(Clone, Debug)]
+pub struct Standardized;
+
+impl Op for Standardized {
+    fn name(&self) -> &'static str {
+        "standardized"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip3(&x[1], &x[2], |x, mean, rstd| (x - mean) * rstd).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (g, shape) = (&**grad, call.input_shape(i));
+        let [x, mean, rstd] = [0, 1, 2].map(|i| call.input(i));
+        match i {
+            0 => (g * rstd).sum_to(shape),
+            1 => -(g * rstd).sum_to(shape),
+            _ => (g * (x - mean)).sum_to(shape),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, three(draw))
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `(self − mean) · rstd`; all three broadcast.
+    #[track_caller]
+    fn standardized(&self, mean: &Self, rstd: &Self) -> Self {
+        Self::custom(Standardized, &[self, mean, rstd])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Standardize>("batch_norm"),
+    Entry::op::<Standardized>("batch_norm"),
+];

@@ -20,6 +20,18 @@ fn convolution<T: Real>(kernel: &'static str, [x, w, dy]: [&Tensor<f64>; 3]) -> 
     [y, dx, dw].map(|result| result.map(Number::to_f64))
 }
 
+/// The largest difference; infinite if there is a number that is none.
+fn off(found: &Tensor<f64>, exact: &Tensor<f64>) -> f64 {
+    let differences = found.iter().zip(exact.iter()).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, |most, difference| {
+        if difference.is_nan() {
+            f64::INFINITY
+        } else {
+            most.max(difference)
+        }
+    })
+}
+
 #[test]
 fn winograd_in_single_precision_is_within_its_own_bound() {
     for (kernel, side) in [("winograd2", 3), ("winograd4", 3), ("winograd2of5", 5)] {
@@ -31,25 +43,21 @@ fn winograd_in_single_precision_is_within_its_own_bound() {
         let terms = [&x, &w, &dy].map(|t| t.map(f64::abs));
         let terms = convolution::<f64>("direct", terms.each_ref());
         let found = convolution::<f32>(kernel, [&x, &w, &dy]);
-        for (((found, exact), terms), name) in
-            found.iter().zip(&exact).zip(&terms).zip(["y", "dx", "dw"])
-        {
+        let plain = convolution::<f32>("direct", [&x, &w, &dy]);
+        for (i, name) in ["y", "dx", "dw"].into_iter().enumerate() {
+            let (found, plain, exact, terms) = (&found[i], &plain[i], &exact[i], &terms[i]);
             let largest = terms.iter().fold(0.0, f64::max);
             let bound = AMPLIFICATION * f64::from(f32::EPSILON) * largest;
-            assert!(
-                found.iter().all(f64::is_finite),
-                "{kernel} {name}: not finite"
-            );
-            let error = (found.iter().zip(exact.iter()))
-                .fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
+            let error = off(found, exact);
             assert!(
                 error <= bound,
                 "{kernel} {name}: off by {error:e}, allowed {bound:e}"
             );
-            // The bound would be void if plain rounding, or none, met a hundredth of it.
+            // Or another kernel ran, and the bound is void.
+            let plain = off(plain, exact);
             assert!(
-                error > bound * 1e-4,
-                "{kernel} {name}: off by only {error:e} of {bound:e}"
+                kernel == "winograd2" || error > 2.0 * plain,
+                "{kernel} {name}: off by {error:e}, plain sums by {plain:e}"
             );
         }
     }
