@@ -19,7 +19,7 @@ impl<T: Real> Tensor<T> {
     /// being made.
     ///
     /// # Panics
-    /// If an operand has a rank below 2, or as `matmul` does.
+    /// If an operand to be transposed has a rank below 2, or as `matmul` does.
     #[must_use]
     #[track_caller]
     pub fn matmul_transposed(&self, other: &Self, transposed: Transposed) -> Self {

@@ -5,7 +5,8 @@
 //!
 //! How many there are says `RAYON_NUM_THREADS`, or rayon's global pool if the program has built
 //! one, or the machine; inside a worker of a rayon pool that pool does the work. The calling thread
-//! always takes part, so that with one thread nothing is handed over at all.
+//! always takes part, so that with one thread nothing is handed over at all. The first call starts rayon's
+//! global pool, to ask how many threads it has: a program that builds its own does so before.
 
 use std::sync::{Mutex, PoisonError};
 

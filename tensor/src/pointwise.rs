@@ -1,6 +1,6 @@
 //! Functions of one element or of a pair, and the loops over slices that they become part of.
 //!
-//! Every loop is compiled for each instruction set.
+//! Every loop over contiguous elements is compiled for each instruction set.
 
 use std::marker::PhantomData;
 

@@ -10,7 +10,7 @@ use crate::{Number, elementary, error_function};
 ///
 /// A new number type implements what has no default: the arithmetic, and the elementary functions
 /// that cannot be made from the others. The defaults of the rest are plain formulas, exact enough
-/// for the type's own use; `f32` and `f64` override them with the platform's.
+/// for the type's own use; `f32` and `f64` override them with exact ones, the platform's or ours.
 ///
 /// Kernels are reached through methods here too, so that `f32` and `f64` run vectorised code while
 /// every other number runs the readable loop, without a cast by type.

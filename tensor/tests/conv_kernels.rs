@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::kernels::conv::{
-    ConvGeometry, ConvKernel, Direct, Failure, conformance, lists,
+    ConvGeometry, ConvKernel, Depthwise, Direct, Failure, conformance, lists,
 };
 use wengert_tensor::{Dual, Real, parallel};
 
@@ -246,11 +246,42 @@ fn gradients_are_adjoint_to_the_forward_pass_on_the_corners() {
 }
 
 #[test]
+fn an_infinite_pixel_of_a_depthwise_image_reaches_the_taps_that_meet_it_and_no_others() {
+    // Widths that leave lanes over; 3 and 5 wide filters have loops of their own, 2 wide ones have not.
+    for line in [
+        "mb1_ic3ih7iw13_oc3_kh3kw3_ph1pw1_g3",
+        "mb1_ic3ih9iw21_oc3_kh5kw5_ph2pw2_g3",
+        "mb1_ic3ih9iw21_oc3_kh3kw3_sh2sw2_ph1pw1_g3",
+        "mb1_ic3ih6iw11_oc3_kh2kw2_g3",
+    ] {
+        let g: ConvGeometry = line.parse().unwrap();
+        let mut x = uniform::<f32>(g.x_len(), 7);
+        let dy = uniform::<f32>(g.y_len(), 9);
+        let row = g.input[2];
+        for at in [row - 1, 2 * row + 1] {
+            x[at] = f32::INFINITY;
+        }
+        let mut expected = vec![0.0; g.w_len()];
+        Direct.weight_gradient(&g, &x, &dy, &mut expected);
+        let kind = |w: &[f32]| w.iter().map(|w| w.is_finite()).collect::<Vec<_>>();
+        assert!(
+            kind(&expected).contains(&true),
+            "{line}: other channels are finite"
+        );
+        let mut found = vec![0.0; g.w_len()];
+        Depthwise::BEST.weight_gradient(&g, &x, &dy, &mut found);
+        assert_eq!(kind(&found), kind(&expected), "{line}");
+    }
+}
+
+#[test]
 fn results_have_the_same_bits_for_any_number_of_threads() {
     let lines = [
         "mb9_ic16ih32iw31_oc18_kh3kw3_ph1pw1",
         "mb17_ic4ih14iw14_oc6_kh5kw5_ph2pw2_g2",
+        "mb6_ic17ih20iw19_oc18_kh5kw5_ph2pw2",
         "mb1_ic24ih28iw28_oc24_kh3kw3_ph1pw1_g24",
+        "mb2_ic24ih28iw29_oc24_kh3kw3_sh2sw2_ph1pw1_g24",
         "mb3_ic16ih19iw20_oc32_kh3kw3_sh2sw2_ph1pw1",
         "mb5_ic32ih16iw16_oc40_kh1kw1",
     ];

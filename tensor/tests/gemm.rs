@@ -184,3 +184,13 @@ fn a_nan_or_an_infinity_reaches_exactly_its_row_and_column() {
         }
     }
 }
+
+#[test]
+#[should_panic(expected = "A reaches beyond its slice")]
+fn strides_that_wrap_are_beyond_the_slice() {
+    let task = Gemm {
+        a: [1 << 63, 1],
+        ..Gemm::row_major(3, 1, 2)
+    };
+    gemm::reference_f32(&task, &[1.0], &[1.0; 2], &mut [0.0; 6]);
+}

@@ -14,8 +14,14 @@ const MUCH: usize = usize::MAX;
 
 /// The threads that take one of `pieces` pieces each, if so many come before a long time has passed.
 fn workers(pieces: usize) -> HashSet<ThreadId> {
+    workers_who(pieces, || {})
+}
+
+/// The same, each of which has done this.
+fn workers_who(pieces: usize, work: impl Fn() + Sync) -> HashSet<ThreadId> {
     let (ids, arrived) = (Mutex::new(HashSet::new()), Condvar::new());
     parallel::for_each_index(pieces, MUCH, |_| {
+        work();
         let mut ids = ids.lock().unwrap();
         ids.insert(thread::current().id());
         arrived.notify_all();
@@ -52,7 +58,8 @@ fn inner_counts_hold_inside_and_outer_ones_afterwards() {
 #[test]
 fn helpers_know_whom_they_help() {
     parallel::with_threads(3, || {
-        parallel::for_each_index(20, MUCH, |_| assert_eq!(parallel::threads(), 3));
+        let helped = workers_who(3, || assert_eq!(parallel::threads(), 3));
+        assert_eq!(helped.len(), 3);
     });
 }
 
@@ -74,6 +81,8 @@ fn every_chunk_is_given_out_once_with_its_index() {
                 let mut out = vec![0; length];
                 parallel::for_chunks_mut(&mut out, chunk, MUCH, |index, part| {
                     assert!(part.len() <= chunk.max(1));
+                    // Time for helpers to come and take from the back.
+                    thread::sleep(Duration::from_micros(20));
                     for (i, to) in part.iter_mut().enumerate() {
                         *to += 1 + index * chunk.max(1) + i;
                     }
@@ -89,8 +98,13 @@ fn every_chunk_is_given_out_once_with_its_index() {
 #[test]
 fn little_work_stays_with_the_caller() {
     let caller = thread::current().id();
-    parallel::for_each_index(50, parallel::GRAIN - 1, |_| {
-        assert_eq!(thread::current().id(), caller);
+    parallel::with_threads(3, || {
+        // They are awake, and would come.
+        workers(3);
+        parallel::for_each_index(50, parallel::GRAIN - 1, |_| {
+            thread::sleep(Duration::from_micros(100));
+            assert_eq!(thread::current().id(), caller);
+        });
     });
 }
 

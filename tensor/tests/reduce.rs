@@ -120,6 +120,15 @@ proptest! {
         for (layout, twin) in twins(&x) {
             prop_assert_eq!(&all(&twin), &expected, "{}", layout);
         }
+        for axis in 0..shape.len() as isize {
+            let both = |threads| parallel::with_threads(threads, || {
+                [x.softmax(axis), x.log_softmax(axis)].map(|y| bits(&y))
+            });
+            let expected = both(1);
+            for threads in [2, 3] {
+                prop_assert_eq!(&both(threads), &expected);
+            }
+        }
     }
 
     #[test]
@@ -247,6 +256,30 @@ fn infinities_stay_finite_business() {
     }
     assert_eq!(x.logsumexp(1).to_vec(), [-inf, inf, 2.0, 1e4]);
     assert_eq!(x.log_softmax(1).to_vec()[4..], [-inf, 0.0, 0.0, -2e4]);
+}
+
+#[test]
+fn what_is_no_number_stays_in_its_row_however_many_columns_there_are() {
+    let inf = f64::INFINITY;
+    for columns in [33, 70] {
+        // Row 1 has a NaN, row 2 an ∞, row 3 one number among −∞; column 40 of the longer is in reach too.
+        let x = Tensor::<f64>::from_fn([4, columns], |i| match (i[0], i[1]) {
+            (1, 7) => f64::NAN,
+            (2, 32) => inf,
+            (3, 9) => 2.0,
+            (3, _) => -inf,
+            (row, column) => (row + column) as f64 * 0.1,
+        });
+        for y in [x.softmax(1), x.t().contiguous().softmax(0).t()] {
+            let row = |i: isize| y.select(0, i).to_vec();
+            let sum: f64 = row(0).iter().sum();
+            assert!((sum - 1.0).abs() < 1e-12, "{columns}: {sum}");
+            assert!(row(1).iter().all(|y| y.is_nan()), "{columns}");
+            assert!(row(2)[32].is_nan(), "{columns}: ∞ − ∞");
+            let expected = (0..columns).map(|i| if i == 9 { 1.0 } else { 0.0 });
+            assert!(row(3).into_iter().eq(expected), "{columns}");
+        }
+    }
 }
 
 #[test]

@@ -15,3 +15,15 @@ mod tile;
 pub(crate) mod turn;
 #[cfg(target_arch = "x86_64")]
 mod wide;
+
+/// Whether every element of a matrix with these strides lies in a slice of so many: what raw pointers are
+/// argued with, so without wrapping.
+fn lies_inside([rows, columns]: [usize; 2], strides: [usize; 2], length: usize) -> bool {
+    if rows == 0 || columns == 0 {
+        return true;
+    }
+    let down = (rows - 1).checked_mul(strides[0]);
+    let right = (columns - 1).checked_mul(strides[1]);
+    let last = down.zip(right).and_then(|(a, b)| a.checked_add(b));
+    last.is_some_and(|last| last < length)
+}

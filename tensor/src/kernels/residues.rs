@@ -145,7 +145,8 @@ pub(crate) mod avx2 {
                     if rows.count > 2 * pairs {
                         to[a + pairs] = from[2 * pairs];
                     }
-                    assert!(a.max(b) + pairs <= to.len(), "a row has room for its pairs");
+                    let room = to.len().checked_sub(pairs);
+                    assert!(room.is_some_and(|room| a.max(b) <= room), "a row has room");
                     let mut pair = 0;
                     loop {
                         // SAFETY: `pair + LANES <= pairs`, here and below, and the row has

@@ -54,18 +54,6 @@ pub(crate) fn portable<T: Copy, const N: usize>(
     }
 }
 
-/// Asserts that `rows × columns` numbers with rows `stride` apart lie in a slice of this length.
-#[cfg(target_arch = "x86_64")]
-fn assert_inside([rows, columns]: [usize; 2], length: usize, stride: usize) {
-    let end = (rows.saturating_sub(1))
-        .checked_mul(stride)
-        .and_then(|start| start.checked_add(columns));
-    assert!(
-        rows == 0 || columns == 0 || end.is_some_and(|end| end <= length),
-        "{rows} × {columns} numbers with rows {stride} apart are not in a slice of {length}"
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //!
 //! As arrays of constant size, like those of 256 bits, they would be twice as long as what the
 //! compiler unrolls before it assigns registers: transforms of a whole square ran four times slower.
-//! So these, and only these, are intrinsics.
+//! So these alone among vectors are intrinsics.
 //!
 //! Their instructions exist only at the level with AVX-512. The types are private to the kernels,
 //! which use them in the bodies that [`Level::is_wide`](super::simd::Level::is_wide) has been asked

@@ -160,8 +160,9 @@ impl Team {
         self.count > 0 && clock().saturating_sub(self.looked.load(Ordering::Relaxed)) < ABSENT
     }
 
-    /// Engages free helpers, at most so many. Work is only ever handed to a thread that is free: it
-    /// never waits behind the work of another caller.
+    /// Engages free helpers, at most so many. Work is only ever handed to a thread that is free, so that a
+    /// caller outside the pool never waits behind another's. A helper with a region of its own inside may
+    /// take up what lies in the pool while it waits: never hold a lock over a region.
     fn engage(&self, most: usize) -> usize {
         let rest = |free: usize| Some(free - most.min(free));
         let free = self

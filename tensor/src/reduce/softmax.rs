@@ -8,6 +8,7 @@ use super::fold::{Fold, fold};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::kernels::simd::{Body, Level};
+use crate::pointwise::{Cost, Costly};
 use crate::{Axes, Real, Tensor, parallel};
 
 impl<T: Real> Tensor<T> {
@@ -70,14 +71,28 @@ impl<T: Real> Tensor<T> {
         let block = extent * inner;
         let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
         let level = Level::best();
-        // An exponential costs about as much as 16 additions.
-        parallel::for_chunks_mut(&mut out, chunk, 16 * values.len(), |index, to| {
-            let start = index * chunk;
-            let from = &values[start..start + to.len()];
-            let function = PhantomData::<F>;
-            if inner > 1 {
-                for (from, to) in from.chunks_exact(block).zip(to.chunks_exact_mut(block)) {
-                    let strides = [inner, 1];
+        // Two exponentials or one, two sums and a product, in passes over a row in the first cache.
+        parallel::for_chunks_mut(
+            &mut out,
+            chunk,
+            4 * <Costly as Cost>::STEPS * values.len(),
+            |index, to| {
+                let start = index * chunk;
+                let from = &values[start..start + to.len()];
+                let function = PhantomData::<F>;
+                if inner > 1 {
+                    for (from, to) in from.chunks_exact(block).zip(to.chunks_exact_mut(block)) {
+                        let strides = [inner, 1];
+                        level.run(Columns {
+                            from,
+                            to,
+                            extent,
+                            strides,
+                            function,
+                        });
+                    }
+                } else if extent < COLUMNS {
+                    let strides = [1, extent];
                     level.run(Columns {
                         from,
                         to,
@@ -85,25 +100,16 @@ impl<T: Real> Tensor<T> {
                         strides,
                         function,
                     });
+                } else {
+                    level.run(Rows {
+                        from,
+                        to,
+                        extent,
+                        function,
+                    });
                 }
-            } else if extent < COLUMNS {
-                let strides = [1, extent];
-                level.run(Columns {
-                    from,
-                    to,
-                    extent,
-                    strides,
-                    function,
-                });
-            } else {
-                level.run(Rows {
-                    from,
-                    to,
-                    extent,
-                    function,
-                });
-            }
-        });
+            },
+        );
         Self::from_parts(out, self.layout().to_row_major())
     }
 }

@@ -7,6 +7,7 @@
 //! | both contiguous along the sum, few rows or columns | dot products (`vector`) |
 //! | everything else | register tiles, packed where it pays (`blocked`) |
 
+use super::lies_inside;
 use super::simd::{Float, Level};
 use super::tile;
 use crate::Real;
@@ -68,19 +69,16 @@ impl Gemm {
 
     /// Asserts that every element the product touches lies inside the slices.
     fn check<T>(&self, a: &[T], b: &[T], c: &[T]) {
-        let fits = |rows: usize, columns: usize, [rs, cs]: [usize; 2], length: usize| {
-            rows == 0 || columns == 0 || (rows - 1) * rs + (columns - 1) * cs < length
-        };
         assert!(
-            fits(self.m, self.k, self.a, a.len()),
+            lies_inside([self.m, self.k], self.a, a.len()),
             "gemm: A reaches beyond its slice: {self:?}"
         );
         assert!(
-            fits(self.k, self.n, self.b, b.len()),
+            lies_inside([self.k, self.n], self.b, b.len()),
             "gemm: B reaches beyond its slice: {self:?}"
         );
         assert!(
-            fits(self.m, self.n, self.c, c.len()),
+            lies_inside([self.m, self.n], self.c, c.len()),
             "gemm: C reaches beyond its slice: {self:?}"
         );
     }

@@ -9,7 +9,8 @@ use std::arch::x86_64::{
     _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
-use super::{assert_inside, starts};
+use super::starts;
+use crate::kernels::lies_inside;
 
 macro_rules! turn {
     ($name:ident, $number:ty, $side:literal, $square:ident) => {
@@ -22,13 +23,21 @@ macro_rules! turn {
             to: &mut [$number],
             to_row: usize,
         ) {
-            assert_inside(size, from.len(), from_row);
-            assert_inside([size[1], size[0]], to.len(), to_row);
+            let [rows, columns] = size;
+            assert!(rows >= $side && columns >= $side, "a square fits");
+            assert!(
+                lies_inside(size, [from_row, 1], from.len()),
+                "rows lie inside"
+            );
+            assert!(
+                lies_inside(size, [1, to_row], to.len()),
+                "columns lie inside"
+            );
             let (from, to) = (from.as_ptr(), to.as_mut_ptr());
-            for i in starts(size[0], $side) {
-                for j in starts(size[1], $side) {
-                    // SAFETY: the square is part of the matrix, which both slices have been asserted
-                    // to hold.
+            for i in starts(rows, $side) {
+                for j in starts(columns, $side) {
+                    // SAFETY: the square is part of the matrix, which is as large as one at least, and
+                    // both slices have been asserted to hold it.
                     unsafe {
                         let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
                         $square(from, from_row, to, to_row);

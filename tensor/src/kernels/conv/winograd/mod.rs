@@ -15,6 +15,7 @@ mod transform;
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
+use crate::parallel;
 use filters::Filters;
 use products::{Planes, Problem};
 use transform::{Four, Two, TwoOfFive};
@@ -266,10 +267,11 @@ impl<T: Float> ConvKernel<T> for Winograd {
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
         let [side, taps] = self.form.sides();
         let points = (side + taps - 1).pow(2);
-        // A strip of about 200 tiles, and all filters.
+        // A strip of about 200 tiles and all filters; the weight gradient has both once for each part.
         let channels = geometry.channels + geometry.filters;
-        let strip = points * 200 * channels;
-        (strip + points * geometry.channels * geometry.filters) * size_of::<T>()
+        let filters = points * geometry.channels * geometry.filters;
+        let parts = products::parts(filters).min(parallel::threads());
+        (parts * points * 200 * channels + products::parts(filters) * filters) * size_of::<T>()
     }
 }
 

@@ -17,8 +17,13 @@ const DEPTH: usize = 288;
 /// Sums of the weight gradient of at most this many numbers are made in several parts.
 const SMALL: usize = 1 << 18;
 
-/// So many.
+/// So many: an even share for two, four and eight threads.
 const PARTS: usize = 8;
+
+/// In how many parts so many numbers are summed; the parts are then added in their order.
+pub(super) fn parts(sums: usize) -> usize {
+    if sums <= SMALL { PARTS } else { 1 }
+}
 
 /// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
@@ -266,9 +271,7 @@ pub(super) fn weights<
             strips.map(move |strip| (first, strip))
         })
         .collect();
-    // Small sums are made in several parts, which are then added in their order.
-    let parts = if size <= SMALL { PARTS } else { 1 };
-    let share = strips.len().div_ceil(parts);
+    let share = strips.len().div_ceil(parts(size));
     let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
     let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
     parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
