@@ -169,3 +169,9 @@ fn a_parameter_that_was_never_updated_has_no_state() {
         .expect("its own state");
     assert_eq!(resumed.state_dict(), dict);
 }
+
+#[test]
+fn adam_keeps_two_numbers_for_each_of_a_model() {
+    let (_, optimizer, _) = small();
+    assert_eq!(optimizer.state_bytes(), 2 * 4 * (6 + 3));
+}

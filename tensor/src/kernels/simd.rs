@@ -260,87 +260,55 @@ pub(crate) trait Float: Real {
     fn halve(level: Level, rows: Halves<'_, Self>);
 }
 
-impl Float for f32 {
-    type Vector = [f32; 8];
-    #[cfg(target_arch = "x86_64")]
-    type Wide = wide::F32x16;
-    #[cfg(not(target_arch = "x86_64"))]
-    type Wide = [f32; 16];
-    const LANES: usize = 8;
-
-    #[inline(always)]
-    fn fused(self, a: Self, b: Self) -> Self {
-        self.mul_add(a, b)
-    }
-
-    fn turn_squares(
-        level: Level,
-        size: [usize; 2],
-        from: &[Self],
-        from_row: usize,
-        to: &mut [Self],
-        to_row: usize,
-    ) {
-        match level.0 {
-            Set::Portable => turn::portable::<Self, 8>(size, from, from_row, to, to_row),
+macro_rules! float {
+    ($t:ty, $lanes:literal, $wide:ident, $turn:ident, $halve:ident) => {
+        impl Float for $t {
+            type Vector = [$t; $lanes];
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
-            Set::Avx2Fma | Set::Avx512 => unsafe {
-                turn::avx::turn_f32(size, from, from_row, to, to_row);
-            },
-        }
-    }
+            type Wide = wide::$wide;
+            #[cfg(not(target_arch = "x86_64"))]
+            type Wide = [$t; 2 * $lanes];
+            const LANES: usize = $lanes;
 
-    fn halve(level: Level, rows: Halves<'_, Self>) {
-        match level.0 {
-            Set::Portable => rows.copy(),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: AVX2, which `best` has detected where this value was made.
-            Set::Avx2Fma | Set::Avx512 => unsafe { residues::avx2::halve_f32(rows) },
+            #[inline(always)]
+            fn fused(self, a: Self, b: Self) -> Self {
+                self.mul_add(a, b)
+            }
+
+            fn turn_squares(
+                level: Level,
+                size: [usize; 2],
+                from: &[Self],
+                from_row: usize,
+                to: &mut [Self],
+                to_row: usize,
+            ) {
+                match level.0 {
+                    Set::Portable => {
+                        turn::portable::<Self, $lanes>(size, from, from_row, to, to_row);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
+                    Set::Avx2Fma | Set::Avx512 => unsafe {
+                        turn::avx::$turn(size, from, from_row, to, to_row);
+                    },
+                }
+            }
+
+            fn halve(level: Level, rows: Halves<'_, Self>) {
+                match level.0 {
+                    Set::Portable => rows.copy(),
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: AVX2, which `best` has detected where this value was made.
+                    Set::Avx2Fma | Set::Avx512 => unsafe { residues::avx2::$halve(rows) },
+                }
+            }
         }
-    }
+    };
 }
 
-impl Float for f64 {
-    type Vector = [f64; 4];
-    #[cfg(target_arch = "x86_64")]
-    type Wide = wide::F64x8;
-    #[cfg(not(target_arch = "x86_64"))]
-    type Wide = [f64; 8];
-    const LANES: usize = 4;
-
-    #[inline(always)]
-    fn fused(self, a: Self, b: Self) -> Self {
-        self.mul_add(a, b)
-    }
-
-    fn turn_squares(
-        level: Level,
-        size: [usize; 2],
-        from: &[Self],
-        from_row: usize,
-        to: &mut [Self],
-        to_row: usize,
-    ) {
-        match level.0 {
-            Set::Portable => turn::portable::<Self, 4>(size, from, from_row, to, to_row),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
-            Set::Avx2Fma | Set::Avx512 => unsafe {
-                turn::avx::turn_f64(size, from, from_row, to, to_row);
-            },
-        }
-    }
-
-    fn halve(level: Level, rows: Halves<'_, Self>) {
-        match level.0 {
-            Set::Portable => rows.copy(),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: AVX2, which `best` has detected where this value was made.
-            Set::Avx2Fma | Set::Avx512 => unsafe { residues::avx2::halve_f64(rows) },
-        }
-    }
-}
+float!(f32, 8, F32x16, turn_f32, halve_f32);
+float!(f64, 4, F64x8, turn_f64, halve_f64);
 
 /// `a · b + c`, in one instruction or in two.
 #[inline(always)]

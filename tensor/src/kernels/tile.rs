@@ -23,10 +23,16 @@ pub(crate) const fn columns<T: Float>() -> usize {
     2 * T::LANES
 }
 
-/// Rows in tiles of nearly equal height: the larger ones first. Gives first row and height.
+/// Rows in the fewest tiles of nearly equal height: how many tiles, the height of the lower ones, and how
+/// many come before them that are one row higher.
+fn split(rows: usize, most: usize) -> [usize; 3] {
+    let tiles = rows.div_ceil(most).max(1);
+    [tiles, rows / tiles, rows % tiles]
+}
+
+/// First row and height of each tile of at most [`ROWS`] rows, as [`sweep`] goes through packed panels.
 pub(crate) fn groups(rows: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = rows.div_ceil(ROWS).max(1);
-    let (height, larger) = (rows / count, rows % count);
+    let [count, height, larger] = split(rows, ROWS);
     (0..if rows == 0 { 0 } else { count }).map(move |group| {
         let first = group * height + group.min(larger);
         (first, height + usize::from(group < larger))
@@ -280,7 +286,11 @@ impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_,
 }
 
 /// The same with one vector of twice the width.
-struct WideSweep<'a, T, G, const R: usize>(Sweep<'a, T, G, R, false>, bool);
+struct WideSweep<'a, T, G, const R: usize> {
+    sweep: Sweep<'a, T, G, R, false>,
+    /// Whether to add to what is there; tiles are larger here, and a jump for each costs nothing.
+    add: bool,
+}
 
 impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
     type Output = ();
@@ -288,7 +298,7 @@ impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Self(sweep, add) = self;
+        let Self { sweep, add } = self;
         for tile in 0..sweep.count {
             let first = sweep.first + tile * R;
             let scalars = sweep
@@ -334,8 +344,7 @@ pub(crate) fn sweep<T: Float, G: Groups<T>>(
     }
     let Matrix { head, stride, add } = to;
     let most = if level.is_wide() { G::WIDE_ROWS } else { ROWS };
-    let tiles = rows.div_ceil(most);
-    let (height, larger) = (rows / tiles, rows % tiles);
+    let [tiles, height, larger] = split(rows, most);
     let mut run = |height: usize, index: usize, first: usize, count: usize| {
         macro_rules! part {
             ($r:literal, $add:literal) => {
@@ -355,8 +364,8 @@ pub(crate) fn sweep<T: Float, G: Groups<T>>(
             ($($r:literal)* | $($wide:literal)*) => {
                 if level.is_wide() {
                     match height {
-                        $($r => level.run(WideSweep(part!($r, false), add)),)*
-                        $($wide => level.run(WideSweep(part!($wide, false), add)),)*
+                        $($r => level.run(WideSweep { sweep: part!($r, false), add }),)*
+                        $($wide => level.run(WideSweep { sweep: part!($wide, false), add }),)*
                         _ => unreachable!("tiles have at most 12 rows"),
                     }
                 } else {
