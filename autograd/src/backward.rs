@@ -6,9 +6,9 @@ use std::panic::Location;
 use wengert_tensor::{Real, Slice, Tensor, fail::fail, require};
 
 use crate::call::{Call, Place};
-use crate::few::{Few, Single};
+use crate::few::Single;
 use crate::gradients::{DeadEnds, Gradients};
-use crate::op::{Contributions, Cotangents};
+use crate::op::{Contributions, Cotangents, Targets};
 use crate::tape::{Entries, Entry, Tape, recycle};
 use crate::var::{Node, Var};
 
@@ -277,40 +277,22 @@ enum Walk<'a, T: Real> {
     Keep(&'a Tape<T>),
 }
 
-/// An entry whose rule runs; one that stays on its tape goes back even if the rule panics.
+/// An entry of a tape that stays as it is, while its rule runs; it goes back even if the rule panics.
 struct Lifted<'a, T: Real> {
+    tape: &'a Tape<T>,
+    index: usize,
     call: Option<Call<T>>,
-    home: Option<(&'a Tape<T>, usize)>,
 }
 
 impl<T: Real> Drop for Lifted<'_, T> {
     fn drop(&mut self) {
-        if let (Some((tape, index)), Some(call)) = (self.home, self.call.take()) {
-            tape.lower(index, call.entry);
+        if let Some(call) = self.call.take() {
+            self.tape.lower(self.index, call.entry);
         }
     }
 }
 
 impl<T: Real> Walk<'_, T> {
-    fn lift(&mut self, index: usize, place: Option<Place<T>>) -> Lifted<'_, T> {
-        match self {
-            Self::Consume(entries) => {
-                entries.truncate(index + 1);
-                let entry = entries
-                    .pop()
-                    .expect("a sweep visits entries that exist, from the last on");
-                Lifted {
-                    call: entry.map(|entry| Call::new(entry, place)),
-                    home: None,
-                }
-            }
-            Self::Keep(tape) => Lifted {
-                call: Some(Call::new(tape.lift(index), place)),
-                home: Some((tape, index)),
-            },
-        }
-    }
-
     /// Notes what was recorded after the differentiated value.
     fn note_tail(&self, count: usize, dead_ends: &mut DeadEnds) {
         let mut note = |index: usize, entry: &Entry<T>| {
@@ -363,7 +345,7 @@ impl<T: Real> Walk<'_, T> {
 /// The sweep itself: returns the gradients by leaf, and of the wanted variables in order.
 fn sweep<T: Real>(
     mut walk: Walk<'_, T>,
-    mut slots: Slots<T>,
+    slots: Slots<T>,
     wanted: Option<&[Option<(usize, usize)>]>,
     tape: &Tape<T>,
     generation: u32,
@@ -371,78 +353,95 @@ fn sweep<T: Real>(
     let count = slots.first.len();
     let needed = wanted.map(|wanted| walk.needed(wanted, count));
     let mut found = vec![None; wanted.map_or(0, <[_]>::len)];
-    let mut by_leaf = BTreeMap::new();
-    let mut dead_ends = DeadEnds::default();
+    let mut sweep = Sweep {
+        slots,
+        needed: needed.as_deref(),
+        by_leaf: BTreeMap::new(),
+        dead_ends: DeadEnds::default(),
+    };
     if wanted.is_none() {
-        walk.note_tail(count, &mut dead_ends);
+        walk.note_tail(count, &mut sweep.dead_ends);
+    }
+    if let Walk::Consume(entries) = &mut walk {
+        entries.truncate(count);
     }
     for index in (0..count).rev() {
-        if needed.as_ref().is_some_and(|needed| !needed[index]) {
-            drop(slots.take((index, 0)));
+        if sweep.needed.is_some_and(|needed| !needed[index]) {
+            drop(sweep.slots.take((index, 0)));
             continue;
         }
-        for (place, _) in wanted
-            .unwrap_or_default()
-            .iter()
-            .enumerate()
-            .filter(|(_, w)| w.is_some_and(|w| w.0 == index))
-        {
-            found[place] = wanted.and_then(|w| slots.peek(w[place]?)).cloned();
+        for (found, wanted) in found.iter_mut().zip(wanted.unwrap_or_default()) {
+            if let Some(place) = wanted.filter(|(entry, _)| *entry == index) {
+                *found = sweep.slots.peek(place).cloned();
+            }
         }
-        let place = (slots.graph == Graph::Create).then(|| Place {
+        let place = (sweep.slots.graph == Graph::Create).then(|| Place {
             tape: tape.clone(),
             generation,
             entry: index,
         });
-        let lifted = walk.lift(index, place);
-        let call = lifted
-            .call
-            .as_ref()
-            .expect("an entry is lifted by one sweep at a time");
-        let entry = &call.entry;
-        let Some(rule) = &entry.rule else {
-            match slots.take((index, 0)) {
-                Some(gradient) => drop(by_leaf.insert(index, gradient.into_value())),
-                None => dead_ends.note_leaf(index, entry.location),
+        match &mut walk {
+            Walk::Consume(entries) => {
+                let entry = entries.pop().flatten();
+                let entry = entry.expect("a sweep visits entries that exist, from the last on");
+                sweep.visit(index, &Call::new(entry, place));
             }
-            continue;
-        };
-        let grads: Single<_> = (0..entry.outputs.len())
-            .map(|k| slots.take((index, k)))
-            .collect();
-        if grads.iter().all(Option::is_none) {
-            if wanted.is_none() {
-                dead_ends.note(index, entry);
+            Walk::Keep(tape) => {
+                let lifted = Lifted {
+                    tape,
+                    index,
+                    call: Some(Call::new(tape.lift(index), place)),
+                };
+                sweep.visit(index, lifted.call.as_ref().expect("lifted just now"));
             }
-            continue;
         }
-        let targets: Few<_> = entry
-            .inputs
-            .iter()
-            .map(|x| {
-                x.source()
-                    .filter(|(s, _)| needed.as_ref().is_none_or(|needed| needed[*s]))
-            })
-            .collect();
-        let mut out = Contributions {
-            slots: &mut slots,
-            targets: &targets,
-            call,
-            op: rule.name(),
-        };
-        rule.vjps(call, &Cotangents { grads }, &mut out);
     }
     if let Walk::Consume(entries) = walk {
         recycle(entries);
     }
-    let unreached = dead_ends.resolve();
-    (
-        Gradients {
-            list: tape.id(),
-            generation,
-            by_leaf,
-            unreached,
-        },
-        found,
-    )
+    let gradients = Gradients {
+        list: tape.id(),
+        generation,
+        by_leaf: sweep.by_leaf,
+        unreached: sweep.dead_ends.resolve(),
+    };
+    (gradients, found)
+}
+
+/// What a sweep has collected so far.
+struct Sweep<'a, T: Real> {
+    slots: Slots<T>,
+    /// Per entry whether a wanted variable is among its ancestors; without it all entries matter,
+    /// and leaves are told why they were not reached.
+    needed: Option<&'a [bool]>,
+    by_leaf: BTreeMap<usize, Tensor<T>>,
+    dead_ends: DeadEnds,
+}
+
+impl<T: Real> Sweep<'_, T> {
+    /// Hands the cotangents of an entry's outputs on to its inputs.
+    fn visit(&mut self, index: usize, call: &Call<T>) {
+        let entry = &call.entry;
+        let Some(rule) = &entry.rule else {
+            match self.slots.take((index, 0)) {
+                Some(gradient) => drop(self.by_leaf.insert(index, gradient.into_value())),
+                None => self.dead_ends.note_leaf(index, entry.location),
+            }
+            return;
+        };
+        let grads = Single::of(entry.outputs.len(), |k| self.slots.take((index, k)));
+        if grads.iter().all(Option::is_none) {
+            if self.needed.is_none() {
+                self.dead_ends.note(index, entry);
+            }
+            return;
+        }
+        let mut out = Contributions {
+            slots: &mut self.slots,
+            targets: Targets::Sources(self.needed),
+            call,
+            op: rule.name(),
+        };
+        rule.vjps(call, Cotangents { grads }, &mut out);
+    }
 }

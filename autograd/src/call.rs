@@ -40,6 +40,7 @@ impl<T: Real> Place<T> {
 }
 
 impl<T: Real> Call<T> {
+    #[inline]
     pub(crate) fn new(entry: Entry<T>, place: Option<Place<T>>) -> Self {
         Self {
             inputs: Asked::new(entry.inputs.len()),
@@ -93,6 +94,11 @@ impl<T: Real> Call<T> {
         self.operand(i).value.shape()
     }
 
+    /// Entry and output that made input `i`, if it is tracked.
+    pub(crate) fn source(&self, i: usize) -> Option<(usize, usize)> {
+        self.operand(i).source()
+    }
+
     fn operand(&self, i: usize) -> &crate::tape::Input<T> {
         let input = self.entry.inputs.get(i);
         input.expect("a rule asks for inputs that its op has")
@@ -122,10 +128,15 @@ struct Asked<T: Real, const N: usize> {
 }
 
 impl<T: Real, const N: usize> Asked<T, N> {
+    #[inline]
     fn new(count: usize) -> Self {
+        let mut rest = Vec::new();
+        if count > N {
+            rest.resize_with(count - N, OnceCell::new);
+        }
         Self {
             head: [const { OnceCell::new() }; N],
-            rest: (N..count).map(|_| OnceCell::new()).collect(),
+            rest,
         }
     }
 

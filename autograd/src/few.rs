@@ -12,14 +12,8 @@ pub(crate) struct Few<X, const N: usize = 2> {
 pub(crate) type Single<X> = Few<X, 1>;
 
 impl<X> Single<X> {
-    pub(crate) fn one(x: X) -> Self {
-        Self {
-            head: [Some(x)],
-            rest: Box::default(),
-        }
-    }
-
     /// The only member.
+    #[inline]
     pub(crate) fn only(self) -> Option<X> {
         let [head] = self.head;
         head.filter(|_| self.rest.is_empty())
@@ -34,10 +28,43 @@ impl<X, const N: usize> Few<X, N> {
         }
     }
 
+    /// The first member.
+    #[inline]
+    pub(crate) fn into_first(self) -> Option<X> {
+        self.head.into_iter().next().flatten()
+    }
+
+    #[inline]
+    pub(crate) fn one(x: X) -> Self {
+        let mut few = Self::new();
+        few.head[0] = Some(x);
+        few
+    }
+
+    /// `make(i)` for every `i` below `count`, in order.
+    #[inline]
+    pub(crate) fn of(count: usize, mut make: impl FnMut(usize) -> X) -> Self {
+        let head = std::array::from_fn(|i| (i < count).then(|| make(i)));
+        let rest = if count > N {
+            (N..count).map(make).collect()
+        } else {
+            Box::default()
+        };
+        Self { head, rest }
+    }
+
+    /// `f(i, x)` of every member.
+    #[inline]
+    pub(crate) fn each<Y>(&self, mut f: impl FnMut(usize, &X) -> Y) -> Few<Y, N> {
+        Few::of(self.len(), |i| f(i, self.get(i).expect("counted")))
+    }
+
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.head.iter().flatten().count() + self.rest.len()
     }
 
+    #[inline]
     pub(crate) fn get(&self, i: usize) -> Option<&X> {
         match self.head.get(i) {
             Some(place) => place.as_ref(),
@@ -89,6 +116,8 @@ mod tests {
             );
             assert_eq!(few.get(n), None);
             assert_eq!(few.into_iter().count(), n);
+            let made = Few::<usize>::of(n, |i| i);
+            assert!(made.into_iter().eq(0..n));
         }
     }
 }

@@ -7,7 +7,7 @@ use wengert_tensor::{Real, Slice, Tensor};
 
 use crate::backward::Slots;
 use crate::call::Call;
-use crate::few::{Few, Single};
+use crate::few::Single;
 use crate::sample::{Draw, Sample};
 use crate::var::Var;
 
@@ -97,18 +97,25 @@ pub trait Op: Clone + Debug + Sized + 'static {
     #[track_caller]
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T>;
 
+    /// As [`forward`](Self::forward), of the only operand, which is used up: to be overridden by an op
+    /// that can write its result over it.
+    #[track_caller]
+    fn forward_owned<T: Real>(&self, x: Tensor<T>) -> Outputs<T> {
+        self.forward(&Inputs(&[&Var::constant(x)]))
+    }
+
     /// The cotangent of input `i`: `Σₖ (∂outputₖ/∂inputᵢ)ᵀ gradₖ`, of that input's shape.
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let _ = (i, call, grad);
         unreachable!("{}: defines neither vjp nor vjps", self.name())
     }
 
-    /// The cotangents of every wanted input; to be overridden where they share work, or where a
-    /// cotangent fills only a region of its input.
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    /// The cotangents of every wanted input; to be overridden where they share work, where a
+    /// cotangent fills only a region of its input, or where one may be written over that of the output.
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         for i in 0..call.inputs() {
             if out.wants(i) {
-                out.add(i, self.vjp(i, call, grad));
+                out.add(i, self.vjp(i, call, &grad));
             }
         }
     }
@@ -184,6 +191,16 @@ impl<T: Real> Cotangents<T> {
     pub fn get(&self, k: usize) -> Option<&Var<T>> {
         self.grads.get(k).and_then(Option::as_ref)
     }
+
+    /// The cotangent of output 0 itself, to be used up.
+    ///
+    /// # Panics
+    /// If nothing used output 0, which is so only with others.
+    #[must_use]
+    pub fn into_first(self) -> Var<T> {
+        let first = self.grads.into_first().flatten();
+        first.expect("the rule of an op with several outputs asks get(k) for each")
+    }
 }
 
 impl<T: Real> Deref for Cotangents<T> {
@@ -198,10 +215,18 @@ impl<T: Real> Deref for Cotangents<T> {
 #[derive(Debug)]
 pub struct Contributions<'a, T: Real> {
     pub(crate) slots: &'a mut Slots<T>,
-    /// Per input where its cotangent goes, `None` if nobody wants it.
-    pub(crate) targets: &'a Few<Option<(usize, usize)>>,
+    pub(crate) targets: Targets<'a>,
     pub(crate) call: &'a Call<T>,
     pub(crate) op: &'static str,
+}
+
+/// Where the cotangents of inputs go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Targets<'a> {
+    /// To what made the inputs, all of it or as far as it is needed, by entry.
+    Sources(Option<&'a [bool]>),
+    /// Each wanted one apart, to the entry of its own number.
+    Apart(&'a [bool]),
 }
 
 impl<T: Real> Contributions<'_, T> {
@@ -212,10 +237,13 @@ impl<T: Real> Contributions<'_, T> {
     }
 
     fn target(&self, i: usize) -> Option<(usize, usize)> {
-        *self
-            .targets
-            .get(i)
-            .expect("a rule gives cotangents of inputs that its op has")
+        match self.targets {
+            Targets::Apart(wanted) => wanted[i].then_some((i, 0)),
+            Targets::Sources(needed) => self
+                .call
+                .source(i)
+                .filter(|(entry, _)| needed.is_none_or(|needed| needed[*entry])),
+        }
     }
 
     /// Adds to the cotangent of input `i`; ignored if it is not wanted.
@@ -256,7 +284,7 @@ impl<T: Real> Contributions<'_, T> {
 /// An [`Op`] with its number type fixed, as a tape stores it.
 pub(crate) trait Rule<T: Real>: Debug {
     fn name(&self) -> &'static str;
-    fn vjps(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>);
+    fn vjps(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>);
 }
 
 impl<T: Real, O: Op> Rule<T> for O {
@@ -264,7 +292,7 @@ impl<T: Real, O: Op> Rule<T> for O {
         Op::name(self)
     }
 
-    fn vjps(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         Op::vjps(self, call, grad, out);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{Layout, Real, Tensor, require};
 
 use crate::few::{Few, Single};
-use crate::op::{Op, Rule};
+use crate::op::{Inputs, Op, Outputs, Rule};
 use crate::var::{Node, Var};
 
 /// A list of recorded operations; `clone` is another handle to the same list.
@@ -79,6 +79,15 @@ struct Source {
 }
 
 impl<T: Real> Input<T> {
+    #[inline]
+    fn new(value: Saved<T>, node: Option<&Node<T>>) -> Self {
+        let source = node.map(|node| Source {
+            entry: node.entry,
+            output: node.output,
+        });
+        Self { value, source }
+    }
+
     /// Entry and output that made it, if it is tracked.
     pub(crate) fn source(&self) -> Option<(usize, usize)> {
         self.source
@@ -95,6 +104,7 @@ pub(crate) enum Saved<T: Real> {
 }
 
 impl<T: Real> Saved<T> {
+    #[inline]
     fn new(tensor: &Tensor<T>, keep: bool) -> Self {
         if keep {
             Self::Kept(tensor.clone())
@@ -149,14 +159,14 @@ impl<T: Real> Tape<T> {
     #[must_use]
     #[track_caller]
     pub fn leaf(&self, value: Tensor<T>) -> Var<T> {
-        let outputs = Single::one(Saved::new(&value, false));
-        let entry = Entry {
+        let location = Location::caller();
+        let entry = self.push(|| Entry {
             rule: None,
             inputs: Few::new(),
-            outputs,
-            location: Location::caller(),
-        };
-        let node = self.push(entry);
+            outputs: Single::one(Saved::new(&value, false)),
+            location,
+        });
+        let node = self.node(entry);
         Var::with_node(value, Some(node))
     }
 
@@ -218,17 +228,24 @@ impl<T: Real> Tape<T> {
         self.0.entries.take()
     }
 
-    fn push(&self, entry: Entry<T>) -> Node<T> {
+    /// Adds an entry and tells its number.
+    #[inline]
+    fn push(&self, entry: impl FnOnce() -> Entry<T>) -> u32 {
         let mut entries = self.0.entries.borrow_mut();
         if entries.capacity() == 0 {
             *entries = spare();
         }
-        entries.push(Some(entry));
+        let index = entries.len();
+        entries.push(Some(entry()));
+        u32::try_from(index).expect("four billion entries exceed any memory")
+    }
+
+    /// The first output of an entry.
+    fn node(&self, entry: u32) -> Node<T> {
         Node {
             tape: self.clone(),
             generation: self.generation(),
-            entry: u32::try_from(entries.len() - 1)
-                .expect("four billion entries exceed any memory"),
+            entry,
             output: 0,
         }
     }
@@ -321,52 +338,94 @@ pub(crate) fn recycle<T: Real>(mut entries: Entries<T>) {
     });
 }
 
+/// The outputs of an op, and the place on a tape of the first one if they are tracked.
+pub(crate) struct Recorded<T: Real> {
+    outputs: Single<Tensor<T>>,
+    node: Option<Node<T>>,
+}
+
+impl<T: Real> Recorded<T> {
+    /// The only output.
+    #[inline]
+    pub(crate) fn only(self) -> Option<Var<T>> {
+        let value = self.outputs.only()?;
+        Some(Var::with_node(value, self.node))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// The outputs in order.
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Var<T>> {
+        let node = self.node;
+        self.outputs.into_iter().enumerate().map(move |(k, y)| {
+            let output = k as u32;
+            let node = node.clone().map(|node| Node { output, ..node });
+            Var::with_node(y, node)
+        })
+    }
+}
+
 /// Runs an op and records it if any operand is tracked.
 #[track_caller]
-pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Single<Var<T>> {
-    let outputs = op.forward(&crate::op::Inputs(inputs)).0;
-    let Some(tape) = common_tape(op.name(), inputs) else {
-        return outputs.into_iter().map(Var::constant).collect();
+pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Recorded<T> {
+    let outputs = op.forward(&Inputs(inputs));
+    let node = common_tape(op.name(), inputs).map(|tape| {
+        let operands = Few::of(inputs.len(), |i| {
+            let x = inputs[i];
+            Input::new(Saved::new(x.value(), op.reads_input(i)), x.node())
+        });
+        let entry = enter(tape, op, operands, &outputs, Location::caller());
+        tape.node(entry)
+    });
+    let outputs = outputs.0;
+    Recorded { outputs, node }
+}
+
+/// As [`record`], of one operand that is used up: an op that does not read it may write over it.
+#[track_caller]
+pub(crate) fn record_owned<T: Real, O: Op>(op: O, x: Var<T>) -> Recorded<T> {
+    let (value, node) = x.into_parts();
+    let Some(node) = node else {
+        let outputs = op.forward_owned(value).0;
+        return Recorded { outputs, node };
     };
-    let entry = Entry {
-        inputs: inputs
-            .iter()
-            .enumerate()
-            .map(|(i, x)| Input {
-                value: Saved::new(x.value(), op.reads_input(i)),
-                source: x.node().map(|node| Source {
-                    entry: node.entry,
-                    output: node.output,
-                }),
-            })
-            .collect(),
-        outputs: outputs
-            .iter()
-            .enumerate()
-            .map(|(k, y)| Saved::new(y, op.reads_output(k)))
-            .collect(),
+    node.require_alive(format_args!("{}: operand 0", op.name()));
+    let operand = Input::new(Saved::new(&value, op.reads_input(0)), Some(&node));
+    let outputs = op.forward_owned(value);
+    let operands = Few::one(operand);
+    let entry = enter(&node.tape, op, operands, &outputs, Location::caller());
+    Recorded {
+        outputs: outputs.0,
+        node: Some(Node {
+            entry,
+            output: 0,
+            ..node
+        }),
+    }
+}
+
+/// Puts an op that has run on a tape.
+#[inline]
+fn enter<T: Real, O: Op>(
+    tape: &Tape<T>,
+    op: O,
+    inputs: Few<Input<T>>,
+    outputs: &Outputs<T>,
+    location: &'static Location<'static>,
+) -> u32 {
+    tape.push(|| Entry {
+        inputs,
+        outputs: outputs.0.each(|k, y| Saved::new(y, op.reads_output(k))),
         rule: Some(Box::new(op)),
-        location: Location::caller(),
-    };
-    let node = tape.push(entry);
-    outputs
-        .into_iter()
-        .enumerate()
-        .map(|(output, y)| {
-            Var::with_node(
-                y,
-                Some(Node {
-                    output: output as u32,
-                    ..node.clone()
-                }),
-            )
-        })
-        .collect()
+        location,
+    })
 }
 
 /// The tape of the tracked operands, all of which must be alive on one tape.
 #[track_caller]
-fn common_tape<T: Real>(op: &str, inputs: &[&Var<T>]) -> Option<Tape<T>> {
+fn common_tape<'a, T: Real>(op: &str, inputs: &[&'a Var<T>]) -> Option<&'a Tape<T>> {
     let mut tape: Option<&Tape<T>> = None;
     for (i, node) in inputs
         .iter()
@@ -380,5 +439,5 @@ fn common_tape<T: Real>(op: &str, inputs: &[&Var<T>]) -> Option<Tape<T>> {
         );
         tape = Some(&node.tape);
     }
-    tape.cloned()
+    tape
 }

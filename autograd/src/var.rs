@@ -4,9 +4,8 @@ use std::fmt;
 
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::few::Single;
 use crate::op::Op;
-use crate::tape::{Tape, record};
+use crate::tape::{Recorded, Tape, record, record_owned};
 
 /// A tensor that remembers on a [`Tape`] how it was made, if any of its ancestors is tracked.
 ///
@@ -71,6 +70,10 @@ impl<T: Real> Var<T> {
 
     pub(crate) const fn with_node(value: Tensor<T>, node: Option<Node<T>>) -> Self {
         Self { value, node }
+    }
+
+    pub(crate) fn into_parts(self) -> (Tensor<T>, Option<Node<T>>) {
+        (self.value, self.node)
     }
 
     pub(crate) const fn node(&self) -> Option<&Node<T>> {
@@ -167,12 +170,19 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn custom<O: Op>(op: O, inputs: &[&Self]) -> Self {
         let name = op.name();
-        match record(op, inputs).only() {
-            Some(output) => output,
-            None => wengert_tensor::fail::fail(format_args!(
-                "{name}: has not exactly one output; use custom_many"
-            )),
-        }
+        only(name, record(op, inputs))
+    }
+
+    /// As [`custom`](Self::custom), of one operand that is used up: an op that does not read it may
+    /// write its result over it, see [`Op::forward_owned`].
+    ///
+    /// # Panics
+    /// As [`custom`](Self::custom) does.
+    #[must_use]
+    #[track_caller]
+    pub fn custom_owned<O: Op>(op: O, input: Self) -> Self {
+        let name = op.name();
+        only(name, record_owned(op, input))
     }
 
     /// Runs an op of one output after broadcasting all operands to their joint shape, so that the op
@@ -204,12 +214,22 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub(crate) fn custom_array<O: Op, const N: usize>(op: O, inputs: &[&Self]) -> [Self; N] {
         let name = op.name();
-        let outputs: Single<Self> = record(op, inputs);
+        let outputs = record(op, inputs);
         let count = outputs.len();
         require!(count == N, "{name}: has {count} outputs, {N} are taken");
         let mut outputs = outputs.into_iter();
         std::array::from_fn(|_| outputs.next().expect("counted above"))
     }
+}
+
+#[track_caller]
+fn only<T: Real>(name: &str, recorded: Recorded<T>) -> Var<T> {
+    let Some(output) = recorded.only() else {
+        wengert_tensor::fail::fail(format_args!(
+            "{name}: has not exactly one output; use custom_many"
+        ));
+    };
+    output
 }
 
 impl<T: Real> From<Tensor<T>> for Var<T> {

@@ -57,6 +57,34 @@ fn a_cotangent_is_never_overwritten_through_a_shared_buffer() {
 }
 
 #[test]
+fn a_variable_that_is_used_up_is_written_over_only_if_nobody_else_has_its_value() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[0.5, -1.0]));
+    let sum = &x + &x;
+    let place = sum.value().memory();
+    let y = sum * 3.0 + 1.0;
+    assert_eq!(y.value().memory(), place, "written over");
+    assert_eq!(y.value().to_vec(), [4.0, -5.0]);
+
+    // The leaf's own value, one that is held elsewhere, and one that a rule will read.
+    let held = y.value().clone();
+    let z = -(y.clone() - 2.0);
+    assert_eq!((x.clone() * 2.0).value().to_vec(), [1.0, -2.0]);
+    let e = x.exp();
+    let w = (e * 2.0 * &z).sum(..);
+    assert_eq!(x.value().to_vec(), [0.5, -1.0]);
+    assert_eq!(held.to_vec(), [4.0, -5.0]);
+
+    // d(2 eˣ (1 − 6x))/dx, where a product hands one cotangent to both sides.
+    let cotangent = Tensor::scalar(1.0);
+    let gradients = w.backward_from(&cotangent);
+    let expected = tensor(&[0.5, -1.0]).map(|x| 2.0 * x.exp() * (1.0 - 6.0 * x - 6.0));
+    let error = (gradients.wrt(&x) - &expected).map(f64::abs).max(..).item();
+    assert!(error < 1e-12, "{:?} for {expected:?}", gradients.wrt(&x));
+    assert_eq!(cotangent.item(), 1.0);
+}
+
+#[test]
 fn a_kept_tape_gives_the_same_gradients_again_and_they_accumulate() {
     let tape = Tape::new();
     let x = tape.leaf(tensor(&[0.5, 2.0]));

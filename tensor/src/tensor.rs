@@ -334,18 +334,28 @@ impl<T: Element> Tensor<T> {
     /// If a copy is needed and does not fit in memory.
     #[track_caller]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        if !self.is_contiguous() || Arc::get_mut(&mut self.storage).is_none() {
+        if !self.is_writable() {
             let copy = self.to_vec();
             *self = Self::from_parts(copy, self.row_major());
         }
-        let (start, len) = (self.layout.offset(), self.len());
-        let storage = Arc::get_mut(&mut self.storage).expect("made unique above");
-        &mut storage.as_mut_slice()[start..start + len]
+        self.writable().expect("made unique above")
     }
 
-    /// Whether a write needs no copy: nobody else uses the memory, and the order is row-major.
+    /// The elements for writing, if that needs no copy: nobody else uses the memory, and the order is
+    /// row-major.
+    #[inline]
+    pub(crate) fn writable(&mut self) -> Option<&mut [T]> {
+        if !self.is_contiguous() {
+            return None;
+        }
+        let (start, len) = (self.layout.offset(), self.len());
+        let storage = Arc::get_mut(&mut self.storage)?;
+        Some(&mut storage.as_mut_slice()[start..start + len])
+    }
+
+    /// Whether a write needs no copy.
     pub(crate) fn is_writable(&mut self) -> bool {
-        self.is_contiguous() && Arc::get_mut(&mut self.storage).is_some()
+        self.writable().is_some()
     }
 }
 

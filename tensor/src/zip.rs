@@ -278,11 +278,14 @@ impl<T: Element> Tensor<T> {
     /// `x ← f(x)` for every element; copies first if the memory is shared.
     #[track_caller]
     pub fn map_in_place(&mut self, f: impl Fn(T) -> T + Sync) {
-        if !self.is_writable() {
+        let Some(values) = self.writable() else {
             *self = self.map(f);
             return;
+        };
+        if let [x] = values {
+            *x = f(*x);
+            return;
         }
-        let values = self.as_mut_slice();
         let (work, level) = (values.len() / PER_STEP, Level::best());
         parallel::for_chunks_mut(values, CHUNK, work, |_, x| {
             pointwise::map_in_place::<Cheap, _, _>(level, &f, x);

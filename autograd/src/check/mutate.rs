@@ -6,9 +6,8 @@ use wengert_tensor::{Dual, Real, Tensor};
 
 use crate::backward::Slots;
 use crate::call::Call;
-use crate::few::Few;
 use crate::function::Differentiable;
-use crate::op::{Contributions, Cotangents, Rule};
+use crate::op::{Contributions, Cotangents, Rule, Targets};
 use crate::tape::Tape;
 use crate::var::Var;
 
@@ -161,7 +160,7 @@ impl<T: Real> Rule<T> for Wrong<T> {
         self.right.name()
     }
 
-    fn vjps(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let Fault { mutator, input, .. } = self.fault;
         let count = call.inputs();
         let changed = self.changed(call);
@@ -171,17 +170,17 @@ impl<T: Real> Rule<T> for Wrong<T> {
                 .collect(),
         });
         // What the right rule gives, apart.
-        let targets: Few<_> = (0..count).map(|i| out.wants(i).then_some((i, 0))).collect();
+        let wanted: Vec<_> = (0..count).map(|i| out.wants(i)).collect();
         let mut slots = Slots::new(count.saturating_sub(1), out.slots.graph);
         let mut right = Contributions {
             slots: &mut slots,
-            targets: &targets,
+            targets: Targets::Apart(&wanted),
             call,
             op: self.right.name(),
         };
         self.right.vjps(
             changed.as_ref().unwrap_or(call),
-            ones.as_ref().unwrap_or(grad),
+            ones.unwrap_or(grad),
             &mut right,
         );
         let mut given: Vec<_> = (0..count).map(|i| slots.take((i, 0))).collect();

@@ -1,4 +1,6 @@
-//! Arithmetic with plain numbers: `scale · x + shift`, and `value / x`.
+//! Arithmetic with plain numbers: `scale · x + shift`, and `x / value`.
+
+use std::ops::{Add, Mul, Neg, Sub};
 
 use super::prelude::*;
 
@@ -7,6 +9,40 @@ use super::prelude::*;
 pub struct Affine {
     scale: f64,
     shift: f64,
+}
+
+impl Affine {
+    pub(super) const fn adding(value: f64) -> Self {
+        Self { scale: 1.0, shift: value }
+    }
+
+    pub(super) const fn subtracting(value: f64) -> Self {
+        Self::adding(-value)
+    }
+
+    pub(super) const fn subtracted_from(value: f64) -> Self {
+        Self { scale: -1.0, shift: value }
+    }
+
+    pub(super) const fn scaling(factor: f64) -> Self {
+        Self { scale: factor, shift: 0.0 }
+    }
+
+    /// Of a tensor that is lent, or of one's own, which is written over.
+    fn of<T: Real, X>(&self, x: X) -> Tensor<T>
+    where
+        X: Add<f64, Output = Tensor<T>> + Mul<f64, Output = Tensor<T>> + Neg<Output = Tensor<T>>,
+        f64: Sub<X, Output = Tensor<T>>,
+    {
+        // Leaving out what changes nothing keeps the sign of −0 and one rounding.
+        match (self.scale, self.shift) {
+            (1.0, shift) => x + shift,
+            (-1.0, 0.0) => -x,
+            (-1.0, shift) => shift - x,
+            (scale, 0.0) => x * scale,
+            (scale, shift) => x * scale + shift,
+        }
+    }
 }
 
 impl Op for Affine {
@@ -19,19 +55,16 @@ impl Op for Affine {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let (scale, shift) = (T::of(self.scale), T::of(self.shift));
-        // Leaving out what changes nothing keeps the sign of −0 and one rounding.
-        let y = match (self.scale == 1.0, self.shift == 0.0) {
-            (true, _) => x[0].map(|x| x + shift),
-            (false, true) if self.scale == -1.0 => x[0].map(|x| -x),
-            (false, true) => x[0].map(|x| x * scale),
-            (false, false) => x[0].map(|x| x * scale + shift),
-        };
-        y.into()
+        self.of(&x[0]).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if self.scale == 1.0 { (**grad).clone() } else { grad.mul_scalar(self.scale) }
+    fn forward_owned<T: Real>(&self, x: Tensor<T>) -> Outputs<T> {
+        self.of(x).into()
+    }
+
+    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let grad = grad.into_first();
+        out.add(0, if self.scale == 1.0 { grad } else { grad * self.scale });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -47,6 +80,12 @@ pub struct DivScalar {
     value: f64,
 }
 
+impl DivScalar {
+    pub(super) const fn by(value: f64) -> Self {
+        Self { value }
+    }
+}
+
 impl Op for DivScalar {
     fn name(&self) -> &'static str {
         "div_scalar"
@@ -57,12 +96,15 @@ impl Op for DivScalar {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let value = T::of(self.value);
-        x[0].map(|x| x / value).into()
+        (&x[0] / self.value).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.div_scalar(self.value)
+    fn forward_owned<T: Real>(&self, x: Tensor<T>) -> Outputs<T> {
+        (x / self.value).into()
+    }
+
+    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        out.add(0, grad.into_first() / self.value);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -71,44 +113,39 @@ impl Op for DivScalar {
 }
 
 impl<T: Real> Var<T> {
-    #[track_caller]
-    fn affine(&self, scale: f64, shift: f64) -> Self {
-        Self::custom(Affine { scale, shift }, &[self])
-    }
-
     /// `self + value`
     #[must_use]
     #[track_caller]
     pub fn add_scalar(&self, value: f64) -> Self {
-        self.affine(1.0, value)
+        Self::custom(Affine::adding(value), &[self])
     }
 
     /// `self − value`
     #[must_use]
     #[track_caller]
     pub fn sub_scalar(&self, value: f64) -> Self {
-        self.affine(1.0, -value)
+        Self::custom(Affine::subtracting(value), &[self])
     }
 
     /// `value − self`
     #[must_use]
     #[track_caller]
     pub fn rsub_scalar(&self, value: f64) -> Self {
-        self.affine(-1.0, value)
+        Self::custom(Affine::subtracted_from(value), &[self])
     }
 
     /// `self · value`
     #[must_use]
     #[track_caller]
     pub fn mul_scalar(&self, value: f64) -> Self {
-        self.affine(value, 0.0)
+        Self::custom(Affine::scaling(value), &[self])
     }
 
     /// `self / value`
     #[must_use]
     #[track_caller]
     pub fn div_scalar(&self, value: f64) -> Self {
-        Self::custom(DivScalar { value }, &[self])
+        Self::custom(DivScalar::by(value), &[self])
     }
 
     /// `value / self`
@@ -123,7 +160,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
     pub fn neg(&self) -> Self {
-        self.affine(-1.0, 0.0)
+        Self::custom(Affine::scaling(-1.0), &[self])
     }
 }
 
@@ -138,4 +175,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         Case::new("1.7 / x", generic!(|x| 1.7 / x), [draw.any_off_zero()])
     }),
     Entry::function("neg", |draw| Case::new("−x", generic!(|x| -x), [draw.any()])),
+    // Every operator of a variable that is used up, after each other.
+    Entry::function("neg", |draw| {
+        Case::new(
+            "written over each other",
+            generic!(|x| -(0.3 - (((x - 0.2) * 1.7 + 0.4) / 1.3 - 0.1)) * 0.7),
+            [draw.any()],
+        )
+    }),
+    // Of a product, whose operands and result the tape keeps: nothing may be written over.
+    Entry::function("mul_scalar", |draw| {
+        Case::new("kept", generic!(|x| (x.sigmoid() * 1.7).sigmoid() * 0.3 + 0.2), [draw.any()])
+    }),
 ];

@@ -20,9 +20,9 @@ impl Op for Atan2 {
         x[0].atan2(&x[1]).into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let (y, x) = (call.input(0), call.input(1));
-        let scaled = &**grad / (x.square() + y.square());
+        let scaled = &*grad / (x.square() + y.square());
         if out.wants(0) {
             out.add(0, &scaled * x);
         }

@@ -21,7 +21,7 @@ impl Op for Concat {
         Tensor::concat(&x.iter().collect::<Vec<_>>(), self.axis).into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let mut start = 0;
         for i in 0..call.inputs() {
             let end = start + call.input(i).size(self.axis) as isize;

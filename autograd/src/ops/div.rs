@@ -20,7 +20,7 @@ impl Op for Div {
         (&x[0] / &x[1]).into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let da = grad.div(call.input(1));
         if out.wants(1) {
             out.add(1, da.mul(call.output(0)).neg());

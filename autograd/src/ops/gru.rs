@@ -37,7 +37,7 @@ impl Op for GruGates {
         [next, Tensor::concat(&[&r, &z, &n], -1)].into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let h = call.input(2);
         let [_, _, through] = parts(call.input(1));
         let [r, z, n] = parts(call.output(1));

@@ -39,7 +39,7 @@ impl Op for LstmGates {
         [h, memory, Tensor::concat(&[&i, &f, &g, &o], -1)].into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let (c, memory) = (call.input(1), call.output(1));
         let [i, f, g, o] = parts(call.output(2));
         let zero = Var::full(c.shape(), 0.0);

@@ -1,19 +1,54 @@
 //! `+ − × ÷` on variables, owned or borrowed, and with plain numbers on either side.
+//!
+//! What is owned is used up: the result may be written over it.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use wengert_tensor::Real;
 
+use super::affine::{Affine, DivScalar};
 use crate::var::Var;
 
 macro_rules! operators {
-    ($($trait:ident $method:ident $scalar:ident $reversed:ident;)*) => {$(
+    ($($trait:ident $method:ident, $op:path $(, $reversed:path)?;)*) => {$(
         operators!(@pair $trait $method, Var<T>, Var<T>);
         operators!(@pair $trait $method, Var<T>, &Var<T>);
         operators!(@pair $trait $method, &Var<T>, Var<T>);
         operators!(@pair $trait $method, &Var<T>, &Var<T>);
-        operators!(@scalar $trait $method $scalar $reversed, Var<T>);
-        operators!(@scalar $trait $method $scalar $reversed, &Var<T>);
+
+        impl<T: Real> $trait<f64> for Var<T> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, other: f64) -> Self {
+                Self::custom_owned($op(other), self)
+            }
+        }
+
+        impl<T: Real> $trait<f64> for &Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $method(self, other: f64) -> Var<T> {
+                Var::custom($op(other), &[self])
+            }
+        }
+
+        $(
+            impl<T: Real> $trait<Var<T>> for f64 {
+                type Output = Var<T>;
+                #[track_caller]
+                fn $method(self, other: Var<T>) -> Var<T> {
+                    Var::custom_owned($reversed(self), other)
+                }
+            }
+
+            impl<T: Real> $trait<&Var<T>> for f64 {
+                type Output = Var<T>;
+                #[track_caller]
+                fn $method(self, other: &Var<T>) -> Var<T> {
+                    Var::custom($reversed(self), &[other])
+                }
+            }
+        )?
     )*};
     (@pair $trait:ident $method:ident, $left:ty, $right:ty) => {
         impl<T: Real> $trait<$right> for $left {
@@ -24,37 +59,36 @@ macro_rules! operators {
             }
         }
     };
-    (@scalar $trait:ident $method:ident $scalar:ident $reversed:ident, $var:ty) => {
-        impl<T: Real> $trait<f64> for $var {
-            type Output = Var<T>;
-            #[track_caller]
-            fn $method(self, other: f64) -> Var<T> {
-                self.$scalar(other)
-            }
-        }
-
-        impl<T: Real> $trait<$var> for f64 {
-            type Output = Var<T>;
-            #[track_caller]
-            fn $method(self, other: $var) -> Var<T> {
-                other.$reversed(self)
-            }
-        }
-    };
 }
 
 operators! {
-    Add add add_scalar add_scalar;
-    Sub sub sub_scalar rsub_scalar;
-    Mul mul mul_scalar mul_scalar;
-    Div div div_scalar rdiv_scalar;
+    Add add, Affine::adding, Affine::adding;
+    Sub sub, Affine::subtracting, Affine::subtracted_from;
+    Mul mul, Affine::scaling, Affine::scaling;
+    Div div, DivScalar::by;
+}
+
+impl<T: Real> Div<Var<T>> for f64 {
+    type Output = Var<T>;
+    #[track_caller]
+    fn div(self, other: Var<T>) -> Var<T> {
+        other.rdiv_scalar(self)
+    }
+}
+
+impl<T: Real> Div<&Var<T>> for f64 {
+    type Output = Var<T>;
+    #[track_caller]
+    fn div(self, other: &Var<T>) -> Var<T> {
+        other.rdiv_scalar(self)
+    }
 }
 
 impl<T: Real> Neg for Var<T> {
     type Output = Self;
     #[track_caller]
     fn neg(self) -> Self {
-        Self::neg(&self)
+        Self::custom_owned(Affine::scaling(-1.0), self)
     }
 }
 

@@ -56,8 +56,8 @@ impl Op for Recurrence {
         y.into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
-        let db = self.transposed().apply(call.input(0), grad);
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let db = self.transposed().apply(call.input(0), &grad);
         if out.wants(0) {
             let y = call.output(0);
             let (now, before) = if self.adjoint { (y, &db) } else { (&db, y) };

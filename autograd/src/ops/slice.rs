@@ -21,8 +21,8 @@ impl Op for SliceOp {
         region_of(&x[0], &self.region).into()
     }
 
-    fn vjps<T: Real>(&self, _call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
-        out.add_region(0, &self.region, (**grad).clone());
+    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        out.add_region(0, &self.region, grad.into_first());
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

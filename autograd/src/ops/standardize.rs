@@ -118,7 +118,7 @@ impl Op for Standardize {
         [y, mean, var, rstd].into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: &Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let x = call.input(0);
         let (mean, rstd) = (call.output(1), call.output(3));
         let count = (x.len() / rstd.len().max(1)) as f64;

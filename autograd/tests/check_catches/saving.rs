@@ -55,7 +55,7 @@ mod an_output_that_nothing_used {
         fn vjps<T: Real>(
             &self,
             call: &Call<T>,
-            grad: &Cotangents<T>,
+            grad: Cotangents<T>,
             out: &mut Contributions<'_, T>,
         ) {
             let (sin, cos) = (call.output(0), call.output(1));
