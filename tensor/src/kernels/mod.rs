@@ -9,6 +9,7 @@ pub mod conv;
 pub mod gemm;
 pub mod machine;
 pub mod pooling;
+mod prefetch;
 mod residues;
 pub mod simd;
 mod tile;

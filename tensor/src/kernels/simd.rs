@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::residues::{self, Halves};
-use super::turn;
+use super::turn::{self, Spread};
 #[cfg(target_arch = "x86_64")]
 use super::wide;
 use crate::Real;
@@ -256,12 +256,14 @@ pub(crate) trait Float: Real {
         to: &mut [Self],
         to_row: usize,
     );
+    /// Transposes matrices of at least `LANES × LANES` numbers.
+    fn spread_squares(level: Level, task: Spread<'_, Self>);
     /// Copies the even and the odd elements of rows apart.
     fn halve(level: Level, rows: Halves<'_, Self>);
 }
 
 macro_rules! float {
-    ($t:ty, $lanes:literal, $wide:ident, $turn:ident, $halve:ident) => {
+    ($t:ty, $lanes:literal, $wide:ident, $turn:ident, $spread:ident, $halve:ident) => {
         impl Float for $t {
             type Vector = [$t; $lanes];
             #[cfg(target_arch = "x86_64")]
@@ -295,6 +297,15 @@ macro_rules! float {
                 }
             }
 
+            fn spread_squares(level: Level, task: Spread<'_, Self>) {
+                match level.0 {
+                    Set::Portable => task.portable(),
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
+                    Set::Avx2Fma | Set::Avx512 => unsafe { turn::avx::$spread(task) },
+                }
+            }
+
             fn halve(level: Level, rows: Halves<'_, Self>) {
                 match level.0 {
                     Set::Portable => rows.copy(),
@@ -307,8 +318,8 @@ macro_rules! float {
     };
 }
 
-float!(f32, 8, F32x16, turn_f32, halve_f32);
-float!(f64, 4, F64x8, turn_f64, halve_f64);
+float!(f32, 8, F32x16, turn_f32, spread_f32, halve_f32);
+float!(f64, 4, F64x8, turn_f64, spread_f64, halve_f64);
 
 /// `a · b + c`, in one instruction or in two.
 #[inline(always)]

@@ -9,11 +9,11 @@ use std::arch::x86_64::{
     _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
-use super::starts;
+use super::{Spread, starts};
 use crate::kernels::lies_inside;
 
 macro_rules! turn {
-    ($name:ident, $number:ty, $side:literal, $square:ident) => {
+    ($name:ident, $spread:ident, $number:ty, $side:literal, $square:ident) => {
         /// Turns a matrix of at least one square.
         #[target_feature(enable = "avx")]
         pub(crate) fn $name(
@@ -39,8 +39,50 @@ macro_rules! turn {
                     // SAFETY: the square is part of the matrix, which is as large as one at least, and
                     // both slices have been asserted to hold it.
                     unsafe {
-                        let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
-                        $square(from, from_row, to, to_row);
+                        let first = to.add(j * to_row + i);
+                        let mut to = [first; $side];
+                        for c in 1..$side {
+                            to[c] = first.add(c * to_row);
+                        }
+                        $square(from.add(i * from_row + j), from_row, to);
+                    }
+                }
+            }
+        }
+
+        /// Turns matrices of at least one square.
+        #[target_feature(enable = "avx")]
+        pub(crate) fn $spread(task: Spread<'_, $number>) {
+            let [rows, columns] = task.size;
+            assert!(rows >= $side && columns >= $side, "a square fits");
+            assert!(task.is_inside(), "matrices lie inside");
+            let Spread {
+                from_row, places, ..
+            } = task;
+            // Squares that overlap cost more than one or two columns number by number.
+            let rest = columns % $side;
+            let rest = if rest <= $side / 4 { rest } else { 0 };
+            for matrix in 0..task.count {
+                let from = &task.from[matrix * task.from_each..];
+                let to = &mut task.to[matrix * task.to_each..];
+                let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+                for j in starts(columns - rest, $side) {
+                    for i in starts(rows, $side) {
+                        // SAFETY: the square is part of a matrix, which has been asserted to lie
+                        // inside both slices with all that `places` says of its columns.
+                        unsafe {
+                            let mut ends = [to.add(i); $side];
+                            for c in 0..$side {
+                                ends[c] = ends[c].add(places[j + c]);
+                            }
+                            $square(from.add(i * from_row + j), from_row, ends);
+                        }
+                    }
+                }
+                for j in columns - rest..columns {
+                    for i in 0..rows {
+                        // SAFETY: as above.
+                        unsafe { *to.add(places[j] + i) = *from.add(i * from_row + j) };
                     }
                 }
             }
@@ -48,14 +90,14 @@ macro_rules! turn {
     };
 }
 
-turn!(turn_f32, f32, 8, square_f32);
-turn!(turn_f64, f64, 4, square_f64);
+turn!(turn_f32, spread_f32, f32, 8, square_f32);
+turn!(turn_f64, spread_f64, f64, 4, square_f64);
 
 /// # Safety
-/// Eight numbers must lie at each of eight rows of `from` and of `to`.
+/// Eight numbers must lie at each of eight rows of `from`, `from_row` apart, and from each of `to` on.
 #[inline]
 #[target_feature(enable = "avx")]
-unsafe fn square_f32(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+unsafe fn square_f32(from: *const f32, from_row: usize, to: [*mut f32; 8]) {
     // SAFETY: the caller's.
     let mut r = [unsafe { _mm256_loadu_ps(from) }; 8];
     for i in 1..8 {
@@ -85,17 +127,17 @@ unsafe fn square_f32(from: *const f32, from_row: usize, to: *mut f32, to_row: us
         let high = _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]);
         // SAFETY: the caller's.
         unsafe {
-            _mm256_storeu_ps(to.add(i * to_row), low);
-            _mm256_storeu_ps(to.add((i + 4) * to_row), high);
+            _mm256_storeu_ps(to[i], low);
+            _mm256_storeu_ps(to[i + 4], high);
         }
     }
 }
 
 /// # Safety
-/// Four numbers must lie at each of four rows of `from` and of `to`.
+/// Four numbers must lie at each of four rows of `from`, `from_row` apart, and from each of `to` on.
 #[inline]
 #[target_feature(enable = "avx")]
-unsafe fn square_f64(from: *const f64, from_row: usize, to: *mut f64, to_row: usize) {
+unsafe fn square_f64(from: *const f64, from_row: usize, to: [*mut f64; 4]) {
     // SAFETY: the caller's.
     let mut r = [unsafe { _mm256_loadu_pd(from) }; 4];
     for i in 1..4 {
@@ -115,8 +157,8 @@ unsafe fn square_f64(from: *const f64, from_row: usize, to: *mut f64, to_row: us
         let high = _mm256_permute2f128_pd::<0x31>(left, right);
         // SAFETY: the caller's.
         unsafe {
-            _mm256_storeu_pd(to.add(i * to_row), low);
-            _mm256_storeu_pd(to.add((i + 2) * to_row), high);
+            _mm256_storeu_pd(to[i], low);
+            _mm256_storeu_pd(to[i + 2], high);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::lanes_of_channels::POINTS;
 use super::plan::{Correlation, Phase, Run};
-use super::{lanes_of_channels, lanes_of_pixels};
+use super::{lanes_of_channels, lanes_of_pixels, packed, steps};
 use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::{ROWS, columns};
 use crate::{parallel, pool};
@@ -36,16 +37,16 @@ impl Lanes {
             let store = if whole { 2.0 } else { T::LANES as f64 };
             pixels += (pieces * panels) as f64 * rows * (depth / 2.0 + store);
             // Six broadcasts a step instead of two loads cost a little; so does turning the result,
-            // and a lot where its pixels are apart. Packing the weights costs a cycle each,
-            // two for the panels of pixels where they cannot be read in place.
+            // and a lot where its pixels are apart.
             let blocks = channels.div_ceil(columns::<T>());
             let store = if phase.step() == 1 { 10.0 } else { 40.0 };
-            points += (phase.count() * blocks) as f64 * (1.07 * depth + store);
+            points += (phase.count() * blocks) as f64 * (1.07 * steps::mean(phase) + store);
+            // Weights are turned in squares; panels of pixels read them in place, without asking for
+            // them ahead, or copy them one by one.
             let weights = depth * channels as f64 / plan.batch.max(1) as f64;
-            points += weights;
-            if !lanes_of_pixels::in_place(plan, phase) {
-                pixels += 2.0 * weights;
-            }
+            points += 0.4 * weights;
+            let in_place = lanes_of_pixels::in_place(plan, phase);
+            pixels += if in_place { 0.5 } else { 2.0 } * weights;
         }
         if pixels < points {
             Self::Pixels
@@ -65,11 +66,19 @@ struct Task {
     pixels: Range<usize>,
 }
 
-/// Weights of one phase as its tiles read them; empty where they are read in place.
-pub(super) struct Weights<T> {
-    pub packed: Vec<T>,
-    /// Elements of one group.
-    pub group: usize,
+/// Weights of one phase as its tiles read them.
+enum Weights<T> {
+    Pixels(lanes_of_pixels::Weights<T>),
+    Channels(packed::Weights<T>),
+}
+
+impl<T: Float> Weights<T> {
+    fn recycle(self) {
+        match self {
+            Self::Pixels(weights) => weights.recycle(),
+            Self::Channels(weights) => weights.recycle(),
+        }
+    }
 }
 
 /// Computes `dst` from `src` and the weights.
@@ -97,20 +106,24 @@ pub(super) fn run<T: Float>(
     run_tasks(level, lanes, plan, src, w, dst, work);
 }
 
-/// The weights of every phase.
+/// The weights of every phase, for tasks of so many output channels and planes in so many parts.
 fn pack<T: Float>(
     level: Level,
     lanes: Lanes,
     plan: &Correlation,
-    block: usize,
+    [block, spans]: [usize; 2],
     w: &[T],
 ) -> Vec<Weights<T>> {
     let phases = plan.phases.iter();
-    let pack = phases.map(|phase| match lanes {
-        Lanes::Pixels => lanes_of_pixels::pack(plan, phase, block, w),
-        Lanes::Channels => lanes_of_channels::pack(level, plan, phase, w),
+    let weights = phases.map(|phase| match lanes {
+        Lanes::Pixels => Weights::Pixels(lanes_of_pixels::Weights::new(plan, phase, block, w)),
+        Lanes::Channels => {
+            // Then each block is needed by one task, for one list of pixels.
+            let once = plan.batch * spans == 1 && phase.count() <= POINTS;
+            Weights::Channels(packed::Weights::new(level, plan, phase, w, once))
+        }
     });
-    pack.collect()
+    weights.collect()
 }
 
 fn run_tasks<T: Float>(
@@ -133,10 +146,10 @@ fn run_tasks<T: Float>(
         .div_ceil(plan.batch * plan.groups)
         .min(outputs.div_ceil(unit));
     let block = outputs.div_ceil(parts).next_multiple_of(unit);
-    let weights = pack(level, lanes, plan, block, w);
     let [src_pixels, dst_pixels] = plan.pixels;
     let images = plan.batch * plan.groups;
     let spans = plan.spans(if images * parts < FEW { SPANS } else { 1 });
+    let weights = pack(level, lanes, plan, [block, spans.len()], w);
     let length = plan.image.len();
     let shared = block < outputs || spans.len() > 1;
     let mut padded = pool::stale::<T>(if shared { images * length } else { 0 });
@@ -160,9 +173,9 @@ fn run_tasks<T: Float>(
                 clear(&part, dst);
                 continue;
             }
-            match lanes {
-                Lanes::Pixels => lanes_of_pixels::run(&part, weights, dst),
-                Lanes::Channels => lanes_of_channels::run(&part, weights, dst),
+            match weights {
+                Weights::Pixels(weights) => lanes_of_pixels::run(&part, weights, dst),
+                Weights::Channels(weights) => lanes_of_channels::run(&part, weights, dst),
             }
         }
     };
@@ -219,7 +232,7 @@ fn run_tasks<T: Float>(
     }
     pool::recycle(padded);
     for weights in weights {
-        pool::recycle(weights.packed);
+        weights.recycle();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Vectors of neighbouring pixels, scalars from the weights: some channels by some pieces of rows.
 
-use super::engine::{Part, Weights};
+use super::engine::Part;
 use super::plan::{Correlation, Phase, Run};
 use crate::kernels::simd::{Body, Float, Level, Vector};
 use crate::kernels::tile::{Groups, Offsets, Packed, ROWS, Rows, Scalars, groups};
@@ -14,57 +14,66 @@ pub(super) fn in_place(plan: &Correlation, phase: &Phase) -> bool {
     plan.weight[1] == phase.taps.len() && phase.taps_in_order()
 }
 
-/// Panels of up to six channels; each block of channels starts a new panel.
-pub(super) fn pack<T: Float>(
-    plan: &Correlation,
-    phase: &Phase,
-    block: usize,
-    w: &[T],
-) -> Weights<T> {
-    let depth = phase.offsets.len();
-    if in_place(plan, phase) || depth == 0 {
-        return Weights {
-            packed: Vec::new(),
-            group: 0,
+/// Weights of one phase in panels of up to six channels; each block of channels starts a new panel.
+pub(super) struct Weights<T> {
+    /// Empty where the weights are read in place.
+    packed: Vec<T>,
+    /// Elements of one group.
+    group: usize,
+}
+
+impl<T: Float> Weights<T> {
+    pub fn new(plan: &Correlation, phase: &Phase, block: usize, w: &[T]) -> Self {
+        let depth = phase.offsets.len();
+        if in_place(plan, phase) || depth == 0 {
+            return Self {
+                packed: Vec::new(),
+                group: 0,
+            };
+        }
+        let outputs = plan.channels[1];
+        let panels = || {
+            (0..outputs).step_by(block).flat_map(move |first| {
+                groups(block.min(outputs - first)).map(move |(r, rows)| (first + r, rows))
+            })
         };
-    }
-    let outputs = plan.channels[1];
-    let panels = || {
-        (0..outputs).step_by(block).flat_map(move |first| {
-            groups(block.min(outputs - first)).map(move |(r, rows)| (first + r, rows))
-        })
-    };
-    let group = panels().count() * depth * ROWS;
-    let mut packed = pool::stale::<T>(plan.groups * group);
-    let taps = phase.taps.len();
-    let panels: Vec<(usize, usize)> = panels().collect();
-    parallel::for_chunks_mut(
-        &mut packed,
-        depth * ROWS,
-        plan.groups * group,
-        |index, to| {
-            let (g, (first, rows)) = (index / panels.len(), panels[index % panels.len()]);
-            let start = g * plan.weight[2] + first * plan.weight[0];
-            for (channel, to) in to.chunks_mut(taps * ROWS).enumerate() {
-                let from = &w[start + channel * plan.weight[1]..];
-                if rows == ROWS {
-                    let from: [&[T]; ROWS] = std::array::from_fn(|r| &from[r * plan.weight[0]..]);
-                    for (to, &tap) in to.chunks_exact_mut(ROWS).zip(&phase.taps) {
-                        for r in 0..ROWS {
-                            to[r] = from[r][tap];
+        let group = panels().count() * depth * ROWS;
+        let mut packed = pool::stale::<T>(plan.groups * group);
+        let taps = phase.taps.len();
+        let panels: Vec<(usize, usize)> = panels().collect();
+        parallel::for_chunks_mut(
+            &mut packed,
+            depth * ROWS,
+            plan.groups * group,
+            |index, to| {
+                let (g, (first, rows)) = (index / panels.len(), panels[index % panels.len()]);
+                let start = g * plan.weight[2] + first * plan.weight[0];
+                for (channel, to) in to.chunks_mut(taps * ROWS).enumerate() {
+                    let from = &w[start + channel * plan.weight[1]..];
+                    if rows == ROWS {
+                        let from: [&[T]; ROWS] =
+                            std::array::from_fn(|r| &from[r * plan.weight[0]..]);
+                        for (to, &tap) in to.chunks_exact_mut(ROWS).zip(&phase.taps) {
+                            for r in 0..ROWS {
+                                to[r] = from[r][tap];
+                            }
+                        }
+                        continue;
+                    }
+                    for (to, &tap) in to.chunks_mut(ROWS).zip(&phase.taps) {
+                        for (r, to) in to.iter_mut().enumerate().take(rows) {
+                            *to = from[r * plan.weight[0] + tap];
                         }
                     }
-                    continue;
                 }
-                for (to, &tap) in to.chunks_mut(ROWS).zip(&phase.taps) {
-                    for (r, to) in to.iter_mut().enumerate().take(rows) {
-                        *to = from[r * plan.weight[0] + tap];
-                    }
-                }
-            }
-        },
-    );
-    Weights { packed, group }
+            },
+        );
+        Self { packed, group }
+    }
+
+    pub fn recycle(self) {
+        pool::recycle(self.packed);
+    }
 }
 
 pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut [T]) {

@@ -8,7 +8,10 @@
 mod engine;
 mod lanes_of_channels;
 mod lanes_of_pixels;
+mod packed;
+mod padded;
 mod plan;
+mod steps;
 mod weight;
 
 use super::{ConvGeometry, ConvKernel, Direction};
@@ -115,8 +118,18 @@ mod tests {
                     "mb1_ic2ih3iw193_oc7_kh3kw5_sh2sw2_ph1pw1",
                     "mb1_ic3ih2iw131_oc18_kh2kw3_ph1pw0_dh1dw3",
                 ];
-                let wide = wide.iter().map(|line| line.parse().unwrap());
-                for geometry in corners.chain(wide) {
+                // Sums long enough to leave out rows of padding: of one image, of several, of volumes,
+                // with strides and dilation, with rows of the filter that meet nothing.
+                let padded = [
+                    "mb1_ic70ih5iw4_oc20_kh3kw3_ph1pw1",
+                    "mb2_ic67ih5iw9_oc35_kh3kw3_ph1pw1",
+                    "mb1_ic82id3ih4iw3_oc9_kd3kh3kw2_pd1ph1",
+                    "mb1_ic150ih7iw6_oc19_kh3kw3_sh2sw2_ph2pw1_dh2dw1",
+                    "mb2_ic100ih2iw3_oc85_kh5kw3_ph2pw1",
+                    "mb1_ic160ih5iw4_oc160_kh3kw3_ph1pw1_g2",
+                ];
+                let more = wide.iter().chain(&padded).map(|line| line.parse().unwrap());
+                for geometry in corners.chain(more) {
                     conformance::<f32>(&kernel, &geometry)
                         .and_then(|()| conformance::<f64>(&kernel, &geometry))
                         .unwrap_or_else(|error| panic!("{lanes:?} at {level:?}: {error}"));

@@ -1,0 +1,224 @@
+//! Weights for tiles with output channels in their lanes.
+
+use super::plan::{Correlation, Phase};
+use super::steps::Steps;
+use crate::kernels::prefetch::prefetch;
+use crate::kernels::simd::{Float, Level};
+use crate::kernels::tile::columns;
+use crate::kernels::turn::Spread;
+use crate::{parallel, pool};
+
+/// Weights of one phase in blocks of output channels as wide as a tile:
+/// `packed[((group · blocks + block) · depth + t) · columns + lane]`.
+pub(super) struct Weights<T> {
+    pub steps: Steps,
+    /// Empty where each block is needed once: then it is packed where it is needed, chunk by chunk.
+    packed: Vec<T>,
+}
+
+impl<T: Float> Weights<T> {
+    /// The weights, packed at once unless each is needed `once` only.
+    pub fn new(level: Level, plan: &Correlation, phase: &Phase, w: &[T], once: bool) -> Self {
+        let mut weights = Self {
+            steps: Steps::new(phase),
+            packed: Vec::new(),
+        };
+        if once || phase.offsets.len() == 0 {
+            return weights;
+        }
+        let width = columns::<T>();
+        let blocks = plan.channels[1].div_ceil(width);
+        let block = phase.offsets.len() * width;
+        let length = plan.groups * blocks * block;
+        let mut packed = pool::stale::<T>(length);
+        parallel::for_chunks_mut(&mut packed, block, length, |index, mut to| {
+            let filters = Filters::new(plan, phase, &weights.steps, w, index / blocks);
+            for &chunk in &weights.steps.chunks {
+                let part;
+                (part, to) = to.split_at_mut(chunk.1 * phase.taps.len() * width);
+                filters.pack(level, index % blocks, chunk, part);
+            }
+        });
+        weights.packed = packed;
+        weights
+    }
+
+    pub fn recycle(self) {
+        pool::recycle(self.packed);
+    }
+}
+
+/// The weights of one group as a task reads them.
+pub(super) struct Group<'a, T> {
+    filters: Filters<'a, T>,
+    packed: &'a [T],
+    /// Where they are packed if they are not yet.
+    fresh: Vec<T>,
+}
+
+impl<'a, T: Float> Group<'a, T> {
+    pub fn new(
+        plan: &'a Correlation,
+        phase: &'a Phase,
+        weights: &'a Weights<T>,
+        w: &'a [T],
+        group: usize,
+    ) -> Self {
+        let filters = Filters::new(plan, phase, &weights.steps, w, group);
+        let (packed, mut longest) = if weights.packed.is_empty() {
+            let counts = weights.steps.chunks.iter().map(|&(_, count)| count);
+            (&[][..], counts.max().unwrap_or(0))
+        } else {
+            let length = weights.packed.len() / plan.groups;
+            (&weights.packed[group * length..][..length], 0)
+        };
+        longest *= phase.taps.len() * columns::<T>();
+        Self {
+            filters,
+            packed,
+            fresh: pool::stale(longest),
+        }
+    }
+
+    /// Packs the weights of one block of output channels and one chunk of input channels, if they are
+    /// not yet.
+    pub fn pack(&mut self, level: Level, block: usize, chunk: (usize, usize)) {
+        if self.packed.is_empty() {
+            self.filters.pack(level, block, chunk, &mut self.fresh);
+        }
+    }
+
+    /// Those weights, packed.
+    pub fn panel(&self, block: usize, chunk: (usize, usize)) -> &[T] {
+        if self.packed.is_empty() {
+            return &self.fresh;
+        }
+        let phase = self.filters.phase;
+        let step = block * phase.offsets.len() + chunk.0 * phase.taps.len();
+        &self.packed[step * columns::<T>()..]
+    }
+
+    /// Asks for part `index` of `parts` of what packing a panel will read, if it is not packed yet.
+    pub fn prefetch(
+        &self,
+        block: usize,
+        (first, count): (usize, usize),
+        [index, parts]: [usize; 2],
+    ) {
+        if !self.packed.is_empty() {
+            return;
+        }
+        let filters = &self.filters;
+        let (taps, lanes) = (filters.phase.taps.len(), filters.lanes(block));
+        let [output, input, _] = filters.plan.weight;
+        let w = &filters.w[block * columns::<T>() * output + first * input..];
+        let (runs, distance, length) = if input == taps {
+            (lanes, output, count * taps)
+        } else {
+            (count, input, lanes * output)
+        };
+        for run in index * runs / parts..(index + 1) * runs / parts {
+            let run = &w[run * distance..];
+            prefetch(&run[..length.min(run.len())]);
+        }
+    }
+
+    pub fn recycle(self) {
+        pool::recycle(self.fresh);
+    }
+}
+
+/// The weights of one group where they are.
+#[derive(Clone, Copy)]
+struct Filters<'a, T> {
+    plan: &'a Correlation,
+    phase: &'a Phase,
+    steps: &'a Steps,
+    w: &'a [T],
+}
+
+impl<'a, T: Float> Filters<'a, T> {
+    fn new(
+        plan: &'a Correlation,
+        phase: &'a Phase,
+        steps: &'a Steps,
+        w: &'a [T],
+        group: usize,
+    ) -> Self {
+        let w = &w[group * plan.weight[2]..];
+        Self {
+            plan,
+            phase,
+            steps,
+            w,
+        }
+    }
+
+    /// Output channels in a block.
+    fn lanes(&self, block: usize) -> usize {
+        let width = columns::<T>();
+        width.min(self.plan.channels[1] - block * width)
+    }
+
+    /// Packs the weights of one block of output channels and one chunk of input channels.
+    fn pack(&self, level: Level, block: usize, (first, count): (usize, usize), to: &mut [T]) {
+        let (width, taps, lanes) = (columns::<T>(), self.phase.taps.len(), self.lanes(block));
+        let [output, input, _] = self.plan.weight;
+        let w = &self.w[block * width * output + first * input..];
+        let to = &mut to[..count * taps * width];
+        if lanes < width {
+            to.fill(T::zero());
+        }
+        if !self.phase.taps_in_order() {
+            let mut to = to.chunks_exact_mut(width);
+            for row in &self.steps.rows {
+                for channel in 0..count {
+                    let taps = &self.phase.taps[row.taps.clone()];
+                    for (tap, to) in taps.iter().zip(to.by_ref()) {
+                        let from = &w[channel * input + tap..];
+                        for (lane, to) in to[..lanes].iter_mut().enumerate() {
+                            *to = from[lane * output];
+                        }
+                    }
+                }
+            }
+            return;
+        }
+        // The filters of one input channel; where those of the next go on there, of as many as fill
+        // squares.
+        let each = if input == taps { T::LANES } else { 1 };
+        let row = self.steps.rows[0].taps.len();
+        let mut channel = 0;
+        while channel < count {
+            let left = count - channel;
+            let each = each.min(left);
+            let matrices = left / each;
+            let places = self.places(count, each);
+            let task = Spread {
+                count: matrices,
+                size: [lanes, each * taps],
+                from: &w[channel * input..],
+                from_each: each * input,
+                from_row: output,
+                to: &mut to[channel * row * width..],
+                to_each: each * row * width,
+                places: &places,
+            };
+            task.run(level);
+            channel += matrices * each;
+        }
+    }
+
+    /// Where in a chunk of so many channels the taps of the first few begin.
+    fn places(&self, count: usize, channels: usize) -> Vec<usize> {
+        let mut places = Vec::with_capacity(channels * self.phase.taps.len());
+        for channel in 0..channels {
+            for row in &self.steps.rows {
+                let first = count * row.taps.start + channel * row.taps.len();
+                let steps = first..first + row.taps.len();
+                places.extend(steps.map(|step| step * columns::<T>()));
+            }
+        }
+        places
+    }
+}

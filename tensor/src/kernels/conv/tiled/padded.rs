@@ -1,0 +1,191 @@
+//! Images with their padding, as the tiles read them.
+
+use std::ops::Range;
+
+use crate::kernels::residues::{self, Halves};
+use crate::kernels::simd::{Float, Level};
+use crate::parallel;
+
+/// How an image lies in memory with its padding: `[cut, depth, height, channel, column]`, each row
+/// split by the residue of the column modulo the stride.
+///
+/// The rows of all channels at one height lie together, so that a window touches few pages. The
+/// pixels of a row that meet one tap are neighbours, whatever the stride. Wide images are cut into
+/// upright parts that repeat the columns which both need.
+#[derive(Debug)]
+pub(super) struct Padded {
+    channels: usize,
+    /// The image's own extents, and the zeros before it.
+    extents: [usize; 3],
+    before: [usize; 3],
+    /// Extents of a cut with padding.
+    with_zeros: [usize; 3],
+    /// Output columns of a cut, the distance of the first column of one cut from the last's, and
+    /// how many cuts there are.
+    pub outputs: usize,
+    advance: usize,
+    cuts: usize,
+    /// Residues, and columns of each.
+    residues: usize,
+    columns: usize,
+    /// Elements of a row of one channel, of all channels, of a plane of rows, of a cut.
+    pub row: usize,
+    pub rows: usize,
+    pub plane: usize,
+    pub cut: usize,
+}
+
+/// Along one axis: zeros before, output positions, the step between their windows and the extent of
+/// a window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    pub before: usize,
+    pub outputs: usize,
+    pub step: usize,
+    pub window: usize,
+}
+
+impl Axis {
+    fn padded(&self) -> usize {
+        (self.outputs.max(1) - 1) * self.step + self.window
+    }
+}
+
+impl Padded {
+    pub fn new<T: Float>(
+        channels: usize,
+        extents: [usize; 3],
+        axes: [Axis; 3],
+        cut: usize,
+    ) -> Self {
+        let width = axes[2].outputs.max(1);
+        let even = width.div_ceil(width.div_ceil(cut));
+        let whole = even.next_multiple_of(T::LANES);
+        // The last cut must not be narrower than a vector.
+        let fits = width <= whole || (width - 1) % whole + 1 >= 2 * T::LANES;
+        let outputs = if fits { whole } else { even };
+        let (cuts, outputs) = (width.div_ceil(outputs), outputs.min(width));
+        let last = Axis { outputs, ..axes[2] };
+        let with_zeros = [axes[0].padded(), axes[1].padded(), last.padded()];
+        let residues = last.step;
+        let columns = with_zeros[2].div_ceil(residues);
+        let row = columns * residues;
+        // An odd number of cache lines: the rows under a window then spread over the first cache.
+        let line = 64 / size_of::<T>();
+        let rows = ((channels * row).div_ceil(line) | 1) * line;
+        let plane = rows * with_zeros[1];
+        Self {
+            channels,
+            extents,
+            before: axes.map(|axis| axis.before),
+            with_zeros,
+            outputs,
+            advance: outputs * last.step,
+            cuts,
+            residues,
+            columns,
+            row,
+            rows,
+            plane,
+            cut: plane * with_zeros[0],
+        }
+    }
+
+    /// The place of a position of channel 0 in its cut.
+    pub fn at(&self, z: usize, y: usize, x: usize) -> usize {
+        z * self.plane + y * self.rows + x % self.residues * self.columns + x / self.residues
+    }
+
+    /// Which of `count` windows, `step` apart along depth (axis 0) or height (axis 1), meet the image
+    /// and not the zeros around it at `distance` from their first position.
+    pub fn met(&self, axis: usize, distance: usize, step: usize, count: usize) -> Range<usize> {
+        let before = self.before[axis];
+        let start = before.saturating_sub(distance).div_ceil(step);
+        let end = (before + self.extents[axis])
+            .saturating_sub(distance)
+            .div_ceil(step)
+            .min(count);
+        start.min(end)..end
+    }
+
+    /// Elements of one image, with those that may be read, not used, behind the last.
+    pub fn len(&self) -> usize {
+        self.heights() * self.rows
+    }
+
+    /// Rows of all cuts, depths and heights, and one more that a vector may reach into.
+    fn heights(&self) -> usize {
+        self.cuts * self.with_zeros[0] * self.with_zeros[1] + 1
+    }
+
+    /// Copies images of `pixels` elements one after another; every element that a tap can meet is
+    /// written.
+    pub fn fill<T: Float>(&self, level: Level, images: &[T], pixels: usize, to: &mut [T]) {
+        let heights = self.heights();
+        parallel::for_chunks_mut(to, self.rows, images.len(), |index, to| {
+            let image = &images[index / heights * pixels..][..pixels];
+            self.fill_row(level, index % heights, image, to);
+        });
+    }
+
+    /// Copies the rows of all channels of one cut, depth and height, `index` counting all three.
+    fn fill_row<T: Float>(&self, level: Level, index: usize, image: &[T], to: &mut [T]) {
+        let [depth, height, width] = self.extents;
+        let [z0, y0, x0] = self.before;
+        let (index, y) = (index / self.with_zeros[1], index % self.with_zeros[1]);
+        let (cut, z) = (index / self.with_zeros[0], index % self.with_zeros[0]);
+        if cut == self.cuts {
+            return;
+        }
+        // The positions of the cut's rows that lie in the image, and the first one's column.
+        let start = cut * self.advance;
+        let first = x0.saturating_sub(start).min(self.with_zeros[2]);
+        let end = (width + x0).saturating_sub(start).min(self.with_zeros[2]);
+        let inside = (z0..z0 + depth).contains(&z) && (y0..y0 + height).contains(&y);
+        if !inside || first >= end {
+            to.fill(T::zero());
+            return;
+        }
+        let column = first + start - x0;
+        let from = &image[((z - z0) * height + y - y0) * width + column..];
+        let pixels = depth * height * width;
+        let channels = &mut to[..self.channels * self.row];
+        if self.residues > 1 {
+            channels.fill(T::zero());
+        }
+        if self.residues == 2 {
+            let rows = Halves {
+                from,
+                width: pixels,
+                count: end - first,
+                to: channels,
+                row: self.row,
+                at: residues::halves(first, self.columns),
+            };
+            return T::halve(level, rows);
+        }
+        for (channel, to) in channels.chunks_exact_mut(self.row).enumerate() {
+            let from = &from[channel * pixels..][..end - first];
+            if self.residues == 1 {
+                to[..first].fill(T::zero());
+                copy(from, &mut to[first..end]);
+                to[end..].fill(T::zero());
+            } else {
+                residues::split(level, from, first, self.residues, to, self.columns);
+            }
+        }
+    }
+}
+
+/// A copy of a row. Rows are short, and a call to `memcpy` costs as much as eight moves.
+#[inline]
+fn copy<T: Float>(from: &[T], to: &mut [T]) {
+    let (heads, rest) = from.as_chunks::<8>();
+    let (to_heads, to_rest) = to.as_chunks_mut::<8>();
+    for (to, from) in to_heads.iter_mut().zip(heads) {
+        *to = *from;
+    }
+    for (to, from) in to_rest.iter_mut().zip(rest) {
+        *to = *from;
+    }
+}
