@@ -1,9 +1,8 @@
 //! Runs a correlation: which vectors, which blocks, which tasks.
 
-use std::ops::Range;
-
 use super::lanes_of_channels::POINTS;
-use super::plan::{Correlation, Phase, Run};
+use super::lanes_of_pixels::PIECES;
+use super::plan::{Correlation, Phase, Run, Span};
 use super::{lanes_of_channels, lanes_of_pixels, packed, steps};
 use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::{ROWS, columns};
@@ -57,13 +56,12 @@ impl Lanes {
 }
 
 /// A block of output channels of one group of one image, and some rows of their planes.
-struct Task {
+struct Task<'a> {
     image: usize,
     group: usize,
-    /// The first channel, in the group, and how many.
+    /// The first channel, in the group.
     first: usize,
-    channels: usize,
-    pixels: Range<usize>,
+    span: &'a Span,
 }
 
 /// Weights of one phase as its tiles read them.
@@ -148,16 +146,37 @@ fn run_tasks<T: Float>(
     let block = outputs.div_ceil(parts).next_multiple_of(unit);
     let [src_pixels, dst_pixels] = plan.pixels;
     let images = plan.batch * plan.groups;
-    let spans = plan.spans(if images * parts < FEW { SPANS } else { 1 });
+    let tile = match lanes {
+        Lanes::Pixels => PIECES * T::LANES,
+        Lanes::Channels => POINTS,
+    };
+    let bands = plan.bands::<T>(parts, tile);
+    let banded = bands.is_some();
+    let block = if banded { outputs } else { block };
+    let few = images * parts < FEW;
+    let spans = bands.unwrap_or_else(|| plan.spans(if few { SPANS } else { 1 }));
     let weights = pack(level, lanes, plan, [block, spans.len()], w);
+    // Where several tasks read an image, it is padded before.
     let length = plan.image.len();
-    let shared = block < outputs || spans.len() > 1;
+    let shared = !banded && (block < outputs || spans.len() > 1);
     let mut padded = pool::stale::<T>(if shared { images * length } else { 0 });
+    let of_group = inputs * src_pixels;
     if shared {
-        plan.image
-            .fill(level, src, inputs * src_pixels, &mut padded);
+        plan.image.fill(level, src, of_group, &mut padded);
     }
-    let compute = |image: &[T], task: &Task, dst: &mut [T]| {
+    let compute = |task: &Task<'_>, dst: &mut [T]| {
+        let index = task.image * plan.groups + task.group;
+        let mut band = pool::stale::<T>(0);
+        let image = if shared {
+            &padded[index * length..][..length]
+        } else {
+            band = pool::stale(plan.image.band_len(task.span.band));
+            let src = &src[index * of_group..][..of_group];
+            let to = &mut band;
+            plan.image
+                .fill_band(level, task.span.band, src, of_group, to);
+            &band
+        };
         for (phase, weights) in plan.phases.iter().zip(&weights) {
             let part = Part {
                 level,
@@ -166,7 +185,7 @@ fn run_tasks<T: Float>(
                 image,
                 group: task.group,
                 first: task.first,
-                pixels: task.pixels.clone(),
+                span: task.span,
                 w,
             };
             if phase.offsets.len() == 0 {
@@ -178,68 +197,62 @@ fn run_tasks<T: Float>(
                 Weights::Channels(weights) => lanes_of_channels::run(&part, weights, dst),
             }
         }
+        pool::recycle(band);
     };
-    let task = |index: usize, part: usize, pixels: &Range<usize>| Task {
-        image: index / plan.groups,
-        group: index % plan.groups,
-        first: part * block,
-        channels: block.min(outputs - part * block),
-        pixels: pixels.clone(),
-    };
-    if spans.len() == 1 {
-        let mut tasks = Vec::new();
-        for (index, dst) in dst.chunks_mut(outputs * dst_pixels).enumerate() {
-            for (part, dst) in dst.chunks_mut(block * dst_pixels).enumerate() {
-                tasks.push((task(index, part, &spans[0]), dst));
+    let mut tasks = Vec::new();
+    for (index, dst) in dst.chunks_mut(outputs * dst_pixels).enumerate() {
+        for (part, dst) in dst.chunks_mut(block * dst_pixels).enumerate() {
+            for (span, planes) in spans.iter().zip(cut(dst, dst_pixels, &spans)) {
+                let task = Task {
+                    image: index / plan.groups,
+                    group: index % plan.groups,
+                    first: part * block,
+                    span,
+                };
+                tasks.push((task, planes));
             }
-        }
-        parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
-            let (task, dst) = &mut tasks[0];
-            let index = task.image * plan.groups + task.group;
-            if shared {
-                compute(&padded[index * length..][..length], task, dst);
-            } else {
-                let mut padded = pool::stale::<T>(length);
-                let src = &src[index * inputs * src_pixels..][..inputs * src_pixels];
-                plan.image.fill(level, src, src.len(), &mut padded);
-                compute(&padded, task, dst);
-                pool::recycle(padded);
-            }
-        });
-    } else {
-        // Rows of several planes are not one slice: they are made apart and copied.
-        let mut tasks = Vec::new();
-        for index in 0..images {
-            for part in 0..outputs.div_ceil(block) {
-                tasks.extend(spans.iter().map(|span| task(index, part, span)));
-            }
-        }
-        let results = parallel::map_chunks(tasks.len(), work, |at| {
-            let task = &tasks[at];
-            let index = task.image * plan.groups + task.group;
-            let mut dst = pool::stale::<T>(task.channels * task.pixels.len());
-            compute(&padded[index * length..][..length], task, &mut dst);
-            dst
-        });
-        for (task, result) in tasks.iter().zip(results) {
-            let channel = (task.image * plan.groups + task.group) * outputs + task.first;
-            let planes = dst[channel * dst_pixels..].chunks_mut(dst_pixels);
-            for (plane, result) in planes.zip(result.chunks(task.pixels.len())) {
-                plane[task.pixels.clone()].copy_from_slice(result);
-            }
-            pool::recycle(result);
         }
     }
+    parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
+        let (task, planes) = &mut tasks[0];
+        if let [all] = &mut planes[..] {
+            return compute(task, all);
+        }
+        // Rows of several planes are not one slice: they are made apart and copied.
+        let pixels = task.span.pixels().len();
+        let mut dst = pool::stale::<T>(planes.len() * pixels);
+        compute(task, &mut dst);
+        for (plane, dst) in planes.iter_mut().zip(dst.chunks(pixels)) {
+            plane.copy_from_slice(dst);
+        }
+        pool::recycle(dst);
+    });
     pool::recycle(padded);
     for weights in weights {
         weights.recycle();
     }
 }
 
+/// For every span its rows of each plane; a span that is everything has all planes in one.
+fn cut<'a, T>(dst: &'a mut [T], pixels: usize, spans: &[Span]) -> Vec<Vec<&'a mut [T]>> {
+    if spans.len() == 1 {
+        return vec![vec![dst]];
+    }
+    let mut cut: Vec<Vec<&mut [T]>> = spans.iter().map(|_| Vec::new()).collect();
+    for mut plane in dst.chunks_mut(pixels) {
+        for (span, cut) in spans.iter().zip(&mut cut) {
+            let rows;
+            (rows, plane) = plane.split_at_mut(span.pixels().len());
+            cut.push(rows);
+        }
+    }
+    cut
+}
+
 /// Zeros at the positions of a phase that no tap meets.
 fn clear<T: Float>(part: &Part<'_, T>, dst: &mut [T]) {
     let pieces = part.pieces(1);
-    for channel in dst.chunks_mut(part.pixels.len()) {
+    for channel in dst.chunks_mut(part.span.pixels().len()) {
         for run in &pieces {
             channel[run.target] = T::zero();
         }
@@ -254,19 +267,14 @@ pub(super) struct Part<'a, T> {
     pub image: &'a [T],
     pub group: usize,
     pub first: usize,
-    /// The pixels of the output planes that the task makes: whole rows.
-    pub pixels: Range<usize>,
+    /// What the task makes of the output planes.
+    pub span: &'a Span,
     pub w: &'a [T],
 }
 
 impl<T> Part<'_, T> {
-    /// The pieces of the part's rows, their targets counted from its first pixel.
+    /// The pieces of the part's rows.
     pub fn pieces(&self, lanes: usize) -> Vec<Run> {
-        let mut pieces = self.plan.pieces(self.phase, lanes);
-        pieces.retain(|piece| self.pixels.contains(&piece.target));
-        for piece in &mut pieces {
-            piece.target -= self.pixels.start;
-        }
-        pieces
+        self.plan.pieces_of(self.phase, self.span, lanes)
     }
 }

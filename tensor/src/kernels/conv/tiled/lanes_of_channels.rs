@@ -15,7 +15,7 @@ pub(super) const POINTS: usize = 64 * ROWS;
 const BLOCKS: usize = 4;
 
 pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut [T]) {
-    let (width, pixels) = (columns::<T>(), part.pixels.len());
+    let (width, pixels) = (columns::<T>(), part.span.pixels().len());
     let steps = &weights.steps;
     let mut group = Group::new(part.plan, part.phase, weights, part.w, part.group);
     let runs = part.pieces(1);

@@ -7,7 +7,7 @@ use crate::kernels::tile::{Groups, Offsets, Packed, ROWS, Rows, Scalars, groups}
 use crate::{parallel, pool};
 
 /// Pieces in one block, kept hot while all channels pass.
-const PIECES: usize = 32;
+pub(super) const PIECES: usize = 32;
 
 /// Whether the sum runs along `w` as it lies.
 pub(super) fn in_place(plan: &Correlation, phase: &Phase) -> bool {
@@ -84,7 +84,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
         image,
         ..
     } = *part;
-    let pixels = part.pixels.len();
+    let pixels = part.span.pixels().len();
     let depth = phase.offsets.len();
     let channels = dst.len() / pixels;
     let pieces = part.pieces(T::LANES);

@@ -128,7 +128,17 @@ mod tests {
                     "mb2_ic100ih2iw3_oc85_kh5kw3_ph2pw1",
                     "mb1_ic160ih5iw4_oc160_kh3kw3_ph1pw1_g2",
                 ];
-                let more = wide.iter().chain(&padded).map(|line| line.parse().unwrap());
+                // Images too large for the second cache, made band by band.
+                let large = [
+                    "mb1_ic64ih61iw77_oc3_kh3kw3_ph1pw1",
+                    "mb2_ic90ih60iw131_oc8_kh5kw3_sh2sw1_ph2pw1_g2",
+                    "mb1_ic2ih150iw130_oc100_kh3kw2_sh2sw2_ph1pw1",
+                ];
+                let more = wide
+                    .iter()
+                    .chain(&padded)
+                    .chain(&large)
+                    .map(|line| line.parse().unwrap());
                 for geometry in corners.chain(more) {
                     conformance::<f32>(&kernel, &geometry)
                         .and_then(|()| conformance::<f64>(&kernel, &geometry))

@@ -28,11 +28,19 @@ pub(super) struct Padded {
     /// Residues, and columns of each.
     residues: usize,
     columns: usize,
-    /// Elements of a row of one channel, of all channels, of a plane of rows, of a cut.
+    /// Elements of a row of one channel, of all channels, of a plane of rows.
     pub row: usize,
     pub rows: usize,
     pub plane: usize,
-    pub cut: usize,
+    /// Heights under one window.
+    pub window: usize,
+}
+
+/// Some neighbouring heights of a padded image, of all cuts and depths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Band {
+    pub first: usize,
+    pub heights: usize,
 }
 
 /// Along one axis: zeros before, output positions, the step between their windows and the extent of
@@ -87,7 +95,7 @@ impl Padded {
             row,
             rows,
             plane,
-            cut: plane * with_zeros[0],
+            window: axes[1].window,
         }
     }
 
@@ -108,31 +116,74 @@ impl Padded {
         start.min(end)..end
     }
 
+    /// Every height.
+    pub fn whole(&self) -> Band {
+        Band {
+            first: 0,
+            heights: self.with_zeros[1],
+        }
+    }
+
+    /// Whether the image has one depth only.
+    pub fn is_flat(&self) -> bool {
+        self.with_zeros[0] == 1
+    }
+
+    /// Elements of one cut of a band.
+    pub fn cut(&self, band: Band) -> usize {
+        self.with_zeros[0] * band.heights * self.rows
+    }
+
     /// Elements of one image, with those that may be read, not used, behind the last.
     pub fn len(&self) -> usize {
-        self.heights() * self.rows
+        self.band_len(self.whole())
+    }
+
+    /// The same of a band.
+    pub fn band_len(&self, band: Band) -> usize {
+        self.heights(band) * self.rows
     }
 
     /// Rows of all cuts, depths and heights, and one more that a vector may reach into.
-    fn heights(&self) -> usize {
-        self.cuts * self.with_zeros[0] * self.with_zeros[1] + 1
+    fn heights(&self, band: Band) -> usize {
+        self.cuts * self.with_zeros[0] * band.heights + 1
     }
 
     /// Copies images of `pixels` elements one after another; every element that a tap can meet is
     /// written.
     pub fn fill<T: Float>(&self, level: Level, images: &[T], pixels: usize, to: &mut [T]) {
-        let heights = self.heights();
-        parallel::for_chunks_mut(to, self.rows, images.len(), |index, to| {
+        self.fill_band(level, self.whole(), images, pixels, to);
+    }
+
+    /// The same of a band of each image.
+    pub fn fill_band<T: Float>(
+        &self,
+        level: Level,
+        band: Band,
+        images: &[T],
+        pixels: usize,
+        to: &mut [T],
+    ) {
+        let heights = self.heights(band);
+        let work = to.len();
+        parallel::for_chunks_mut(to, self.rows, work, |index, to| {
             let image = &images[index / heights * pixels..][..pixels];
-            self.fill_row(level, index % heights, image, to);
+            self.fill_row(level, band, index % heights, image, to);
         });
     }
 
     /// Copies the rows of all channels of one cut, depth and height, `index` counting all three.
-    fn fill_row<T: Float>(&self, level: Level, index: usize, image: &[T], to: &mut [T]) {
+    fn fill_row<T: Float>(
+        &self,
+        level: Level,
+        band: Band,
+        index: usize,
+        image: &[T],
+        to: &mut [T],
+    ) {
         let [depth, height, width] = self.extents;
         let [z0, y0, x0] = self.before;
-        let (index, y) = (index / self.with_zeros[1], index % self.with_zeros[1]);
+        let (index, y) = (index / band.heights, band.first + index % band.heights);
         let (cut, z) = (index / self.with_zeros[0], index % self.with_zeros[0]);
         if cut == self.cuts {
             return;

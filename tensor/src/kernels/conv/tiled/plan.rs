@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::padded::{Axis, Padded};
+use super::padded::{Axis, Band, Padded};
 use crate::kernels::conv::ConvGeometry;
 use crate::kernels::conv::residue::{self, Residue};
 use crate::kernels::simd::Float;
@@ -53,9 +53,27 @@ pub(super) struct TapRow {
     pub met: [Range<usize>; 2],
 }
 
+/// Whole rows of output planes, and the part of the padded image that they are made from.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub rows: Range<usize>,
+    columns: usize,
+    pub band: Band,
+}
+
+impl Span {
+    /// Their pixels.
+    pub fn pixels(&self) -> Range<usize> {
+        self.rows.start * self.columns..self.rows.end * self.columns
+    }
+}
+
 /// Output columns of an image that are kept apart from the others: a block of pixels then has few
 /// columns and many rows, and most of the image under it is shared.
 const CUT: usize = 64;
+
+/// Bytes of a band of an image: half of the second cache.
+const CACHED: usize = 1 << 19;
 
 /// A run of output pixels along the last axis.
 #[derive(Clone, Copy, Debug)]
@@ -193,26 +211,83 @@ impl Correlation {
         [(y / rows - z0) / dz, (y % rows - y0) / dy]
     }
 
-    /// The pixels of an output plane in at most `parts` parts of whole rows.
-    pub fn spans(&self, parts: usize) -> Vec<Range<usize>> {
-        let row = self.extents[2];
+    /// The output planes in at most `parts` parts.
+    pub fn spans(&self, parts: usize) -> Vec<Span> {
         let rows = self.extents[0] * self.extents[1];
         let parts = parts.min(rows);
-        (0..parts)
-            .map(|part| part * rows / parts * row..(part + 1) * rows / parts * row)
-            .collect()
+        let spans = (0..parts).map(|part| Span {
+            rows: part * rows / parts..(part + 1) * rows / parts,
+            columns: self.extents[2],
+            band: self.image.whole(),
+        });
+        spans.collect()
     }
 
-    /// The rows of output pixels in one cut.
-    fn rows(&self, phase: &Phase, cut: usize) -> impl Iterator<Item = Run> + use<> {
+    /// Bands of rows, each made from a part of the padded image that the second cache holds, if that
+    /// pays: `times` is how often the whole image would be read, `tile` is how many pixels share a
+    /// reading of the weights.
+    pub fn bands<T: Float>(&self, times: usize, tile: usize) -> Option<Vec<Span>> {
+        let [depths, height, columns] = self.extents;
+        let most = CACHED / size_of::<T>();
+        if self.image.len() <= 2 * most || depths > 1 || !self.image.is_flat() {
+            return None;
+        }
+        let small = |rows: &usize| {
+            let image = self.image.band_len(self.band(&(0..*rows)));
+            image.max(self.channels[1] * rows * columns) <= most
+        };
+        let rows = (1..height).rev().find(small).unwrap_or(1);
+        let rows = height.div_ceil(height.div_ceil(rows));
+        // Results are copied once more, and every band reads all weights, from another cache where
+        // there are many.
+        let readings = if self.weight[2] > most {
+            height * columns / tile
+        } else {
+            height.div_ceil(rows)
+        };
+        let banded = self.channels[1] * height * columns + self.weight[2] * readings;
+        if self.image.len() * times < 2 * banded {
+            return None;
+        }
+        let spans = (0..height).step_by(rows).map(|first| {
+            let rows = first..(first + rows).min(height);
+            Span {
+                columns,
+                band: self.band(&rows),
+                rows,
+            }
+        });
+        Some(spans.collect())
+    }
+
+    /// The heights of the padded image under some rows of an image of one depth.
+    fn band(&self, rows: &Range<usize>) -> Band {
+        // All phases have the same steps, and each starts within the first of its own.
+        let phase = &self.phases[0];
+        let step = phase.outputs[1][1];
+        let source = phase.steps[1] / self.image.rows;
+        let first = rows.start / step * source;
+        let last = (rows.end.max(1) - 1) / step * source;
+        Band {
+            first,
+            heights: last - first + self.image.window,
+        }
+    }
+
+    /// The rows of output pixels of a span in one cut.
+    fn rows(&self, phase: &Phase, span: &Span, cut: usize) -> impl Iterator<Item = Run> + use<> {
         let [[z0, dz, depth], [y0, dy, height], [x0, dx, _]] = phase.outputs;
         let ([sz, sy], [_, rows, columns]) = (phase.steps, self.extents);
-        let origin = cut * self.image.cut;
+        let origin = cut * self.image.cut(span.band);
+        let skipped = span.band.first * self.image.rows;
         let first = x0 + cut * self.image.outputs * dx;
-        (0..depth).flat_map(move |z| {
-            (0..height).map(move |y| Run {
-                origin: origin + z * sz + y * sy,
-                target: ((z0 + z * dz) * rows + y0 + y * dy) * columns + first,
+        let Span { rows: of_span, .. } = span.clone();
+        let all = (0..depth).flat_map(move |z| (0..height).map(move |y| [z, y]));
+        all.filter_map(move |[z, y]| {
+            let row = (z0 + z * dz) * rows + y0 + y * dy;
+            of_span.contains(&row).then(|| Run {
+                origin: origin + z * sz + y * sy - skipped,
+                target: (row - of_span.start) * columns + first,
             })
         })
     }
@@ -222,12 +297,17 @@ impl Correlation {
     ///
     /// The last vector of a row overlaps the one before it rather than leave lanes idle.
     pub fn pieces(&self, phase: &Phase, lanes: usize) -> Vec<Run> {
+        self.pieces_of(phase, &self.spans(1)[0], lanes)
+    }
+
+    /// The same in a span's part of the plane and in its band of the image.
+    pub fn pieces_of(&self, phase: &Phase, span: &Span, lanes: usize) -> Vec<Run> {
         let (width, step) = (phase.width(), phase.step());
         let mut pieces = Vec::new();
         for first in (0..width).step_by(self.image.outputs) {
             let width = self.image.outputs.min(width - first);
             let last = width.saturating_sub(lanes);
-            for row in self.rows(phase, first / self.image.outputs) {
+            for row in self.rows(phase, span, first / self.image.outputs) {
                 pieces.extend((0..width).step_by(lanes).map(|q| Run {
                     origin: row.origin + q.min(last),
                     target: row.target + q.min(last) * step,

@@ -55,7 +55,10 @@ impl Steps {
         }
         let heights: Vec<[usize; 2]> = runs
             .iter()
-            .map(|run| part.plan.height(part.phase, part.pixels.start + run.target))
+            .map(|run| {
+                part.plan
+                    .height(part.phase, part.span.pixels().start + run.target)
+            })
             .collect();
         let of_row = |row: &TapRow| {
             let mut ranges: Vec<Range<usize>> = Vec::new();
