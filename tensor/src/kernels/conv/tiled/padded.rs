@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+use crate::kernels::prefetch::prefetch;
 use crate::kernels::residues::{self, Halves};
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
+
+/// Channels lie in different pages, which the processor does not foresee: so many rows are asked for ahead.
+const AHEAD: usize = 8;
 
 /// How an image lies in memory with its padding: `[cut, depth, height, channel, column]`, each row
 /// split by the residue of the column modulo the stride.
@@ -216,6 +220,9 @@ impl Padded {
             return T::halve(level, rows);
         }
         for (channel, to) in channels.chunks_exact_mut(self.row).enumerate() {
+            if let Some(ahead) = from.get((channel + AHEAD) * pixels..) {
+                prefetch(&ahead[..(end - first).min(ahead.len())]);
+            }
             let from = &from[channel * pixels..][..end - first];
             if self.residues == 1 {
                 to[..first].fill(T::zero());
