@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wengert_tensor::parallel;
 
@@ -105,6 +105,23 @@ fn little_work_stays_with_the_caller() {
             thread::sleep(Duration::from_micros(100));
             assert_eq!(thread::current().id(), caller);
         });
+    });
+}
+
+#[test]
+fn a_helper_is_woken_for_many_small_pieces() {
+    let small = 2 * parallel::GRAIN;
+    parallel::with_threads(2, || {
+        let caller = thread::current().id();
+        let helped = AtomicBool::new(false);
+        let since = Instant::now();
+        while !helped.load(Ordering::Relaxed) && since.elapsed() < Duration::from_secs(20) {
+            parallel::for_each_index(2, small, |_| {
+                helped.fetch_or(thread::current().id() != caller, Ordering::Relaxed);
+                thread::sleep(Duration::from_micros(20));
+            });
+        }
+        assert!(helped.into_inner(), "the caller was alone all the time");
     });
 }
 

@@ -26,7 +26,8 @@ const HURRY: Duration = Duration::from_micros(10);
 /// A helper that has not looked for work for so many nanoseconds sleeps, or does not get a processor.
 const ABSENT: u64 = 10_000;
 
-/// Work below this many elementary steps is not worth waking a helper for.
+/// Work below this many elementary steps is over before a helper is awake. As much in smaller pieces
+/// is a sign that more will come: a helper is woken then, but nobody waits for it.
 const WAKING: usize = 1 << 17;
 
 /// Who draws chunks.
@@ -50,6 +51,8 @@ struct Team {
     free: AtomicUsize,
     /// When any of them last looked for work, in nanoseconds on [`clock`].
     looked: AtomicU64,
+    /// The work that callers have done alone since a helper was last woken for the next.
+    alone: AtomicUsize,
 }
 
 /// The team of a program that has not asked for another.
@@ -124,8 +127,12 @@ pub(super) fn region(pieces: usize, work: usize, draw: Draw<'_>) {
             draw(Role::Caller, helpers + 1);
         });
     };
-    let worthwhile = work >= WAKING || team.is_awake();
-    let wanted = if worthwhile { most } else { 0 };
+    let wanted = if work >= WAKING || team.is_awake() {
+        most
+    } else {
+        team.expect(work);
+        0
+    };
     match (&team.helpers, team.engage(wanted)) {
         (None, _) | (_, 0) => draw(Role::Caller, 1),
         (Some(pool), helpers) => {
@@ -148,6 +155,7 @@ impl Team {
             count,
             free: AtomicUsize::new(count),
             looked: AtomicU64::new(0),
+            alone: AtomicUsize::new(0),
         })
     }
 
@@ -158,6 +166,18 @@ impl Team {
     fn is_awake(&self) -> bool {
         // A look may be later than the clock that is read first.
         self.count > 0 && clock().saturating_sub(self.looked.load(Ordering::Relaxed)) < ABSENT
+    }
+
+    /// Wakes the helpers once enough has been done alone, for the work that comes next.
+    fn expect(self: &Arc<Self>, work: usize) {
+        let Some(pool) = &self.helpers else { return };
+        if self.alone.fetch_add(work, Ordering::Relaxed) + work >= WAKING {
+            self.alone.store(0, Ordering::Relaxed);
+            for _ in 0..self.count {
+                let team = self.clone();
+                pool.spawn(move || team.linger());
+            }
+        }
     }
 
     /// Engages free helpers, at most so many. Work is only ever handed to a thread that is free, so that a
