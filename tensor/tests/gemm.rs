@@ -156,16 +156,42 @@ fn a_broadcast_operand_is_read_again_and_again() {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    for [m, k, n] in [[256, 300, 520], [40, 64, 3136], [96, 900, 33]] {
-        let task = Gemm::row_major(m, k, n);
+    let sizes = [
+        [130, 300, 260],
+        [40, 64, 3136],
+        [7, 600, 1001],
+        [96, 900, 33],
+    ];
+    for [m, k, n] in sizes {
         let (a, b): (Vec<f32>, Vec<f32>) = (numbers(m * k, 4), numbers(k * n, 5));
-        let product = |threads| {
-            let mut c = vec![0.0; m * n];
-            parallel::with_threads(threads, || gemm::single(&task, &a, &b, &mut c));
-            c
-        };
-        let one = product(1);
-        assert!(one == product(2) && one == product(3), "{task:?}");
+        let before: Vec<f32> = numbers(m * (n + 3), 6);
+        let row_major = Gemm::row_major(m, k, n);
+        let tasks = [
+            row_major,
+            Gemm {
+                a: [1, m],
+                c: [n + 3, 1],
+                accumulate: true,
+                ..row_major
+            },
+            Gemm {
+                b: [1, k],
+                ..row_major
+            },
+        ];
+        for task in tasks {
+            for level in Level::all() {
+                let product = |threads| {
+                    let mut c = before.clone();
+                    parallel::with_threads(threads, || {
+                        gemm::at_level(level, &task, &a, &b, &mut c);
+                    });
+                    c
+                };
+                let one = product(1);
+                assert!(one == product(2) && one == product(3), "{level:?} {task:?}");
+            }
+        }
     }
 }
 

@@ -10,13 +10,16 @@
 //! With registers of 512 bits the pair is one vector, and 32 registers hold up to 12 rows: half as
 //! many tiles to set up. Each sum adds the same products in the same order at either size.
 
-use super::simd::{Body, Float, Level, Vector};
+use super::simd::{Body, Float, Level, Vector, prefetch};
 
 /// Most rows of a tile, and of a packed panel.
 pub(crate) const ROWS: usize = 6;
 
 /// Most rows of a tile with registers of 512 bits, where rows are not packed.
 const WIDE_ROWS: usize = 12;
+
+/// Sums of so many steps leave time to fetch what they are added to.
+const LONG: usize = 64;
 
 /// How many columns a tile has.
 pub(crate) const fn columns<T: Float>() -> usize {
@@ -260,6 +263,11 @@ impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_,
         for tile in 0..self.count {
             let first = self.first + tile * R;
             let scalars = self.groups.group::<R>(self.index + tile, first, self.depth);
+            if self.depth >= LONG {
+                for r in 0..R {
+                    prefetch(&self.to[(first + r) * self.stride..]);
+                }
+            }
             let mut sums = [[T::Vector::splat(T::zero()); 2]; R];
             for t in 0..self.depth {
                 let vectors = self.vectors.vectors(t);
@@ -304,6 +312,11 @@ impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
             let scalars = sweep
                 .groups
                 .group::<R>(sweep.index + tile, first, sweep.depth);
+            if sweep.depth >= LONG {
+                for r in 0..R {
+                    prefetch(&sweep.to[(first + r) * sweep.stride..]);
+                }
+            }
             let mut sums = [T::Wide::splat(T::zero()); R];
             for t in 0..sweep.depth {
                 let vector = T::Wide::load(&sweep.vectors.panel[t * sweep.vectors.stride..]);

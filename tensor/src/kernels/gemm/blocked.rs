@@ -1,8 +1,9 @@
 //! The blocked product: panels of B stay in the first cache while rows of A stream past.
 
+use super::pass::{Pass, Target};
 use super::{Gemm, pack};
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::{self, Columns, Matrix, Packed, Panel, ROWS, Rows, columns, groups};
+use crate::kernels::tile::{ROWS, columns, groups};
 use crate::{parallel, pool};
 
 /// Longest sum within one pass: a panel of B of this depth takes 18 KB, and leaves room for A's.
@@ -14,8 +15,8 @@ const BLOCK_ROWS: usize = 120;
 /// Side of the squares in which a result is turned.
 const SIDE: usize = 16;
 
-/// Columns of B that are packed together.
-const BLOCK_COLUMNS: usize = 512;
+/// Elements of B that are packed at once: columns of full depth, more columns where sums are short.
+const BLOCK: usize = DEPTH * 512;
 
 /// `count` divided into the fewest parts of at most `most`, as equal as can be.
 pub(crate) fn balanced(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -28,7 +29,7 @@ pub(crate) fn balanced(count: usize, most: usize) -> impl Iterator<Item = (usize
 
 /// How A's factors reach the tiles.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
+pub(super) enum Order {
     /// Row by row, where they are.
     Rows,
     /// Column by column, where they are.
@@ -51,6 +52,11 @@ fn order<T>(task: &Gemm) -> Order {
         [1, _] if task.n < 64 => Order::Columns,
         _ => Order::Packed,
     }
+}
+
+/// Whether A is copied.
+pub(super) fn packs_left<T>(task: &Gemm) -> bool {
+    order::<T>(task) == Order::Packed
 }
 
 /// Whether tiles read B where it is: its rows must be contiguous, and since every step of the sum
@@ -106,7 +112,6 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
 }
 
 fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
-    let width = columns::<T>();
     let order = order::<T>(task);
     // Twelve rows that compete for the same lines of the first cache would drive each other out.
     let level = if order == Order::Rows && is_aliased::<T>(task.a[0]) {
@@ -114,147 +119,177 @@ fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mu
     } else {
         level
     };
-    let in_place = reads_in_place::<T>(task);
-    let rows = block_rows(task);
-    let packed = if in_place {
-        usize::from(!task.n.is_multiple_of(width))
-    } else {
-        task.n.div_ceil(width).min(BLOCK_COLUMNS / width)
+    let product = Product {
+        level,
+        task,
+        order,
+        in_place: reads_in_place::<T>(task),
+        a,
+        b,
     };
-    let mut right = pool::stale::<T>(task.k.min(DEPTH) * width * packed);
-    for (panel0, panels) in balanced(task.n.div_ceil(width), BLOCK_COLUMNS / width) {
-        let j0 = panel0 * width;
-        let across = (panels * width).min(task.n - j0);
-        for (k0, depth) in balanced(task.k, DEPTH) {
-            let from = &b[k0 * task.b[0] + j0 * task.b[1]..];
-            if !in_place {
-                let work = depth * across;
-                let to = &mut right[..panels * depth * width];
-                parallel::for_chunks_mut(to, depth * width, work, |panel, to| {
-                    let from = &from[panel * width * task.b[1]..];
-                    let columns = width.min(across - panel * width);
-                    pack::vectors(level, from, task.b, depth, columns, width, to);
-                });
-            } else if !across.is_multiple_of(width) {
-                let last = across / width * width;
-                let from = &from[last * task.b[1]..];
-                pack::vectors(level, from, task.b, depth, across - last, width, &mut right);
-            }
-            let pass = Pass {
-                level,
-                task,
-                order,
-                in_place,
-                left: &a[k0 * task.a[1]..],
-                middle: from,
-                right: &right,
-                depth,
-                across,
-                add: task.accumulate || k0 > 0,
-            };
-            let work = task.m * across * depth / width;
-            let head = &mut c[j0..(task.m - 1) * task.c[0] + j0 + across];
-            parallel::for_chunks_mut(head, rows * task.c[0], work, |block, c| {
-                let i0 = block * rows;
-                pass.rows(i0, rows.min(task.m - i0), c);
-            });
-        }
+    // Both cuts make the same sums in the same order.
+    let wide = task.n >= 16 * task.m && task.m * task.n * task.k >= 1 << 20;
+    if wide && !product.in_place && parallel::threads() > 1 {
+        product.by_columns(c);
+    } else {
+        product.by_rows(c);
     }
-    pool::recycle(right);
 }
 
-/// One block of depth and columns: what is common to its rows.
-struct Pass<'a, T> {
-    level: Level,
-    task: &'a Gemm,
-    order: Order,
-    in_place: bool,
-    /// A, from the first step of the block.
-    left: &'a [T],
-    /// B, from the first element of the block.
-    middle: &'a [T],
-    /// The packed panels of B: all of them, or only the last and incomplete one.
-    right: &'a [T],
-    depth: usize,
-    across: usize,
-    add: bool,
+/// Most panels of B that are packed at once.
+fn panels_together<T: Float>(task: &Gemm) -> usize {
+    BLOCK / (task.k.min(DEPTH) * columns::<T>())
 }
 
-impl<T: Float> Pass<'_, T> {
-    /// Rows `i0..i0 + block` of A with every panel of B; `c` starts at row `i0`.
-    fn rows(&self, i0: usize, block: usize, c: &mut [T]) {
-        let (task, depth, width) = (self.task, self.depth, columns::<T>());
-        let a = &self.left[i0 * task.a[0]..];
-        let panels = block.div_ceil(ROWS);
-        let packing = self.order == Order::Packed;
-        let mut packed = pool::stale::<T>(if packing { panels * depth * ROWS } else { 0 });
-        if packing {
-            for (panel, (r, rows)) in groups(block).enumerate() {
-                let to = &mut packed[panel * depth * ROWS..];
-                pack::scalars(&a[r * task.a[0]..], task.a, rows, depth, to);
+/// A product and how it is made.
+pub(super) struct Product<'a, T> {
+    pub level: Level,
+    pub task: &'a Gemm,
+    pub order: Order,
+    pub in_place: bool,
+    a: &'a [T],
+    b: &'a [T],
+}
+
+impl<T: Float> Product<'_, T> {
+    /// Tasks are blocks of rows; they share panels of B.
+    fn by_rows(&self, c: &mut [T]) {
+        let (task, width) = (self.task, columns::<T>());
+        let rows = block_rows(task);
+        let panels = task.n.div_ceil(width);
+        let most = if self.in_place {
+            panels
+        } else {
+            panels_together::<T>(task)
+        };
+        let packed = if self.in_place {
+            usize::from(!task.n.is_multiple_of(width))
+        } else {
+            panels.min(most)
+        };
+        let mut right = pool::stale::<T>(task.k.min(DEPTH) * width * packed);
+        let mut left = pool::stale::<T>(self.left_length(task.k.min(DEPTH)));
+        for (k0, depth) in balanced(task.k, DEPTH) {
+            self.pack_left(rows, k0, depth, &mut left);
+            for (panel0, panels) in balanced(panels, most) {
+                let j0 = panel0 * width;
+                let across = (panels * width).min(task.n - j0);
+                let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
+                if !self.in_place {
+                    let work = depth * across;
+                    let to = &mut right[..panels * depth * width];
+                    parallel::for_chunks_mut(to, depth * width, work, |panel, to| {
+                        self.pack_panel(b, panel, depth, across, to);
+                    });
+                } else if !across.is_multiple_of(width) {
+                    self.pack_panel(b, panels - 1, depth, across, &mut right);
+                }
+                let pass = Pass {
+                    product: self,
+                    a: &self.a[k0 * task.a[1]..],
+                    left: &left,
+                    b,
+                    right: &right,
+                    depth,
+                    across,
+                    add: task.accumulate || k0 > 0,
+                };
+                let work = task.m * across * depth / width;
+                let head = &mut c[j0..(task.m - 1) * task.c[0] + j0 + across];
+                parallel::for_chunks_mut(head, rows * task.c[0], work, |block, c| {
+                    let i0 = block * rows;
+                    let block = rows.min(task.m - i0);
+                    pass.rows(i0, block, Target::Matrix(c, task.c[0]));
+                });
             }
         }
-        // A last and incomplete panel goes through a strip as wide as the others.
-        let partial = !self.across.is_multiple_of(width);
-        let mut strip = pool::stale::<T>(if partial { block * width } else { 0 });
-        for j in (0..self.across).step_by(width) {
-            let across = width.min(self.across - j);
-            let vectors = if self.in_place && across == width {
-                Panel {
-                    panel: &self.middle[j..],
-                    stride: task.b[0],
-                }
-            } else {
-                let slot = if self.in_place { 0 } else { j * depth };
-                Panel {
-                    panel: &self.right[slot..],
-                    stride: width,
-                }
-            };
-            let to = if across == width {
-                Matrix {
-                    head: &mut c[j..],
-                    stride: task.c[0],
-                    add: self.add,
-                }
-            } else {
-                Matrix {
-                    head: &mut strip,
-                    stride: width,
-                    add: false,
-                }
-            };
-            let size = [block, depth];
-            let (matrix, [row, column]) = (a, task.a);
-            match self.order {
-                Order::Rows => {
-                    let rows = Rows {
-                        matrix,
-                        stride: row,
-                    };
-                    tile::sweep(self.level, size, rows, vectors, to);
-                }
-                Order::Columns => {
-                    let columns = Columns {
-                        matrix,
-                        stride: column,
-                    };
-                    tile::sweep(self.level, size, columns, vectors, to);
-                }
-                Order::Packed => {
-                    tile::sweep(self.level, size, Packed(&packed), vectors, to);
-                }
+        pool::recycle(left);
+        pool::recycle(right);
+    }
+
+    /// Tasks are blocks of columns; they share A, and each packs its own part of B, which another
+    /// processor would have to fetch from the one that has packed it. Their rows of C go through a
+    /// strip, which costs a tenth where sums are short.
+    fn by_columns(&self, c: &mut [T]) {
+        let (task, width) = (self.task, columns::<T>());
+        let panels = task.n.div_ceil(width);
+        let parts = panels.div_ceil(panels_together::<T>(task)).max(4);
+        let share = panels.div_ceil(parts.next_multiple_of(2));
+        let mut left = pool::stale::<T>(self.left_length(task.k));
+        for (k0, depth) in balanced(task.k, DEPTH) {
+            let from = self.left_length(k0);
+            self.pack_left(task.m, k0, depth, &mut left[from..]);
+        }
+        let parts = task.n.div_ceil(share * width);
+        let mut tasks: Vec<_> = (0..parts).map(|_| Vec::with_capacity(task.m)).collect();
+        for row in c.chunks_mut(task.c[0]).take(task.m) {
+            let pieces = row[..task.n].chunks_mut(share * width);
+            for (task, piece) in tasks.iter_mut().zip(pieces) {
+                task.push(piece);
             }
-            if across < width {
-                for (r, sums) in strip.chunks_exact(width).enumerate().take(block) {
-                    let to = &mut c[r * task.c[0] + j..][..across];
-                    for (to, &sum) in to.iter_mut().zip(sums) {
-                        *to = if self.add { *to + sum } else { sum };
+        }
+        let work = task.m * task.n * task.k / width;
+        parallel::for_chunks_mut(&mut tasks, 1, work, |part, rows| {
+            let rows = &mut rows[0];
+            let j0 = part * share * width;
+            let across = (share * width).min(task.n - j0);
+            let mut right = pool::stale::<T>(task.k.min(DEPTH) * share * width);
+            for (k0, depth) in balanced(task.k, DEPTH) {
+                let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
+                for (panel, to) in right.chunks_mut(depth * width).enumerate() {
+                    if panel * width < across {
+                        self.pack_panel(b, panel, depth, across, to);
                     }
                 }
+                let pass = Pass {
+                    product: self,
+                    a: &self.a[k0 * task.a[1]..],
+                    left: &left[self.left_length(k0)..],
+                    b,
+                    right: &right,
+                    depth,
+                    across,
+                    add: task.accumulate || k0 > 0,
+                };
+                pass.rows(0, task.m, Target::Rows(rows));
             }
+            pool::recycle(right);
+        });
+        pool::recycle(left);
+    }
+
+    /// Elements of A's packed panels for so many steps.
+    fn left_length(&self, depth: usize) -> usize {
+        match self.order {
+            Order::Packed => self.task.m.next_multiple_of(ROWS) * depth,
+            Order::Rows | Order::Columns => 0,
         }
-        pool::recycle(strip);
-        pool::recycle(packed);
+    }
+
+    /// Packs A, if that is its order, in blocks of so many rows, a multiple of a tile's or all.
+    fn pack_left(&self, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
+        if self.order != Order::Packed {
+            return;
+        }
+        let task = self.task;
+        let a = &self.a[k0 * task.a[1]..];
+        let to = &mut to[..self.left_length(depth)];
+        let chunk = rows.next_multiple_of(ROWS) * depth;
+        parallel::for_chunks_mut(to, chunk, task.m * depth, |block, to| {
+            let i0 = block * rows;
+            for (panel, (r, count)) in groups(rows.min(task.m - i0)).enumerate() {
+                let from = &a[(i0 + r) * task.a[0]..];
+                let to = &mut to[panel * depth * ROWS..];
+                pack::scalars(from, task.a, count, depth, to);
+            }
+        });
+    }
+
+    /// Packs one panel of a block of B with so many columns.
+    fn pack_panel(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
+        let width = columns::<T>();
+        let from = &b[panel * width * self.task.b[1]..];
+        let columns = width.min(across - panel * width);
+        pack::vectors(self.level, from, self.task.b, depth, columns, width, to);
     }
 }

@@ -14,6 +14,7 @@ use crate::Real;
 
 mod blocked;
 pub(crate) mod pack;
+mod pass;
 mod vector;
 
 pub(crate) use blocked::balanced;
@@ -188,6 +189,12 @@ fn cost<T: Float>(task: &Gemm) -> f64 {
     let rows = task.m as f64 / task.m.div_ceil(tile::ROWS) as f64;
     let multiply = tiles * task.k as f64 * rows.max(4.0);
     let pack = (task.k * task.n) as f64 * if task.b[1] == 1 { 0.25 } else { 1.0 };
+    let copy = if blocked::packs_left::<T>(task) {
+        1.0
+    } else {
+        0.0
+    };
+    let copy = (task.m * task.k) as f64 * copy;
     let store = (task.m * task.n) as f64 * if task.c[1] == 1 { 0.1 } else { 1.0 };
-    multiply + pack + store
+    multiply + pack + copy + store
 }
