@@ -25,6 +25,16 @@ pub(super) fn parts(sums: usize) -> usize {
     if sums <= SMALL { PARTS } else { 1 }
 }
 
+/// Tiles of one strip of the weight gradient: an even number of strips where each has sums of its own.
+fn strip_tiles(tiles: usize, sums: usize) -> usize {
+    let strips = tiles.div_ceil(STRIP);
+    if parts(sums) > 1 {
+        tiles.div_ceil(strips.next_multiple_of(2))
+    } else {
+        STRIP
+    }
+}
+
 /// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes {
@@ -87,7 +97,7 @@ pub(super) fn correlate<
             width: from.width,
             origin,
         };
-        for strip in grid.strips(images) {
+        for strip in grid.strips(images, STRIP) {
             let turned = source.turn(level, &strip, A);
             let spectra = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
             let channels = turned.blocks * columns::<T>();
@@ -262,12 +272,13 @@ pub(super) fn weights<
     let grid = Grid::new(to.height, to.width, M);
     let blocks = filters.outputs.div_ceil(lanes);
     let size = blocks * A * A * filters.inputs * lanes;
-    let together = grid.images(batch, STRIP);
+    let tiles = strip_tiles(batch * grid.tiles(), size);
+    let together = grid.images(batch, tiles);
     let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
     let strips: Vec<(usize, Strip)> = (0..batch)
         .step_by(together)
         .flat_map(|first| {
-            let strips = grid.strips(together.min(batch - first));
+            let strips = grid.strips(together.min(batch - first), tiles);
             strips.map(move |strip| (first, strip))
         })
         .collect();
@@ -275,8 +286,8 @@ pub(super) fn weights<
     let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
     let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
     parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
-        sums.fill(T::zero());
-        for &(first, strip) in strips.iter().skip(part * share).take(share) {
+        let strips = strips.iter().skip(part * share).take(share);
+        for (index, &(first, strip)) in strips.enumerate() {
             let source = Source {
                 planes: &x[first * x_image..][..strip.images * x_image],
                 channels: from.channels,
@@ -291,7 +302,8 @@ pub(super) fn weights<
                 width: to.width,
                 origin: [0, 0],
             };
-            add_strip::<T, S, M, K, A>(problem, &strip, &source, &result, sums);
+            let add = index > 0;
+            sum_strip::<T, S, M, K, A>(problem, &strip, &source, &result, sums, add);
         }
     });
     let (total, parts) = sums.split_at_mut(size);
@@ -304,29 +316,42 @@ pub(super) fn weights<
     pool::recycle(sums);
 }
 
-/// Adds `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles of a strip, for every point and pair of channels.
-fn add_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
+/// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles of a strip, for every point and pair of channels; added to
+/// what is there, or in its place.
+fn sum_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
     problem: &Problem,
     strip: &Strip,
     source: &Source<'_, T>,
     result: &Source<'_, T>,
     sums: &mut [T],
+    add: bool,
 ) {
     let (lanes, level, inputs) = (columns::<T>(), problem.level, problem.filters.inputs);
-    let turned = source.turn(level, strip, A);
-    let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
-    let channels = turned.blocks * lanes;
-    turned.recycle();
-    let turned = result.turn(level, strip, M);
-    let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
-    let outputs = turned.blocks * lanes;
-    turned.recycle();
+    let [channels, outputs] = [source, result].map(|side| side.channels.next_multiple_of(lanes));
+    // Both sides at once, or a single strip would leave a second thread little to do.
+    let work = strip.tiles() * (channels + outputs) * A;
+    let spectra = parallel::map_chunks(2, work, |side| {
+        if side == 0 {
+            let turned = source.turn(level, strip, A);
+            let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
+            turned.recycle();
+            data
+        } else {
+            let turned = result.turn(level, strip, M);
+            let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
+            turned.recycle();
+            spread
+        }
+    });
+    let [data, spread] = &spectra[..] else {
+        unreachable!("there are two sides")
+    };
     let work = strip.tiles() * channels * outputs * A * A / lanes;
     parallel::for_chunks_mut(sums, inputs * lanes, work, |index, sums| {
         let (block, point) = (index / (A * A), index % (A * A));
         for (part, (_, count)) in strip.parts().into_iter().enumerate() {
-            let data = tiles::spectrum(&data, strip, part, A * A, channels);
-            let spread = tiles::spectrum(&spread, strip, part, A * A, outputs);
+            let data = tiles::spectrum(data, strip, part, A * A, channels);
+            let spread = tiles::spectrum(spread, strip, part, A * A, outputs);
             let vectors = Panel {
                 panel: &spread.values[point * spread.plane + block * lanes..],
                 stride: outputs,
@@ -338,11 +363,10 @@ fn add_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
             let to = Matrix {
                 head: &mut *sums,
                 stride: lanes,
-                add: true,
+                add: add || part > 0,
             };
             tile::sweep(level, [inputs, count], matrix, vectors, to);
         }
     });
-    pool::recycle(data);
-    pool::recycle(spread);
+    spectra.into_iter().for_each(pool::recycle);
 }

@@ -50,10 +50,10 @@ impl Grid {
         tiles.div_ceil(self.tiles()).clamp(1, batch)
     }
 
-    /// The strips of a group of images: ranges of rows of tiles.
-    pub fn strips(&self, images: usize) -> impl Iterator<Item = Strip> + use<> {
+    /// The strips of a group of images: ranges of rows with about so many tiles.
+    pub fn strips(&self, images: usize, tiles: usize) -> impl Iterator<Item = Strip> + use<> {
         let grid = *self;
-        let rows = STRIP.div_ceil(self.columns * images);
+        let rows = tiles.div_ceil(self.columns * images);
         balanced(self.rows, rows).map(move |(first, rows)| Strip {
             grid,
             images,
