@@ -18,6 +18,9 @@ const SIDE: usize = 16;
 /// Elements of B that are packed at once: columns of full depth, more columns where sums are short.
 const BLOCK: usize = DEPTH * 512;
 
+/// Panels of B that are packed side by side.
+const SIDE_BY_SIDE: usize = 8;
+
 /// `count` divided into the fewest parts of at most `most`, as equal as can be.
 pub(crate) fn balanced(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let parts = count.div_ceil(most);
@@ -178,11 +181,16 @@ impl<T: Float> Product<'_, T> {
                 if !self.in_place {
                     let work = depth * across;
                     let to = &mut right[..panels * depth * width];
-                    parallel::for_chunks_mut(to, depth * width, work, |panel, to| {
-                        self.pack_panel(b, panel, depth, across, to);
-                    });
+                    parallel::for_chunks_mut(
+                        to,
+                        SIDE_BY_SIDE * depth * width,
+                        work,
+                        |group, to| {
+                            self.pack_right(b, group * SIDE_BY_SIDE, depth, across, to);
+                        },
+                    );
                 } else if !across.is_multiple_of(width) {
-                    self.pack_panel(b, panels - 1, depth, across, &mut right);
+                    self.pack_right(b, panels - 1, depth, across, &mut right);
                 }
                 let pass = Pass {
                     product: self,
@@ -236,10 +244,9 @@ impl<T: Float> Product<'_, T> {
             let mut right = pool::stale::<T>(task.k.min(DEPTH) * share * width);
             for (k0, depth) in balanced(task.k, DEPTH) {
                 let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
-                for (panel, to) in right.chunks_mut(depth * width).enumerate() {
-                    if panel * width < across {
-                        self.pack_panel(b, panel, depth, across, to);
-                    }
+                let to = &mut right[..across.div_ceil(width) * depth * width];
+                for (group, to) in to.chunks_mut(SIDE_BY_SIDE * depth * width).enumerate() {
+                    self.pack_right(b, group * SIDE_BY_SIDE, depth, across, to);
                 }
                 let pass = Pass {
                     product: self,
@@ -285,11 +292,12 @@ impl<T: Float> Product<'_, T> {
         });
     }
 
-    /// Packs one panel of a block of B with so many columns.
-    fn pack_panel(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
+    /// Packs panels of a block of B with so many columns, from one on, as many as there is room for.
+    fn pack_right(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
         let width = columns::<T>();
-        let from = &b[panel * width * self.task.b[1]..];
-        let columns = width.min(across - panel * width);
-        pack::vectors(self.level, from, self.task.b, depth, columns, width, to);
+        let first = panel * width;
+        let columns = (to.len() / depth).min(across - first);
+        let from = &b[first * self.task.b[1]..];
+        pack::panels(self.level, from, self.task.b, depth, columns, width, to);
     }
 }

@@ -40,6 +40,37 @@ pub(crate) fn scalars<T: Float>(
 /// Side of the squares in which a transposing copy goes.
 const SIDE: usize = 8;
 
+/// Copies `depth × columns` elements of B into panels of `width`, one after the other.
+///
+/// Contiguous rows are read along all panels: for one panel alone every line would be in another page.
+pub(crate) fn panels<T: Float>(
+    level: Level,
+    b: &[T],
+    strides: [usize; 2],
+    depth: usize,
+    columns: usize,
+    width: usize,
+    to: &mut [T],
+) {
+    let [row, column] = strides;
+    let mut whole = 0;
+    if column == 1 && width == 2 * T::LANES {
+        whole = columns / width * width;
+        for t in 0..depth {
+            let from = b[t * row..][..whole].chunks_exact(2 * T::LANES);
+            for (from, to) in from.zip(to.chunks_mut(depth * width)) {
+                // A constant length: moves instead of a call.
+                to[t * width..][..2 * T::LANES].copy_from_slice(from);
+            }
+        }
+    }
+    for j in (whole..columns).step_by(width) {
+        let columns = width.min(columns - j);
+        let to = &mut to[j * depth..];
+        vectors(level, &b[j * column..], strides, depth, columns, width, to);
+    }
+}
+
 /// Copies `depth × columns` elements of B into `panel[t · width + j]`, zeros beyond the columns.
 pub(crate) fn vectors<T: Float>(
     level: Level,
