@@ -15,6 +15,9 @@ const BLOCK_ROWS: usize = 120;
 /// Side of the squares in which a result is turned.
 const SIDE: usize = 16;
 
+/// Bytes of an operand that stays in the second cache beside the others.
+const NEAR: usize = 1 << 18;
+
 /// Elements of B that are packed at once: columns of full depth, more columns where sums are short.
 const BLOCK: usize = DEPTH * 512;
 
@@ -63,11 +66,13 @@ pub(super) fn packs_left<T>(task: &Gemm) -> bool {
 }
 
 /// Whether tiles read B where it is: its rows must be contiguous, and since every step of the sum
-/// then lies in another line and page, panels must be used few times or be short. Rows a multiple
+/// then lies in another line and page, B must be small, or its panels be used few times or be short. Rows a multiple
 /// of 1 KB apart would all compete for the same lines of the first cache.
 fn reads_in_place<T: Float>(task: &Gemm) -> bool {
     let aliased = is_aliased::<T>(task.b[0]) && task.k > 8;
-    task.b[1] == 1 && !aliased && (task.m <= 4 * ROWS || task.m <= 96 && task.k <= 32)
+    let near = task.k * task.n * size_of::<T>() <= NEAR;
+    let few = task.m <= 4 * ROWS || task.m <= 96 && task.k <= 32;
+    task.b[1] == 1 && !aliased && (near || few)
 }
 
 /// Rows in one task: from the shape alone, so that the same sums are made on any number of threads.
