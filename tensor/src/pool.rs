@@ -23,8 +23,9 @@ struct Shelves<T> {
 /// No pool keeps more than this many bytes.
 const BOUND: usize = 1 << 30;
 
-/// Shorter buffers are left to the allocator, which is fast for them.
-const SHORTEST: usize = 1024;
+/// Shorter buffers are left to the allocator, which is fast for them; what it has been given back in one
+/// training step should not add up to so much that it returns the end of its heap to the system.
+const SHORTEST: usize = 512;
 
 impl<T> Pool<T> {
     /// An empty pool.

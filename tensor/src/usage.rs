@@ -13,7 +13,7 @@ pub struct Bytes {
 
 /// The memory of all tensors of the process.
 ///
-/// Buffers of fewer than 1024 elements are not counted: they are the allocator's business.
+/// Buffers of fewer than 512 elements are not counted: they are the allocator's business.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Buffers that tensors live on.

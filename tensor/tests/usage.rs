@@ -8,7 +8,7 @@ fn what_tensors_take_and_what_lies_idle_is_counted() {
     let start = usage::usage();
     let x: Tensor = Tensor::zeros([1 << 20]);
     let view = x.reshape([1 << 10, 1 << 10]).t();
-    let small: Tensor = Tensor::zeros([1023]);
+    let small: Tensor = Tensor::zeros([511]);
     let now = usage::usage();
     assert_eq!(
         now.tensors.now - start.tensors.now,

@@ -11,6 +11,7 @@
 //! many tiles to set up. Each sum adds the same products in the same order at either size.
 
 use super::simd::{Body, Float, Level, Vector, prefetch};
+use crate::pool;
 
 /// Most rows of a tile, and of a packed panel.
 pub(crate) const ROWS: usize = 6;
@@ -173,7 +174,15 @@ pub(crate) struct Offsets {
 }
 
 impl Offsets {
-    /// Takes a list of distances.
+    /// So many distances.
+    pub fn of(count: usize, distances: impl Iterator<Item = usize>) -> Self {
+        let mut list = pool::stale(count);
+        list.clear();
+        list.extend(distances);
+        Self::new(list)
+    }
+
+    /// Takes a list of distances, which goes to the pool in the end.
     pub fn new(list: Vec<usize>) -> Self {
         let reach = list.iter().copied().max().unwrap_or(0);
         Self { list, reach }
@@ -192,6 +201,12 @@ impl Offsets {
     /// Numbers that a vector of `width` reads from a point, from first to last tap.
     pub fn span(&self, width: usize) -> usize {
         self.reach + width
+    }
+}
+
+impl Drop for Offsets {
+    fn drop(&mut self) {
+        pool::recycle(std::mem::take(&mut self.list));
     }
 }
 

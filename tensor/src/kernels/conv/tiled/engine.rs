@@ -275,6 +275,6 @@ pub(super) struct Part<'a, T> {
 impl<T> Part<'_, T> {
     /// The pieces of the part's rows.
     pub fn pieces(&self, lanes: usize) -> Vec<Run> {
-        self.plan.pieces_of(self.phase, self.span, lanes)
+        self.plan.pieces(self.phase, self.span, lanes)
     }
 }

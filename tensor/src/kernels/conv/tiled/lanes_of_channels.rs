@@ -4,7 +4,7 @@ use super::engine::Part;
 use super::packed::{Group, Weights};
 use super::plan::Run;
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::{self, Matrix, Panel, Points, ROWS, columns};
+use crate::kernels::tile::{self, Matrix, Offsets, Panel, Points, ROWS, columns};
 use crate::kernels::turn::turn;
 use crate::pool;
 
@@ -19,10 +19,10 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let steps = &weights.steps;
     let mut group = Group::new(part.plan, part.phase, weights, part.w, part.group);
     let runs = part.pieces(1);
-    let origins: Vec<usize> = runs.iter().map(|run| run.origin).collect();
+    let origins = Offsets::of(runs.len(), runs.iter().map(|run| run.origin));
     let most = POINTS.min(runs.len()) * width;
     let mut sums = pool::stale::<T>(BLOCKS.min(dst.len().div_ceil(width * pixels)) * most);
-    for (runs, points) in runs.chunks(POINTS).zip(origins.chunks(POINTS)) {
+    for (runs, points) in runs.chunks(POINTS).zip(origins.list().chunks(POINTS)) {
         let met = steps.met(part, runs);
         for (some, dst) in dst.chunks_mut(BLOCKS * width * pixels).enumerate() {
             let blocks = dst.len().div_ceil(width * pixels);

@@ -292,16 +292,11 @@ impl Correlation {
         })
     }
 
-    /// Vectors of `lanes` output pixels of one row: where the windows of the first begin in the
-    /// padded image, and where it goes in the plane of `dst`.
+    /// Vectors of `lanes` output pixels of one row: where the windows of the first begin in a span's
+    /// band of the padded image, and where it goes in its part of the plane of `dst`.
     ///
     /// The last vector of a row overlaps the one before it rather than leave lanes idle.
-    pub fn pieces(&self, phase: &Phase, lanes: usize) -> Vec<Run> {
-        self.pieces_of(phase, &self.spans(1)[0], lanes)
-    }
-
-    /// The same in a span's part of the plane and in its band of the image.
-    pub fn pieces_of(&self, phase: &Phase, span: &Span, lanes: usize) -> Vec<Run> {
+    pub fn pieces(&self, phase: &Phase, span: &Span, lanes: usize) -> Vec<Run> {
         let (width, step) = (phase.width(), phase.step());
         let mut pieces = Vec::new();
         for first in (0..width).step_by(self.image.outputs) {
@@ -315,6 +310,18 @@ impl Correlation {
             }
         }
         pieces
+    }
+
+    /// Where the window of each output pixel begins in the padded image; the cuts follow each other.
+    pub fn origins(&self, phase: &Phase) -> Offsets {
+        let (whole, width) = (&self.spans(1)[0], phase.width());
+        let firsts = (0..width).step_by(self.image.outputs);
+        let origins = firsts.flat_map(|first| {
+            let width = self.image.outputs.min(width - first);
+            let rows = self.rows(phase, whole, first / self.image.outputs);
+            rows.flat_map(move |row| row.origin..row.origin + width)
+        });
+        Offsets::of(phase.count(), origins)
     }
 }
 
@@ -347,12 +354,11 @@ impl Phase {
             }
         }
         let list = (0..channels)
-            .flat_map(|channel| distances.iter().map(move |d| channel * image.row + d))
-            .collect();
+            .flat_map(|channel| distances.iter().map(move |d| channel * image.row + d));
         Self {
             taps,
             rows,
-            offsets: Offsets::new(list),
+            offsets: Offsets::of(channels * distances.len(), list),
             outputs,
             steps: [stride[0] * image.plane, stride[1] * image.rows],
         }

@@ -47,13 +47,12 @@ pub(super) fn run<T: Float>(
     }
     let plan = Correlation::whole::<T>(geometry);
     let phase = &plan.phases[0];
-    let pixels = plan.pieces(phase, 1);
     let filters = plan.channels[1];
     let width = columns::<T>();
     let blocks = filters.div_ceil(width);
     let each = Each {
         level,
-        pixels: Offsets::new(pixels.iter().map(|run| run.origin).collect()),
+        pixels: plan.origins(phase),
         taps: phase.offsets.len(),
         blocks,
         image: plan.image.len(),
