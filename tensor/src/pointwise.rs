@@ -5,6 +5,7 @@
 use std::marker::PhantomData;
 
 use crate::kernels::simd::{Level, Loop};
+use crate::kernels::stream;
 
 /// A function that becomes part of the loop over it: `Fn(A) -> R` is one, and so is a type of yours
 /// whose `at` is `#[inline(always)]`, so that even a long function is compiled for each instruction
@@ -117,6 +118,41 @@ impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<'_, C,
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
             *out = self.0.at((x, y));
         }
+    }
+}
+
+/// The same, written past the caches.
+#[inline]
+pub(crate) fn zip_past_caches<T, U, V, F>(level: Level, f: &F, out: &mut [V], x: &[T], y: &[U])
+where
+    T: Copy,
+    U: Copy,
+    V: Copy + 'static,
+    F: Pointwise<(T, U), V>,
+{
+    let (head, out) = out.split_at_mut(unaligned(out));
+    let (x_head, x) = x.split_at(head.len());
+    let (y_head, y) = y.split_at(head.len());
+    for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
+        *out = f.at((x, y));
+    }
+    level.run_loop(&PastCaches(f, PhantomData::<(T, U, V)>), out, x, y);
+}
+
+/// The loop of [`zip_past_caches`].
+struct PastCaches<'a, F, S>(&'a F, PhantomData<S>);
+
+impl<T: Copy, U: Copy, V: Copy + 'static, F: Pointwise<(T, U), V>> Loop
+    for PastCaches<'_, F, (T, U, V)>
+{
+    type Out = V;
+    type A = T;
+    type B = U;
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
+        stream::zip(out, x, y, |x, y| self.0.at((x, y)));
     }
 }
 

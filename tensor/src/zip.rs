@@ -6,6 +6,7 @@
 
 use crate::create::buffer;
 use crate::kernels::simd::Level;
+use crate::kernels::stream;
 use crate::layout::Layout;
 use crate::nest::Nest;
 use crate::parallel::{self, CHUNK};
@@ -80,10 +81,15 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     let same_shape = x.shape() == y.shape();
     if let (true, Some(x), Some(y)) = (same_shape, x.as_slice(), y.as_slice()) {
         let (chunk, level) = (CHUNK / C::STEPS, Level::best());
+        let past_caches = C::STEPS == 1 && stream::pays::<V>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let (from, count) = (index * chunk, out.len());
             let (x, y) = (&x[from..][..count], &y[from..][..count]);
-            pointwise::zip::<C, _, _, _, _>(level, &f, out, x, y);
+            if past_caches {
+                pointwise::zip_past_caches(level, &f, out, x, y);
+            } else {
+                pointwise::zip::<C, _, _, _, _>(level, &f, out, x, y);
+            }
         });
         return;
     }

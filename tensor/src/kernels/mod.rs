@@ -12,6 +12,7 @@ pub mod pooling;
 mod prefetch;
 mod residues;
 pub mod simd;
+pub(crate) mod stream;
 mod tile;
 pub(crate) mod turn;
 #[cfg(target_arch = "x86_64")]
