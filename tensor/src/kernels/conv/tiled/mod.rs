@@ -128,6 +128,11 @@ mod tests {
                     "mb2_ic100ih2iw3_oc85_kh5kw3_ph2pw1",
                     "mb1_ic160ih5iw4_oc160_kh3kw3_ph1pw1_g2",
                 ];
+                // Few pixels and many weights, whose gradients are finished part by part.
+                let deep = [
+                    "mb1_ic160ih5iw4_oc272_kh3kw3_ph1pw1",
+                    "mb3_ic280ih4iw3_oc260_kh3kw2_ph1pw1_g2",
+                ];
                 // Images too large for the second cache, made band by band.
                 let large = [
                     "mb1_ic64ih61iw77_oc3_kh3kw3_ph1pw1",
@@ -138,6 +143,7 @@ mod tests {
                     .iter()
                     .chain(&padded)
                     .chain(&large)
+                    .chain(&deep)
                     .map(|line| line.parse().unwrap());
                 for geometry in corners.chain(more) {
                     conformance::<f32>(&kernel, &geometry)

@@ -17,6 +17,16 @@ const DEPTH: usize = 256;
 /// the gradient reads them all.
 const PREPARED: usize = 1 << 19;
 
+/// Tasks that several threads share evenly.
+const TASKS: usize = 16;
+
+/// With so few pixels, sums take as long to be moved as to be made. (With 196 of them, finishing sums part
+/// by part was slower.)
+const FEW: usize = 64;
+
+/// Sums that are finished together, where they are finished part by part.
+const PART: usize = 192 * ROWS;
+
 /// A batch is cut into at most so many groups of images.
 const GROUPS: usize = 16;
 
@@ -60,6 +70,9 @@ pub(super) fn run<T: Float>(
         plan: &plan,
     };
     let length = plan.groups * blocks * each.taps * width;
+    if each.finishes::<T>(geometry.batch, length) {
+        return each.finish(geometry.batch, x, dy, dw);
+    }
     let images = plan.groups * (each.image + each.turned);
     let share = geometry
         .batch
@@ -113,16 +126,14 @@ impl Each<'_> {
     /// `sums[group, block, tap, lane]` of these images.
     fn add_up<T: Float>(&self, images: Range<usize>, x: &[T], dy: &[T], sums: &mut [T]) {
         let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, columns::<T>());
-        let [channels, filters] = plan.channels;
-        let [x_pixels, y_pixels] = plan.pixels;
+        let [x_group, y_group] = self.groups();
+        let y_pixels = plan.pixels[1];
         let phase = &plan.phases[0];
         // One task sums some rows of one block of filters of one group, over all images.
-        let parts = 16_usize.div_ceil(plan.groups * blocks);
+        let parts = TASKS.div_ceil(plan.groups * blocks);
         let share = taps.div_ceil(parts).next_multiple_of(ROWS);
         let share = taps.div_ceil(taps.div_ceil(share));
-        let (x_group, y_group) = (channels * x_pixels, filters * y_pixels);
-        let prepared = plan.groups * (self.image + self.turned) * size_of::<T>();
-        let together = (PREPARED / prepared).clamp(1, images.len());
+        let together = self.together::<T>(images.len());
         let mut padded = pool::stale::<T>(together * plan.groups * self.image);
         let mut turned = pool::stale::<T>(together * plan.groups * self.turned);
         for first in images.clone().step_by(together) {
@@ -131,17 +142,8 @@ impl Each<'_> {
                 &x[first * plan.groups * x_group..][..count * x_group],
                 &dy[first * plan.groups * y_group..][..count * y_group],
             );
-            plan.image
-                .fill(self.level, x, x_group, &mut padded[..count * self.image]);
+            self.prepare(x, dy, &mut padded, &mut turned);
             let length = y_pixels * width;
-            let to = &mut turned[..count * self.turned];
-            parallel::for_chunks_mut(to, length, count * y_group, |i, to| {
-                let (index, block) = (i / blocks, i % blocks);
-                let lanes = width.min(filters - block * width);
-                let from = &dy[index * y_group + block * width * y_pixels..];
-                let strides = [1, y_pixels];
-                pack::vectors(self.level, from, strides, y_pixels, lanes, width, to);
-            });
             let mut tasks = Vec::new();
             for (index, sums) in sums.chunks_mut(taps * width).enumerate() {
                 for (part, sums) in sums.chunks_mut(share * width).enumerate() {
@@ -175,6 +177,94 @@ impl Each<'_> {
                 }
             });
         }
+        pool::recycle(padded);
+        pool::recycle(turned);
+    }
+
+    /// Elements of a group of an image and of its gradient.
+    fn groups(&self) -> [usize; 2] {
+        [0, 1].map(|side| self.plan.channels[side] * self.plan.pixels[side])
+    }
+
+    /// How many of some images are prepared together.
+    fn together<T>(&self, images: usize) -> usize {
+        let each = self.plan.groups * (self.image + self.turned) * size_of::<T>();
+        (PREPARED / each).clamp(1, images)
+    }
+
+    /// Pads images, and turns their gradients so that filters lie in the lanes.
+    fn prepare<T: Float>(&self, x: &[T], dy: &[T], padded: &mut [T], turned: &mut [T]) {
+        let [x_group, y_group] = self.groups();
+        let (pixels, filters, width) = (self.plan.pixels[1], self.plan.channels[1], columns::<T>());
+        let count = x.len() / x_group;
+        let padded = &mut padded[..count * self.image];
+        self.plan.image.fill(self.level, x, x_group, padded);
+        let turned = &mut turned[..count * self.turned];
+        parallel::for_chunks_mut(turned, pixels * width, dy.len(), |i, to| {
+            let (index, block) = (i / self.blocks, i % self.blocks);
+            let lanes = width.min(filters - block * width);
+            let from = &dy[index * y_group + block * width * pixels..];
+            pack::vectors(self.level, from, [1, pixels], pixels, lanes, width, to);
+        });
+    }
+
+    /// Whether sums, `length` of them, are better finished part by part: where all images are prepared
+    /// at once, pixels are few, sums outgrow the second cache and there are tasks enough.
+    fn finishes<T: Float>(&self, batch: usize, length: usize) -> bool {
+        self.together::<T>(batch) == batch
+            && self.plan.pixels[1] <= FEW
+            && length * size_of::<T>() > 2 * PREPARED
+            && self.plan.groups * self.blocks >= TASKS
+    }
+
+    /// The whole gradient; each part of the sums is turned to its place while it is in the second cache.
+    fn finish<T: Float>(&self, batch: usize, x: &[T], dy: &[T], dw: &mut [T]) {
+        let (plan, taps, width) = (self.plan, self.taps, columns::<T>());
+        let (pixels, filters) = (plan.pixels[1], plan.channels[1]);
+        let count = batch * plan.groups;
+        let mut padded = pool::stale::<T>(count * self.image);
+        let mut turned = pool::stale::<T>(count * self.turned);
+        self.prepare(x, dy, &mut padded, &mut turned);
+        let mut tasks = Vec::new();
+        for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
+            let blocks = dw.chunks_mut(width * taps).enumerate();
+            tasks.extend(blocks.map(|(block, dw)| (group, block, dw)));
+        }
+        let work = count * taps * self.blocks * pixels;
+        parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
+            let (group, block, dw) = &mut task[0];
+            let mut sums = pool::stale::<T>(PART.min(taps) * width);
+            for (first, rows) in balanced(taps, PART) {
+                for index in (*group..count).step_by(plan.groups) {
+                    let vectors = Panel {
+                        panel: &turned[index * self.turned + *block * pixels * width..],
+                        stride: width,
+                    };
+                    let points = Points {
+                        image: &padded[index * self.image..][..self.image],
+                        at: &plan.phases[0].offsets.list()[first..],
+                        offsets: &self.pixels,
+                        first: 0,
+                    };
+                    let to = Matrix {
+                        head: &mut sums,
+                        stride: width,
+                        add: index > *group,
+                    };
+                    tile::sweep(self.level, [rows, pixels], points, vectors, to);
+                }
+                let lanes = dw.len() / taps;
+                turn(
+                    self.level,
+                    [rows, lanes],
+                    &sums,
+                    width,
+                    &mut dw[first..],
+                    taps,
+                );
+            }
+            pool::recycle(sums);
+        });
         pool::recycle(padded);
         pool::recycle(turned);
     }
