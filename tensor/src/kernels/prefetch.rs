@@ -1,12 +1,25 @@
-//! Asks for memory before it is needed.
+//! Asks for memory before it is needed, and does not wait for it.
 
-/// Brings the cache lines of a slice towards the second cache, where the machine has an instruction for it.
+/// Asks for the cache line at the head of a slice, for the first cache.
+#[inline(always)]
+pub(crate) fn line<T>(slice: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults and changes no value, whatever the address; every x86-64 has SSE.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
+}
+
+/// Asks for all lines of a slice, for the second cache.
 #[inline]
-pub(crate) fn prefetch<T>(slice: &[T]) {
+pub(crate) fn lines<T>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for first in slice.iter().step_by((64 / size_of::<T>()).max(1)) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: it only gives the processor a hint, and the address is that of a number besides.
+        // SAFETY: as above.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(first).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]

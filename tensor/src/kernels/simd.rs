@@ -32,19 +32,6 @@ enum Set {
 /// Elsewhere `mul_add` is a call into the C library, forty times slower than the two instructions.
 const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
-/// Asks for the cache line at the head of a slice, and does not wait for it.
-#[inline(always)]
-pub(crate) fn prefetch<T>(line: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch never faults and changes no value, whatever the address; every x86-64 has SSE.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = line;
-}
-
 impl Level {
     /// What every machine of the target can do.
     pub const PORTABLE: Self = Self(Set::Portable);

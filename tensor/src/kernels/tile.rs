@@ -10,7 +10,8 @@
 //! With registers of 512 bits the pair is one vector, and 32 registers hold up to 12 rows: half as
 //! many tiles to set up. Each sum adds the same products in the same order at either size.
 
-use super::simd::{Body, Float, Level, Vector, prefetch};
+use super::prefetch;
+use super::simd::{Body, Float, Level, Vector};
 use crate::pool;
 
 /// Most rows of a tile, and of a packed panel.
@@ -280,7 +281,7 @@ impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_,
             let scalars = self.groups.group::<R>(self.index + tile, first, self.depth);
             if self.depth >= LONG {
                 for r in 0..R {
-                    prefetch(&self.to[(first + r) * self.stride..]);
+                    prefetch::line(&self.to[(first + r) * self.stride..]);
                 }
             }
             let mut sums = [[T::Vector::splat(T::zero()); 2]; R];
@@ -329,7 +330,7 @@ impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
                 .group::<R>(sweep.index + tile, first, sweep.depth);
             if sweep.depth >= LONG {
                 for r in 0..R {
-                    prefetch(&sweep.to[(first + r) * sweep.stride..]);
+                    prefetch::line(&sweep.to[(first + r) * sweep.stride..]);
                 }
             }
             let mut sums = [T::Wide::splat(T::zero()); R];

@@ -2,7 +2,7 @@
 
 use super::plan::{Correlation, Phase};
 use super::steps::Steps;
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch;
 use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::columns;
 use crate::kernels::turn::Spread;
@@ -119,7 +119,7 @@ impl<'a, T: Float> Group<'a, T> {
         };
         for run in index * runs / parts..(index + 1) * runs / parts {
             let run = &w[run * distance..];
-            prefetch(&run[..length.min(run.len())]);
+            prefetch::lines(&run[..length.min(run.len())]);
         }
     }
 

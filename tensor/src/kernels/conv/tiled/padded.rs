@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch;
 use crate::kernels::residues::{self, Halves};
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
@@ -221,7 +221,7 @@ impl Padded {
         }
         for (channel, to) in channels.chunks_exact_mut(self.row).enumerate() {
             if let Some(ahead) = from.get((channel + AHEAD) * pixels..) {
-                prefetch(&ahead[..(end - first).min(ahead.len())]);
+                prefetch::lines(&ahead[..(end - first).min(ahead.len())]);
             }
             let from = &from[channel * pixels..][..end - first];
             if self.residues == 1 {
