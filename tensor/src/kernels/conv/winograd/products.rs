@@ -114,7 +114,8 @@ pub(super) fn correlate<
             parallel::for_chunks_mut(&mut blocks, 1, work, |block, planes| {
                 let length = A * A * filters.inputs * columns::<T>();
                 let values = &values[block * length..][..length];
-                for (part, (first, count)) in strip.parts().into_iter().enumerate() {
+                for part in 0..strip.parts().count {
+                    let (first, count) = strip.parts().get(part);
                     let spectrum = tiles::spectrum(&spectra, &strip, part, A * A, channels);
                     let product = multiply::<T, A>(level, &spectrum, count, values, filters.inputs);
                     put::<T, S::Result, M, A>(
@@ -349,7 +350,8 @@ fn sum_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let work = strip.tiles() * channels * outputs * A * A / lanes;
     parallel::for_chunks_mut(sums, inputs * lanes, work, |index, sums| {
         let (block, point) = (index / (A * A), index % (A * A));
-        for (part, (_, count)) in strip.parts().into_iter().enumerate() {
+        for part in 0..strip.parts().count {
+            let (_, count) = strip.parts().get(part);
             let data = tiles::spectrum(data, strip, part, A * A, channels);
             let spread = tiles::spectrum(spread, strip, part, A * A, outputs);
             let vectors = Panel {

@@ -104,9 +104,32 @@ impl Strip {
         (place, rest.min(most))
     }
 
-    /// The tiles in the parts that are worked through together: first and count.
-    pub fn parts(&self) -> Vec<(usize, usize)> {
-        balanced(self.tiles(), TOGETHER).collect()
+    /// The parts that are worked through together.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            tiles: self.tiles(),
+            count: self.tiles().div_ceil(TOGETHER),
+        }
+    }
+}
+
+/// A strip's tiles in parts of nearly equal size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    tiles: usize,
+    pub count: usize,
+}
+
+impl Parts {
+    /// First tile of a part, and how many it has.
+    pub fn get(self, part: usize) -> (usize, usize) {
+        let first = part * self.tiles / self.count;
+        (first, (part + 1) * self.tiles / self.count - first)
+    }
+
+    /// Tiles of the largest.
+    pub fn most(self) -> usize {
+        self.tiles.div_ceil(self.count.max(1))
     }
 }
 
@@ -208,12 +231,11 @@ pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usiz
     let lanes = columns::<T>();
     let channels = turned.blocks * lanes;
     let parts = strip.parts();
-    let most = parts.iter().map(|(_, tiles)| *tiles).max().unwrap_or(0);
-    let length = O * O * plane::<T>(most, channels);
-    let mut values = pool::stale::<T>(parts.len() * length);
+    let length = O * O * plane::<T>(parts.most(), channels);
+    let mut values = pool::stale::<T>(parts.count * length);
     let work = strip.tiles() * channels * O;
     parallel::for_chunks_mut(&mut values, length, work, |part, to| {
-        let (first, tiles) = parts[part];
+        let (first, tiles) = parts.get(part);
         let plane = plane::<T>(tiles, channels);
         let mut tile = 0;
         while tile < tiles {
@@ -248,11 +270,10 @@ pub(super) fn spectrum<'a, T: Float>(
     channels: usize,
 ) -> Spectrum<'a, T> {
     let parts = strip.parts();
-    let most = parts.iter().map(|(_, tiles)| *tiles).max().unwrap_or(0);
-    let length = points * plane::<T>(most, channels);
+    let length = points * plane::<T>(parts.most(), channels);
     Spectrum {
         values: &values[part * length..][..length],
-        plane: plane::<T>(parts[part].1, channels),
+        plane: plane::<T>(parts.get(part).1, channels),
         channels,
     }
 }
