@@ -92,19 +92,16 @@ pub(super) fn run<T: Float>(
     }
 
     let taps = each.taps;
-    for (index, sums) in total.chunks(taps * width).enumerate() {
-        let (group, block) = (index / blocks, index % blocks);
-        let first = group * filters + block * width;
-        let lanes = width.min(filters - block * width);
-        turn(
-            level,
-            [taps, lanes],
-            sums,
-            width,
-            &mut dw[first * taps..],
-            taps,
-        );
+    let mut tasks = Vec::new();
+    for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
+        for (block, dw) in dw.chunks_mut(width * taps).enumerate() {
+            tasks.push((&total[(group * blocks + block) * taps * width..], dw));
+        }
     }
+    parallel::for_chunks_mut(&mut tasks, 1, length, |_, task| {
+        let (sums, dw) = &mut task[0];
+        turn(level, [taps, dw.len() / taps], sums, width, dw, taps);
+    });
     pool::recycle(sums);
 }
 
