@@ -27,20 +27,20 @@ const FEW: usize = 64;
 /// Sums that are finished together, where they are finished part by part.
 const PART: usize = 192 * ROWS;
 
-/// A batch is cut into at most so many groups of images.
-const GROUPS: usize = 16;
+/// A batch is cut into at most so many shares.
+const SHARES: usize = 16;
 
-/// How many groups of images are summed apart, from the shape alone: sums that are small beside the
-/// images let each thread prepare and read images of its own.
-fn groups(batch: usize, images: usize, sums: usize) -> usize {
-    let affordable = batch * images / (8 * sums).max(1);
-    GROUPS.min(batch).min(affordable).max(1)
+/// In how many shares a batch is summed, from the shape alone: sums that are small beside the images
+/// let each thread prepare and read images of its own.
+fn shares(batch: usize, image: usize, sums: usize) -> usize {
+    let affordable = batch * image / (8 * sums).max(1);
+    SHARES.min(batch).min(affordable).max(1)
 }
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]`.
 ///
-/// Lanes hold filters, rows are `(channel, tap)`. Within a group of images, these and in them blocks of
-/// pixels add up in their order, and then the groups in theirs.
+/// Lanes hold filters, rows are `(channel, tap)`. Within a share of the batch, images and in them blocks of
+/// pixels add up in their order, and then the shares in theirs.
 pub(super) fn run<T: Float>(
     level: Level,
     geometry: &ConvGeometry,
@@ -73,15 +73,14 @@ pub(super) fn run<T: Float>(
     if each.finishes::<T>(geometry.batch, length) {
         return each.finish(geometry.batch, x, dy, dw);
     }
-    let images = plan.groups * (each.image + each.turned);
-    let share = geometry
-        .batch
-        .div_ceil(groups(geometry.batch, images, length));
+    let image = plan.groups * (each.image + each.turned);
+    let shares = shares(geometry.batch, image, length);
+    let share = geometry.batch.div_ceil(shares);
     let count = geometry.batch.div_ceil(share);
     let mut sums = pool::stale::<T>(count * length);
     let work = geometry.multiply_adds() as usize / width;
-    parallel::for_chunks_mut(&mut sums, length, work, |group, sums| {
-        let first = group * share;
+    parallel::for_chunks_mut(&mut sums, length, work, |index, sums| {
+        let first = index * share;
         each.add_up(first..(first + share).min(geometry.batch), x, dy, sums);
     });
     let (total, rest) = sums.split_at_mut(length);
@@ -123,9 +122,8 @@ impl Each<'_> {
     /// `sums[group, block, tap, lane]` of these images.
     fn add_up<T: Float>(&self, images: Range<usize>, x: &[T], dy: &[T], sums: &mut [T]) {
         let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, columns::<T>());
-        let [x_group, y_group] = self.groups();
+        let [x_group, y_group] = self.lengths();
         let y_pixels = plan.pixels[1];
-        let phase = &plan.phases[0];
         // One task sums some rows of one block of filters of one group, over all images.
         let parts = TASKS.div_ceil(plan.groups * blocks);
         let share = taps.div_ceil(parts).next_multiple_of(ROWS);
@@ -140,7 +138,6 @@ impl Each<'_> {
                 &dy[first * plan.groups * y_group..][..count * y_group],
             );
             self.prepare(x, dy, &mut padded, &mut turned);
-            let length = y_pixels * width;
             let mut tasks = Vec::new();
             for (index, sums) in sums.chunks_mut(taps * width).enumerate() {
                 for (part, sums) in sums.chunks_mut(share * width).enumerate() {
@@ -152,24 +149,14 @@ impl Each<'_> {
                 let (group, block, tap, sums) = &mut task[0];
                 let rows = sums.len() / width;
                 for index in (*group..count).step_by(plan.groups) {
-                    let turned = &turned[index * self.turned + *block * length..];
                     for (i0, steps) in balanced(y_pixels, DEPTH) {
-                        let vectors = Panel {
-                            panel: &turned[i0 * width..],
-                            stride: width,
-                        };
-                        let points = Points {
-                            image: &padded[index * self.image..][..self.image],
-                            at: &phase.offsets.list()[*tap..],
-                            offsets: &self.pixels,
-                            first: i0,
-                        };
                         let to = Matrix {
                             head: sums,
                             stride: width,
                             add: first > images.start || index > *group || i0 > 0,
                         };
-                        tile::sweep(self.level, [rows, steps], points, vectors, to);
+                        let prepared = [&padded[..], &turned[..]];
+                        self.sweep(prepared, [index, *block], [*tap, rows], [i0, steps], to);
                     }
                 }
             });
@@ -179,7 +166,7 @@ impl Each<'_> {
     }
 
     /// Elements of a group of an image and of its gradient.
-    fn groups(&self) -> [usize; 2] {
+    fn lengths(&self) -> [usize; 2] {
         [0, 1].map(|side| self.plan.channels[side] * self.plan.pixels[side])
     }
 
@@ -191,7 +178,7 @@ impl Each<'_> {
 
     /// Pads images, and turns their gradients so that filters lie in the lanes.
     fn prepare<T: Float>(&self, x: &[T], dy: &[T], padded: &mut [T], turned: &mut [T]) {
-        let [x_group, y_group] = self.groups();
+        let [x_group, y_group] = self.lengths();
         let (pixels, filters, width) = (self.plan.pixels[1], self.plan.channels[1], columns::<T>());
         let count = x.len() / x_group;
         let padded = &mut padded[..count * self.image];
@@ -203,6 +190,30 @@ impl Each<'_> {
             let from = &dy[index * y_group + block * width * pixels..];
             pack::vectors(self.level, from, [1, pixels], pixels, lanes, width, to);
         });
+    }
+
+    /// Sums of some rows over some pixels of one group of an image, for one block of filters.
+    fn sweep<T: Float>(
+        &self,
+        [padded, turned]: [&[T]; 2],
+        [index, block]: [usize; 2],
+        [tap, rows]: [usize; 2],
+        [first, steps]: [usize; 2],
+        to: Matrix<'_, T>,
+    ) {
+        let width = columns::<T>();
+        let of_block = index * self.turned + block * self.plan.pixels[1] * width;
+        let vectors = Panel {
+            panel: &turned[of_block + first * width..],
+            stride: width,
+        };
+        let points = Points {
+            image: &padded[index * self.image..][..self.image],
+            at: &self.plan.phases[0].offsets.list()[tap..],
+            offsets: &self.pixels,
+            first,
+        };
+        tile::sweep(self.level, [rows, steps], points, vectors, to);
     }
 
     /// Whether sums, `length` of them, are better finished part by part: where all images are prepared
@@ -233,22 +244,13 @@ impl Each<'_> {
             let mut sums = pool::stale::<T>(PART.min(taps) * width);
             for (first, rows) in balanced(taps, PART) {
                 for index in (*group..count).step_by(plan.groups) {
-                    let vectors = Panel {
-                        panel: &turned[index * self.turned + *block * pixels * width..],
-                        stride: width,
-                    };
-                    let points = Points {
-                        image: &padded[index * self.image..][..self.image],
-                        at: &plan.phases[0].offsets.list()[first..],
-                        offsets: &self.pixels,
-                        first: 0,
-                    };
                     let to = Matrix {
                         head: &mut sums,
                         stride: width,
                         add: index > *group,
                     };
-                    tile::sweep(self.level, [rows, pixels], points, vectors, to);
+                    let prepared = [&padded[..], &turned[..]];
+                    self.sweep(prepared, [index, *block], [first, rows], [0, pixels], to);
                 }
                 let lanes = dw.len() / taps;
                 turn(
