@@ -160,6 +160,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
         [130, 300, 260],
         [40, 64, 3136],
         [7, 600, 1001],
+        // Columns in parts, each over three blocks of the sum.
+        [26, 700, 450],
         [96, 900, 33],
     ];
     for [m, k, n] in sizes {

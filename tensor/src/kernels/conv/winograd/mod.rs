@@ -302,4 +302,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn strips_beyond_one_for_each_part_add_up() {
+        // More than 8 · 192 tiles of either side.
+        for line in [
+            "mb3_ic2ih97iw99_oc3_kh3kw3_ph1pw1",
+            "mb1_ic2ih90iw89_oc3_kh5kw5_ph2pw2",
+        ] {
+            let geometry = line.parse().unwrap();
+            for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
+                if ConvKernel::<f32>::supports(&kernel, &geometry).is_ok() {
+                    conformance::<f32>(&kernel, &geometry)
+                        .unwrap_or_else(|error| panic!("{kernel:?}: {error}"));
+                }
+            }
+        }
+    }
 }
