@@ -256,6 +256,15 @@ pub(crate) trait Float: Real {
         to: &mut [Self],
         to_row: usize,
     );
+    /// Transposes at least `LANES × LANES` numbers into a slice for each column, from `at` on.
+    fn turn_squares_apart(
+        level: Level,
+        rows: usize,
+        from: &[Self],
+        from_row: usize,
+        to: &mut [&mut [Self]],
+        at: usize,
+    );
     /// Transposes matrices of at least `LANES × LANES` numbers.
     fn spread_squares(level: Level, task: Spread<'_, Self>);
     /// Copies the even and the odd elements of rows apart.
@@ -263,7 +272,7 @@ pub(crate) trait Float: Real {
 }
 
 macro_rules! float {
-    ($t:ty, $lanes:literal, $wide:ident, $turn:ident, $spread:ident, $halve:ident) => {
+    ($t:ty, $lanes:literal, $wide:ident, $turn:ident, $apart:ident, $spread:ident, $halve:ident) => {
         impl Float for $t {
             type Vector = [$t; $lanes];
             #[cfg(target_arch = "x86_64")]
@@ -297,6 +306,24 @@ macro_rules! float {
                 }
             }
 
+            fn turn_squares_apart(
+                level: Level,
+                rows: usize,
+                from: &[Self],
+                from_row: usize,
+                to: &mut [&mut [Self]],
+                at: usize,
+            ) {
+                match level.0 {
+                    Set::Portable => turn::portable_apart(rows, from, from_row, to, at),
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
+                    Set::Avx2Fma | Set::Avx512 => unsafe {
+                        turn::avx::$apart(rows, from, from_row, to, at);
+                    },
+                }
+            }
+
             fn spread_squares(level: Level, task: Spread<'_, Self>) {
                 match level.0 {
                     Set::Portable => task.portable(),
@@ -318,8 +345,8 @@ macro_rules! float {
     };
 }
 
-float!(f32, 8, F32x16, turn_f32, spread_f32, halve_f32);
-float!(f64, 4, F64x8, turn_f64, spread_f64, halve_f64);
+float!(f32, 8, F32x16, turn_f32, apart_f32, spread_f32, halve_f32);
+float!(f64, 4, F64x8, turn_f64, apart_f64, spread_f64, halve_f64);
 
 /// `a · b + c`, in one instruction or in two.
 #[inline(always)]

@@ -34,6 +34,37 @@ pub(crate) fn turn<T: Float>(
     }
 }
 
+/// `to[j][at + i] = from[i · from_row + j]` for so many rows, and a column for each slice.
+pub(crate) fn turn_apart<T: Float>(
+    level: Level,
+    rows: usize,
+    from: &[T],
+    from_row: usize,
+    to: &mut [&mut [T]],
+    at: usize,
+) {
+    if rows >= T::LANES && to.len() >= T::LANES {
+        return T::turn_squares_apart(level, rows, from, from_row, to, at);
+    }
+    portable_apart(rows, from, from_row, to, at);
+}
+
+/// The plain loop of [`turn_apart`].
+pub(crate) fn portable_apart<T: Copy>(
+    rows: usize,
+    from: &[T],
+    from_row: usize,
+    to: &mut [&mut [T]],
+    at: usize,
+) {
+    for (j, to) in to.iter_mut().enumerate() {
+        assert!(at + rows <= to.len(), "columns lie inside");
+        for (i, to) in to[at..][..rows].iter_mut().enumerate() {
+            *to = from[i * from_row + j];
+        }
+    }
+}
+
 /// The plain loop over squares.
 pub(crate) fn portable<T: Copy, const N: usize>(
     [rows, columns]: [usize; 2],
@@ -139,6 +170,44 @@ mod tests {
                 }
             }
         }
+    }
+
+    fn every_column_finds_its_slice<T: Float + PartialEq + std::fmt::Debug>() {
+        for level in Level::all() {
+            for [rows, columns] in [[1, 1], [8, 8], [9, 17], [16, 7], [3, 40], [41, 57]] {
+                let (wide, tall) = (columns + 3, rows + 5);
+                let from: Vec<T> = (0..rows * wide).map(|i| T::of(i as f64)).collect();
+                let mut to = vec![vec![T::of(-1.0); tall]; columns];
+                let mut slices: Vec<&mut [T]> = to.iter_mut().map(|to| &mut to[..]).collect();
+                turn_apart(level, rows, &from, wide, &mut slices, 2);
+                for (j, to) in to.iter().enumerate() {
+                    for (i, &value) in to.iter().enumerate() {
+                        let inside = (2..2 + rows).contains(&i);
+                        let expected = if inside {
+                            from[(i - 2) * wide + j]
+                        } else {
+                            T::of(-1.0)
+                        };
+                        assert_eq!(value, expected, "({i}, {j})");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_matrix_turned_into_slices_has_every_number_at_its_place() {
+        every_column_finds_its_slice::<f32>();
+        every_column_finds_its_slice::<f64>();
+    }
+
+    #[test]
+    #[should_panic(expected = "columns lie inside")]
+    fn a_slice_that_is_too_short_is_refused() {
+        let mut to = vec![vec![0.0_f32; 9]; 8];
+        to[5].truncate(8);
+        let mut slices: Vec<&mut [f32]> = to.iter_mut().map(|to| &mut to[..]).collect();
+        turn_apart(Level::best(), 8, &[0.0; 64], 8, &mut slices, 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{Spread, starts};
 use crate::kernels::lies_inside;
 
 macro_rules! turn {
-    ($name:ident, $spread:ident, $number:ty, $side:literal, $square:ident) => {
+    ($name:ident, $apart:ident, $spread:ident, $number:ty, $side:literal, $square:ident) => {
         /// Turns a matrix of at least one square.
         #[target_feature(enable = "avx")]
         pub(crate) fn $name(
@@ -44,6 +44,43 @@ macro_rules! turn {
                         for c in 1..$side {
                             to[c] = first.add(c * to_row);
                         }
+                        $square(from.add(i * from_row + j), from_row, to);
+                    }
+                }
+            }
+        }
+
+        /// Turns a matrix of at least one square into a slice for each column.
+        #[target_feature(enable = "avx")]
+        pub(crate) fn $apart(
+            rows: usize,
+            from: &[$number],
+            from_row: usize,
+            to: &mut [&mut [$number]],
+            at: usize,
+        ) {
+            let size = [rows, to.len()];
+            assert!(rows >= $side && to.len() >= $side, "a square fits");
+            assert!(
+                lies_inside(size, [from_row, 1], from.len()),
+                "rows lie inside"
+            );
+            let from = from.as_ptr();
+            for j in starts(to.len(), $side) {
+                let mut ends = [std::ptr::null_mut(); $side];
+                for (end, to) in ends.iter_mut().zip(&mut to[j..]) {
+                    assert!(
+                        at <= to.len() && rows <= to.len() - at,
+                        "columns lie inside"
+                    );
+                    *end = to[at..].as_mut_ptr();
+                }
+                for i in starts(rows, $side) {
+                    // SAFETY: the square is part of the matrix, which is as large as one at least and
+                    // lies inside `from`; the slices, which nobody else holds, have been asserted to
+                    // have `rows` numbers from `at` on.
+                    unsafe {
+                        let to = ends.map(|end| end.add(i));
                         $square(from.add(i * from_row + j), from_row, to);
                     }
                 }
@@ -90,8 +127,8 @@ macro_rules! turn {
     };
 }
 
-turn!(turn_f32, spread_f32, f32, 8, square_f32);
-turn!(turn_f64, spread_f64, f64, 4, square_f64);
+turn!(turn_f32, apart_f32, spread_f32, f32, 8, square_f32);
+turn!(turn_f64, apart_f64, spread_f64, f64, 4, square_f64);
 
 /// # Safety
 /// Eight numbers must lie at each of eight rows of `from`, `from_row` apart, and from each of `to` on.

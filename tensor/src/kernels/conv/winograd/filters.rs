@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::transform::{Linear, twice};
 use crate::kernels::gemm::balanced;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
+use crate::kernels::stream;
 use crate::kernels::tile::columns;
 use crate::kernels::turn::turn;
 use crate::{parallel, pool};
@@ -26,44 +27,67 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    /// `U = G g Gᵀ` as `values[block][point][input][lane]`.
+    /// How many numbers the transforms to `A × A` points have.
+    pub fn length<T: Float>(&self, points: usize) -> usize {
+        let lanes = columns::<T>();
+        self.outputs.div_ceil(lanes) * points * self.inputs * lanes
+    }
+
+    /// `U = G g Gᵀ` as `values[block][point][input][lane]`; past the caches if all threads will read
+    /// them, and `values` then begins a line.
     pub fn transform<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
         level: Level,
         w: &[T],
-    ) -> Vec<T> {
+        values: &mut [T],
+        shared: bool,
+    ) {
         let (lanes, taps) = (columns::<T>(), K * K);
-        let blocks = self.outputs.div_ceil(lanes);
         let length = A * A * self.inputs * lanes;
-        let mut values = pool::stale::<T>(blocks * length);
         // Where the taps of one input channel follow those of another, several are turned at once.
         let together = if self.input == taps { TOGETHER } else { 1 };
-        parallel::for_chunks_mut(&mut values, length, blocks * length, |block, to| {
+        let work = values.len();
+        parallel::for_chunks_mut(values, length, work, |block, to| {
             let first = block * lanes;
             let count = lanes.min(self.outputs - first);
             let mut gathered = pool::stale::<T>(together * taps * lanes);
             if count < lanes {
                 gathered.fill(T::zero());
             }
-            for (input, inputs) in balanced(self.inputs, together) {
-                let from = &w[input * self.input + first * self.output..];
-                let size = [count, inputs * taps];
-                turn(level, size, from, self.output, &mut gathered, lanes);
-                level.line(Forth::<T, L, K, A> {
-                    gathered: &gathered,
-                    turned: self.turned,
-                    inputs,
-                    to: &mut to[input * lanes..],
-                    plane: self.inputs * lanes,
-                    map: PhantomData,
-                });
-            }
+            let mut points = pool::stale::<T>(if shared { A * A * together * lanes } else { 0 });
+            stream::past_caches(|past| {
+                for (input, inputs) in balanced(self.inputs, together) {
+                    let from = &w[input * self.input + first * self.output..];
+                    let size = [count, inputs * taps];
+                    turn(level, size, from, self.output, &mut gathered, lanes);
+                    let to = &mut to[input * lanes..];
+                    let plane = self.inputs * lanes;
+                    let mut forth = Forth::<T, L, K, A> {
+                        gathered: &gathered,
+                        turned: self.turned,
+                        inputs,
+                        to: &mut *to,
+                        plane,
+                        map: PhantomData,
+                    };
+                    if shared {
+                        forth.to = &mut points;
+                        forth.plane = inputs * lanes;
+                    }
+                    level.line(forth);
+                    for (point, from) in points.chunks_exact(inputs * lanes).take(A * A).enumerate()
+                    {
+                        past.copy(from, &mut to[point * plane..][..inputs * lanes]);
+                    }
+                }
+            });
             pool::recycle(gathered);
+            pool::recycle(points);
         });
-        values
     }
 
-    /// `dw = Gᵀ dU G` from `sums[block][point][input][lane]`.
+    /// `dw = Gᵀ dU G` from the sum, in order, of all `dU[block][point][input][lane]` that follow each other
+    /// in `sums`.
     pub fn collect<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
         level: Level,
@@ -72,16 +96,18 @@ impl Filters {
     ) {
         let (lanes, taps) = (columns::<T>(), K * K);
         let work = self.inputs * self.outputs * A * A;
+        let size = self.length::<T>(A * A);
         // Here a block of outputs is contiguous, filters come first in `w`, and so are the taps of
         // consecutive inputs.
         parallel::for_chunks_mut(dw, lanes * self.output, work, |block, dw| {
             let plane = self.inputs * lanes;
-            let sums = &sums[block * A * A * plane..][..A * A * plane];
+            let sums = &sums[block * A * A * plane..];
             let outputs = dw.len() / self.output;
             let mut gathered = pool::stale::<T>(TOGETHER * taps * lanes);
             for (input, inputs) in balanced(self.inputs, TOGETHER) {
                 level.line(Back::<T, L, K, A> {
                     sums: &sums[input * lanes..],
+                    size,
                     plane,
                     inputs,
                     gathered: &mut gathered,
@@ -133,7 +159,9 @@ impl<T: Float, L: Linear<K, A>, const K: usize, const A: usize> Lanewise<T>
 
 /// From sums at the points to taps `gathered[input][tap][lane]`.
 struct Back<'a, T, L, const K: usize, const A: usize> {
+    /// One sum after another, `size` numbers apart.
     sums: &'a [T],
+    size: usize,
     plane: usize,
     inputs: usize,
     gathered: &'a mut [T],
@@ -150,7 +178,13 @@ impl<T: Float, L: Linear<A, K>, const K: usize, const A: usize> Lanewise<T>
             let from = &self.sums[input * line + lane..];
             let mut square = [[V::splat(T::zero()); A]; A];
             for p in 0..A * A {
-                square[p / A][p % A] = V::load(&from[p * self.plane..]);
+                let mut sum = V::load(&from[p * self.plane..]);
+                let mut next = self.size + p * self.plane;
+                while next < from.len() {
+                    sum = sum.add(V::load(&from[next..]));
+                    next += self.size;
+                }
+                square[p / A][p % A] = sum;
             }
             let taps = twice::<T, V, L, FMA, A, K>(square);
             let to = &mut self.gathered[input * K * K * line + lane..];

@@ -12,6 +12,7 @@ mod filters;
 mod products;
 mod tiles;
 mod transform;
+mod weights;
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
@@ -95,9 +96,9 @@ impl Winograd {
 
     fn weights<T: Float>(self, problem: &Problem, x: &[T], dy: &[T], dw: &mut [T]) {
         let run = match self.form {
-            Form::Two => products::weights::<T, Two, 2, 3, 4>,
-            Form::Four => products::weights::<T, Four, 4, 3, 6>,
-            Form::TwoOfFive => products::weights::<T, TwoOfFive, 2, 5, 6>,
+            Form::Two => weights::weights::<T, Two, 2, 3, 4>,
+            Form::Four => weights::weights::<T, Four, 4, 3, 6>,
+            Form::TwoOfFive => weights::weights::<T, TwoOfFive, 2, 5, 6>,
         };
         run(problem, x, dy, dw);
     }
@@ -270,14 +271,15 @@ impl<T: Float> ConvKernel<T> for Winograd {
         // A strip of about 200 tiles and all filters; the weight gradient has both once for each part.
         let channels = geometry.channels + geometry.filters;
         let filters = points * geometry.channels * geometry.filters;
-        let parts = products::parts(filters).min(parallel::threads());
-        (parts * points * 200 * channels + products::parts(filters) * filters) * size_of::<T>()
+        let parts = weights::parts(filters).min(parallel::threads());
+        (parts * points * 200 * channels + weights::parts(filters) * filters) * size_of::<T>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Real;
     use crate::kernels::conv::{conformance, lists};
 
     #[test]
@@ -303,18 +305,63 @@ mod tests {
         }
     }
 
-    #[test]
-    fn strips_beyond_one_for_each_part_add_up() {
+    /// Large enough for several threads, which take strips or blocks of channels, of one image or of several.
+    const CUTS: [&str; 5] = [
         // More than 8 · 192 tiles of either side.
-        for line in [
-            "mb3_ic2ih97iw99_oc3_kh3kw3_ph1pw1",
-            "mb1_ic2ih90iw89_oc3_kh5kw5_ph2pw2",
-        ] {
+        "mb3_ic2ih97iw99_oc3_kh3kw3_ph1pw1",
+        "mb1_ic2ih90iw89_oc3_kh5kw5_ph2pw2",
+        "mb5_ic3ih20iw18_oc35_kh3kw3_ph1pw1",
+        "mb1_ic34ih27iw28_oc210_kh3kw3_ph1pw1",
+        "mb2_ic40ih13iw14_oc100_kh5kw5_ph2pw2",
+    ];
+
+    #[test]
+    fn strips_and_groups_of_images_add_up() {
+        for line in CUTS {
             let geometry = line.parse().unwrap();
             for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
                 if ConvKernel::<f32>::supports(&kernel, &geometry).is_ok() {
                     conformance::<f32>(&kernel, &geometry)
                         .unwrap_or_else(|error| panic!("{kernel:?}: {error}"));
+                }
+            }
+        }
+    }
+
+    /// All three directions, one after another.
+    fn results<T: Float + Real>(kernel: Winograd, geometry: &ConvGeometry) -> Vec<T> {
+        let [_, height, width] = geometry.input;
+        let [_, out_height, out_width] = geometry.output();
+        let number = |i: usize| T::of((i * 7919 % 1009) as f64 / 500.0 - 1.0);
+        let inputs = geometry.batch * geometry.channels * height * width;
+        let taps = geometry.kernel[1] * geometry.kernel[2];
+        let weights = geometry.filters * geometry.channels * taps;
+        let outputs = geometry.batch * geometry.filters * out_height * out_width;
+        let x: Vec<T> = (0..inputs).map(number).collect();
+        let w: Vec<T> = (0..weights).map(number).collect();
+        let mut y = vec![T::zero(); outputs];
+        kernel.forward(geometry, &x, &w, &mut y);
+        let [mut dx, mut dw] = [vec![T::zero(); inputs], vec![T::zero(); weights]];
+        kernel.input_gradient(geometry, &w, &y, &mut dx);
+        kernel.weight_gradient(geometry, &x, &y, &mut dw);
+        [y, dx, dw].concat()
+    }
+
+    #[test]
+    fn any_number_of_threads_makes_the_same_bits() {
+        for line in CUTS {
+            let geometry = line.parse().unwrap();
+            for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
+                if ConvKernel::<f32>::supports(&kernel, &geometry).is_err() {
+                    continue;
+                }
+                let single =
+                    |threads| parallel::with_threads(threads, || results::<f32>(kernel, &geometry));
+                let double =
+                    |threads| parallel::with_threads(threads, || results::<f64>(kernel, &geometry));
+                for threads in [2, 3] {
+                    assert!(single(1) == single(threads), "{kernel:?}, {line}, f32");
+                    assert!(double(1) == double(threads), "{kernel:?}, {line}, f64");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The three directions: transform, multiply point by point, transform back.
+//! The correlation of two directions: transform, multiply point by point, transform back.
 
 use std::marker::PhantomData;
 
@@ -7,33 +7,13 @@ use super::tiles::{self, Grid, STRIP, Source, Spectrum, Strip, TOGETHER};
 use super::transform::{Linear, Scheme, twice};
 use crate::kernels::gemm::balanced;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::kernels::tile::{self, Columns, Matrix, Panel, Rows, columns};
-use crate::kernels::turn::turn;
+use crate::kernels::stream;
+use crate::kernels::tile::{self, Matrix, Panel, Rows, columns};
+use crate::kernels::turn::turn_apart;
 use crate::{parallel, pool};
 
 /// Longest sum in one pass.
 const DEPTH: usize = 288;
-
-/// Sums of the weight gradient of at most this many numbers are made in several parts.
-const SMALL: usize = 1 << 18;
-
-/// So many: an even share for two, four and eight threads.
-const PARTS: usize = 8;
-
-/// In how many parts so many numbers are summed; the parts are then added in their order.
-pub(super) fn parts(sums: usize) -> usize {
-    if sums <= SMALL { PARTS } else { 1 }
-}
-
-/// Tiles of one strip of the weight gradient: an even number of strips where each has sums of its own.
-fn strip_tiles(tiles: usize, sums: usize) -> usize {
-    let strips = tiles.div_ceil(STRIP);
-    if parts(sums) > 1 {
-        tiles.div_ceil(strips.next_multiple_of(2))
-    } else {
-        STRIP
-    }
-}
 
 /// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
@@ -83,55 +63,139 @@ pub(super) fn correlate<
         from,
         to,
     } = *problem;
-    let values = filters.transform::<T, S::Filter, K, A>(level, w);
+    let lanes = columns::<T>();
+    let (blocks, points) = (filters.outputs.div_ceil(lanes), A * A);
     let grid = Grid::new(to.height, to.width, M);
-    let images = grid.images(batch, TOGETHER);
-    let (src_image, dst_image) = (from.channels * from.pixels(), to.channels * to.pixels());
-    let work = batch * from.channels * to.channels * to.pixels() / columns::<T>();
-    parallel::for_chunks_mut(dst, images * dst_image, work, |group, dst| {
-        let images = dst.len() / dst_image;
+    let strips = strips(batch, grid);
+    // Threads take the strips, and share the transforms of the filters; or the blocks of channels, and share
+    // the transforms of the tiles: what is smaller.
+    let by_strips = strips.len() > 1 && batch * grid.tiles() >= filters.outputs;
+    let threads = parallel::threads();
+
+    let length = filters.length::<T>(points);
+    let mut buffer = pool::stale::<T>(stream::with_line::<T>(length));
+    let values = &mut stream::from_line(&mut buffer)[..length];
+    filters.transform::<T, S::Filter, K, A>(level, w, values, by_strips && threads > 1);
+    let values = &*values;
+
+    let channels = from.channels.next_multiple_of(lanes);
+    let prepare = |(first, strip): (usize, Strip)| {
         let source = Source {
-            planes: &src[group * grid.images(batch, TOGETHER) * src_image..][..images * src_image],
+            planes: &src[first * from.channels * from.pixels()..],
             channels: from.channels,
             height: from.height,
             width: from.width,
             origin,
         };
-        for strip in grid.strips(images, STRIP) {
-            let turned = source.turn(level, &strip, A);
-            let spectra = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
-            let channels = turned.blocks * columns::<T>();
-            turned.recycle();
-            let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
-            blocks.resize_with(to.channels.div_ceil(columns::<T>()), Vec::new);
-            for image in dst.chunks_mut(dst_image) {
-                let planes = image.chunks_mut(columns::<T>() * to.pixels());
-                for (block, planes) in blocks.iter_mut().zip(planes) {
-                    block.push(planes);
-                }
-            }
-            let work = work / batch * images;
-            parallel::for_chunks_mut(&mut blocks, 1, work, |block, planes| {
-                let length = A * A * filters.inputs * columns::<T>();
-                let values = &values[block * length..][..length];
-                for part in 0..strip.parts().count {
-                    let (first, count) = strip.parts().get(part);
-                    let spectrum = tiles::spectrum(&spectra, &strip, part, A * A, channels);
-                    let product = multiply::<T, A>(level, &spectrum, count, values, filters.inputs);
-                    put::<T, S::Result, M, A>(
-                        level,
-                        &strip,
-                        [first, count],
-                        &product,
-                        &mut planes[0],
-                    );
-                    pool::recycle(product);
-                }
+        let turned = source.turn(level, &strip, A);
+        let spectra = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
+        turned.recycle();
+        spectra
+    };
+    let finish = |strip: &Strip, block: usize, spectra: &[T], rows: &mut [&mut [T]]| {
+        let length = points * filters.inputs * lanes;
+        let values = &values[block * length..][..length];
+        for part in 0..strip.parts().count {
+            let (first, count) = strip.parts().get(part);
+            let spectrum = tiles::spectrum(spectra, strip, part, points, channels);
+            let product = multiply::<T, A>(level, &spectrum, count, values, filters.inputs);
+            put::<T, S::Result, M, A>(level, strip, [first, count], &product, rows);
+            pool::recycle(product);
+        }
+    };
+    let work = batch * from.channels * to.channels * to.pixels() / lanes;
+    if by_strips {
+        let mut targets = cut(dst, to, &strips, |strip, block| strip * blocks + block);
+        parallel::for_chunks_mut(&mut targets, blocks, work, |strip, targets| {
+            let (first, strip) = strips[strip];
+            let spectra = prepare((first, strip));
+            let work = work * strip.tiles() / (batch * grid.tiles());
+            parallel::for_chunks_mut(targets, 1, work, |block, rows| {
+                finish(&strip, block, &spectra, &mut rows[0]);
             });
             pool::recycle(spectra);
+        });
+    } else {
+        let transforms = batch * grid.tiles() * channels * A;
+        let spectra = parallel::map_chunks(strips.len(), transforms, |strip| {
+            let spectra = prepare(strips[strip]);
+            if threads == 1 {
+                spectra
+            } else {
+                published(spectra)
+            }
+        });
+        let mut targets = cut(dst, to, &strips, |strip, block| {
+            block * strips.len() + strip
+        });
+        parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
+            for ((rows, spectra), (_, strip)) in targets.iter_mut().zip(&spectra).zip(&strips) {
+                finish(strip, block, spectra, rows);
+            }
+        });
+        spectra.into_iter().for_each(pool::recycle);
+    }
+    pool::recycle(buffer);
+}
+
+/// The strips of all images, each with its first image: an even number where the images are one group.
+fn strips(batch: usize, grid: Grid) -> Vec<(usize, Strip)> {
+    let together = grid.images(batch, TOGETHER);
+    let tiles = together * grid.tiles();
+    let most = if together == batch {
+        tiles.div_ceil(tiles.div_ceil(STRIP).next_multiple_of(2))
+    } else {
+        STRIP
+    };
+    let groups = (0..batch).step_by(together);
+    groups
+        .flat_map(|first| {
+            let strips = grid.strips(together.min(batch - first), most);
+            strips.map(move |strip| (first, strip))
+        })
+        .collect()
+}
+
+/// The rows of each strip and block of channels, `[image][channel]`, at the place that `place(strip, block)`
+/// says.
+fn cut<'a, T: Float>(
+    dst: &'a mut [T],
+    planes: Planes,
+    strips: &[(usize, Strip)],
+    place: impl Fn(usize, usize) -> usize,
+) -> Vec<Vec<&'a mut [T]>> {
+    let lanes = columns::<T>();
+    let mut targets: Vec<Vec<&mut [T]>> = Vec::new();
+    targets.resize_with(strips.len() * planes.channels.div_ceil(lanes), Vec::new);
+    let images = dst.chunks_mut(planes.channels * planes.pixels());
+    let mut group = 0..0;
+    for (image, pixels) in images.enumerate() {
+        // The strips of one group follow each other.
+        if group.end < strips.len() && strips[group.end].0 == image {
+            let end = strips[group.end..]
+                .iter()
+                .take_while(|(first, _)| *first == image)
+                .count();
+            group = group.end..group.end + end;
         }
-    });
+        for (channel, mut plane) in pixels.chunks_mut(planes.pixels()).enumerate() {
+            for index in group.clone() {
+                let length = strips[index].1.height() * planes.width;
+                let rows;
+                (rows, plane) = plane.split_at_mut(length);
+                targets[place(index, channel / lanes)].push(rows);
+            }
+        }
+    }
+    targets
+}
+
+/// A copy for all threads to read.
+fn published<T: Float>(values: Vec<T>) -> Vec<T> {
+    let mut shared = pool::stale(values.len());
+    stream::past_caches(|past| past.copy(&values, &mut shared));
     pool::recycle(values);
+    shared
 }
 
 /// `product[point][tile][lane]` of some tiles with one block of output channels.
@@ -169,17 +233,18 @@ fn multiply<T: Float, const A: usize>(
     product
 }
 
-/// Transforms products back and writes them to the planes of their channels.
+/// Transforms products back and writes them to the strip's rows of their channels.
 fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     level: Level,
     strip: &Strip,
     [first, count]: [usize; 2],
     product: &[T],
-    planes: &mut [&mut [T]],
+    rows: &mut [&mut [T]],
 ) {
     let lanes = columns::<T>();
-    let (height, width) = (strip.grid.height, strip.grid.width);
+    let (height, width) = (strip.height(), strip.grid.width);
     let plane = tiles::plane::<T>(count, lanes);
+    let channels = rows.len() / strip.images;
     // The pixels of a run of tiles of one row, channels in the lanes; turned together.
     let row = strip.grid.columns.min(count) * M * lanes;
     let mut pixels = pool::stale::<T>(M * row);
@@ -194,20 +259,11 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
             tiles: run,
             map: PhantomData,
         });
-        let y0 = place.y + strip.first * M;
         let across = (run * M).min(width - place.x);
-        let planes = &mut *planes[place.image];
-        let channels = planes.len() / (height * width);
-        for i in 0..M.min(height - y0) {
-            let to = &mut planes[(y0 + i) * width + place.x..];
-            turn(
-                level,
-                [across, channels],
-                &pixels[i * row..],
-                lanes,
-                to,
-                height * width,
-            );
+        let rows = &mut rows[place.image * channels..][..channels];
+        for i in 0..M.min(height - place.y) {
+            let at = (place.y + i) * width + place.x;
+            turn_apart(level, across, &pixels[i * row..], lanes, rows, at);
         }
         tile += run;
     }
@@ -246,129 +302,4 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Lanewise<T>
             }
         }
     }
-}
-
-/// `dw[o, c, k, l] = Σ x[n, c, i + k + origin, j + l + origin'] · dy[n, o, i, j]`
-pub(super) fn weights<
-    T: Float,
-    S: Scheme<M, K, A>,
-    const M: usize,
-    const K: usize,
-    const A: usize,
->(
-    problem: &Problem,
-    x: &[T],
-    dy: &[T],
-    dw: &mut [T],
-) {
-    let Problem {
-        level,
-        batch,
-        filters,
-        origin,
-        from,
-        to,
-    } = *problem;
-    let lanes = columns::<T>();
-    let grid = Grid::new(to.height, to.width, M);
-    let blocks = filters.outputs.div_ceil(lanes);
-    let size = blocks * A * A * filters.inputs * lanes;
-    let tiles = strip_tiles(batch * grid.tiles(), size);
-    let together = grid.images(batch, tiles);
-    let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
-    let strips: Vec<(usize, Strip)> = (0..batch)
-        .step_by(together)
-        .flat_map(|first| {
-            let strips = grid.strips(together.min(batch - first), tiles);
-            strips.map(move |strip| (first, strip))
-        })
-        .collect();
-    let share = strips.len().div_ceil(parts(size));
-    let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
-    let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
-    parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
-        let strips = strips.iter().skip(part * share).take(share);
-        for (index, &(first, strip)) in strips.enumerate() {
-            let source = Source {
-                planes: &x[first * x_image..][..strip.images * x_image],
-                channels: from.channels,
-                height: from.height,
-                width: from.width,
-                origin,
-            };
-            let result = Source {
-                planes: &dy[first * dy_image..][..strip.images * dy_image],
-                channels: to.channels,
-                height: to.height,
-                width: to.width,
-                origin: [0, 0],
-            };
-            let add = index > 0;
-            sum_strip::<T, S, M, K, A>(problem, &strip, &source, &result, sums, add);
-        }
-    });
-    let (total, parts) = sums.split_at_mut(size);
-    for part in parts.chunks_exact(size) {
-        for (total, &sum) in total.iter_mut().zip(part) {
-            *total += sum;
-        }
-    }
-    filters.collect::<T, S::Collect, K, A>(level, total, dw);
-    pool::recycle(sums);
-}
-
-/// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles of a strip, for every point and pair of channels; added to
-/// what is there, or in its place.
-fn sum_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
-    problem: &Problem,
-    strip: &Strip,
-    source: &Source<'_, T>,
-    result: &Source<'_, T>,
-    sums: &mut [T],
-    add: bool,
-) {
-    let (lanes, level, inputs) = (columns::<T>(), problem.level, problem.filters.inputs);
-    let [channels, outputs] = [source, result].map(|side| side.channels.next_multiple_of(lanes));
-    // Both sides at once, or a single strip would leave a second thread little to do.
-    let work = strip.tiles() * (channels + outputs) * A;
-    let spectra = parallel::map_chunks(2, work, |side| {
-        if side == 0 {
-            let turned = source.turn(level, strip, A);
-            let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
-            turned.recycle();
-            data
-        } else {
-            let turned = result.turn(level, strip, M);
-            let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
-            turned.recycle();
-            spread
-        }
-    });
-    let [data, spread] = &spectra[..] else {
-        unreachable!("there are two sides")
-    };
-    let work = strip.tiles() * channels * outputs * A * A / lanes;
-    parallel::for_chunks_mut(sums, inputs * lanes, work, |index, sums| {
-        let (block, point) = (index / (A * A), index % (A * A));
-        for part in 0..strip.parts().count {
-            let (_, count) = strip.parts().get(part);
-            let data = tiles::spectrum(data, strip, part, A * A, channels);
-            let spread = tiles::spectrum(spread, strip, part, A * A, outputs);
-            let vectors = Panel {
-                panel: &spread.values[point * spread.plane + block * lanes..],
-                stride: outputs,
-            };
-            let matrix = Columns {
-                matrix: &data.values[point * data.plane..],
-                stride: channels,
-            };
-            let to = Matrix {
-                head: &mut *sums,
-                stride: lanes,
-                add: add || part > 0,
-            };
-            tile::sweep(level, [inputs, count], matrix, vectors, to);
-        }
-    });
-    spectra.into_iter().for_each(pool::recycle);
 }

@@ -86,6 +86,12 @@ impl Strip {
         self.images * self.rows * self.grid.columns
     }
 
+    /// Rows of pixels of an image that its tiles cover.
+    pub fn height(&self) -> usize {
+        let first = self.first * self.grid.side;
+        (self.rows * self.grid.side).min(self.grid.height - first)
+    }
+
     /// The place of a tile.
     pub fn place(&self, tile: usize) -> Place {
         let per_image = self.rows * self.grid.columns;
