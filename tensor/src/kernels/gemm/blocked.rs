@@ -3,6 +3,7 @@
 use super::pass::{Pass, Target};
 use super::{Gemm, pack};
 use crate::kernels::simd::{Float, Level};
+use crate::kernels::stream;
 use crate::kernels::tile::{ROWS, columns, groups};
 use crate::{parallel, pool};
 
@@ -184,16 +185,8 @@ impl<T: Float> Product<'_, T> {
                 let across = (panels * width).min(task.n - j0);
                 let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
                 if !self.in_place {
-                    let work = depth * across;
                     let to = &mut right[..panels * depth * width];
-                    parallel::for_chunks_mut(
-                        to,
-                        SIDE_BY_SIDE * depth * width,
-                        work,
-                        |group, to| {
-                            self.pack_right(b, group * SIDE_BY_SIDE, depth, across, to);
-                        },
-                    );
+                    self.pack_shared(b, depth, across, to);
                 } else if !across.is_multiple_of(width) {
                     self.pack_right(b, panels - 1, depth, across, &mut right);
                 }
@@ -294,6 +287,26 @@ impl<T: Float> Product<'_, T> {
                 let to = &mut to[panel * depth * ROWS..];
                 pack::scalars(from, task.a, count, depth, to);
             }
+        });
+    }
+
+    /// Packs all panels of a block of B with so many columns, for all threads to read.
+    fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
+        let width = columns::<T>();
+        let work = depth * across;
+        // Past the caches, or filling them would wait for the other threads to give up what they have
+        // read in the product before.
+        let past = parallel::threads() > 1 && work >= parallel::GRAIN;
+        let together = SIDE_BY_SIDE * depth * width;
+        parallel::for_chunks_mut(to, together, work, |group, to| {
+            let first = group * SIDE_BY_SIDE;
+            if !past {
+                return self.pack_right(b, first, depth, across, to);
+            }
+            let mut panels = pool::stale::<T>(to.len());
+            self.pack_right(b, first, depth, across, &mut panels);
+            stream::past_caches(|past| past.copy(&panels, to));
+            pool::recycle(panels);
         });
     }
 
