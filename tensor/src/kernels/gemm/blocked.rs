@@ -68,12 +68,17 @@ pub(super) fn packs_left<T>(task: &Gemm) -> bool {
 
 /// Whether tiles read B where it is: its rows must be contiguous, and since every step of the sum
 /// then lies in another line and page, B must be small, or its panels be used few times or be short. Rows a multiple
-/// of 1 KB apart would all compete for the same lines of the first cache.
+/// of 1 KB apart all compete for the same lines of the first cache: B must be smaller still.
 fn reads_in_place<T: Float>(task: &Gemm) -> bool {
     let aliased = is_aliased::<T>(task.b[0]) && task.k > 8;
-    let near = task.k * task.n * size_of::<T>() <= NEAR;
+    let bytes = task.k * task.n * size_of::<T>();
     let few = task.m <= 4 * ROWS || task.m <= 96 && task.k <= 32;
-    task.b[1] == 1 && !aliased && (near || few)
+    let suits = if aliased {
+        bytes <= NEAR / 2
+    } else {
+        bytes <= NEAR || few
+    };
+    task.b[1] == 1 && suits
 }
 
 /// Rows in one task: from the shape alone, so that the same sums are made on any number of threads.
@@ -177,9 +182,14 @@ impl<T: Float> Product<'_, T> {
             panels.min(most)
         };
         let mut right = pool::stale::<T>(task.k.min(DEPTH) * width * packed);
-        let mut left = pool::stale::<T>(self.left_length(task.k.min(DEPTH)));
+        // What a block of rows is packed for once, its own task packs.
+        let own = panels <= most;
+        let length = self.left_length(task.k.min(DEPTH));
+        let mut left = pool::stale::<T>(if own { 0 } else { length });
         for (k0, depth) in balanced(task.k, DEPTH) {
-            self.pack_left(rows, k0, depth, &mut left);
+            if !own {
+                self.pack_left(rows, k0, depth, &mut left);
+            }
             for (panel0, panels) in balanced(panels, most) {
                 let j0 = panel0 * width;
                 let across = (panels * width).min(task.n - j0);
@@ -193,7 +203,6 @@ impl<T: Float> Product<'_, T> {
                 let pass = Pass {
                     product: self,
                     a: &self.a[k0 * task.a[1]..],
-                    left: &left,
                     b,
                     right: &right,
                     depth,
@@ -205,7 +214,16 @@ impl<T: Float> Product<'_, T> {
                 parallel::for_chunks_mut(head, rows * task.c[0], work, |block, c| {
                     let i0 = block * rows;
                     let block = rows.min(task.m - i0);
-                    pass.rows(i0, block, Target::Matrix(c, task.c[0]));
+                    let target = Target::Matrix(c, task.c[0]);
+                    if own {
+                        let mut left = pool::stale::<T>(self.block_length(block, depth));
+                        self.pack_block(i0, block, k0, depth, &mut left);
+                        pass.rows(i0, block, &left, target);
+                        pool::recycle(left);
+                    } else {
+                        let left = &left[(i0 * depth).min(left.len())..];
+                        pass.rows(i0, block, left, target);
+                    }
                 });
             }
         }
@@ -249,14 +267,14 @@ impl<T: Float> Product<'_, T> {
                 let pass = Pass {
                     product: self,
                     a: &self.a[k0 * task.a[1]..],
-                    left: &left[self.left_length(k0)..],
                     b,
                     right: &right,
                     depth,
                     across,
                     add: task.accumulate || k0 > 0,
                 };
-                pass.rows(0, task.m, Target::Rows(rows));
+                let left = &left[self.left_length(k0)..];
+                pass.rows(0, task.m, left, Target::Rows(rows));
             }
             pool::recycle(right);
         });
@@ -265,8 +283,13 @@ impl<T: Float> Product<'_, T> {
 
     /// Elements of A's packed panels for so many steps.
     fn left_length(&self, depth: usize) -> usize {
+        self.block_length(self.task.m, depth)
+    }
+
+    /// Those of so many rows.
+    fn block_length(&self, rows: usize, depth: usize) -> usize {
         match self.order {
-            Order::Packed => self.task.m.next_multiple_of(ROWS) * depth,
+            Order::Packed => rows.next_multiple_of(ROWS) * depth,
             Order::Rows | Order::Columns => 0,
         }
     }
@@ -277,17 +300,25 @@ impl<T: Float> Product<'_, T> {
             return;
         }
         let task = self.task;
-        let a = &self.a[k0 * task.a[1]..];
         let to = &mut to[..self.left_length(depth)];
         let chunk = rows.next_multiple_of(ROWS) * depth;
         parallel::for_chunks_mut(to, chunk, task.m * depth, |block, to| {
             let i0 = block * rows;
-            for (panel, (r, count)) in groups(rows.min(task.m - i0)).enumerate() {
-                let from = &a[(i0 + r) * task.a[0]..];
-                let to = &mut to[panel * depth * ROWS..];
-                pack::scalars(from, task.a, count, depth, to);
-            }
+            self.pack_block(i0, rows.min(task.m - i0), k0, depth, to);
         });
+    }
+
+    /// Packs so many rows of A from one on, if that is its order.
+    fn pack_block(&self, i0: usize, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
+        if self.order != Order::Packed {
+            return;
+        }
+        let strides = self.task.a;
+        let a = &self.a[i0 * strides[0] + k0 * strides[1]..];
+        for (panel, (r, count)) in groups(rows).enumerate() {
+            let to = &mut to[panel * depth * ROWS..];
+            pack::scalars(&a[r * strides[0]..], strides, count, depth, to);
+        }
     }
 
     /// Packs all panels of a block of B with so many columns, for all threads to read.

@@ -41,8 +41,6 @@ pub(super) struct Pass<'a, T> {
     pub product: &'a Product<'a, T>,
     /// A, from the first step of the block.
     pub a: &'a [T],
-    /// A's packed panels, if its order is [`Order::Packed`].
-    pub left: &'a [T],
     /// B, from the first element of the block.
     pub b: &'a [T],
     /// The packed panels of B: all of them, or only the last and incomplete one.
@@ -53,8 +51,9 @@ pub(super) struct Pass<'a, T> {
 }
 
 impl<T: Float> Pass<'_, T> {
-    /// Rows `i0..i0 + block` of A with every panel of B; `c` starts at row `i0`.
-    pub fn rows(&self, i0: usize, block: usize, mut c: Target<'_, '_, T>) {
+    /// Rows `i0..i0 + block` of A with every panel of B; `c` starts at row `i0`, and `left` has their packed
+    /// panels, if the order is [`Order::Packed`].
+    pub fn rows(&self, i0: usize, block: usize, left: &[T], mut c: Target<'_, '_, T>) {
         let Product { task, in_place, .. } = *self.product;
         let (depth, width) = (self.depth, columns::<T>());
         // What does not lie as a tile stores it goes through a strip of one panel's width.
@@ -82,7 +81,7 @@ impl<T: Float> Pass<'_, T> {
                         stride: *stride,
                         add: self.add,
                     };
-                    self.sweep(i0, block, vectors, to);
+                    self.sweep(i0, block, left, vectors, to);
                 }
                 _ => {
                     let to = Matrix {
@@ -90,7 +89,7 @@ impl<T: Float> Pass<'_, T> {
                         stride: width,
                         add: false,
                     };
-                    self.sweep(i0, block, vectors, to);
+                    self.sweep(i0, block, left, vectors, to);
                     let strip = strip.chunks_exact(width);
                     match &mut c {
                         Target::Matrix(head, stride) => {
@@ -110,7 +109,7 @@ impl<T: Float> Pass<'_, T> {
     }
 
     /// Rows of A with one panel of B.
-    fn sweep(&self, i0: usize, block: usize, vectors: Panel<'_, T>, to: Matrix<'_, T>) {
+    fn sweep(&self, i0: usize, block: usize, left: &[T], vectors: Panel<'_, T>, to: Matrix<'_, T>) {
         let Product {
             level, task, order, ..
         } = *self.product;
@@ -133,8 +132,7 @@ impl<T: Float> Pass<'_, T> {
                 tile::sweep(level, size, columns, vectors, to);
             }
             Order::Packed => {
-                let packed = Packed(&self.left[i0 * self.depth..]);
-                tile::sweep(level, size, packed, vectors, to);
+                tile::sweep(level, size, Packed(left), vectors, to);
             }
         }
     }
