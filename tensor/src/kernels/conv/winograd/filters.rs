@@ -86,7 +86,7 @@ impl Filters {
         });
     }
 
-    /// `dw = Gᵀ dU G` from the sum, in order, of all `dU[block][point][input][lane]` that follow each other
+    /// `dw = Gᵀ dU G` from the sum, in order, of all `dU[point][block][input][lane]` that follow each other
     /// in `sums`.
     pub fn collect<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
@@ -100,8 +100,8 @@ impl Filters {
         // Here a block of outputs is contiguous, filters come first in `w`, and so are the taps of
         // consecutive inputs.
         parallel::for_chunks_mut(dw, lanes * self.output, work, |block, dw| {
-            let plane = self.inputs * lanes;
-            let sums = &sums[block * A * A * plane..];
+            let plane = self.outputs.next_multiple_of(lanes) * self.inputs;
+            let sums = &sums[block * self.inputs * lanes..];
             let outputs = dw.len() / self.output;
             let mut gathered = pool::stale::<T>(TOGETHER * taps * lanes);
             for (input, inputs) in balanced(self.inputs, TOGETHER) {

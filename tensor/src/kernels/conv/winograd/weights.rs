@@ -122,26 +122,28 @@ fn sum_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
         unreachable!("there are two sides")
     };
     let work = strip.tiles() * channels * outputs * A * A / lanes;
-    parallel::for_chunks_mut(sums, inputs * lanes, work, |index, sums| {
-        let (block, point) = (index / (A * A), index % (A * A));
-        for part in 0..strip.parts().count {
-            let (_, count) = strip.parts().get(part);
-            let data = tiles::spectrum(data, strip, part, A * A, channels);
-            let spread = tiles::spectrum(spread, strip, part, A * A, outputs);
-            let vectors = Panel {
-                panel: &spread.values[point * spread.plane + block * lanes..],
-                stride: outputs,
-            };
-            let matrix = Columns {
-                matrix: &data.values[point * data.plane..],
-                stride: channels,
-            };
-            let to = Matrix {
-                head: &mut *sums,
-                stride: lanes,
-                add: add || part > 0,
-            };
-            tile::sweep(level, [inputs, count], matrix, vectors, to);
+    // Point by point: its planes of both sides stay in a cache for all blocks.
+    parallel::for_chunks_mut(sums, inputs * outputs, work, |point, sums| {
+        for (block, sums) in sums.chunks_exact_mut(inputs * lanes).enumerate() {
+            for part in 0..strip.parts().count {
+                let (_, count) = strip.parts().get(part);
+                let data = tiles::spectrum(data, strip, part, A * A, channels);
+                let spread = tiles::spectrum(spread, strip, part, A * A, outputs);
+                let vectors = Panel {
+                    panel: &spread.values[point * spread.plane + block * lanes..],
+                    stride: outputs,
+                };
+                let matrix = Columns {
+                    matrix: &data.values[point * data.plane..],
+                    stride: channels,
+                };
+                let to = Matrix {
+                    head: &mut *sums,
+                    stride: lanes,
+                    add: add || part > 0,
+                };
+                tile::sweep(level, [inputs, count], matrix, vectors, to);
+            }
         }
     });
     spectra.into_iter().for_each(pool::recycle);
