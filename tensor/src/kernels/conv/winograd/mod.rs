@@ -216,7 +216,6 @@ impl<T: Float> ConvKernel<T> for Winograd {
         }
         // Where transforms cost as much as they save, the plain sum is as fast and more accurate.
         let narrow = geometry.channels.min(geometry.filters);
-        let gradient = direction == Direction::WeightGradient;
         let least = match self.form {
             Form::Two => 4 * T::LANES,
             Form::Four | Form::TwoOfFive => 2 * T::LANES,
@@ -227,11 +226,6 @@ impl<T: Float> ConvKernel<T> for Winograd {
         // Each filter is transformed once: that must be little beside its use in every tile.
         if tiles(geometry, direction, self.form.sides()[0]) < 48 {
             return Err("fewer than 48 tiles");
-        }
-        // The weight gradient's sums of all points are read and written for every strip.
-        let sums = geometry.channels * geometry.filters * size_of::<T>();
-        if gradient && self.form == Form::Two && sums > 1 << 19 {
-            return Err("many channels: the sums do not stay in a cache");
         }
         Ok(())
     }
