@@ -181,7 +181,9 @@ impl<T: Float> Product<'_, T> {
         } else {
             panels.min(most)
         };
-        let mut right = pool::stale::<T>(task.k.min(DEPTH) * width * packed);
+        let length = task.k.min(DEPTH) * width * packed;
+        let mut buffer = pool::stale::<T>(stream::with_line::<T>(length));
+        let right = &mut stream::from_line(&mut buffer)[..length];
         // What a block of rows is packed for once, its own task packs.
         let own = panels <= most;
         let length = self.left_length(task.k.min(DEPTH));
@@ -198,13 +200,13 @@ impl<T: Float> Product<'_, T> {
                     let to = &mut right[..panels * depth * width];
                     self.pack_shared(b, depth, across, to);
                 } else if !across.is_multiple_of(width) {
-                    self.pack_right(b, panels - 1, depth, across, &mut right);
+                    self.pack_right(b, panels - 1, depth, across, right);
                 }
                 let pass = Pass {
                     product: self,
                     a: &self.a[k0 * task.a[1]..],
                     b,
-                    right: &right,
+                    right,
                     depth,
                     across,
                     add: task.accumulate || k0 > 0,
@@ -228,7 +230,7 @@ impl<T: Float> Product<'_, T> {
             }
         }
         pool::recycle(left);
-        pool::recycle(right);
+        pool::recycle(buffer);
     }
 
     /// Tasks are blocks of columns; they share A, and each packs its own part of B, which another
