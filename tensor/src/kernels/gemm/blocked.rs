@@ -45,14 +45,16 @@ pub(super) enum Order {
     Packed,
 }
 
-/// Whether rows so many elements apart compete for the same few lines of the first cache.
-fn is_aliased<T>(stride: usize) -> bool {
-    (stride * size_of::<T>()).is_multiple_of(1024)
+/// Whether rows so many elements apart compete for the same few lines of the first cache: twelve of them, or
+/// more if they are many and come from farther.
+fn is_aliased<T>(stride: usize, rows: usize) -> bool {
+    let apart = stride * size_of::<T>();
+    apart.is_multiple_of(2048) || apart.is_multiple_of(1024) && rows * apart > 4 * NEAR
 }
 
 /// The order for A: a copy costs one pass over A, the gain grows with the columns of B.
 fn order<T>(task: &Gemm) -> Order {
-    let aliased = is_aliased::<T>(task.a[0].max(task.a[1]));
+    let aliased = is_aliased::<T>(task.a[0].max(task.a[1]), task.m);
     let in_place = task.n < 64 || !aliased && task.n < 512;
     match task.a {
         [_, 1] if in_place => Order::Rows,
@@ -70,7 +72,7 @@ pub(super) fn packs_left<T>(task: &Gemm) -> bool {
 /// then lies in another line and page, B must be small, or its panels be used few times or be short. Rows a multiple
 /// of 1 KB apart all compete for the same lines of the first cache: B must be smaller still.
 fn reads_in_place<T: Float>(task: &Gemm) -> bool {
-    let aliased = is_aliased::<T>(task.b[0]) && task.k > 8;
+    let aliased = is_aliased::<T>(task.b[0], task.k) && task.k > 8;
     let bytes = task.k * task.n * size_of::<T>();
     let few = task.m <= 4 * ROWS || task.m <= 96 && task.k <= 32;
     let suits = if aliased {
@@ -128,7 +130,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
 fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     let order = order::<T>(task);
     // Twelve rows that compete for the same lines of the first cache would drive each other out.
-    let level = if order == Order::Rows && is_aliased::<T>(task.a[0]) {
+    let level = if order == Order::Rows && is_aliased::<T>(task.a[0], task.m) {
         level.narrow()
     } else {
         level
