@@ -360,6 +360,8 @@ pub(crate) trait Vector<T>: Copy + Send + Sync {
     fn splat(value: T) -> Self;
     /// The first lanes of a slice.
     fn load(from: &[T]) -> Self;
+    /// A slice that has at most as many numbers, with zeros behind.
+    fn load_head(from: &[T]) -> Self;
     /// Writes the lanes to the head of a slice.
     fn store(self, to: &mut [T]);
     /// `self · factor + addend`
@@ -393,6 +395,12 @@ impl<T: Float, const L: usize> Vector<T> for [T; L] {
     fn load(from: &[T]) -> Self {
         let mut lanes = [T::zero(); L];
         lanes.copy_from_slice(&from[..L]);
+        lanes
+    }
+    #[inline(always)]
+    fn load_head(from: &[T]) -> Self {
+        let mut lanes = [T::zero(); L];
+        lanes[..from.len()].copy_from_slice(from);
         lanes
     }
     #[inline(always)]

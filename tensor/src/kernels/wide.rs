@@ -10,16 +10,17 @@
 
 use std::arch::x86_64::{
     __m512, __m512d, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
-    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_set1_pd, _mm512_set1_ps,
-    _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd, _mm512_sub_ps,
+    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_mul_pd,
+    _mm512_mul_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    _mm512_sub_pd, _mm512_sub_ps,
 };
 
 use super::simd::{Level, Vector};
 
 macro_rules! wide {
     (
-        $name:ident($register:ident) of $lanes:literal $number:ident:
-        $set1:ident $load:ident $store:ident $fused:ident $add:ident $sub:ident $multiply:ident
+        $name:ident($register:ident) of $lanes:literal $number:ident, $mask:ident:
+        $set1:ident $load:ident $load_some:ident $store:ident $fused:ident $add:ident $sub:ident $multiply:ident
     ) => {
         #[doc = concat!(stringify!($lanes), " numbers of type `", stringify!($number), "`.")]
         #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,14 @@ macro_rules! wide {
                 let from = &from[..$lanes];
                 // SAFETY: the slice has all lanes, no alignment is needed, and AVX-512 F is there.
                 Self(unsafe { $load(from.as_ptr()) })
+            }
+            #[inline(always)]
+            fn load_head(from: &[$number]) -> Self {
+                debug_assert!(Level::best().is_wide());
+                let mask = !(!0u32 << from.len().min($lanes)) as $mask;
+                // SAFETY: the lanes of the mask lie in the slice and no others are read, no alignment is
+                // needed, and AVX-512 F is there.
+                Self(unsafe { $load_some(mask, from.as_ptr()) })
             }
             #[inline(always)]
             fn store(self, to: &mut [$number]) {
@@ -70,9 +79,9 @@ macro_rules! wide {
     };
 }
 
-wide!(F32x16(__m512) of 16 f32:
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps
+wide!(F32x16(__m512) of 16 f32, u16:
+    _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps
     _mm512_add_ps _mm512_sub_ps _mm512_mul_ps);
-wide!(F64x8(__m512d) of 8 f64:
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd
+wide!(F64x8(__m512d) of 8 f64, u8:
+    _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd
     _mm512_add_pd _mm512_sub_pd _mm512_mul_pd);

@@ -2,9 +2,10 @@
 //!
 //! One table of distances from a pixel to the taps of its window replaces kernel size, stride,
 //! dilation and padding, so one inner loop serves every geometry. Lanes hold neighbouring pixels
-//! where rows fill vectors, else output channels; for the weight gradient they hold filters, and
-//! pixels are the steps of the sum.
+//! where rows fill vectors, else output channels. For the weight gradient, whose sums run over pixels,
+//! they hold pixels where few taps meet an image, else filters.
 
+mod dots;
 mod engine;
 mod lanes_of_channels;
 mod lanes_of_pixels;
@@ -87,7 +88,7 @@ impl<T: Float> ConvKernel<T> for Tiled {
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
         geometry.check_lengths(x.len(), dw.len(), dy.len());
-        weight::run(self.level(), geometry, x, dy, dw);
+        weight::run(self.level(), self.lanes, geometry, x, dy, dw);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
@@ -128,6 +129,12 @@ mod tests {
                     "mb2_ic100ih2iw3_oc85_kh5kw3_ph2pw1",
                     "mb1_ic160ih5iw4_oc160_kh3kw3_ph1pw1_g2",
                 ];
+                // Rows of several passes, of one that ends within a vector; filters in several parts.
+                let rows = [
+                    "mb3_ic1ih37iw71_oc9_kh5kw3_ph2pw1",
+                    "mb2_ic2ih70iw67_oc37_kh3kw7_sh3sw2_ph2pw3_dh2dw1",
+                    "mb2_ic4ih5iw1100_oc6_kh2kw3_sh2sw1_pw1_g2",
+                ];
                 // Few pixels and many weights, whose gradients are finished part by part.
                 let deep = [
                     "mb1_ic160ih5iw4_oc272_kh3kw3_ph1pw1",
@@ -142,6 +149,7 @@ mod tests {
                 let more = wide
                     .iter()
                     .chain(&padded)
+                    .chain(&rows)
                     .chain(&large)
                     .chain(&deep)
                     .map(|line| line.parse().unwrap());

@@ -237,7 +237,7 @@ impl Padded {
 
 /// A copy of a row. Rows are short, and a call to `memcpy` costs as much as eight moves.
 #[inline]
-fn copy<T: Float>(from: &[T], to: &mut [T]) {
+pub(super) fn copy<T: Float>(from: &[T], to: &mut [T]) {
     let (heads, rest) = from.as_chunks::<8>();
     let (to_heads, to_rest) = to.as_chunks_mut::<8>();
     for (to, from) in to_heads.iter_mut().zip(heads) {

@@ -249,6 +249,12 @@ impl Correlation {
         if self.image.len() * times < 2 * banded {
             return None;
         }
+        Some(self.strips(rows))
+    }
+
+    /// Spans of so many rows of an image of one depth.
+    pub fn strips(&self, rows: usize) -> Vec<Span> {
+        let [_, height, columns] = self.extents;
         let spans = (0..height).step_by(rows).map(|first| {
             let rows = first..(first + rows).min(height);
             Span {
@@ -257,7 +263,7 @@ impl Correlation {
                 rows,
             }
         });
-        Some(spans.collect())
+        spans.collect()
     }
 
     /// The heights of the padded image under some rows of an image of one depth.

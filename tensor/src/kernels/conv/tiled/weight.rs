@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::dots;
+use super::engine::Lanes;
 use super::plan::Correlation;
 use crate::kernels::conv::ConvGeometry;
 use crate::kernels::gemm::{balanced, pack};
@@ -39,10 +41,11 @@ fn shares(batch: usize, image: usize, sums: usize) -> usize {
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]`.
 ///
-/// Lanes hold filters, rows are `(channel, tap)`. Within a share of the batch, images and in them blocks of
+/// Lanes hold pixels where that pays, or what is asked for. Otherwise they hold filters, rows are `(channel, tap)`. Within a share of the batch, images and in them blocks of
 /// pixels add up in their order, and then the shares in theirs.
 pub(super) fn run<T: Float>(
     level: Level,
+    lanes: Option<Lanes>,
     geometry: &ConvGeometry,
     x: &[T],
     dy: &[T],
@@ -54,6 +57,13 @@ pub(super) fn run<T: Float>(
     if x.is_empty() || dy.is_empty() {
         dw.fill(T::zero());
         return;
+    }
+    let pixels = match lanes {
+        Some(lanes) => lanes == Lanes::Pixels,
+        None => dots::pays::<T>(geometry),
+    };
+    if pixels && dots::serves(geometry) {
+        return dots::run(level, geometry, x, dy, dw);
     }
     let plan = Correlation::whole::<T>(geometry);
     let phase = &plan.phases[0];
