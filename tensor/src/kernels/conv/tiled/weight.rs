@@ -41,8 +41,9 @@ fn shares(batch: usize, image: usize, sums: usize) -> usize {
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]`.
 ///
-/// Lanes hold pixels where that pays, or what is asked for. Otherwise they hold filters, rows are `(channel, tap)`. Within a share of the batch, images and in them blocks of
-/// pixels add up in their order, and then the shares in theirs.
+/// Lanes hold pixels where that pays, or what is asked for. Otherwise they hold filters, rows are
+/// `(channel, tap)`. Within a share of the batch, images and in them blocks of pixels add up in their
+/// order, and then the shares in theirs.
 pub(super) fn run<T: Float>(
     level: Level,
     lanes: Option<Lanes>,
