@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::thread::ThreadId;
 
 use crate::Element;
 use crate::usage::IDLE;
@@ -16,8 +17,15 @@ pub struct Pool<T> {
 
 #[derive(Debug)]
 struct Shelves<T> {
-    by_capacity: BTreeMap<usize, Vec<Vec<T>>>,
+    by_capacity: BTreeMap<usize, Vec<Kept<T>>>,
     bytes: usize,
+}
+
+/// A buffer, and the thread that gave it back: it may lie in that one's caches.
+#[derive(Debug)]
+struct Kept<T> {
+    from: ThreadId,
+    buffer: Vec<T>,
 }
 
 /// No pool keeps more than this many bytes.
@@ -60,7 +68,10 @@ impl<T: Element> Pool<T> {
             .by_capacity
             .range_mut(length..=length + length / 4)
             .next()?;
-        let mut buffer = shelf.pop()?;
+        // A thread's own if there is one: what another has written comes from that one's caches, line by line.
+        let own = std::thread::current().id();
+        let index = shelf.iter().rposition(|kept| kept.from == own);
+        let mut buffer = shelf.remove(index.unwrap_or(shelf.len() - 1)).buffer;
         if shelf.is_empty() {
             shelves.by_capacity.remove(&capacity);
         }
@@ -73,6 +84,7 @@ impl<T: Element> Pool<T> {
 
     fn give(&self, buffer: Vec<T>) {
         let bytes = buffer.capacity() * size_of::<T>();
+        let from = std::thread::current().id();
         let mut shelves = self.shelves();
         if shelves.bytes + bytes <= BOUND {
             shelves.bytes += bytes;
@@ -81,7 +93,7 @@ impl<T: Element> Pool<T> {
                 .by_capacity
                 .entry(buffer.capacity())
                 .or_default()
-                .push(buffer);
+                .push(Kept { from, buffer });
         }
     }
 
@@ -134,5 +146,23 @@ pub fn recycle<T: Element>(buffer: Vec<T>) {
         && let Some(pool) = T::pool()
     {
         pool.give(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_handed_its_own_buffer_first_and_then_any() {
+        let pool = Pool::<f32>::new();
+        let [own, other] = [vec![1.0; 600], vec![2.0; 600]];
+        pool.give(own);
+        std::thread::scope(|scope| {
+            scope.spawn(|| pool.give(other));
+        });
+        assert_eq!(pool.take(600), Some(vec![1.0; 600]));
+        assert_eq!(pool.take(600), Some(vec![2.0; 600]));
+        assert_eq!(pool.take(600), None);
     }
 }
