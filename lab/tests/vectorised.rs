@@ -106,6 +106,12 @@ impl Function<'_> {
         if let Some((_, arguments)) = self.name.split_once("9WideSweep") {
             return Some(("%zmm", constants(arguments)[0]));
         }
+        for (name, register) in [("4dots4Wide", "%zmm"), ("4dots6Narrow", "%ymm")] {
+            if let Some((_, arguments)) = self.name.split_once(name) {
+                let [filters, taps] = constants(arguments)[..2].try_into().ok()?;
+                return Some((register, filters * taps));
+            }
+        }
         let (path, arguments) = self.name.split_once("5Sweep")?;
         let constants = constants(arguments);
         let vectors = if path.contains("15lanes_of_pixels") {

@@ -399,8 +399,13 @@ impl<T: Float, const L: usize> Vector<T> for [T; L] {
     }
     #[inline(always)]
     fn load_head(from: &[T]) -> Self {
+        // Not a copy of so many: that is a call, around which all registers are saved.
         let mut lanes = [T::zero(); L];
-        lanes[..from.len()].copy_from_slice(from);
+        for lane in 0..L {
+            if lane < from.len() {
+                lanes[lane] = from[lane];
+            }
+        }
         lanes
     }
     #[inline(always)]

@@ -18,8 +18,9 @@ use crate::{parallel, pool};
 const FILTERS: usize = 4;
 const TAPS: usize = 6;
 
-/// Filters with 16 registers.
+/// The same of 16 registers: with four taps the compiler keeps some sums in memory.
 const NARROW_FILTERS: usize = 2;
+const NARROW_TAPS: usize = 3;
 
 /// Gradients of a tile's filters in one pass: half of the first cache.
 const PASS: usize = 1 << 14;
@@ -233,12 +234,16 @@ impl<'a> Dots<'a> {
         add: bool,
     ) {
         let wide = self.level.is_wide();
-        let most = if wide { FILTERS } else { NARROW_FILTERS };
+        let [most, most_taps] = if wide {
+            [FILTERS, TAPS]
+        } else {
+            [NARROW_FILTERS, NARROW_TAPS]
+        };
         let stride = self.offsets.len() * columns::<T>();
         for (first, count) in balanced(filters, most) {
             let mut tap = 0;
             // Tiles that have one tap more come first.
-            let tiles = self.offsets.len().div_ceil(TAPS);
+            let tiles = self.offsets.len().div_ceil(most_taps);
             let (height, larger) = (self.offsets.len() / tiles, self.offsets.len() % tiles);
             for (taps, tiles) in [(height + 1, larger), (height, tiles - larger)] {
                 if tiles == 0 {
@@ -258,24 +263,20 @@ impl<'a> Dots<'a> {
                     };
                 }
                 macro_rules! taps {
-                    ($body:ident, $r:literal) => {
+                    ($body:ident, $r:literal: $($v:literal)*) => {
                         match taps {
-                            1 => run!($body, $r, 1),
-                            2 => run!($body, $r, 2),
-                            3 => run!($body, $r, 3),
-                            4 => run!($body, $r, 4),
-                            5 => run!($body, $r, 5),
-                            _ => run!($body, $r, 6),
+                            $($v => run!($body, $r, $v),)*
+                            _ => unreachable!("tiles have at most so many taps"),
                         }
                     };
                 }
                 match (wide, count) {
-                    (false, 1) => taps!(Narrow, 1),
-                    (false, _) => taps!(Narrow, 2),
-                    (true, 1) => taps!(Wide, 1),
-                    (true, 2) => taps!(Wide, 2),
-                    (true, 3) => taps!(Wide, 3),
-                    (true, _) => taps!(Wide, 4),
+                    (false, 1) => taps!(Narrow, 1: 1 2 3),
+                    (false, _) => taps!(Narrow, 2: 1 2 3),
+                    (true, 1) => taps!(Wide, 1: 1 2 3 4 5 6),
+                    (true, 2) => taps!(Wide, 2: 1 2 3 4 5 6),
+                    (true, 3) => taps!(Wide, 3: 1 2 3 4 5 6),
+                    (true, _) => taps!(Wide, 4: 1 2 3 4 5 6),
                 }
                 tap += taps * tiles;
             }
@@ -373,14 +374,17 @@ impl<T: Float, const R: usize, const V: usize> Tiles<'_, T, R, V> {
                     }
                 }
             }
+            // A slice of constant length and two plain loops: what the compiler does not unroll indexes the
+            // sums, keeps them in memory, and writes them there at every step.
             for r in 0..R {
-                for v in 0..V {
-                    let at = r * self.stride + (tile * V + v) * line + lane;
-                    let to = &mut self.to[at..][..width];
-                    if self.add {
-                        sums[r][v] = sums[r][v].add(X::load(to));
+                let to = &mut self.to[r * self.stride + tile * V * line..][..V * line];
+                if self.add {
+                    for v in 0..V {
+                        sums[r][v] = sums[r][v].add(X::load(&to[v * line + lane..][..width]));
                     }
-                    sums[r][v].store(to);
+                }
+                for v in 0..V {
+                    sums[r][v].store(&mut to[v * line + lane..][..width]);
                 }
             }
         }
