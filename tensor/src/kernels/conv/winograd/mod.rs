@@ -96,9 +96,9 @@ impl Winograd {
 
     fn weights<T: Float>(self, problem: &Problem, x: &[T], dy: &[T], dw: &mut [T]) {
         let run = match self.form {
-            Form::Two => weights::weights::<T, Two, 2, 3, 4>,
-            Form::Four => weights::weights::<T, Four, 4, 3, 6>,
-            Form::TwoOfFive => weights::weights::<T, TwoOfFive, 2, 5, 6>,
+            Form::Two => weights::gradient::<T, Two, 2, 3, 4>,
+            Form::Four => weights::gradient::<T, Four, 4, 3, 6>,
+            Form::TwoOfFive => weights::gradient::<T, TwoOfFive, 2, 5, 6>,
         };
         run(problem, x, dy, dw);
     }

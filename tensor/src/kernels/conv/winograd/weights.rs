@@ -29,7 +29,7 @@ fn strip_tiles(tiles: usize, sums: usize) -> usize {
 }
 
 /// `dw[o, c, k, l] = Σ x[n, c, i + k + origin, j + l + origin'] · dy[n, o, i, j]`
-pub(super) fn weights<
+pub(super) fn gradient<
     T: Float,
     S: Scheme<M, K, A>,
     const M: usize,
