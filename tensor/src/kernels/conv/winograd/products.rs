@@ -66,10 +66,19 @@ pub(super) fn correlate<
     let lanes = columns::<T>();
     let (blocks, points) = (filters.outputs.div_ceil(lanes), A * A);
     let grid = Grid::new(to.height, to.width, M);
-    let strips = strips(batch, grid);
-    // Threads take the strips, and share the transforms of the filters; or the blocks of channels, and share
-    // the transforms of the tiles: what is smaller.
-    let by_strips = strips.len() > 1 && batch * grid.tiles() >= filters.outputs;
+    let tiles = batch * grid.tiles();
+    // Threads share what is smaller: the transforms of the filters, and take strips, or those of the tiles,
+    // and take blocks of channels.
+    let few = tiles < filters.outputs;
+    let together = if few {
+        batch
+    } else {
+        grid.images(batch, TOGETHER)
+    };
+    let strips = |images: usize| -> Vec<Strip> {
+        grid.strips(images, most(batch, together, grid)).collect()
+    };
+    let by_strips = !few && (together < batch || strips(batch).len() > 1);
     let threads = parallel::threads();
 
     let length = filters.length::<T>(points);
@@ -79,7 +88,7 @@ pub(super) fn correlate<
     let values = &*values;
 
     let channels = from.channels.next_multiple_of(lanes);
-    let prepare = |(first, strip): (usize, Strip)| {
+    let prepare = |first: usize, strip: &Strip| {
         let source = Source {
             planes: &src[first * from.channels * from.pixels()..],
             channels: from.channels,
@@ -87,8 +96,8 @@ pub(super) fn correlate<
             width: from.width,
             origin,
         };
-        let turned = source.turn(level, &strip, A);
-        let spectra = tiles::transform::<T, S::Data, A, A>(level, &strip, &turned);
+        let turned = source.turn(level, strip, A);
+        let spectra = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
         turned.recycle();
         spectra
     };
@@ -104,56 +113,53 @@ pub(super) fn correlate<
         }
     };
     let work = batch * from.channels * to.channels * to.pixels() / lanes;
-    if by_strips {
-        let mut targets = cut(dst, to, &strips, |strip, block| strip * blocks + block);
-        parallel::for_chunks_mut(&mut targets, blocks, work, |strip, targets| {
-            let (first, strip) = strips[strip];
-            let spectra = prepare((first, strip));
-            let work = work * strip.tiles() / (batch * grid.tiles());
-            parallel::for_chunks_mut(targets, 1, work, |block, rows| {
-                finish(&strip, block, &spectra, &mut rows[0]);
+    let image = to.channels * to.pixels();
+    parallel::for_chunks_mut(dst, together * image, work, |group, dst| {
+        let images = dst.len() / image;
+        let (first, strips) = (group * together, strips(images));
+        let work = work / batch * images;
+        if by_strips {
+            let mut targets = cut(dst, to, &strips, |strip, block| strip * blocks + block);
+            parallel::for_chunks_mut(&mut targets, blocks, work, |strip, targets| {
+                let strip = &strips[strip];
+                let spectra = prepare(first, strip);
+                let work = work / images * strip.tiles() / grid.tiles();
+                parallel::for_chunks_mut(targets, 1, work, |block, rows| {
+                    finish(strip, block, &spectra, &mut rows[0]);
+                });
+                pool::recycle(spectra);
             });
-            pool::recycle(spectra);
-        });
-    } else {
-        let transforms = batch * grid.tiles() * channels * A;
+            return;
+        }
+        let transforms = images * grid.tiles() * channels * A;
         let spectra = parallel::map_chunks(strips.len(), transforms, |strip| {
-            let spectra = prepare(strips[strip]);
+            let spectra = prepare(first, &strips[strip]);
             if threads == 1 {
                 spectra
             } else {
                 published(spectra)
             }
         });
-        let mut targets = cut(dst, to, &strips, |strip, block| {
-            block * strips.len() + strip
-        });
+        let place = |strip, block| block * strips.len() + strip;
+        let mut targets = cut(dst, to, &strips, place);
         parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
-            for ((rows, spectra), (_, strip)) in targets.iter_mut().zip(&spectra).zip(&strips) {
+            for ((rows, spectra), strip) in targets.iter_mut().zip(&spectra).zip(&strips) {
                 finish(strip, block, spectra, rows);
             }
         });
         spectra.into_iter().for_each(pool::recycle);
-    }
+    });
     pool::recycle(buffer);
 }
 
-/// The strips of all images, each with its first image: an even number where the images are one group.
-fn strips(batch: usize, grid: Grid) -> Vec<(usize, Strip)> {
-    let together = grid.images(batch, TOGETHER);
+/// Tiles of a strip, at most, where so many images are one group: an even number of strips where all are.
+fn most(batch: usize, together: usize, grid: Grid) -> usize {
     let tiles = together * grid.tiles();
-    let most = if together == batch {
+    if together == batch {
         tiles.div_ceil(tiles.div_ceil(STRIP).next_multiple_of(2))
     } else {
         STRIP
-    };
-    let groups = (0..batch).step_by(together);
-    groups
-        .flat_map(|first| {
-            let strips = grid.strips(together.min(batch - first), most);
-            strips.map(move |strip| (first, strip))
-        })
-        .collect()
+    }
 }
 
 /// The rows of each strip and block of channels, `[image][channel]`, at the place that `place(strip, block)`
@@ -161,30 +167,18 @@ fn strips(batch: usize, grid: Grid) -> Vec<(usize, Strip)> {
 fn cut<'a, T: Float>(
     dst: &'a mut [T],
     planes: Planes,
-    strips: &[(usize, Strip)],
+    strips: &[Strip],
     place: impl Fn(usize, usize) -> usize,
 ) -> Vec<Vec<&'a mut [T]>> {
     let lanes = columns::<T>();
     let mut targets: Vec<Vec<&mut [T]>> = Vec::new();
     targets.resize_with(strips.len() * planes.channels.div_ceil(lanes), Vec::new);
-    let images = dst.chunks_mut(planes.channels * planes.pixels());
-    let mut group = 0..0;
-    for (image, pixels) in images.enumerate() {
-        // The strips of one group follow each other.
-        if group.end < strips.len() && strips[group.end].0 == image {
-            let end = strips[group.end..]
-                .iter()
-                .take_while(|(first, _)| *first == image)
-                .count();
-            group = group.end..group.end + end;
-        }
-        for (channel, mut plane) in pixels.chunks_mut(planes.pixels()).enumerate() {
-            for index in group.clone() {
-                let length = strips[index].1.height() * planes.width;
-                let rows;
-                (rows, plane) = plane.split_at_mut(length);
-                targets[place(index, channel / lanes)].push(rows);
-            }
+    for (index, mut plane) in dst.chunks_mut(planes.pixels()).enumerate() {
+        let block = index % planes.channels / lanes;
+        for (index, strip) in strips.iter().enumerate() {
+            let rows;
+            (rows, plane) = plane.split_at_mut(strip.height() * planes.width);
+            targets[place(index, block)].push(rows);
         }
     }
     targets
