@@ -50,9 +50,14 @@ fn map_into<C: Cost, T: Element, U: Element>(
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     if let Some(x) = x.as_slice() {
         let (chunk, level) = (CHUNK / C::STEPS, Level::best());
+        let past_caches = C::STEPS == 1 && stream::pays::<U>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let x = &x[index * chunk..][..out.len()];
-            pointwise::map::<C, _, _, _>(level, &f, out, x);
+            if past_caches {
+                pointwise::map_past_caches(level, &f, out, x);
+            } else {
+                pointwise::map::<C, _, _, _>(level, &f, out, x);
+            }
         });
         return;
     }

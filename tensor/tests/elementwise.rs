@@ -190,14 +190,17 @@ fn large_operands_of_any_layout_give_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
-fn sums_larger_than_any_cache_are_sums() {
+fn results_larger_than_any_cache_are_right() {
     let count = (1 << 23) + 5;
     let x = Tensor::<f32>::arange(0.0, count as f64, 1.0);
     let y = Tensor::full([count], 0.5_f32);
     for threads in [1, 2] {
         let sum = parallel::with_threads(threads, || &x + &y);
         let wrong = (0..count).find(|&i| sum.get([i]) != i as f32 + 0.5);
-        assert_eq!(wrong, None, "on {threads} threads");
+        assert_eq!(wrong, None, "a sum on {threads} threads");
+        let half = parallel::with_threads(threads, || x.map(|x| x * 0.5));
+        let wrong = (0..count).find(|&i| half.get([i]) != i as f32 * 0.5);
+        assert_eq!(wrong, None, "a function on {threads} threads");
     }
 }
 
