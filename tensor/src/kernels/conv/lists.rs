@@ -341,6 +341,16 @@ const CORNERS: Table = &[
         "five_by_five_lopsided",
         "mb1_ic3ih7iw6_oc33_kh5kw5_ph4+0pw1+3",
     ),
+    ("four_by_four", "mb2_ic5ih11iw13_oc18_kh4kw4"),
+    ("four_by_four_padded", "mb1_ic17ih10iw9_oc20_kh4kw4_ph2pw1"),
+    (
+        "four_by_four_lopsided",
+        "mb2_ic3ih7iw8_oc4_kh4kw4_ph3+0pw0+2",
+    ),
+    (
+        "five_by_five_strided",
+        "mb2_ic18ih12iw9_oc17_kh5kw5_sh2sw2_ph2pw2",
+    ),
     ("even_kernel", "mb2_ic3ih8iw9_oc5_kh4kw2_ph1pw1"),
     ("tile_edges", "mb1_ic16ih17iw23_oc17_kh3kw3_ph1pw1"),
     ("full_padding", "mb2_ic4ih6iw7_oc4_kh3kw3_ph2pw2"),

@@ -7,15 +7,17 @@
 //! |---|---|---|
 //! | [`Depthwise`] | one channel and one filter in each group | the same |
 //! | [`Pointwise`] | one tap, no stride or padding: matrix products | the same, images of 256 pixels or more |
-//! | [`Winograd::F4`] | 3 × 3 at stride 1, `f32`, 16 channels or more, 48 tiles or more | the same |
-//! | [`Winograd::F2_OF_5`] | 5 × 5 at stride 1, `f32`, 16 channels or more, 48 tiles or more | the same |
-//! | [`Winograd::F2`] | 3 × 3 at stride 1, 32 channels or more (`f64`: 16), 48 tiles or more | where the filters are few enough for a cache |
+//! | [`Winograd::F4`] | 3 × 3 at stride 1, `f32`, 16 channels or more, 8 tiles or more | the same, 80 pixels or more |
+//! | [`Winograd::F3_OF_4`] | 4 × 4 at stride 1, `f32`, 16 channels or more, 8 tiles or more | the same, 80 pixels or more |
+//! | [`Winograd::F2_OF_5`] | 5 × 5 at stride 1, `f32`, 16 channels or more, 8 tiles or more | the same, 80 pixels or more |
+//! | [`StridedWinograd`] | 5 × 5 and 7 × 7 at stride 2, `f32`, 3 channels and 16 filters or more, 48 tiles or more | the same |
+//! | [`Winograd::F2`] | 3 × 3 at stride 1, 32 channels or more (`f64`: 16), 8 tiles or more | the same, 80 pixels or more |
 //! | [`Tiled`] | everything else: the direct sum in register tiles | everything else |
 //! | [`Im2col`] | machines without fused multiply-add, other number types | the same |
 //! | [`Direct`] | the oracle | the oracle |
 //!
-//! The accurate policy passes over [`Winograd::F4`] and [`Winograd::F2_OF_5`], whose rounding error is
-//! ten times that of a plain sum.
+//! The accurate policy passes over [`Winograd::F4`], [`Winograd::F3_OF_4`], [`Winograd::F2_OF_5`] and
+//! [`StridedWinograd`], whose rounding error is ten times that of a plain sum.
 
 use crate::Real;
 
@@ -44,7 +46,7 @@ pub use im2col::Im2col;
 pub use line::GRAMMAR;
 pub use pointwise::Pointwise;
 pub use tiled::Tiled;
-pub use winograd::Winograd;
+pub use winograd::{StridedWinograd, Winograd};
 
 /// One algorithm for the convolution of contiguous NC(D)HW arrays, in its three directions.
 ///
@@ -101,7 +103,9 @@ pub fn builtin_f32() -> &'static [&'static dyn ConvKernel<f32>] {
         &Depthwise::BEST,
         &Pointwise,
         &Winograd::F4,
+        &Winograd::F3_OF_4,
         &Winograd::F2_OF_5,
+        &StridedWinograd::BEST,
         &Winograd::F2,
         &Tiled::BEST,
         &Im2col,
@@ -117,7 +121,9 @@ pub fn builtin_f64() -> &'static [&'static dyn ConvKernel<f64>] {
         &Depthwise::BEST,
         &Pointwise,
         &Winograd::F4,
+        &Winograd::F3_OF_4,
         &Winograd::F2_OF_5,
+        &StridedWinograd::BEST,
         &Winograd::F2,
         &Tiled::BEST,
         &Im2col,

@@ -1,5 +1,5 @@
-//! Winograd's minimal filtering: 3 × 3 filters with 4/9 or 1/4 of the multiplications, 5 × 5 filters
-//! with 9/25.
+//! Winograd's minimal filtering: 3 × 3 filters with 4/9 or 1/4 of the multiplications, 4 × 4 filters
+//! with 1/4, 5 × 5 filters with 9/25.
 //!
 //! Tiles of `m × m` of the result and the patches under them are transformed so that a convolution of
 //! tiles becomes a product at each of `(m + k − 1)²` points; summed over channels these are matrix
@@ -10,6 +10,7 @@
 
 mod filters;
 mod products;
+mod strided;
 mod tiles;
 mod transform;
 mod weights;
@@ -19,9 +20,10 @@ use crate::kernels::simd::{Float, Level};
 use crate::parallel;
 use filters::Filters;
 use products::{Planes, Problem};
-use transform::{Four, Two, TwoOfFive};
+pub use strided::StridedWinograd;
+use transform::{Four, ThreeOfFour, Two, TwoOfFive};
 
-/// `F(2 × 2, 3 × 3)`, with the rounding error of a plain sum, or `F(4 × 4, 3 × 3)` and
+/// `F(2 × 2, 3 × 3)`, with the rounding error of a plain sum, or `F(4 × 4, 3 × 3)`, `F(3 × 3, 4 × 4)` and
 /// `F(2 × 2, 5 × 5)`, whose error is ten times as large.
 #[derive(Clone, Copy, Debug)]
 pub struct Winograd {
@@ -29,11 +31,18 @@ pub struct Winograd {
     level: Option<Level>,
 }
 
+/// Fewer tiles are not worth the transforms of the filters.
+const LEAST: usize = 8;
+
+/// Fewer pixels in tiles are not worth the transforms of the filters' gradients.
+const LEAST_SUMMED: usize = 80;
+
 /// `F(m × m, k × k)`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Two,
     Four,
+    ThreeOfFour,
     TwoOfFive,
 }
 
@@ -43,8 +52,39 @@ impl Form {
         match self {
             Self::Two => [2, 3],
             Self::Four => [4, 3],
+            Self::ThreeOfFour => [3, 4],
             Self::TwoOfFive => [2, 5],
         }
+    }
+
+    /// Numbers of scratch between so many channels: a strip of about 200 tiles and all filters; the weight
+    /// gradient has both once for each part.
+    fn workspace(self, channels: usize, filters: usize) -> usize {
+        let [side, taps] = self.sides();
+        let points = (side + taps - 1).pow(2);
+        let pairs = points * channels * filters;
+        let parts = weights::parts(pairs);
+        parts.min(parallel::threads()) * points * 200 * (channels + filters) + parts * pairs
+    }
+
+    fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
+        let run = match self {
+            Self::Two => products::correlate::<T, Two, 2, 3, 4>,
+            Self::Four => products::correlate::<T, Four, 4, 3, 6>,
+            Self::ThreeOfFour => products::correlate::<T, ThreeOfFour, 3, 4, 6>,
+            Self::TwoOfFive => products::correlate::<T, TwoOfFive, 2, 5, 6>,
+        };
+        run(problem, src, w, dst);
+    }
+
+    fn weights<T: Float>(self, problem: &Problem, x: &[T], dy: &[T], dw: &mut [T]) {
+        let run = match self {
+            Self::Two => weights::gradient::<T, Two, 2, 3, 4>,
+            Self::Four => weights::gradient::<T, Four, 4, 3, 6>,
+            Self::ThreeOfFour => weights::gradient::<T, ThreeOfFour, 3, 4, 6>,
+            Self::TwoOfFive => weights::gradient::<T, TwoOfFive, 2, 5, 6>,
+        };
+        run(problem, x, dy, dw);
     }
 }
 
@@ -58,6 +98,12 @@ impl Winograd {
     /// Tiles of 4 × 4, filters of 3 × 3.
     pub const F4: Self = Self {
         form: Form::Four,
+        level: None,
+    };
+
+    /// Tiles of 3 × 3, filters of 4 × 4.
+    pub const F3_OF_4: Self = Self {
+        form: Form::ThreeOfFour,
         level: None,
     };
 
@@ -83,24 +129,6 @@ impl Winograd {
 
     fn level(self) -> Level {
         self.level.unwrap_or_else(Level::best)
-    }
-
-    fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
-        let run = match self.form {
-            Form::Two => products::correlate::<T, Two, 2, 3, 4>,
-            Form::Four => products::correlate::<T, Four, 4, 3, 6>,
-            Form::TwoOfFive => products::correlate::<T, TwoOfFive, 2, 5, 6>,
-        };
-        run(problem, src, w, dst);
-    }
-
-    fn weights<T: Float>(self, problem: &Problem, x: &[T], dy: &[T], dw: &mut [T]) {
-        let run = match self.form {
-            Form::Two => weights::gradient::<T, Two, 2, 3, 4>,
-            Form::Four => weights::gradient::<T, Four, 4, 3, 6>,
-            Form::TwoOfFive => weights::gradient::<T, TwoOfFive, 2, 5, 6>,
-        };
-        run(problem, x, dy, dw);
     }
 }
 
@@ -183,6 +211,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
         match self.form {
             Form::Two => "winograd2",
             Form::Four => "winograd4",
+            Form::ThreeOfFour => "winograd3of4",
             Form::TwoOfFive => "winograd2of5",
         }
     }
@@ -191,6 +220,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
         let [_, side] = self.form.sides();
         if geometry.kernel != [1, side, side] {
             return Err(match self.form {
+                Form::ThreeOfFour => "filters are not 4 × 4",
                 Form::TwoOfFive => "filters are not 5 × 5",
                 Form::Two | Form::Four => "filters are not 3 × 3",
             });
@@ -218,14 +248,19 @@ impl<T: Float> ConvKernel<T> for Winograd {
         let narrow = geometry.channels.min(geometry.filters);
         let least = match self.form {
             Form::Two => 4 * T::LANES,
-            Form::Four | Form::TwoOfFive => 2 * T::LANES,
+            Form::Four | Form::ThreeOfFour | Form::TwoOfFive => 2 * T::LANES,
         };
         if narrow < least {
             return Err("few channels: the transforms cost what they save");
         }
         // Each filter is transformed once: that must be little beside its use in every tile.
-        if tiles(geometry, direction, self.form.sides()[0]) < 48 {
-            return Err("fewer than 48 tiles");
+        let [side, _] = self.form.sides();
+        let tiles = tiles(geometry, direction, side);
+        if tiles < LEAST {
+            return Err("fewer than 8 tiles");
+        }
+        if direction == Direction::WeightGradient && tiles * side * side < LEAST_SUMMED {
+            return Err("the weight gradient sums fewer than 80 pixels");
         }
         Ok(())
     }
@@ -239,7 +274,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if y.is_empty() || x.is_empty() {
             return y.fill(T::zero());
         }
-        self.correlate(&along(self.level(), geometry), x, w, y);
+        self.form.correlate(&along(self.level(), geometry), x, w, y);
     }
 
     fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
@@ -247,7 +282,8 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if dx.is_empty() || dy.is_empty() {
             return dx.fill(T::zero());
         }
-        self.correlate(&against(self.level(), geometry), dy, w, dx);
+        self.form
+            .correlate(&against(self.level(), geometry), dy, w, dx);
     }
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
@@ -256,17 +292,11 @@ impl<T: Float> ConvKernel<T> for Winograd {
             return dw.fill(T::zero());
         }
         let problem = along(self.level(), geometry);
-        self.weights(&problem, x, dy, dw);
+        self.form.weights(&problem, x, dy, dw);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
-        let [side, taps] = self.form.sides();
-        let points = (side + taps - 1).pow(2);
-        // A strip of about 200 tiles and all filters; the weight gradient has both once for each part.
-        let channels = geometry.channels + geometry.filters;
-        let filters = points * geometry.channels * geometry.filters;
-        let parts = weights::parts(filters).min(parallel::threads());
-        (parts * points * 200 * channels + weights::parts(filters) * filters) * size_of::<T>()
+        self.form.workspace(geometry.channels, geometry.filters) * size_of::<T>()
     }
 }
 
@@ -276,10 +306,17 @@ mod tests {
     use crate::Real;
     use crate::kernels::conv::{conformance, lists};
 
+    const ALL: [Winograd; 4] = [
+        Winograd::F2,
+        Winograd::F4,
+        Winograd::F3_OF_4,
+        Winograd::F2_OF_5,
+    ];
+
     #[test]
     fn every_form_serves_every_corner_of_its_filters_at_every_level() {
         for level in Level::all() {
-            for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
+            for kernel in ALL {
                 let kernel = kernel.at(level);
                 let mut served = 0;
                 for corner in lists::corners() {
@@ -300,20 +337,26 @@ mod tests {
     }
 
     /// Large enough for several threads, which take strips or blocks of channels, of one image or of several.
-    const CUTS: [&str; 5] = [
+    const CUTS: [&str; 9] = [
         // More than 8 · 192 tiles of either side.
         "mb3_ic2ih97iw99_oc3_kh3kw3_ph1pw1",
         "mb1_ic2ih90iw89_oc3_kh5kw5_ph2pw2",
         "mb5_ic3ih20iw18_oc35_kh3kw3_ph1pw1",
         "mb1_ic34ih27iw28_oc210_kh3kw3_ph1pw1",
         "mb2_ic40ih13iw14_oc100_kh5kw5_ph2pw2",
+        "mb3_ic5ih40iw41_oc20_kh4kw4_ph2pw1",
+        // Few tiles and many channels: filters are transformed where they are used, some at a time, and
+        // so are the sums of the weight gradient.
+        "mb1_ic150ih7iw6_oc147_kh3kw3_ph1pw1",
+        "mb3_ic131ih13iw10_oc190_kh3kw3_ph1pw1",
+        "mb2_ic130ih9iw10_oc161_kh4kw4_ph1pw2",
     ];
 
     #[test]
     fn strips_and_groups_of_images_add_up() {
         for line in CUTS {
             let geometry = line.parse().unwrap();
-            for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
+            for kernel in ALL {
                 if ConvKernel::<f32>::supports(&kernel, &geometry).is_ok() {
                     conformance::<f32>(&kernel, &geometry)
                         .unwrap_or_else(|error| panic!("{kernel:?}: {error}"));
@@ -345,7 +388,7 @@ mod tests {
     fn any_number_of_threads_makes_the_same_bits() {
         for line in CUTS {
             let geometry = line.parse().unwrap();
-            for kernel in [Winograd::F2, Winograd::F4, Winograd::F2_OF_5] {
+            for kernel in ALL {
                 if ConvKernel::<f32>::supports(&kernel, &geometry).is_err() {
                     continue;
                 }

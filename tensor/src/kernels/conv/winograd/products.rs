@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::filters::Filters;
+use super::filters::{self, Filters};
 use super::tiles::{self, Grid, STRIP, Source, Spectrum, Strip, TOGETHER};
-use super::transform::{Linear, Scheme, twice};
+use super::transform::{From, Linear, Scheme, To, twice};
 use crate::kernels::gemm::balanced;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
 use crate::kernels::stream;
@@ -14,6 +14,13 @@ use crate::{parallel, pool};
 
 /// Longest sum in one pass.
 const DEPTH: usize = 288;
+
+/// Input channels whose filters are transformed for one block of output channels and used at once, from the second
+/// cache.
+const SOME: usize = 128;
+
+/// So few tiles are one strip: rows enough for the tiles of a product, and soon transformed.
+const FEW: usize = 32;
 
 /// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +50,9 @@ pub(super) struct Problem {
 }
 
 /// `dst[o, i, j] = Σ src[c, i + k + origin, j + l + origin'] · g[o, c, k, l]`
+///
+/// Threads share what is smaller: the transforms of the filters, and take strips, or those of the tiles, and
+/// take blocks of channels.
 pub(super) fn correlate<
     T: Float,
     S: Scheme<M, K, A>,
@@ -55,111 +65,169 @@ pub(super) fn correlate<
     w: &[T],
     dst: &mut [T],
 ) {
-    let Problem {
-        level,
-        batch,
-        filters,
-        origin,
-        from,
-        to,
-    } = *problem;
-    let lanes = columns::<T>();
-    let (blocks, points) = (filters.outputs.div_ceil(lanes), A * A);
-    let grid = Grid::new(to.height, to.width, M);
-    let tiles = batch * grid.tiles();
-    // Threads share what is smaller: the transforms of the filters, and take strips, or those of the tiles,
-    // and take blocks of channels.
-    let few = tiles < filters.outputs;
-    let together = if few {
-        batch
+    let grid = Grid::new(problem.to.height, problem.to.width, M);
+    let tiles = problem.batch * grid.tiles();
+    if tiles < problem.filters.outputs {
+        let strips = if tiles <= FEW { tiles } else { even(tiles) };
+        return by_blocks::<T, S, M, K, A>(problem, grid, strips, src, w, dst);
+    }
+    let together = grid.images(problem.batch, TOGETHER);
+    let most = if together == problem.batch {
+        even(tiles)
     } else {
-        grid.images(batch, TOGETHER)
+        STRIP
     };
-    let strips = |images: usize| -> Vec<Strip> {
-        grid.strips(images, most(batch, together, grid)).collect()
-    };
-    let by_strips = !few && (together < batch || strips(batch).len() > 1);
-    let threads = parallel::threads();
+    if together == problem.batch && grid.strips(together, most).nth(1).is_none() {
+        return by_blocks::<T, S, M, K, A>(problem, grid, most, src, w, dst);
+    }
+    by_strips::<T, S, M, K, A>(problem, grid, [together, most], src, w, dst);
+}
 
+/// Tiles of a strip, at most, of an even number of strips.
+fn even(tiles: usize) -> usize {
+    tiles.div_ceil(tiles.div_ceil(STRIP).next_multiple_of(2))
+}
+
+impl Problem {
+    /// Elementary steps of one image.
+    fn work<T: Float>(&self) -> usize {
+        self.from.channels * self.to.channels * self.to.pixels() / columns::<T>()
+    }
+
+    /// The transforms of a strip of some images, from `first` on.
+    fn prepare<T: Float, L: Linear<A, A>, const A: usize>(
+        &self,
+        src: &[T],
+        first: usize,
+        strip: &Strip,
+    ) -> Vec<T> {
+        let source = Source {
+            planes: &src[first * self.from.channels * self.from.pixels()..],
+            channels: self.from.channels,
+            height: self.from.height,
+            width: self.from.width,
+            origin: self.origin,
+        };
+        let turned = source.turn(self.level, strip, A);
+        let spectra = tiles::transform::<T, L, A, A>(self.level, strip, &turned);
+        turned.recycle();
+        spectra
+    }
+}
+
+/// All transforms of the filters first, then strip after strip of some images, of so many tiles.
+fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
+    problem: &Problem,
+    grid: Grid,
+    [together, most]: [usize; 2],
+    src: &[T],
+    w: &[T],
+    dst: &mut [T],
+) {
+    let (level, filters) = (problem.level, &problem.filters);
+    let (lanes, points) = (columns::<T>(), A * A);
+    let blocks = filters.outputs.div_ceil(lanes);
     let length = filters.length::<T>(points);
     let mut buffer = pool::stale::<T>(stream::with_line::<T>(length));
     let values = &mut stream::from_line(&mut buffer)[..length];
-    filters.transform::<T, S::Filter, K, A>(level, w, values, by_strips && threads > 1);
+    filters.transform::<T, S::Filter, K, A>(level, w, values, parallel::threads() > 1);
     let values = &*values;
 
-    let channels = from.channels.next_multiple_of(lanes);
-    let prepare = |first: usize, strip: &Strip| {
-        let source = Source {
-            planes: &src[first * from.channels * from.pixels()..],
-            channels: from.channels,
-            height: from.height,
-            width: from.width,
-            origin,
-        };
-        let turned = source.turn(level, strip, A);
-        let spectra = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
-        turned.recycle();
-        spectra
-    };
-    let finish = |strip: &Strip, block: usize, spectra: &[T], rows: &mut [&mut [T]]| {
-        let length = points * filters.inputs * lanes;
-        let values = &values[block * length..][..length];
-        for part in 0..strip.parts().count {
-            let (first, count) = strip.parts().get(part);
-            let spectrum = tiles::spectrum(spectra, strip, part, points, channels);
-            let product = multiply::<T, A>(level, &spectrum, count, values, filters.inputs);
-            put::<T, S::Result, M, A>(level, strip, [first, count], &product, rows);
-            pool::recycle(product);
-        }
-    };
-    let work = batch * from.channels * to.channels * to.pixels() / lanes;
-    let image = to.channels * to.pixels();
+    let channels = filters.inputs.next_multiple_of(lanes);
+    let image = problem.to.channels * problem.to.pixels();
+    let work = problem.batch * problem.work::<T>();
     parallel::for_chunks_mut(dst, together * image, work, |group, dst| {
         let images = dst.len() / image;
-        let (first, strips) = (group * together, strips(images));
-        let work = work / batch * images;
-        if by_strips {
-            let mut targets = cut(dst, to, &strips, |strip, block| strip * blocks + block);
-            parallel::for_chunks_mut(&mut targets, blocks, work, |strip, targets| {
-                let strip = &strips[strip];
-                let spectra = prepare(first, strip);
-                let work = work / images * strip.tiles() / grid.tiles();
-                parallel::for_chunks_mut(targets, 1, work, |block, rows| {
-                    finish(strip, block, &spectra, &mut rows[0]);
-                });
-                pool::recycle(spectra);
+        let strips: Vec<Strip> = grid.strips(images, most).collect();
+        let work = images * problem.work::<T>();
+        let place = |strip, block| strip * blocks + block;
+        let mut targets = cut(dst, problem.to, &strips, place);
+        parallel::for_chunks_mut(&mut targets, blocks, work, |strip, targets| {
+            let strip = &strips[strip];
+            let spectra = problem.prepare::<T, S::Data, A>(src, group * together, strip);
+            let work = problem.work::<T>() * strip.tiles() / grid.tiles();
+            parallel::for_chunks_mut(targets, 1, work, |block, rows| {
+                let length = points * filters::plane::<T>(filters.inputs);
+                let block = Block {
+                    values: &values[block * length..][..length],
+                    first: 0,
+                    inputs: filters.inputs,
+                };
+                for part in 0..strip.parts().count {
+                    let (first, count) = strip.parts().get(part);
+                    let spectrum = tiles::spectrum(&spectra, strip, part, points, channels);
+                    let plane = tiles::plane::<T>(count, lanes);
+                    let mut product = pool::stale::<T>(points * plane);
+                    multiply::<T, A>(level, &spectrum, count, &block, &mut product);
+                    put::<T, S::Result, M, A>(level, strip, [first, count], &product, &mut rows[0]);
+                    pool::recycle(product);
+                }
             });
-            return;
-        }
-        let transforms = images * grid.tiles() * channels * A;
-        let spectra = parallel::map_chunks(strips.len(), transforms, |strip| {
-            let spectra = prepare(first, &strips[strip]);
-            if threads == 1 {
-                spectra
-            } else {
-                published(spectra)
-            }
+            pool::recycle(spectra);
         });
-        let place = |strip, block| block * strips.len() + strip;
-        let mut targets = cut(dst, to, &strips, place);
-        parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
-            for ((rows, spectra), strip) in targets.iter_mut().zip(&spectra).zip(&strips) {
-                finish(strip, block, spectra, rows);
-            }
-        });
-        spectra.into_iter().for_each(pool::recycle);
     });
     pool::recycle(buffer);
 }
 
-/// Tiles of a strip, at most, where so many images are one group: an even number of strips where all are.
-fn most(batch: usize, together: usize, grid: Grid) -> usize {
-    let tiles = together * grid.tiles();
-    if together == batch {
-        tiles.div_ceil(tiles.div_ceil(STRIP).next_multiple_of(2))
-    } else {
-        STRIP
-    }
+/// All transforms of the tiles first, in strips of so many, then block after block of channels, whose filters are
+/// transformed where they are used: those of many channels would go through memory once more.
+fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
+    problem: &Problem,
+    grid: Grid,
+    most: usize,
+    src: &[T],
+    w: &[T],
+    dst: &mut [T],
+) {
+    let (level, filters) = (problem.level, &problem.filters);
+    let (lanes, points) = (columns::<T>(), A * A);
+    let strips: Vec<Strip> = grid.strips(problem.batch, most).collect();
+    let channels = filters.inputs.next_multiple_of(lanes);
+    let transforms = problem.batch * grid.tiles() * channels * A;
+    let spectra = parallel::map_chunks(strips.len(), transforms, |strip| {
+        let spectra = problem.prepare::<T, S::Data, A>(src, 0, &strips[strip]);
+        if parallel::threads() == 1 {
+            spectra
+        } else {
+            published(spectra)
+        }
+    });
+    let parts: Vec<(usize, usize)> = (0..strips.len())
+        .flat_map(|strip| (0..strips[strip].parts().count).map(move |part| (strip, part)))
+        .collect();
+    let tallest = strips.iter().map(|strip| strip.parts().most()).max();
+    let length = points * tiles::plane::<T>(tallest.unwrap_or(0), lanes);
+    let place = |strip, block| block * strips.len() + strip;
+    let mut targets = cut(dst, problem.to, &strips, place);
+    let work = problem.batch * problem.work::<T>();
+    parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
+        let mut products = pool::stale::<T>(parts.len() * length);
+        let mut values = pool::stale::<T>(points * filters::plane::<T>(filters.inputs.min(SOME)));
+        for (first, inputs) in balanced(filters.inputs, SOME) {
+            let values = &mut values[..points * filters::plane::<T>(inputs)];
+            let some = [first, inputs];
+            filters.transform_some::<T, S::Filter, K, A>(level, w, block, some, values, false);
+            let block = Block {
+                values,
+                first,
+                inputs,
+            };
+            for (product, &(strip, part)) in products.chunks_exact_mut(length).zip(&parts) {
+                let strip = (&strips[strip], &spectra[strip]);
+                let spectrum = tiles::spectrum(strip.1, strip.0, part, points, channels);
+                let (_, count) = strip.0.parts().get(part);
+                multiply::<T, A>(level, &spectrum, count, &block, product);
+            }
+        }
+        for (product, &(strip, part)) in products.chunks_exact(length).zip(&parts) {
+            let (rows, strip) = (&mut targets[strip], &strips[strip]);
+            let (first, count) = strip.parts().get(part);
+            put::<T, S::Result, M, A>(level, strip, [first, count], product, rows);
+        }
+        pool::recycle(products);
+        pool::recycle(values);
+    });
+    spectra.into_iter().for_each(pool::recycle);
 }
 
 /// The rows of each strip and block of channels, `[image][channel]`, at the place that `place(strip, block)`
@@ -192,22 +260,31 @@ fn published<T: Float>(values: Vec<T>) -> Vec<T> {
     shared
 }
 
-/// `product[point][tile][lane]` of some tiles with one block of output channels.
+/// Transformed filters between some input channels, from `first` on, and one block of output channels:
+/// `values[point][input][lane]`, points a [`plane`](filters::plane) apart.
+#[derive(Clone, Copy, Debug)]
+struct Block<'a, T> {
+    values: &'a [T],
+    first: usize,
+    inputs: usize,
+}
+
+/// `product[point][tile][lane]` of some tiles with a block; added to what the input channels before its first have
+/// made.
 fn multiply<T: Float, const A: usize>(
     level: Level,
     spectrum: &Spectrum<'_, T>,
     tiles: usize,
-    values: &[T],
-    inputs: usize,
-) -> Vec<T> {
+    block: &Block<'_, T>,
+    product: &mut [T],
+) {
     let lanes = columns::<T>();
     let plane = tiles::plane::<T>(tiles, lanes);
-    let mut product = pool::stale::<T>(A * A * plane);
     for point in 0..A * A {
-        let values = &values[point * inputs * lanes..];
-        let from = &spectrum.values[point * spectrum.plane..];
+        let values = &block.values[point * filters::plane::<T>(block.inputs)..];
+        let from = &spectrum.values[point * spectrum.plane + block.first..];
         let product = &mut product[point * plane..][..plane];
-        for (c0, depth) in balanced(inputs, DEPTH) {
+        for (c0, depth) in balanced(block.inputs, DEPTH) {
             let vectors = Panel {
                 panel: &values[c0 * lanes..],
                 stride: lanes,
@@ -219,12 +296,11 @@ fn multiply<T: Float, const A: usize>(
             let to = Matrix {
                 head: &mut *product,
                 stride: lanes,
-                add: c0 > 0,
+                add: block.first + c0 > 0,
             };
             tile::sweep(level, [tiles, depth], rows, vectors, to);
         }
     }
-    product
 }
 
 /// Transforms products back and writes them to the strip's rows of their channels.
@@ -281,19 +357,17 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Lanewise<T>
     fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
         for tile in 0..self.tiles {
             let from = &self.product[2 * tile * T::LANES + lane..];
-            let mut square = [[V::splat(T::zero()); A]; A];
-            for i in 0..A {
-                for j in 0..A {
-                    square[i][j] = V::load(&from[(i * A + j) * self.plane..]);
-                }
-            }
-            let pixels = twice::<T, V, L, FMA, A, M>(square);
-            let to = &mut self.pixels[2 * tile * M * T::LANES + lane..];
-            for i in 0..M {
-                for j in 0..M {
-                    pixels[i][j].store(&mut to[i * self.row + 2 * j * T::LANES..]);
-                }
-            }
+            let square = From {
+                vectors: from,
+                row: A * self.plane,
+                column: self.plane,
+            };
+            let to = To {
+                vectors: &mut self.pixels[2 * tile * M * T::LANES + lane..],
+                row: self.row,
+                column: 2 * T::LANES,
+            };
+            twice::<T, V, L, _, FMA, A, M>(square, to);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::transform::{Linear, twice};
+use super::transform::{From, Linear, To, twice};
 use crate::kernels::gemm::{balanced, pack};
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
 use crate::kernels::tile::columns;
@@ -305,20 +305,17 @@ impl<T: Float, L: Linear<I, O>, const I: usize, const O: usize> Lanewise<T>
     fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
         for tile in 0..self.tiles {
             let from = &self.from[tile * self.step + lane..];
-            let mut square = [[V::splat(T::zero()); I]; I];
-            for i in 0..I {
-                let row = &from[i * self.row..];
-                for j in 0..I {
-                    square[i][j] = V::load(&row[2 * j * T::LANES..]);
-                }
-            }
-            let points = twice::<T, V, L, FMA, I, O>(square);
-            let to = &mut self.to[tile * self.channels + lane..];
-            for i in 0..O {
-                for j in 0..O {
-                    points[i][j].store(&mut to[(i * O + j) * self.plane..]);
-                }
-            }
+            let square = From {
+                vectors: from,
+                row: self.row,
+                column: 2 * T::LANES,
+            };
+            let to = To {
+                vectors: &mut self.to[tile * self.channels + lane..],
+                row: O * self.plane,
+                column: self.plane,
+            };
+            twice::<T, V, L, _, FMA, I, O>(square, to);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` gives `m` outputs of a filter of `k` taps from `a = m + k − 1` inputs with
 //! `a` multiplications (Winograd 1980; the matrices as in Lavin and Gray 2016). `F(2, 3)` evaluates
-//! at 0, ±1 and ∞; `F(4, 3)` and `F(2, 5)` at 0, ±1, ±2 and ∞, so they share `Bᵀ`.
+//! at 0, ±1 and ∞; `F(4, 3)`, `F(3, 4)` and `F(2, 5)` at 0, ±1, ±2 and ∞, so they share `Bᵀ`.
 
 use crate::kernels::simd::{Float, Vector};
 
@@ -36,6 +36,10 @@ pub(super) struct Two;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Four;
 
+/// `F(3, 4)`: a quarter of the multiplications in two dimensions, the rounding error of `F(4, 3)`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ThreeOfFour;
+
 /// `F(2, 5)`: 9/25 of the multiplications in two dimensions, the rounding error of `F(4, 3)`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TwoOfFive;
@@ -64,6 +68,8 @@ scheme!(Two<2, 3, 4>: Data = DataOfTwo Result = ResultOfTwo Spread = SpreadOfTwo
     Filter = FilterOfTwo Collect = CollectOfTwo);
 scheme!(Four<4, 3, 6>: Data = DataOfFour Result = ResultOfFour Spread = SpreadOfFour
     Filter = FilterOfFour Collect = CollectOfFour);
+scheme!(ThreeOfFour<3, 4, 6>: Data = DataOfFour Result = ResultOfThreeOfFour
+    Spread = SpreadOfThreeOfFour Filter = FilterOfThreeOfFour Collect = CollectOfThreeOfFour);
 scheme!(TwoOfFive<2, 5, 6>: Data = DataOfFour Result = ResultOfTwoOfFive Spread = SpreadOfTwoOfFive
     Filter = FilterOfTwoOfFive Collect = CollectOfTwoOfFive);
 
@@ -217,6 +223,76 @@ impl Linear<6, 3> for CollectOfFour {
     }
 }
 
+pub(super) struct ResultOfThreeOfFour;
+
+impl Linear<6, 3> for ResultOfThreeOfFour {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(p: [V; 6]) -> [V; 3] {
+        let (even, odd) = (p[1].add(p[2]), p[1].sub(p[2]));
+        let (even_2, odd_2) = (p[3].add(p[4]), p[3].sub(p[4]));
+        [
+            p[0].add(even).add(even_2),
+            add::<T, V, FMA>(2.0, odd_2, odd),
+            add::<T, V, FMA>(4.0, even_2, even).add(p[5]),
+        ]
+    }
+}
+
+pub(super) struct SpreadOfThreeOfFour;
+
+impl Linear<3, 6> for SpreadOfThreeOfFour {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(y: [V; 3]) -> [V; 6] {
+        let even = y[0].add(y[2]);
+        let even_2 = add::<T, V, FMA>(4.0, y[2], y[0]);
+        [
+            y[0],
+            even.add(y[1]),
+            even.sub(y[1]),
+            add::<T, V, FMA>(2.0, y[1], even_2),
+            add::<T, V, FMA>(-2.0, y[1], even_2),
+            y[2],
+        ]
+    }
+}
+
+pub(super) struct FilterOfThreeOfFour;
+
+impl Linear<4, 6> for FilterOfThreeOfFour {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(g: [V; 4]) -> [V; 6] {
+        let even = scale::<T, V>(-1.0 / 6.0, g[0].add(g[2]));
+        let odd = scale::<T, V>(-1.0 / 6.0, g[1].add(g[3]));
+        let even_2 = scale::<T, V>(1.0 / 24.0, add::<T, V, FMA>(4.0, g[2], g[0]));
+        let odd_2 = scale::<T, V>(1.0 / 12.0, add::<T, V, FMA>(4.0, g[3], g[1]));
+        [
+            scale::<T, V>(0.25, g[0]),
+            even.add(odd),
+            even.sub(odd),
+            even_2.add(odd_2),
+            even_2.sub(odd_2),
+            g[3],
+        ]
+    }
+}
+
+pub(super) struct CollectOfThreeOfFour;
+
+impl Linear<6, 4> for CollectOfThreeOfFour {
+    #[inline(always)]
+    fn apply<T: Float, V: Vector<T>, const FMA: bool>(u: [V; 6]) -> [V; 4] {
+        let even = scale::<T, V>(-1.0 / 6.0, u[1].add(u[2]));
+        let odd = scale::<T, V>(-1.0 / 6.0, u[1].sub(u[2]));
+        let (even_2, odd_2) = (u[3].add(u[4]), u[3].sub(u[4]));
+        [
+            add::<T, V, FMA>(0.25, u[0], add::<T, V, FMA>(1.0 / 24.0, even_2, even)),
+            add::<T, V, FMA>(1.0 / 12.0, odd_2, odd),
+            add::<T, V, FMA>(1.0 / 6.0, even_2, even),
+            add::<T, V, FMA>(1.0 / 3.0, odd_2, odd).add(u[5]),
+        ]
+    }
+}
+
 pub(super) struct ResultOfTwoOfFive;
 
 impl Linear<6, 2> for ResultOfTwoOfFive {
@@ -286,33 +362,81 @@ impl Linear<6, 5> for CollectOfTwoOfFive {
     }
 }
 
+/// A square of vectors to be read.
+pub(super) trait Square<V> {
+    /// The vector in row `i` and column `j`. Must be `#[inline(always)]`.
+    fn at(&self, i: usize, j: usize) -> V;
+}
+
+/// Vectors in memory, with the distances between rows and between columns.
+#[derive(Clone, Copy)]
+pub(super) struct From<'a, T> {
+    pub vectors: &'a [T],
+    pub row: usize,
+    pub column: usize,
+}
+
+impl<T: Float, V: Vector<T>> Square<V> for From<'_, T> {
+    #[inline(always)]
+    fn at(&self, i: usize, j: usize) -> V {
+        V::load(&self.vectors[i * self.row + j * self.column..])
+    }
+}
+
+/// Where vectors go, with the distances between rows and between columns.
+pub(super) struct To<'a, T> {
+    pub vectors: &'a mut [T],
+    pub row: usize,
+    pub column: usize,
+}
+
+/// `$body` for each `$i` below `$n`, at most 6, whatever the compiler thinks of so long a loop: an index that is
+/// not a constant would keep all vectors on the stack.
+macro_rules! unrolled {
+    ($i:ident < $n:expr => $body:block) => {
+        unrolled!($i < $n => $body: 0 1 2 3 4 5)
+    };
+    ($i:ident < $n:expr => $body:block: $($k:literal)*) => {
+        $(if $k < $n {
+            let $i = $k;
+            $body
+        })*
+    };
+}
+
 /// A map along both axes of a square: columns, then rows.
+///
+/// Vectors are loaded where they are used and stored where they are made: a square in between, of a constant
+/// size that no register file holds, would be a copy on the stack.
 #[inline(always)]
 pub(super) fn twice<
     T: Float,
     V: Vector<T>,
     L: Linear<I, O>,
+    S: Square<V>,
     const FMA: bool,
     const I: usize,
     const O: usize,
 >(
-    square: [[V; I]; I],
-) -> [[V; O]; O] {
+    square: S,
+    to: To<'_, T>,
+) {
     let zero = V::splat(T::zero());
     let mut half = [[zero; I]; O];
-    for j in 0..I {
+    unrolled!(j < I => {
         let mut column = [zero; I];
         for i in 0..I {
-            column[i] = square[i][j];
+            column[i] = square.at(i, j);
         }
         let column = L::apply::<T, V, FMA>(column);
         for i in 0..O {
             half[i][j] = column[i];
         }
-    }
-    let mut whole = [[zero; O]; O];
-    for i in 0..O {
-        whole[i] = L::apply::<T, V, FMA>(half[i]);
-    }
-    whole
+    });
+    unrolled!(i < O => {
+        let row = L::apply::<T, V, FMA>(half[i]);
+        for j in 0..O {
+            row[j].store(&mut to.vectors[i * to.row + j * to.column..]);
+        }
+    });
 }

@@ -1,9 +1,11 @@
 //! The weight gradient: both sides are transformed, multiplied and summed over tiles, and the sums transformed back.
 
+use super::filters::{Filters, Sums};
 use super::products::Problem;
 use super::tiles::{self, Grid, STRIP, Source, Strip};
-use super::transform::Scheme;
-use crate::kernels::simd::Float;
+use super::transform::{Linear, Scheme};
+use crate::kernels::gemm::balanced;
+use crate::kernels::simd::{Float, Level};
 use crate::kernels::tile::{self, Columns, Matrix, Panel, columns};
 use crate::{parallel, pool};
 
@@ -12,6 +14,13 @@ const SMALL: usize = 1 << 18;
 
 /// So many: an even share for two, four and eight threads.
 const PARTS: usize = 8;
+
+/// Input channels whose sums with a block of output channels are made and transformed back at once, in the second
+/// cache.
+const SOME: usize = 48;
+
+/// Blocks of output channels for which the tiles of those input channels are read once.
+const BLOCKS: usize = 2;
 
 /// In how many parts so many numbers are summed; the parts are then added in their order.
 pub(super) fn parts(sums: usize) -> usize {
@@ -52,8 +61,9 @@ pub(super) fn gradient<
     let lanes = columns::<T>();
     let grid = Grid::new(to.height, to.width, M);
     let blocks = filters.outputs.div_ceil(lanes);
-    let size = blocks * A * A * filters.inputs * lanes;
-    let tiles = strip_tiles(batch * grid.tiles(), size);
+    let pairs = blocks * A * A * filters.inputs * lanes;
+    let size = A * A * filters.plane_of_sums::<T>();
+    let tiles = strip_tiles(batch * grid.tiles(), pairs);
     let together = grid.images(batch, tiles);
     let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
     let strips: Vec<(usize, Strip)> = (0..batch)
@@ -63,88 +73,169 @@ pub(super) fn gradient<
             strips.map(move |strip| (first, strip))
         })
         .collect();
-    let share = strips.len().div_ceil(parts(size));
-    let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
-    let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
-    parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
-        let strips = strips.iter().skip(part * share).take(share);
-        for (index, &(first, strip)) in strips.enumerate() {
-            let source = Source {
+    let sides = |first: usize, strip: &Strip| {
+        [
+            Source {
                 planes: &x[first * x_image..][..strip.images * x_image],
                 channels: from.channels,
                 height: from.height,
                 width: from.width,
                 origin,
-            };
-            let result = Source {
+            },
+            Source {
                 planes: &dy[first * dy_image..][..strip.images * dy_image],
                 channels: to.channels,
                 height: to.height,
                 width: to.width,
                 origin: [0, 0],
-            };
-            let add = index > 0;
-            sum_strip::<T, S, M, K, A>(problem, &strip, &source, &result, sums, add);
+            },
+        ]
+    };
+    if let ([(first, strip)], 1) = (&strips[..], parts(pairs)) {
+        let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
+        by_blocks::<T, S::Collect, K, A>(&filters, &pair, dw);
+        return pair.recycle();
+    }
+    let share = strips.len().div_ceil(parts(pairs));
+    let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
+    let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
+    parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
+        let strips = strips.iter().skip(part * share).take(share);
+        for (index, (first, strip)) in strips.enumerate() {
+            let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
+            sum_strip(&filters, &pair, sums, index > 0);
+            pair.recycle();
         }
     });
     filters.collect::<T, S::Collect, K, A>(level, &sums, dw);
     pool::recycle(sums);
 }
 
-/// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles of a strip, for every point and pair of channels; added to
-/// what is there, or in its place.
-fn sum_strip<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
-    problem: &Problem,
-    strip: &Strip,
-    source: &Source<'_, T>,
-    result: &Source<'_, T>,
-    sums: &mut [T],
-    add: bool,
-) {
-    let (lanes, level, inputs) = (columns::<T>(), problem.level, problem.filters.inputs);
-    let [channels, outputs] = [source, result].map(|side| side.channels.next_multiple_of(lanes));
-    // Both sides at once, or a single strip would leave a second thread little to do.
-    let work = strip.tiles() * (channels + outputs) * A;
-    let spectra = parallel::map_chunks(2, work, |side| {
-        if side == 0 {
-            let turned = source.turn(level, strip, A);
-            let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
-            turned.recycle();
-            data
-        } else {
-            let turned = result.turn(level, strip, M);
-            let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
-            turned.recycle();
-            spread
+/// A strip's transforms of both sides.
+struct Pair<'a, T> {
+    level: Level,
+    strip: &'a Strip,
+    points: usize,
+    data: Vec<T>,
+    spread: Vec<T>,
+    /// Channels of either, rounded up.
+    inputs: usize,
+    outputs: usize,
+}
+
+impl<'a, T: Float> Pair<'a, T> {
+    /// `Bᵀ x B` and `A dy Aᵀ`.
+    fn new<S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
+        level: Level,
+        strip: &'a Strip,
+        [source, result]: &[Source<'_, T>; 2],
+    ) -> Self {
+        // Both at once, or a single strip would leave a second thread little to do.
+        let work = strip.tiles() * (source.channels + result.channels) * A;
+        let spectra = parallel::map_chunks(2, work, |side| {
+            if side == 0 {
+                let turned = source.turn(level, strip, A);
+                let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
+                turned.recycle();
+                data
+            } else {
+                let turned = result.turn(level, strip, M);
+                let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
+                turned.recycle();
+                spread
+            }
+        });
+        let [data, spread] = <[Vec<T>; 2]>::try_from(spectra).expect("there are two sides");
+        Self {
+            level,
+            strip,
+            points: A * A,
+            data,
+            spread,
+            inputs: source.channels.next_multiple_of(columns::<T>()),
+            outputs: result.channels.next_multiple_of(columns::<T>()),
+        }
+    }
+
+    /// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles at one point, between some input channels, from the first on so
+    /// many, and a block of output channels: `sums[input][lane]`, added to what is there, or in its place.
+    fn sum(
+        &self,
+        point: usize,
+        [first, inputs]: [usize; 2],
+        block: usize,
+        sums: &mut [T],
+        add: bool,
+    ) {
+        let lanes = columns::<T>();
+        for part in 0..self.strip.parts().count {
+            let (_, count) = self.strip.parts().get(part);
+            let data = tiles::spectrum(&self.data, self.strip, part, self.points, self.inputs);
+            let spread = tiles::spectrum(&self.spread, self.strip, part, self.points, self.outputs);
+            let vectors = Panel {
+                panel: &spread.values[point * spread.plane + block * lanes..],
+                stride: self.outputs,
+            };
+            let matrix = Columns {
+                matrix: &data.values[point * data.plane + first..],
+                stride: self.inputs,
+            };
+            let to = Matrix {
+                head: &mut *sums,
+                stride: lanes,
+                add: add || part > 0,
+            };
+            tile::sweep(self.level, [inputs, count], matrix, vectors, to);
+        }
+    }
+
+    fn recycle(self) {
+        pool::recycle(self.data);
+        pool::recycle(self.spread);
+    }
+}
+
+/// The sums of a strip at every point, of all pairs of channels: `sums[point][block][input][lane]`.
+fn sum_strip<T: Float>(filters: &Filters, pair: &Pair<'_, T>, sums: &mut [T], add: bool) {
+    let (lanes, inputs) = (columns::<T>(), filters.inputs);
+    let work = pair.strip.tiles() * inputs * pair.outputs * pair.points / lanes;
+    // Point by point: its planes of both sides stay in a cache for all blocks.
+    parallel::for_chunks_mut(sums, filters.plane_of_sums::<T>(), work, |point, sums| {
+        let blocks = sums.chunks_exact_mut(inputs * lanes);
+        for (block, sums) in blocks.take(pair.outputs / lanes).enumerate() {
+            pair.sum(point, [0, inputs], block, sums, add);
         }
     });
-    let [data, spread] = &spectra[..] else {
-        unreachable!("there are two sides")
-    };
-    let work = strip.tiles() * channels * outputs * A * A / lanes;
-    // Point by point: its planes of both sides stay in a cache for all blocks.
-    parallel::for_chunks_mut(sums, inputs * outputs, work, |point, sums| {
-        for (block, sums) in sums.chunks_exact_mut(inputs * lanes).enumerate() {
-            for part in 0..strip.parts().count {
-                let (_, count) = strip.parts().get(part);
-                let data = tiles::spectrum(data, strip, part, A * A, channels);
-                let spread = tiles::spectrum(spread, strip, part, A * A, outputs);
-                let vectors = Panel {
-                    panel: &spread.values[point * spread.plane + block * lanes..],
-                    stride: outputs,
+}
+
+/// The gradient from a single strip. Of many channels the sums would go through memory twice: those of some input
+/// channels and one block of output channels are transformed back while they are in a cache.
+fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
+    filters: &Filters,
+    pair: &Pair<'_, T>,
+    dw: &mut [T],
+) {
+    let lanes = columns::<T>();
+    let work = pair.strip.tiles() * filters.inputs * filters.outputs * A * A / lanes;
+    let row = lanes * filters.output;
+    parallel::for_chunks_mut(dw, BLOCKS * row, work, |group, dw| {
+        let mut sums = pool::stale::<T>(A * A * (SOME + 1) * lanes);
+        for (first, inputs) in balanced(filters.inputs, SOME) {
+            let (some, plane) = ([first, inputs], (inputs + 1) * lanes);
+            for (block, dw) in dw.chunks_mut(row).enumerate() {
+                let block = group * BLOCKS + block;
+                for (point, sums) in sums.chunks_exact_mut(plane).take(A * A).enumerate() {
+                    pair.sum(point, some, block, sums, false);
+                }
+                let size = A * A * plane;
+                let sums = Sums {
+                    values: &sums[..size],
+                    plane,
+                    size,
                 };
-                let matrix = Columns {
-                    matrix: &data.values[point * data.plane..],
-                    stride: channels,
-                };
-                let to = Matrix {
-                    head: &mut *sums,
-                    stride: lanes,
-                    add: add || part > 0,
-                };
-                tile::sweep(level, [inputs, count], matrix, vectors, to);
+                filters.collect_some::<T, L, K, A>(pair.level, &sums, some, dw);
             }
         }
+        pool::recycle(sums);
     });
-    spectra.into_iter().for_each(pool::recycle);
 }
