@@ -6,7 +6,7 @@ use wengert_tensor::{Real, parallel};
 
 /// Every shape that takes another path: lone rows and columns, short and long sums, partial tiles,
 /// several blocks of each axis.
-const SHAPES: [[usize; 3]; 22] = [
+const SHAPES: [[usize; 3]; 26] = [
     [1, 1, 1],
     [1, 7, 5],
     [5, 7, 1],
@@ -28,6 +28,11 @@ const SHAPES: [[usize; 3]; 22] = [
     [250, 300, 60],
     [16, 144, 256],
     [100, 33, 257],
+    // Few rows: sums of the other operand's in several blocks, dot products of several and in pieces.
+    [12, 30, 70],
+    [2, 23, 2150],
+    [300, 17, 4],
+    [2, 8300, 35],
     [9, 0, 4],
 ];
 
@@ -163,6 +168,9 @@ fn the_number_of_threads_does_not_change_a_bit() {
         // Columns in parts, each over three blocks of the sum.
         [26, 700, 450],
         [96, 900, 33],
+        // Sums of rows in several blocks of columns; dot products of several columns, in pieces.
+        [5, 203, 2500],
+        [3, 9000, 70],
     ];
     for [m, k, n] in sizes {
         let (a, b): (Vec<f32>, Vec<f32>) = (numbers(m * k, 4), numbers(k * n, 5));

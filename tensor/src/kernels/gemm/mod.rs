@@ -3,8 +3,8 @@
 //! | operands | algorithm |
 //! |---|---|
 //! | a machine without fused multiply-add | the crate `matrixmultiply` |
-//! | one row or column, the other operand's rows contiguous | sums of rows (`vector`) |
 //! | both contiguous along the sum, few rows or columns | dot products (`vector`) |
+//! | few rows or columns, the other operand's rows contiguous | sums of rows (`rows`) |
 //! | everything else | register tiles, packed where it pays (`blocked`) |
 
 use super::lies_inside;
@@ -15,6 +15,7 @@ use crate::Real;
 mod blocked;
 pub(crate) mod pack;
 mod pass;
+mod rows;
 mod vector;
 
 pub(crate) use blocked::balanced;
@@ -171,8 +172,14 @@ pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [
     if task.m == 1 || task.n == 1 || vector::pays(task) {
         return vector::multiply(level, task, a, b, c);
     }
-    // Tiles store rows of C.
     let turned = task.transposed();
+    if rows::pays::<T>(task) {
+        return rows::multiply(level, task, a, b, c);
+    }
+    if rows::pays::<T>(&turned) {
+        return rows::multiply(level, &turned, b, a, c);
+    }
+    // Tiles store rows of C.
     let turn = cost::<T>(&turned) < cost::<T>(task);
     if turn {
         blocked::multiply(level, &turned, b, a, c);

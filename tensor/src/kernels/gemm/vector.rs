@@ -1,8 +1,16 @@
-//! Products with few rows or columns, where reading the matrix is the work.
+//! Products with few rows or columns, where reading the matrix is the work: dot products.
 
-use super::Gemm;
+use super::blocked::balanced;
+use super::{Gemm, rows};
 use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
-use crate::pool;
+use crate::kernels::tile::columns;
+use crate::{parallel, pool};
+
+/// Columns of B that one thread meets with all rows of A.
+const TOGETHER: usize = 32;
+
+/// Longer sums are made piece by piece, or the rows of A would not stay in the second cache.
+const DEPTH: usize = 8192;
 
 /// Whether dot products of contiguous rows beat tiles: nothing is packed, but every sum ends in an
 /// addition across lanes.
@@ -10,7 +18,7 @@ pub(crate) fn pays(task: &Gemm) -> bool {
     task.a[1] == 1 && task.b[0] == 1 && task.m.min(task.n) < 16 && task.k >= 64
 }
 
-/// The product, one of whose sides is short.
+/// The product with a single row or column, or one for which dot products pay.
 pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     if pays(task) {
         return dots(level, task, a, b, c);
@@ -18,101 +26,62 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     if task.n == 1 && task.m > 1 {
         return multiply(level, &task.transposed(), b, a, c);
     }
+    if task.b[1] == 1 && task.n > 1 {
+        return rows::multiply(level, task, a, b, c);
+    }
     // One row of A, spread out contiguously.
     let row: Vec<T> = (0..task.k).map(|t| a[t * task.a[1]]).collect();
-    if task.b[0] == 1 && (task.b[1] != 1 || task.n == 1) {
+    if task.b[0] == 1 {
         let task = Gemm {
             a: [task.k, 1],
             ..*task
         };
         return dots(level, &task, &row, b, c);
     }
-    if task.b[1] != 1 {
-        for j in 0..task.n {
-            let mut sum = T::zero();
-            for (t, &x) in row.iter().enumerate() {
-                sum += x * b[t * task.b[0] + j * task.b[1]];
-            }
-            let to = &mut c[j * task.c[1]];
-            *to = if task.accumulate { *to + sum } else { sum };
+    for j in 0..task.n {
+        let mut sum = T::zero();
+        for (t, &x) in row.iter().enumerate() {
+            sum += x * b[t * task.b[0] + j * task.b[1]];
         }
-        return;
-    }
-    let mut sums = pool::stale::<T>(task.n);
-    sums.fill(T::zero());
-    level.run(SumOfRows {
-        row: &row,
-        matrix: b,
-        stride: task.b[0],
-        sums: &mut sums,
-    });
-    for (j, &sum) in sums.iter().enumerate() {
         let to = &mut c[j * task.c[1]];
         *to = if task.accumulate { *to + sum } else { sum };
-    }
-    pool::recycle(sums);
-}
-
-/// `sums[j] += Σₜ row[t] · matrix[t · stride + j]`
-struct SumOfRows<'a, T> {
-    row: &'a [T],
-    matrix: &'a [T],
-    stride: usize,
-    sums: &'a mut [T],
-}
-
-impl<T: Float> Body for SumOfRows<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        // Columns in blocks that stay in the first cache while all rows pass.
-        const BLOCK: usize = 2048;
-        let SumOfRows {
-            row,
-            matrix,
-            stride,
-            sums,
-        } = self;
-        for (block, sums) in sums.chunks_mut(BLOCK).enumerate() {
-            let n = sums.len();
-            let from = |t: usize| &matrix[t * stride + block * BLOCK..][..n];
-            let mut t = 0;
-            while t + 4 <= row.len() {
-                let (r0, r1, r2, r3) = (from(t), from(t + 1), from(t + 2), from(t + 3));
-                for j in 0..n {
-                    let sum = multiply_add::<FMA, T>(row[t], r0[j], sums[j]);
-                    let sum = multiply_add::<FMA, T>(row[t + 1], r1[j], sum);
-                    let sum = multiply_add::<FMA, T>(row[t + 2], r2[j], sum);
-                    sums[j] = multiply_add::<FMA, T>(row[t + 3], r3[j], sum);
-                }
-                t += 4;
-            }
-            for t in t..row.len() {
-                let r0 = from(t);
-                for j in 0..n {
-                    sums[j] = multiply_add::<FMA, T>(row[t], r0[j], sums[j]);
-                }
-            }
-        }
     }
 }
 
 /// Every element a dot product of a row of A and a column of B, both contiguous.
 fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    if task.m > task.n {
+        return dots(level, &task.transposed(), b, a, c);
+    }
+    let (m, k, n) = (task.m, task.k, task.n);
+    let work = m * n * k / columns::<T>();
     let mut put = |i: usize, j: usize, sum: T| {
         let to = &mut c[i * task.c[0] + j * task.c[1]];
         *to = if task.accumulate { *to + sum } else { sum };
     };
-    let row = |i: usize| &a[i * task.a[0]..][..task.k];
-    let column = |j: usize| &b[j * task.b[1]..][..task.k];
-    if task.m < task.n {
-        dots_of(level, [task.m, task.n], row, column, &mut put);
-    } else {
-        dots_of(level, [task.n, task.m], column, row, &mut |j, i, sum| {
-            put(i, j, sum);
-        });
+    if work < parallel::GRAIN && k <= DEPTH {
+        let row = |i: usize| &a[i * task.a[0]..][..k];
+        let column = |j: usize| &b[j * task.b[1]..][..k];
+        return dots_of(level, [m, n], row, column, &mut put);
     }
+    // `[column][row]`, so that every thread has columns of its own.
+    let mut sums = pool::stale::<T>(m * n);
+    parallel::for_chunks_mut(&mut sums, TOGETHER * m, work, |block, sums| {
+        for (first, depth) in balanced(k, DEPTH) {
+            let row = |i: usize| &a[i * task.a[0] + first..][..depth];
+            let column = |j: usize| &b[(block * TOGETHER + j) * task.b[1] + first..][..depth];
+            dots_of(level, [m, sums.len() / m], row, column, &mut |i, j, sum| {
+                let to = &mut sums[j * m + i];
+                *to = if first > 0 { *to + sum } else { sum };
+            });
+        }
+    });
+    for (j, sums) in sums.chunks_exact(m).enumerate() {
+        for (i, &sum) in sums.iter().enumerate() {
+            put(i, j, sum);
+        }
+    }
+    pool::recycle(sums);
 }
 
 /// Dot products of few rows with many: two by four at a time.
