@@ -40,7 +40,7 @@ impl<T: Real> Place<T> {
 }
 
 impl<T: Real> Call<T> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(entry: Entry<T>, place: Option<Place<T>>) -> Self {
         Self {
             inputs: Asked::new(entry.inputs.len()),
@@ -128,15 +128,17 @@ struct Asked<T: Real, const N: usize> {
 }
 
 impl<T: Real, const N: usize> Asked<T, N> {
-    #[inline]
+    #[inline(always)]
     fn new(count: usize) -> Self {
-        let mut rest = Vec::new();
-        if count > N {
-            rest.resize_with(count - N, OnceCell::new);
-        }
         Self {
             head: [const { OnceCell::new() }; N],
-            rest,
+            rest: if count > N {
+                std::iter::repeat_with(OnceCell::new)
+                    .take(count - N)
+                    .collect()
+            } else {
+                Vec::new()
+            },
         }
     }
 

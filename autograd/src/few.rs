@@ -5,7 +5,12 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Few<X, const N: usize = 2> {
     head: [Option<X>; N],
-    rest: Box<[X]>,
+    /// A single pointer, and nothing to be dropped where there are no more.
+    #[expect(
+        clippy::box_collection,
+        reason = "a list that is seldom there should be small"
+    )]
+    rest: Option<Box<Vec<X>>>,
 }
 
 /// A list that most often has one member.
@@ -16,15 +21,16 @@ impl<X> Single<X> {
     #[inline]
     pub(crate) fn only(self) -> Option<X> {
         let [head] = self.head;
-        head.filter(|_| self.rest.is_empty())
+        head.filter(|_| self.rest.is_none())
     }
 }
 
 impl<X, const N: usize> Few<X, N> {
+    #[inline(always)]
     pub(crate) fn new() -> Self {
         Self {
             head: [const { None }; N],
-            rest: Box::default(),
+            rest: None,
         }
     }
 
@@ -34,7 +40,7 @@ impl<X, const N: usize> Few<X, N> {
         self.head.into_iter().next().flatten()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn one(x: X) -> Self {
         let mut few = Self::new();
         few.head[0] = Some(x);
@@ -45,11 +51,7 @@ impl<X, const N: usize> Few<X, N> {
     #[inline]
     pub(crate) fn of(count: usize, mut make: impl FnMut(usize) -> X) -> Self {
         let head = std::array::from_fn(|i| (i < count).then(|| make(i)));
-        let rest = if count > N {
-            (N..count).map(make).collect()
-        } else {
-            Box::default()
-        };
+        let rest = (count > N).then(|| Box::new((N..count).map(make).collect()));
         Self { head, rest }
     }
 
@@ -61,19 +63,23 @@ impl<X, const N: usize> Few<X, N> {
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.head.iter().flatten().count() + self.rest.len()
+        self.head.iter().flatten().count() + self.rest().len()
     }
 
     #[inline]
     pub(crate) fn get(&self, i: usize) -> Option<&X> {
         match self.head.get(i) {
             Some(place) => place.as_ref(),
-            None => self.rest.get(i - N),
+            None => self.rest().get(i - N),
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &X> {
-        self.head.iter().flatten().chain(&self.rest)
+        self.head.iter().flatten().chain(self.rest())
+    }
+
+    fn rest(&self) -> &[X] {
+        self.rest.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -85,7 +91,7 @@ impl<X, const N: usize> IntoIterator for Few<X, N> {
     >;
 
     fn into_iter(self) -> Self::IntoIter {
-        let rest = self.rest.into_vec().into_iter();
+        let rest = self.rest.map_or_else(Vec::new, |rest| *rest).into_iter();
         self.head.into_iter().flatten().chain(rest)
     }
 }
@@ -94,9 +100,10 @@ impl<X, const N: usize> FromIterator<X> for Few<X, N> {
     fn from_iter<I: IntoIterator<Item = X>>(items: I) -> Self {
         let mut items = items.into_iter().fuse();
         let head = std::array::from_fn(|_| items.next());
+        let rest: Vec<X> = items.collect();
         Self {
             head,
-            rest: items.collect(),
+            rest: (!rest.is_empty()).then(|| Box::new(rest)),
         }
     }
 }

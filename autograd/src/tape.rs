@@ -50,7 +50,7 @@ pub(crate) struct Entry<T: Real> {
 }
 
 // A long tape is written once and read once, and should stay in the cache in between.
-const _: () = assert!(size_of::<Entry<f32>>() <= 144);
+const _: () = assert!(size_of::<Option<Entry<f32>>>() <= 128);
 
 impl<T: Real> Entry<T> {
     /// What is known of the operands and results, without the rule.
@@ -160,7 +160,7 @@ impl<T: Real> Tape<T> {
     #[track_caller]
     pub fn leaf(&self, value: Tensor<T>) -> Var<T> {
         let location = Location::caller();
-        let entry = self.push(|| Entry {
+        let entry = self.push(Entry {
             rule: None,
             inputs: Few::new(),
             outputs: Single::one(Saved::new(&value, false)),
@@ -229,14 +229,14 @@ impl<T: Real> Tape<T> {
     }
 
     /// Adds an entry and tells its number.
-    #[inline]
-    fn push(&self, entry: impl FnOnce() -> Entry<T>) -> u32 {
+    #[inline(always)]
+    fn push(&self, entry: Entry<T>) -> u32 {
         let mut entries = self.0.entries.borrow_mut();
         if entries.capacity() == 0 {
             *entries = spare();
         }
         let index = entries.len();
-        entries.push(Some(entry()));
+        entries.push(Some(entry));
         u32::try_from(index).expect("four billion entries exceed any memory")
     }
 
@@ -407,7 +407,7 @@ pub(crate) fn record_owned<T: Real, O: Op>(op: O, x: Var<T>) -> Recorded<T> {
 }
 
 /// Puts an op that has run on a tape.
-#[inline]
+#[inline(always)]
 fn enter<T: Real, O: Op>(
     tape: &Tape<T>,
     op: O,
@@ -415,7 +415,7 @@ fn enter<T: Real, O: Op>(
     outputs: &Outputs<T>,
     location: &'static Location<'static>,
 ) -> u32 {
-    tape.push(|| Entry {
+    tape.push(Entry {
         inputs,
         outputs: outputs.0.each(|k, y| Saved::new(y, op.reads_output(k))),
         rule: Some(Box::new(op)),
