@@ -1,7 +1,7 @@
 //! Recycled buffers: fresh memory costs more in page faults than the arithmetic on it.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 use std::thread::ThreadId;
 
 use crate::Element;
@@ -125,11 +125,23 @@ pub fn stale<T: Element>(length: usize) -> Vec<T> {
 /// the allocator finds it faster if it need not promise zeros.
 fn fresh<T: Element>(length: usize) -> Vec<T> {
     if length >= SHORTEST {
+        raise_trimming();
         return vec![T::default(); length];
     }
     let mut buffer = Vec::with_capacity(length);
     buffer.resize(length, T::default());
     buffer
+}
+
+/// Has the C library keep up to 512 KB that are free at the end of its heap.
+///
+/// Glibc returns more than 128 KB there to the system, and a training step that frees its small lists together would
+/// ask for them again at every step. Twice the largest mapped block that it has been given back is what it keeps, and
+/// the pool gives none back. (`man 3 mallopt`, `M_MMAP_THRESHOLD`.) To other allocators this is one block more.
+fn raise_trimming() {
+    const MAPPED: usize = 1 << 18;
+    static RAISED: Once = Once::new();
+    RAISED.call_once(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED))));
 }
 
 /// The bytes of a buffer that [`usage`](crate::usage) counts.
