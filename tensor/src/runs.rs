@@ -109,3 +109,22 @@ pub(crate) fn zip3_run<A: Element, B: Element, C: Element, U>(
         }
     }
 }
+
+/// `out[i] = f(a[i], b[i], c[i], d[i])`
+#[inline]
+pub(crate) fn zip4_run<A: Element, B: Element, C: Element, D: Element, U>(
+    out: &mut [U],
+    a: Run<'_, A>,
+    b: Run<'_, B>,
+    c: Run<'_, C>,
+    d: Run<'_, D>,
+    f: impl Fn(A, B, C, D) -> U,
+) {
+    if let Some(d) = d.same() {
+        zip3_run(out, a, b, c, |a, b, c| f(a, b, c, d));
+    } else {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = f(a.at(i), b.at(i), c.at(i), d.at(i));
+        }
+    }
+}

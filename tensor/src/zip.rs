@@ -12,7 +12,7 @@ use crate::nest::Nest;
 use crate::parallel::{self, CHUNK};
 use crate::planes::Planes;
 use crate::pointwise::{self, Cheap, Cost, Costly, Pointwise};
-use crate::runs::{Run, map_run, update_run, zip_run, zip3_run};
+use crate::runs::{Run, map_run, update_run, zip_run, zip3_run, zip4_run};
 use crate::{Element, Tensor};
 
 /// Elements that count as one step of work: the cheap loops are vectorised.
@@ -280,6 +280,48 @@ impl<T: Element> Tensor<T> {
                 for row in 0..plane.rows() {
                     let target = plane.target(out, from, row);
                     zip3_run(target, a.row(row), b.row(row), c.row(row), &f);
+                }
+            });
+        });
+        Tensor::from_parts(out, layout)
+    }
+
+    /// `f(a, b, c, d)` of every quadruple of elements, after broadcasting all to their joint shape.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[must_use]
+    #[track_caller]
+    pub fn zip4<U: Element, V: Element, W: Element, X: Element>(
+        &self,
+        b: &Tensor<U>,
+        c: &Tensor<V>,
+        d: &Tensor<W>,
+        f: impl Fn(T, U, V, W) -> X + Sync,
+    ) -> Tensor<X> {
+        let layout = Layout::joint("zip4", self.layout(), b.layout());
+        let layout = Layout::joint("zip4", &layout, c.layout());
+        let layout = Layout::joint("zip4", &layout, d.layout());
+        let mut out = buffer("zip4", layout.shape());
+        if layout.is_empty() {
+            return Tensor::from_parts(out, layout);
+        }
+        let [a_view, b_view, c_view, d_view] = [self.layout(), b.layout(), c.layout(), d.layout()]
+            .map(|operand| operand.broadcast_to(layout.shape()));
+        let planes = Planes::new([&layout, &a_view, &b_view, &c_view, &d_view]);
+        let (chunk, work) = (planes.chunk(), out.len() / PER_STEP);
+        let buffers = (self.buffer(), b.buffer(), c.buffer(), d.buffer());
+        parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
+            let from = index * chunk;
+            let mut tiles = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            planes.for_planes(from, out.len(), &mut |plane| {
+                let a = plane.operand(1, buffers.0, &mut tiles.0);
+                let b = plane.operand(2, buffers.1, &mut tiles.1);
+                let c = plane.operand(3, buffers.2, &mut tiles.2);
+                let d = plane.operand(4, buffers.3, &mut tiles.3);
+                for row in 0..plane.rows() {
+                    let target = plane.target(out, from, row);
+                    zip4_run(target, a.row(row), b.row(row), c.row(row), d.row(row), &f);
                 }
             });
         });

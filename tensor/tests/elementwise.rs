@@ -190,6 +190,34 @@ fn large_operands_of_any_layout_give_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
+fn four_operands_broadcast_to_their_joint_shape_in_any_layout() {
+    let of = |shape: &[usize], salt: usize| {
+        let count: usize = shape.iter().product();
+        Tensor::from_vec(
+            (0..count).map(|i| ((i * 31 + salt) % 17) as f32).collect(),
+            shape,
+        )
+    };
+    let shapes: [[&[usize]; 4]; 5] = [
+        [&[3, 5, 7, 40], &[1, 5, 1, 1], &[5, 1, 1], &[5, 1, 1]],
+        [&[2, 3, 4], &[4], &[3, 1], &[2, 1, 4]],
+        [&[1], &[6, 1], &[1, 9], &[]],
+        [&[], &[], &[], &[]],
+        [&[0, 3], &[1, 3], &[3], &[1]],
+    ];
+    for [a, b, c, d] in shapes {
+        let [a, b, c, d] = [of(a, 1), of(b, 2), of(c, 3), of(d, 4)];
+        let expected = (&a - &b) * &c + &d;
+        for (name, a) in twins(&a) {
+            let found = a.zip4(&b, &c, &d, |a, b, c, d| (a - b) * c + d);
+            assert_eq!(found, expected, "{name}");
+            let turned = d.zip4(&c, &b, &a, |d, c, b, a| (a - b) * c + d);
+            assert_eq!(turned, expected, "{name}, turned");
+        }
+    }
+}
+
+#[test]
 fn results_larger_than_any_cache_are_right() {
     let count = (1 << 23) + 5;
     let x = Tensor::<f32>::arange(0.0, count as f64, 1.0);

@@ -113,8 +113,13 @@ impl Op for Standardize {
         };
         let eps = T::of(self.eps);
         let rstd = var.map(|var| T::one() / (var + eps).sqrt());
-        let scaled = x.zip3(&mean, &rstd, |x, mean, rstd| (x - mean) * rstd);
-        let y = scaled.zip3(w, b, |x, w, b| x * w + b);
+        let y = if [w, b].iter().all(|p| Self::is_shared(p.shape(), rstd.shape())) {
+            let slope = &rstd * w;
+            x.zip4(&mean, &slope, b, |x, mean, slope, b| (x - mean) * slope + b)
+        } else {
+            let scaled = x.zip3(&mean, &rstd, |x, mean, rstd| (x - mean) * rstd);
+            scaled.zip3(w, b, |x, w, b| x * w + b)
+        };
         [y, mean, var, rstd].into()
     }
 
