@@ -372,15 +372,51 @@ impl<T: Real> Recorded<T> {
 pub(crate) fn record<T: Real, O: Op>(op: O, inputs: &[&Var<T>]) -> Recorded<T> {
     let outputs = op.forward(&Inputs(inputs));
     let node = common_tape(op.name(), inputs).map(|tape| {
-        let operands = Few::of(inputs.len(), |i| {
-            let x = inputs[i];
-            Input::new(Saved::new(x.value(), op.reads_input(i)), x.node())
-        });
-        let entry = enter(tape, op, operands, &outputs, Location::caller());
-        tape.node(entry)
+        let reads = [&(|i| op.reads_input(i)) as &Asks<'_>, &|k| {
+            op.reads_output(k)
+        }];
+        let kept = kept(inputs, &outputs, reads);
+        file(tape, Box::new(op), kept, Location::caller())
     });
     let outputs = outputs.0;
     Recorded { outputs, node }
+}
+
+/// Whether a rule reads an operand, or a result, of this number.
+type Asks<'a> = dyn Fn(usize) -> bool + 'a;
+
+/// What an entry keeps of a call; compiled for each type of number, and not for each op as well.
+#[inline(never)]
+fn kept<T: Real>(
+    inputs: &[&Var<T>],
+    outputs: &Outputs<T>,
+    [reads_input, reads_output]: [&Asks<'_>; 2],
+) -> (Few<Input<T>>, Single<Saved<T>>) {
+    let operands = Few::of(inputs.len(), |i| {
+        let x = inputs[i];
+        Input::new(Saved::new(x.value(), reads_input(i)), x.node())
+    });
+    (
+        operands,
+        outputs.0.each(|k, y| Saved::new(y, reads_output(k))),
+    )
+}
+
+/// Puts a call on a tape; compiled as [`kept`] is.
+#[inline(never)]
+fn file<T: Real>(
+    tape: &Tape<T>,
+    rule: Box<dyn Rule<T>>,
+    (inputs, outputs): (Few<Input<T>>, Single<Saved<T>>),
+    location: &'static Location<'static>,
+) -> Node<T> {
+    let entry = tape.push(Entry {
+        rule: Some(rule),
+        inputs,
+        outputs,
+        location,
+    });
+    tape.node(entry)
 }
 
 /// As [`record`], of one operand that is used up: an op that does not read it may write over it.
@@ -394,8 +430,13 @@ pub(crate) fn record_owned<T: Real, O: Op>(op: O, x: Var<T>) -> Recorded<T> {
     node.require_alive(format_args!("{}: operand 0", op.name()));
     let operand = Input::new(Saved::new(&value, op.reads_input(0)), Some(&node));
     let outputs = op.forward_owned(value);
-    let operands = Few::one(operand);
-    let entry = enter(&node.tape, op, operands, &outputs, Location::caller());
+    // All in one function: what is handed on through memory would be waited for.
+    let entry = node.tape.push(Entry {
+        inputs: Few::one(operand),
+        outputs: outputs.0.each(|k, y| Saved::new(y, op.reads_output(k))),
+        rule: Some(Box::new(op)),
+        location: Location::caller(),
+    });
     Recorded {
         outputs: outputs.0,
         node: Some(Node {
@@ -404,23 +445,6 @@ pub(crate) fn record_owned<T: Real, O: Op>(op: O, x: Var<T>) -> Recorded<T> {
             ..node
         }),
     }
-}
-
-/// Puts an op that has run on a tape.
-#[inline(always)]
-fn enter<T: Real, O: Op>(
-    tape: &Tape<T>,
-    op: O,
-    inputs: Few<Input<T>>,
-    outputs: &Outputs<T>,
-    location: &'static Location<'static>,
-) -> u32 {
-    tape.push(Entry {
-        inputs,
-        outputs: outputs.0.each(|k, y| Saved::new(y, op.reads_output(k))),
-        rule: Some(Box::new(op)),
-        location,
-    })
 }
 
 /// The tape of the tracked operands, all of which must be alive on one tape.

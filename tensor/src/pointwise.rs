@@ -90,19 +90,6 @@ impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<'_, C, F, (T, U)> {
     }
 }
 
-/// The same, written past the caches.
-#[inline]
-pub(crate) fn map_past_caches<T, U, F>(level: Level, f: &F, out: &mut [U], x: &[T])
-where
-    T: Copy,
-    U: Copy + 'static,
-    F: Pointwise<T, U>,
-{
-    // Units take no memory.
-    let units = vec![(); x.len()];
-    zip_past_caches(level, &|(x, ())| f.at(x), out, x, &units);
-}
-
 /// `out[i] = f((x[i], y[i]))`
 #[inline]
 pub(crate) fn zip<C: Cost, T, U, V, F>(level: Level, f: &F, out: &mut [V], x: &[T], y: &[U])

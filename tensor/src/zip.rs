@@ -54,7 +54,10 @@ fn map_into<C: Cost, T: Element, U: Element>(
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let x = &x[index * chunk..][..out.len()];
             if past_caches {
-                pointwise::map_past_caches(level, &f, out, x);
+                stream::fill(out, |first, out| {
+                    let x = &x[first..][..out.len()];
+                    pointwise::map::<C, _, _, _>(level, &f, out, x);
+                });
             } else {
                 pointwise::map::<C, _, _, _>(level, &f, out, x);
             }

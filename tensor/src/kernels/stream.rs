@@ -11,6 +11,7 @@
 use std::marker::PhantomData;
 
 use super::simd::Float;
+use crate::{Element, pool};
 
 /// Results of so many bytes do not stay in a cache until they are read.
 const FAR: usize = 1 << 25;
@@ -79,6 +80,22 @@ fn blocks<const N: usize, T: Copy, U: Copy, V: Copy + 'static>(
     plain(out_rest, x_rest, y_rest, f);
 }
 
+/// Numbers that are made in the first cache before they go past the others.
+const BLOCK: usize = 2048;
+
+/// Fills a result past the caches, block by block: `make(first, block)` the numbers from `first` on.
+pub(crate) fn fill<V: Element>(out: &mut [V], mut make: impl FnMut(usize, &mut [V])) {
+    let mut buffer = pool::stale(BLOCK.min(out.len()));
+    past_caches(|past| {
+        for (index, out) in out.chunks_mut(BLOCK).enumerate() {
+            let block = &mut buffer[..out.len()];
+            make(index * BLOCK, block);
+            past.copy(block, out);
+        }
+    });
+    pool::recycle(buffer);
+}
+
 /// Leave to write past the caches, on the thread that has been given it.
 pub(crate) struct Past(PhantomData<*const ()>);
 
@@ -108,7 +125,7 @@ pub(crate) fn with_line<T: Float>(length: usize) -> usize {
 impl Past {
     /// Copies past the caches; whole lines if `to` begins one.
     #[expect(clippy::unused_self, reason = "to have it is the leave")]
-    pub fn copy<T: Float>(&self, from: &[T], to: &mut [T]) {
+    pub fn copy<T: Copy + 'static>(&self, from: &[T], to: &mut [T]) {
         assert_eq!(
             from.len(),
             to.len(),
@@ -121,7 +138,7 @@ impl Past {
         }
     }
 
-    fn lines<T: Float, const N: usize>(from: &[T], to: &mut [T]) {
+    fn lines<T: Copy + 'static, const N: usize>(from: &[T], to: &mut [T]) {
         let start = to.as_ptr().align_offset(LINE).min(to.len());
         let (from_start, from) = from.split_at(start);
         let (to_start, to) = to.split_at_mut(start);
@@ -236,5 +253,25 @@ mod tests {
         check::<f32>(|i| i as f32);
         check::<f64>(|i| i as f64);
         check::<u16>(|i| i as u16);
+    }
+
+    #[test]
+    fn every_block_of_a_result_is_filled_whatever_its_type() {
+        fn check<V: Element + PartialEq + std::fmt::Debug>(of: fn(usize) -> V) {
+            for count in [0, 1, 511, BLOCK - 1, BLOCK, 3 * BLOCK + 7] {
+                let mut out = vec![of(1); count + 2];
+                fill(&mut out[1..=count], |first, block| {
+                    for (i, value) in block.iter_mut().enumerate() {
+                        *value = of(first + i + 2);
+                    }
+                });
+                let expected = (0..count).map(|i| of(i + 2));
+                let expected = std::iter::once(of(1)).chain(expected).chain([of(1)]);
+                assert!(out.into_iter().eq(expected), "{count} numbers");
+            }
+        }
+        check::<f32>(|i| i as f32);
+        check::<f64>(|i| i as f64);
+        check::<i64>(|i| i as i64);
     }
 }
