@@ -19,6 +19,9 @@ const DEPTH: usize = 288;
 /// cache.
 const SOME: usize = 128;
 
+/// Tiles whose products with one block of output channels stay in the second cache.
+const WAITING: usize = 200;
+
 /// So few tiles are one strip: rows enough for the tiles of a product, and soon transformed.
 const FEW: usize = 32;
 
@@ -195,34 +198,47 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let parts: Vec<(usize, usize)> = (0..strips.len())
         .flat_map(|strip| (0..strips[strip].parts().count).map(move |part| (strip, part)))
         .collect();
+    // Some filters meet all tiles, whose products wait in a cache; or, where these are too many, all filters
+    // meet some tiles.
+    let [some, together] = if problem.batch * grid.tiles() <= WAITING {
+        [filters.inputs.min(SOME), parts.len()]
+    } else {
+        [filters.inputs, 1]
+    };
     let tallest = strips.iter().map(|strip| strip.parts().most()).max();
     let length = points * tiles::plane::<T>(tallest.unwrap_or(0), lanes);
     let place = |strip, block| block * strips.len() + strip;
     let mut targets = cut(dst, problem.to, &strips, place);
     let work = problem.batch * problem.work::<T>();
     parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
-        let mut products = pool::stale::<T>(parts.len() * length);
-        let mut values = pool::stale::<T>(points * filters::plane::<T>(filters.inputs.min(SOME)));
-        for (first, inputs) in balanced(filters.inputs, SOME) {
-            let values = &mut values[..points * filters::plane::<T>(inputs)];
-            let some = [first, inputs];
-            filters.transform_some::<T, S::Filter, K, A>(level, w, block, some, values, false);
-            let block = Block {
-                values,
-                first,
-                inputs,
-            };
-            for (product, &(strip, part)) in products.chunks_exact_mut(length).zip(&parts) {
-                let strip = (&strips[strip], &spectra[strip]);
-                let spectrum = tiles::spectrum(strip.1, strip.0, part, points, channels);
-                let (_, count) = strip.0.parts().get(part);
-                multiply::<T, A>(level, &spectrum, count, &block, product);
+        let mut products = pool::stale::<T>(together * length);
+        let mut values = pool::stale::<T>(points * filters::plane::<T>(some));
+        for parts in parts.chunks(together) {
+            for (first, inputs) in balanced(filters.inputs, some) {
+                let values = &mut values[..points * filters::plane::<T>(inputs)];
+                // Of all input channels at once they are still there from the first parts.
+                if inputs < filters.inputs || parts[0] == (0, 0) {
+                    let some = [first, inputs];
+                    filters
+                        .transform_some::<T, S::Filter, K, A>(level, w, block, some, values, false);
+                }
+                let block = Block {
+                    values,
+                    first,
+                    inputs,
+                };
+                for (product, &(strip, part)) in products.chunks_exact_mut(length).zip(parts) {
+                    let strip = (&strips[strip], &spectra[strip]);
+                    let spectrum = tiles::spectrum(strip.1, strip.0, part, points, channels);
+                    let (_, count) = strip.0.parts().get(part);
+                    multiply::<T, A>(level, &spectrum, count, &block, product);
+                }
             }
-        }
-        for (product, &(strip, part)) in products.chunks_exact(length).zip(&parts) {
-            let (rows, strip) = (&mut targets[strip], &strips[strip]);
-            let (first, count) = strip.parts().get(part);
-            put::<T, S::Result, M, A>(level, strip, [first, count], product, rows);
+            for (product, &(strip, part)) in products.chunks_exact(length).zip(parts) {
+                let (rows, strip) = (&mut targets[strip], &strips[strip]);
+                let (first, count) = strip.parts().get(part);
+                put::<T, S::Result, M, A>(level, strip, [first, count], product, rows);
+            }
         }
         pool::recycle(products);
         pool::recycle(values);

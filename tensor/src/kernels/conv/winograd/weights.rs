@@ -19,6 +19,10 @@ const PARTS: usize = 8;
 /// cache.
 const SOME: usize = 48;
 
+/// Transforms of the input of so many bytes are read again for every few blocks of output channels: more would be read
+/// from too far away.
+const NEAR: usize = 3 << 19;
+
 /// Blocks of output channels for which the tiles of those input channels are read once.
 const BLOCKS: usize = 2;
 
@@ -91,7 +95,9 @@ pub(super) fn gradient<
             },
         ]
     };
-    if let ([(first, strip)], 1) = (&strips[..], parts(pairs)) {
+    if let ([(first, strip)], 1) = (&strips[..], parts(pairs))
+        && strip.tiles() * A * A * filters.inputs * size_of::<T>() <= NEAR
+    {
         let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
         by_blocks::<T, S::Collect, K, A>(&filters, &pair, dw);
         return pair.recycle();
