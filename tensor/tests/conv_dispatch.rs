@@ -2,6 +2,7 @@
 
 use wengert_tensor::Real;
 use wengert_tensor::kernels::conv::{ConvGeometry, Direction, KernelChoice, dispatch, explain};
+use wengert_tensor::kernels::simd::Level;
 
 fn geometry() -> ConvGeometry {
     "mb2_ic4ih7iw9_oc6_kh3kw2_sh2sw1_ph1pw0+2_g2"
@@ -34,11 +35,15 @@ fn kernel_names_are_unique() {
 
 #[test]
 fn the_accurate_policy_takes_accurate_kernels_only() {
-    let line = "mb4_ic32ih32iw32_oc32_kh3kw3_ph1pw1";
-    for direction in Direction::ALL {
-        let geometry = line.parse().unwrap();
-        let kernel = dispatch::<f32>(&geometry, direction, &KernelChoice::Accurate).unwrap();
-        assert!(kernel.is_accurate(), "{}", kernel.name());
+    for line in [
+        "mb4_ic32ih32iw32_oc32_kh3kw3_ph1pw1",
+        "mb1_ic3ih64iw64_oc64_kh7kw7_sh2sw2_ph3pw3",
+    ] {
+        for direction in Direction::ALL {
+            let geometry = line.parse().unwrap();
+            let kernel = dispatch::<f32>(&geometry, direction, &KernelChoice::Accurate).unwrap();
+            assert!(kernel.is_accurate(), "{}", kernel.name());
+        }
     }
 }
 
@@ -66,5 +71,35 @@ fn the_explanation_ends_each_direction_with_a_kernel() {
         let chosen = dispatch::<f32>(&geometry(), direction, &KernelChoice::Auto).unwrap();
         let line = format!("{direction}: {}, ", chosen.name());
         assert!(text.contains(&line), "{text}");
+    }
+}
+
+#[test]
+fn automatic_choice_follows_the_documented_table() {
+    if !Level::best().fuses() {
+        return; // everything is `im2col` there
+    }
+    let table = [
+        // Eight tiles are enough, four are not.
+        ("mb2_ic64ih7iw7_oc64_kh3kw3_ph1pw1", ["winograd4"; 3]),
+        (
+            "mb1_ic64ih7iw7_oc64_kh3kw3_ph1pw1",
+            ["winograd2", "winograd2", "tiled"],
+        ),
+        ("mb2_ic32ih15iw15_oc32_kh4kw4_ph1pw1", ["winograd3of4"; 3]),
+        ("mb2_ic32ih14iw14_oc32_kh5kw5_ph2pw2", ["winograd2of5"; 3]),
+        (
+            "mb1_ic3ih64iw64_oc64_kh7kw7_sh2sw2_ph3pw3",
+            ["winograd_strided"; 3],
+        ),
+        ("mb1_ic1ih64iw64_oc64_kh7kw7_sh2sw2_ph3pw3", ["tiled"; 3]),
+    ];
+    for (line, expected) in table {
+        let geometry = line.parse().unwrap();
+        let chosen = Direction::ALL.map(|direction| {
+            let kernel = dispatch::<f32>(&geometry, direction, &KernelChoice::Auto);
+            kernel.unwrap().name()
+        });
+        assert_eq!(chosen, expected, "{line}");
     }
 }
