@@ -146,11 +146,13 @@ fn run_tasks<T: Float>(
     let block = outputs.div_ceil(parts).next_multiple_of(unit);
     let [src_pixels, dst_pixels] = plan.pixels;
     let images = plan.batch * plan.groups;
-    let tile = match lanes {
-        Lanes::Pixels => PIECES * T::LANES,
-        Lanes::Channels => POINTS,
+    // Points read an image once for several blocks of channels, pixels for each six channels: these
+    // wait longer for one that lies in the third cache.
+    let (tile, saved) = match lanes {
+        Lanes::Pixels => (PIECES * T::LANES, 3 * parts),
+        Lanes::Channels => (POINTS, parts),
     };
-    let bands = plan.bands::<T>(parts, tile);
+    let bands = plan.bands::<T>(saved, tile);
     let banded = bands.is_some();
     let block = if banded { outputs } else { block };
     let few = images * parts < FEW;

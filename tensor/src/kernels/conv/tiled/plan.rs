@@ -224,9 +224,9 @@ impl Correlation {
     }
 
     /// Bands of rows, each made from a part of the padded image that the second cache holds, if that
-    /// pays: `times` is how often the whole image would be read, `tile` is how many pixels share a
-    /// reading of the weights.
-    pub fn bands<T: Float>(&self, times: usize, tile: usize) -> Option<Vec<Span>> {
+    /// pays: `saved` is how many readings of the whole image that saves, `tile` is how many pixels
+    /// share a reading of the weights.
+    pub fn bands<T: Float>(&self, saved: usize, tile: usize) -> Option<Vec<Span>> {
         let [depths, height, columns] = self.extents;
         let most = CACHED / size_of::<T>();
         if self.image.len() <= 2 * most || depths > 1 || !self.image.is_flat() {
@@ -246,7 +246,7 @@ impl Correlation {
             height.div_ceil(rows)
         };
         let banded = self.channels[1] * height * columns + self.weight[2] * readings;
-        if self.image.len() * times < 2 * banded {
+        if self.image.len() * saved < 2 * banded {
             return None;
         }
         Some(self.strips(rows))
