@@ -97,11 +97,16 @@ pub trait Op: Clone + Debug + Sized + 'static {
     #[track_caller]
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T>;
 
-    /// As [`forward`](Self::forward), of the only operand, which is used up: to be overridden by an op
-    /// that can write its result over it.
+    /// As [`forward`](Self::forward), of a first operand that is used up, and the others: to be
+    /// overridden by an op that can write its result over the first. The values are the same, bit for
+    /// bit; checks compare them.
     #[track_caller]
-    fn forward_owned<T: Real>(&self, x: Tensor<T>) -> Outputs<T> {
-        self.forward(&Inputs(&[&Var::constant(x)]))
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        let x = Var::constant(x);
+        if others.is_empty() {
+            return self.forward(&Inputs(&[&x]));
+        }
+        self.forward(&Inputs(&[&[&x], others.0].concat()))
     }
 
     /// The cotangent of input `i`: `Σₖ (∂outputₖ/∂inputᵢ)ᵀ gradₖ`, of that input's shape.

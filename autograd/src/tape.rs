@@ -419,17 +419,44 @@ fn file<T: Real>(
     tape.node(entry)
 }
 
-/// As [`record`], of one operand that is used up: an op that does not read it may write over it.
+/// As [`record`], of a first operand that is used up: an op whose rule does not read it may write over
+/// it.
+#[track_caller]
+pub(crate) fn record_owned_with<T: Real, O: Op>(
+    op: O,
+    x: Var<T>,
+    others: &[&Var<T>],
+) -> Recorded<T> {
+    let inputs = [&[&x], others].concat();
+    let tape = common_tape(op.name(), &inputs).cloned();
+    // Read now, before the first is used up.
+    let operands = tape.map(|tape| {
+        let operands = Few::of(inputs.len(), |i| {
+            let saved = Saved::new(inputs[i].value(), op.reads_input(i));
+            Input::new(saved, inputs[i].node())
+        });
+        (tape, operands)
+    });
+    let outputs = op.forward_owned(x.into_value(), &Inputs(others));
+    let node = operands.map(|(tape, operands)| {
+        let results = outputs.0.each(|k, y| Saved::new(y, op.reads_output(k)));
+        file(&tape, Box::new(op), (operands, results), Location::caller())
+    });
+    let outputs = outputs.0;
+    Recorded { outputs, node }
+}
+
+/// The same with no other operand.
 #[track_caller]
 pub(crate) fn record_owned<T: Real, O: Op>(op: O, x: Var<T>) -> Recorded<T> {
     let (value, node) = x.into_parts();
     let Some(node) = node else {
-        let outputs = op.forward_owned(value).0;
+        let outputs = op.forward_owned(value, &Inputs(&[])).0;
         return Recorded { outputs, node };
     };
     node.require_alive(format_args!("{}: operand 0", op.name()));
     let operand = Input::new(Saved::new(&value, op.reads_input(0)), Some(&node));
-    let outputs = op.forward_owned(value);
+    let outputs = op.forward_owned(value, &Inputs(&[]));
     // All in one function: what is handed on through memory would be waited for.
     let entry = node.tape.push(Entry {
         inputs: Few::one(operand),

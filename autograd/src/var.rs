@@ -5,7 +5,7 @@ use std::fmt;
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::op::Op;
-use crate::tape::{Recorded, Tape, record, record_owned};
+use crate::tape::{Recorded, Tape, record, record_owned, record_owned_with};
 
 /// A tensor that remembers on a [`Tape`] how it was made, if any of its ancestors is tracked.
 ///
@@ -183,6 +183,17 @@ impl<T: Real> Var<T> {
     pub fn custom_owned<O: Op>(op: O, input: Self) -> Self {
         let name = op.name();
         only(name, record_owned(op, input))
+    }
+
+    /// As [`custom_owned`](Self::custom_owned), of a first operand that is used up and others.
+    ///
+    /// # Panics
+    /// As [`custom`](Self::custom) does.
+    #[must_use]
+    #[track_caller]
+    pub fn custom_owned_with<O: Op>(op: O, first: Self, others: &[&Self]) -> Self {
+        let name = op.name();
+        only(name, record_owned_with(op, first, others))
     }
 
     /// Runs an op of one output after broadcasting all operands to their joint shape, so that the op

@@ -85,6 +85,52 @@ fn a_variable_that_is_used_up_is_written_over_only_if_nobody_else_has_its_value(
 }
 
 #[test]
+fn a_sum_and_a_rectifier_are_written_over_a_first_operand_that_is_used_up() {
+    let tape = Tape::new();
+    let x = tape.leaf(tensor(&[0.5, -1.0, 2.0, -3.0]).reshape([2, 2]));
+    let bias = tape.leaf(tensor(&[1.0, -2.0]));
+    let y = &x * 2.0;
+    let place = y.value().memory();
+    let y = y + &bias;
+    assert_eq!(y.value().memory(), place, "of one shape after broadcasting");
+    let z = y.clone().into_relu();
+    assert_ne!(z.value().memory(), place, "held elsewhere");
+    assert_eq!(y.value().to_vec(), [2.0, -4.0, 5.0, -8.0]);
+    drop(z);
+    let z = y.into_relu();
+    assert_eq!(z.value().memory(), place, "nobody else has it");
+    assert_eq!(z.value().to_vec(), [2.0, 0.0, 5.0, 0.0]);
+
+    // Larger than the first operand, which stays; and a rule that reads the value keeps it.
+    let wide = (&bias * 1.0) + &x;
+    assert_eq!(wide.value().to_vec(), [1.5, -3.0, 3.0, -5.0]);
+    let square = &z * &z;
+    let product = z * &square;
+    assert_eq!(square.value().to_vec(), [4.0, 0.0, 25.0, 0.0]);
+    assert_eq!(product.value().to_vec(), [8.0, 0.0, 125.0, 0.0]);
+
+    // d(z³ + wide)/dx with z = relu(2 x + b).
+    let gradients = (product + wide).sum(..).backward();
+    assert_eq!(gradients.wrt(&x).to_vec(), [25.0, 1.0, 151.0, 1.0]);
+    assert_eq!(gradients.wrt(&bias).to_vec(), [12.0 + 75.0 + 2.0, 2.0]);
+}
+
+#[test]
+fn a_first_operand_that_is_used_up_is_refused_as_one_that_is_lent() {
+    let (here, there) = (Tape::new(), Tape::new());
+    let x = here.leaf(tensor(&[1.0, 2.0]));
+    let y = there.leaf(tensor(&[3.0, 4.0]));
+    let lent = panic_message(|| drop(&x + &y));
+    assert_eq!(panic_message(|| drop(x.clone() + &y)), lent);
+    let z = here.leaf(tensor(&[1.0, 2.0, 3.0]));
+    let lent = panic_message(|| drop(&x - &z));
+    assert_eq!(panic_message(|| drop(x.clone() - z)), lent);
+    drop((&x * &x).sum(..).backward());
+    let lent = panic_message(|| drop(&x * &x));
+    assert_eq!(panic_message(|| drop(x.clone() * &x)), lent);
+}
+
+#[test]
 fn a_kept_tape_gives_the_same_gradients_again_and_they_accumulate() {
     let tape = Tape::new();
     let x = tape.leaf(tensor(&[0.5, 2.0]));

@@ -21,8 +21,9 @@ pub use report::{Derivative, Record, Report};
 use wengert_tensor::{Tensor, twins::twins};
 
 use crate::function::{Apply, Differentiable, Generic};
-use crate::op::Op;
+use crate::op::{Inputs, Op, Outputs};
 use crate::sample::{Draw, LARGEST};
+use crate::var::Var;
 
 /// Checks every gradient of a function at some inputs.
 ///
@@ -71,13 +72,14 @@ pub fn check_dyn(f: &dyn Differentiable, inputs: &[Tensor<f64>], options: &Check
 /// or the last.
 ///
 /// # Panics
-/// If a sample's forward does.
+/// If a sample's forward does, or [`Op::forward_owned`] gives other values.
 #[must_use]
 pub fn check_op<O: Op>() -> Report {
     let mut report = Report::default();
     for seed in 0..30 {
         let mut draw = Draw::new(seed, LARGEST.min(seed as usize / 8));
         let sample = O::sample(&mut draw);
+        written_over(&sample.op, &sample.inputs);
         let title = format!("{:?}, sample {seed}", sample.op);
         let options = CheckOptions {
             seed,
@@ -95,4 +97,29 @@ pub fn check_op<O: Op>() -> Report {
         }
     }
     report
+}
+
+/// Fails unless an op gives the same bits where it may write them over its first operand.
+pub(crate) fn written_over<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
+    let Some((first, others)) = inputs.split_first() else {
+        return;
+    };
+    let others: Vec<_> = others.iter().cloned().map(Var::constant).collect();
+    let others: Vec<_> = others.iter().collect();
+    let anew = op.forward(&Inputs(
+        &[&[&Var::constant(first.clone())], &others[..]].concat(),
+    ));
+    let alone = Tensor::from_vec(first.to_vec(), first.shape());
+    let over = op.forward_owned(alone, &Inputs(&others));
+    let bits = |outputs: &Outputs<f64>| -> Vec<(Vec<usize>, Vec<u64>)> {
+        let of_one = |y: &Tensor<f64>| {
+            let bits = y.to_vec().into_iter().map(f64::to_bits);
+            (y.shape().to_vec(), bits.collect())
+        };
+        outputs.0.iter().map(of_one).collect()
+    };
+    assert!(
+        bits(&anew) == bits(&over),
+        "{op:?}: forward_owned gives other values than forward: {over:?} is not {anew:?}"
+    );
 }

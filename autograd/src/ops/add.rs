@@ -20,6 +20,10 @@ impl Op for Add {
         (&x[0] + &x[1]).into()
     }
 
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x + &others[0]).into()
+    }
+
     fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         (**grad).clone()
     }

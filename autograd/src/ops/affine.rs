@@ -58,7 +58,7 @@ impl Op for Affine {
         self.of(&x[0]).into()
     }
 
-    fn forward_owned<T: Real>(&self, x: Tensor<T>) -> Outputs<T> {
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, _: &Inputs<'_, T>) -> Outputs<T> {
         self.of(x).into()
     }
 
@@ -99,7 +99,7 @@ impl Op for DivScalar {
         (&x[0] / self.value).into()
     }
 
-    fn forward_owned<T: Real>(&self, x: Tensor<T>) -> Outputs<T> {
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, _: &Inputs<'_, T>) -> Outputs<T> {
         (x / self.value).into()
     }
 

@@ -85,6 +85,21 @@ pub(super) fn pair<T: Real>(
     strict(&a.broadcast_to(&shape), &b.broadcast_to(&shape))
 }
 
+/// The same of a first operand that is used up: where it has the shape of the result, that may be
+/// written over it.
+#[track_caller]
+pub(super) fn over_first<T: Real, O: Op>(op: O, a: Var<T>, b: &Var<T>) -> Var<T> {
+    if a.shape() == b.shape() {
+        return Var::custom_owned_with(op, a, &[b]);
+    }
+    let shape = wengert_tensor::broadcast_shapes(op.name(), a.shape(), b.shape());
+    let b = b.broadcast_to(&shape);
+    if a.shape() == shape {
+        return Var::custom_owned_with(op, a, &[&b]);
+    }
+    Var::custom(op, &[&a.broadcast_to(&shape), &b])
+}
+
 impl Case {
     /// A case of an operation on two operands that broadcast to each other.
     pub(super) fn broadcasting(

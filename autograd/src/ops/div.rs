@@ -20,6 +20,10 @@ impl Op for Div {
         (&x[0] / &x[1]).into()
     }
 
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x / &others[0]).into()
+    }
+
     fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let da = grad.div(call.input(1));
         if out.wants(1) {

@@ -31,6 +31,34 @@ impl Gate {
     pub(super) fn apply<T: Real>(self, grad: &Var<T>, x: &Var<T>) -> Var<T> {
         Var::custom(self, &[grad, &x.detach()])
     }
+
+    /// The same of a cotangent that is used up.
+    #[track_caller]
+    pub(super) fn apply_owned<T: Real>(self, grad: Var<T>, x: &Var<T>) -> Var<T> {
+        Var::custom_owned_with(self, grad, &[&x.detach()])
+    }
+
+    /// Whether it lets pass what is above 0 and nothing else, as the slope of `relu`.
+    fn is_step(&self) -> bool {
+        self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes
+    }
+
+    /// The function of one cotangent and the element that its slope is taken at.
+    fn function<T: Real>(&self) -> impl Fn(T, T) -> T + Sync + use<T> {
+        let (low, high, zero) = (T::of(self.low), T::of(self.high), T::zero());
+        let slopes = self.slopes.map(T::of);
+        move |grad, x| {
+            let (at_low, at_high) = (x == low, x == high);
+            let slope = match (x < low, x < high) {
+                (true, _) => slopes[0],
+                _ if at_low => slopes[1],
+                (_, true) => slopes[2],
+                _ if at_high => slopes[3],
+                _ => slopes[4],
+            };
+            if slope == zero { zero } else { grad * slope }
+        }
+    }
 }
 
 impl Op for Gate {
@@ -42,28 +70,24 @@ impl Op for Gate {
         Reads::Inputs
     }
 
+    fn reads_input(&self, i: usize) -> bool {
+        i == 1
+    }
+
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let zero = T::zero();
-        if self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes {
-            return x[0].zip(&x[1], |g, x| if x <= zero { zero } else { g }).into();
+        if self.is_step() {
+            return x[0].zip(&x[1], step).into();
         }
-        let (low, high) = (T::of(self.low), T::of(self.high));
-        let slopes = self.slopes.map(T::of);
-        let slope = |x: T| {
-            let (at_low, at_high) = (x == low, x == high);
-            match (x < low, x < high) {
-                (true, _) => slopes[0],
-                _ if at_low => slopes[1],
-                (_, true) => slopes[2],
-                _ if at_high => slopes[3],
-                _ => slopes[4],
-            }
-        };
-        let gated = x[0].zip(&x[1], |g, x| {
-            let slope = slope(x);
-            if slope == zero { zero } else { g * slope }
-        });
-        gated.into()
+        x[0].zip(&x[1], self.function()).into()
+    }
+
+    fn forward_owned<T: Real>(&self, mut grad: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        if self.is_step() {
+            grad.zip_in_place(&others[0], step);
+        } else {
+            grad.zip_in_place(&others[0], self.function());
+        }
+        grad.into()
     }
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
@@ -81,6 +105,11 @@ impl Op for Gate {
         let shape = draw.any_shape();
         Sample::new(gate, [draw.normal(&shape), draw.off_zero(&shape)])
     }
+}
+
+/// `grad` where `x` is above 0, or NaN.
+fn step<T: Real>(grad: T, x: T) -> T {
+    if x <= T::zero() { T::zero() } else { grad }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Gate>("gate")];

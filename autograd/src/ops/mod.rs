@@ -43,7 +43,7 @@ registry! {
     gather gelu global_pool gru hard hyperbolic index_select interpolate kl_div lerp linear
     local_response_norm logarithm logsumexp lp_pool lstm margin_losses matmul maximum mean mse_loss mul
     nll_loss norm normalization pad permute pixel_shuffle pool pow_tensor powers prod products rectifiers
-    recurrence recurrent reshape select shrink sigmoid similarity slice softmax softsign sort
+    recurrence recurrent relu reshape select shrink sigmoid similarity slice softmax softsign sort
     standardize steps sub sum tanh triangle trigonometric windows
 }
 

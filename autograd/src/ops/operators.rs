@@ -1,18 +1,37 @@
 //! `+ − × ÷` on variables, owned or borrowed, and with plain numbers on either side.
 //!
-//! What is owned is used up: the result may be written over it.
+//! What is owned and stands first, or alone, is used up: the result may be written over it.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use wengert_tensor::Real;
 
+use super::add::Add as AddOp;
 use super::affine::{Affine, DivScalar};
+use super::broadcast::over_first;
+use super::div::Div as DivOp;
+use super::mul::Mul as MulOp;
+use super::sub::Sub as SubOp;
 use crate::var::Var;
 
 macro_rules! operators {
-    ($($trait:ident $method:ident, $op:path $(, $reversed:path)?;)*) => {$(
-        operators!(@pair $trait $method, Var<T>, Var<T>);
-        operators!(@pair $trait $method, Var<T>, &Var<T>);
+    ($($trait:ident $method:ident $strict:ident, $op:path $(, $reversed:path)?;)*) => {$(
+        impl<T: Real> $trait<Var<T>> for Var<T> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                over_first($strict, self, &other)
+            }
+        }
+
+        impl<T: Real> $trait<&Var<T>> for Var<T> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, other: &Self) -> Self {
+                over_first($strict, self, other)
+            }
+        }
+
         operators!(@pair $trait $method, &Var<T>, Var<T>);
         operators!(@pair $trait $method, &Var<T>, &Var<T>);
 
@@ -62,10 +81,10 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add, Affine::adding, Affine::adding;
-    Sub sub, Affine::subtracting, Affine::subtracted_from;
-    Mul mul, Affine::scaling, Affine::scaling;
-    Div div, DivScalar::by;
+    Add add AddOp, Affine::adding, Affine::adding;
+    Sub sub SubOp, Affine::subtracting, Affine::subtracted_from;
+    Mul mul MulOp, Affine::scaling, Affine::scaling;
+    Div div DivOp, DivScalar::by;
 }
 
 impl<T: Real> Div<Var<T>> for f64 {

@@ -4,15 +4,6 @@ use super::gate::Gate;
 use super::prelude::*;
 
 unary! {
-    /// `max(x, 0)`; its slope at 0 is 0.
-    relu, Relu, reads Outputs,
-    sample |draw| (Relu, draw.any_off_zero()),
-    forward |op, x| {
-        let zero = T::zero();
-        x.map(|x| if x <= zero { zero } else { x })
-    },
-    vjp |op, grad, x, y| Gate::at_zero(0.0, 0.0, 1.0).apply(grad, y),
-
     /// `x` above 0, `negative_slope · x` below; its slope at 0 is `negative_slope`.
     leaky_relu, LeakyRelu { negative_slope: f64 }, reads Inputs,
     sample |draw| (LeakyRelu { negative_slope: draw.pick(&[0.01, 0.2, -0.5]) }, draw.any_off_zero()),

@@ -20,6 +20,10 @@ impl Op for Sub {
         (&x[0] - &x[1]).into()
     }
 
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x - &others[0]).into()
+    }
+
     fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         if i == 0 { (**grad).clone() } else { grad.neg() }
     }

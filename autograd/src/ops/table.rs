@@ -4,7 +4,7 @@ use std::fmt;
 
 use wengert_tensor::Tensor;
 
-use crate::check::Exemption;
+use crate::check::{Exemption, written_over};
 use crate::function::{Apply, Differentiable, Generic};
 use crate::op::Op;
 use crate::sample::Draw;
@@ -102,6 +102,7 @@ impl Entry {
 
 fn draw_op<O: Op>(draw: &mut Draw) -> Case {
     let sample = O::sample(draw);
+    written_over(&sample.op, &sample.inputs);
     Case {
         description: format!("{:?}", sample.op),
         function: Box::new(Generic(Apply(sample.op))),
