@@ -17,6 +17,17 @@ pub trait Module {
     #[track_caller]
     fn forward(&self, x: &Var<Self::Element>, pass: &mut Pass<Self::Element>)
     -> Var<Self::Element>;
+
+    /// As [`forward`](Self::forward), of an input that is used up: to be overridden by a layer that
+    /// can write its result over it. The values are the same.
+    #[track_caller]
+    fn forward_owned(
+        &self,
+        x: Var<Self::Element>,
+        pass: &mut Pass<Self::Element>,
+    ) -> Var<Self::Element> {
+        self.forward(&x, pass)
+    }
 }
 
 /// A module that can be walked, copied, sent to other threads and printed: what

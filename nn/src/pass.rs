@@ -249,6 +249,11 @@ impl<T: Real> Pass<T> {
         }
     }
 
+    /// Whether layers are noted.
+    pub(crate) const fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
     /// In place of a layer's result, something of its shape that takes neither time nor memory, where
     /// a summary is being made and the shape is known.
     pub(crate) fn outline<S: AsRef<[usize]>>(

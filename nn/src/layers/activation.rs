@@ -12,7 +12,7 @@ use crate::pass::Pass;
 use crate::trace::LayerTrace;
 
 macro_rules! activations {
-    ($($(#[$doc:meta])* $layer:ident $({ $($(#[$option_doc:meta])* $option:ident = $default:literal),* })?, $kind:literal, $method:ident;)*) => {$(
+    ($($(#[$doc:meta])* $layer:ident $({ $($(#[$option_doc:meta])* $option:ident = $default:literal),* })?, $kind:literal, $method:ident $(or $owned:ident)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $layer<T: Real = f32> {
@@ -49,13 +49,23 @@ macro_rules! activations {
                 pass.trace(&self.label, $kind, x, &y, LayerTrace::pointwise());
                 y
             }
+
+            $(
+                fn forward_owned(&self, x: Var<T>, pass: &mut Pass<T>) -> Var<T> {
+                    if pass.is_traced() {
+                        return self.forward(&x, pass);
+                    }
+                    let _scope = self.label.enter();
+                    x.$owned()
+                }
+            )?
         }
     )*};
 }
 
 activations! {
     /// `max(x, 0)`; the slope at 0 is 0. See [`Var::relu`].
-    Relu, "ReLU", relu;
+    Relu, "ReLU", relu or into_relu;
 
     /// `x` above 0, `negative_slope · x` below; the slope is 0.01 by default. See [`Var::leaky_relu`].
     LeakyRelu {
@@ -281,6 +291,17 @@ impl Activation {
             Self::Softsign => x.softsign(),
             Self::Hardsigmoid => x.hardsigmoid(),
             Self::Hardswish => x.hardswish(),
+        }
+    }
+
+    /// The same of a variable that is used up, written over it where that can be, see
+    /// [`Var::into_relu`].
+    #[must_use]
+    #[track_caller]
+    pub fn apply_owned<T: Real>(self, x: Var<T>) -> Var<T> {
+        match self {
+            Self::Relu => x.into_relu(),
+            other => other.apply(&x),
         }
     }
 }

@@ -173,7 +173,7 @@ impl<const AXES: usize, T: Real> Module for Conv<AXES, T> {
                 _ => x.conv3d(&weight, &options),
             };
             match &self.bias {
-                Some(bias) => y.add(&per_channel(&pass.param(bias), AXES)),
+                Some(bias) => y + per_channel(&pass.param(bias), AXES),
                 None => y,
             }
         };

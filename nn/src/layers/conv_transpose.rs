@@ -157,7 +157,7 @@ impl<const AXES: usize, T: Real> Module for ConvTranspose<AXES, T> {
             _ => ("ConvTranspose3d", x.conv_transpose3d(&weight, &options)),
         };
         if let Some(bias) = &self.bias {
-            y = y.add(&per_channel(&pass.param(bias), AXES));
+            y = y + per_channel(&pass.param(bias), AXES);
         }
         // Neighbours of the result differ in what they read, so it has no one receptive field.
         let taps: usize = self.weight.shape()[1..].iter().product();

@@ -92,9 +92,20 @@ impl<T: Real> Module for Sequential<T> {
     type Element = T;
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        match &self.layers[..] {
+            [] => x.clone(),
+            [(_, first), rest @ ..] => {
+                let x = first.forward(x, pass);
+                rest.iter()
+                    .fold(x, |x, (_, layer)| layer.forward_owned(x, pass))
+            }
+        }
+    }
+
+    fn forward_owned(&self, x: Var<T>, pass: &mut Pass<T>) -> Var<T> {
         self.layers
             .iter()
-            .fold(x.clone(), |x, (_, layer)| layer.forward(&x, pass))
+            .fold(x, |x, (_, layer)| layer.forward_owned(x, pass))
     }
 }
 

@@ -98,7 +98,7 @@ impl<T: Real> DigitsCnn<T> {
         if let Some(norm) = norm {
             x = norm.forward(&x, pass);
         }
-        self.pool.apply(&self.activation.apply(&x))
+        self.pool.apply(&self.activation.apply_owned(x))
     }
 }
 

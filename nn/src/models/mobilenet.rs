@@ -171,6 +171,6 @@ impl<T: Real> Module for InvertedResidual<T> {
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let y = self.conv.forward(x, pass);
-        if self.residual { x + y } else { y }
+        if self.residual { y + x } else { y }
     }
 }

@@ -155,7 +155,9 @@ impl<T: Real> Module for ResNet<T> {
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let x = self.bn1.forward(&self.conv1.forward(x, pass), pass);
-        let x = self.maxpool.forward(&self.relu.forward(&x, pass), pass);
+        let x = self
+            .maxpool
+            .forward(&self.relu.forward_owned(x, pass), pass);
         let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
         let x = stages
             .into_iter()
@@ -241,13 +243,13 @@ impl<T: Real> Module for BasicBlock<T> {
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let y = self.bn1.forward(&self.conv1.forward(x, pass), pass);
-        let y = self.relu.forward(&y, pass);
+        let y = self.relu.forward_owned(y, pass);
         let y = self.bn2.forward(&self.conv2.forward(&y, pass), pass);
         let shortcut = self
             .downsample
             .as_ref()
             .map_or_else(|| x.clone(), |d| d.forward(x, pass));
-        self.relu.forward(&(y + shortcut), pass)
+        self.relu.forward_owned(y + shortcut, pass)
     }
 }
 
@@ -297,14 +299,14 @@ impl<T: Real> Module for Bottleneck<T> {
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let y = self.bn1.forward(&self.conv1.forward(x, pass), pass);
-        let y = self.relu.forward(&y, pass);
+        let y = self.relu.forward_owned(y, pass);
         let y = self.bn2.forward(&self.conv2.forward(&y, pass), pass);
-        let y = self.relu.forward(&y, pass);
+        let y = self.relu.forward_owned(y, pass);
         let y = self.bn3.forward(&self.conv3.forward(&y, pass), pass);
         let shortcut = self
             .downsample
             .as_ref()
             .map_or_else(|| x.clone(), |d| d.forward(x, pass));
-        self.relu.forward(&(y + shortcut), pass)
+        self.relu.forward_owned(y + shortcut, pass)
     }
 }

@@ -119,7 +119,10 @@ impl<T: Real> Module for CifarResNet<T> {
     type Element = T;
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.bn1.forward(&self.conv1.forward(x, pass), pass).relu();
+        let x = self
+            .bn1
+            .forward(&self.conv1.forward(x, pass), pass)
+            .into_relu();
         let x = self.layers.forward(&x, pass);
         self.fc.forward(&x.mean([2, 3]), pass)
     }
@@ -175,13 +178,16 @@ impl<T: Real> Module for CifarBlock<T> {
     type Element = T;
 
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let y = self.bn1.forward(&self.conv1.forward(x, pass), pass).relu();
+        let y = self
+            .bn1
+            .forward(&self.conv1.forward(x, pass), pass)
+            .into_relu();
         let y = self.bn2.forward(&self.conv2.forward(&y, pass), pass);
         let shortcut = match &self.downsample {
             Some(downsample) => downsample.forward(x, pass),
             None => padded(x, y.shape()),
         };
-        (y + shortcut).relu()
+        (y + shortcut).into_relu()
     }
 }
 

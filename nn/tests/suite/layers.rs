@@ -3,6 +3,7 @@
 use wengert_autograd::check::{CheckOptions, Report};
 use wengert_nn::models::{CifarResNet, CifarResNetOptions, Shortcut};
 use wengert_nn::*;
+use wengert_tensor::Tensor;
 
 pub fn assert(reports: &[Report]) {
     for report in reports {
@@ -321,4 +322,45 @@ fn a_small_convolutional_network_with_everything() {
     assert(&reports);
     assert_eq!(reports[0].names[0], "0.weight");
     assert_eq!(reports[0].names.last().unwrap(), "input");
+}
+
+#[test]
+fn a_sequence_hands_values_on_and_writes_over_nobody_elses() {
+    let rng = &mut rng(7);
+    let model: Sequential<f64> = sequential![
+        Identity::new(),
+        Relu::new(),
+        Conv2d::new(2, 3, 3, rng).padding(1),
+        Relu::new(),
+        BatchNorm2d::new(3),
+        sequential![Relu::new(), Identity::new(), Relu::new(), Flatten::new()],
+        Linear::new(60, 4, rng),
+    ];
+    let count = 2 * 2 * 4 * 5;
+    let images: Tensor<f64> = Tensor::from_fn([2, 2, 4, 5], |i| {
+        ((i[3] * 7 + i[2] * 5 + i[1] * 3 + i[0]) % 11) as f64 - 5.0
+    });
+    // Values that are all held, so that nothing can be written over, and values that are handed on.
+    let run = |held: bool| {
+        let mut pass = Pass::train(&model, 0);
+        let x = pass.tape().leaf(images.clone());
+        let mut values = vec![x.clone()];
+        if held {
+            for (_, layer) in model.iter() {
+                let y = layer.forward(&values[values.len() - 1], &mut pass);
+                values.push(y);
+            }
+        } else {
+            values.push(model.forward(&x, &mut pass));
+        }
+        let y = values[values.len() - 1].clone();
+        let loss = (&y * &y).sum(..);
+        let gradient = loss.backward().wrt(&x).to_vec();
+        assert_eq!(x.value().to_vec(), images.to_vec());
+        (y.value().to_vec(), gradient)
+    };
+    let (y, gradient) = run(false);
+    assert_eq!((y, gradient.clone()), run(true));
+    assert_eq!(gradient.len(), count);
+    assert!(gradient.iter().any(|&g| g != 0.0));
 }
