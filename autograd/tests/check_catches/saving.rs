@@ -89,3 +89,40 @@ mod an_output_that_nothing_used {
         check_op::<Bug<false>>().assert();
     }
 }
+
+/// Other values where they may be written over the operand than where they are made anew.
+#[derive(Clone, Debug)]
+struct Shifted<const WRONG: bool>;
+
+impl<const WRONG: bool> Op for Shifted<WRONG> {
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        (&x[0] + &x[1]).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        if WRONG { x } else { x + &others[0] }.into()
+    }
+
+    fn vjp<T: Real>(&self, _: usize, _: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        (**grad).clone()
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, [draw.normal([3]), draw.normal([3])])
+    }
+}
+
+#[test]
+#[should_panic(expected = "forward_owned gives other values than forward")]
+fn a_value_that_is_written_over_otherwise_is_refused() {
+    let _ = check_op::<Shifted<true>>();
+}
+
+#[test]
+fn a_value_that_is_written_over_alike_passes() {
+    check_op::<Shifted<false>>().assert();
+}
