@@ -1,0 +1,391 @@
+//! Convolution: the three faces of one trilinear form.
+
+use wengert_tensor::conv::{
+    forward, geometry_of, input_gradient, transposed_geometry_of, weight_gradient,
+};
+use wengert_tensor::fail::fail;
+use wengert_tensor::kernels::conv::{ConvGeometry, Direction, GeometryError, KernelChoice};
+use wengert_tensor::{ConvOptions, ConvTransposeOptions};
+
+use crate::ops::prelude::*;
+
+/// One face of `⟨conv(x, w), y⟩ = ⟨x, input_gradient(w, y)⟩ = ⟨w, weight_gradient(x, y)⟩`.
+///
+/// Each face is linear in either operand, so its rule is the two other faces, and derivatives of
+/// any order are again convolutions.
+#[derive(Clone, Debug)]
+pub struct Conv {
+    geometry: ConvGeometry,
+    face: Direction,
+    kernel: KernelChoice,
+}
+
+impl Conv {
+    fn face<T: Real>(&self, face: Direction, a: &Var<T>, b: &Var<T>) -> Var<T> {
+        Var::custom(
+            Self {
+                face,
+                ..self.clone()
+            },
+            &[a, b],
+        )
+    }
+}
+
+impl Op for Conv {
+    fn name(&self) -> &'static str {
+        match self.face {
+            Direction::Forward => "conv",
+            Direction::InputGradient => "conv_input",
+            Direction::WeightGradient => "conv_weight",
+        }
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let face = match self.face {
+            Direction::Forward => forward,
+            Direction::InputGradient => input_gradient,
+            Direction::WeightGradient => weight_gradient,
+        };
+        face(&x[0], &x[1], &self.geometry, &self.kernel).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        use Direction::{Forward, InputGradient, WeightGradient};
+        // The cotangent takes the place in the form that the result had.
+        let other = call.input(1 - i);
+        match (self.face, i) {
+            (Forward, 0) => self.face(InputGradient, other, grad),
+            (Forward, _) => self.face(WeightGradient, other, grad),
+            (InputGradient, 0) => self.face(WeightGradient, grad, other),
+            (InputGradient, _) => self.face(Forward, grad, other),
+            (WeightGradient, 0) => self.face(InputGradient, grad, other),
+            (WeightGradient, _) => self.face(Forward, other, grad),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (axes, geometry) = draw_geometry(draw);
+        let (x, w, y) = (geometry.x_shape(), geometry.w_shape(), geometry.y_shape());
+        let face = draw.pick(&Direction::ALL);
+        let shapes = match face {
+            Direction::Forward => [x, w],
+            Direction::InputGradient => [w, y],
+            Direction::WeightGradient => [x, y],
+        };
+        let kernel = draw.pick(&[KernelChoice::Auto, KernelChoice::Accurate]);
+        let inputs = shapes.map(|s| draw.normal([&s[..2], &s[5 - axes..]].concat()));
+        Sample::new(
+            Self {
+                geometry,
+                face,
+                kernel,
+            },
+            inputs,
+        )
+    }
+}
+
+/// A geometry of one to three spatial axes, everything different per axis.
+fn draw_geometry(draw: &mut Draw) -> (usize, ConvGeometry) {
+    let axes = draw.pick(&[1, 2, 2, 2, 3]);
+    let largest = if axes == 3 { 2 } else { 2 + draw.size() / 2 };
+    let groups = draw.pick(&[1, 1, 2, 3]);
+    let (per_group, filters) = (draw.within(1, largest), draw.within(1, largest));
+    let batch = if draw.once_in(12) {
+        0
+    } else {
+        draw.within(1, largest)
+    };
+    let mut x = [batch, groups * per_group, 1, 1, 1];
+    let mut w = [groups * filters, per_group, 1, 1, 1];
+    let (mut stride, mut padding, mut dilation) = ([1; 3], [[0; 2]; 3], [1; 3]);
+    for axis in 3 - axes..3 {
+        stride[axis] = draw.within(1, 3);
+        padding[axis] = [draw.within(0, 2), draw.within(0, 2)];
+        dilation[axis] = draw.within(1, 2);
+        w[2 + axis] = draw.within(1, 3);
+        let window = dilation[axis] * (w[2 + axis] - 1) + 1;
+        let least = window
+            .saturating_sub(padding[axis][0] + padding[axis][1])
+            .max(1);
+        x[2 + axis] = least + draw.within(0, largest);
+    }
+    let geometry = ConvGeometry::new(x, w, stride, padding, dilation, groups)
+        .expect("the image holds the window, the groups divide the channels");
+    (axes, geometry)
+}
+
+impl<T: Real> Var<T> {
+    /// Cross-correlation of a batch of signals with a bank of filters.
+    ///
+    /// `y[n, o, i] = Σ x[n, c, s·i + d·k − p] · w[o, c, k]`
+    ///
+    /// * `self`: `[batch, channels, width]`, or `[channels, width]` for one signal
+    /// * `weight`: `[filters, channels / groups, kernel_width]`
+    /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
+    ///
+    /// # Panics
+    /// If the channel counts disagree, the window exceeds the padded signal, or the options make no
+    /// convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv1d(&self, weight: &Self, options: &ConvOptions) -> Self {
+        self.convolve("conv1d", 1, weight, options)
+    }
+
+    /// Cross-correlation of a batch of images with a bank of filters.
+    ///
+    /// `y[n, o, i, j] = Σ x[n, c, s·i + d·k − p, s·j + d·l − p] · w[o, c, k, l]`
+    ///
+    /// * `self`: `[batch, channels, height, width]`, or `[channels, height, width]` for one image
+    /// * `weight`: `[filters, channels / groups, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_height, out_width]`, see [`ConvGeometry::output`]
+    ///
+    /// A bias `[filters]` is added as `y + bias.reshape([filters, 1, 1])`.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{ConvOptions, Tensor};
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::<f32>::ones([1, 2, 5, 7]));
+    /// let w = tape.leaf(Tensor::ones([4, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &ConvOptions::default().stride([2, 1]).padding(1));
+    /// assert_eq!(y.shape(), [1, 4, 3, 7]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the channel counts disagree, the window exceeds the padded image, or the options make no
+    /// convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv2d(&self, weight: &Self, options: &ConvOptions) -> Self {
+        self.convolve("conv2d", 2, weight, options)
+    }
+
+    /// Cross-correlation of a batch of volumes with a bank of filters, as [`conv2d`](Self::conv2d)
+    /// with one more axis.
+    ///
+    /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
+    /// * `weight`: `[filters, channels / groups, kernel_depth, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, the window exceeds the padded volume, or the options make no
+    /// convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv3d(&self, weight: &Self, options: &ConvOptions) -> Self {
+        self.convolve("conv3d", 3, weight, options)
+    }
+
+    /// Transposed convolution: every element lays a filter over the result, scaled by itself.
+    ///
+    /// `y[n, o, s·i + d·k − p] += x[n, c, i] · w[c, o, k]`
+    ///
+    /// * `self`: `[batch, channels, width]`, or `[channels, width]`
+    /// * `weight`: `[channels, filters / groups, kernel_width]`
+    /// * returns `[batch, filters, out_width]` with
+    ///   `out = (width − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, or the options make no transposed convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv_transpose1d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
+        self.convolve_transposed("conv_transpose1d", 1, weight, options)
+    }
+
+    /// Transposed convolution of images, see [`conv_transpose1d`](Self::conv_transpose1d).
+    ///
+    /// * `self`: `[batch, channels, height, width]`, or without the batch
+    /// * `weight`: `[channels, filters / groups, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_height, out_width]`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, or the options make no transposed convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv_transpose2d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
+        self.convolve_transposed("conv_transpose2d", 2, weight, options)
+    }
+
+    /// Transposed convolution of volumes, see [`conv_transpose1d`](Self::conv_transpose1d).
+    ///
+    /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
+    /// * `weight`: `[channels, filters / groups, kernel_depth, kernel_height, kernel_width]`
+    /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// # Panics
+    /// If the channel counts disagree, or the options make no transposed convolution.
+    #[must_use]
+    #[track_caller]
+    pub fn conv_transpose3d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
+        self.convolve_transposed("conv_transpose3d", 3, weight, options)
+    }
+
+    // No closures from here on: they would hide the caller's line.
+    #[track_caller]
+    fn convolve(&self, op: &str, axes: usize, weight: &Self, options: &ConvOptions) -> Self {
+        let batch = self.batched(op, axes, weight);
+        let geometry = match geometry_of(batch.shape(), weight.shape(), options) {
+            Ok(geometry) => geometry,
+            Err(error) => refuse(op, self, weight, &error),
+        };
+        let (face, kernel) = (Direction::Forward, options.kernel.clone());
+        let conv = Conv {
+            geometry,
+            face,
+            kernel,
+        };
+        self.unbatched(Self::custom(conv, &[&batch, weight]))
+    }
+
+    #[track_caller]
+    fn convolve_transposed(
+        &self,
+        op: &str,
+        axes: usize,
+        weight: &Self,
+        options: &ConvTransposeOptions,
+    ) -> Self {
+        let batch = self.batched(op, axes, weight);
+        let geometry = match transposed_geometry_of(batch.shape(), weight.shape(), options) {
+            Ok(geometry) => geometry,
+            Err(error) => refuse(op, self, weight, &error),
+        };
+        let (face, kernel) = (Direction::InputGradient, options.kernel.clone());
+        let conv = Conv {
+            geometry,
+            face,
+            kernel,
+        };
+        self.unbatched(Self::custom(conv, &[weight, &batch]))
+    }
+
+    /// The images as a batch: of one, if the axis is missing.
+    #[track_caller]
+    fn batched(&self, op: &str, axes: usize, weight: &Self) -> Self {
+        let (rank, needed) = (self.rank(), axes + 2);
+        require!(
+            weight.rank() == needed && (rank == needed || rank + 1 == needed),
+            "{op}: {:?} * {:?}: filters of rank {needed}, images of that rank or one less are needed",
+            self.shape(),
+            weight.shape()
+        );
+        if rank == needed {
+            self.clone()
+        } else {
+            self.unsqueeze(0)
+        }
+    }
+
+    /// A result without the batch axis that these images lack.
+    #[track_caller]
+    fn unbatched(&self, y: Self) -> Self {
+        if self.rank() == y.rank() {
+            y
+        } else {
+            y.squeeze(0)
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse<T: Real>(op: &str, x: &Var<T>, w: &Var<T>, error: &GeometryError) -> ! {
+    fail(format_args!(
+        "{op}: {:?} * {:?}: {error}",
+        x.shape(),
+        w.shape()
+    ))
+}
+
+/// Inputs and options for the method on so many spatial axes, as [`draw_geometry`] but through the
+/// public options.
+fn draw_call(draw: &mut Draw, axes: usize) -> (ConvOptions, [Tensor<f64>; 2]) {
+    let groups = draw.pick(&[1, 2]);
+    let (per_group, filters) = (draw.within(1, 2), draw.within(1, 2));
+    let mut x = vec![groups * per_group];
+    if !draw.once_in(3) {
+        x.insert(0, draw.within(1, 2));
+    }
+    let mut w = vec![groups * filters, per_group];
+    for _ in 0..axes {
+        w.push(draw.within(1, 3));
+        x.push(draw.within(5, 6));
+    }
+    let dilation: Vec<_> = (0..axes).map(|_| draw.within(1, 2)).collect();
+    let options = ConvOptions::default()
+        .groups(groups)
+        .dilation(dilation.as_slice());
+    let options = if draw.once_in(3) {
+        options.padding(wengert_tensor::Padding::Same)
+    } else {
+        let stride: Vec<_> = (0..axes).map(|_| draw.within(1, 3)).collect();
+        let sides: Vec<_> = (0..axes)
+            .map(|_| [draw.within(0, 1), draw.within(0, 2)])
+            .collect();
+        options.stride(stride.as_slice()).padding(sides.as_slice())
+    };
+    let inputs = [draw.normal(x), draw.normal(w)];
+    (options, inputs)
+}
+
+/// The same for the transposed convolutions, whose filters are `[channels, filters / groups, …]`.
+fn draw_transposed_call(draw: &mut Draw, axes: usize) -> (ConvTransposeOptions, [Tensor<f64>; 2]) {
+    let groups = draw.pick(&[1, 2]);
+    let (per_group, filters) = (draw.within(1, 2), draw.within(1, 2));
+    let mut x = vec![groups * per_group];
+    if !draw.once_in(3) {
+        x.insert(0, draw.within(1, 2));
+    }
+    let mut w = vec![groups * per_group, filters];
+    let (mut stride, mut dilation, mut extra, mut sides) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..axes {
+        x.push(draw.within(1, 3));
+        w.push(draw.within(1, 3));
+        stride.push(draw.within(1, 3));
+        dilation.push(draw.within(1, 3));
+        extra.push(draw.within(0, stride[stride.len() - 1] - 1));
+        let window = dilation[dilation.len() - 1] * (w[w.len() - 1] - 1);
+        sides.push([draw.within(0, window / 2), draw.within(0, window / 2)]);
+    }
+    let options = ConvTransposeOptions::default()
+        .groups(groups)
+        .stride(stride.as_slice())
+        .dilation(dilation.as_slice())
+        .output_padding(extra.as_slice())
+        .padding(sides.as_slice());
+    let inputs = [draw.normal(x), draw.normal(w)];
+    (options, inputs)
+}
+
+macro_rules! entry {
+    ($method:ident, $draw:ident, $axes:literal) => {
+        Entry::function(stringify!($method), |draw| {
+            let (options, inputs) = $draw(draw, $axes);
+            let description = format!("{}, {options:?}", stringify!($method));
+            Case::new(
+                description,
+                generic!([options] | x, w | x.$method(w, &options)),
+                inputs,
+            )
+        })
+    };
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Conv>("conv"),
+    entry!(conv1d, draw_call, 1),
+    entry!(conv2d, draw_call, 2),
+    entry!(conv3d, draw_call, 3),
+    entry!(conv_transpose1d, draw_transposed_call, 1),
+    entry!(conv_transpose2d, draw_transposed_call, 2),
+    entry!(conv_transpose3d, draw_transposed_call, 3),
+];

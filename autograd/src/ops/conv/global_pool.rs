@@ -1,0 +1,68 @@
+//! Pooling over whole images.
+
+use crate::ops::prelude::*;
+
+impl<T: Real> Var<T> {
+    /// The mean of every channel of every image, the spatial axes kept as extent 1.
+    ///
+    /// * `self`: `[batch, channels, ..]`; returns `[batch, channels, 1, ..]`
+    ///
+    /// # Panics
+    /// If there are less than two axes.
+    #[must_use]
+    #[track_caller]
+    pub fn global_avg_pool(&self) -> Self {
+        require!(
+            self.rank() >= 2,
+            "global_avg_pool: {:?}: there is no channel axis",
+            self.shape()
+        );
+        self.mean(keep((2..self.rank() as isize).collect::<Vec<_>>()))
+    }
+
+    /// The largest element of every channel of every image, the spatial axes kept as extent 1. Of
+    /// equal elements the first in row-major order has the cotangent.
+    ///
+    /// * `self`: `[batch, channels, ..]`; returns `[batch, channels, 1, ..]`
+    ///
+    /// # Panics
+    /// If there are less than two axes, or an image has no pixels.
+    #[must_use]
+    #[track_caller]
+    pub fn global_max_pool(&self) -> Self {
+        let mut shape = self.shape().to_vec();
+        require!(
+            shape.len() >= 2,
+            "global_max_pool: {shape:?}: there is no channel axis"
+        );
+        let pixels = shape[2..].iter().product();
+        require!(
+            pixels > 0,
+            "global_max_pool: {shape:?}: an image has no pixels"
+        );
+        let rows = self.reshape([shape[0], shape[1], pixels]);
+        shape[2..].fill(1);
+        rows.adaptive_max_pool1d(1).0.reshape(shape)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::function("global_avg_pool", |draw| {
+        let rank = draw.within(2, 5);
+        let shape = draw.filled_shape(rank);
+        Case::new(
+            "global_avg_pool",
+            generic!(|x| x.global_avg_pool()),
+            [draw.normal(shape)],
+        )
+    }),
+    Entry::function("global_max_pool", |draw| {
+        let rank = draw.within(2, 5);
+        let shape = draw.filled_shape(rank);
+        Case::new(
+            "global_max_pool",
+            generic!(|x| x.global_max_pool()),
+            [draw.apart(shape)],
+        )
+    }),
+];

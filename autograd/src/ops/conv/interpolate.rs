@@ -1,0 +1,361 @@
+//! Resizing images.
+
+use std::rc::Rc;
+
+use wengert_tensor::{Extents, parallel};
+
+use crate::ops::prelude::*;
+
+/// Every place of an axis as a weighted sum of places of the input's axis, or the adjoint.
+#[derive(Clone, Debug)]
+pub struct Resample {
+    axis: usize,
+    input: usize,
+    taps: Rc<Vec<Taps>>,
+    back: bool,
+}
+
+/// The places of the input that make one place of the output, and their weights.
+type Taps = Vec<(usize, f64)>;
+
+impl Op for Resample {
+    fn name(&self) -> &'static str {
+        if self.back {
+            "resample_adjoint"
+        } else {
+            "resample"
+        }
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let x = x[0].contiguous();
+        let mut shape = x.shape().to_vec();
+        let inner: usize = shape[self.axis + 1..].iter().product();
+        let (from, to) = if self.back {
+            (self.taps.len(), self.input)
+        } else {
+            (self.input, self.taps.len())
+        };
+        shape[self.axis] = to;
+        let mut y = Tensor::zeros(shape);
+        if x.is_empty() || y.is_empty() {
+            return y.into();
+        }
+        let values = x.as_slice().expect("made contiguous");
+        let work = 4 * values.len().max(y.len());
+        let (taps, back) = (&*self.taps, self.back);
+        parallel::for_chunks_mut(y.as_mut_slice(), to * inner, work, |plane, y| {
+            let x = &values[plane * from * inner..][..from * inner];
+            for (place, taps) in taps.iter().enumerate() {
+                for &(source, weight) in taps {
+                    let (to, from) = if back {
+                        (source, place)
+                    } else {
+                        (place, source)
+                    };
+                    let weight = T::of(weight);
+                    let row = &x[from * inner..][..inner];
+                    for (y, &x) in y[to * inner..][..inner].iter_mut().zip(row) {
+                        *y += x * weight;
+                    }
+                }
+            }
+        });
+        y.into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(
+            Self {
+                back: !self.back,
+                ..self.clone()
+            },
+            &[grad],
+        )
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let mut shape = draw.filled_shape(rank);
+        let (axis, output) = (draw.within(0, rank - 1), draw.within(1, 6));
+        let input = shape[axis];
+        let mut tap = || (draw.within(0, input - 1), draw.real(-1.0, 1.0));
+        let taps = (0..output)
+            .map(|place| (0..place % 4).map(|_| tap()).collect())
+            .collect();
+        let back = draw.once_in(2);
+        if back {
+            shape[axis] = output;
+        }
+        Sample::new(
+            Self {
+                axis,
+                input,
+                taps: Rc::new(taps),
+                back,
+            },
+            [draw.normal(shape)],
+        )
+    }
+}
+
+/// How a pixel between pixels is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Interpolation {
+    /// A copy of the pixel `⌊i · scale⌋`.
+    #[default]
+    Nearest,
+    /// A copy of the pixel whose centre is nearest.
+    NearestExact,
+    /// The mean of two neighbours along every axis, weighted by distance: linear, bilinear or
+    /// trilinear interpolation.
+    Linear,
+    /// The cubic convolution of four neighbours along every axis (Keys 1981, a = −3/4); pixels
+    /// beyond the edge are those at the edge.
+    Cubic,
+}
+
+/// The size of a resized image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resize {
+    /// Its extents.
+    To(Extents),
+    /// Factors of the extents, one or one for every spatial axis; `⌊extent · factor⌋` pixels.
+    By(Vec<f64>),
+}
+
+/// How an image is resized.
+///
+/// ```
+/// use wengert_autograd::{Var, ops::{InterpolateOptions, Interpolation}};
+/// use wengert_tensor::Tensor;
+///
+/// let x = Var::constant(Tensor::<f32>::ones([1, 3, 4, 5]));
+/// let options = InterpolateOptions::by([2.0, 1.5]).mode(Interpolation::Linear);
+/// assert_eq!(x.interpolate(&options).shape(), [1, 3, 8, 7]);
+/// assert_eq!(x.interpolate(&InterpolateOptions::to([9, 2])).shape(), [1, 3, 9, 2]);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterpolateOptions {
+    /// The new size.
+    pub size: Resize,
+    /// How pixels are made; nearest by default.
+    pub mode: Interpolation,
+    /// Whether the centres of corner pixels, not their outer corners, stay in place; no by default.
+    pub align_corners: bool,
+    /// Whether coordinates come from the sizes even where factors are given, which differ from them
+    /// by rounding; no by default.
+    pub recompute_scale: bool,
+}
+
+impl InterpolateOptions {
+    /// To some extents: `7` or `[7, 3]`.
+    #[must_use]
+    pub fn to(size: impl Into<Extents>) -> Self {
+        Self::new(Resize::To(size.into()))
+    }
+
+    /// By some factors: `[2.0]` for all axes, or `[2.0, 1.5]`.
+    #[must_use]
+    pub fn by(factors: impl Into<Vec<f64>>) -> Self {
+        Self::new(Resize::By(factors.into()))
+    }
+
+    fn new(size: Resize) -> Self {
+        let mode = Interpolation::default();
+        Self {
+            size,
+            mode,
+            align_corners: false,
+            recompute_scale: false,
+        }
+    }
+
+    /// By another mode.
+    #[must_use]
+    pub fn mode(self, mode: Interpolation) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// With the centres of the corner pixels in place.
+    #[must_use]
+    pub fn align_corners(self) -> Self {
+        Self {
+            align_corners: true,
+            ..self
+        }
+    }
+
+    /// With coordinates from the sizes alone.
+    #[must_use]
+    pub fn recompute_scale(self) -> Self {
+        Self {
+            recompute_scale: true,
+            ..self
+        }
+    }
+
+    /// Per spatial axis the new extent, and the factor if it is to be used for coordinates.
+    #[track_caller]
+    fn resolve(&self, input: &[usize]) -> Vec<(usize, Option<f64>)> {
+        let axes = input.len();
+        match &self.size {
+            Resize::To(size) => match size.resolve("size", axes) {
+                Ok(size) => size[3 - axes..]
+                    .iter()
+                    .map(|&extent| (extent, None))
+                    .collect(),
+                Err(error) => wengert_tensor::fail::fail(format_args!("interpolate: {error}")),
+            },
+            Resize::By(factors) => {
+                require!(
+                    factors.len() == 1 || factors.len() == axes,
+                    "interpolate: {factors:?}: one factor or one for each of {axes} axes is needed"
+                );
+                let factors = factors.iter().cycle();
+                let extent = |(&n, &factor): (&usize, &f64)| {
+                    require!(
+                        factor > 0.0 && factor.is_finite(),
+                        "interpolate: a factor of {factor} is not positive and finite"
+                    );
+                    let extent = (n as f64 * factor).floor() as usize;
+                    (extent, Some(factor).filter(|_| !self.recompute_scale))
+                };
+                input.iter().zip(factors).map(extent).collect()
+            }
+        }
+    }
+
+    /// What every place of the new axis is made of.
+    fn taps(&self, input: usize, output: usize, factor: Option<f64>) -> Vec<Taps> {
+        let whole = input as f64 / output as f64;
+        let scale = factor.map_or(whole, |factor| 1.0 / factor);
+        let last = input - 1;
+        // PyTorch rounds the coordinates of copies to f32.
+        let nearest = |place: usize, offset: f32| {
+            let source = ((place as f32 + offset) * scale as f32).floor() as usize;
+            vec![(source.min(last), 1.0)]
+        };
+        let between = |place: usize| {
+            if self.align_corners {
+                let steps = if output > 1 {
+                    last as f64 / (output - 1) as f64
+                } else {
+                    0.0
+                };
+                place as f64 * steps
+            } else {
+                (place as f64 + 0.5) * scale - 0.5
+            }
+        };
+        let taps = |place: usize| match self.mode {
+            Interpolation::Nearest => nearest(place, 0.0),
+            Interpolation::NearestExact => nearest(place, 0.5),
+            Interpolation::Linear => {
+                let at = between(place).max(0.0);
+                let first = (at as usize).min(last);
+                let part = (at - first as f64).clamp(0.0, 1.0);
+                vec![(first, 1.0 - part), ((first + 1).min(last), part)]
+            }
+            Interpolation::Cubic => {
+                let at = between(place);
+                let (first, part) = (at.floor() as isize, at - at.floor());
+                let clamped = |place: isize| place.clamp(0, last as isize) as usize;
+                (-1..=2)
+                    .map(|k: isize| (clamped(first + k), keys((part - k as f64).abs())))
+                    .collect()
+            }
+        };
+        (0..output).map(taps).collect()
+    }
+}
+
+/// The kernel of cubic convolution at a distance of up to 2 (Keys 1981, equation 15, a = −3/4).
+fn keys(x: f64) -> f64 {
+    let a = -0.75;
+    if x <= 1.0 {
+        ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+    } else {
+        ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// Images resized.
+    ///
+    /// Along an axis, place `i` of the result lies at `(i + ½)·scale − ½` of the input, `scale` being
+    /// the ratio of the extents or the inverse of a given factor; with aligned corners at
+    /// `i·(in − 1)/(out − 1)`; see [`Interpolation`] for what is made there.
+    ///
+    /// * `self`: `[batch, channels, ..]` with one to three spatial axes
+    ///
+    /// # Panics
+    /// If the rank is another, sizes or factors do not fit, or there is nothing to interpolate.
+    #[must_use]
+    #[track_caller]
+    pub fn interpolate(&self, options: &InterpolateOptions) -> Self {
+        let shape = self.shape();
+        require!(
+            (3..=5).contains(&shape.len()),
+            "interpolate: {shape:?}: a batch and channels of one to three axes are needed"
+        );
+        let sizes = options.resolve(&shape[2..]);
+        let filled = shape[2..]
+            .iter()
+            .zip(&sizes)
+            .all(|(&input, &(output, _))| input > 0 && output > 0);
+        require!(
+            filled,
+            "interpolate: {shape:?}: an axis has no pixels before or after"
+        );
+        let axes = sizes.into_iter().enumerate().rev();
+        axes.fold(self.clone(), |x, (axis, (output, factor))| {
+            let axis = axis + 2;
+            let input = shape[axis];
+            let taps = options.taps(input, output, factor);
+            if taps.len() == input
+                && taps
+                    .iter()
+                    .enumerate()
+                    .all(|(i, taps)| taps[..] == [(i, 1.0)])
+            {
+                return x;
+            }
+            Self::custom(
+                Resample {
+                    axis,
+                    input,
+                    taps: Rc::new(taps),
+                    back: false,
+                },
+                &[&x],
+            )
+        })
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Resample>("interpolate"),
+    Entry::function("interpolate", |draw| {
+        use Interpolation::{Cubic, Linear, Nearest, NearestExact};
+        let rank = draw.pick(&[3, 4, 4, 5]);
+        let mut shape = vec![draw.within(0, 2), draw.within(1, 2)];
+        shape.extend((2..rank).map(|_| draw.within(1, 4)));
+        let size: Vec<_> = (2..rank).map(|_| draw.within(1, 6)).collect();
+        let mut options = InterpolateOptions::to(size.as_slice());
+        if draw.once_in(2) {
+            let factors: Vec<_> = (2..rank).map(|_| draw.real(1.0, 2.5)).collect();
+            options = InterpolateOptions::by(factors);
+        }
+        options.mode = draw.pick(&[Nearest, NearestExact, Linear, Linear, Cubic]);
+        options.align_corners = draw.once_in(2);
+        options.recompute_scale = draw.once_in(2);
+        let description = format!("{options:?}");
+        let f = generic!([options] | x | x.interpolate(&options));
+        Case::new(description, f, [draw.normal(shape)])
+    }),
+];

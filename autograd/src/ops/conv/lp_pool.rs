@@ -1,0 +1,73 @@
+//! Pooling by powers.
+
+use wengert_tensor::PoolOptions;
+
+use crate::ops::prelude::*;
+
+impl<T: Real> Var<T> {
+    #[track_caller]
+    fn lp_pool(
+        &self,
+        op: &str,
+        axes: usize,
+        p: f64,
+        options: &PoolOptions,
+        mean: impl FnOnce(&Self) -> Self,
+    ) -> Self {
+        let taps = options
+            .kernel
+            .resolve("kernel", axes)
+            .map(|taps| taps.iter().product::<usize>());
+        let Ok(taps) = taps else {
+            wengert_tensor::fail::fail(format_args!(
+                "{op}: {:?}: {:?} is not for {axes} axes",
+                self.shape(),
+                options.kernel
+            ))
+        };
+        (mean(&self.pow(p)) * taps as f64).pow(1.0 / p)
+    }
+}
+
+macro_rules! lp_pools {
+    ($($axes:literal, $images:literal, $shape:literal: $name:ident $average:ident;)*) => {
+        impl<T: Real> Var<T> {$(
+            #[doc = concat!("The p-norm, without absolute values, of each window of ", $images, ": `(Σ xᵖ)^(1/p)`.")]
+            ///
+            /// A window that reaches beyond the image counts as a whole one: the mean of the pixels
+            /// it has, times all its taps.
+            ///
+            #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            ///
+            /// # Panics
+            /// If the rank is another, or the window exceeds the padded input.
+            #[must_use]
+            #[track_caller]
+            pub fn $name(&self, p: f64, options: &PoolOptions) -> Self {
+                self.lp_pool(stringify!($name), $axes, p, options, |x| x.$average(options))
+            }
+        )*}
+
+        pub(super) const ENTRIES: &[Entry] = &[$(
+            Entry::function(stringify!($name), |draw| {
+                let p = draw.pick(&[1.0, 2.0, 3.0]);
+                let each = [draw.within(1, 2), draw.within(1, 3), draw.within(2, 3)];
+                let mut options = PoolOptions::new(&each[..$axes]).stride(draw.within(1, 3));
+                if draw.once_in(2) {
+                    options = options.ceil();
+                }
+                let mut shape = vec![draw.within(1, 2), draw.within(1, 2)];
+                shape.extend((0..$axes).map(|_| draw.within(3, 4)));
+                let x = draw.uniform(shape, 0.3, 1.5);
+                let f = generic!([p, options] |x| x.$name(p, &options));
+                Case::new(format!("p = {p}, {options:?}"), f, [x])
+            }),
+        )*];
+    };
+}
+
+lp_pools! {
+    1, "signals", "[batch, channels, width]": lp_pool1d avg_pool1d;
+    2, "images", "[batch, channels, height, width]": lp_pool2d avg_pool2d;
+    3, "volumes", "[batch, channels, depth, height, width]": lp_pool3d avg_pool3d;
+}

@@ -1,0 +1,386 @@
+//! Pooling: largest elements and means of windows.
+
+use std::rc::Rc;
+
+use wengert_tensor::kernels::conv::GeometryError;
+use wengert_tensor::kernels::pooling::Windows;
+use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
+use wengert_tensor::{Divisor, Extents, PoolOptions};
+
+use crate::ops::prelude::*;
+use crate::note::Note;
+
+/// The largest element of every window; the first of equal ones.
+#[derive(Clone, Debug)]
+pub struct MaxPool {
+    windows: Rc<Windows>,
+    positions: Note<Tensor<i64>>,
+}
+
+impl Op for MaxPool {
+    fn name(&self) -> &'static str {
+        "max_pool"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (values, positions) = max(&x[0], &self.windows);
+        self.positions.write(positions);
+        values.into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (windows, positions) = (Rc::clone(&self.windows), self.positions.read());
+        Var::custom(
+            Pick {
+                windows,
+                positions,
+                back: true,
+            },
+            &[grad],
+        )
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (windows, shape) = draw_windows(draw);
+        let op = Self {
+            windows: Rc::new(windows),
+            positions: Note::default(),
+        };
+        Sample::new(op, [draw.apart(shape)])
+    }
+}
+
+/// The elements at some positions of the spatial axes, or the adjoint: elements added at them.
+#[derive(Clone, Debug)]
+struct Pick {
+    windows: Rc<Windows>,
+    positions: Tensor<i64>,
+    back: bool,
+}
+
+impl Op for Pick {
+    fn name(&self) -> &'static str {
+        if self.back {
+            "pool_scatter"
+        } else {
+            "pool_gather"
+        }
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let pick = if self.back { scatter } else { gather };
+        pick(&x[0], &self.positions, &self.windows).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(
+            Self {
+                back: !self.back,
+                ..self.clone()
+            },
+            &[grad],
+        )
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (windows, shape) = draw_windows(draw);
+        let (values, positions) = max(&draw.normal(&shape), &windows);
+        let back = draw.once_in(2);
+        let x = draw.normal(if back { values.shape() } else { &shape });
+        Sample::new(
+            Self {
+                windows: Rc::new(windows),
+                positions,
+                back,
+            },
+            [x],
+        )
+    }
+}
+
+/// The mean of every window, or the adjoint: every element shared out over its window.
+#[derive(Clone, Debug)]
+pub struct AvgPool {
+    windows: Rc<Windows>,
+    back: bool,
+}
+
+impl Op for AvgPool {
+    fn name(&self) -> &'static str {
+        if self.back {
+            "avg_pool_adjoint"
+        } else {
+            "avg_pool"
+        }
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let map = if self.back { average_adjoint } else { average };
+        map(&x[0], &self.windows).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(
+            Self {
+                windows: Rc::clone(&self.windows),
+                back: !self.back,
+            },
+            &[grad],
+        )
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (windows, shape) = draw_windows(draw);
+        let back = draw.once_in(2);
+        let x = draw.normal(&shape);
+        let x = if back {
+            draw.normal(average(&x, &windows).shape())
+        } else {
+            x
+        };
+        Sample::new(
+            Self {
+                windows: Rc::new(windows),
+                back,
+            },
+            [x],
+        )
+    }
+}
+
+/// Windows over one to three axes, everything different per axis, and a shape that has them; every
+/// window has a pixel.
+fn draw_windows(draw: &mut Draw) -> (Windows, Vec<usize>) {
+    let axes = draw.pick(&[1, 2, 2, 3]);
+    loop {
+        let mut shape = vec![draw.within(1, 2), draw.within(1, 2)];
+        if draw.once_in(12) {
+            shape[draw.within(0, 1)] = 0;
+        }
+        let largest = if axes == 3 { 4 } else { 7 };
+        shape.extend((0..axes).map(|_| draw.within(1, largest)));
+        let windows = if draw.once_in(4) {
+            let output: Vec<_> = (0..axes).map(|_| draw.within(1, 4)).collect();
+            adaptive_windows(&shape, axes, output.as_slice().into())
+        } else {
+            draw_options(draw, axes).windows(&shape, axes)
+        };
+        let Ok(windows) = windows else { continue };
+        let filled = |axis| windows.spans(axis).iter().all(|span| span.taps > 0);
+        if (0..3).all(filled) {
+            return (windows, shape);
+        }
+    }
+}
+
+fn draw_options(draw: &mut Draw, axes: usize) -> PoolOptions {
+    let mut each = |low, high| {
+        (0..axes)
+            .map(|_| draw.within(low, high))
+            .collect::<Vec<_>>()
+    };
+    let (kernel, stride, dilation) = (each(1, 3), each(1, 3), each(1, 2));
+    let mut options = PoolOptions::new(kernel.as_slice()).dilation(dilation.as_slice());
+    if !draw.once_in(3) {
+        options = options.stride(stride.as_slice());
+    }
+    let sides: Vec<_> = kernel
+        .iter()
+        .zip(dilation)
+        .map(|(kernel, dilation)| (dilation * (kernel - 1)).div_ceil(2))
+        .map(|most| [draw.within(0, most), draw.within(0, most)])
+        .collect();
+    options = options.padding(sides.as_slice());
+    if draw.once_in(2) {
+        options = options.ceil();
+    }
+    options.divisor(draw.pick(&[Divisor::Padded, Divisor::Image, Divisor::Fixed(3)]))
+}
+
+impl<T: Real> Var<T> {
+    #[track_caller]
+    fn windows(
+        &self,
+        op: &str,
+        axes: usize,
+        windows: impl FnOnce(&[usize], usize) -> Result<Windows, GeometryError>,
+    ) -> Rc<Windows> {
+        let (shape, rank) = (self.shape(), self.rank());
+        require!(
+            rank == axes + 2 || rank == axes + 1,
+            "{op}: {shape:?}: rank {rank}, {} or, without a batch, {} is needed",
+            axes + 2,
+            axes + 1
+        );
+        match windows(shape, axes) {
+            Ok(windows) => Rc::new(windows),
+            Err(error) => wengert_tensor::fail::fail(format_args!("{op}: {shape:?}: {error}")),
+        }
+    }
+
+    #[track_caller]
+    fn max_pool(&self, windows: Rc<Windows>) -> (Self, Tensor<i64>) {
+        let positions = Note::default();
+        let op = MaxPool {
+            windows,
+            positions: positions.share(),
+        };
+        (Self::custom(op, &[self]), positions.read())
+    }
+
+    #[track_caller]
+    fn avg_pool(&self, windows: Rc<Windows>) -> Self {
+        Self::custom(
+            AvgPool {
+                windows,
+                back: false,
+            },
+            &[self],
+        )
+    }
+}
+
+macro_rules! pools {
+    ($(
+        $axes:literal, $images:literal, $shape:literal:
+        $max:ident $average:ident $adaptive_max:ident $adaptive_average:ident;
+    )*) => {
+        impl<T: Real> Var<T> {$(
+            #[doc = concat!("The largest element of each window of ", $images, ", and its position.")]
+            ///
+            /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the taps `k`; padding never wins. Of
+            /// equal elements the first in row-major order counts, and has the cotangent; a NaN wins.
+            ///
+            #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * returns values and positions, which are flat indices into the spatial axes
+            ///
+            /// # Panics
+            /// If the rank is another, the window exceeds the padded input, or the padding half of
+            /// the window.
+            #[must_use]
+            #[track_caller]
+            pub fn $max(&self, options: &PoolOptions) -> (Self, Tensor<i64>) {
+                let windows = |shape: &[usize], axes| options.windows(shape, axes);
+                self.max_pool(self.windows(stringify!($max), $axes, windows))
+            }
+
+            #[doc = concat!("The largest element of each of a number of windows that share ", $images, " out, and its position.")]
+            ///
+            /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
+            /// `⌈(i + 1)·m/n⌉`. Ties and NaN as in a plain maximum.
+            ///
+            #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `output`: the spatial extents of the result
+            ///
+            /// # Panics
+            /// If the rank is another, or there are windows but no pixels.
+            #[must_use]
+            #[track_caller]
+            pub fn $adaptive_max(&self, output: impl Into<Extents>) -> (Self, Tensor<i64>) {
+                let output = output.into();
+                let windows = |shape: &[usize], axes| adaptive_windows(shape, axes, output);
+                self.max_pool(self.windows(stringify!($adaptive_max), $axes, windows))
+            }
+
+            #[doc = concat!("The mean of each window of ", $images, ".")]
+            ///
+            /// `y[n, c, i] = Σ x[n, c, s·i + d·k − p] / divisor` over the taps `k`, see [`Divisor`].
+            ///
+            #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            ///
+            /// # Panics
+            /// If the rank is another, the window exceeds the padded input, or the padding half of
+            /// the window.
+            #[must_use]
+            #[track_caller]
+            pub fn $average(&self, options: &PoolOptions) -> Self {
+                let windows = |shape: &[usize], axes| options.windows(shape, axes);
+                self.avg_pool(self.windows(stringify!($average), $axes, windows))
+            }
+
+            #[doc = concat!("The mean of each of a number of windows that share ", $images, " out.")]
+            ///
+            /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
+            /// `⌈(i + 1)·m/n⌉`.
+            ///
+            #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `output`: the spatial extents of the result
+            ///
+            /// # Panics
+            /// If the rank is another, or there are windows but no pixels.
+            #[must_use]
+            #[track_caller]
+            pub fn $adaptive_average(&self, output: impl Into<Extents>) -> Self {
+                let output = output.into();
+                let windows = |shape: &[usize], axes| adaptive_windows(shape, axes, output);
+                self.avg_pool(self.windows(stringify!($adaptive_average), $axes, windows))
+            }
+        )*}
+
+        pub(super) const ENTRIES: &[Entry] = &[
+            Entry::op::<MaxPool>("max_pool"),
+            Entry::op::<Pick>("max_pool"),
+            Entry::op::<AvgPool>("avg_pool"),
+            $(
+                Entry::function(stringify!($max), |draw| {
+                    let (options, x) = draw_call(draw, $axes, draw_options);
+                    Case::new(format!("{options:?}"), generic!([options] |x| x.$max(&options).0), [x])
+                }),
+                Entry::function(stringify!($average), |draw| {
+                    let (options, x) = draw_call(draw, $axes, draw_options);
+                    Case::new(format!("{options:?}"), generic!([options] |x| x.$average(&options)), [x])
+                }),
+                Entry::function(stringify!($adaptive_max), |draw| {
+                    let (output, x) = draw_call(draw, $axes, draw_output);
+                    Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_max(output).0), [x])
+                }),
+                Entry::function(stringify!($adaptive_average), |draw| {
+                    let (output, x) = draw_call(draw, $axes, draw_output);
+                    Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_average(output)), [x])
+                }),
+            )*
+        ];
+    };
+}
+
+pools! {
+    1, "signals", "[batch, channels, width]":
+    max_pool1d avg_pool1d adaptive_max_pool1d adaptive_avg_pool1d;
+    2, "images", "[batch, channels, height, width]":
+    max_pool2d avg_pool2d adaptive_max_pool2d adaptive_avg_pool2d;
+    3, "volumes", "[batch, channels, depth, height, width]":
+    max_pool3d avg_pool3d adaptive_max_pool3d adaptive_avg_pool3d;
+}
+
+/// Options, and images with or without a batch that are large enough for any of them.
+fn draw_call<O>(
+    draw: &mut Draw,
+    axes: usize,
+    options: fn(&mut Draw, usize) -> O,
+) -> (O, Tensor<f64>) {
+    let options = options(draw, axes);
+    let mut shape = vec![draw.within(1, 2)];
+    if !draw.once_in(3) {
+        shape.push(draw.within(1, 2));
+    }
+    shape.extend((0..axes).map(|_| draw.within(5, 6)));
+    let x = draw.apart(shape);
+    (options, x)
+}
+
+fn draw_output(draw: &mut Draw, axes: usize) -> Extents {
+    let output: Vec<_> = (0..axes).map(|_| draw.within(1, 7)).collect();
+    output.as_slice().into()
+}

@@ -1,0 +1,254 @@
+//! Windows over axes, and their adjoint, which adds overlapping windows up.
+
+use wengert_tensor::{ConvOptions, Layout};
+
+use crate::ops::prelude::*;
+
+/// Windows of `size` places, `dilation` apart, every `step` places of an axis.
+#[derive(Clone, Copy, Debug)]
+struct Comb {
+    axis: isize,
+    size: usize,
+    step: usize,
+    dilation: usize,
+}
+
+impl Comb {
+    /// The view of the windows: the place inside the window is a new last axis.
+    #[track_caller]
+    fn view(self, layout: &Layout) -> Layout {
+        let span = self.dilation * (self.size.max(1) - 1) + 1;
+        layout
+            .unfold_axis(self.axis, span, self.step)
+            .slice(-1, Slice::from(..).step(self.dilation as isize))
+    }
+
+    /// An axis of some rank, windows over it, and an extent that they fit in.
+    fn draw(draw: &mut Draw) -> (Self, Vec<usize>) {
+        let rank = draw.within(1, 3);
+        let (mut shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
+        let (size, step, dilation) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 2));
+        shape[axis.rem_euclid(rank as isize) as usize] = dilation * (size - 1) + 1 + draw.within(0, 4);
+        (Self { axis, size, step, dilation }, shape)
+    }
+}
+
+/// The windows over an axis.
+#[derive(Clone, Debug)]
+pub struct Unfold(Comb);
+
+impl Op for Unfold {
+    fn name(&self) -> &'static str {
+        "unfold_axis"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let Comb { axis, size, step, dilation } = self.0;
+        let span = dilation * (size - 1) + 1;
+        x[0].unfold_axis(axis, span, step).slice(-1, Slice::from(..).step(dilation as isize)).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let shape = call.input_shape(0).to_vec();
+        Var::custom(Fold { comb: self.0, shape }, &[grad])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (comb, shape) = Comb::draw(draw);
+        Sample::new(Self(comb), [draw.normal(shape)])
+    }
+}
+
+/// Windows added up where they overlap.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    comb: Comb,
+    shape: Vec<usize>,
+}
+
+impl Op for Fold {
+    fn name(&self) -> &'static str {
+        "fold_axis"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let mut y = Tensor::zeros(&self.shape);
+        y.update_view(|layout| self.comb.view(layout), &x[0], |sum, x| sum + x);
+        y.into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(Unfold(self.comb), &[grad])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (comb, shape) = Comb::draw(draw);
+        let layout = comb.view(draw.normal(&shape).layout());
+        Sample::new(Self { comb, shape }, [draw.normal(layout.shape())])
+    }
+}
+
+/// Windows in a plane.
+struct Plane {
+    padding: [[usize; 2]; 2],
+    combs: [Comb; 2],
+}
+
+impl Plane {
+    #[track_caller]
+    fn new(op: &str, kernel: [usize; 2], options: &ConvOptions) -> Self {
+        require!(
+            kernel[0] > 0 && kernel[1] > 0 && options.groups == 1,
+            "{op}: windows of {kernel:?} in {} groups: windows hold something, and all channels",
+            options.groups
+        );
+        let [kh, kw] = kernel;
+        let resolved = options.stride.resolve("stride", 2).and_then(|stride| {
+            let dilation = options.dilation.resolve("dilation", 2)?;
+            let padding = options.padding.resolve(2, [1, kh, kw], stride, dilation)?;
+            Ok((stride, dilation, padding))
+        });
+        let (stride, dilation, padding) = match resolved {
+            Ok(resolved) => resolved,
+            Err(error) => wengert_tensor::fail::fail(format_args!("{op}: windows of {kernel:?}: {error}")),
+        };
+        let comb = |axis: usize| Comb {
+            axis: axis as isize + 2,
+            size: kernel[axis],
+            step: stride[axis + 1],
+            dilation: dilation[axis + 1],
+        };
+        Self { padding: [padding[1], padding[2]], combs: [comb(0), comb(1)] }
+    }
+}
+
+impl<T: Real> Var<T> {
+    #[track_caller]
+    fn unfold_by(&self, comb: Comb) -> Self {
+        let (extent, span) = (self.size(comb.axis), comb.dilation * (comb.size.max(1) - 1) + 1);
+        require!(
+            comb.size > 0 && comb.step > 0 && comb.dilation > 0 && span <= extent,
+            "unfold: {:?}: axis {} has extent {extent}, windows span {span}, {} apart",
+            self.shape(),
+            comb.axis,
+            comb.step
+        );
+        Self::custom(Unfold(comb), &[self])
+    }
+
+    /// Windows of `size` places, `step` apart, over one axis: the axis then counts windows, and the
+    /// place inside the window is a new last axis. No copy.
+    ///
+    /// # Panics
+    /// If there is no such axis, size or step is 0 or the window exceeds the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn unfold_axis(&self, axis: isize, size: usize, step: usize) -> Self {
+        let axis = wengert_tensor::resolve_axis("unfold_axis", axis, self.shape()) as isize;
+        self.unfold_by(Comb { axis, size, step, dilation: 1 })
+    }
+
+    /// The patches of an image that [`conv2d`](Self::conv2d) of the same options multiplies with its
+    /// filters, one a column (`im2col`).
+    ///
+    /// * `self`: `[batch, channels, height, width]`
+    /// * returns `[batch, channels · kernel_height · kernel_width, windows]`, the windows in row-major
+    ///   order
+    ///
+    /// # Panics
+    /// If the rank is not 4, the options have groups, or the window exceeds the padded image.
+    #[must_use]
+    #[track_caller]
+    pub fn unfold(&self, kernel: [usize; 2], options: &ConvOptions) -> Self {
+        require!(self.rank() == 4, "unfold: {:?}: not [batch, channels, height, width]", self.shape());
+        let Plane { padding, combs } = Plane::new("unfold", kernel, options);
+        let [above, beside] = padding.map(|sides| sides.map(|n| n as isize));
+        let windows = self.pad(&[[0, 0], [0, 0], above, beside], 0.0);
+        let windows = windows.unfold_by(combs[0]).unfold_by(combs[1]);
+        let &[batch, channels, rows, columns, kh, kw] = windows.shape() else {
+            unreachable!("each axis of the image gave one more")
+        };
+        windows.permute([0, 1, 4, 5, 2, 3]).reshape([batch, channels * kh * kw, rows * columns])
+    }
+
+    /// The adjoint of [`unfold`](Self::unfold): patches added up where they overlap (`col2im`).
+    ///
+    /// * `self`: `[batch, channels · kernel_height · kernel_width, windows]`
+    /// * `output`: the image, `[height, width]`
+    /// * returns `[batch, channels, height, width]`
+    ///
+    /// # Panics
+    /// If the rank is not 3, the extents are not those of patches of such an image, or the options
+    /// have groups.
+    #[must_use]
+    #[track_caller]
+    pub fn fold(&self, output: [usize; 2], kernel: [usize; 2], options: &ConvOptions) -> Self {
+        require!(self.rank() == 3, "fold: {:?}: not [batch, patch, windows]", self.shape());
+        let Plane { padding, combs } = Plane::new("fold", kernel, options);
+        let padded = [0, 1].map(|i| output[i] + padding[i][0] + padding[i][1]);
+        let counts = [0, 1].map(|i| {
+            let Comb { size, step, dilation, .. } = combs[i];
+            let room = (padded[i] + 1).checked_sub(dilation * (size - 1) + 1);
+            room.map_or(0, |room| room.div_ceil(step))
+        });
+        let [batch, patch, windows] = self.value().dims();
+        let [kh, kw] = kernel;
+        let [rows, columns] = counts;
+        require!(
+            patch % (kh * kw) == 0 && windows == rows * columns,
+            "fold: {:?}: windows of {kernel:?} in an image of {output:?} are {rows} × {columns}, a patch \
+             is a multiple of {}",
+            self.shape(),
+            kh * kw
+        );
+        let channels = patch / (kh * kw);
+        let windows = self.reshape([batch, channels, kh, kw, rows, columns]).permute([0, 1, 4, 5, 2, 3]);
+        let shape = vec![batch, channels, rows, padded[1], kh];
+        let lines = Self::custom(Fold { comb: combs[1], shape }, &[&windows]);
+        let shape = vec![batch, channels, padded[0], padded[1]];
+        let image = Self::custom(Fold { comb: combs[0], shape }, &[&lines]);
+        let [above, beside] = padding.map(|sides| sides.map(|n| -(n as isize)));
+        image.pad(&[[0, 0], [0, 0], above, beside], 0.0)
+    }
+}
+
+/// Windows in a plane that differ on every axis, and an image for them.
+fn plane(draw: &mut Draw) -> ([usize; 4], [usize; 2], ConvOptions) {
+    let kernel = [draw.within(1, 3), draw.within(1, 2)];
+    let options = ConvOptions::default()
+        .stride([draw.within(1, 2), draw.within(1, 3)])
+        .dilation([draw.within(1, 2), draw.within(1, 2)])
+        .padding([[draw.within(0, 1), draw.within(0, 2)], [draw.within(0, 1), 0]]);
+    let shape = [draw.within(0, 2), draw.within(1, 2), draw.within(5, 6), draw.within(3, 5)];
+    (shape, kernel, options)
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Unfold>("unfold_axis"),
+    Entry::op::<Fold>("fold_axis"),
+    Entry::function("unfold_axis", |draw| {
+        let shape = [draw.extent(), draw.extent() + 2];
+        Case::new("unfold_axis(-1, 2, 3)", generic!(|x| x.unfold_axis(-1, 2, 3)), [draw.normal(shape)])
+    }),
+    Entry::function("unfold", |draw| {
+        let (shape, kernel, options) = plane(draw);
+        let description = format!("unfold({kernel:?}, {options:?})");
+        Case::new(description, generic!([kernel, options] |x| x.unfold(kernel, &options)), [draw.normal(shape)])
+    }),
+    Entry::function("fold", |draw| {
+        let (shape, kernel, options) = plane(draw);
+        let output = [shape[2], shape[3]];
+        let patches = Var::constant(draw.normal(shape)).unfold(kernel, &options);
+        let description = format!("fold({output:?}, {kernel:?}, {options:?})");
+        let f = generic!([output, kernel, options] |x| x.fold(output, kernel, &options));
+        Case::new(description, f, [draw.normal(patches.shape())])
+    }),
+];

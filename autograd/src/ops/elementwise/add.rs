@@ -1,0 +1,53 @@
+//! Addition.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// The sum of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct Add;
+
+impl Op for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        (&x[0] + &x[1]).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x + &others[0]).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        (**grad).clone()
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `self + other`, broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    pub fn add(&self, other: &Self) -> Self {
+        pair("add", self, other, |a, b| Self::custom(Add, &[a, b]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Add>("add"),
+    Entry::function("add", |draw| Case::broadcasting(draw, "add, broadcasting", generic!(|a, b| a + b))),
+];

@@ -1,0 +1,61 @@
+//! Angles of points.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// The angle of the points (`x[1]`, `x[0]`), element by element, of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct Atan2;
+
+impl Op for Atan2 {
+    fn name(&self) -> &'static str {
+        "atan2"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].atan2(&x[1]).into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let (y, x) = (call.input(0), call.input(1));
+        let scaled = &*grad / (x.square() + y.square());
+        if out.wants(0) {
+            out.add(0, &scaled * x);
+        }
+        if out.wants(1) {
+            out.add(1, -(scaled * y));
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.off_zero(&shape), draw.off_zero(&shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The angle of the points (`x`, `self`), in (−π, π], element by element, broadcasting.
+    ///
+    /// The slopes are `x / (x² + y²)` for `y`, which is `self`, and `−y / (x² + y²)` for `x`; NaN at
+    /// the origin.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn atan2(&self, x: &Self) -> Self {
+        pair("atan2", self, x, |y, x| Self::custom(Atan2, &[y, x]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Atan2>("atan2"),
+    Entry::function("atan2", |draw| {
+        let f = generic!(|a, b| (a.square() + 0.2).atan2(b));
+        Case::broadcasting(draw, "atan2, broadcasting", f)
+    }),
+];

@@ -1,0 +1,94 @@
+//! Functions that are constant beyond bounds.
+
+use super::piecewise_slope::Gate;
+use crate::ops::prelude::*;
+
+/// Every element held between bounds.
+#[derive(Clone, Debug)]
+pub struct Clamp {
+    low: f64,
+    high: f64,
+}
+
+impl Op for Clamp {
+    fn name(&self) -> &'static str {
+        "clamp"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (low, high) = (T::of(self.low), T::of(self.high));
+        x[0].map(|x| {
+            if x <= low {
+                low
+            } else if x >= high {
+                high
+            } else {
+                x
+            }
+        })
+        .into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Gate::inside(self.low, self.high, 1.0).apply(grad, call.input(0))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let [low, high] = draw.pick(&[
+            [-0.05, 0.05],
+            [0.0, f64::INFINITY],
+            [f64::NEG_INFINITY, 0.05],
+            [f64::NEG_INFINITY, f64::INFINITY],
+            [-0.05, 1000.0],
+        ]);
+        Sample::new(Self { low, high }, [draw.any_off_zero()])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// Every element held between `low` and `high`, of which one may be infinite; NaN stays NaN.
+    ///
+    /// The slope is 1 strictly between the bounds, 0 at them and beyond.
+    ///
+    /// # Panics
+    /// If `low > high` or one of them is NaN.
+    #[must_use]
+    #[track_caller]
+    pub fn clamp(&self, low: f64, high: f64) -> Self {
+        require!(low <= high, "clamp: {:?}: {low}..={high} is an empty range", self.shape());
+        Self::custom(Clamp { low, high }, &[self])
+    }
+
+    /// The clamp of networks: [`clamp`](Self::clamp) under another name.
+    ///
+    /// # Panics
+    /// If `low > high` or one of them is NaN.
+    #[must_use]
+    #[track_caller]
+    pub fn hardtanh(&self, low: f64, high: f64) -> Self {
+        self.clamp(low, high)
+    }
+
+    /// `min(max(x, 0), 6)`; its slope at 0 and at 6 is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn relu6(&self) -> Self {
+        self.clamp(0.0, 6.0)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Clamp>("clamp"),
+    Entry::function("hardtanh", |draw| {
+        Case::new("hardtanh(-0.05, 0.07)", generic!(|x| x.hardtanh(-0.05, 0.07)), [draw.any_off_zero()])
+    }),
+    Entry::function("relu6", |draw| {
+        // A third below 0, a third between the bounds, a third above 6.
+        let x = draw.any_off_zero().map(|x| if x > 0.5 { x + 6.0 } else { x });
+        Case::new("relu6", generic!(|x| x.relu6()), [x])
+    }),
+];

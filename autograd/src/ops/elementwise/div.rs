@@ -1,0 +1,59 @@
+//! Division.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// The quotient, element by element, of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct Div;
+
+impl Op for Div {
+    fn name(&self) -> &'static str {
+        "div"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        (&x[0] / &x[1]).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x / &others[0]).into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let da = grad.div(call.input(1));
+        if out.wants(1) {
+            out.add(1, da.mul(call.output(0)).neg());
+        }
+        out.add(0, da);
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.normal(&shape), draw.off_zero(&shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `self / other`, element by element, broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    pub fn div(&self, other: &Self) -> Self {
+        pair("div", self, other, |a, b| Self::custom(Div, &[a, b]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Div>("div"),
+    Entry::function("div", |draw| {
+        Case::broadcasting(draw, "div, broadcasting", generic!(|a, b| a / (b * b + 0.5)))
+    }),
+];

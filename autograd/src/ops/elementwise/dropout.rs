@@ -1,0 +1,95 @@
+//! Dropout by a given mask.
+
+use crate::ops::prelude::*;
+
+/// Elements times a constant where the mask is true, times 0 elsewhere.
+#[derive(Clone, Debug)]
+pub struct Dropout {
+    mask: Tensor<bool>,
+    scale: f64,
+}
+
+impl Op for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let scale = T::of(self.scale);
+        x[0].zip(&self.mask, |x, kept| {
+            x * if kept { scale } else { T::zero() }
+        })
+        .into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(self.clone(), &[grad])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        let mask = draw.broadcastable(x.shape());
+        Sample::new(
+            Self {
+                mask: draw.mask(mask),
+                scale: 2.5,
+            },
+            [x],
+        )
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// Drops what the mask does not keep: `y = x · mask / (1 − p)`.
+    ///
+    /// * `kept`: true where an element stays, which is so with probability `1 − p`; broadcasts, so
+    ///   that whole channels can go
+    ///
+    /// Source: Srivastava et al. 2014, scaled in training.
+    ///
+    /// # Panics
+    /// If the mask does not broadcast to this shape, or `p` is not in 0 to 1.
+    #[must_use]
+    #[track_caller]
+    pub fn dropout(&self, kept: &Tensor<bool>, p: f64) -> Self {
+        require!(
+            (0.0..=1.0).contains(&p),
+            "dropout: a probability of {p} is not in 0 to 1"
+        );
+        let shape = wengert_tensor::broadcast_shapes("dropout", self.shape(), kept.shape());
+        require!(
+            shape == self.shape(),
+            "dropout: {:?}: a mask {:?} does not broadcast to it",
+            self.shape(),
+            kept.shape()
+        );
+        // With p = 1 nothing is kept, so there is nothing to scale.
+        let scale = if p == 1.0 { 0.0 } else { 1.0 / (1.0 - p) };
+        Self::custom(
+            Dropout {
+                mask: kept.clone(),
+                scale,
+            },
+            &[self],
+        )
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Dropout>("dropout"),
+    Entry::function("dropout", |draw| {
+        let x = draw.any();
+        let mask = draw.broadcastable(x.shape());
+        let mask = draw.mask(mask);
+        let p = draw.pick(&[0.0, 0.3, 1.0]);
+        Case::new(
+            format!("p = {p}"),
+            generic!([mask, p] | x | x.dropout(&mask, p)),
+            [x],
+        )
+    }),
+];

@@ -1,0 +1,88 @@
+//! Exponential linear units.
+
+use super::piecewise_slope::Gate;
+use crate::ops::prelude::*;
+
+/// `scale · x` above 0, `scale · alpha · (e^(rate·x) − 1)` up to it.
+#[derive(Clone, Debug)]
+pub struct Elu {
+    alpha: f64,
+    scale: f64,
+    rate: f64,
+}
+
+impl Smooth for Elu {
+    const NAME: &'static str = "elu";
+    const OF: Of = Of::X;
+
+    #[inline(always)]
+    fn value<T: Real>(&self, x: T) -> T {
+        let scale = T::of(self.scale);
+        if x > T::zero() {
+            x * scale
+        } else {
+            (x * T::of(self.rate)).exp_m1() * T::of(self.alpha) * scale
+        }
+    }
+
+    #[inline(always)]
+    fn slope<T: Real>(&self, x: T) -> T {
+        let scale = T::of(self.scale);
+        if x > T::zero() {
+            scale
+        } else {
+            (x * T::of(self.rate)).exp() * T::of(self.alpha * self.rate) * scale
+        }
+    }
+
+    fn curvature<T: Real>(&self, x: &Var<T>) -> Var<T> {
+        let factor = self.scale * self.alpha * self.rate * self.rate;
+        Gate::at_zero(factor, factor, 0.0).apply(&(x * self.rate).exp(), x)
+    }
+
+    fn sample(draw: &mut Draw) -> (Self, Tensor<f64>) {
+        let [alpha, scale, rate] = draw.pick(&[[1.0, 1.0, 1.0], [0.5, 1.0, 1.0], [0.7, 1.0, 1.0 / 0.7], SELU]);
+        (Self { alpha, scale, rate }, draw.any_off_zero())
+    }
+}
+
+/// The constants that keep mean 0 and variance 1 from layer to layer (Klambauer et al., 2017).
+const SELU: [f64; 3] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5, 1.0];
+
+impl<T: Real> Var<T> {
+    #[track_caller]
+    fn elu_of(&self, alpha: f64, scale: f64, rate: f64) -> Self {
+        Self::custom(Elementwise(Elu { alpha, scale, rate }), &[self])
+    }
+
+    /// `x` above 0, `α (eˣ − 1)` below (Clevert et al., 2015); its slope at 0 is α.
+    #[must_use]
+    #[track_caller]
+    pub fn elu(&self, alpha: f64) -> Self {
+        self.elu_of(alpha, 1.0, 1.0)
+    }
+
+    /// The self-normalising unit: λ times [`elu`](Self::elu), with λ = 1.0507… and α = 1.6732…
+    #[must_use]
+    #[track_caller]
+    pub fn selu(&self) -> Self {
+        let [alpha, scale, rate] = SELU;
+        self.elu_of(alpha, scale, rate)
+    }
+
+    /// `x` above 0, `α (e^(x/α) − 1)` below; its slope at 0 is 1 for every α.
+    #[must_use]
+    #[track_caller]
+    pub fn celu(&self, alpha: f64) -> Self {
+        self.elu_of(alpha, 1.0, 1.0 / alpha)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Elementwise<Elu>>("elu"),
+    Entry::op::<Slope<Elu>>("slope of elu"),
+    Entry::function("selu", |draw| Case::new("selu", generic!(|x| x.selu()), [draw.any_off_zero()])),
+    Entry::function("celu", |draw| {
+        Case::new("celu(0.7)", generic!(|x| x.celu(0.7)), [draw.any_off_zero()])
+    }),
+];

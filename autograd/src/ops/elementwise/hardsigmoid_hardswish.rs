@@ -1,0 +1,104 @@
+//! Piecewise stand-ins for smooth functions.
+
+use super::piecewise_slope::Gate;
+use crate::ops::prelude::*;
+
+/// `x / 6 + 1/2` held between 0 and 1.
+#[derive(Clone, Debug)]
+pub struct Hardsigmoid;
+
+impl Op for Hardsigmoid {
+    fn name(&self) -> &'static str {
+        "hardsigmoid"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].map(hardsigmoid).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Gate::inside(-3.0, 3.0, 1.0 / 6.0).apply(grad, call.input(0))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, [around_three(draw)])
+    }
+}
+
+#[inline]
+fn hardsigmoid<T: Real>(x: T) -> T {
+    let three = T::of(3.0);
+    if x <= -three {
+        T::zero()
+    } else if x >= three {
+        T::one()
+    } else {
+        (x + three) / T::of(6.0)
+    }
+}
+
+/// Numbers below −3, above 3 and between, at least 0.1 from either.
+fn around_three(draw: &mut Draw) -> Tensor<f64> {
+    draw.any_off_zero().map(|x| if x.abs() > 0.8 { x * 4.0 } else { x * 3.5 })
+}
+
+/// `x` times its hard sigmoid.
+#[derive(Clone, Debug)]
+pub struct Hardswish;
+
+impl Smooth for Hardswish {
+    const NAME: &'static str = "hardswish";
+    const OF: Of = Of::X;
+
+    #[inline]
+    fn value<T: Real>(&self, x: T) -> T {
+        x * hardsigmoid(x)
+    }
+
+    #[inline]
+    fn slope<T: Real>(&self, x: T) -> T {
+        let three = T::of(3.0);
+        if x <= -three {
+            T::zero()
+        } else if x >= three {
+            T::one()
+        } else {
+            x / three + T::of(0.5)
+        }
+    }
+
+    fn curvature<T: Real>(&self, x: &Var<T>) -> Var<T> {
+        Gate::inside(-3.0, 3.0, 1.0 / 3.0).apply(&Var::full(x.shape(), 1.0), x)
+    }
+
+    fn sample(draw: &mut Draw) -> (Self, Tensor<f64>) {
+        (Self, around_three(draw))
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `(x + 3) / 6` held between 0 and 1; its slope at −3 and at 3 is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn hardsigmoid(&self) -> Self {
+        Self::custom(Hardsigmoid, &[self])
+    }
+
+    /// `x` times its [hard sigmoid](Self::hardsigmoid) (Howard et al., 2019); its slope is 0 at −3
+    /// and 1 at 3.
+    #[must_use]
+    #[track_caller]
+    pub fn hardswish(&self) -> Self {
+        Self::custom(Elementwise(Hardswish), &[self])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Hardsigmoid>("hardsigmoid"),
+    Entry::op::<Elementwise<Hardswish>>("hardswish"),
+    Entry::op::<Slope<Hardswish>>("slope of hardswish"),
+];

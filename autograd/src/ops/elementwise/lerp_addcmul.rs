@@ -1,0 +1,84 @@
+//! Blends of tensors.
+
+use crate::ops::prelude::*;
+
+impl<T: Real> Var<T> {
+    /// Linear interpolation `a + w (b − a)`, `self` being `a`; all three broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[must_use]
+    #[track_caller]
+    pub fn lerp(&self, b: &Self, weight: &Self) -> Self {
+        self + weight * (b - self)
+    }
+
+    /// `x + value · a · b`, `self` being `x`; all three broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[must_use]
+    #[track_caller]
+    pub fn addcmul(&self, a: &Self, b: &Self, value: f64) -> Self {
+        Self::custom(AddProduct { value }, &[self, a, b])
+    }
+}
+
+/// `x + value · a · b`
+#[derive(Clone, Debug)]
+pub struct AddProduct {
+    value: f64,
+}
+
+impl Op for AddProduct {
+    fn name(&self) -> &'static str {
+        "addcmul"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i > 0
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (x, a, b) = (&x[0], &x[1], &x[2]);
+        if self.value == 1.0 {
+            return x.zip3(a, b, |x, a, b| x + a * b).into();
+        }
+        let value = T::of(self.value);
+        x.zip3(a, b, |x, a, b| x + a * b * value).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (g, shape) = (&**grad, call.input_shape(i));
+        if i == 0 {
+            return g.sum_to(shape);
+        }
+        let product = (g * call.input(3 - i)).sum_to(shape);
+        if self.value == 1.0 { product } else { product * self.value }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self { value: draw.pick(&[1.0, 0.3, -2.0]) }, three(draw))
+    }
+}
+
+/// Three tensors that broadcast together.
+pub(crate) fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
+    let shape = draw.any_shape();
+    std::array::from_fn(|_| {
+        let narrow = draw.broadcastable(&shape);
+        draw.normal(narrow)
+    })
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<AddProduct>("addcmul"),
+    Entry::function("lerp", |draw| Case::new("lerp", generic!(|a, b, w| a.lerp(b, w)), three(draw))),
+    Entry::function("addcmul", |draw| {
+        Case::new("addcmul(0.3)", generic!(|x, a, b| x.addcmul(a, b, 0.3)), three(draw))
+    }),
+];

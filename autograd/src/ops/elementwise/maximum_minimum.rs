@@ -1,0 +1,158 @@
+//! The larger and the smaller of two.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// The first operand where the second exceeds the third, half of it at a tie, 0 elsewhere; all of
+/// it where one is NaN.
+#[derive(Clone, Debug)]
+pub struct Larger;
+
+impl Op for Larger {
+    fn name(&self) -> &'static str {
+        "larger"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (zero, half) = (T::zero(), T::of(0.5));
+        let kept = x[0].zip3(&x[1], &x[2], |g, a, b| {
+            if a < b {
+                zero
+            } else if a == b {
+                g * half
+            } else {
+                g
+            }
+        });
+        kept.into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 {
+            larger(grad, call.input(1), call.input(2))
+        } else {
+            Var::full(call.input_shape(i), 0.0)
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        let (a, gap) = (draw.normal(&shape), draw.off_zero(&shape));
+        Sample::new(Self, [draw.normal(&shape), a.clone(), a + &gap])
+    }
+}
+
+#[track_caller]
+fn larger<T: Real>(grad: &Var<T>, a: &Var<T>, b: &Var<T>) -> Var<T> {
+    Var::custom(Larger, &[grad, &a.detach(), &b.detach()])
+}
+
+/// The larger of two, element by element, of one shape.
+#[derive(Clone, Debug)]
+pub struct Maximum;
+
+impl Op for Maximum {
+    fn name(&self) -> &'static str {
+        "maximum"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].maximum(&x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        larger(grad, call.input(i), call.input(1 - i))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, unequal(draw))
+    }
+}
+
+/// The smaller of two, element by element, of one shape.
+#[derive(Clone, Debug)]
+pub struct Minimum;
+
+impl Op for Minimum {
+    fn name(&self) -> &'static str {
+        "minimum"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].minimum(&x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        larger(grad, call.input(1 - i), call.input(i))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, unequal(draw))
+    }
+}
+
+/// Two tensors of one shape, nowhere equal.
+fn unequal(draw: &mut Draw) -> [Tensor<f64>; 2] {
+    let shape = draw.any_shape();
+    let (a, gap) = (draw.normal(&shape), draw.off_zero(&shape));
+    let b = &a + &gap;
+    [a, b]
+}
+
+/// A column and a row without a common element.
+fn column_and_row(draw: &mut Draw) -> [Tensor<f64>; 2] {
+    let (rows, columns) = (draw.extent(), draw.extent());
+    let all = draw.apart([rows + columns]);
+    let (column, row) = (all.slice(0, ..rows as isize), all.slice(0, rows as isize..));
+    [column.unsqueeze(1).contiguous(), row.contiguous()]
+}
+
+impl<T: Real> Var<T> {
+    /// The larger of two, element by element, broadcasting; a NaN on either side wins.
+    ///
+    /// At a tie each gets half of the cotangent; beside a NaN both get all of it.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn maximum(&self, other: &Self) -> Self {
+        pair("maximum", self, other, |a, b| Self::custom(Maximum, &[a, b]))
+    }
+
+    /// The smaller of two, element by element, broadcasting; a NaN on either side wins.
+    ///
+    /// At a tie each gets half of the cotangent; beside a NaN both get all of it.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn minimum(&self, other: &Self) -> Self {
+        pair("minimum", self, other, |a, b| Self::custom(Minimum, &[a, b]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Larger>("larger"),
+    Entry::op::<Maximum>("maximum"),
+    Entry::op::<Minimum>("minimum"),
+    Entry::function("maximum", |draw| {
+        Case::new("maximum, broadcasting", generic!(|a, b| a.maximum(b)), column_and_row(draw))
+    }),
+    Entry::function("minimum", |draw| {
+        Case::new("minimum, broadcasting", generic!(|a, b| a.minimum(b)), column_and_row(draw))
+    }),
+];

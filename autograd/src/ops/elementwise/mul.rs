@@ -1,0 +1,53 @@
+//! Multiplication.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// The product, element by element, of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct Mul;
+
+impl Op for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        (&x[0] * &x[1]).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x * &others[0]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.mul(call.input(1 - i))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `self · other`, element by element, broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    pub fn mul(&self, other: &Self) -> Self {
+        pair("mul", self, other, |a, b| Self::custom(Mul, &[a, b]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Mul>("mul"),
+    Entry::function("mul", |draw| Case::broadcasting(draw, "mul, broadcasting", generic!(|a, b| a * b))),
+];

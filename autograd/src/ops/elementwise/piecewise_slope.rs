@@ -1,0 +1,115 @@
+//! Gates: what the rules of piecewise linear functions are made of.
+
+use crate::ops::prelude::*;
+
+/// The slopes of a function of two kinks: below `low`, at it, up to `high`, at it, above.
+///
+/// The first operand is multiplied by the slope at the second. A slope of 0 gives 0 even of an
+/// infinite cotangent. A NaN takes the last slope.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) slopes: [f64; 5],
+}
+
+impl Gate {
+    /// Of a function with one kink, at 0: the slopes below, at and above it.
+    pub(crate) const fn at_zero(below: f64, at: f64, above: f64) -> Self {
+        Self { low: 0.0, high: 0.0, slopes: [below, at, above, above, above] }
+    }
+
+    /// Of a function that is flat outside an open interval; an infinite end is no bound.
+    pub(crate) const fn inside(low: f64, high: f64, slope: f64) -> Self {
+        let at_low = if low.is_infinite() { slope } else { 0.0 };
+        let at_high = if high.is_infinite() { slope } else { 0.0 };
+        Self { low, high, slopes: [0.0, at_low, slope, at_high, 0.0] }
+    }
+
+    /// `grad`, times the slope at `x`. One pass, and piecewise constant in `x`.
+    #[track_caller]
+    pub(crate) fn apply<T: Real>(self, grad: &Var<T>, x: &Var<T>) -> Var<T> {
+        Var::custom(self, &[grad, &x.detach()])
+    }
+
+    /// The same of a cotangent that is used up.
+    #[track_caller]
+    pub(crate) fn apply_owned<T: Real>(self, grad: Var<T>, x: &Var<T>) -> Var<T> {
+        Var::custom_owned_with(self, grad, &[&x.detach()])
+    }
+
+    /// Whether it lets pass what is above 0 and nothing else, as the slope of `relu`.
+    fn is_step(&self) -> bool {
+        self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes
+    }
+
+    /// The function of one cotangent and the element that its slope is taken at.
+    fn function<T: Real>(&self) -> impl Fn(T, T) -> T + Sync + use<T> {
+        let (low, high, zero) = (T::of(self.low), T::of(self.high), T::zero());
+        let slopes = self.slopes.map(T::of);
+        move |grad, x| {
+            let (at_low, at_high) = (x == low, x == high);
+            let slope = match (x < low, x < high) {
+                (true, _) => slopes[0],
+                _ if at_low => slopes[1],
+                (_, true) => slopes[2],
+                _ if at_high => slopes[3],
+                _ => slopes[4],
+            };
+            if slope == zero { zero } else { grad * slope }
+        }
+    }
+}
+
+impl Op for Gate {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i == 1
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        if self.is_step() {
+            return x[0].zip(&x[1], step).into();
+        }
+        x[0].zip(&x[1], self.function()).into()
+    }
+
+    fn forward_owned<T: Real>(&self, mut grad: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        if self.is_step() {
+            grad.zip_in_place(&others[0], step);
+        } else {
+            grad.zip_in_place(&others[0], self.function());
+        }
+        grad.into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 { self.apply(grad, call.input(1)) } else { Var::full(call.input_shape(1), 0.0) }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let gate = draw.pick(&[
+            Self::at_zero(0.0, 0.0, 1.0),
+            Self::at_zero(-1.0, 0.0, 1.0),
+            Self::at_zero(0.3, 0.3, 1.0),
+            Self::inside(-0.05, 0.05, 0.5),
+            Self { low: -0.05, high: 0.08, slopes: [1.0, 2.0, 3.0, 4.0, 5.0] },
+        ]);
+        let shape = draw.any_shape();
+        Sample::new(gate, [draw.normal(&shape), draw.off_zero(&shape)])
+    }
+}
+
+/// `grad` where `x` is above 0, or NaN.
+fn step<T: Real>(grad: T, x: T) -> T {
+    if x <= T::zero() { T::zero() } else { grad }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Gate>("gate")];

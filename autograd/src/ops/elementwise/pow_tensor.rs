@@ -1,0 +1,68 @@
+//! Powers of which the exponent varies too.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// `xᵉ`, element by element, of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct PowTensor;
+
+impl Op for PowTensor {
+    fn name(&self) -> &'static str {
+        "pow_tensor"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].pow(&x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (x, e) = (call.input(0), call.input(1));
+        let zero = T::zero();
+        // Where the slope is 0 by convention, its formula is kept away from 0·∞ as well.
+        if i == 0 {
+            let flat = e.value().map(|e| e == zero);
+            let slope = e * x.masked_fill(&flat, 1.0).pow_tensor(&(e - 1.0));
+            &**grad * slope
+        } else {
+            let flat = x.value().zip(e.value(), |x, e| x == zero && e >= zero);
+            let log = x.masked_fill(&flat, 1.0).ln();
+            &**grad * (call.output(0) * log)
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.uniform(&shape, 0.3, 2.0), draw.uniform(&shape, 0.2, 2.0)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `selfᵉ`, element by element, broadcasting.
+    ///
+    /// The slope with respect to the base is `e·xᵉ⁻¹`, 0 where `e` is 0; with respect to the exponent
+    /// it is `y ln x`, 0 where `x` is 0 and `e ≥ 0`, NaN where `x` is negative.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn pow_tensor(&self, exponent: &Self) -> Self {
+        pair("pow_tensor", self, exponent, |x, e| Self::custom(PowTensor, &[x, e]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<PowTensor>("pow_tensor"),
+    Entry::function("pow_tensor", |draw| {
+        Case::broadcasting(
+            draw,
+            "pow_tensor, broadcasting",
+            generic!(|a, b| (a.square() + 0.2).pow_tensor(b)),
+        )
+    }),
+];

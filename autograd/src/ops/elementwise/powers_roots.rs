@@ -1,0 +1,52 @@
+//! Powers to constant exponents, roots and reciprocals.
+
+use crate::ops::prelude::*;
+
+smooth! {
+    /// `x` to a constant power, for every real exponent; `x⁰` is 1 everywhere.
+    ///
+    /// The slope is `e·xᵉ⁻¹`: at 0 it is infinite for exponents below 1, and 0 for the exponent 0.
+    pow, Pow { exponent: f64 },
+    sample |draw| {
+        let exponent = draw.pick(&[2.0, 3.0, 0.5, -1.0, -1.5, 1.0, 0.0, 2.7]);
+        let whole = exponent % 1.0 == 0.0;
+        let x = if whole { draw.any_off_zero() } else { draw.any_within(0.2, 2.0) };
+        (Pow { exponent }, x)
+    },
+    value |f, x| x.powf(f.exponent),
+    slope of X |f, x| {
+        if f.exponent == 0.0 { T::zero() } else { x.powf(f.exponent - 1.0) * T::of(f.exponent) }
+    },
+    curvature |f, x| match f.exponent {
+        0.0 | 1.0 => Var::full(x.shape(), 0.0),
+        e => x.pow(e - 2.0) * (e * (e - 1.0)),
+    },
+
+    /// `x²`; its slope is `2x`.
+    square, Square,
+    sample |draw| (Square, draw.any()),
+    value |f, x| x * x,
+    slope of X |f, x| x + x,
+    curvature |f, x| Var::full(x.shape(), 2.0),
+
+    /// `√x`; NaN below 0. Its slope is `1 / 2√x`, infinite at 0.
+    sqrt, Sqrt,
+    sample |draw| (Sqrt, draw.any_within(0.1, 3.0)),
+    value |f, x| x.sqrt(),
+    slope of Y |f, y| T::of(0.5) / y,
+    curvature |f, y| y.square().reciprocal() * -0.5,
+
+    /// `1 / √x`; infinite at 0, NaN below. Its slope is `−y³ / 2`.
+    rsqrt, Rsqrt,
+    sample |draw| (Rsqrt, draw.any_within(0.1, 3.0)),
+    value |f, x| T::one() / x.sqrt(),
+    slope of Y |f, y| y * y * y * T::of(-0.5),
+    curvature |f, y| y.square() * -1.5,
+
+    /// `1 / x`; its slope is `−y²`.
+    reciprocal, Reciprocal,
+    sample |draw| (Reciprocal, draw.any_off_zero()),
+    value |f, x| T::one() / x,
+    slope of Y |f, y| -(y * y),
+    curvature |f, y| y * -2.0,
+}

@@ -1,0 +1,61 @@
+//! Units with a gate that is learned, or that half of the features make for the other half.
+
+use crate::ops::prelude::*;
+
+impl<T: Real> Var<T> {
+    /// `x` above 0, `w · x` below, with a learned slope per channel (He et al., 2015); at 0 the slope
+    /// is `w`.
+    ///
+    /// * `self`: `[batch, channels, …]`
+    /// * `weight`: `[channels]`, or one element for all
+    ///
+    /// # Panics
+    /// If `weight` has neither one element nor one per channel.
+    #[must_use]
+    #[track_caller]
+    pub fn prelu(&self, weight: &Self) -> Self {
+        let channels = self.shape().get(1).copied().unwrap_or(1);
+        let slopes = weight.len();
+        require!(
+            weight.rank() <= 1 && (slopes == 1 || slopes == channels),
+            "prelu: {:?} with slopes {:?}: {channels} channels need as many slopes, or one",
+            self.shape(),
+            weight.shape()
+        );
+        let mut aligned = vec![1; self.rank()];
+        if self.rank() > 1 {
+            aligned[1] = slopes;
+        }
+        let scaled = self * weight.reshape(aligned);
+        Self::where_(&self.value().map(|x| x > T::zero()), self, &scaled)
+    }
+
+    /// The gated linear unit `a σ(b)`, `a` and `b` being the halves of an axis (Dauphin et al., 2016).
+    ///
+    /// # Panics
+    /// If there is no such axis or its extent is odd.
+    #[must_use]
+    #[track_caller]
+    pub fn glu(&self, axis: isize) -> Self {
+        let extent = self.size(axis);
+        require!(extent.is_multiple_of(2), "glu: {:?}: axis {axis} has an odd extent", self.shape());
+        let half = extent as isize / 2;
+        self.slice(axis, ..half) * self.slice(axis, half..).sigmoid()
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::function("prelu", |draw| {
+        let rank = draw.within(2, 4);
+        let shape = draw.shape(rank);
+        let slopes = if draw.once_in(3) { 1 } else { shape[1] };
+        let inputs = [draw.off_zero(shape), draw.normal([slopes])];
+        Case::new("prelu", generic!(|x, w| x.prelu(w)), inputs)
+    }),
+    Entry::function("glu", |draw| {
+        let rank = draw.within(1, 3);
+        let (mut shape, axis) = (draw.shape(rank), draw.axis(rank));
+        shape[axis.rem_euclid(rank as isize) as usize] *= 2;
+        Case::new(format!("glu({axis})"), generic!([axis] |x| x.glu(axis)), [draw.normal(shape)])
+    }),
+];

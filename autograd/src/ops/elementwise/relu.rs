@@ -1,0 +1,66 @@
+//! The rectifier, whose value and gradient may be written over what they are made from.
+
+use super::piecewise_slope::Gate;
+use crate::ops::prelude::*;
+
+/// `max(x, 0)`
+#[derive(Clone, Debug)]
+pub struct Relu;
+
+/// Of one element: a NaN passes.
+fn positive<T: Real>(x: T) -> T {
+    if x <= T::zero() { T::zero() } else { x }
+}
+
+impl Op for Relu {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Outputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].map(positive).into()
+    }
+
+    fn forward_owned<T: Real>(&self, mut x: Tensor<T>, _: &Inputs<'_, T>) -> Outputs<T> {
+        x.map_in_place(positive);
+        x.into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let gate = Gate::at_zero(0.0, 0.0, 1.0);
+        out.add(0, gate.apply_owned(grad.into_first(), call.output(0)));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, [draw.any_off_zero()])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `max(x, 0)`; its slope at 0 is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn relu(&self) -> Self {
+        Self::custom(Relu, &[self])
+    }
+
+    /// [`relu`](Self::relu) of a variable that is used up: the result is written over it where nothing
+    /// else holds its memory, neither a copy nor the rule of what made it.
+    #[must_use]
+    #[track_caller]
+    pub fn into_relu(self) -> Self {
+        Self::custom_owned(Relu, self)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Relu>("relu"),
+    Entry::function("into_relu", |draw| {
+        let x = draw.any_off_zero();
+        Case::new("into_relu", generic!(|x| (x * 1.5).into_relu()), [x])
+    }),
+];

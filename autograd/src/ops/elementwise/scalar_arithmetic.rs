@@ -1,0 +1,190 @@
+//! Arithmetic with plain numbers: `scale · x + shift`, and `x / value`.
+
+use std::ops::{Add, Mul, Neg, Sub};
+
+use crate::ops::prelude::*;
+
+/// `scale · x + shift` with constants.
+#[derive(Clone, Debug)]
+pub struct Affine {
+    scale: f64,
+    shift: f64,
+}
+
+impl Affine {
+    pub(crate) const fn adding(value: f64) -> Self {
+        Self { scale: 1.0, shift: value }
+    }
+
+    pub(crate) const fn subtracting(value: f64) -> Self {
+        Self::adding(-value)
+    }
+
+    pub(crate) const fn subtracted_from(value: f64) -> Self {
+        Self { scale: -1.0, shift: value }
+    }
+
+    pub(crate) const fn scaling(factor: f64) -> Self {
+        Self { scale: factor, shift: 0.0 }
+    }
+
+    /// Of a tensor that is lent, or of one's own, which is written over.
+    fn of<T: Real, X>(&self, x: X) -> Tensor<T>
+    where
+        X: Add<f64, Output = Tensor<T>> + Mul<f64, Output = Tensor<T>> + Neg<Output = Tensor<T>>,
+        f64: Sub<X, Output = Tensor<T>>,
+    {
+        // Leaving out what changes nothing keeps the sign of −0 and one rounding.
+        match (self.scale, self.shift) {
+            (1.0, shift) => x + shift,
+            (-1.0, 0.0) => -x,
+            (-1.0, shift) => shift - x,
+            (scale, 0.0) => x * scale,
+            (scale, shift) => x * scale + shift,
+        }
+    }
+}
+
+impl Op for Affine {
+    fn name(&self) -> &'static str {
+        "affine"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        self.of(&x[0]).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, _: &Inputs<'_, T>) -> Outputs<T> {
+        self.of(x).into()
+    }
+
+    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let grad = grad.into_first();
+        out.add(0, if self.scale == 1.0 { grad } else { grad * self.scale });
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let scale = draw.pick(&[1.0, -1.0, 0.0, 2.5, -0.3]);
+        let shift = draw.pick(&[0.0, 1.0, -0.7]);
+        Sample::new(Self { scale, shift }, [draw.any()])
+    }
+}
+
+/// `x / value` with a constant.
+#[derive(Clone, Debug)]
+pub struct DivScalar {
+    value: f64,
+}
+
+impl DivScalar {
+    pub(crate) const fn by(value: f64) -> Self {
+        Self { value }
+    }
+}
+
+impl Op for DivScalar {
+    fn name(&self) -> &'static str {
+        "div_scalar"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        (&x[0] / self.value).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, _: &Inputs<'_, T>) -> Outputs<T> {
+        (x / self.value).into()
+    }
+
+    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        out.add(0, grad.into_first() / self.value);
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self { value: draw.pick(&[3.0, -0.7]) }, [draw.any()])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `self + value`
+    #[must_use]
+    #[track_caller]
+    pub fn add_scalar(&self, value: f64) -> Self {
+        Self::custom(Affine::adding(value), &[self])
+    }
+
+    /// `self − value`
+    #[must_use]
+    #[track_caller]
+    pub fn sub_scalar(&self, value: f64) -> Self {
+        Self::custom(Affine::subtracting(value), &[self])
+    }
+
+    /// `value − self`
+    #[must_use]
+    #[track_caller]
+    pub fn rsub_scalar(&self, value: f64) -> Self {
+        Self::custom(Affine::subtracted_from(value), &[self])
+    }
+
+    /// `self · value`
+    #[must_use]
+    #[track_caller]
+    pub fn mul_scalar(&self, value: f64) -> Self {
+        Self::custom(Affine::scaling(value), &[self])
+    }
+
+    /// `self / value`
+    #[must_use]
+    #[track_caller]
+    pub fn div_scalar(&self, value: f64) -> Self {
+        Self::custom(DivScalar::by(value), &[self])
+    }
+
+    /// `value / self`
+    #[must_use]
+    #[track_caller]
+    pub fn rdiv_scalar(&self, value: f64) -> Self {
+        Self::full(self.shape(), value).div(self)
+    }
+
+    /// `−self`
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    pub fn neg(&self) -> Self {
+        Self::custom(Affine::scaling(-1.0), &[self])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Affine>("affine"),
+    Entry::op::<DivScalar>("div_scalar"),
+    Entry::function("add_scalar", |draw| Case::new("x + 0.3", generic!(|x| x + 0.3), [draw.any()])),
+    Entry::function("sub_scalar", |draw| Case::new("x − 0.3", generic!(|x| x - 0.3), [draw.any()])),
+    Entry::function("rsub_scalar", |draw| Case::new("0.3 − x", generic!(|x| 0.3 - x), [draw.any()])),
+    Entry::function("mul_scalar", |draw| Case::new("1.7 x", generic!(|x| 1.7 * x), [draw.any()])),
+    Entry::function("rdiv_scalar", |draw| {
+        Case::new("1.7 / x", generic!(|x| 1.7 / x), [draw.any_off_zero()])
+    }),
+    Entry::function("neg", |draw| Case::new("−x", generic!(|x| -x), [draw.any()])),
+    // Every operator of a variable that is used up, after each other.
+    Entry::function("neg", |draw| {
+        Case::new(
+            "written over each other",
+            generic!(|x| -(0.3 - (((x - 0.2) * 1.7 + 0.4) / 1.3 - 0.1)) * 0.7),
+            [draw.any()],
+        )
+    }),
+    // Of a product, whose operands and result the tape keeps: nothing may be written over.
+    Entry::function("mul_scalar", |draw| {
+        Case::new("kept", generic!(|x| (x.sigmoid() * 1.7).sigmoid() * 0.3 + 0.2), [draw.any()])
+    }),
+];

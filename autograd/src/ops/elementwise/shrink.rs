@@ -1,0 +1,42 @@
+//! Functions that pull towards 0.
+
+use super::piecewise_slope::Gate;
+use crate::ops::prelude::*;
+
+unary! {
+    /// `x` outside ±λ, 0 inside and at the bounds, where the slope is 0 too.
+    hardshrink, Hardshrink { lambda: f64 }, reads Outputs,
+    sample |draw| (Hardshrink { lambda: 0.5 }, away_from(draw, 0.5)),
+    forward |op, x| {
+        let (zero, lambda) = (T::zero(), T::of(op.lambda));
+        x.map(|x| if -lambda <= x && x <= lambda { zero } else { x })
+    },
+    vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
+
+    /// `x` moved by λ towards 0, 0 where it would cross; the slope at ±λ is 0.
+    softshrink, Softshrink { lambda: f64 }, reads Outputs,
+    sample |draw| (Softshrink { lambda: 0.5 }, away_from(draw, 0.5)),
+    forward |op, x| {
+        let (zero, lambda) = (T::zero(), T::of(op.lambda));
+        x.map(|x| {
+            if x > lambda {
+                x - lambda
+            } else if x < -lambda {
+                x + lambda
+            } else if x.is_nan() {
+                x
+            } else {
+                zero
+            }
+        })
+    },
+    vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
+}
+
+/// Numbers at least 0.1 from `±place`.
+fn away_from(draw: &mut Draw, place: f64) -> Tensor<f64> {
+    draw.any().map(|x| {
+        let distance = x.abs() - place;
+        if distance.abs() < 0.1 { x + x.signum() * distance.signum() * 0.1 } else { x }
+    })
+}

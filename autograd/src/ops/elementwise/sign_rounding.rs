@@ -1,0 +1,40 @@
+//! Functions that are constant between their steps: the gradient is 0 everywhere.
+
+use crate::ops::prelude::*;
+
+unary! {
+    /// −1, 0 or 1 by the sign; NaN for NaN. The gradient is 0.
+    sign, Sign, reads Shapes,
+    sample |draw| (Sign, draw.any_off_zero()),
+    forward |op, x| x.sign(),
+    vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
+
+    /// The largest integer not above x. The gradient is 0.
+    floor, Floor, reads Shapes,
+    sample |draw| (Floor, between(draw, 0.0)),
+    forward |op, x| x.floor(),
+    vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
+
+    /// The smallest integer not below x. The gradient is 0.
+    ceil, Ceil, reads Shapes,
+    sample |draw| (Ceil, between(draw, 0.0)),
+    forward |op, x| x.ceil(),
+    vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
+
+    /// The nearest integer, halves to the even one. The gradient is 0.
+    round, Round, reads Shapes,
+    sample |draw| (Round, between(draw, 0.5)),
+    forward |op, x| x.round(),
+    vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
+
+    /// The integer part. The gradient is 0.
+    trunc, Trunc, reads Shapes,
+    sample |draw| (Trunc, between(draw, 0.0)),
+    forward |op, x| x.trunc(),
+    vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
+}
+
+/// Numbers at least 0.1 from `step` and whatever lies whole numbers from it.
+fn between(draw: &mut Draw, step: f64) -> Tensor<f64> {
+    draw.any_within(-2.5, 2.5).map(|x| x.floor() + step + 0.1 + 0.8 * (x - x.floor()))
+}

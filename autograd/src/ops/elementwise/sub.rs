@@ -1,0 +1,53 @@
+//! Subtraction.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+
+/// The difference of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct Sub;
+
+impl Op for Sub {
+    fn name(&self) -> &'static str {
+        "sub"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        (&x[0] - &x[1]).into()
+    }
+
+    fn forward_owned<T: Real>(&self, x: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
+        (x - &others[0]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 { (**grad).clone() } else { grad.neg() }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `self − other`, broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    pub fn sub(&self, other: &Self) -> Self {
+        pair("sub", self, other, |a, b| Self::custom(Sub, &[a, b]))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Sub>("sub"),
+    Entry::function("sub", |draw| Case::broadcasting(draw, "sub, broadcasting", generic!(|a, b| a - b))),
+];

@@ -1,0 +1,172 @@
+//! Picking by indices along an axis, and its adjoint: adding at indices.
+
+use crate::ops::prelude::*;
+
+/// Picks one element for every index.
+#[derive(Clone, Debug)]
+pub struct Gather {
+    axis: isize,
+    index: Tensor<i64>,
+}
+
+impl Op for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].gather(self.axis, &self.index).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::full(call.input_shape(0), 0.0).scatter_add(self.axis, &self.index, grad)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis, index) = indexed(draw);
+        Sample::new(Self { axis, index }, [draw.normal(shape)])
+    }
+}
+
+/// Adds one element for every index.
+#[derive(Clone, Debug)]
+pub struct ScatterAdd {
+    axis: isize,
+    index: Tensor<i64>,
+}
+
+impl Op for ScatterAdd {
+    fn name(&self) -> &'static str {
+        "scatter_add"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].scatter_add(self.axis, &self.index, &x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 { (**grad).clone() } else { grad.gather(self.axis, &self.index) }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis, index) = indexed(draw);
+        let source = draw.normal(index.shape());
+        Sample::new(Self { axis, index }, [draw.normal(shape), source])
+    }
+}
+
+/// Overwrites one element for every index.
+#[derive(Clone, Debug)]
+pub struct Scatter {
+    axis: isize,
+    index: Tensor<i64>,
+    /// Where another index, further on, overwrites the same element.
+    lost: Tensor<bool>,
+}
+
+impl Op for Scatter {
+    fn name(&self) -> &'static str {
+        "scatter"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].scatter(self.axis, &self.index, &x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 {
+            let zeros = Var::full(self.index.shape(), 0.0);
+            grad.scatter(self.axis, &self.index, &zeros)
+        } else {
+            grad.gather(self.axis, &self.index).masked_fill(&self.lost, 0.0)
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis, index) = indexed(draw);
+        let source = draw.normal(index.shape());
+        Sample::new(Self::new(axis, &index, &shape), [draw.normal(shape), source])
+    }
+}
+
+impl Scatter {
+    #[track_caller]
+    fn new(axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
+        let mut number = -1;
+        let numbers = Tensor::from_fn(index.shape(), |_| {
+            number += 1;
+            number
+        });
+        let winners = Tensor::full(shape, -1).scatter(axis, index, &numbers).gather(axis, index);
+        Self { axis, index: index.clone(), lost: winners.ne(&numbers) }
+    }
+}
+
+/// A shape, an axis of it, and indices into that axis which repeat and leave out.
+fn indexed(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
+    let rank = draw.within(1, 3);
+    let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
+    let place = axis.rem_euclid(rank as isize) as usize;
+    // Along the other axes the index may cover only the first places.
+    let mut extents: Vec<_> = shape.iter().map(|&n| if draw.once_in(3) { draw.within(0, n) } else { n }).collect();
+    extents[place] = draw.within(0, 5);
+    let index = draw.indices(&extents, shape[place]);
+    (shape, axis, index)
+}
+
+impl<T: Real> Var<T> {
+    /// One element for every index: `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
+    ///
+    /// The result has the shape of `index`, which along the other axes is at most as long as `self`.
+    ///
+    /// # Panics
+    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    #[must_use]
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        Self::custom(Gather { axis, index: index.clone() }, &[self])
+    }
+
+    /// `self` with one element of `source` added for every index:
+    /// `y[i, index[i, j, k], k] += source[i, j, k]` for `axis` 1. The adjoint of
+    /// [`gather`](Self::gather); where an index repeats, everything adds up.
+    ///
+    /// # Panics
+    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    #[must_use]
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        Self::custom(ScatterAdd { axis, index: index.clone() }, &[self, source])
+    }
+
+    /// `self` with one element of `source` put in for every index:
+    /// `y[i, index[i, j, k], k] = source[i, j, k]` for `axis` 1.
+    ///
+    /// Where an index repeats, the last one in row-major order stays, and it alone has a gradient.
+    ///
+    /// # Panics
+    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    #[must_use]
+    #[track_caller]
+    pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        Self::custom(Scatter::new(axis, index, self.shape()), &[self, source])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Gather>("gather"),
+    Entry::op::<ScatterAdd>("scatter_add"),
+    Entry::op::<Scatter>("scatter"),
+];

@@ -1,0 +1,136 @@
+//! Picking whole slices by indices, and its adjoint.
+
+use crate::ops::prelude::*;
+
+/// Picks slices along an axis.
+#[derive(Clone, Debug)]
+pub struct IndexSelect {
+    axis: isize,
+    index: Tensor<i64>,
+}
+
+impl Op for IndexSelect {
+    fn name(&self) -> &'static str {
+        "index_select"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].index_select(self.axis, &self.index).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::full(call.input_shape(0), 0.0).index_add(self.axis, &self.index, grad)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis, index) = sliced(draw);
+        Sample::new(Self { axis, index }, [draw.normal(shape)])
+    }
+}
+
+/// Adds slices along an axis.
+#[derive(Clone, Debug)]
+pub struct IndexAdd {
+    axis: isize,
+    index: Tensor<i64>,
+}
+
+impl Op for IndexAdd {
+    fn name(&self) -> &'static str {
+        "index_add"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].index_add(self.axis, &self.index, &x[1]).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        if i == 0 { (**grad).clone() } else { grad.index_select(self.axis, &self.index) }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis, index) = sliced(draw);
+        let mut narrow = shape.clone();
+        narrow[axis.rem_euclid(shape.len() as isize) as usize] = index.len();
+        Sample::new(Self { axis, index }, [draw.normal(shape), draw.normal(narrow)])
+    }
+}
+
+/// A shape, an axis of it, and places on that axis which repeat and leave out.
+fn sliced(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
+    let rank = draw.within(1, 3);
+    let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
+    let count = draw.within(0, 5);
+    let index = draw.indices([count], shape[axis.rem_euclid(rank as isize) as usize]);
+    (shape, axis, index)
+}
+
+impl<T: Real> Var<T> {
+    /// The slices at some places of an axis, in the order of `index`, which has rank 1:
+    /// `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
+    ///
+    /// # Panics
+    /// If there is no such axis, `index` has another rank than 1 or an index is outside `0..extent`.
+    #[must_use]
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        Self::custom(IndexSelect { axis, index: index.clone() }, &[self])
+    }
+
+    /// `self` with slices of `source` added at some places of an axis:
+    /// `y[i, index[j], k] += source[i, j, k]` for `axis` 1. The adjoint of
+    /// [`index_select`](Self::index_select); where an index repeats, everything adds up.
+    ///
+    /// # Panics
+    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    #[must_use]
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        Self::custom(IndexAdd { axis, index: index.clone() }, &[self, source])
+    }
+
+    /// The rows of a table: `y[…, :] = self[index[…], :]`.
+    ///
+    /// * `self`: `[rows, width]`
+    /// * `index`: any shape
+    /// * returns the shape of `index` and then `width`
+    ///
+    /// The row `padding`, if there is one, stands for what is not there: no gradient flows to it.
+    ///
+    /// # Panics
+    /// If `self` has another rank than 2 or an index is outside `0..rows`.
+    #[must_use]
+    #[track_caller]
+    pub fn embedding(&self, index: &Tensor<i64>, padding: Option<usize>) -> Self {
+        require!(self.rank() == 2, "embedding: {:?}: a table of rank 2 is needed", self.shape());
+        let flat = index.reshape([index.len()]);
+        let mut rows = self.index_select(0, &flat);
+        if let Some(padding) = padding {
+            let constant = Self::constant(rows.value().primal());
+            let masked = flat.map(|i| i == padding as i64).unsqueeze(1);
+            rows = Self::where_(&masked, &constant, &rows);
+        }
+        rows.reshape([index.shape(), &[self.size(1)]].concat())
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<IndexSelect>("index_select"),
+    Entry::op::<IndexAdd>("index_add"),
+    Entry::function("embedding", |draw| {
+        let (rows, width) = (draw.extent(), draw.extent());
+        let rank = draw.within(0, 2);
+        let shape = draw.shape(rank);
+        let index = draw.indices(shape, rows);
+        let f = generic!([index] |w| w.embedding(&index, None));
+        Case::new("embedding", f, [draw.normal([rows, width])])
+    }),
+];

@@ -1,0 +1,136 @@
+//! Choosing by a mask.
+
+use crate::ops::prelude::*;
+
+/// The first operand where the mask is true, the second elsewhere; all of one shape.
+#[derive(Clone, Debug)]
+pub struct Where {
+    mask: Tensor<bool>,
+}
+
+impl Op for Where {
+    fn name(&self) -> &'static str {
+        "where"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        Tensor::where_(&self.mask, &x[0], &x[1]).into()
+    }
+
+    // Chosen, not multiplied: a NaN in the branch that is not taken has no part in it.
+    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let zero = Var::full(grad.shape(), 0.0);
+        if i == 0 { Var::where_(&self.mask, grad, &zero) } else { Var::where_(&self.mask, &zero, grad) }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self { mask: draw.mask(&shape) }, [draw.normal(&shape), draw.normal(&shape)])
+    }
+}
+
+/// A number where the mask is true, the operand elsewhere; of one shape.
+#[derive(Clone, Debug)]
+pub struct MaskedFill {
+    mask: Tensor<bool>,
+    value: f64,
+}
+
+impl Op for MaskedFill {
+    fn name(&self) -> &'static str {
+        "masked_fill"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].masked_fill(&self.mask, T::of(self.value)).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.masked_fill(&self.mask, 0.0)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        let mask = draw.mask(x.shape());
+        Sample::new(Self { mask, value: draw.pick(&[0.0, -2.5]) }, [x])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `a` where the mask is true, `b` elsewhere; all three broadcast to their joint shape.
+    ///
+    /// What stands in the branch that is not taken, even NaN, touches neither value nor gradient.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[must_use]
+    #[track_caller]
+    pub fn where_(mask: &Tensor<bool>, a: &Self, b: &Self) -> Self {
+        let shape = wengert_tensor::broadcast_shapes("where", a.shape(), b.shape());
+        let shape = wengert_tensor::broadcast_shapes("where", mask.shape(), &shape);
+        let op = Where { mask: mask.broadcast_to(&shape) };
+        Self::custom(op, &[&a.broadcast_to(&shape), &b.broadcast_to(&shape)])
+    }
+
+    /// `value` where the mask is true, the element itself elsewhere; both broadcast to their joint
+    /// shape.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn masked_fill(&self, mask: &Tensor<bool>, value: f64) -> Self {
+        let shape = wengert_tensor::broadcast_shapes("masked_fill", self.shape(), mask.shape());
+        let op = MaskedFill { mask: mask.broadcast_to(&shape), value };
+        Self::custom(op, &[&self.broadcast_to(&shape)])
+    }
+
+    /// The elements where the mask is true, in row-major order, as a tensor of rank 1; both broadcast
+    /// to their joint shape.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn masked_select(&self, mask: &Tensor<bool>) -> Self {
+        let shape = wengert_tensor::broadcast_shapes("masked_select", self.shape(), mask.shape());
+        let mask = mask.broadcast_to(&shape);
+        let chosen: Vec<i64> = (0..).zip(mask.iter()).filter(|(_, on)| *on).map(|(k, _)| k).collect();
+        let index = Tensor::from_slice(&chosen, [chosen.len()]);
+        self.broadcast_to(&shape).reshape([mask.len()]).index_select(0, &index)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Where>("where_"),
+    Entry::op::<MaskedFill>("masked_fill"),
+    Entry::function("where_", |draw| {
+        let shape = draw.any_shape();
+        let [narrow, a, b] = std::array::from_fn(|_| draw.broadcastable(&shape));
+        let mask = draw.mask(narrow);
+        let f = generic!([mask] |a, b| Var::where_(&mask, a, b));
+        Case::new("where, broadcasting", f, [draw.normal(a), draw.normal(b)])
+    }),
+    Entry::function("masked_fill", |draw| {
+        let shape = draw.any_shape();
+        let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
+        let mask = draw.mask(narrow);
+        let f = generic!([mask] |x| x.masked_fill(&mask, 0.5));
+        Case::new("masked_fill, broadcasting", f, [draw.normal(x)])
+    }),
+    Entry::function("masked_select", |draw| {
+        let shape = draw.any_shape();
+        let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
+        let mask = draw.mask(narrow);
+        let f = generic!([mask] |x| x.masked_select(&mask));
+        Case::new("masked_select", f, [draw.normal(x)])
+    }),
+];

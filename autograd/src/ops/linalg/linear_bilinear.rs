@@ -1,0 +1,189 @@
+//! Affine and bilinear maps of the last axis.
+
+use crate::ops::prelude::*;
+
+/// `x · weightᵀ + bias` over the last axis, of a weight `[outputs, inputs]`; the bias may be left out.
+#[derive(Clone, Debug)]
+pub struct Linear;
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i < 2
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].linear(&x[1], x.iter().nth(2)).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        match i {
+            0 => {
+                let dx = grad.rows().product(call.input(1), [false; 2]);
+                dx.reshape(call.input_shape(0))
+            }
+            1 => grad.rows().product(&call.input(0).rows(), [true, false]),
+            _ => grad.sum_to(call.input_shape(2)),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (inputs, outputs) = (draw.extent(), draw.extent());
+        let rank = draw.within(0, 2);
+        let front = draw.shape(rank);
+        let mut operands = vec![
+            draw.normal([&front[..], &[inputs]].concat()),
+            draw.normal([outputs, inputs]),
+        ];
+        if !draw.once_in(3) {
+            operands.push(draw.normal([outputs]));
+        }
+        Sample::new(Self, operands)
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The rows of the last axis as one matrix.
+    fn rows(&self) -> Self {
+        let [front @ .., columns] = self.shape() else {
+            return self.clone();
+        };
+        self.reshape([front.iter().product(), *columns])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `y = x · weightᵀ + bias`
+    ///
+    /// * `self`: `[.., inputs]`
+    /// * `weight`: `[outputs, inputs]`, or `[inputs]` for one output without an axis
+    /// * `bias`: `[outputs]`
+    /// * returns `[.., outputs]`
+    ///
+    /// # Panics
+    /// If the inputs differ in number, or the bias does not broadcast to the result.
+    #[must_use]
+    #[track_caller]
+    pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
+        let (x, w) = (self.shape(), weight.shape());
+        require!(
+            matches!(w.len(), 1 | 2) && !x.is_empty() && x[x.len() - 1] == w[w.len() - 1],
+            "linear: {x:?}, weight {w:?}: the last extents are not equal, or the weight is no matrix"
+        );
+        let outputs = &w[..w.len() - 1];
+        if let Some(bias) = bias
+            && bias.shape() != outputs
+        {
+            let y = [&x[..x.len() - 1], outputs].concat();
+            require!(
+                bias.value().layout().broadcasts_to(&y),
+                "linear: {x:?}, weight {w:?}: a bias {:?} does not broadcast to {y:?}",
+                bias.shape()
+            );
+        }
+        match (outputs, bias) {
+            ([_], Some(bias)) => Self::custom(Linear, &[self, weight, bias]),
+            ([_], None) => Self::custom(Linear, &[self, weight]),
+            (_, Some(bias)) => self.matmul(weight) + bias,
+            (_, None) => self.matmul(weight),
+        }
+    }
+
+    /// `y[.., o] = Σᵢⱼ a[.., i] · weight[o, i, j] · b[.., j] + bias[o]`
+    ///
+    /// * `self`: `a`, `[.., left]`; `other`: `b`, `[.., right]` with equal leading extents
+    /// * `weight`: `[outputs, left, right]`; `bias`: `[outputs]`
+    /// * returns `[.., outputs]`
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn bilinear(&self, other: &Self, weight: &Self, bias: Option<&Self>) -> Self {
+        let (a, b, w) = (self.shape(), other.shape(), weight.shape());
+        let fits = match (a, b, w) {
+            ([front @ .., i], [behind @ .., j], [_, left, right]) => {
+                front == behind && i == left && j == right
+            }
+            _ => false,
+        };
+        require!(
+            fits,
+            "bilinear: {a:?}, {b:?}, weight {w:?}: [.., i], [.., j] and [outputs, i, j] are needed"
+        );
+        let (front, [outputs, left, right]) = (&a[..a.len() - 1], [w[0], w[1], w[2]]);
+        let rows: usize = front.iter().product();
+        let flat = weight.permute([1, 0, 2]).reshape([left, outputs * right]);
+        let half = self
+            .reshape([rows, left])
+            .matmul(&flat)
+            .reshape([rows, outputs, right]);
+        let y = half
+            .matmul(&other.reshape([rows, right, 1]))
+            .reshape([front, &[outputs]].concat());
+        let Some(bias) = bias else { return y };
+        require!(
+            bias.shape() == [outputs],
+            "bilinear: the bias is {:?}, [{outputs}] is needed",
+            bias.shape()
+        );
+        y + bias
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Linear>("linear"),
+    Entry::function("linear", |draw| {
+        let (inputs, outputs) = (draw.extent(), draw.extent());
+        let rank = draw.within(0, 2);
+        let mut x = draw.shape(rank);
+        x.push(inputs);
+        let f = generic!(|x, w, b| x.linear(w, Some(b)));
+        let bias = if draw.once_in(3) {
+            vec![1]
+        } else {
+            vec![outputs]
+        };
+        Case::new(
+            "linear",
+            f,
+            [
+                draw.normal(x),
+                draw.normal([outputs, inputs]),
+                draw.normal(bias),
+            ],
+        )
+    }),
+    Entry::function("linear", |draw| {
+        let n = draw.extent();
+        let f = generic!(|x, w| x.linear(w, None));
+        Case::new(
+            "linear, one output",
+            f,
+            [draw.normal([3, n]), draw.normal([n])],
+        )
+    }),
+    Entry::function("bilinear", |draw| {
+        let (i, j, o) = (draw.within(1, 3), draw.within(1, 4), draw.within(1, 3));
+        let rank = draw.within(0, 2);
+        let front = draw.filled_shape(rank);
+        let inputs = [
+            draw.normal([&front[..], &[i]].concat()),
+            draw.normal([&front[..], &[j]].concat()),
+            draw.normal([o, i, j]),
+            draw.normal([o]),
+        ];
+        Case::new(
+            "bilinear",
+            generic!(|a, b, w, c| a.bilinear(b, w, Some(c))),
+            inputs,
+        )
+    }),
+];

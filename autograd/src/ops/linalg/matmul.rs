@@ -1,0 +1,115 @@
+//! Products of matrices, of batches of them, and with vectors.
+
+use wengert_tensor::Transposed;
+
+use crate::ops::prelude::*;
+
+/// The product of matrices `[.., m, k] × [.., k, n]` with equal batch axes; an operand may be given
+/// transposed.
+#[derive(Clone, Debug)]
+pub struct Matmul(Transposed);
+
+impl Op for Matmul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].matmul_transposed(&x[1], self.0).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        // Of y = A·B the cotangents are g·Bᵀ and Aᵀ·g; where an operand was given transposed, the
+        // transpose of that, with the factors exchanged.
+        let Transposed { left, right } = self.0;
+        match (i == 0, if i == 0 { left } else { right }) {
+            (true, false) => grad.product(call.input(1), [false, !right]),
+            (true, true) => call.input(1).product(grad, [right, true]),
+            (false, false) => call.input(0).product(grad, [!left, false]),
+            (false, true) => grad.product(call.input(0), [true, left]),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
+        let batch = draw.pick(&[None, Some(1), Some(2), Some(3)]);
+        let (left, right) = (draw.once_in(3), draw.once_in(3));
+        let shape = |rows, columns, transposed| {
+            let matrix = if transposed { [columns, rows] } else { [rows, columns] };
+            batch.into_iter().chain(matrix).collect::<Vec<_>>()
+        };
+        let (a, b) = (draw.normal(shape(m, k, left)), draw.normal(shape(k, n, right)));
+        Sample::new(Self(Transposed { left, right }), [a, b])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The product with an operand of the same rank, 2 or more, and equal batch axes; which of the two
+    /// are transposed first.
+    #[track_caller]
+    pub(crate) fn product(&self, other: &Self, [left, right]: [bool; 2]) -> Self {
+        Self::custom(Matmul(Transposed { left, right }), &[self, other])
+    }
+
+    /// The matrix product `yᵢⱼ = Σₖ aᵢₖ bₖⱼ`.
+    ///
+    /// * matrices `[m, k] × [k, n]` give `[m, n]`;
+    /// * a vector takes the part of a row on the left, of a column on the right, and its axis is
+    ///   dropped; two vectors give their inner product, of rank 0;
+    /// * with more axes, the leading ones are batches and broadcast.
+    ///
+    /// # Panics
+    /// If an operand has rank 0, the inner dimensions differ, or the batches do not broadcast.
+    #[must_use]
+    #[track_caller]
+    pub fn matmul(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        require!(!a.is_empty() && !b.is_empty(), "matmul: {a:?} × {b:?}: an operand has rank 0");
+        let inner = (a[a.len() - 1], b[b.len().saturating_sub(2)]);
+        require!(inner.0 == inner.1, "matmul: {a:?} × {b:?}: inner dimensions {} and {} differ", inner.0, inner.1);
+        match (a.len(), b.len()) {
+            (1, 1) => self.unsqueeze(0).matmul(&other.unsqueeze(1)).reshape([]),
+            (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
+            (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
+            (2, 2) => self.product(other, [false; 2]),
+            // One matrix for every batch: a single product of all rows.
+            (rank, 2) => {
+                let rows: usize = a[..rank - 1].iter().product();
+                let product = self.reshape([rows, inner.0]).matmul(other);
+                let mut shape = a.to_vec();
+                shape[rank - 1] = b[1];
+                product.reshape(shape)
+            }
+            (p, q) => {
+                let batch = wengert_tensor::broadcast_shapes("matmul", &a[..p - 2], &b[..q - 2]);
+                let a = self.broadcast_to([&batch, &a[p - 2..]].concat());
+                let b = other.broadcast_to([&batch, &b[q - 2..]].concat());
+                a.product(&b, [false; 2])
+            }
+        }
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Matmul>("matmul"),
+    Entry::function("matmul", |draw| {
+        let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
+        let shapes: &[[&[usize]; 2]] = &[
+            [&[k], &[k]],
+            [&[k], &[k, n]],
+            [&[m, k], &[k]],
+            [&[k], &[2, k, n]],
+            [&[3, m, k], &[k]],
+            [&[2, m, k], &[k, n]],
+            [&[m, k], &[3, k, n]],
+            [&[2, 1, m, k], &[3, k, n]],
+        ];
+        let [a, b] = draw.pick(shapes);
+        let description = format!("matmul {a:?} × {b:?}");
+        Case::new(description, generic!(|a, b| a.matmul(b)), [draw.normal(a), draw.normal(b)])
+    }),
+];

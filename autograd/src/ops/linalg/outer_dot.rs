@@ -1,0 +1,44 @@
+//! Products of vectors.
+
+use crate::ops::prelude::*;
+
+impl<T: Real> Var<T> {
+    /// The outer product of two vectors, `yᵢⱼ = aᵢ bⱼ`.
+    ///
+    /// # Panics
+    /// If an operand has another rank than 1.
+    #[must_use]
+    #[track_caller]
+    pub fn outer(&self, other: &Self) -> Self {
+        self.require_vectors("outer", other);
+        self.unsqueeze(1).matmul(&other.unsqueeze(0))
+    }
+
+    /// The inner product of two vectors, `Σᵢ aᵢ bᵢ`, of rank 0.
+    ///
+    /// # Panics
+    /// If an operand has another rank than 1, or the extents differ.
+    #[must_use]
+    #[track_caller]
+    pub fn dot(&self, other: &Self) -> Self {
+        self.require_vectors("dot", other);
+        self.matmul(other)
+    }
+
+    #[track_caller]
+    fn require_vectors(&self, op: &str, other: &Self) {
+        let (a, b) = (self.shape(), other.shape());
+        require!(a.len() == 1 && b.len() == 1, "{op}: {a:?} × {b:?}: two vectors are needed");
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::function("outer", |draw| {
+        let inputs = [draw.shape(1), draw.shape(1)].map(|shape| draw.normal(shape));
+        Case::new("outer", generic!(|a, b| a.outer(b)), inputs)
+    }),
+    Entry::function("dot", |draw| {
+        let shape = draw.shape(1);
+        Case::new("dot", generic!(|a, b| a.dot(b)), [draw.normal(&shape), draw.normal(&shape)])
+    }),
+];

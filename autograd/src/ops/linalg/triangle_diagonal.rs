@@ -1,0 +1,151 @@
+//! Triangles and diagonals of matrices.
+
+use crate::ops::prelude::*;
+
+/// One triangle of each matrix, 0 elsewhere.
+#[derive(Clone, Debug)]
+pub struct Triangle {
+    k: isize,
+    upper: bool,
+}
+
+impl Op for Triangle {
+    fn name(&self) -> &'static str {
+        if self.upper { "triu" } else { "tril" }
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        if self.upper { x[0].triu(self.k) } else { x[0].tril(self.k) }.into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(self.clone(), &[grad])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(2, 4);
+        let shape = draw.shape(rank);
+        Sample::new(Self { k: draw.within(0, 6) as isize - 3, upper: draw.once_in(2) }, [draw.normal(shape)])
+    }
+}
+
+/// A diagonal, as the last axis.
+#[derive(Clone, Debug)]
+pub struct Diagonal {
+    offset: isize,
+    axes: [isize; 2],
+}
+
+impl Op for Diagonal {
+    fn name(&self) -> &'static str {
+        "diagonal"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let [a, b] = self.axes;
+        x[0].diagonal(self.offset, a, b).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let shape = call.input_shape(0).to_vec();
+        Var::custom(OnDiagonal { shape, diagonal: self.clone() }, &[grad])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, op) = diagonal(draw);
+        Sample::new(op, [draw.normal(shape)])
+    }
+}
+
+/// The adjoint of a diagonal: zeros but for it.
+#[derive(Clone, Debug)]
+struct OnDiagonal {
+    shape: Vec<usize>,
+    diagonal: Diagonal,
+}
+
+impl Op for OnDiagonal {
+    fn name(&self) -> &'static str {
+        "on_diagonal"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let Diagonal { offset, axes: [a, b] } = self.diagonal;
+        let mut y = Tensor::zeros(&self.shape);
+        y.update_view(|layout| layout.diagonal(offset, a, b), &x[0], |_, new| new);
+        y.into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        Var::custom(self.diagonal.clone(), &[grad])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, op) = diagonal(draw);
+        let [a, b] = op.axes;
+        let narrow = draw.normal(&shape).diagonal(op.offset, a, b).contiguous();
+        Sample::new(Self { shape, diagonal: op }, [narrow])
+    }
+}
+
+/// A shape and a diagonal of two of its axes.
+fn diagonal(draw: &mut Draw) -> (Vec<usize>, Diagonal) {
+    let rank = draw.within(2, 3);
+    let shape = draw.shape(rank);
+    let a = draw.within(0, rank - 1) as isize;
+    let b = (a + draw.within(1, rank - 1) as isize) % rank as isize;
+    let offset = draw.within(0, 4) as isize - 2;
+    (shape, Diagonal { offset, axes: [a, b - rank as isize] })
+}
+
+impl<T: Real> Var<T> {
+    /// The lower triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≤ k`.
+    ///
+    /// # Panics
+    /// If the rank is below 2.
+    #[must_use]
+    #[track_caller]
+    pub fn tril(&self, k: isize) -> Self {
+        Self::custom(Triangle { k, upper: false }, &[self])
+    }
+
+    /// The upper triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≥ k`.
+    ///
+    /// # Panics
+    /// If the rank is below 2.
+    #[must_use]
+    #[track_caller]
+    pub fn triu(&self, k: isize) -> Self {
+        Self::custom(Triangle { k, upper: true }, &[self])
+    }
+
+    /// The diagonal of axes `a` and `b`, as a new last axis: `y[…, i] = x[… i … i + offset …]`.
+    /// No copy.
+    ///
+    /// # Panics
+    /// If an axis does not exist or both are the same.
+    #[must_use]
+    #[track_caller]
+    pub fn diagonal(&self, offset: isize, a: isize, b: isize) -> Self {
+        Self::custom(Diagonal { offset, axes: [a, b] }, &[self])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Triangle>("tril"),
+    Entry::op::<Triangle>("triu"),
+    Entry::op::<Diagonal>("diagonal"),
+    Entry::op::<OnDiagonal>("on_diagonal"),
+];

@@ -1,0 +1,138 @@
+//! Losses that grow with the absolute error: L1, Huber and smooth L1.
+
+use crate::ops::prelude::*;
+use super::reduction::Reduction;
+
+/// `x²/2` where `|x| < width`, `width·(|x| − width/2)` elsewhere.
+#[derive(Clone, Debug)]
+pub struct Huber {
+    width: f64,
+}
+
+impl Op for Huber {
+    fn name(&self) -> &'static str {
+        "huber"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (width, half) = (T::of(self.width), T::of(0.5));
+        x[0].map(|x| {
+            let size = x.abs();
+            if size < width {
+                x * x * half
+            } else {
+                (size - width * half) * width
+            }
+        })
+        .into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (x, width) = (call.input(0), T::of(self.width));
+        let inner = x.value().map(|x| x.abs() < width);
+        let outer = Var::constant(x.value().map(|x| x.sign() * width));
+        &**grad * Var::where_(&inner, x, &outer)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let width = draw.pick(&[0.5, 1.0]);
+        let x = draw.any().map(|x| {
+            if (x.abs() - width).abs() < 0.01 {
+                1.3 * x
+            } else {
+                x
+            }
+        });
+        Sample::new(Self { width }, [x])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The absolute error `|x − t|`; the operands broadcast. At 0 the slope is 0.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn l1_loss(&self, target: &Self, reduction: Reduction) -> Self {
+        reduction.of(&(self - target).abs())
+    }
+
+    /// With the error `e = x − t`: `e²/2` where `|e| < delta`, `delta·(|e| − delta/2)` elsewhere; the
+    /// operands broadcast.
+    ///
+    /// Source: Huber 1964.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other, or `delta` is not positive.
+    #[must_use]
+    #[track_caller]
+    pub fn huber_loss(&self, target: &Self, delta: f64, reduction: Reduction) -> Self {
+        require!(
+            delta > 0.0,
+            "huber_loss: a delta of {delta} is not positive"
+        );
+        reduction.of(&Self::custom(Huber { width: delta }, &[&(self - target)]))
+    }
+
+    /// With the error `e = x − t`: `e²/(2·beta)` where `|e| < beta`, `|e| − beta/2` elsewhere; the
+    /// operands broadcast. For `beta` 0 it is [`l1_loss`](Self::l1_loss).
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other, or `beta` is negative.
+    #[must_use]
+    #[track_caller]
+    pub fn smooth_l1_loss(&self, target: &Self, beta: f64, reduction: Reduction) -> Self {
+        require!(beta >= 0.0, "smooth_l1_loss: a beta of {beta} is negative");
+        if beta == 0.0 {
+            return self.l1_loss(target, reduction);
+        }
+        let losses = Self::custom(Huber { width: beta }, &[&(self - target)]) / beta;
+        reduction.of(&losses)
+    }
+}
+
+/// An input and a target that broadcast to it, no error near `±1` or 0.
+fn draw_operands(draw: &mut Draw) -> (Reduction, [Tensor<f64>; 2]) {
+    let shape = draw.any_shape();
+    let t = draw.broadcastable(&shape);
+    let t = draw.normal(t);
+    let error = draw.off_zero(&shape).map(|e| {
+        if (e.abs() - 1.0).abs() < 0.02 {
+            1.1 * e
+        } else {
+            e
+        }
+    });
+    (draw.reduction(&shape), [error + &t, t])
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Huber>("huber_loss"),
+    Entry::function("l1_loss", |draw| {
+        let (reduction, inputs) = draw_operands(draw);
+        Case::new(
+            "l1_loss",
+            generic!([reduction] | x, t | x.l1_loss(t, reduction)),
+            inputs,
+        )
+    }),
+    Entry::function("huber_loss", |draw| {
+        let (reduction, inputs) = draw_operands(draw);
+        let f = generic!([reduction] | x, t | x.huber_loss(t, 1.0, reduction));
+        Case::new("huber_loss", f, inputs)
+    }),
+    Entry::function("smooth_l1_loss", |draw| {
+        let (reduction, inputs) = draw_operands(draw);
+        let beta = draw.pick(&[0.0, 1.0]);
+        let f = generic!(
+            [reduction, beta] | x,
+            t | x.smooth_l1_loss(t, beta, reduction)
+        );
+        Case::new("smooth_l1_loss", f, inputs)
+    }),
+];

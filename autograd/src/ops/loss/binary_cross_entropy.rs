@@ -1,0 +1,148 @@
+//! Cross entropy of two classes.
+
+use crate::ops::prelude::*;
+use super::reduction::Reduction;
+
+/// The logarithm of a probability is held at this or above.
+const LOWEST: f64 = -100.0;
+
+/// `−(t·ln x + (1 − t)·ln(1 − x))`, no logarithm below −100.
+#[derive(Clone, Debug)]
+pub struct BinaryCrossEntropy;
+
+/// The logarithm, not below −100.
+fn held<T: Real>(x: &Var<T>) -> Var<T> {
+    x.ln().clamp(LOWEST, f64::INFINITY)
+}
+
+impl Op for BinaryCrossEntropy {
+    fn name(&self) -> &'static str {
+        "binary_cross_entropy"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let held = |x: T| {
+            let y = x.ln();
+            if y < T::of(LOWEST) { T::of(LOWEST) } else { y }
+        };
+        let loss = |x: T, t: T| -(t * held(x) + (T::one() - t) * held(T::one() - x));
+        x[0].zip(&x[1], loss).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (x, t) = (call.input(0), call.input(1));
+        let rest = 1.0 - x;
+        let slope = if i == 0 {
+            // At 0 and 1, where the slope is infinite, it is held at 1e12 as in PyTorch.
+            (x - t) / (x * rest).clamp(1e-12, f64::INFINITY)
+        } else {
+            held(&rest) - held(x)
+        };
+        &**grad * slope
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        let (x, t) = (draw.uniform(&shape, 0.05, 0.95), draw.uniform(&shape, 0.0, 1.0));
+        Sample::new(Self, [x, t])
+    }
+}
+
+/// Options of [`Var::binary_cross_entropy`] and [`Var::binary_cross_entropy_with_logits`].
+#[derive(Clone, Debug, Default)]
+pub struct BinaryCrossEntropyOptions {
+    /// What each loss is multiplied by, broadcast; 1 by default.
+    pub weight: Option<Tensor<f64>>,
+    /// How the losses add up; their mean by default.
+    pub reduction: Reduction,
+}
+
+impl BinaryCrossEntropyOptions {
+    #[track_caller]
+    fn of<T: Real>(&self, losses: Var<T>) -> Var<T> {
+        let losses = match &self.weight {
+            Some(weight) => losses * Var::constant(weight.cast()),
+            None => losses,
+        };
+        self.reduction.of(&losses)
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The cross entropy of probabilities: `−w·(t·ln x + (1 − t)·ln(1 − x))`; the operands broadcast.
+    ///
+    /// No logarithm is below −100, and no slope above 10¹², so that probabilities of 0 and 1 have
+    /// finite losses and gradients.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn binary_cross_entropy(&self, target: &Self, options: &BinaryCrossEntropyOptions) -> Self {
+        options.of(Self::broadcasting(BinaryCrossEntropy, &[self, target]))
+    }
+
+    /// The cross entropy of the probabilities `σ(x)`, stable for every `x`:
+    /// `w·((1 − t)·x − (1 + (pos_weight − 1)·t)·ln σ(x))`; the operands broadcast.
+    ///
+    /// * `pos_weight`: what the losses of positive targets are multiplied by, broadcast
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn binary_cross_entropy_with_logits(
+        &self,
+        target: &Self,
+        pos_weight: Option<&Tensor<f64>>,
+        options: &BinaryCrossEntropyOptions,
+    ) -> Self {
+        let logarithm = self.logsigmoid();
+        let positive = match pos_weight {
+            Some(weight) => {
+                let excess = weight.map(|w| w - 1.0).cast();
+                (target * Self::constant(excess) + 1.0) * logarithm
+            }
+            None => logarithm,
+        };
+        options.of((1.0 - target) * self - positive)
+    }
+}
+
+/// Options, and the shape of an input that the weight broadcasts to.
+fn draw_options(draw: &mut Draw) -> (BinaryCrossEntropyOptions, Vec<usize>) {
+    let shape = draw.any_shape();
+    let weight = draw.once_in(2).then(|| {
+        let weight = draw.broadcastable(&shape);
+        draw.uniform(weight, 0.2, 2.0)
+    });
+    let reduction = draw.reduction(&shape);
+    (BinaryCrossEntropyOptions { weight, reduction }, shape)
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<BinaryCrossEntropy>("binary_cross_entropy"),
+    Entry::function("binary_cross_entropy", |draw| {
+        let (options, shape) = draw_options(draw);
+        let inputs = [draw.uniform(&shape, 0.05, 0.95), draw.uniform(&shape, 0.0, 1.0)];
+        let f = generic!([options] |x, t| x.binary_cross_entropy(t, &options));
+        Case::new(format!("{options:?}"), f, inputs)
+    }),
+    Entry::function("binary_cross_entropy_with_logits", |draw| {
+        let (options, shape) = draw_options(draw);
+        let positive = draw.once_in(2).then(|| {
+            let weight = draw.broadcastable(&shape);
+            draw.uniform(weight, 0.2, 3.0)
+        });
+        let inputs = [draw.normal(&shape), draw.uniform(&shape, 0.0, 1.0)];
+        let description = format!("{options:?}, {positive:?}");
+        let f = generic!([options, positive] |x, t| {
+            x.binary_cross_entropy_with_logits(t, positive.as_ref(), &options)
+        });
+        Case::new(description, f, inputs)
+    }),
+];

@@ -1,0 +1,331 @@
+//! Cross entropy with class numbers or with probabilities as targets.
+
+use std::rc::Rc;
+
+use wengert_tensor::parallel;
+
+use crate::ops::prelude::*;
+use super::reduction::Reduction;
+use super::class_targets::Targets;
+
+/// The losses of all positions, and `ln Σ eˣ` over the classes of each.
+///
+/// The logarithm is an output because the rule reads it: `softmax = e^(x − log)`.
+#[derive(Clone, Debug)]
+pub struct CrossEntropy {
+    targets: Rc<Targets>,
+    smoothing: f64,
+}
+
+impl CrossEntropy {
+    /// How much of a target goes to its class, and how much to each class.
+    fn shares(&self) -> (f64, f64) {
+        (
+            1.0 - self.smoothing,
+            self.smoothing / self.targets.weights.len() as f64,
+        )
+    }
+
+    /// `Σ q` over the classes of a position, where the loss is `−Σ q · ln softmax`.
+    fn mass(&self, position: usize) -> f64 {
+        let (own, each) = self.shares();
+        let targets = &self.targets;
+        match targets.class[position] {
+            Some(class) => {
+                own * targets.weights[class] + each * targets.weights.iter().sum::<f64>()
+            }
+            None => 0.0,
+        }
+    }
+
+    /// `q` itself, of the shape of the scores.
+    fn distribution<T: Real>(&self, shape: &[usize]) -> Tensor<T> {
+        let (own, each) = self.shares();
+        let mut q = Tensor::zeros(shape);
+        let values = q.as_mut_slice();
+        for (position, class) in self.targets.class.iter().enumerate() {
+            let Some(class) = *class else { continue };
+            for (c, &weight) in self.targets.weights.iter().enumerate() {
+                values[self.targets.place(position, c)] = T::of(each * weight);
+            }
+            let own = T::of(own * self.targets.weights[class]);
+            values[self.targets.place(position, class)] += own;
+        }
+        q
+    }
+
+    /// `a · e^(x − log) − g · q` in one pass.
+    fn gradient<T: Real>(&self, [x, log, a, g]: [&Tensor<T>; 4]) -> Tensor<T> {
+        let [x, log, a, g] = [x, log, a, g].map(Tensor::contiguous);
+        let [x_values, log, a, g] =
+            [&x, &log, &a, &g].map(|tensor| tensor.as_slice().expect("made contiguous above"));
+        let (targets, inner) = (&*self.targets, self.targets.inner());
+        let (own, each) = self.shares();
+        let plane = targets.weights.len() * inner;
+        let mut dx = Tensor::zeros(x.shape());
+        parallel::for_chunks_mut(dx.as_mut_slice(), plane, 16 * x_values.len(), |n, dx| {
+            let x = &x_values[n * plane..][..plane];
+            let positions = n * inner..(n + 1) * inner;
+            let (log, a, g) = (
+                &log[positions.clone()],
+                &a[positions.clone()],
+                &g[positions.clone()],
+            );
+            for (c, &weight) in targets.weights.iter().enumerate() {
+                let row = c * inner..(c + 1) * inner;
+                let share = T::of(each * weight);
+                for (d, (dx, &x)) in dx[row.clone()].iter_mut().zip(&x[row]).enumerate() {
+                    *dx = a[d] * (x - log[d]).exp();
+                    if each != 0.0 && targets.class[positions.start + d].is_some() {
+                        *dx -= g[d] * share;
+                    }
+                }
+            }
+            for (d, position) in positions.enumerate() {
+                if let Some(class) = targets.class[position] {
+                    dx[class * inner + d] -= g[d] * T::of(own * targets.weights[class]);
+                }
+            }
+        });
+        dx
+    }
+}
+
+impl Op for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn reads_output(&self, k: usize) -> bool {
+        k == 1
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (x, targets) = (x[0].contiguous(), &self.targets);
+        let log = x.logsumexp(1);
+        let values = x.as_slice().expect("made contiguous");
+        let (own, each) = self.shares();
+        let losses = log.iter().enumerate().map(|(position, log)| {
+            let Some(class) = targets.class[position] else {
+                return T::zero();
+            };
+            let surprise = |class| log - values[targets.place(position, class)];
+            let mut loss = surprise(class) * T::of(own * targets.weights[class]);
+            if each != 0.0 {
+                for (c, &weight) in targets.weights.iter().enumerate() {
+                    loss += surprise(c) * T::of(each * weight);
+                }
+            }
+            loss
+        });
+        let losses = Tensor::from_vec(losses.collect(), &targets.shape);
+        [losses, log].into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (x, log) = (call.input(0), call.output(1));
+        let zero = Var::full(log.shape(), 0.0);
+        let g = grad.get(0).unwrap_or(&zero);
+        let mass = Var::constant(self.targets.constant(|position| self.mass(position)));
+        let mut a = g * mass;
+        if let Some(log_grad) = grad.get(1) {
+            a = a + log_grad;
+        }
+        if [x, log, &a, g].iter().any(|var| var.is_tracked()) {
+            let softmax = (x - log.unsqueeze(1)).exp();
+            let q = Var::constant(self.distribution(x.shape()));
+            softmax * a.unsqueeze(1) - q * g.unsqueeze(1)
+        } else {
+            Var::constant(self.gradient([x, log, &a, g].map(Var::value)))
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let scores = Targets::draw_scores(draw);
+        let targets = Rc::new(Targets::draw(draw, &scores));
+        let op = Self {
+            targets,
+            smoothing: draw.pick(&[0.0, 0.0, 0.1, 1.0]),
+        };
+        Sample::new(op, [draw.uniform(scores, -3.0, 3.0)])
+    }
+}
+
+/// Options of [`Var::cross_entropy`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrossEntropyOptions {
+    /// A weight for each class, `[classes]`; none by default.
+    pub weight: Option<Tensor<f64>>,
+    /// Targets of this number do not count; −100 by default.
+    pub ignore_index: i64,
+    /// The part of every target that is shared out over all classes, from 0 (the default) to 1.
+    pub label_smoothing: f64,
+    /// What is done with the losses; their mean by default.
+    pub reduction: Reduction,
+}
+
+impl Default for CrossEntropyOptions {
+    fn default() -> Self {
+        Self {
+            weight: None,
+            ignore_index: -100,
+            label_smoothing: 0.0,
+            reduction: Reduction::Mean,
+        }
+    }
+}
+
+impl CrossEntropyOptions {
+    #[track_caller]
+    fn check(&self) {
+        require!(
+            (0.0..=1.0).contains(&self.label_smoothing),
+            "cross_entropy: a label smoothing of {} is not between 0 and 1",
+            self.label_smoothing
+        );
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// Cross entropy of class scores with class numbers.
+    ///
+    /// With `p = softmax(x)` over the classes, the target `t`, class weights `w` and label smoothing
+    /// `ε`, a position's loss is `−(1 − ε)·w_t·ln p_t − ε/C·Σ w_c·ln p_c`. The mean divides by the
+    /// sum of the weights `w_t` of the targets that count; if none does, it is NaN and its gradient 0.
+    ///
+    /// * `self`: scores (logits) `[batch, classes, ..]`, or `[classes]`
+    /// * `target`: class numbers, the shape of the scores without the class axis
+    /// * returns one number, or with [`Reduction::None`] the shape of the target
+    ///
+    /// ```
+    /// use wengert_autograd::{Tape, ops::CrossEntropyOptions};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let scores = tape.leaf(Tensor::<f64>::zeros([3, 5]));
+    /// let target = Tensor::from_vec(vec![4, 0, -100], [3]);
+    /// let loss = scores.cross_entropy(&target, &CrossEntropyOptions::default());
+    /// assert!((loss.item() - 5.0_f64.ln()).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit, a target that is not ignored is no class, there is not one weight
+    /// per class, or the smoothing is not between 0 and 1.
+    #[must_use]
+    #[track_caller]
+    pub fn cross_entropy(&self, target: &Tensor<i64>, options: &CrossEntropyOptions) -> Self {
+        options.check();
+        if self.rank() == 1 {
+            let loss = self
+                .unsqueeze(0)
+                .cross_entropy(&target.unsqueeze(0), options);
+            return if options.reduction == Reduction::None {
+                loss.squeeze(0)
+            } else {
+                loss
+            };
+        }
+        require!(
+            self.rank() > 1,
+            "cross_entropy: {:?}: there is no class axis",
+            self.shape()
+        );
+        let (weight, ignored) = (options.weight.as_ref(), options.ignore_index);
+        let targets = Targets::new("cross_entropy", self.shape(), target, weight, ignored);
+        let (total, smoothing) = (targets.total(), options.label_smoothing);
+        let op = CrossEntropy {
+            targets: Rc::new(targets),
+            smoothing,
+        };
+        let [losses, _] = Self::custom_array(op, &[self]);
+        options.reduction.over(&losses, total)
+    }
+
+    /// Cross entropy of class scores with probabilities.
+    ///
+    /// With `p = softmax(x)` over the classes, class weights `w` and label smoothing `ε`, a
+    /// position's loss is `−Σ w_c·((1 − ε)·t_c + ε/C)·ln p_c`. The mean divides by the number of
+    /// positions.
+    ///
+    /// * `self`: scores (logits) `[batch, classes, ..]`, or `[classes]`
+    /// * `target`: probabilities of the same shape; gradients flow to them too
+    /// * returns one number, or with [`Reduction::None`] the shape without the class axis
+    ///
+    /// # Panics
+    /// If the shapes differ, there is no class axis, there is not one weight per class, or the
+    /// smoothing is not between 0 and 1.
+    #[must_use]
+    #[track_caller]
+    pub fn cross_entropy_soft(&self, target: &Self, options: &CrossEntropyOptions) -> Self {
+        options.check();
+        let (shape, rank) = (self.shape(), self.rank());
+        require!(
+            rank > 0 && shape == target.shape(),
+            "cross_entropy_soft: {shape:?}, {:?}: two equal shapes with a class axis are needed",
+            target.shape()
+        );
+        let axis = isize::from(rank > 1);
+        let classes = self.size(axis);
+        let smoothing = options.label_smoothing;
+        let mut target = target.clone();
+        if smoothing != 0.0 {
+            target = target * (1.0 - smoothing) + smoothing / classes as f64;
+        }
+        if let Some(weight) = &options.weight {
+            require!(
+                weight.len() == classes,
+                "cross_entropy_soft: {shape:?}: {} weights for {classes} classes",
+                weight.len()
+            );
+            let mut along = vec![1; rank];
+            along[axis as usize] = classes;
+            let weight = weight.map(T::of).reshape(along);
+            target = target * Self::constant(weight);
+        }
+        let losses = -(self.log_softmax(axis) * target).sum(axis);
+        options.reduction.of(&losses)
+    }
+}
+
+/// Options, scores, and the shape of the scores without classes.
+fn draw_call(draw: &mut Draw) -> (CrossEntropyOptions, Tensor<f64>, Vec<usize>) {
+    let scores = if draw.once_in(4) {
+        vec![draw.extent()]
+    } else {
+        Targets::draw_scores(draw)
+    };
+    let mut shape = scores.clone();
+    let classes = shape.remove(usize::from(scores.len() > 1));
+    let reduction = draw.reduction(&shape);
+    let options = CrossEntropyOptions {
+        weight: draw.once_in(2).then(|| draw.uniform([classes], 0.2, 2.0)),
+        label_smoothing: draw.pick(&[0.0, 0.2]),
+        reduction,
+        ..CrossEntropyOptions::default()
+    };
+    (options, draw.uniform(scores, -3.0, 3.0), shape)
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<CrossEntropy>("cross_entropy"),
+    Entry::function("cross_entropy", |draw| {
+        let (options, x, shape) = draw_call(draw);
+        let classes = x.size(isize::from(x.rank() > 1));
+        let mut target = draw.indices(&shape, classes);
+        if target.len() > 1 {
+            target.as_mut_slice()[1] = options.ignore_index;
+        }
+        let f = generic!([target, options] | x | x.cross_entropy(&target, &options));
+        Case::new(format!("{options:?}, {target:?}"), f, [x])
+    }),
+    Entry::function("cross_entropy_soft", |draw| {
+        let (options, x, _) = draw_call(draw);
+        let target = draw.uniform(x.shape(), 0.0, 1.0);
+        let f = generic!([options] | x, t | x.cross_entropy_soft(t, &options));
+        Case::new(format!("{options:?}"), f, [x, target])
+    }),
+];

@@ -1,0 +1,148 @@
+//! Losses of whole distributions: Kullback–Leibler and Poisson.
+
+use crate::ops::prelude::*;
+use super::reduction::Reduction;
+
+/// `x·ln x`, 0 at 0.
+#[derive(Clone, Debug)]
+pub struct XLogX;
+
+impl Op for XLogX {
+    fn name(&self) -> &'static str {
+        "xlogx"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].map(|x| if x == T::zero() { x } else { x * x.ln() })
+            .into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        &**grad * (call.input(0).ln() + 1.0)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, [draw.any_within(0.1, 2.0)])
+    }
+}
+
+/// Options of [`Var::kl_div`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KlDivOptions {
+    /// Whether the target is given as logarithms; not by default.
+    pub log_target: bool,
+    /// What is done with the elements; their mean by default. The divergence of distributions along
+    /// rows is [`Reduction::BatchMean`].
+    pub reduction: Reduction,
+}
+
+/// Options of [`Var::poisson_nll_loss`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoissonOptions {
+    /// Whether the input is the logarithm of the rate; yes by default.
+    pub log_input: bool,
+    /// Whether Stirling's approximation of `ln t!` is added where `t > 1`; not by default.
+    pub full: bool,
+    /// What is added to a rate before its logarithm; 1e-8 by default.
+    pub eps: f64,
+    /// What is done with the losses; their mean by default.
+    pub reduction: Reduction,
+}
+
+impl Default for PoissonOptions {
+    fn default() -> Self {
+        Self {
+            log_input: true,
+            full: false,
+            eps: 1e-8,
+            reduction: Reduction::Mean,
+        }
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The Kullback–Leibler divergence of log-probabilities from a target, element by element:
+    /// `t·(ln t − x)`, 0 where `t` is 0; the operands broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn kl_div(&self, target: &Self, options: &KlDivOptions) -> Self {
+        let losses = if options.log_target {
+            target.exp() * (target - self)
+        } else {
+            Self::custom(XLogX, &[target]) - target * self
+        };
+        options.reduction.of(&losses)
+    }
+
+    /// The negative log-likelihood of counts `t` under Poisson distributions: `eˣ − t·x` for the
+    /// logarithm `x` of a rate, `x − t·ln(x + eps)` for the rate; the operands broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn poisson_nll_loss(&self, target: &Self, options: &PoissonOptions) -> Self {
+        let mut losses = if options.log_input {
+            self.exp() - target * self
+        } else {
+            self - target * (self + options.eps).ln()
+        };
+        if options.full {
+            let few = target.value().map(|t| t <= T::one());
+            // Stirling where t is 1 or less is not used, and 1 keeps its logarithm finite.
+            let t = target.masked_fill(&few, 1.0);
+            let stirling = &t * t.ln() - &t + (&t * std::f64::consts::TAU).ln() * 0.5;
+            losses = losses + stirling.masked_fill(&few, 0.0);
+        }
+        options.reduction.of(&losses)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<XLogX>("kl_div"),
+    Entry::function("kl_div", |draw| {
+        let shape = draw.any_shape();
+        let log_target = draw.once_in(2);
+        let target = draw.broadcastable(&shape);
+        let target = draw.uniform(target, 0.05, 1.0);
+        let target = if log_target {
+            target.map(f64::ln)
+        } else {
+            target
+        };
+        let mut options = KlDivOptions {
+            log_target,
+            reduction: draw.reduction(&shape),
+        };
+        if !shape.is_empty() && !shape.contains(&0) && draw.once_in(3) {
+            options.reduction = Reduction::BatchMean;
+        }
+        let f = generic!([options] | x, t | x.kl_div(t, &options));
+        Case::new(format!("{options:?}"), f, [draw.normal(shape), target])
+    }),
+    Entry::function("poisson_nll_loss", |draw| {
+        let shape = draw.any_shape();
+        let t = draw
+            .uniform(&shape, 0.1, 4.0)
+            .map(|t| if (t - 1.0).abs() < 0.1 { 1.2 } else { t });
+        let options = PoissonOptions {
+            log_input: draw.once_in(2),
+            full: draw.once_in(2),
+            reduction: draw.reduction(&shape),
+            ..PoissonOptions::default()
+        };
+        let f = generic!([options] | x, t | x.poisson_nll_loss(t, &options));
+        Case::new(
+            format!("{options:?}"),
+            f,
+            [draw.uniform(shape, 0.2, 2.0), t],
+        )
+    }),
+];

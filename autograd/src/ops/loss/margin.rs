@@ -1,0 +1,155 @@
+//! Losses that ask for a margin.
+
+use crate::ops::prelude::*;
+use super::reduction::Reduction;
+use super::similarity::by_sign;
+
+impl<T: Real> Var<T> {
+    /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1; the operands broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn soft_margin_loss(&self, target: &Self, reduction: Reduction) -> Self {
+        reduction.of(&-(target * self).logsigmoid())
+    }
+
+    /// A distance where the target is 1, `max(0, margin − x)` where it is −1.
+    ///
+    /// # Panics
+    /// If the target's shape does not broadcast to the input's, or it has other numbers.
+    #[must_use]
+    #[track_caller]
+    pub fn hinge_embedding_loss(
+        &self,
+        target: &Tensor<i64>,
+        margin: f64,
+        reduction: Reduction,
+    ) -> Self {
+        reduction.of(&by_sign(target, self, &(margin - self).relu()))
+    }
+
+    /// `max(0, −t·(x − y) + margin)`: 1 asks for `x` above `y`, −1 for `x` below it; the operands
+    /// broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn margin_ranking_loss(
+        &self,
+        other: &Self,
+        target: &Self,
+        margin: f64,
+        reduction: Reduction,
+    ) -> Self {
+        reduction.of(&(target * (other - self) + margin).relu())
+    }
+
+    /// The hinge loss of several classes:
+    /// `Σ_{j ≠ t} weight[t]·max(0, margin − x[t] + x[j])ᵖ / classes`.
+    ///
+    /// * `self`: scores `[batch, classes]`, or `[classes]`; `target`: class numbers `[batch]`, or one
+    /// * returns one number, or with [`Reduction::None`] the shape of the target
+    ///
+    /// Source: Crammer & Singer 2001.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, a target is no class, `p` is neither 1 nor 2, or there is not one
+    /// weight per class.
+    #[must_use]
+    #[track_caller]
+    pub fn multi_margin_loss(&self, target: &Tensor<i64>, options: &MultiMarginOptions) -> Self {
+        let shape = self.shape();
+        require!(
+            matches!(shape.len(), 1 | 2) && target.shape() == &shape[..shape.len() - 1],
+            "multi_margin_loss: {shape:?}: targets {:?}: [batch, classes] and [batch], or [classes] \
+             and one number, are needed",
+            target.shape()
+        );
+        let p = options.p;
+        require!(p == 1 || p == 2, "multi_margin_loss: {shape:?}: p is {p}, neither 1 nor 2");
+        let classes = shape[shape.len() - 1];
+        let places = target.unsqueeze(-1);
+        let own: Tensor<bool> = target.one_hot::<f64>(classes).map(|one| one != 0.0);
+        let hinge = (self - self.gather(-1, &places) + options.margin).relu();
+        let mut hinge = hinge.masked_fill(&own, 0.0);
+        if p == 2 {
+            hinge = hinge.square();
+        }
+        if let Some(weight) = &options.weight {
+            require!(
+                weight.shape() == [classes],
+                "multi_margin_loss: {shape:?}: weights {:?} for {classes} classes",
+                weight.shape()
+            );
+            let weights = target.map(|t| weight.get([t as usize]));
+            hinge = hinge * Self::constant(weights.unsqueeze(-1).cast());
+        }
+        options.reduction.of(&(hinge.sum(-1) / classes as f64))
+    }
+}
+
+/// Options of [`Var::multi_margin_loss`].
+#[derive(Clone, Debug)]
+pub struct MultiMarginOptions {
+    /// The power of each hinge, 1 or 2; 1 by default.
+    pub p: usize,
+    /// By how much the target's score is to exceed the others; 1 by default.
+    pub margin: f64,
+    /// What the losses of each class of targets are multiplied by, `[classes]`; 1 by default.
+    pub weight: Option<Tensor<f64>>,
+    /// How the losses add up; their mean by default.
+    pub reduction: Reduction,
+}
+
+impl Default for MultiMarginOptions {
+    fn default() -> Self {
+        Self { p: 1, margin: 1.0, weight: None, reduction: Reduction::Mean }
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::function("soft_margin_loss", |draw| {
+        let shape = draw.any_shape();
+        let reduction = draw.reduction(&shape);
+        let f = generic!([reduction] |x, t| x.soft_margin_loss(t, reduction));
+        Case::new(format!("{reduction:?}"), f, [draw.normal(&shape), draw.normal(&shape)])
+    }),
+    Entry::function("hinge_embedding_loss", |draw| {
+        let shape = draw.any_shape();
+        let (reduction, target) = (draw.reduction(&shape), draw.signs(&shape));
+        // No input near the margin.
+        let x = draw.off_zero(&shape).map(|x| 1.0 + x);
+        let description = format!("{reduction:?}, {target:?}");
+        let f = generic!([target, reduction] |x| x.hinge_embedding_loss(&target, 1.0, reduction));
+        Case::new(description, f, [x])
+    }),
+    Entry::function("margin_ranking_loss", |draw| {
+        let shape = draw.any_shape();
+        let reduction = draw.reduction(&shape);
+        let t = draw.mask(&shape).map(|positive| if positive { 1.0 } else { -1.0 });
+        // t·(y − x) + margin stays off 0.
+        let y = draw.normal(&shape);
+        let x = draw.off_zero(&shape).zip3(&y, &t, |d, y, t| y + t * (d + 0.5));
+        let f = generic!([reduction] |x, y, t| x.margin_ranking_loss(y, t, 0.5, reduction));
+        Case::new(format!("{reduction:?}"), f, [x, y, t])
+    }),
+    Entry::function("multi_margin_loss", |draw| {
+        let (batch, classes) = (draw.within(0, 4), draw.within(2, 5));
+        let target = draw.indices([batch], classes);
+        let options = MultiMarginOptions {
+            p: draw.pick(&[1, 2]),
+            // Between the differences of scores, which are near whole numbers.
+            margin: 0.5,
+            weight: draw.once_in(2).then(|| draw.uniform([classes], 0.2, 2.0)),
+            reduction: draw.reduction(&[batch]),
+        };
+        let near = draw.uniform([batch, classes], -0.1, 0.1);
+        let x = draw.indices([batch, classes], 4).zip(&near, |whole, near| whole as f64 + near);
+        let description = format!("{options:?}, {target:?}");
+        let f = generic!([target, options] |x| x.multi_margin_loss(&target, &options));
+        Case::new(description, f, [x])
+    }),
+];

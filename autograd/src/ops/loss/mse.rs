@@ -1,0 +1,64 @@
+//! The squared error.
+
+use crate::ops::shape::pair;
+use crate::ops::prelude::*;
+use super::reduction::Reduction;
+
+/// `(x − t)²` element by element, of two tensors of one shape.
+#[derive(Clone, Debug)]
+pub struct SquaredError;
+
+impl Op for SquaredError {
+    fn name(&self) -> &'static str {
+        "squared_error"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let square = |x: T, t: T| (x - t) * (x - t);
+        x[0].zip(&x[1], square).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let error = call.input(0) - call.input(1);
+        error * &**grad * if i == 0 { 2.0 } else { -2.0 }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The squared error `(x − t)²`; the operands broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn mse_loss(&self, target: &Self, reduction: Reduction) -> Self {
+        let losses = pair("mse_loss", self, target, |x, t| {
+            Self::custom(SquaredError, &[x, t])
+        });
+        reduction.of(&losses)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<SquaredError>("mse_loss"),
+    Entry::function("mse_loss", |draw| {
+        let shape = draw.any_shape();
+        let reduction = draw.reduction(&shape);
+        let t = draw.broadcastable(&shape);
+        let f = generic!([reduction] | x, t | x.mse_loss(t, reduction));
+        Case::new(
+            format!("{reduction:?}"),
+            f,
+            [draw.normal(shape), draw.normal(t)],
+        )
+    }),
+];

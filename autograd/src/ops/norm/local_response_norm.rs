@@ -1,0 +1,83 @@
+//! Local response normalization.
+
+use wengert_tensor::{Divisor, PoolOptions};
+
+use crate::ops::prelude::*;
+
+/// Options of [`Var::local_response_norm`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResponseOptions {
+    /// How many channels make a neighbourhood; 5 by default.
+    pub size: usize,
+    /// What their mean square is multiplied by; 1e-4 by default.
+    pub alpha: f64,
+    /// The exponent; 0.75 by default.
+    pub beta: f64,
+    /// What is added before the power; 1 by default.
+    pub k: f64,
+}
+
+impl Default for ResponseOptions {
+    fn default() -> Self {
+        Self {
+            size: 5,
+            alpha: 1e-4,
+            beta: 0.75,
+            k: 1.0,
+        }
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// Divides every channel by the activity of its neighbours:
+    /// `y_c = x_c / (k + alpha/size · Σ x_j²)^beta`, the sum over the channels `j` from `c − size/2` to
+    /// `c + (size − 1)/2`, both rounded down.
+    ///
+    /// * `self`: `[batch, channels, ..]`
+    ///
+    /// Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3, with the mean square as `PyTorch`
+    /// has it.
+    ///
+    /// # Panics
+    /// If there is no channel axis, or the size is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn local_response_norm(&self, options: &ResponseOptions) -> Self {
+        let ResponseOptions {
+            size,
+            alpha,
+            beta,
+            k,
+        } = *options;
+        let (shape, rank) = (self.shape(), self.rank());
+        require!(
+            rank >= 2,
+            "local_response_norm: {shape:?}: there is no channel axis"
+        );
+        require!(
+            size > 0,
+            "local_response_norm: {shape:?}: a neighbourhood of size 0"
+        );
+        let inner = shape[2..].iter().product();
+        let windows = PoolOptions::new([size, 1])
+            .stride(1)
+            .padding([[size / 2, (size - 1) / 2], [0, 0]])
+            .divisor(Divisor::Fixed(size));
+        let square = (self * self).reshape([shape[0], 1, shape[1], inner]);
+        let mean = square.avg_pool2d(&windows).reshape(shape);
+        self / (mean * alpha + k).pow(beta)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[Entry::function("local_response_norm", |draw| {
+    let rank = draw.within(2, 4);
+    let x = draw.filled_shape(rank);
+    let options = ResponseOptions {
+        size: draw.within(1, 4),
+        alpha: draw.pick(&[0.1, 1.0]),
+        beta: draw.pick(&[0.5, 0.75]),
+        k: draw.pick(&[1.0, 2.0]),
+    };
+    let f = generic!([options] | x | x.local_response_norm(&options));
+    Case::new(format!("{options:?}"), f, [draw.normal(x)])
+})];

@@ -1,0 +1,368 @@
+//! Batch, layer, group, instance and RMS normalization.
+
+use crate::ops::prelude::*;
+use super::standardize::Standardize;
+
+/// Parameters of a norm: an affine map after it, and what keeps its division finite.
+#[derive(Clone, Copy, Debug)]
+pub struct NormOptions<'a, T: Real = f32> {
+    /// What the standardized values are multiplied by; nothing by default.
+    pub weight: Option<&'a Var<T>>,
+    /// What is added then; nothing by default.
+    pub bias: Option<&'a Var<T>>,
+    /// Added to the variance; 1e-5 by default.
+    pub eps: f64,
+}
+
+impl<T: Real> Default for NormOptions<'_, T> {
+    fn default() -> Self {
+        Self {
+            weight: None,
+            bias: None,
+            eps: 1e-5,
+        }
+    }
+}
+
+impl<'a, T: Real> NormOptions<'a, T> {
+    /// Weight and bias, and the default `eps`.
+    #[must_use]
+    pub fn affine(weight: &'a Var<T>, bias: &'a Var<T>) -> Self {
+        Self {
+            weight: Some(weight),
+            bias: Some(bias),
+            ..Self::default()
+        }
+    }
+
+    /// With another `eps`.
+    #[must_use]
+    pub fn eps(self, eps: f64) -> Self {
+        Self { eps, ..self }
+    }
+
+    /// Weight and bias of some shape, seen as another; ones and zeros where there are none.
+    #[track_caller]
+    fn params(&self, op: &str, given: &[usize], seen: &[usize]) -> [Var<T>; 2] {
+        [("weight", self.weight, 1.0), ("bias", self.bias, 0.0)].map(|(name, var, default)| {
+            let Some(var) = var else {
+                return Var::full(seen, default);
+            };
+            require!(
+                var.shape() == given,
+                "{op}: the {name} is {:?}, {given:?} is needed",
+                var.shape()
+            );
+            var.reshape(seen)
+        })
+    }
+}
+
+/// The result of [`Var::batch_norm`].
+#[derive(Clone, Debug)]
+pub struct BatchNormed<T: Real = f32> {
+    /// The normalized batch.
+    pub y: Var<T>,
+    /// The mean of each channel.
+    pub mean: Var<T>,
+    /// The biased variance of each channel, `Σ (x − mean)² / n`.
+    pub var: Var<T>,
+}
+
+impl<T: Real> Var<T> {
+    /// Batch normalization in training: every channel to mean 0 and variance 1 over the batch.
+    ///
+    /// `y = (x − mean)/√(var + ε) · weight + bias`, the statistics taken over all axes but axis 1.
+    ///
+    /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
+    /// * returns `y`, and mean and biased variance `[channels]` for the running statistics; gradients
+    ///   flow through them too
+    ///
+    /// Source: Ioffe & Szegedy 2015, algorithm 1.
+    ///
+    /// # Panics
+    /// If there is no channel axis, or a parameter is not `[channels]`.
+    #[must_use]
+    #[track_caller]
+    pub fn batch_norm(&self, options: &NormOptions<'_, T>) -> BatchNormed<T> {
+        let (channels, along) = self.channels("batch_norm");
+        let [w, b] = options.params("batch_norm", &[channels], &along);
+        let axes = (0..self.rank() as isize)
+            .filter(|&axis| axis != 1)
+            .collect();
+        let op = Standardize {
+            axes,
+            eps: options.eps,
+            centred: true,
+        };
+        let [y, mean, var, _] = Self::custom_array(op, &[self, &w, &b]);
+        BatchNormed {
+            y,
+            mean: mean.reshape([channels]),
+            var: var.reshape([channels]),
+        }
+    }
+
+    /// Batch normalization in evaluation: an affine map of every channel by given statistics.
+    ///
+    /// `y = (x − mean)/√(var + ε) · weight + bias`
+    ///
+    /// * `self`: `[batch, channels, ..]`; mean, variance, weight and bias `[channels]`
+    ///
+    /// # Panics
+    /// If there is no channel axis, or a parameter is not `[channels]`.
+    #[must_use]
+    #[track_caller]
+    pub fn batch_norm_with(
+        &self,
+        mean: &Tensor<T>,
+        var: &Tensor<T>,
+        options: &NormOptions<'_, T>,
+    ) -> Self {
+        let (channels, along) = self.channels("batch_norm");
+        for (name, statistic) in [("mean", mean), ("variance", var)] {
+            require!(
+                statistic.shape() == [channels],
+                "batch_norm: {:?}: the {name} is {:?}, [{channels}] is needed",
+                self.shape(),
+                statistic.shape()
+            );
+        }
+        let [w, b] = options.params("batch_norm", &[channels], &along);
+        let eps = T::of(options.eps);
+        let rstd = var.map(|var| T::one() / (var + eps).sqrt()).reshape(&along);
+        let scale = w * Self::constant(rstd);
+        let shift = b - Self::constant(mean.reshape(&along)) * &scale;
+        self * scale + shift
+    }
+
+    /// Layer normalization: every row to mean 0 and variance 1 over the last axes.
+    ///
+    /// `y = (x − mean)/√(var + ε) · weight + bias`
+    ///
+    /// * `self`: `[.., shape..]`; weight and bias of that `shape`
+    ///
+    /// Source: Ba, Kiros & Hinton 2016.
+    ///
+    /// # Panics
+    /// If the last extents are not `shape`, or a parameter has another shape.
+    #[must_use]
+    #[track_caller]
+    pub fn layer_norm(&self, shape: impl AsRef<[usize]>, options: &NormOptions<'_, T>) -> Self {
+        self.standardize_rows("layer_norm", shape.as_ref(), options, true)
+    }
+
+    /// Root mean square normalization over the last axes: `y = x/√(mean x² + ε) · weight + bias`.
+    ///
+    /// * `self`: `[.., shape..]`; weight and bias of that `shape`
+    ///
+    /// Source: Zhang & Sennrich 2019.
+    ///
+    /// # Panics
+    /// If the last extents are not `shape`, or a parameter has another shape.
+    #[must_use]
+    #[track_caller]
+    pub fn rms_norm(&self, shape: impl AsRef<[usize]>, options: &NormOptions<'_, T>) -> Self {
+        self.standardize_rows("rms_norm", shape.as_ref(), options, false)
+    }
+
+    #[track_caller]
+    fn standardize_rows(
+        &self,
+        op: &str,
+        shape: &[usize],
+        options: &NormOptions<'_, T>,
+        centred: bool,
+    ) -> Self {
+        require!(
+            self.shape().ends_with(shape) && !shape.is_empty(),
+            "{op}: {:?}: the last extents are not {shape:?}",
+            self.shape()
+        );
+        let [w, b] = options.params(op, shape, shape);
+        let axes = (1..=shape.len() as isize).map(|axis| -axis).collect();
+        let op = Standardize {
+            axes,
+            eps: options.eps,
+            centred,
+        };
+        let [y, ..]: [Self; 4] = Self::custom_array(op, &[self, &w, &b]);
+        y
+    }
+
+    /// Group normalization: every group of channels of every image to mean 0 and variance 1.
+    ///
+    /// `y = (x − mean)/√(var + ε) · weight + bias`
+    ///
+    /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
+    ///
+    /// Source: Wu & He 2018.
+    ///
+    /// # Panics
+    /// If there is no channel axis, the groups do not divide the channels, or a parameter is not
+    /// `[channels]`.
+    #[must_use]
+    #[track_caller]
+    pub fn group_norm(&self, groups: usize, options: &NormOptions<'_, T>) -> Self {
+        self.standardize_groups("group_norm", groups, options)
+    }
+
+    /// Instance normalization: every channel of every image to mean 0 and variance 1.
+    ///
+    /// `y = (x − mean)/√(var + ε) · weight + bias`
+    ///
+    /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
+    ///
+    /// Source: Ulyanov, Vedaldi & Lempitsky 2016.
+    ///
+    /// # Panics
+    /// If there is no channel axis, or a parameter is not `[channels]`.
+    #[must_use]
+    #[track_caller]
+    pub fn instance_norm(&self, options: &NormOptions<'_, T>) -> Self {
+        let (channels, _) = self.channels("instance_norm");
+        self.standardize_groups("instance_norm", channels, options)
+    }
+
+    #[track_caller]
+    fn standardize_groups(&self, op: &str, groups: usize, options: &NormOptions<'_, T>) -> Self {
+        let (channels, _) = self.channels(op);
+        require!(
+            groups > 0 && channels % groups == 0 || channels == 0,
+            "{op}: {:?}: {groups} groups do not divide {channels} channels",
+            self.shape()
+        );
+        let each = channels / groups.max(1);
+        let inner: usize = self.shape()[2..].iter().product();
+        let [w, b] = options.params(op, &[channels], &[groups, each, 1]);
+        let op = Standardize {
+            axes: vec![2, 3],
+            eps: options.eps,
+            centred: true,
+        };
+        let x = self.reshape([self.shape()[0], groups, each, inner]);
+        let [y, ..]: [Self; 4] = Self::custom_array(op, &[&x, &w, &b]);
+        y.reshape(self.shape())
+    }
+
+    /// The channels, and the shape of a vector along them that broadcasts.
+    #[track_caller]
+    fn channels(&self, op: &str) -> (usize, Vec<usize>) {
+        require!(
+            self.rank() > 1,
+            "{op}: {:?}: there is no channel axis",
+            self.shape()
+        );
+        let channels = self.shape()[1];
+        let mut along = vec![1; self.rank() - 1];
+        along[0] = channels;
+        (channels, along)
+    }
+}
+
+/// What samples add to a variance. Where an operand repeats an element the variance is 0 and the function
+/// bends within √ε, closer than finite differences resolve at second order. The default is checked with
+/// stored values of PyTorch.
+const ROOM: f64 = 1e-2;
+
+/// Images of rank 2 to 4 with three values at least to standardize for every channel.
+fn draw_images(draw: &mut Draw, channels: usize) -> Tensor<f64> {
+    let rank = draw.within(1, 2);
+    let mut shape = draw.filled_shape(rank);
+    shape[0] = shape[0].max(3);
+    shape.splice(0..0, [draw.within(1, 3), channels]);
+    draw.normal(shape).map(|x| 1.5 * x + 0.7)
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::function("batch_norm", |draw| {
+        let channels = draw.within(1, 4);
+        let x = draw_images(draw, channels);
+        let f = generic!(|x, w, b| {
+            let normed = x.batch_norm(&NormOptions::affine(w, b).eps(ROOM));
+            let statistics = (normed.mean * &normed.var + normed.var).sum(..);
+            normed.y * statistics
+        });
+        Case::new(
+            "batch_norm",
+            f,
+            [x, draw.off_zero([channels]), draw.normal([channels])],
+        )
+    }),
+    Entry::function("batch_norm_with", |draw| {
+        let channels = draw.within(1, 4);
+        let x = draw_images(draw, channels);
+        let (mean, var) = (draw.normal([channels]), draw.uniform([channels], 0.1, 2.0));
+        let f = generic!(
+            [mean, var] | x,
+            w,
+            b | {
+                let (mean, var) = (mean.cast::<T>(), var.cast::<T>());
+                x.batch_norm_with(&mean, &var, &NormOptions::affine(w, b).eps(0.01))
+            }
+        );
+        Case::new(
+            "batch_norm_with",
+            f,
+            [x, draw.off_zero([channels]), draw.normal([channels])],
+        )
+    }),
+    Entry::function("layer_norm", |draw| {
+        let rank = draw.within(1, 2);
+        let mut shape = draw.filled_shape(rank);
+        shape[0] = shape[0].max(3);
+        let rows = draw.within(1, 3);
+        let x = draw.normal([&[rows], &shape[..]].concat());
+        let (w, b) = (draw.off_zero(&shape), draw.normal(&shape));
+        let f = generic!(
+            [shape] | x,
+            w,
+            b | x.layer_norm(&shape, &NormOptions::affine(w, b).eps(ROOM))
+        );
+        Case::new("layer_norm", f, [x, w, b])
+    }),
+    Entry::function("rms_norm", |draw| {
+        let shape = [draw.within(2, 5)];
+        let rows = draw.within(1, 3);
+        let (x, w) = (draw.normal([rows, shape[0]]), draw.off_zero(shape));
+        let f = generic!(
+            [shape] | x,
+            w | {
+                x.rms_norm(
+                    shape,
+                    &NormOptions {
+                        weight: Some(w),
+                        eps: ROOM,
+                        ..NormOptions::default()
+                    },
+                )
+            }
+        );
+        Case::new("rms_norm", f, [x, w])
+    }),
+    Entry::function("group_norm", |draw| {
+        let groups = draw.within(1, 3);
+        let channels = groups * draw.within(1, 2);
+        let x = draw_images(draw, channels);
+        let f = generic!(
+            [groups] | x,
+            w,
+            b | x.group_norm(groups, &NormOptions::affine(w, b).eps(ROOM))
+        );
+        Case::new(
+            "group_norm",
+            f,
+            [x, draw.off_zero([channels]), draw.normal([channels])],
+        )
+    }),
+    Entry::function("instance_norm", |draw| {
+        let channels = draw.within(1, 3);
+        let x = draw_images(draw, channels);
+        let f = generic!(|x, w, b| x.instance_norm(&NormOptions::affine(w, b).eps(ROOM)));
+        Case::new(
+            "instance_norm",
+            f,
+            [x, draw.off_zero([channels]), draw.normal([channels])],
+        )
+    }),
+];

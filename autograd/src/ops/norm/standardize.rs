@@ -1,0 +1,225 @@
+//! Standardization to mean 0 and variance 1, which all normalization layers are made of.
+
+use crate::ops::elementwise::three;
+use crate::ops::prelude::*;
+
+/// `y = (x − mean) · rstd · w + b` with statistics over some axes.
+///
+/// Outputs are `y`, and with the reduced axes kept as extent 1 the mean, the (biased) variance, and
+/// `rstd = 1/√(variance + ε)`: the rule reads them, so they are no constants.
+#[derive(Clone, Debug)]
+pub struct Standardize {
+    pub(crate) axes: Vec<isize>,
+    pub(crate) eps: f64,
+    /// Without centring, the mean is taken to be 0 and the variance is the mean square.
+    pub(crate) centred: bool,
+}
+
+impl Standardize {
+    /// Whether a parameter is the same for all elements that make one statistic.
+    fn is_shared(parameter: &[usize], statistic: &[usize]) -> bool {
+        let axes = parameter.iter().rev().zip(statistic.iter().rev());
+        parameter.len() <= statistic.len() && axes.into_iter().all(|(&p, &s)| p == 1 || p == s)
+    }
+
+    fn mean<T: Real>(&self, x: &Var<T>, count: f64) -> Var<T> {
+        x.sum(keep(self.axes.clone())) / count
+    }
+
+    /// What `y` contributes: with `s` the standardized values and `g` the cotangent,
+    /// `db = Σ g`, `dw = Σ g s` and `dx = rstd · (g w − mean(g w) − s · mean(g w s))`.
+    fn through_value<T: Real>(
+        &self,
+        call: &Call<T>,
+        g: &Var<T>,
+        count: f64,
+        out: &mut Contributions<'_, T>,
+    ) {
+        let (x, w) = (call.input(0), call.input(1));
+        let (mean, rstd) = (call.output(1), call.output(3));
+        // A weight that all elements of a mean share is multiplied after it, not in a pass over all of
+        // them. The mean of no elements is NaN, and must meet none.
+        let is_shared = !x.is_empty() && Self::is_shared(w.shape(), rstd.shape());
+        // The sum for a parameter may be the sum of the mean.
+        let serves = |shape: &[usize]| {
+            is_shared
+                && Self::is_shared(shape, rstd.shape())
+                && shape.iter().product::<usize>() == rstd.len()
+        };
+        let (standard, along);
+        let (mut dw, mut db) = (None, None);
+        if out.wants(2) || out.wants(0) && self.centred && serves(call.input_shape(2)) {
+            db = Some(g.sum_to(call.input_shape(2)));
+        }
+        if out.wants(0) || out.wants(1) {
+            standard = x.standardized(mean, rstd);
+            along = g * &standard;
+            if out.wants(1) || serves(w.shape()) {
+                dw = Some(along.sum_to(w.shape()));
+            }
+            if out.wants(0) {
+                let (g, along, slope) = if is_shared {
+                    (g.clone(), along, rstd * w)
+                } else {
+                    (g * w, along * w, rstd.clone())
+                };
+                let mean_of = |x: &Var<T>, sum: &Option<Var<T>>| match sum {
+                    Some(sum) if serves(sum.shape()) => sum.reshape(rstd.shape()) / count,
+                    _ => self.mean(x, count),
+                };
+                let bend = -(mean_of(&along, &dw) * &slope);
+                let dx = if self.centred {
+                    (-(mean_of(&g, &db) * &slope)).addcmul(&g, &slope, 1.0)
+                } else {
+                    &g * &slope
+                };
+                out.add(0, dx.addcmul(&standard, &bend, 1.0));
+            }
+        }
+        if let Some(dw) = dw {
+            out.add(1, dw);
+        }
+        if let Some(db) = db {
+            out.add(2, db);
+        }
+    }
+}
+
+impl Op for Standardize {
+    fn name(&self) -> &'static str {
+        "standardize"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i < 2
+    }
+
+    fn reads_output(&self, k: usize) -> bool {
+        k == 1 || k == 3
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (x, w, b) = (&x[0], &x[1], &x[2]);
+        let axes = keep(self.axes.clone());
+        let (mean, var) = if self.centred {
+            x.mean_var(axes, 0)
+        } else {
+            let square = (x * x).mean(axes);
+            (Tensor::zeros(square.shape()), square)
+        };
+        let eps = T::of(self.eps);
+        let rstd = var.map(|var| T::one() / (var + eps).sqrt());
+        let y = if [w, b].iter().all(|p| Self::is_shared(p.shape(), rstd.shape())) {
+            let slope = &rstd * w;
+            x.zip4(&mean, &slope, b, |x, mean, slope, b| (x - mean) * slope + b)
+        } else {
+            let scaled = x.zip3(&mean, &rstd, |x, mean, rstd| (x - mean) * rstd);
+            scaled.zip3(w, b, |x, w, b| x * w + b)
+        };
+        [y, mean, var, rstd].into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let x = call.input(0);
+        let (mean, rstd) = (call.output(1), call.output(3));
+        let count = (x.len() / rstd.len().max(1)) as f64;
+        if let Some(g) = grad.get(0) {
+            self.through_value(call, g, count, out);
+        }
+        if !out.wants(0) {
+            return;
+        }
+        if let Some(g) = grad.get(1).filter(|_| self.centred) {
+            out.add(0, (g / count).broadcast_to(x.shape()));
+        }
+        let by_rstd = grad.get(3).map(|g| g * rstd * rstd * rstd * -0.5);
+        let by_var = match (grad.get(2), by_rstd) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.cloned().or(b),
+        };
+        if let Some(g) = by_var {
+            out.add(0, (x - mean) * (g * (2.0 / count)));
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 4);
+        let mut shape = draw.filled_shape(rank);
+        let mut axes: Vec<isize> = (0..rank as isize).filter(|_| draw.once_in(2)).collect();
+        if axes.is_empty() {
+            axes.push(0);
+        }
+        // Two elements always standardize to ±1, and one to 0.
+        let first = axes[0] as usize;
+        if axes
+            .iter()
+            .map(|&axis| shape[axis as usize])
+            .product::<usize>()
+            < 3
+        {
+            shape[first] = 3;
+        }
+        let [weight, bias] = [(); 2].map(|()| {
+            let extents = shape.iter();
+            let extents = extents.map(|&n| if draw.once_in(2) { n } else { 1 });
+            extents.collect::<Vec<_>>()
+        });
+        let x = draw.normal(&shape).map(|x| 1.5 * x + 0.7);
+        let op = Self {
+            axes,
+            // Not less: see `ROOM` of the layers.
+            eps: draw.pick(&[1e-3, 0.1]),
+            centred: !draw.once_in(3),
+        };
+        Sample::new(op, [x, draw.off_zero(&weight), draw.normal(&bias)])
+    }
+}
+
+/// `(x − mean) · rstd`
+#[derive(Clone, Debug)]
+pub struct Standardized;
+
+impl Op for Standardized {
+    fn name(&self) -> &'static str {
+        "standardized"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip3(&x[1], &x[2], |x, mean, rstd| (x - mean) * rstd).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (g, shape) = (&**grad, call.input_shape(i));
+        let [x, mean, rstd] = [0, 1, 2].map(|i| call.input(i));
+        match i {
+            0 => (g * rstd).sum_to(shape),
+            1 => -(g * rstd).sum_to(shape),
+            _ => (g * (x - mean)).sum_to(shape),
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self, three(draw))
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `(self − mean) · rstd`; all three broadcast.
+    #[track_caller]
+    fn standardized(&self, mean: &Self, rstd: &Self) -> Self {
+        Self::custom(Standardized, &[self, mean, rstd])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Standardize>("batch_norm"),
+    Entry::op::<Standardized>("batch_norm"),
+];

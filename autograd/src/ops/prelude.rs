@@ -1,0 +1,10 @@
+//! What an op file needs.
+
+pub(super) use wengert_tensor::{Axes, Real, Slice, Tensor, keep, require};
+
+pub(super) use super::support::{Case, Elementwise, Entry, Of, Slope, Smooth};
+pub(super) use crate::call::Call;
+pub(super) use crate::generic;
+pub(super) use crate::op::{Contributions, Cotangents, Inputs, Op, Outputs, Reads};
+pub(super) use crate::sample::{Draw, Sample};
+pub(super) use crate::var::Var;

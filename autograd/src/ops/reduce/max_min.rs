@@ -1,0 +1,217 @@
+//! Largest and smallest elements over axes, where ties share.
+
+use super::mean_variance::{count, restored};
+use crate::ops::prelude::*;
+
+/// The largest or the smallest element over some axes.
+#[derive(Clone, Debug)]
+pub struct Extreme {
+    axes: Axes,
+    largest: bool,
+}
+
+impl Op for Extreme {
+    fn name(&self) -> &'static str {
+        if self.largest { "amax" } else { "amin" }
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        if !T::PLAIN {
+            return self.shared(&x[0]).into();
+        }
+        let axes = self.axes.clone();
+        if self.largest {
+            x[0].max(axes)
+        } else {
+            x[0].min(axes)
+        }
+        .into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let x = call.input(0);
+        let y = restored(call.output(0), &self.axes, x.shape());
+        let share = Var::constant(share(x.value(), y.value(), &self.axes));
+        restored(grad, &self.axes, x.shape()) * share
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(0, 3);
+        let shape = draw.filled_shape(rank);
+        let op = Self {
+            axes: draw.axes(rank),
+            largest: draw.once_in(2),
+        };
+        Sample::new(op, [draw.apart(shape)])
+    }
+}
+
+impl Extreme {
+    /// The value whose tangent is the mean over the elements that tie.
+    fn shared<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+        let kept = keep(self.axes.clone());
+        let y = if self.largest {
+            x.max(kept)
+        } else {
+            x.min(kept)
+        };
+        let share = share(x, &y, &self.axes);
+        let moved = |x: T, share: T| if share == T::zero() { share } else { (x - x.primal()) * share };
+        // The value itself is untouched by rounding, so that the rule finds where it is attained.
+        let moved = x.zip(&share, moved).sum(keep(self.axes.clone()));
+        y.zip(&moved, |y, by| if by.is_nan() { y } else { y.primal() + by })
+            .sum(self.axes.clone())
+    }
+}
+
+/// Which part of an extreme `y` each element has: equal parts where it is attained. NaN beside a
+/// NaN, which no element equals.
+fn share<T: Real>(x: &Tensor<T>, y: &Tensor<T>, axes: &Axes) -> Tensor<T> {
+    let attained = x.zip(y, |x, y| if x == y { T::one() } else { T::zero() });
+    let ties = attained.sum(keep(axes.clone()));
+    attained / &ties
+}
+
+impl<T: Real> Var<T> {
+    /// The largest element over some axes; a NaN wins. Equal ones share the cotangent equally.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn amax(&self, axes: impl Into<Axes>) -> Self {
+        Self::custom(
+            Extreme {
+                axes: axes.into(),
+                largest: true,
+            },
+            &[self],
+        )
+    }
+
+    /// The smallest element over some axes; a NaN wins. Equal ones share the cotangent equally.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn amin(&self, axes: impl Into<Axes>) -> Self {
+        Self::custom(
+            Extreme {
+                axes: axes.into(),
+                largest: false,
+            },
+            &[self],
+        )
+    }
+
+    /// The largest element over some axes, and where it is: the first of equal ones in row-major
+    /// order, which has the whole cotangent; the first NaN wins.
+    ///
+    /// The places count the elements of the reduced axes in row-major order: for one axis they are
+    /// indices into it.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn max(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.first("max", &axes.into(), Tensor::max_with_indices)
+    }
+
+    /// The smallest element over some axes, and where it is; as [`max`](Self::max).
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn min(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.first("min", &axes.into(), Tensor::min_with_indices)
+    }
+
+    /// Where the largest element over some axes is, as [`max`](Self::max) counts.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn argmax(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        let (lines, result) = self.detach().lines("argmax", &axes.into());
+        lines.value().argmax(-1).reshape(result)
+    }
+
+    /// Where the smallest element over some axes is, as [`max`](Self::max) counts.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn argmin(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        let (lines, result) = self.detach().lines("argmin", &axes.into());
+        lines.value().argmin(-1).reshape(result)
+    }
+
+    #[track_caller]
+    fn first(
+        &self,
+        op: &str,
+        axes: &Axes,
+        search: impl Fn(&Tensor<T>, isize) -> (Tensor<T>, Tensor<i64>),
+    ) -> (Self, Tensor<i64>) {
+        let (lines, result) = self.lines(op, axes);
+        let indices = search(lines.value(), -1).1;
+        let values = lines.gather(-1, &indices.unsqueeze(-1));
+        (values.reshape(&result), indices.reshape(&result))
+    }
+
+    /// The elements that make each result along a last axis, and the shape of the result.
+    #[track_caller]
+    fn lines(&self, op: &str, axes: &Axes) -> (Self, Vec<usize>) {
+        let shape = self.shape();
+        let reduced = axes.resolve(op, shape);
+        let rest: Vec<_> = (0..shape.len())
+            .filter(|&axis| !reduced.contains(axis))
+            .collect();
+        let mut result: Vec<_> = rest.iter().map(|&axis| shape[axis]).collect();
+        let order: Vec<_> = rest
+            .into_iter()
+            .chain(reduced.iter())
+            .map(|axis| axis as isize)
+            .collect();
+        let lines = [result.as_slice(), &[count(axes, shape)]].concat();
+        if axes.is_kept() {
+            result = shape.to_vec();
+            reduced.iter().for_each(|axis| result[axis] = 1);
+        }
+        (self.permute(order).reshape(lines), result)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Extreme>("amax"),
+    Entry::op::<Extreme>("amin"),
+    Entry::function("max", |draw| {
+        let rank = draw.within(0, 3);
+        let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
+        let description = format!("max({axes:?})");
+        Case::new(
+            description,
+            generic!([axes] | x | x.max(axes.clone()).0),
+            [draw.apart(shape)],
+        )
+    }),
+    Entry::function("min", |draw| {
+        let rank = draw.within(0, 3);
+        let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
+        let description = format!("min({axes:?})");
+        Case::new(
+            description,
+            generic!([axes] | x | x.min(axes.clone()).0),
+            [draw.apart(shape)],
+        )
+    }),
+];

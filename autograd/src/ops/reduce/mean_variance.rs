@@ -1,0 +1,117 @@
+//! Means, variances, deviations.
+
+use crate::ops::prelude::*;
+
+/// The variance over some axes.
+#[derive(Clone, Debug)]
+pub struct Variance {
+    axes: Axes,
+    correction: usize,
+}
+
+impl Op for Variance {
+    fn name(&self) -> &'static str {
+        "var"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].var(self.axes.clone(), self.correction).into()
+    }
+
+    // The mean's own part cancels: Σ (x − mean) = 0.
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let x = call.input(0);
+        let free = count(&self.axes, x.shape()).saturating_sub(self.correction);
+        let centred = x - x.mean(keep(self.axes.clone()));
+        centred * (restored(grad, &self.axes, x.shape()) * (2.0 / free as f64))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(0, 3);
+        let x = {
+            let shape = draw.filled_shape(rank);
+            draw.normal(shape)
+        };
+        let axes = draw.axes(rank);
+        let correction = usize::from(count(&axes, x.shape()) > 1 && draw.once_in(2));
+        Sample::new(Self { axes, correction }, [x])
+    }
+}
+
+/// How many elements make one result of a reduction.
+pub(crate) fn count(axes: &Axes, shape: &[usize]) -> usize {
+    axes.resolve("mean", shape).iter().map(|axis| shape[axis]).product()
+}
+
+/// The result of a reduction with its axes back as extent 1, so that it broadcasts to the operand.
+#[track_caller]
+pub(crate) fn restored<T: Real>(y: &Var<T>, axes: &Axes, shape: &[usize]) -> Var<T> {
+    let axes = axes.resolve("sum", shape);
+    let kept: Vec<_> =
+        shape.iter().enumerate().map(|(axis, &n)| if axes.contains(axis) { 1 } else { n }).collect();
+    y.reshape(kept)
+}
+
+impl<T: Real> Var<T> {
+    /// The mean over some axes, `Σ x / n`; of no elements NaN.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        let n = count(&axes, self.shape());
+        self.sum(axes).div_scalar(n as f64)
+    }
+
+    /// The variance over some axes, `Σ (x − mean)² / (n − correction)`.
+    ///
+    /// Correction 0 is the variance of a population, 1 the unbiased estimate from a sample. NaN
+    /// where `n ≤ correction`.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
+        Self::custom(Variance { axes: axes.into(), correction }, &[self])
+    }
+
+    /// The standard deviation over some axes, the root of the [variance](Self::var).
+    ///
+    /// Where it is 0 the gradient is 0.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Self {
+        self.var(axes, correction).root(2.0)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Variance>("var"),
+    Entry::function("mean", |draw| {
+        let rank = draw.within(0, 3);
+        let shape = draw.filled_shape(rank);
+        let axes = draw.axes(rank);
+        let description = format!("mean({axes:?})");
+        Case::new(description, generic!([axes] |x| x.mean(axes.clone())), [draw.normal(shape)])
+    }),
+    Entry::function("std", |draw| {
+        let rank = draw.within(1, 3);
+        let shape: Vec<_> = draw.filled_shape(rank).into_iter().map(|n| n + 1).collect();
+        // Of numbers close together the second derivative is mostly rounding.
+        let axes = draw.axes(rank);
+        let correction = draw.within(0, 1);
+        let description = format!("std({axes:?}, {correction})");
+        let f = generic!([axes, correction] |x| x.std(axes.clone(), correction));
+        Case::new(description, f, [draw.apart(shape) * 5.0])
+    }),
+];

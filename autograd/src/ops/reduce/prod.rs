@@ -1,0 +1,79 @@
+//! Products over axes.
+
+use super::mean_variance::restored;
+use crate::ops::prelude::*;
+use super::scan::with_zeros;
+
+/// The product over some axes.
+#[derive(Clone, Debug)]
+pub struct Prod {
+    axes: Axes,
+}
+
+impl Op for Prod {
+    fn name(&self) -> &'static str {
+        "prod"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].prod(self.axes.clone()).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let x = call.input(0);
+        restored(grad, &self.axes, x.shape()) * others(x, &self.axes)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(0, 3);
+        let (shape, axes) = (draw.shape(rank), draw.axes(rank));
+        Sample::new(Self { axes }, [with_zeros(draw, shape)])
+    }
+}
+
+/// For each element the product of the others that share its result: of those before it times of
+/// those behind it, so that nothing is divided by a zero.
+#[track_caller]
+fn others<T: Real>(x: &Var<T>, axes: &Axes) -> Var<T> {
+    let shape = x.shape();
+    if x.is_empty() {
+        return x.clone();
+    }
+    let reduced = axes.resolve("prod", shape);
+    let order: Vec<_> = (0..shape.len())
+        .filter(|&axis| !reduced.contains(axis))
+        .chain(reduced.iter())
+        .map(|axis| axis as isize)
+        .collect();
+    let n: usize = reduced.iter().map(|axis| shape[axis]).product();
+    let lines = x.permute(&order);
+    let permuted = lines.shape().to_vec();
+    let lines = lines.reshape([x.len() / n, n]);
+    let before = |x: &Var<T>| x.pad(&[[0, 0], [1, -1]], 1.0).cumprod(1);
+    let others = before(&lines) * before(&lines.flip(1)).flip(1);
+    let mut inverse = vec![0; order.len()];
+    for (to, &from) in (0..).zip(&order) {
+        inverse[from as usize] = to;
+    }
+    others.reshape(permuted).permute(inverse)
+}
+
+impl<T: Real> Var<T> {
+    /// The product over some axes; of no elements 1.
+    ///
+    /// The gradient is exact where factors are 0, too.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn prod(&self, axes: impl Into<Axes>) -> Self {
+        Self::custom(Prod { axes: axes.into() }, &[self])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Prod>("prod")];

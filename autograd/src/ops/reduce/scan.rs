@@ -1,0 +1,183 @@
+//! Linear recurrences along an axis, and what is made of them: running sums and products.
+
+use crate::ops::prelude::*;
+
+/// `yᵢ = aᵢ yᵢ₋₁ + bᵢ` along an axis, or the adjoint of that in `b`, `yᵢ = aᵢ₊₁ yᵢ₊₁ + bᵢ`.
+///
+/// Each is the rule of the other, so running products have an exact gradient to every order, with
+/// zeros among their factors too.
+#[derive(Clone, Debug)]
+struct Recurrence {
+    axis: usize,
+    adjoint: bool,
+}
+
+impl Recurrence {
+    #[track_caller]
+    fn apply<T: Real>(&self, a: &Var<T>, b: &Var<T>) -> Var<T> {
+        Var::custom(self.clone(), &[a, b])
+    }
+
+    fn transposed(&self) -> Self {
+        Self { adjoint: !self.adjoint, ..self.clone() }
+    }
+}
+
+impl Op for Recurrence {
+    fn name(&self) -> &'static str {
+        "recurrence"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let shape = x[1].shape();
+        let inner: usize = shape[self.axis + 1..].iter().product();
+        let block = shape[self.axis] * inner;
+        let a = x[0].contiguous();
+        let a = a.as_slice().expect("made contiguous");
+        let mut y = x[1].contiguous();
+        if y.is_empty() {
+            return y.into();
+        }
+        for (y, a) in y.as_mut_slice().chunks_mut(block).zip(a.chunks(block)) {
+            if self.adjoint {
+                for i in (inner..block).rev() {
+                    y[i - inner] = a[i] * y[i] + y[i - inner];
+                }
+            } else {
+                for i in inner..block {
+                    y[i] = a[i] * y[i - inner] + y[i];
+                }
+            }
+        }
+        y.into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let db = self.transposed().apply(call.input(0), &grad);
+        if out.wants(0) {
+            let y = call.output(0);
+            let (now, before) = if self.adjoint { (y, &db) } else { (&db, y) };
+            out.add(0, now * delayed(before, self.axis, 0.0));
+        }
+        out.add(1, db);
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let shape = draw.shape(rank);
+        let op = Self { axis: draw.within(0, rank - 1), adjoint: draw.once_in(2) };
+        Sample::new(op, [draw.normal(&shape), draw.normal(&shape)])
+    }
+}
+
+/// Everything moved on by one place of an axis, `first` coming in.
+#[track_caller]
+fn delayed<T: Real>(x: &Var<T>, axis: usize, first: f64) -> Var<T> {
+    let mut widths = vec![[0, 0]; x.rank()];
+    widths[axis] = [1, -1];
+    if x.shape()[axis] == 0 { x.clone() } else { x.pad(&widths, first) }
+}
+
+/// The running sum along an axis.
+#[derive(Clone, Debug)]
+pub struct Cumsum {
+    axis: isize,
+}
+
+impl Op for Cumsum {
+    fn name(&self) -> &'static str {
+        "cumsum"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].cumsum(self.axis).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.flip(self.axis).cumsum(self.axis).flip(self.axis)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        Sample::new(Self { axis }, [draw.normal(shape)])
+    }
+}
+
+/// The running product along an axis.
+#[derive(Clone, Debug)]
+pub struct Cumprod {
+    axis: isize,
+}
+
+impl Op for Cumprod {
+    fn name(&self) -> &'static str {
+        "cumprod"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].cumprod(self.axis).into()
+    }
+
+    // y is the solution of yᵢ = xᵢ yᵢ₋₁ with y₋₁ = 1.
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let x = call.input(0);
+        let axis = wengert_tensor::resolve_axis("cumprod", self.axis, x.shape());
+        let later = Recurrence { axis, adjoint: true }.apply(x, grad);
+        later * delayed(call.output(0), axis, 1.0)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        Sample::new(Self { axis }, [with_zeros(draw, shape)])
+    }
+}
+
+/// Normal values, some of them 0.
+pub(crate) fn with_zeros(draw: &mut Draw, shape: Vec<usize>) -> Tensor<f64> {
+    let (x, chance) = (draw.normal(&shape), draw.uniform(&shape, 0.0, 1.0));
+    x.zip(&chance, |x, chance| if chance < 0.2 { 0.0 } else { x })
+}
+
+impl<T: Real> Var<T> {
+    /// The running sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn cumsum(&self, axis: isize) -> Self {
+        Self::custom(Cumsum { axis }, &[self])
+    }
+
+    /// The running product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
+    ///
+    /// The gradient is exact where factors are 0, too.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn cumprod(&self, axis: isize) -> Self {
+        Self::custom(Cumprod { axis }, &[self])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Recurrence>("recurrence"),
+    Entry::op::<Cumsum>("cumsum"),
+    Entry::op::<Cumprod>("cumprod"),
+];

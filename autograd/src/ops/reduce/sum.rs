@@ -1,0 +1,52 @@
+//! Sums over axes.
+
+use crate::ops::prelude::*;
+
+/// The sum over some axes.
+#[derive(Clone, Debug)]
+pub struct Sum {
+    axes: Axes,
+}
+
+impl Op for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].sum(self.axes.clone()).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let shape = call.input_shape(0);
+        let axes = self.axes.resolve("sum", shape);
+        let kept: Vec<_> =
+            shape.iter().enumerate().map(|(axis, &n)| if axes.contains(axis) { 1 } else { n }).collect();
+        grad.reshape(kept).broadcast_to(shape)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        Sample::new(Self { axes: draw.axes(x.rank()) }, [x])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The sum over some axes; `..` is all of them, `keep(axes)` leaves them with extent 1.
+    ///
+    /// The sum over nothing is 0.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn sum(&self, axes: impl Into<Axes>) -> Self {
+        Self::custom(Sum { axes: axes.into() }, &[self])
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Sum>("sum")];

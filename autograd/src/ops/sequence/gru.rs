@@ -1,0 +1,152 @@
+//! Gated recurrent units.
+
+use crate::ops::prelude::*;
+use super::rnn::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+
+/// What the gates of a unit make of the sums `[r, z, n]` of its input and of its state, and its
+/// state `h`.
+///
+/// `r = σ(rᵢ + rₕ)`, `z = σ(zᵢ + zₕ)`, `n = tanh(nᵢ + r·nₕ)`, `h′ = (1 − z)·n + z·h`. The outputs are
+/// `h′` and, because the rule reads them, the gates `[r, z, n]`.
+#[derive(Clone, Debug)]
+pub struct GruGates;
+
+impl Op for GruGates {
+    fn name(&self) -> &'static str {
+        "gru_gates"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i > 0
+    }
+
+    fn reads_output(&self, k: usize) -> bool {
+        k == 1
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let h = &x[2];
+        let [inputs, states] = [0, 1].map(|i| x[i].split(-1, [h.size(-1); 3]));
+        let [r, z] = [0, 1].map(|k| inputs[k].zip(&states[k], |a, b| (a + b).sigmoid()));
+        let n = inputs[2].zip3(&r, &states[2], |a, r, b| (a + r * b).tanh());
+        let next = z.zip3(&n, h, |z, n, h| (T::one() - z) * n + z * h);
+        [next, Tensor::concat(&[&r, &z, &n], -1)].into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let h = call.input(2);
+        let [_, _, through] = parts(call.input(1));
+        let [r, z, n] = parts(call.output(1));
+        let zero = Var::full(h.shape(), 0.0);
+        let dh = grad.get(0).unwrap_or(&zero);
+        let (mut dz, mut dn) = (dh * (h - &n), dh * (1.0 - &z));
+        let direct = grad.get(1).map(parts::<T, 3>);
+        if let Some([_, direct_z, direct_n]) = &direct {
+            (dz, dn) = (dz + direct_z, dn + direct_n);
+        }
+        let dn = dn * (1.0 - &n * &n);
+        let mut dr = &dn * through;
+        if let Some([direct_r, ..]) = direct {
+            dr = dr + direct_r;
+        }
+        let (dr, dz) = (dr * &r * (1.0 - &r), dz * &z * (1.0 - &z));
+        out.add(0, Var::concat(&[&dr, &dz, &dn], -1));
+        out.add(1, Var::concat(&[&dr, &dz, &(&dn * r)], -1));
+        out.add(2, dh * z);
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (n, width) = (draw.within(0, 3), draw.within(1, 4));
+        let sums = [n, 3 * width];
+        Sample::new(
+            Self,
+            [
+                draw.normal(sums),
+                draw.normal(sums),
+                draw.normal([n, width]),
+            ],
+        )
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// One step of a gated recurrent unit: the next state.
+    ///
+    /// `[rᵢ, zᵢ, nᵢ] = weight_ih·x + bias_ih`, `[rₕ, zₕ, nₕ] = weight_hh·h + bias_hh`,
+    /// `r = σ(rᵢ + rₕ)`, `z = σ(zᵢ + zₕ)`, `n = tanh(nᵢ + r·nₕ)`, `h′ = (1 − z)·n + z·h`
+    ///
+    /// * `self`: `[.., inputs]`; `h`: `[.., width]`
+    /// * weights `[3·width, inputs]`, `[3·width, width]`; biases `[3·width]`
+    ///
+    /// Source: Cho et al. 2014, with the reset after the product as in cuDNN and `PyTorch`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn gru_cell(&self, h: &Self, params: &CellParams<'_, T>) -> Self {
+        params.check("gru_cell", 3, self, h);
+        let (inputs, states) = (params.input_sums(self), params.hidden_sums(h));
+        let [next, _] = Self::custom_array(GruGates, &[&inputs, &states, h]);
+        next
+    }
+
+    /// A sequence through layers of gated recurrent units, see [`gru_cell`](Self::gru_cell).
+    ///
+    /// Shapes are those of [`lstm`](Self::lstm); there is no memory beside the state.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or there is no step or no layer.
+    #[must_use]
+    #[track_caller]
+    pub fn gru(
+        &self,
+        layers: &[CellParams<'_, T>],
+        state: Option<&Self>,
+        options: &RecurrentOptions,
+    ) -> (Self, Self) {
+        let step: Steps<'_, T> = &|params, sums, state| {
+            let states = params.hidden_sums(&state[0]);
+            let [next, _] = Self::custom_array(GruGates, &[sums, &states, &state[0]]);
+            vec![next]
+        };
+        let state = state.map(|h| vec![h]);
+        let (y, mut last) = self.sequence("gru", [3, 1], layers, state, options, step);
+        (y, last.remove(0))
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<GruGates>("gru_cell"),
+    Entry::function("gru_cell", |draw| {
+        let (n, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
+        let f = generic!(|x, h, w, u, b, c| x.gru_cell(h, &CellParams::new(w, u).biases(b, c)));
+        let rows = 3 * width;
+        let shapes = [
+            vec![n, inputs],
+            vec![n, width],
+            vec![rows, inputs],
+            vec![rows, width],
+            vec![rows],
+            vec![rows],
+        ];
+        Case::new("gru_cell", f, shapes.map(|shape| draw.normal(shape)))
+    }),
+    Entry::function("gru", |draw| {
+        let (options, x, state, params) = draw_layers(draw, 3);
+        let f = generic!([options] |x, h, w0, u0, b0, w1, u1, b1| {
+            let layers = [
+                CellParams::new(w0, u0).biases(b0, b0),
+                CellParams::new(w1, u1).biases(b1, b1),
+            ];
+            let (y, h) = x.gru(&layers, Some(h), &options);
+            y.sum(..) * 0.5 + h
+        });
+        let inputs: Vec<_> = [x, state].into_iter().chain(params).collect();
+        Case::new(format!("{options:?}"), f, inputs)
+    }),
+];

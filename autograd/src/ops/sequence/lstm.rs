@@ -1,0 +1,163 @@
+//! Long short-term memory.
+
+use crate::ops::prelude::*;
+use super::rnn::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+
+/// What the gates of a cell make of its sums `[i, f, g, o]` and its memory `c`.
+///
+/// `c′ = σ(f)·c + σ(i)·tanh g`, `h = σ(o)·tanh c′`. The outputs are `h`, `c′` and, because the rule
+/// reads them, the gates `[σ(i), σ(f), tanh g, σ(o)]`.
+#[derive(Clone, Debug)]
+pub struct LstmGates;
+
+impl Op for LstmGates {
+    fn name(&self) -> &'static str {
+        "lstm_gates"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i == 1
+    }
+
+    fn reads_output(&self, k: usize) -> bool {
+        k > 0
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (sums, c) = (&x[0], &x[1]);
+        let sums = sums.split(-1, [c.size(-1); 4]);
+        let [i, f, o] = [0, 1, 3].map(|k| sums[k].map(T::sigmoid));
+        let g = sums[2].map(T::tanh);
+        let memory = f
+            .zip(c, |f, c| f * c)
+            .zip3(&i, &g, |kept, i, g| kept + i * g);
+        let h = o.zip(&memory, |o, c| o * c.tanh());
+        [h, memory, Tensor::concat(&[&i, &f, &g, &o], -1)].into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let (c, memory) = (call.input(1), call.output(1));
+        let [i, f, g, o] = parts(call.output(2));
+        let zero = Var::full(c.shape(), 0.0);
+        let dh = grad.get(0).unwrap_or(&zero);
+        let squashed = memory.tanh();
+        let mut dmemory = dh * &o * (1.0 - &squashed * &squashed);
+        if let Some(direct) = grad.get(1) {
+            dmemory = dmemory + direct;
+        }
+        let mut dgates = [&dmemory * &g, &dmemory * c, &dmemory * &i, dh * squashed];
+        if let Some(direct) = grad.get(2) {
+            let direct = parts::<T, 4>(direct);
+            dgates = std::array::from_fn(|k| &dgates[k] + &direct[k]);
+        }
+        let [di, df, dg, dout] = dgates;
+        let (di, df) = (di * &i * (1.0 - i), df * &f * (1.0 - &f));
+        let (dg, dout) = (dg * (1.0 - &g * &g), dout * &o * (1.0 - &o));
+        out.add(0, Var::concat(&[&di, &df, &dg, &dout], -1));
+        out.add(1, dmemory * f);
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (n, width) = (draw.within(0, 3), draw.within(1, 4));
+        Sample::new(Self, [draw.normal([n, 4 * width]), draw.normal([n, width])])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// One step of a long short-term memory: the next hidden state `h′` and memory `c′`.
+    ///
+    /// `[i, f, g, o] = weight_ih·x + bias_ih + weight_hh·h + bias_hh`,
+    /// `c′ = σ(f)·c + σ(i)·tanh g`, `h′ = σ(o)·tanh c′`
+    ///
+    /// * `self`: `[.., inputs]`; `h`, `c`: `[.., width]`
+    /// * weights `[4·width, inputs]`, `[4·width, width]`; biases `[4·width]`
+    ///
+    /// Source: Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn lstm_cell(&self, h: &Self, c: &Self, params: &CellParams<'_, T>) -> (Self, Self) {
+        params.check("lstm_cell", 4, self, h);
+        require!(
+            h.shape() == c.shape(),
+            "lstm_cell: the hidden state is {:?}, the memory {:?}",
+            h.shape(),
+            c.shape()
+        );
+        let sums = params.input_sums(self) + params.hidden_sums(h);
+        let [h, c, _] = Self::custom_array(LstmGates, &[&sums, c]);
+        (h, c)
+    }
+
+    /// A sequence through layers of long short-term memory, see [`lstm_cell`](Self::lstm_cell).
+    ///
+    /// * `self`: `[steps, batch, inputs]`, see [`RecurrentOptions::batch_first`]; or
+    ///   `[steps, inputs]` for one sequence, the states then without the batch too
+    /// * `layers`: the parameters of each layer, with two directions those of the backward one after
+    ///   those of the forward one
+    /// * `state`: hidden states and memories `[layers·directions, batch, width]`; 0 by default
+    /// * returns the hidden states of the last layer `[steps, batch, directions·width]`, and the last
+    ///   hidden states and memories, shaped as `state`
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or there is no step or no layer.
+    #[must_use]
+    #[track_caller]
+    pub fn lstm(
+        &self,
+        layers: &[CellParams<'_, T>],
+        state: Option<(&Self, &Self)>,
+        options: &RecurrentOptions,
+    ) -> (Self, Self, Self) {
+        let state = state.map(|(h, c)| vec![h, c]);
+        let step: Steps<'_, T> = &|params, sums, state| {
+            let sums = sums + params.hidden_sums(&state[0]);
+            let [h, c, _] = Self::custom_array(LstmGates, &[&sums, &state[1]]);
+            vec![h, c]
+        };
+        let (y, last) = self.sequence("lstm", [4, 2], layers, state, options, step);
+        let [h, c] = <[Self; 2]>::try_from(last).expect("a cell of two states");
+        (y, h, c)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<LstmGates>("lstm_cell"),
+    Entry::function("lstm_cell", |draw| {
+        let (n, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
+        let f = generic!(|x, h, c, w, u, b| {
+            let (h, c) = x.lstm_cell(h, c, &CellParams::new(w, u).biases(b, b));
+            h + c * 0.3
+        });
+        let rows = 4 * width;
+        let shapes = [
+            vec![n, inputs],
+            vec![n, width],
+            vec![n, width],
+            vec![rows, inputs],
+            vec![rows, width],
+            vec![rows],
+        ];
+        Case::new("lstm_cell", f, shapes.map(|shape| draw.normal(shape)))
+    }),
+    Entry::function("lstm", |draw| {
+        let (options, x, state, params) = draw_layers(draw, 4);
+        let memory = draw.normal(state.shape());
+        let f = generic!([options] |x, h, c, w0, u0, b0, w1, u1, b1| {
+            let layers = [
+                CellParams::new(w0, u0).biases(b0, b0),
+                CellParams::new(w1, u1).biases(b1, b1),
+            ];
+            let (y, h, c) = x.lstm(&layers, Some((h, c)), &options);
+            y.sum(..) * 0.5 + h + c * 0.3
+        });
+        let inputs: Vec<_> = [x, state, memory].into_iter().chain(params).collect();
+        Case::new(format!("{options:?}"), f, inputs)
+    }),
+];

@@ -1,0 +1,134 @@
+//! Broadcasting as an op: every other op is strict about shapes.
+
+use crate::ops::prelude::*;
+
+/// Repeats a tensor along axes of extent 1 and new leading axes.
+#[derive(Clone, Debug)]
+pub struct Broadcast {
+    shape: Vec<usize>,
+}
+
+impl Op for Broadcast {
+    fn name(&self) -> &'static str {
+        "broadcast_to"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].broadcast_to(&self.shape).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.sum_to(call.input_shape(0))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        let narrow = draw.broadcastable(&shape);
+        Sample::new(Self { shape }, [draw.normal(narrow)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The tensor repeated along axes of extent 1 and new leading axes, without a copy.
+    ///
+    /// # Panics
+    /// If an extent is neither 1 nor that of `shape`.
+    #[must_use]
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Self {
+        let shape = shape.as_ref();
+        if self.shape() == shape {
+            return self.clone();
+        }
+        Self::custom(Broadcast { shape: shape.to_vec() }, &[self])
+    }
+
+    /// The adjoint of [`broadcast_to`](Self::broadcast_to): the sum over every axis along which
+    /// `shape` would be repeated to give this one.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to this shape.
+    #[must_use]
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl AsRef<[usize]>) -> Self {
+        let shape = shape.as_ref();
+        if self.shape() == shape {
+            return self.clone();
+        }
+        let wide = self.shape();
+        require!(shape.len() <= wide.len(), "sum_to: {wide:?} to {shape:?}: the rank would grow");
+        let new = wide.len() - shape.len();
+        let axes: Vec<isize> = (0..wide.len())
+            .filter(|&axis| axis < new || (shape[axis - new] == 1 && wide[axis] != 1))
+            .map(|axis| axis as isize)
+            .collect();
+        self.sum(axes).reshape(shape)
+    }
+}
+
+/// Calls a strict op of two operands on two that broadcast to each other.
+#[track_caller]
+pub(crate) fn pair<T: Real>(
+    op: &str,
+    a: &Var<T>,
+    b: &Var<T>,
+    strict: impl FnOnce(&Var<T>, &Var<T>) -> Var<T>,
+) -> Var<T> {
+    if a.shape() == b.shape() {
+        return strict(a, b);
+    }
+    let shape = wengert_tensor::broadcast_shapes(op, a.shape(), b.shape());
+    strict(&a.broadcast_to(&shape), &b.broadcast_to(&shape))
+}
+
+/// The same of a first operand that is used up: where it has the shape of the result, that may be
+/// written over it.
+#[track_caller]
+pub(crate) fn over_first<T: Real, O: Op>(op: O, a: Var<T>, b: &Var<T>) -> Var<T> {
+    if a.shape() == b.shape() {
+        return Var::custom_owned_with(op, a, &[b]);
+    }
+    let shape = wengert_tensor::broadcast_shapes(op.name(), a.shape(), b.shape());
+    let b = b.broadcast_to(&shape);
+    if a.shape() == shape {
+        return Var::custom_owned_with(op, a, &[&b]);
+    }
+    Var::custom(op, &[&a.broadcast_to(&shape), &b])
+}
+
+impl Case {
+    /// A case of an operation on two operands that broadcast to each other.
+    pub(crate) fn broadcasting(
+        draw: &mut Draw,
+        description: &str,
+        function: impl crate::Differentiable + 'static,
+    ) -> Self {
+        let shape = draw.any_shape();
+        let (a, b) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
+        Self::new(description, function, [draw.normal(a), draw.normal(b)])
+    }
+}
+
+/// The shapes of a sum that undoes a broadcast.
+#[derive(Clone, Debug)]
+struct SumTo(Vec<usize>);
+
+impl crate::Function for SumTo {
+    fn call<T: Real>(&self, x: &[Var<T>]) -> Vec<Var<T>> {
+        vec![x[0].sum_to(&self.0)]
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Broadcast>("broadcast_to"),
+    Entry::function("sum_to", |draw| {
+        let shape = draw.any_shape();
+        let narrow = draw.broadcastable(&shape);
+        let description = format!("sum_to {narrow:?}");
+        Case::new(description, crate::Generic(SumTo(narrow)), [draw.normal(shape)])
+    }),
+];

@@ -1,0 +1,118 @@
+//! Putting tensors together and taking them apart.
+
+use crate::ops::prelude::*;
+
+/// Tensors one behind the other along an axis.
+#[derive(Clone, Debug)]
+pub struct Concat {
+    axis: isize,
+}
+
+impl Op for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        Tensor::concat(&x.iter().collect::<Vec<_>>(), self.axis).into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let mut start = 0;
+        for i in 0..call.inputs() {
+            let end = start + call.input(i).size(self.axis) as isize;
+            if out.wants(i) {
+                out.add(i, grad.slice(self.axis, start..end));
+            }
+            start = end;
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        let parts = draw.within(1, 4);
+        let inputs: Vec<_> = (0..parts)
+            .map(|_| {
+                let mut shape = shape.clone();
+                let place = wengert_tensor::resolve_axis("concat", axis, &shape);
+                shape[place] = draw.within(0, 3);
+                draw.normal(shape)
+            })
+            .collect();
+        Sample::new(Self { axis }, inputs)
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The tensors one behind the other along an axis; their other extents agree.
+    ///
+    /// # Panics
+    /// If there is none, the axis does not exist or another extent differs.
+    #[must_use]
+    #[track_caller]
+    pub fn concat(parts: &[&Self], axis: isize) -> Self {
+        Self::custom(Concat { axis }, parts)
+    }
+
+    /// Tensors of one shape along a new axis, which becomes axis `axis` of the result.
+    ///
+    /// # Panics
+    /// If there is none, a shape differs or the result has no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn stack(parts: &[&Self], axis: isize) -> Self {
+        require!(!parts.is_empty(), "stack: no tensors");
+        for (place, part) in parts.iter().enumerate() {
+            require!(
+                part.shape() == parts[0].shape(),
+                "stack: {:?} and, at place {place}, {:?}: the shapes differ",
+                parts[0].shape(),
+                part.shape()
+            );
+        }
+        let parts: Vec<_> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
+        let parts: Vec<_> = parts.iter().collect();
+        let axis = wengert_tensor::resolve_axis("stack", axis, parts[0].shape());
+        Self::concat(&parts, axis as isize)
+    }
+
+    /// `count` consecutive parts of an axis, of equal extent but for a smaller last one; fewer, if
+    /// the axis is too short for so many.
+    ///
+    /// # Panics
+    /// If there is no such axis or `count` is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
+        let parts = self.value().chunk(axis, count);
+        let extents: Vec<_> = parts.iter().map(|part| part.size(axis)).collect();
+        self.split(axis, &extents)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Concat>("concat"),
+    Entry::function("stack", |draw| {
+        let rank = draw.within(0, 3);
+        let shape = draw.shape(rank);
+        let axis = draw.axis(rank + 1);
+        let f = generic!([axis] |a, b| Var::stack(&[a, b, a], axis));
+        Case::new(format!("stack({axis})"), f, [draw.normal(&shape), draw.normal(&shape)])
+    }),
+    Entry::function("chunk", |draw| {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
+        let f = generic!(
+            [axis] |x| {
+                let parts = x.chunk(axis, 2);
+                parts.iter().skip(1).fold(&parts[0] * &parts[0], |y, part| y.sum(keep(axis)) * part)
+            }
+        );
+        Case::new(format!("chunk({axis}, 2)"), f, [draw.normal(shape)])
+    }),
+];

@@ -1,0 +1,122 @@
+//! Axes turned round and shifted.
+
+use crate::ops::prelude::*;
+
+/// Some axes in reverse order.
+#[derive(Clone, Debug)]
+pub struct Flip {
+    axes: Axes,
+}
+
+impl Op for Flip {
+    fn name(&self) -> &'static str {
+        "flip"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].flip(self.axes.clone()).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.flip(self.axes.clone())
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        Sample::new(Self { axes: draw.axes(x.rank()) }, [x])
+    }
+}
+
+/// An axis shifted in a circle.
+#[derive(Clone, Debug)]
+pub struct Roll {
+    shift: isize,
+    axis: isize,
+}
+
+impl Op for Roll {
+    fn name(&self) -> &'static str {
+        "roll"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].roll(self.shift, self.axis).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.roll(-self.shift, self.axis)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        Sample::new(Self { shift: draw.within(0, 8) as isize - 4, axis }, [draw.normal(shape)])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The given axes in reverse order. No copy.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn flip(&self, axes: impl Into<Axes>) -> Self {
+        Self::custom(Flip { axes: axes.into() }, &[self])
+    }
+
+    /// The places of an axis moved on by `shift`, those that leave one end coming in at the other.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn roll(&self, shift: isize, axis: isize) -> Self {
+        Self::custom(Roll { shift, axis }, &[self])
+    }
+
+    /// The whole tensor repeated along its axes; more counts than axes add new ones in front.
+    ///
+    /// # Panics
+    /// If there are fewer counts than axes.
+    #[must_use]
+    #[track_caller]
+    pub fn repeat(&self, counts: impl AsRef<[usize]>) -> Self {
+        let counts = counts.as_ref();
+        require!(
+            counts.len() >= self.rank(),
+            "repeat: {:?}: {counts:?} has fewer counts than axes",
+            self.shape()
+        );
+        let mut shape = vec![1; counts.len() - self.rank()];
+        shape.extend_from_slice(self.shape());
+        let apart: Vec<_> = shape.iter().flat_map(|&n| [1, n]).collect();
+        let wide: Vec<_> = shape.iter().zip(counts).flat_map(|(&n, &count)| [count, n]).collect();
+        let whole: Vec<_> = shape.iter().zip(counts).map(|(&n, &count)| n * count).collect();
+        // A copy in front of each axis; where there is only one, it needs no axis.
+        let needed = |extents: &[usize]| -> Vec<usize> {
+            (0..extents.len()).filter(|&i| i % 2 == 1 || wide[i] != 1).map(|i| extents[i]).collect()
+        };
+        self.reshape(needed(&apart)).broadcast_to(needed(&wide)).reshape(whole)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Flip>("flip"),
+    Entry::op::<Roll>("roll"),
+    Entry::function("repeat", |draw| {
+        let rank = draw.within(0, 3);
+        let shape = draw.shape(rank);
+        let counts: Vec<_> = (0..rank + draw.within(0, 1)).map(|_| draw.within(0, 3)).collect();
+        let description = format!("repeat({counts:?})");
+        Case::new(description, generic!([counts] |x| x.repeat(&counts)), [draw.normal(shape)])
+    }),
+];

@@ -1,0 +1,138 @@
+//! Borders.
+
+use crate::ops::prelude::*;
+
+/// Numbers around a tensor, or a border taken off.
+#[derive(Clone, Debug)]
+pub struct Pad {
+    widths: Vec<[isize; 2]>,
+    value: f64,
+}
+
+impl Op for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].pad(&self.widths, T::of(self.value)).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let widths: Vec<_> = self.widths.iter().map(|width| width.map(|n| -n)).collect();
+        grad.pad(&widths, 0.0)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        let widths = x
+            .shape()
+            .iter()
+            .map(|&n| {
+                let (before, behind) = (draw.within(0, 3) as isize - 1, draw.within(0, 3) as isize - 1);
+                if before.min(0) + behind.min(0) < -(n as isize) { [1, 0] } else { [before, behind] }
+            })
+            .collect();
+        Sample::new(Self { widths, value: draw.pick(&[0.0, 1.5]) }, [x])
+    }
+}
+
+/// What stands around a tensor that is padded with its own elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// The mirror image, the edge itself not repeated: `c b | a b c | b a`.
+    Reflect,
+    /// The edge: `a a | a b c | c c`.
+    Replicate,
+    /// The other end: `b c | a b c | a b`.
+    Circular,
+}
+
+impl Border {
+    /// The place of an axis of extent `n` that stands at `i`, which may be outside.
+    fn place(self, i: isize, n: isize) -> isize {
+        match self {
+            Self::Reflect if i < 0 => -i,
+            Self::Reflect if i >= n => 2 * (n - 1) - i,
+            Self::Reflect => i,
+            Self::Replicate => i.clamp(0, n - 1),
+            Self::Circular => i.rem_euclid(n),
+        }
+    }
+
+    /// The widest border of an axis of extent `n`.
+    fn limit(self, n: usize) -> usize {
+        match self {
+            Self::Reflect => n.saturating_sub(1),
+            Self::Replicate => if n > 0 { usize::MAX } else { 0 },
+            Self::Circular => n,
+        }
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// `value` around the tensor: `[before, behind]` places per axis; a negative number crops.
+    ///
+    /// # Panics
+    /// If there is not one pair per axis, or more is cropped than is there.
+    #[must_use]
+    #[track_caller]
+    pub fn pad(&self, widths: &[[isize; 2]], value: f64) -> Self {
+        Self::custom(Pad { widths: widths.to_vec(), value }, &[self])
+    }
+
+    /// The tensor's own elements around it: `[before, behind]` places per axis.
+    ///
+    /// # Panics
+    /// If there is not one pair per axis, or a border is wider than there are elements for it: the
+    /// extent less 1 to reflect, the extent to go round in a circle.
+    #[must_use]
+    #[track_caller]
+    pub fn pad_border(&self, widths: &[[usize; 2]], border: Border) -> Self {
+        let shape = self.shape();
+        require!(
+            widths.len() == shape.len(),
+            "pad_border: {shape:?}: {} pairs for {} axes",
+            widths.len(),
+            shape.len()
+        );
+        let mut y = self.clone();
+        for (axis, (&[before, behind], &n)) in widths.iter().zip(shape).enumerate() {
+            if [before, behind] == [0, 0] {
+                continue;
+            }
+            let (limit, widest) = (border.limit(n), before.max(behind));
+            require!(
+                widest <= limit,
+                "pad_border: {shape:?}: {border:?} of axis {axis} can be {limit} wide, not {widest}"
+            );
+            let n = n as isize;
+            let places: Vec<_> = (-(before as isize)..n + behind as isize)
+                .map(|i| border.place(i, n) as i64)
+                .collect();
+            let count = places.len();
+            y = y.index_select(axis as isize, &Tensor::from_vec(places, [count]));
+        }
+        y
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Pad>("pad"),
+    Entry::function("pad_border", |draw| {
+        let rank = draw.within(1, 3);
+        let shape = draw.filled_shape(rank);
+        let border = draw.pick(&[Border::Reflect, Border::Replicate, Border::Circular]);
+        let widths: Vec<[usize; 2]> = shape
+            .iter()
+            .map(|&n| [draw.within(0, border.limit(n).min(3)), draw.within(0, border.limit(n).min(3))])
+            .collect();
+        let description = format!("pad_border({widths:?}, {border:?})");
+        let f = generic!([widths, border] |x| x.pad_border(&widths, border));
+        Case::new(description, f, [draw.normal(shape)])
+    }),
+];

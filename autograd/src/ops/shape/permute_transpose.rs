@@ -1,0 +1,89 @@
+//! Axes in another order.
+
+use crate::ops::prelude::*;
+
+/// The axes in another order.
+#[derive(Clone, Debug)]
+pub struct Permute {
+    axes: Vec<isize>,
+}
+
+impl Op for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].permute(&self.axes).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let rank = self.axes.len() as isize;
+        let mut inverse = vec![0; self.axes.len()];
+        for (to, &from) in (0..).zip(&self.axes) {
+            inverse[from.rem_euclid(rank) as usize] = to;
+        }
+        grad.permute(inverse)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        let mut axes: Vec<_> = (0..x.rank() as isize).collect();
+        for i in (1..axes.len()).rev() {
+            axes.swap(i, draw.within(0, i));
+        }
+        Sample::new(Self { axes }, [x])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The axes in another order: axis `i` of the result is axis `axes[i]` of this one. No copy.
+    ///
+    /// # Panics
+    /// If `axes` is no permutation of the axes.
+    #[must_use]
+    #[track_caller]
+    pub fn permute(&self, axes: impl AsRef<[isize]>) -> Self {
+        Self::custom(Permute { axes: axes.as_ref().to_vec() }, &[self])
+    }
+
+    /// Two axes exchanged.
+    ///
+    /// # Panics
+    /// If there are no such axes.
+    #[must_use]
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Self {
+        let mut axes: Vec<_> = (0..self.rank() as isize).collect();
+        let [a, b] = [a, b].map(|axis| wengert_tensor::resolve_axis("transpose", axis, self.shape()));
+        axes.swap(a, b);
+        self.permute(axes)
+    }
+
+    /// The last two axes exchanged: the transpose of a matrix, or of each of a batch.
+    ///
+    /// # Panics
+    /// If the rank is below 2.
+    #[must_use]
+    #[track_caller]
+    pub fn t(&self) -> Self {
+        require!(self.rank() >= 2, "t: {:?}: a matrix is needed", self.shape());
+        self.transpose(-1, -2)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Permute>("permute"),
+    Entry::function("transpose", |draw| {
+        let shape = draw.shape(3);
+        Case::new("transpose(0, -1)", generic!(|x| x.transpose(0, -1)), [draw.normal(shape)])
+    }),
+    Entry::function("t", |draw| {
+        let shape = draw.shape(2);
+        Case::new("t", generic!(|x| x.t()), [draw.normal(shape)])
+    }),
+];

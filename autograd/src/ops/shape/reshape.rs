@@ -1,0 +1,103 @@
+//! The same elements in another shape.
+
+use crate::ops::prelude::*;
+
+/// The same elements, in row-major order, in another shape.
+#[derive(Clone, Debug)]
+pub struct Reshape {
+    shape: Vec<usize>,
+}
+
+impl Op for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].reshape(&self.shape).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.reshape(call.input_shape(0))
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        let mut shape = x.shape().to_vec();
+        if draw.once_in(2) {
+            shape.reverse();
+        } else {
+            shape = vec![1, x.len()];
+        }
+        Sample::new(Self { shape }, [x])
+    }
+}
+
+impl<T: Real> Var<T> {
+    /// The same elements, in row-major order, in another shape; a view where the strides allow it.
+    ///
+    /// # Panics
+    /// If the shapes have different numbers of elements.
+    #[must_use]
+    #[track_caller]
+    pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Self {
+        let shape = shape.as_ref();
+        if self.shape() == shape {
+            return self.clone();
+        }
+        Self::custom(Reshape { shape: shape.to_vec() }, &[self])
+    }
+
+    /// The axes `from..=to` merged into one.
+    ///
+    /// # Panics
+    /// If there are no such axes.
+    #[must_use]
+    #[track_caller]
+    pub fn flatten(&self, from: isize, to: isize) -> Self {
+        let shape = self.value().flatten(from, to).shape().to_vec();
+        self.reshape(shape)
+    }
+
+    /// Without an axis of extent 1.
+    ///
+    /// # Panics
+    /// If there is no such axis or its extent is not 1.
+    #[must_use]
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Self {
+        let shape = self.value().squeeze(axis).shape().to_vec();
+        self.reshape(shape)
+    }
+
+    /// With a new axis of extent 1 at `axis`.
+    ///
+    /// # Panics
+    /// If `axis` is beyond the rank.
+    #[must_use]
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Self {
+        let shape = self.value().unsqueeze(axis).shape().to_vec();
+        self.reshape(shape)
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Reshape>("reshape"),
+    Entry::function("flatten", |draw| {
+        let shape = draw.shape(3);
+        Case::new("flatten(1, 2)", generic!(|x| x.flatten(1, 2)), [draw.normal(shape)])
+    }),
+    Entry::function("squeeze", |draw| {
+        let mut shape = draw.shape(2);
+        shape.insert(1, 1);
+        Case::new("squeeze(1)", generic!(|x| x.squeeze(1)), [draw.normal(shape)])
+    }),
+    Entry::function("unsqueeze", |draw| {
+        Case::new("unsqueeze(-1)", generic!(|x| x.unsqueeze(-1)), [draw.any()])
+    }),
+];

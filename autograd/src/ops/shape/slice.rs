@@ -1,0 +1,166 @@
+//! Regions: taking one out, and its adjoint.
+
+use crate::ops::prelude::*;
+
+/// The region that one slice per axis selects.
+#[derive(Clone, Debug)]
+pub struct SliceOp {
+    region: Vec<Slice>,
+}
+
+impl Op for SliceOp {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        region_of(&x[0], &self.region).into()
+    }
+
+    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        out.add_region(0, &self.region, grad.into_first());
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let x = draw.any();
+        let region = x.shape().iter().map(|&n| draw.slice(n)).collect();
+        Sample::new(Self { region }, [x])
+    }
+}
+
+/// A tensor put into a region of zeros.
+#[derive(Clone, Debug)]
+pub struct Unslice {
+    region: Vec<Slice>,
+    shape: Vec<usize>,
+}
+
+impl Op for Unslice {
+    fn name(&self) -> &'static str {
+        "unslice"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let mut y = Tensor::zeros(&self.shape);
+        y.region_add(&self.region, &x[0]);
+        y.into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.region(&self.region)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let whole = draw.any();
+        let region: Vec<_> = whole.shape().iter().map(|&n| draw.slice(n)).collect();
+        let part = region_of(&whole, &region).contiguous();
+        Sample::new(Self { region, shape: whole.shape().to_vec() }, [part])
+    }
+}
+
+#[track_caller]
+fn region_of<T: Real>(x: &Tensor<T>, region: &[Slice]) -> Tensor<T> {
+    require!(region.len() == x.rank(), "slice: {:?}: {} slices given, one per axis is needed", x.shape(), region.len());
+    (0..).zip(region).fold(x.clone(), |x, (axis, &slice)| x.slice(axis, slice))
+}
+
+impl<T: Real> Var<T> {
+    /// Part of an axis, with Python's semantics: `x.slice(1, 2..-1)`, `Slice::from(..).step(-1)`.
+    /// No copy.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn slice(&self, axis: isize, range: impl Into<Slice>) -> Self {
+        let mut region = vec![Slice::from(..); self.rank()];
+        region[wengert_tensor::resolve_axis("slice", axis, self.shape())] = range.into();
+        self.region(&region)
+    }
+
+    /// Part of every axis, one slice each.
+    ///
+    /// # Panics
+    /// If there are other than one slice per axis.
+    #[must_use]
+    #[track_caller]
+    pub fn region(&self, region: &[Slice]) -> Self {
+        Self::custom(SliceOp { region: region.to_vec() }, &[self])
+    }
+
+    /// The adjoint of [`region`](Self::region): zeros of `shape` with this tensor in the region.
+    ///
+    /// # Panics
+    /// If the region of `shape` has another shape than this tensor.
+    #[must_use]
+    #[track_caller]
+    pub fn unslice(&self, region: &[Slice], shape: impl AsRef<[usize]>) -> Self {
+        Self::custom(Unslice { region: region.to_vec(), shape: shape.as_ref().to_vec() }, &[self])
+    }
+
+    /// One index of an axis, the axis dropped; negative indices count from the end.
+    ///
+    /// # Panics
+    /// If there is no such axis or index.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, axis: isize, index: isize) -> Self {
+        let resolved = wengert_tensor::resolve_axis("select", axis, self.shape());
+        let extent = self.shape()[resolved] as isize;
+        require!(
+            (-extent..extent).contains(&index),
+            "select: {:?}: axis {axis} has no index {index}",
+            self.shape()
+        );
+        let index = index.rem_euclid(extent);
+        self.slice(axis, index..index + 1).squeeze(axis)
+    }
+
+    /// Consecutive parts of an axis, of the given extents.
+    ///
+    /// # Panics
+    /// If the extents do not add up to the axis's.
+    #[must_use]
+    #[track_caller]
+    pub fn split(&self, axis: isize, extents: &[usize]) -> Vec<Self> {
+        let whole = self.size(axis);
+        let sum: usize = extents.iter().sum();
+        require!(sum == whole, "split: {:?}: axis {axis} has extent {whole}, the parts add up to {sum}", self.shape());
+        let mut start = 0;
+        extents
+            .iter()
+            .map(|&extent| {
+                let part = self.slice(axis, start..start + extent as isize);
+                start += extent as isize;
+                part
+            })
+            .collect()
+    }
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<SliceOp>("slice"),
+    Entry::op::<SliceOp>("region"),
+    Entry::op::<Unslice>("unslice"),
+    Entry::function("select", |draw| {
+        let shape = draw.filled_shape(3);
+        Case::new("select(1, -1)", generic!(|x| x.select(1, -1)), [draw.normal(shape)])
+    }),
+    Entry::function("split", |draw| {
+        let shape = draw.filled_shape(2);
+        let f = generic!(|x| {
+            let n = x.size(0);
+            let parts = x.split(0, &[1, n - 1]);
+            parts[0].sum(..) * 2.0 - (&parts[1] * &parts[1]).sum(..)
+        });
+        Case::new("split(0, [1, n − 1])", f, [draw.normal(shape)])
+    }),
+];

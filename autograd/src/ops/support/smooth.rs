@@ -1,0 +1,127 @@
+//! Smooth functions of one operand: backward is one pass, to every order of derivative.
+
+use std::fmt::Debug;
+
+use wengert_tensor::Pointwise;
+
+use crate::ops::prelude::*;
+
+/// What the slope of a function is a function of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Its argument.
+    X,
+    /// Its value.
+    Y,
+}
+
+/// A function of one number with its first two derivatives, defined by [`smooth!`].
+pub(crate) trait Smooth: Clone + Debug + Sync + 'static {
+    /// The function's name.
+    const NAME: &'static str;
+    /// What [`slope`](Self::slope) and [`curvature`](Self::curvature) take.
+    const OF: Of;
+
+    /// The function.
+    fn value<T: Real>(&self, x: T) -> T;
+    /// Its derivative.
+    fn slope<T: Real>(&self, z: T) -> T;
+    /// The derivative of [`slope`](Self::slope), in variables: the chain of higher orders goes on.
+    fn curvature<T: Real>(&self, z: &Var<T>) -> Var<T>;
+    /// Options and an argument.
+    fn sample(draw: &mut Draw) -> (Self, Tensor<f64>);
+}
+
+/// The value of a function, as part of a loop.
+struct Value<'a, F>(&'a F);
+
+// Inline, here and in every `value` and `slope`, or the loops of an instruction set would call functions
+// of the baseline.
+impl<F: Smooth, T: Real> Pointwise<T, T> for Value<'_, F> {
+    #[inline(always)]
+    fn at(&self, x: T) -> T {
+        self.0.value(x)
+    }
+}
+
+/// A cotangent times the slope of a function, as part of a loop.
+struct SlopeAt<'a, F>(&'a F);
+
+impl<F: Smooth, T: Real> Pointwise<(T, T), T> for SlopeAt<'_, F> {
+    #[inline(always)]
+    fn at(&self, (g, z): (T, T)) -> T {
+        g * self.0.slope(z)
+    }
+}
+
+/// A smooth function, element by element.
+#[derive(Clone, Debug)]
+pub struct Elementwise<F>(pub(crate) F);
+
+impl<F: Smooth> Op for Elementwise<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn reads(&self) -> Reads {
+        match F::OF {
+            Of::X => Reads::Inputs,
+            Of::Y => Reads::Outputs,
+        }
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].map_costly(Value(&self.0)).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let z = match F::OF {
+            Of::X => call.input(0),
+            Of::Y => call.output(0),
+        };
+        Var::custom(Slope(self.0.clone()), &[grad, z])
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (f, x) = F::sample(draw);
+        Sample::new(Self(f), [x])
+    }
+}
+
+/// The first operand, times the slope at the second.
+#[derive(Clone, Debug)]
+pub struct Slope<F>(F);
+
+impl<F: Smooth> Op for Slope<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip_costly(&x[1], SlopeAt(&self.0)).into()
+    }
+
+    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let (g, z) = (call.input(0), call.input(1));
+        if i == 0 {
+            Var::custom(self.clone(), &[grad, z])
+        } else {
+            &**grad * g * self.0.curvature(z)
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (f, x) = F::sample(draw);
+        let z = if F::OF == Of::X {
+            x
+        } else {
+            x.map(|x| f.value(x))
+        };
+        let g = draw.normal(z.shape());
+        Sample::new(Self(f), [g, z])
+    }
+}
