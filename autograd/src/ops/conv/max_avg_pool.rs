@@ -7,8 +7,8 @@ use wengert_tensor::kernels::pooling::Windows;
 use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
 use wengert_tensor::{Divisor, Extents, PoolOptions};
 
-use crate::ops::prelude::*;
 use crate::note::Note;
+use crate::ops::prelude::*;
 
 /// The largest element of every window; the first of equal ones.
 #[derive(Clone, Debug)]

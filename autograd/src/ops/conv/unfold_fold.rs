@@ -28,8 +28,17 @@ impl Comb {
         let rank = draw.within(1, 3);
         let (mut shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
         let (size, step, dilation) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 2));
-        shape[axis.rem_euclid(rank as isize) as usize] = dilation * (size - 1) + 1 + draw.within(0, 4);
-        (Self { axis, size, step, dilation }, shape)
+        shape[axis.rem_euclid(rank as isize) as usize] =
+            dilation * (size - 1) + 1 + draw.within(0, 4);
+        (
+            Self {
+                axis,
+                size,
+                step,
+                dilation,
+            },
+            shape,
+        )
     }
 }
 
@@ -47,14 +56,27 @@ impl Op for Unfold {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let Comb { axis, size, step, dilation } = self.0;
+        let Comb {
+            axis,
+            size,
+            step,
+            dilation,
+        } = self.0;
         let span = dilation * (size - 1) + 1;
-        x[0].unfold_axis(axis, span, step).slice(-1, Slice::from(..).step(dilation as isize)).into()
+        x[0].unfold_axis(axis, span, step)
+            .slice(-1, Slice::from(..).step(dilation as isize))
+            .into()
     }
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let shape = call.input_shape(0).to_vec();
-        Var::custom(Fold { comb: self.0, shape }, &[grad])
+        Var::custom(
+            Fold {
+                comb: self.0,
+                shape,
+            },
+            &[grad],
+        )
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -118,7 +140,9 @@ impl Plane {
         });
         let (stride, dilation, padding) = match resolved {
             Ok(resolved) => resolved,
-            Err(error) => wengert_tensor::fail::fail(format_args!("{op}: windows of {kernel:?}: {error}")),
+            Err(error) => {
+                wengert_tensor::fail::fail(format_args!("{op}: windows of {kernel:?}: {error}"))
+            }
         };
         let comb = |axis: usize| Comb {
             axis: axis as isize + 2,
@@ -126,14 +150,20 @@ impl Plane {
             step: stride[axis + 1],
             dilation: dilation[axis + 1],
         };
-        Self { padding: [padding[1], padding[2]], combs: [comb(0), comb(1)] }
+        Self {
+            padding: [padding[1], padding[2]],
+            combs: [comb(0), comb(1)],
+        }
     }
 }
 
 impl<T: Real> Var<T> {
     #[track_caller]
     fn unfold_by(&self, comb: Comb) -> Self {
-        let (extent, span) = (self.size(comb.axis), comb.dilation * (comb.size.max(1) - 1) + 1);
+        let (extent, span) = (
+            self.size(comb.axis),
+            comb.dilation * (comb.size.max(1) - 1) + 1,
+        );
         require!(
             comb.size > 0 && comb.step > 0 && comb.dilation > 0 && span <= extent,
             "unfold: {:?}: axis {} has extent {extent}, windows span {span}, {} apart",
@@ -153,7 +183,12 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn unfold_axis(&self, axis: isize, size: usize, step: usize) -> Self {
         let axis = wengert_tensor::resolve_axis("unfold_axis", axis, self.shape()) as isize;
-        self.unfold_by(Comb { axis, size, step, dilation: 1 })
+        self.unfold_by(Comb {
+            axis,
+            size,
+            step,
+            dilation: 1,
+        })
     }
 
     /// The patches of an image that [`conv2d`](Self::conv2d) of the same options multiplies with its
@@ -168,7 +203,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn unfold(&self, kernel: [usize; 2], options: &ConvOptions) -> Self {
-        require!(self.rank() == 4, "unfold: {:?}: not [batch, channels, height, width]", self.shape());
+        require!(
+            self.rank() == 4,
+            "unfold: {:?}: not [batch, channels, height, width]",
+            self.shape()
+        );
         let Plane { padding, combs } = Plane::new("unfold", kernel, options);
         let [above, beside] = padding.map(|sides| sides.map(|n| n as isize));
         let windows = self.pad(&[[0, 0], [0, 0], above, beside], 0.0);
@@ -176,7 +215,9 @@ impl<T: Real> Var<T> {
         let &[batch, channels, rows, columns, kh, kw] = windows.shape() else {
             unreachable!("each axis of the image gave one more")
         };
-        windows.permute([0, 1, 4, 5, 2, 3]).reshape([batch, channels * kh * kw, rows * columns])
+        windows
+            .permute([0, 1, 4, 5, 2, 3])
+            .reshape([batch, channels * kh * kw, rows * columns])
     }
 
     /// The adjoint of [`unfold`](Self::unfold): patches added up where they overlap (`col2im`).
@@ -191,11 +232,20 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn fold(&self, output: [usize; 2], kernel: [usize; 2], options: &ConvOptions) -> Self {
-        require!(self.rank() == 3, "fold: {:?}: not [batch, patch, windows]", self.shape());
+        require!(
+            self.rank() == 3,
+            "fold: {:?}: not [batch, patch, windows]",
+            self.shape()
+        );
         let Plane { padding, combs } = Plane::new("fold", kernel, options);
         let padded = [0, 1].map(|i| output[i] + padding[i][0] + padding[i][1]);
         let counts = [0, 1].map(|i| {
-            let Comb { size, step, dilation, .. } = combs[i];
+            let Comb {
+                size,
+                step,
+                dilation,
+                ..
+            } = combs[i];
             let room = (padded[i] + 1).checked_sub(dilation * (size - 1) + 1);
             room.map_or(0, |room| room.div_ceil(step))
         });
@@ -210,11 +260,25 @@ impl<T: Real> Var<T> {
             kh * kw
         );
         let channels = patch / (kh * kw);
-        let windows = self.reshape([batch, channels, kh, kw, rows, columns]).permute([0, 1, 4, 5, 2, 3]);
+        let windows = self
+            .reshape([batch, channels, kh, kw, rows, columns])
+            .permute([0, 1, 4, 5, 2, 3]);
         let shape = vec![batch, channels, rows, padded[1], kh];
-        let lines = Self::custom(Fold { comb: combs[1], shape }, &[&windows]);
+        let lines = Self::custom(
+            Fold {
+                comb: combs[1],
+                shape,
+            },
+            &[&windows],
+        );
         let shape = vec![batch, channels, padded[0], padded[1]];
-        let image = Self::custom(Fold { comb: combs[0], shape }, &[&lines]);
+        let image = Self::custom(
+            Fold {
+                comb: combs[0],
+                shape,
+            },
+            &[&lines],
+        );
         let [above, beside] = padding.map(|sides| sides.map(|n| -(n as isize)));
         image.pad(&[[0, 0], [0, 0], above, beside], 0.0)
     }
@@ -226,8 +290,16 @@ fn plane(draw: &mut Draw) -> ([usize; 4], [usize; 2], ConvOptions) {
     let options = ConvOptions::default()
         .stride([draw.within(1, 2), draw.within(1, 3)])
         .dilation([draw.within(1, 2), draw.within(1, 2)])
-        .padding([[draw.within(0, 1), draw.within(0, 2)], [draw.within(0, 1), 0]]);
-    let shape = [draw.within(0, 2), draw.within(1, 2), draw.within(5, 6), draw.within(3, 5)];
+        .padding([
+            [draw.within(0, 1), draw.within(0, 2)],
+            [draw.within(0, 1), 0],
+        ]);
+    let shape = [
+        draw.within(0, 2),
+        draw.within(1, 2),
+        draw.within(5, 6),
+        draw.within(3, 5),
+    ];
     (shape, kernel, options)
 }
 
@@ -236,19 +308,27 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Fold>("fold_axis"),
     Entry::function("unfold_axis", |draw| {
         let shape = [draw.extent(), draw.extent() + 2];
-        Case::new("unfold_axis(-1, 2, 3)", generic!(|x| x.unfold_axis(-1, 2, 3)), [draw.normal(shape)])
+        Case::new(
+            "unfold_axis(-1, 2, 3)",
+            generic!(|x| x.unfold_axis(-1, 2, 3)),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("unfold", |draw| {
         let (shape, kernel, options) = plane(draw);
         let description = format!("unfold({kernel:?}, {options:?})");
-        Case::new(description, generic!([kernel, options] |x| x.unfold(kernel, &options)), [draw.normal(shape)])
+        Case::new(
+            description,
+            generic!([kernel, options] | x | x.unfold(kernel, &options)),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("fold", |draw| {
         let (shape, kernel, options) = plane(draw);
         let output = [shape[2], shape[3]];
         let patches = Var::constant(draw.normal(shape)).unfold(kernel, &options);
         let description = format!("fold({output:?}, {kernel:?}, {options:?})");
-        let f = generic!([output, kernel, options] |x| x.fold(output, kernel, &options));
+        let f = generic!([output, kernel, options] | x | x.fold(output, kernel, &options));
         Case::new(description, f, [draw.normal(patches.shape())])
     }),
 ];

@@ -1,7 +1,7 @@
 //! Addition.
 
-use crate::ops::shape::pair;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// The sum of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -41,7 +41,10 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the operator calls this method"
+    )]
     pub fn add(&self, other: &Self) -> Self {
         pair("add", self, other, |a, b| Self::custom(Add, &[a, b]))
     }
@@ -49,5 +52,7 @@ impl<T: Real> Var<T> {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Add>("add"),
-    Entry::function("add", |draw| Case::broadcasting(draw, "add, broadcasting", generic!(|a, b| a + b))),
+    Entry::function("add", |draw| {
+        Case::broadcasting(draw, "add, broadcasting", generic!(|a, b| a + b))
+    }),
 ];

@@ -59,7 +59,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn clamp(&self, low: f64, high: f64) -> Self {
-        require!(low <= high, "clamp: {:?}: {low}..={high} is an empty range", self.shape());
+        require!(
+            low <= high,
+            "clamp: {:?}: {low}..={high} is an empty range",
+            self.shape()
+        );
         Self::custom(Clamp { low, high }, &[self])
     }
 
@@ -84,11 +88,17 @@ impl<T: Real> Var<T> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Clamp>("clamp"),
     Entry::function("hardtanh", |draw| {
-        Case::new("hardtanh(-0.05, 0.07)", generic!(|x| x.hardtanh(-0.05, 0.07)), [draw.any_off_zero()])
+        Case::new(
+            "hardtanh(-0.05, 0.07)",
+            generic!(|x| x.hardtanh(-0.05, 0.07)),
+            [draw.any_off_zero()],
+        )
     }),
     Entry::function("relu6", |draw| {
         // A third below 0, a third between the bounds, a third above 6.
-        let x = draw.any_off_zero().map(|x| if x > 0.5 { x + 6.0 } else { x });
+        let x = draw
+            .any_off_zero()
+            .map(|x| if x > 0.5 { x + 6.0 } else { x });
         Case::new("relu6", generic!(|x| x.relu6()), [x])
     }),
 ];

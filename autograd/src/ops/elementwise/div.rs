@@ -1,7 +1,7 @@
 //! Division.
 
-use crate::ops::shape::pair;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// The quotient, element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -45,7 +45,10 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the operator calls this method"
+    )]
     pub fn div(&self, other: &Self) -> Self {
         pair("div", self, other, |a, b| Self::custom(Div, &[a, b]))
     }
@@ -54,6 +57,10 @@ impl<T: Real> Var<T> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Div>("div"),
     Entry::function("div", |draw| {
-        Case::broadcasting(draw, "div, broadcasting", generic!(|a, b| a / (b * b + 0.5)))
+        Case::broadcasting(
+            draw,
+            "div, broadcasting",
+            generic!(|a, b| a / (b * b + 0.5)),
+        )
     }),
 ];

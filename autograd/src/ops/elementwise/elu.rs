@@ -41,7 +41,12 @@ impl Smooth for Elu {
     }
 
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>) {
-        let [alpha, scale, rate] = draw.pick(&[[1.0, 1.0, 1.0], [0.5, 1.0, 1.0], [0.7, 1.0, 1.0 / 0.7], SELU]);
+        let [alpha, scale, rate] = draw.pick(&[
+            [1.0, 1.0, 1.0],
+            [0.5, 1.0, 1.0],
+            [0.7, 1.0, 1.0 / 0.7],
+            SELU,
+        ]);
         (Self { alpha, scale, rate }, draw.any_off_zero())
     }
 }
@@ -81,8 +86,14 @@ impl<T: Real> Var<T> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Elementwise<Elu>>("elu"),
     Entry::op::<Slope<Elu>>("slope of elu"),
-    Entry::function("selu", |draw| Case::new("selu", generic!(|x| x.selu()), [draw.any_off_zero()])),
+    Entry::function("selu", |draw| {
+        Case::new("selu", generic!(|x| x.selu()), [draw.any_off_zero()])
+    }),
     Entry::function("celu", |draw| {
-        Case::new("celu(0.7)", generic!(|x| x.celu(0.7)), [draw.any_off_zero()])
+        Case::new(
+            "celu(0.7)",
+            generic!(|x| x.celu(0.7)),
+            [draw.any_off_zero()],
+        )
     }),
 ];

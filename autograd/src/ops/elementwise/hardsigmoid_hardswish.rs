@@ -43,7 +43,8 @@ fn hardsigmoid<T: Real>(x: T) -> T {
 
 /// Numbers below −3, above 3 and between, at least 0.1 from either.
 fn around_three(draw: &mut Draw) -> Tensor<f64> {
-    draw.any_off_zero().map(|x| if x.abs() > 0.8 { x * 4.0 } else { x * 3.5 })
+    draw.any_off_zero()
+        .map(|x| if x.abs() > 0.8 { x * 4.0 } else { x * 3.5 })
 }
 
 /// `x` times its hard sigmoid.

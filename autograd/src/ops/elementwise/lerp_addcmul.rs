@@ -58,11 +58,20 @@ impl Op for AddProduct {
             return g.sum_to(shape);
         }
         let product = (g * call.input(3 - i)).sum_to(shape);
-        if self.value == 1.0 { product } else { product * self.value }
+        if self.value == 1.0 {
+            product
+        } else {
+            product * self.value
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
-        Sample::new(Self { value: draw.pick(&[1.0, 0.3, -2.0]) }, three(draw))
+        Sample::new(
+            Self {
+                value: draw.pick(&[1.0, 0.3, -2.0]),
+            },
+            three(draw),
+        )
     }
 }
 
@@ -77,8 +86,14 @@ pub(crate) fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<AddProduct>("addcmul"),
-    Entry::function("lerp", |draw| Case::new("lerp", generic!(|a, b, w| a.lerp(b, w)), three(draw))),
+    Entry::function("lerp", |draw| {
+        Case::new("lerp", generic!(|a, b, w| a.lerp(b, w)), three(draw))
+    }),
     Entry::function("addcmul", |draw| {
-        Case::new("addcmul(0.3)", generic!(|x, a, b| x.addcmul(a, b, 0.3)), three(draw))
+        Case::new(
+            "addcmul(0.3)",
+            generic!(|x, a, b| x.addcmul(a, b, 0.3)),
+            three(draw),
+        )
     }),
 ];

@@ -1,7 +1,7 @@
 //! The larger and the smaller of two.
 
-use crate::ops::shape::pair;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// The first operand where the second exceeds the third, half of it at a tie, 0 elsewhere; all of
 /// it where one is NaN.
@@ -129,7 +129,9 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn maximum(&self, other: &Self) -> Self {
-        pair("maximum", self, other, |a, b| Self::custom(Maximum, &[a, b]))
+        pair("maximum", self, other, |a, b| {
+            Self::custom(Maximum, &[a, b])
+        })
     }
 
     /// The smaller of two, element by element, broadcasting; a NaN on either side wins.
@@ -141,7 +143,9 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn minimum(&self, other: &Self) -> Self {
-        pair("minimum", self, other, |a, b| Self::custom(Minimum, &[a, b]))
+        pair("minimum", self, other, |a, b| {
+            Self::custom(Minimum, &[a, b])
+        })
     }
 }
 
@@ -150,9 +154,17 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Maximum>("maximum"),
     Entry::op::<Minimum>("minimum"),
     Entry::function("maximum", |draw| {
-        Case::new("maximum, broadcasting", generic!(|a, b| a.maximum(b)), column_and_row(draw))
+        Case::new(
+            "maximum, broadcasting",
+            generic!(|a, b| a.maximum(b)),
+            column_and_row(draw),
+        )
     }),
     Entry::function("minimum", |draw| {
-        Case::new("minimum, broadcasting", generic!(|a, b| a.minimum(b)), column_and_row(draw))
+        Case::new(
+            "minimum, broadcasting",
+            generic!(|a, b| a.minimum(b)),
+            column_and_row(draw),
+        )
     }),
 ];

@@ -1,7 +1,7 @@
 //! Multiplication.
 
-use crate::ops::shape::pair;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// The product, element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -41,7 +41,10 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the operator calls this method"
+    )]
     pub fn mul(&self, other: &Self) -> Self {
         pair("mul", self, other, |a, b| Self::custom(Mul, &[a, b]))
     }
@@ -49,5 +52,7 @@ impl<T: Real> Var<T> {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Mul>("mul"),
-    Entry::function("mul", |draw| Case::broadcasting(draw, "mul, broadcasting", generic!(|a, b| a * b))),
+    Entry::function("mul", |draw| {
+        Case::broadcasting(draw, "mul, broadcasting", generic!(|a, b| a * b))
+    }),
 ];

@@ -7,11 +7,11 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_tensor::Real;
 
 use super::add::Add as AddOp;
-use super::scalar_arithmetic::{Affine, DivScalar};
-use crate::ops::shape::over_first;
 use super::div::Div as DivOp;
 use super::mul::Mul as MulOp;
+use super::scalar_arithmetic::{Affine, DivScalar};
 use super::sub::Sub as SubOp;
+use crate::ops::shape::over_first;
 use crate::var::Var;
 
 macro_rules! operators {

@@ -1,7 +1,7 @@
 //! Powers of which the exponent varies too.
 
-use crate::ops::shape::pair;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// `xᵉ`, element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -37,7 +37,13 @@ impl Op for PowTensor {
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
-        Sample::new(Self, [draw.uniform(&shape, 0.3, 2.0), draw.uniform(&shape, 0.2, 2.0)])
+        Sample::new(
+            Self,
+            [
+                draw.uniform(&shape, 0.3, 2.0),
+                draw.uniform(&shape, 0.2, 2.0),
+            ],
+        )
     }
 }
 
@@ -52,7 +58,9 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn pow_tensor(&self, exponent: &Self) -> Self {
-        pair("pow_tensor", self, exponent, |x, e| Self::custom(PowTensor, &[x, e]))
+        pair("pow_tensor", self, exponent, |x, e| {
+            Self::custom(PowTensor, &[x, e])
+        })
     }
 }
 

@@ -13,7 +13,10 @@ pub struct Affine {
 
 impl Affine {
     pub(crate) const fn adding(value: f64) -> Self {
-        Self { scale: 1.0, shift: value }
+        Self {
+            scale: 1.0,
+            shift: value,
+        }
     }
 
     pub(crate) const fn subtracting(value: f64) -> Self {
@@ -21,11 +24,17 @@ impl Affine {
     }
 
     pub(crate) const fn subtracted_from(value: f64) -> Self {
-        Self { scale: -1.0, shift: value }
+        Self {
+            scale: -1.0,
+            shift: value,
+        }
     }
 
     pub(crate) const fn scaling(factor: f64) -> Self {
-        Self { scale: factor, shift: 0.0 }
+        Self {
+            scale: factor,
+            shift: 0.0,
+        }
     }
 
     /// Of a tensor that is lent, or of one's own, which is written over.
@@ -64,7 +73,14 @@ impl Op for Affine {
 
     fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let grad = grad.into_first();
-        out.add(0, if self.scale == 1.0 { grad } else { grad * self.scale });
+        out.add(
+            0,
+            if self.scale == 1.0 {
+                grad
+            } else {
+                grad * self.scale
+            },
+        );
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -108,7 +124,12 @@ impl Op for DivScalar {
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
-        Sample::new(Self { value: draw.pick(&[3.0, -0.7]) }, [draw.any()])
+        Sample::new(
+            Self {
+                value: draw.pick(&[3.0, -0.7]),
+            },
+            [draw.any()],
+        )
     }
 }
 
@@ -158,7 +179,10 @@ impl<T: Real> Var<T> {
     /// `−self`
     #[must_use]
     #[track_caller]
-    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the operator calls this method"
+    )]
     pub fn neg(&self) -> Self {
         Self::custom(Affine::scaling(-1.0), &[self])
     }
@@ -167,14 +191,24 @@ impl<T: Real> Var<T> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Affine>("affine"),
     Entry::op::<DivScalar>("div_scalar"),
-    Entry::function("add_scalar", |draw| Case::new("x + 0.3", generic!(|x| x + 0.3), [draw.any()])),
-    Entry::function("sub_scalar", |draw| Case::new("x − 0.3", generic!(|x| x - 0.3), [draw.any()])),
-    Entry::function("rsub_scalar", |draw| Case::new("0.3 − x", generic!(|x| 0.3 - x), [draw.any()])),
-    Entry::function("mul_scalar", |draw| Case::new("1.7 x", generic!(|x| 1.7 * x), [draw.any()])),
+    Entry::function("add_scalar", |draw| {
+        Case::new("x + 0.3", generic!(|x| x + 0.3), [draw.any()])
+    }),
+    Entry::function("sub_scalar", |draw| {
+        Case::new("x − 0.3", generic!(|x| x - 0.3), [draw.any()])
+    }),
+    Entry::function("rsub_scalar", |draw| {
+        Case::new("0.3 − x", generic!(|x| 0.3 - x), [draw.any()])
+    }),
+    Entry::function("mul_scalar", |draw| {
+        Case::new("1.7 x", generic!(|x| 1.7 * x), [draw.any()])
+    }),
     Entry::function("rdiv_scalar", |draw| {
         Case::new("1.7 / x", generic!(|x| 1.7 / x), [draw.any_off_zero()])
     }),
-    Entry::function("neg", |draw| Case::new("−x", generic!(|x| -x), [draw.any()])),
+    Entry::function("neg", |draw| {
+        Case::new("−x", generic!(|x| -x), [draw.any()])
+    }),
     // Every operator of a variable that is used up, after each other.
     Entry::function("neg", |draw| {
         Case::new(
@@ -185,6 +219,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     }),
     // Of a product, whose operands and result the tape keeps: nothing may be written over.
     Entry::function("mul_scalar", |draw| {
-        Case::new("kept", generic!(|x| (x.sigmoid() * 1.7).sigmoid() * 0.3 + 0.2), [draw.any()])
+        Case::new(
+            "kept",
+            generic!(|x| (x.sigmoid() * 1.7).sigmoid() * 0.3 + 0.2),
+            [draw.any()],
+        )
     }),
 ];

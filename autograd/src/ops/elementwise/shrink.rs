@@ -37,6 +37,10 @@ unary! {
 fn away_from(draw: &mut Draw, place: f64) -> Tensor<f64> {
     draw.any().map(|x| {
         let distance = x.abs() - place;
-        if distance.abs() < 0.1 { x + x.signum() * distance.signum() * 0.1 } else { x }
+        if distance.abs() < 0.1 {
+            x + x.signum() * distance.signum() * 0.1
+        } else {
+            x
+        }
     })
 }

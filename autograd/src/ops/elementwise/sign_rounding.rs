@@ -36,5 +36,6 @@ unary! {
 
 /// Numbers at least 0.1 from `step` and whatever lies whole numbers from it.
 fn between(draw: &mut Draw, step: f64) -> Tensor<f64> {
-    draw.any_within(-2.5, 2.5).map(|x| x.floor() + step + 0.1 + 0.8 * (x - x.floor()))
+    draw.any_within(-2.5, 2.5)
+        .map(|x| x.floor() + step + 0.1 + 0.8 * (x - x.floor()))
 }

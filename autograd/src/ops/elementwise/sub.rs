@@ -1,7 +1,7 @@
 //! Subtraction.
 
-use crate::ops::shape::pair;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// The difference of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -41,7 +41,10 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    #[allow(clippy::should_implement_trait, reason = "the operator calls this method")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the operator calls this method"
+    )]
     pub fn sub(&self, other: &Self) -> Self {
         pair("sub", self, other, |a, b| Self::custom(Sub, &[a, b]))
     }
@@ -49,5 +52,7 @@ impl<T: Real> Var<T> {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Sub>("sub"),
-    Entry::function("sub", |draw| Case::broadcasting(draw, "sub, broadcasting", generic!(|a, b| a - b))),
+    Entry::function("sub", |draw| {
+        Case::broadcasting(draw, "sub, broadcasting", generic!(|a, b| a - b))
+    }),
 ];

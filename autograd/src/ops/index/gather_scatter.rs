@@ -53,7 +53,11 @@ impl Op for ScatterAdd {
     }
 
     fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 { (**grad).clone() } else { grad.gather(self.axis, &self.index) }
+        if i == 0 {
+            (**grad).clone()
+        } else {
+            grad.gather(self.axis, &self.index)
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -90,14 +94,18 @@ impl Op for Scatter {
             let zeros = Var::full(self.index.shape(), 0.0);
             grad.scatter(self.axis, &self.index, &zeros)
         } else {
-            grad.gather(self.axis, &self.index).masked_fill(&self.lost, 0.0)
+            grad.gather(self.axis, &self.index)
+                .masked_fill(&self.lost, 0.0)
         }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (shape, axis, index) = indexed(draw);
         let source = draw.normal(index.shape());
-        Sample::new(Self::new(axis, &index, &shape), [draw.normal(shape), source])
+        Sample::new(
+            Self::new(axis, &index, &shape),
+            [draw.normal(shape), source],
+        )
     }
 }
 
@@ -109,8 +117,14 @@ impl Scatter {
             number += 1;
             number
         });
-        let winners = Tensor::full(shape, -1).scatter(axis, index, &numbers).gather(axis, index);
-        Self { axis, index: index.clone(), lost: winners.ne(&numbers) }
+        let winners = Tensor::full(shape, -1)
+            .scatter(axis, index, &numbers)
+            .gather(axis, index);
+        Self {
+            axis,
+            index: index.clone(),
+            lost: winners.ne(&numbers),
+        }
     }
 }
 
@@ -120,7 +134,16 @@ fn indexed(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
     let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
     let place = axis.rem_euclid(rank as isize) as usize;
     // Along the other axes the index may cover only the first places.
-    let mut extents: Vec<_> = shape.iter().map(|&n| if draw.once_in(3) { draw.within(0, n) } else { n }).collect();
+    let mut extents: Vec<_> = shape
+        .iter()
+        .map(|&n| {
+            if draw.once_in(3) {
+                draw.within(0, n)
+            } else {
+                n
+            }
+        })
+        .collect();
     extents[place] = draw.within(0, 5);
     let index = draw.indices(&extents, shape[place]);
     (shape, axis, index)
@@ -136,7 +159,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
-        Self::custom(Gather { axis, index: index.clone() }, &[self])
+        Self::custom(
+            Gather {
+                axis,
+                index: index.clone(),
+            },
+            &[self],
+        )
     }
 
     /// `self` with one element of `source` added for every index:
@@ -148,7 +177,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        Self::custom(ScatterAdd { axis, index: index.clone() }, &[self, source])
+        Self::custom(
+            ScatterAdd {
+                axis,
+                index: index.clone(),
+            },
+            &[self, source],
+        )
     }
 
     /// `self` with one element of `source` put in for every index:

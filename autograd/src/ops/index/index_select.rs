@@ -53,14 +53,21 @@ impl Op for IndexAdd {
     }
 
     fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 { (**grad).clone() } else { grad.index_select(self.axis, &self.index) }
+        if i == 0 {
+            (**grad).clone()
+        } else {
+            grad.index_select(self.axis, &self.index)
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (shape, axis, index) = sliced(draw);
         let mut narrow = shape.clone();
         narrow[axis.rem_euclid(shape.len() as isize) as usize] = index.len();
-        Sample::new(Self { axis, index }, [draw.normal(shape), draw.normal(narrow)])
+        Sample::new(
+            Self { axis, index },
+            [draw.normal(shape), draw.normal(narrow)],
+        )
     }
 }
 
@@ -82,7 +89,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
-        Self::custom(IndexSelect { axis, index: index.clone() }, &[self])
+        Self::custom(
+            IndexSelect {
+                axis,
+                index: index.clone(),
+            },
+            &[self],
+        )
     }
 
     /// `self` with slices of `source` added at some places of an axis:
@@ -94,7 +107,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        Self::custom(IndexAdd { axis, index: index.clone() }, &[self, source])
+        Self::custom(
+            IndexAdd {
+                axis,
+                index: index.clone(),
+            },
+            &[self, source],
+        )
     }
 
     /// The rows of a table: `y[…, :] = self[index[…], :]`.
@@ -110,7 +129,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn embedding(&self, index: &Tensor<i64>, padding: Option<usize>) -> Self {
-        require!(self.rank() == 2, "embedding: {:?}: a table of rank 2 is needed", self.shape());
+        require!(
+            self.rank() == 2,
+            "embedding: {:?}: a table of rank 2 is needed",
+            self.shape()
+        );
         let flat = index.reshape([index.len()]);
         let mut rows = self.index_select(0, &flat);
         if let Some(padding) = padding {
@@ -130,7 +153,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let rank = draw.within(0, 2);
         let shape = draw.shape(rank);
         let index = draw.indices(shape, rows);
-        let f = generic!([index] |w| w.embedding(&index, None));
+        let f = generic!([index] | w | w.embedding(&index, None));
         Case::new("embedding", f, [draw.normal([rows, width])])
     }),
 ];

@@ -32,14 +32,22 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("sort", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis, descending) = (draw.shape(rank), draw.axis(rank), draw.once_in(2));
-        let f = generic!([axis, descending] |x| x.sort(axis, descending).0);
-        Case::new(format!("sort({axis}, {descending})"), f, [draw.apart(shape)])
+        let f = generic!([axis, descending] | x | x.sort(axis, descending).0);
+        Case::new(
+            format!("sort({axis}, {descending})"),
+            f,
+            [draw.apart(shape)],
+        )
     }),
     Entry::function("topk", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis, largest) = (draw.shape(rank), draw.axis(rank), draw.once_in(2));
         let k = draw.within(0, shape[axis.rem_euclid(rank as isize) as usize]);
-        let f = generic!([axis, k, largest] |x| x.topk(axis, k, largest).0);
-        Case::new(format!("topk({axis}, {k}, {largest})"), f, [draw.apart(shape)])
+        let f = generic!([axis, k, largest] | x | x.topk(axis, k, largest).0);
+        Case::new(
+            format!("topk({axis}, {k}, {largest})"),
+            f,
+            [draw.apart(shape)],
+        )
     }),
 ];

@@ -24,12 +24,21 @@ impl Op for Where {
     // Chosen, not multiplied: a NaN in the branch that is not taken has no part in it.
     fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let zero = Var::full(grad.shape(), 0.0);
-        if i == 0 { Var::where_(&self.mask, grad, &zero) } else { Var::where_(&self.mask, &zero, grad) }
+        if i == 0 {
+            Var::where_(&self.mask, grad, &zero)
+        } else {
+            Var::where_(&self.mask, &zero, grad)
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
-        Sample::new(Self { mask: draw.mask(&shape) }, [draw.normal(&shape), draw.normal(&shape)])
+        Sample::new(
+            Self {
+                mask: draw.mask(&shape),
+            },
+            [draw.normal(&shape), draw.normal(&shape)],
+        )
     }
 }
 
@@ -60,7 +69,13 @@ impl Op for MaskedFill {
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let x = draw.any();
         let mask = draw.mask(x.shape());
-        Sample::new(Self { mask, value: draw.pick(&[0.0, -2.5]) }, [x])
+        Sample::new(
+            Self {
+                mask,
+                value: draw.pick(&[0.0, -2.5]),
+            },
+            [x],
+        )
     }
 }
 
@@ -76,7 +91,9 @@ impl<T: Real> Var<T> {
     pub fn where_(mask: &Tensor<bool>, a: &Self, b: &Self) -> Self {
         let shape = wengert_tensor::broadcast_shapes("where", a.shape(), b.shape());
         let shape = wengert_tensor::broadcast_shapes("where", mask.shape(), &shape);
-        let op = Where { mask: mask.broadcast_to(&shape) };
+        let op = Where {
+            mask: mask.broadcast_to(&shape),
+        };
         Self::custom(op, &[&a.broadcast_to(&shape), &b.broadcast_to(&shape)])
     }
 
@@ -89,7 +106,10 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn masked_fill(&self, mask: &Tensor<bool>, value: f64) -> Self {
         let shape = wengert_tensor::broadcast_shapes("masked_fill", self.shape(), mask.shape());
-        let op = MaskedFill { mask: mask.broadcast_to(&shape), value };
+        let op = MaskedFill {
+            mask: mask.broadcast_to(&shape),
+            value,
+        };
         Self::custom(op, &[&self.broadcast_to(&shape)])
     }
 
@@ -103,9 +123,15 @@ impl<T: Real> Var<T> {
     pub fn masked_select(&self, mask: &Tensor<bool>) -> Self {
         let shape = wengert_tensor::broadcast_shapes("masked_select", self.shape(), mask.shape());
         let mask = mask.broadcast_to(&shape);
-        let chosen: Vec<i64> = (0..).zip(mask.iter()).filter(|(_, on)| *on).map(|(k, _)| k).collect();
+        let chosen: Vec<i64> = (0..)
+            .zip(mask.iter())
+            .filter(|(_, on)| *on)
+            .map(|(k, _)| k)
+            .collect();
         let index = Tensor::from_slice(&chosen, [chosen.len()]);
-        self.broadcast_to(&shape).reshape([mask.len()]).index_select(0, &index)
+        self.broadcast_to(&shape)
+            .reshape([mask.len()])
+            .index_select(0, &index)
     }
 }
 
@@ -116,21 +142,21 @@ pub(super) const ENTRIES: &[Entry] = &[
         let shape = draw.any_shape();
         let [narrow, a, b] = std::array::from_fn(|_| draw.broadcastable(&shape));
         let mask = draw.mask(narrow);
-        let f = generic!([mask] |a, b| Var::where_(&mask, a, b));
+        let f = generic!([mask] | a, b | Var::where_(&mask, a, b));
         Case::new("where, broadcasting", f, [draw.normal(a), draw.normal(b)])
     }),
     Entry::function("masked_fill", |draw| {
         let shape = draw.any_shape();
         let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
         let mask = draw.mask(narrow);
-        let f = generic!([mask] |x| x.masked_fill(&mask, 0.5));
+        let f = generic!([mask] | x | x.masked_fill(&mask, 0.5));
         Case::new("masked_fill, broadcasting", f, [draw.normal(x)])
     }),
     Entry::function("masked_select", |draw| {
         let shape = draw.any_shape();
         let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
         let mask = draw.mask(narrow);
-        let f = generic!([mask] |x| x.masked_select(&mask));
+        let f = generic!([mask] | x | x.masked_select(&mask));
         Case::new("masked_select", f, [draw.normal(x)])
     }),
 ];

@@ -32,8 +32,11 @@ impl Equation {
             terms.len(),
             ranks.len()
         );
-        let inputs: Vec<_> =
-            terms.iter().zip(ranks).map(|(term, &rank)| labels(equation, term, Some(rank), 0)).collect();
+        let inputs: Vec<_> = terms
+            .iter()
+            .zip(ranks)
+            .map(|(term, &rank)| labels(equation, term, Some(rank), 0))
+            .collect();
         let dots = inputs.iter().flatten().filter_map(|&label| match label {
             Label::Dots(n) => Some(n + 1),
             Label::Letter(_) => None,
@@ -63,14 +66,24 @@ fn labels(equation: &str, term: &str, rank: Option<usize>, dots: usize) -> Vec<L
     };
     let letters = |part: &str| part.chars().map(Label::Letter).collect::<Vec<_>>();
     require!(
-        front.chars().chain(behind.unwrap_or_default().chars()).all(|c| c.is_ascii_alphabetic()),
+        front
+            .chars()
+            .chain(behind.unwrap_or_default().chars())
+            .all(|c| c.is_ascii_alphabetic()),
         "einsum: {equation:?}: {term:?} holds more than letters and one ..."
     );
     let (mut all, behind_letters) = (letters(front), behind.map(letters));
     let named = all.len() + behind_letters.as_ref().map_or(0, Vec::len);
     if let Some(rank) = rank {
-        let fits = if behind.is_some() { named <= rank } else { named == rank };
-        require!(fits, "einsum: {equation:?}: {term:?} names {named} axes of an operand of rank {rank}");
+        let fits = if behind.is_some() {
+            named <= rank
+        } else {
+            named == rank
+        };
+        require!(
+            fits,
+            "einsum: {equation:?}: {term:?} names {named} axes of an operand of rank {rank}"
+        );
     }
     if let Some(behind) = behind_letters {
         let dots = rank.map_or(dots, |rank| rank - named);
@@ -126,7 +139,11 @@ impl<T: Real> Labelled<T> {
     }
 
     fn extents(&self) -> Vec<(Label, usize)> {
-        self.labels.iter().copied().zip(self.x.shape().iter().copied()).collect()
+        self.labels
+            .iter()
+            .copied()
+            .zip(self.x.shape().iter().copied())
+            .collect()
     }
 
     fn extent(&self, label: Label) -> usize {
@@ -136,12 +153,16 @@ impl<T: Real> Labelled<T> {
     /// Sums over every label that is not needed any more.
     #[track_caller]
     fn sum_unless(self, needed: impl Fn(Label) -> bool) -> Self {
-        let (kept, gone): (Vec<_>, Vec<_>) = (0..self.labels.len()).partition(|&i| needed(self.labels[i]));
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            (0..self.labels.len()).partition(|&i| needed(self.labels[i]));
         if gone.is_empty() {
             return self;
         }
         let axes: Vec<_> = gone.iter().map(|&axis| axis as isize).collect();
-        Self { x: self.x.sum(axes), labels: kept.iter().map(|&i| self.labels[i]).collect() }
+        Self {
+            x: self.x.sum(axes),
+            labels: kept.iter().map(|&i| self.labels[i]).collect(),
+        }
     }
 
     /// The axes in the order of some labels, as one axis per group.
@@ -150,17 +171,26 @@ impl<T: Real> Labelled<T> {
         let order: Vec<_> = groups
             .iter()
             .flat_map(|group| group.iter())
-            .map(|label| self.labels.iter().position(|l| l == label).expect("a group names own axes"))
+            .map(|label| {
+                self.labels
+                    .iter()
+                    .position(|l| l == label)
+                    .expect("a group names own axes")
+            })
             .map(|axis| axis as isize)
             .collect();
-        let extents: [usize; 3] = groups.map(|group| group.iter().map(|&label| self.extent(label)).product());
+        let extents: [usize; 3] =
+            groups.map(|group| group.iter().map(|&label| self.extent(label)).product());
         self.x.permute(order).reshape(extents)
     }
 
     /// The sum over every common label that is not needed of the product of two.
     #[track_caller]
     fn times(self, other: Self, needed: impl Fn(Label) -> bool) -> Self {
-        let (a, b) = (self.sum_unless(|l| needed(l) || other.labels.contains(&l)), other);
+        let (a, b) = (
+            self.sum_unless(|l| needed(l) || other.labels.contains(&l)),
+            other,
+        );
         let b = b.sum_unless(|l| needed(l) || a.labels.contains(&l));
         // An extent of 1 beside another one is broadcast: the axis belongs to the other operand.
         let (wide_a, wide_b) = (a.extents(), b.extents());
@@ -170,24 +200,63 @@ impl<T: Real> Labelled<T> {
         let a = a.sum_unless(|l| !is_broadcast(&wide_b, l, extent_in(&wide_a, l)));
         let b = b.sum_unless(|l| !is_broadcast(&wide_a, l, extent_in(&wide_b, l)));
         let both = |l: &Label| a.labels.contains(l) && b.labels.contains(l);
-        let own = |x: &Self| x.labels.iter().filter(|l| !both(l)).copied().collect::<Vec<_>>();
-        let batch: Vec<_> = a.labels.iter().filter(|l| both(l) && needed(**l)).copied().collect();
-        let inner: Vec<_> = a.labels.iter().filter(|l| both(l) && !needed(**l)).copied().collect();
+        let own = |x: &Self| {
+            x.labels
+                .iter()
+                .filter(|l| !both(l))
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        let batch: Vec<_> = a
+            .labels
+            .iter()
+            .filter(|l| both(l) && needed(**l))
+            .copied()
+            .collect();
+        let inner: Vec<_> = a
+            .labels
+            .iter()
+            .filter(|l| both(l) && !needed(**l))
+            .copied()
+            .collect();
         let (rows, columns) = (own(&a), own(&b));
-        let product = a.grouped([&batch, &rows, &inner]).matmul(&b.grouped([&batch, &inner, &columns]));
+        let product = a
+            .grouped([&batch, &rows, &inner])
+            .matmul(&b.grouped([&batch, &inner, &columns]));
         let labels: Vec<_> = [batch, rows, columns].concat();
-        let shape: Vec<_> =
-            labels.iter().map(|l| if a.labels.contains(l) { a.extent(*l) } else { b.extent(*l) }).collect();
-        Self { x: product.reshape(shape), labels }.sum_unless(needed)
+        let shape: Vec<_> = labels
+            .iter()
+            .map(|l| {
+                if a.labels.contains(l) {
+                    a.extent(*l)
+                } else {
+                    b.extent(*l)
+                }
+            })
+            .collect();
+        Self {
+            x: product.reshape(shape),
+            labels,
+        }
+        .sum_unless(needed)
     }
 }
 
 fn extent_in(extents: &[(Label, usize)], label: Label) -> usize {
-    extents.iter().find(|(l, _)| *l == label).expect("a label of this operand").1
+    extents
+        .iter()
+        .find(|(l, _)| *l == label)
+        .expect("a label of this operand")
+        .1
 }
 
 fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
-    (0..labels.len()).find_map(|b| labels[..b].iter().position(|l| *l == labels[b]).map(|a| (a, b)))
+    (0..labels.len()).find_map(|b| {
+        labels[..b]
+            .iter()
+            .position(|l| *l == labels[b])
+            .map(|a| (a, b))
+    })
 }
 
 impl<T: Real> Var<T> {
@@ -212,7 +281,8 @@ impl<T: Real> Var<T> {
         let mut product: Option<Labelled<T>> = None;
         for (i, (x, labels)) in operands.iter().zip(&inputs).enumerate() {
             let needed = |label: Label| {
-                output.contains(&label) || inputs[i + 1..].iter().any(|later| later.contains(&label))
+                output.contains(&label)
+                    || inputs[i + 1..].iter().any(|later| later.contains(&label))
             };
             let next = Labelled::new(equation, x, labels);
             product = Some(match product {
@@ -223,7 +293,13 @@ impl<T: Real> Var<T> {
         let product = product.expect("an equation has at least one term");
         let order: Vec<_> = output
             .iter()
-            .map(|label| product.labels.iter().position(|l| l == label).expect("it was needed") as isize)
+            .map(|label| {
+                product
+                    .labels
+                    .iter()
+                    .position(|l| l == label)
+                    .expect("it was needed") as isize
+            })
             .collect();
         product.x.permute(order)
     }
@@ -268,8 +344,12 @@ pub(super) const ENTRIES: &[Entry] = &[
             ("i...,j->j...", &[i, k], &[j]),
         ];
         let (equation, a, b) = draw.pick(cases);
-        let f = generic!([equation] |a, b| Var::einsum(equation, &[a, b]));
-        Case::new(format!("einsum {equation}"), f, [draw.normal(a), draw.normal(b)])
+        let f = generic!([equation] | a, b | Var::einsum(equation, &[a, b]));
+        Case::new(
+            format!("einsum {equation}"),
+            f,
+            [draw.normal(a), draw.normal(b)],
+        )
     }),
     Entry::function("einsum", |draw| {
         let [i, j] = std::array::from_fn(|_| draw.extent());
@@ -284,12 +364,16 @@ pub(super) const ENTRIES: &[Entry] = &[
             ("...ij->...j", &[2, i, j]),
         ];
         let (equation, a) = draw.pick(cases);
-        let f = generic!([equation] |a| Var::einsum(equation, &[a]));
+        let f = generic!([equation] | a | Var::einsum(equation, &[a]));
         Case::new(format!("einsum {equation}"), f, [draw.normal(a)])
     }),
     Entry::function("einsum", |draw| {
         let [i, j, k] = std::array::from_fn(|_| draw.extent());
         let f = generic!(|a, b, c| Var::einsum("ij,jk,ki->i", &[a, b, c]));
-        Case::new("einsum ij,jk,ki->i", f, [[i, j], [j, k], [k, i]].map(|shape| draw.normal(shape)))
+        Case::new(
+            "einsum ij,jk,ki->i",
+            f,
+            [[i, j], [j, k], [k, i]].map(|shape| draw.normal(shape)),
+        )
     }),
 ];

@@ -39,10 +39,17 @@ impl Op for Matmul {
         let batch = draw.pick(&[None, Some(1), Some(2), Some(3)]);
         let (left, right) = (draw.once_in(3), draw.once_in(3));
         let shape = |rows, columns, transposed| {
-            let matrix = if transposed { [columns, rows] } else { [rows, columns] };
+            let matrix = if transposed {
+                [columns, rows]
+            } else {
+                [rows, columns]
+            };
             batch.into_iter().chain(matrix).collect::<Vec<_>>()
         };
-        let (a, b) = (draw.normal(shape(m, k, left)), draw.normal(shape(k, n, right)));
+        let (a, b) = (
+            draw.normal(shape(m, k, left)),
+            draw.normal(shape(k, n, right)),
+        );
         Sample::new(Self(Transposed { left, right }), [a, b])
     }
 }
@@ -68,9 +75,17 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        require!(!a.is_empty() && !b.is_empty(), "matmul: {a:?} × {b:?}: an operand has rank 0");
+        require!(
+            !a.is_empty() && !b.is_empty(),
+            "matmul: {a:?} × {b:?}: an operand has rank 0"
+        );
         let inner = (a[a.len() - 1], b[b.len().saturating_sub(2)]);
-        require!(inner.0 == inner.1, "matmul: {a:?} × {b:?}: inner dimensions {} and {} differ", inner.0, inner.1);
+        require!(
+            inner.0 == inner.1,
+            "matmul: {a:?} × {b:?}: inner dimensions {} and {} differ",
+            inner.0,
+            inner.1
+        );
         match (a.len(), b.len()) {
             (1, 1) => self.unsqueeze(0).matmul(&other.unsqueeze(1)).reshape([]),
             (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
@@ -110,6 +125,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         ];
         let [a, b] = draw.pick(shapes);
         let description = format!("matmul {a:?} × {b:?}");
-        Case::new(description, generic!(|a, b| a.matmul(b)), [draw.normal(a), draw.normal(b)])
+        Case::new(
+            description,
+            generic!(|a, b| a.matmul(b)),
+            [draw.normal(a), draw.normal(b)],
+        )
     }),
 ];

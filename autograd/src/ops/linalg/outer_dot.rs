@@ -28,7 +28,10 @@ impl<T: Real> Var<T> {
     #[track_caller]
     fn require_vectors(&self, op: &str, other: &Self) {
         let (a, b) = (self.shape(), other.shape());
-        require!(a.len() == 1 && b.len() == 1, "{op}: {a:?} × {b:?}: two vectors are needed");
+        require!(
+            a.len() == 1 && b.len() == 1,
+            "{op}: {a:?} × {b:?}: two vectors are needed"
+        );
     }
 }
 
@@ -39,6 +42,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     }),
     Entry::function("dot", |draw| {
         let shape = draw.shape(1);
-        Case::new("dot", generic!(|a, b| a.dot(b)), [draw.normal(&shape), draw.normal(&shape)])
+        Case::new(
+            "dot",
+            generic!(|a, b| a.dot(b)),
+            [draw.normal(&shape), draw.normal(&shape)],
+        )
     }),
 ];

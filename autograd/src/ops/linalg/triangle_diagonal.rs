@@ -19,7 +19,12 @@ impl Op for Triangle {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        if self.upper { x[0].triu(self.k) } else { x[0].tril(self.k) }.into()
+        if self.upper {
+            x[0].triu(self.k)
+        } else {
+            x[0].tril(self.k)
+        }
+        .into()
     }
 
     fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
@@ -29,7 +34,13 @@ impl Op for Triangle {
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(2, 4);
         let shape = draw.shape(rank);
-        Sample::new(Self { k: draw.within(0, 6) as isize - 3, upper: draw.once_in(2) }, [draw.normal(shape)])
+        Sample::new(
+            Self {
+                k: draw.within(0, 6) as isize - 3,
+                upper: draw.once_in(2),
+            },
+            [draw.normal(shape)],
+        )
     }
 }
 
@@ -56,7 +67,13 @@ impl Op for Diagonal {
 
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let shape = call.input_shape(0).to_vec();
-        Var::custom(OnDiagonal { shape, diagonal: self.clone() }, &[grad])
+        Var::custom(
+            OnDiagonal {
+                shape,
+                diagonal: self.clone(),
+            },
+            &[grad],
+        )
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -82,7 +99,10 @@ impl Op for OnDiagonal {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let Diagonal { offset, axes: [a, b] } = self.diagonal;
+        let Diagonal {
+            offset,
+            axes: [a, b],
+        } = self.diagonal;
         let mut y = Tensor::zeros(&self.shape);
         y.update_view(|layout| layout.diagonal(offset, a, b), &x[0], |_, new| new);
         y.into()
@@ -96,7 +116,13 @@ impl Op for OnDiagonal {
         let (shape, op) = diagonal(draw);
         let [a, b] = op.axes;
         let narrow = draw.normal(&shape).diagonal(op.offset, a, b).contiguous();
-        Sample::new(Self { shape, diagonal: op }, [narrow])
+        Sample::new(
+            Self {
+                shape,
+                diagonal: op,
+            },
+            [narrow],
+        )
     }
 }
 
@@ -107,7 +133,13 @@ fn diagonal(draw: &mut Draw) -> (Vec<usize>, Diagonal) {
     let a = draw.within(0, rank - 1) as isize;
     let b = (a + draw.within(1, rank - 1) as isize) % rank as isize;
     let offset = draw.within(0, 4) as isize - 2;
-    (shape, Diagonal { offset, axes: [a, b - rank as isize] })
+    (
+        shape,
+        Diagonal {
+            offset,
+            axes: [a, b - rank as isize],
+        },
+    )
 }
 
 impl<T: Real> Var<T> {
@@ -139,7 +171,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn diagonal(&self, offset: isize, a: isize, b: isize) -> Self {
-        Self::custom(Diagonal { offset, axes: [a, b] }, &[self])
+        Self::custom(
+            Diagonal {
+                offset,
+                axes: [a, b],
+            },
+            &[self],
+        )
     }
 }
 

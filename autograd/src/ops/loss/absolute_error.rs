@@ -1,7 +1,7 @@
 //! Losses that grow with the absolute error: L1, Huber and smooth L1.
 
-use crate::ops::prelude::*;
 use super::reduction::Reduction;
+use crate::ops::prelude::*;
 
 /// `x²/2` where `|x| < width`, `width·(|x| − width/2)` elsewhere.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! The squared error.
 
-use crate::ops::shape::pair;
-use crate::ops::prelude::*;
 use super::reduction::Reduction;
+use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// `(x − t)²` element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]

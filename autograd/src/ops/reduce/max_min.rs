@@ -60,11 +60,20 @@ impl Extreme {
             x.min(kept)
         };
         let share = share(x, &y, &self.axes);
-        let moved = |x: T, share: T| if share == T::zero() { share } else { (x - x.primal()) * share };
+        let moved = |x: T, share: T| {
+            if share == T::zero() {
+                share
+            } else {
+                (x - x.primal()) * share
+            }
+        };
         // The value itself is untouched by rounding, so that the rule finds where it is attained.
         let moved = x.zip(&share, moved).sum(keep(self.axes.clone()));
-        y.zip(&moved, |y, by| if by.is_nan() { y } else { y.primal() + by })
-            .sum(self.axes.clone())
+        y.zip(
+            &moved,
+            |y, by| if by.is_nan() { y } else { y.primal() + by },
+        )
+        .sum(self.axes.clone())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Products over axes.
 
 use super::mean_variance::restored;
-use crate::ops::prelude::*;
 use super::scan::with_zeros;
+use crate::ops::prelude::*;
 
 /// The product over some axes.
 #[derive(Clone, Debug)]

@@ -19,7 +19,10 @@ impl Recurrence {
     }
 
     fn transposed(&self) -> Self {
-        Self { adjoint: !self.adjoint, ..self.clone() }
+        Self {
+            adjoint: !self.adjoint,
+            ..self.clone()
+        }
     }
 }
 
@@ -69,7 +72,10 @@ impl Op for Recurrence {
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(1, 3);
         let shape = draw.shape(rank);
-        let op = Self { axis: draw.within(0, rank - 1), adjoint: draw.once_in(2) };
+        let op = Self {
+            axis: draw.within(0, rank - 1),
+            adjoint: draw.once_in(2),
+        };
         Sample::new(op, [draw.normal(&shape), draw.normal(&shape)])
     }
 }
@@ -79,7 +85,11 @@ impl Op for Recurrence {
 fn delayed<T: Real>(x: &Var<T>, axis: usize, first: f64) -> Var<T> {
     let mut widths = vec![[0, 0]; x.rank()];
     widths[axis] = [1, -1];
-    if x.shape()[axis] == 0 { x.clone() } else { x.pad(&widths, first) }
+    if x.shape()[axis] == 0 {
+        x.clone()
+    } else {
+        x.pad(&widths, first)
+    }
 }
 
 /// The running sum along an axis.
@@ -135,7 +145,11 @@ impl Op for Cumprod {
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let x = call.input(0);
         let axis = wengert_tensor::resolve_axis("cumprod", self.axis, x.shape());
-        let later = Recurrence { axis, adjoint: true }.apply(x, grad);
+        let later = Recurrence {
+            axis,
+            adjoint: true,
+        }
+        .apply(x, grad);
         later * delayed(call.output(0), axis, 1.0)
     }
 

@@ -24,14 +24,22 @@ impl Op for Sum {
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let shape = call.input_shape(0);
         let axes = self.axes.resolve("sum", shape);
-        let kept: Vec<_> =
-            shape.iter().enumerate().map(|(axis, &n)| if axes.contains(axis) { 1 } else { n }).collect();
+        let kept: Vec<_> = shape
+            .iter()
+            .enumerate()
+            .map(|(axis, &n)| if axes.contains(axis) { 1 } else { n })
+            .collect();
         grad.reshape(kept).broadcast_to(shape)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let x = draw.any();
-        Sample::new(Self { axes: draw.axes(x.rank()) }, [x])
+        Sample::new(
+            Self {
+                axes: draw.axes(x.rank()),
+            },
+            [x],
+        )
     }
 }
 

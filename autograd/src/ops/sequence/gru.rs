@@ -1,7 +1,7 @@
 //! Gated recurrent units.
 
-use crate::ops::prelude::*;
 use super::rnn::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+use crate::ops::prelude::*;
 
 /// What the gates of a unit make of the sums `[r, z, n]` of its input and of its state, and its
 /// state `h`.
@@ -138,14 +138,23 @@ pub(super) const ENTRIES: &[Entry] = &[
     }),
     Entry::function("gru", |draw| {
         let (options, x, state, params) = draw_layers(draw, 3);
-        let f = generic!([options] |x, h, w0, u0, b0, w1, u1, b1| {
-            let layers = [
-                CellParams::new(w0, u0).biases(b0, b0),
-                CellParams::new(w1, u1).biases(b1, b1),
-            ];
-            let (y, h) = x.gru(&layers, Some(h), &options);
-            y.sum(..) * 0.5 + h
-        });
+        let f = generic!(
+            [options] | x,
+            h,
+            w0,
+            u0,
+            b0,
+            w1,
+            u1,
+            b1 | {
+                let layers = [
+                    CellParams::new(w0, u0).biases(b0, b0),
+                    CellParams::new(w1, u1).biases(b1, b1),
+                ];
+                let (y, h) = x.gru(&layers, Some(h), &options);
+                y.sum(..) * 0.5 + h
+            }
+        );
         let inputs: Vec<_> = [x, state].into_iter().chain(params).collect();
         Case::new(format!("{options:?}"), f, inputs)
     }),

@@ -1,7 +1,7 @@
 //! Long short-term memory.
 
-use crate::ops::prelude::*;
 use super::rnn::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+use crate::ops::prelude::*;
 
 /// What the gates of a cell make of its sums `[i, f, g, o]` and its memory `c`.
 ///
@@ -149,14 +149,24 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("lstm", |draw| {
         let (options, x, state, params) = draw_layers(draw, 4);
         let memory = draw.normal(state.shape());
-        let f = generic!([options] |x, h, c, w0, u0, b0, w1, u1, b1| {
-            let layers = [
-                CellParams::new(w0, u0).biases(b0, b0),
-                CellParams::new(w1, u1).biases(b1, b1),
-            ];
-            let (y, h, c) = x.lstm(&layers, Some((h, c)), &options);
-            y.sum(..) * 0.5 + h + c * 0.3
-        });
+        let f = generic!(
+            [options] | x,
+            h,
+            c,
+            w0,
+            u0,
+            b0,
+            w1,
+            u1,
+            b1 | {
+                let layers = [
+                    CellParams::new(w0, u0).biases(b0, b0),
+                    CellParams::new(w1, u1).biases(b1, b1),
+                ];
+                let (y, h, c) = x.lstm(&layers, Some((h, c)), &options);
+                y.sum(..) * 0.5 + h + c * 0.3
+            }
+        );
         let inputs: Vec<_> = [x, state, memory].into_iter().chain(params).collect();
         Case::new(format!("{options:?}"), f, inputs)
     }),

@@ -290,14 +290,23 @@ pub(super) const ENTRIES: &[Entry] = &[
     }),
     Entry::function("rnn", |draw| {
         let (options, x, state, params) = draw_layers(draw, 1);
-        let f = generic!([options] |x, h, w0, u0, b0, w1, u1, b1| {
-            let layers = [
-                CellParams::new(w0, u0).biases(b0, b0),
-                CellParams::new(w1, u1).biases(b1, b1),
-            ];
-            let (y, h) = x.rnn(&layers, Some(h), Nonlinearity::Tanh, &options);
-            y.sum(..) * 0.5 + h
-        });
+        let f = generic!(
+            [options] | x,
+            h,
+            w0,
+            u0,
+            b0,
+            w1,
+            u1,
+            b1 | {
+                let layers = [
+                    CellParams::new(w0, u0).biases(b0, b0),
+                    CellParams::new(w1, u1).biases(b1, b1),
+                ];
+                let (y, h) = x.rnn(&layers, Some(h), Nonlinearity::Tanh, &options);
+                y.sum(..) * 0.5 + h
+            }
+        );
         let inputs: Vec<_> = [x, state].into_iter().chain(params).collect();
         Case::new(format!("{options:?}"), f, inputs)
     }),

@@ -44,7 +44,12 @@ impl<T: Real> Var<T> {
         if self.shape() == shape {
             return self.clone();
         }
-        Self::custom(Broadcast { shape: shape.to_vec() }, &[self])
+        Self::custom(
+            Broadcast {
+                shape: shape.to_vec(),
+            },
+            &[self],
+        )
     }
 
     /// The adjoint of [`broadcast_to`](Self::broadcast_to): the sum over every axis along which
@@ -60,7 +65,10 @@ impl<T: Real> Var<T> {
             return self.clone();
         }
         let wide = self.shape();
-        require!(shape.len() <= wide.len(), "sum_to: {wide:?} to {shape:?}: the rank would grow");
+        require!(
+            shape.len() <= wide.len(),
+            "sum_to: {wide:?} to {shape:?}: the rank would grow"
+        );
         let new = wide.len() - shape.len();
         let axes: Vec<isize> = (0..wide.len())
             .filter(|&axis| axis < new || (shape[axis - new] == 1 && wide[axis] != 1))
@@ -129,6 +137,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         let shape = draw.any_shape();
         let narrow = draw.broadcastable(&shape);
         let description = format!("sum_to {narrow:?}");
-        Case::new(description, crate::Generic(SumTo(narrow)), [draw.normal(shape)])
+        Case::new(
+            description,
+            crate::Generic(SumTo(narrow)),
+            [draw.normal(shape)],
+        )
     }),
 ];

@@ -101,16 +101,23 @@ pub(super) const ENTRIES: &[Entry] = &[
         let rank = draw.within(0, 3);
         let shape = draw.shape(rank);
         let axis = draw.axis(rank + 1);
-        let f = generic!([axis] |a, b| Var::stack(&[a, b, a], axis));
-        Case::new(format!("stack({axis})"), f, [draw.normal(&shape), draw.normal(&shape)])
+        let f = generic!([axis] | a, b | Var::stack(&[a, b, a], axis));
+        Case::new(
+            format!("stack({axis})"),
+            f,
+            [draw.normal(&shape), draw.normal(&shape)],
+        )
     }),
     Entry::function("chunk", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
         let f = generic!(
-            [axis] |x| {
+            [axis] | x | {
                 let parts = x.chunk(axis, 2);
-                parts.iter().skip(1).fold(&parts[0] * &parts[0], |y, part| y.sum(keep(axis)) * part)
+                parts
+                    .iter()
+                    .skip(1)
+                    .fold(&parts[0] * &parts[0], |y, part| y.sum(keep(axis)) * part)
             }
         );
         Case::new(format!("chunk({axis}, 2)"), f, [draw.normal(shape)])

@@ -27,7 +27,12 @@ impl Op for Flip {
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let x = draw.any();
-        Sample::new(Self { axes: draw.axes(x.rank()) }, [x])
+        Sample::new(
+            Self {
+                axes: draw.axes(x.rank()),
+            },
+            [x],
+        )
     }
 }
 
@@ -58,7 +63,13 @@ impl Op for Roll {
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.shape(rank), draw.axis(rank));
-        Sample::new(Self { shift: draw.within(0, 8) as isize - 4, axis }, [draw.normal(shape)])
+        Sample::new(
+            Self {
+                shift: draw.within(0, 8) as isize - 4,
+                axis,
+            },
+            [draw.normal(shape)],
+        )
     }
 }
 
@@ -99,13 +110,26 @@ impl<T: Real> Var<T> {
         let mut shape = vec![1; counts.len() - self.rank()];
         shape.extend_from_slice(self.shape());
         let apart: Vec<_> = shape.iter().flat_map(|&n| [1, n]).collect();
-        let wide: Vec<_> = shape.iter().zip(counts).flat_map(|(&n, &count)| [count, n]).collect();
-        let whole: Vec<_> = shape.iter().zip(counts).map(|(&n, &count)| n * count).collect();
+        let wide: Vec<_> = shape
+            .iter()
+            .zip(counts)
+            .flat_map(|(&n, &count)| [count, n])
+            .collect();
+        let whole: Vec<_> = shape
+            .iter()
+            .zip(counts)
+            .map(|(&n, &count)| n * count)
+            .collect();
         // A copy in front of each axis; where there is only one, it needs no axis.
         let needed = |extents: &[usize]| -> Vec<usize> {
-            (0..extents.len()).filter(|&i| i % 2 == 1 || wide[i] != 1).map(|i| extents[i]).collect()
+            (0..extents.len())
+                .filter(|&i| i % 2 == 1 || wide[i] != 1)
+                .map(|i| extents[i])
+                .collect()
         };
-        self.reshape(needed(&apart)).broadcast_to(needed(&wide)).reshape(whole)
+        self.reshape(needed(&apart))
+            .broadcast_to(needed(&wide))
+            .reshape(whole)
     }
 }
 
@@ -115,8 +139,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("repeat", |draw| {
         let rank = draw.within(0, 3);
         let shape = draw.shape(rank);
-        let counts: Vec<_> = (0..rank + draw.within(0, 1)).map(|_| draw.within(0, 3)).collect();
+        let counts: Vec<_> = (0..rank + draw.within(0, 1))
+            .map(|_| draw.within(0, 3))
+            .collect();
         let description = format!("repeat({counts:?})");
-        Case::new(description, generic!([counts] |x| x.repeat(&counts)), [draw.normal(shape)])
+        Case::new(
+            description,
+            generic!([counts] | x | x.repeat(&counts)),
+            [draw.normal(shape)],
+        )
     }),
 ];

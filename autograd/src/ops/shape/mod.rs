@@ -11,8 +11,8 @@ mod pixel_shuffle;
 mod reshape;
 mod slice;
 
-pub use pad::Border;
 pub(crate) use broadcast::{over_first, pair};
+pub use pad::Border;
 
 pub(super) const ENTRIES: &[&[Entry]] = &[
     broadcast::ENTRIES,

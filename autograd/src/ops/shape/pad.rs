@@ -33,11 +33,24 @@ impl Op for Pad {
             .shape()
             .iter()
             .map(|&n| {
-                let (before, behind) = (draw.within(0, 3) as isize - 1, draw.within(0, 3) as isize - 1);
-                if before.min(0) + behind.min(0) < -(n as isize) { [1, 0] } else { [before, behind] }
+                let (before, behind) = (
+                    draw.within(0, 3) as isize - 1,
+                    draw.within(0, 3) as isize - 1,
+                );
+                if before.min(0) + behind.min(0) < -(n as isize) {
+                    [1, 0]
+                } else {
+                    [before, behind]
+                }
             })
             .collect();
-        Sample::new(Self { widths, value: draw.pick(&[0.0, 1.5]) }, [x])
+        Sample::new(
+            Self {
+                widths,
+                value: draw.pick(&[0.0, 1.5]),
+            },
+            [x],
+        )
     }
 }
 
@@ -68,7 +81,13 @@ impl Border {
     fn limit(self, n: usize) -> usize {
         match self {
             Self::Reflect => n.saturating_sub(1),
-            Self::Replicate => if n > 0 { usize::MAX } else { 0 },
+            Self::Replicate => {
+                if n > 0 {
+                    usize::MAX
+                } else {
+                    0
+                }
+            }
             Self::Circular => n,
         }
     }
@@ -82,7 +101,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn pad(&self, widths: &[[isize; 2]], value: f64) -> Self {
-        Self::custom(Pad { widths: widths.to_vec(), value }, &[self])
+        Self::custom(
+            Pad {
+                widths: widths.to_vec(),
+                value,
+            },
+            &[self],
+        )
     }
 
     /// The tensor's own elements around it: `[before, behind]` places per axis.
@@ -129,10 +154,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         let border = draw.pick(&[Border::Reflect, Border::Replicate, Border::Circular]);
         let widths: Vec<[usize; 2]> = shape
             .iter()
-            .map(|&n| [draw.within(0, border.limit(n).min(3)), draw.within(0, border.limit(n).min(3))])
+            .map(|&n| {
+                [
+                    draw.within(0, border.limit(n).min(3)),
+                    draw.within(0, border.limit(n).min(3)),
+                ]
+            })
             .collect();
         let description = format!("pad_border({widths:?}, {border:?})");
-        let f = generic!([widths, border] |x| x.pad_border(&widths, border));
+        let f = generic!([widths, border] | x | x.pad_border(&widths, border));
         Case::new(description, f, [draw.normal(shape)])
     }),
 ];

@@ -48,7 +48,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn permute(&self, axes: impl AsRef<[isize]>) -> Self {
-        Self::custom(Permute { axes: axes.as_ref().to_vec() }, &[self])
+        Self::custom(
+            Permute {
+                axes: axes.as_ref().to_vec(),
+            },
+            &[self],
+        )
     }
 
     /// Two axes exchanged.
@@ -59,7 +64,8 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Self {
         let mut axes: Vec<_> = (0..self.rank() as isize).collect();
-        let [a, b] = [a, b].map(|axis| wengert_tensor::resolve_axis("transpose", axis, self.shape()));
+        let [a, b] =
+            [a, b].map(|axis| wengert_tensor::resolve_axis("transpose", axis, self.shape()));
         axes.swap(a, b);
         self.permute(axes)
     }
@@ -71,7 +77,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn t(&self) -> Self {
-        require!(self.rank() >= 2, "t: {:?}: a matrix is needed", self.shape());
+        require!(
+            self.rank() >= 2,
+            "t: {:?}: a matrix is needed",
+            self.shape()
+        );
         self.transpose(-1, -2)
     }
 }
@@ -80,7 +90,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Permute>("permute"),
     Entry::function("transpose", |draw| {
         let shape = draw.shape(3);
-        Case::new("transpose(0, -1)", generic!(|x| x.transpose(0, -1)), [draw.normal(shape)])
+        Case::new(
+            "transpose(0, -1)",
+            generic!(|x| x.transpose(0, -1)),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("t", |draw| {
         let shape = draw.shape(2);

@@ -22,7 +22,9 @@ impl<T: Real> Var<T> {
         );
         let split = [front, &[channels / (r * r), r, r, height, width]].concat();
         let whole = [front, &[channels / (r * r), height * r, width * r]].concat();
-        self.reshape(split).permute(order(front.len(), [0, 3, 1, 4, 2])).reshape(whole)
+        self.reshape(split)
+            .permute(order(front.len(), [0, 3, 1, 4, 2]))
+            .reshape(whole)
     }
 
     /// Pixels into channels, the inverse of [`pixel_shuffle`](Self::pixel_shuffle).
@@ -43,7 +45,9 @@ impl<T: Real> Var<T> {
         );
         let split = [front, &[channels, height / r, r, width / r, r]].concat();
         let whole = [front, &[channels * r * r, height / r, width / r]].concat();
-        self.reshape(split).permute(order(front.len(), [0, 2, 4, 1, 3])).reshape(whole)
+        self.reshape(split)
+            .permute(order(front.len(), [0, 2, 4, 1, 3]))
+            .reshape(whole)
     }
 
     /// The extents in front, and the last three.
@@ -68,14 +72,36 @@ fn order(front: usize, last: [isize; 5]) -> Vec<isize> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("pixel_shuffle", |draw| {
         let (r, front) = (draw.within(1, 3), draw.within(0, 2));
-        let shape = [draw.shape(front), vec![r * r * draw.within(1, 2), draw.within(1, 3), draw.within(1, 2)]];
-        let f = generic!([r] |x| x.pixel_shuffle(r));
-        Case::new(format!("pixel_shuffle({r})"), f, [draw.normal(shape.concat())])
+        let shape = [
+            draw.shape(front),
+            vec![
+                r * r * draw.within(1, 2),
+                draw.within(1, 3),
+                draw.within(1, 2),
+            ],
+        ];
+        let f = generic!([r] | x | x.pixel_shuffle(r));
+        Case::new(
+            format!("pixel_shuffle({r})"),
+            f,
+            [draw.normal(shape.concat())],
+        )
     }),
     Entry::function("pixel_unshuffle", |draw| {
         let (r, front) = (draw.within(1, 3), draw.within(0, 2));
-        let shape = [draw.shape(front), vec![draw.within(1, 2), r * draw.within(1, 3), r * draw.within(1, 2)]];
-        let f = generic!([r] |x| x.pixel_unshuffle(r));
-        Case::new(format!("pixel_unshuffle({r})"), f, [draw.normal(shape.concat())])
+        let shape = [
+            draw.shape(front),
+            vec![
+                draw.within(1, 2),
+                r * draw.within(1, 3),
+                r * draw.within(1, 2),
+            ],
+        ];
+        let f = generic!([r] | x | x.pixel_unshuffle(r));
+        Case::new(
+            format!("pixel_unshuffle({r})"),
+            f,
+            [draw.normal(shape.concat())],
+        )
     }),
 ];

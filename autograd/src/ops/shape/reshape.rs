@@ -49,7 +49,12 @@ impl<T: Real> Var<T> {
         if self.shape() == shape {
             return self.clone();
         }
-        Self::custom(Reshape { shape: shape.to_vec() }, &[self])
+        Self::custom(
+            Reshape {
+                shape: shape.to_vec(),
+            },
+            &[self],
+        )
     }
 
     /// The axes `from..=to` merged into one.
@@ -90,12 +95,20 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Reshape>("reshape"),
     Entry::function("flatten", |draw| {
         let shape = draw.shape(3);
-        Case::new("flatten(1, 2)", generic!(|x| x.flatten(1, 2)), [draw.normal(shape)])
+        Case::new(
+            "flatten(1, 2)",
+            generic!(|x| x.flatten(1, 2)),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("squeeze", |draw| {
         let mut shape = draw.shape(2);
         shape.insert(1, 1);
-        Case::new("squeeze(1)", generic!(|x| x.squeeze(1)), [draw.normal(shape)])
+        Case::new(
+            "squeeze(1)",
+            generic!(|x| x.squeeze(1)),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("unsqueeze", |draw| {
         Case::new("unsqueeze(-1)", generic!(|x| x.unsqueeze(-1)), [draw.any()])

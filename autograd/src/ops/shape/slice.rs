@@ -62,14 +62,27 @@ impl Op for Unslice {
         let whole = draw.any();
         let region: Vec<_> = whole.shape().iter().map(|&n| draw.slice(n)).collect();
         let part = region_of(&whole, &region).contiguous();
-        Sample::new(Self { region, shape: whole.shape().to_vec() }, [part])
+        Sample::new(
+            Self {
+                region,
+                shape: whole.shape().to_vec(),
+            },
+            [part],
+        )
     }
 }
 
 #[track_caller]
 fn region_of<T: Real>(x: &Tensor<T>, region: &[Slice]) -> Tensor<T> {
-    require!(region.len() == x.rank(), "slice: {:?}: {} slices given, one per axis is needed", x.shape(), region.len());
-    (0..).zip(region).fold(x.clone(), |x, (axis, &slice)| x.slice(axis, slice))
+    require!(
+        region.len() == x.rank(),
+        "slice: {:?}: {} slices given, one per axis is needed",
+        x.shape(),
+        region.len()
+    );
+    (0..)
+        .zip(region)
+        .fold(x.clone(), |x, (axis, &slice)| x.slice(axis, slice))
 }
 
 impl<T: Real> Var<T> {
@@ -93,7 +106,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn region(&self, region: &[Slice]) -> Self {
-        Self::custom(SliceOp { region: region.to_vec() }, &[self])
+        Self::custom(
+            SliceOp {
+                region: region.to_vec(),
+            },
+            &[self],
+        )
     }
 
     /// The adjoint of [`region`](Self::region): zeros of `shape` with this tensor in the region.
@@ -103,7 +121,13 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn unslice(&self, region: &[Slice], shape: impl AsRef<[usize]>) -> Self {
-        Self::custom(Unslice { region: region.to_vec(), shape: shape.as_ref().to_vec() }, &[self])
+        Self::custom(
+            Unslice {
+                region: region.to_vec(),
+                shape: shape.as_ref().to_vec(),
+            },
+            &[self],
+        )
     }
 
     /// One index of an axis, the axis dropped; negative indices count from the end.
@@ -133,7 +157,11 @@ impl<T: Real> Var<T> {
     pub fn split(&self, axis: isize, extents: &[usize]) -> Vec<Self> {
         let whole = self.size(axis);
         let sum: usize = extents.iter().sum();
-        require!(sum == whole, "split: {:?}: axis {axis} has extent {whole}, the parts add up to {sum}", self.shape());
+        require!(
+            sum == whole,
+            "split: {:?}: axis {axis} has extent {whole}, the parts add up to {sum}",
+            self.shape()
+        );
         let mut start = 0;
         extents
             .iter()
@@ -152,7 +180,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Unslice>("unslice"),
     Entry::function("select", |draw| {
         let shape = draw.filled_shape(3);
-        Case::new("select(1, -1)", generic!(|x| x.select(1, -1)), [draw.normal(shape)])
+        Case::new(
+            "select(1, -1)",
+            generic!(|x| x.select(1, -1)),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("split", |draw| {
         let shape = draw.filled_shape(2);
