@@ -1,4 +1,5 @@
-//! Compares wengert with stored values of PyTorch: `cargo run --release --example conformance -- DIR`
+//! Compares wengert with stored values of PyTorch:
+//! `cargo run --release -p wengert-conformance -- DIR`
 //!
 //! DIR holds a `manifest.json` and its safetensors files, in the format of
 //! `tests/fixtures/pytorch/README.md`. Every case of the manifest runs through the public API; it

@@ -1,35 +1,21 @@
-//! Agreement with stored values of `PyTorch`, by the example that anyone can run on a set of their own.
+//! Agreement with stored values of `PyTorch`, by the program that anyone can run on a set of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the example prints, and its exit status.
+/// What the program prints, and its exit status.
 fn conformance(directory: &Path, flags: &[&str]) -> (String, Option<i32>) {
-    let test = std::env::current_exe().expect("a test knows its own file");
-    let build = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/PROFILE/deps");
-    let example = build.join("examples").join("conformance");
-    assert!(
-        example.exists(),
-        "{} is not built: run a plain `cargo test`",
-        example.display()
-    );
-    let output = Command::new(example)
+    let output = Command::new(env!("CARGO_BIN_EXE_wengert-conformance"))
         .arg(directory)
         .args(flags)
         .output()
-        .expect("the example starts");
+        .expect("the program starts");
     let text = [output.stdout, output.stderr].concat();
-    (
-        String::from_utf8_lossy(&text).into_owned(),
-        output.status.code(),
-    )
+    (String::from_utf8_lossy(&text).into_owned(), output.status.code())
 }
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pytorch")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/pytorch")
 }
 
 /// A copy of some cases, the manifest's line changed.
@@ -89,48 +75,18 @@ fn a_filter_runs_the_cases_of_one_op() {
 #[test]
 fn what_is_not_understood_fails_instead_of_being_ignored() {
     for (case, from, to, message) in [
-        (
-            "gelu_000",
-            "\"args\":{",
-            "\"args\":{\"sharpness\":2,",
-            "unknown arguments",
-        ),
+        ("gelu_000", "\"args\":{", "\"args\":{\"sharpness\":2,", "unknown arguments"),
         (
             "gelu_000",
             "\"approximate\":\"none\"",
             "\"approximate\":\"fast\"",
             "approximate \"fast\"",
         ),
-        (
-            "gelu_000",
-            "\"case\":",
-            "\"weights\":1,\"case\":",
-            "unknown keys",
-        ),
-        (
-            "gelu_000",
-            "\"second_order\":\"full\"",
-            "\"second_order\":\"half\"",
-            "second_order",
-        ),
-        (
-            "gelu_000",
-            "\"outputs\":[\"y\"]",
-            "\"outputs\":[\"z\"]",
-            "out/z",
-        ),
-        (
-            "optimizer_000",
-            "\"lr\":0.1",
-            "\"lr\":0.1, \"speed\":2",
-            "speed",
-        ),
-        (
-            "model_stats_000",
-            "\"parameters\":61706",
-            "\"parameters\":61707",
-            "61707",
-        ),
+        ("gelu_000", "\"case\":", "\"weights\":1,\"case\":", "unknown keys"),
+        ("gelu_000", "\"second_order\":\"full\"", "\"second_order\":\"half\"", "second_order"),
+        ("gelu_000", "\"outputs\":[\"y\"]", "\"outputs\":[\"z\"]", "out/z"),
+        ("optimizer_000", "\"lr\":0.1", "\"lr\":0.1, \"speed\":2", "speed"),
+        ("model_stats_000", "\"parameters\":61706", "\"parameters\":61707", "61707"),
     ] {
         let directory = changed(case, from, to);
         let (text, status) = conformance(directory.path(), &[]);
@@ -147,16 +103,8 @@ fn what_is_not_understood_fails_instead_of_being_ignored() {
 fn a_stored_tensor_that_nothing_compares_is_a_failure() {
     for (case, from, to) in [
         ("gelu_000", ",\"second_order\":\"full\"", ""),
-        (
-            "gelu_000",
-            "\"second_order\":\"full\"",
-            "\"second_order\":\"jvp\"",
-        ),
-        (
-            "max_000",
-            "\"outputs\":[\"values\",\"indices\"]",
-            "\"outputs\":[\"values\"]",
-        ),
+        ("gelu_000", "\"second_order\":\"full\"", "\"second_order\":\"jvp\""),
+        ("max_000", "\"outputs\":[\"values\",\"indices\"]", "\"outputs\":[\"values\"]"),
     ] {
         let directory = changed(case, from, to);
         let (text, status) = conformance(directory.path(), &[]);
@@ -167,12 +115,7 @@ fn a_stored_tensor_that_nothing_compares_is_a_failure() {
 
 #[test]
 fn a_report_that_cannot_be_written_takes_no_result_with_it() {
-    let flags = [
-        "--filter",
-        "softplus",
-        "--json",
-        "/no/such/directory/report.json",
-    ];
+    let flags = ["--filter", "softplus", "--json", "/no/such/directory/report.json"];
     let (text, status) = conformance(&fixtures(), &flags);
     assert!(text.contains("6 passed, 0 failed"), "{text}");
     assert!(text.contains("/no/such/directory/report.json"), "{text}");
@@ -180,7 +123,7 @@ fn a_report_that_cannot_be_written_takes_no_result_with_it() {
 }
 
 #[test]
-fn an_op_that_nobody_wrote_is_not_implemented() {
+fn an_unknown_op_counts_as_not_implemented() {
     let directory = changed("gelu_000", "\"op\":\"gelu\"", "\"op\":\"gelato\"");
     let (text, status) = conformance(directory.path(), &[]);
     let last = "conformance: 0 passed, 0 failed, 1 not implemented, of 1 cases";
@@ -204,10 +147,7 @@ fn a_wrong_number_is_found_in_every_kind_that_is_stored() {
         bytes[end - 2] ^= 0x0f;
         std::fs::write(&file, bytes).expect("the changed tensors");
         let (text, status) = conformance(directory.path(), &[]);
-        assert!(
-            text.contains(kind) && text.contains("1 failed"),
-            "{kind}: {text}"
-        );
+        assert!(text.contains(kind) && text.contains("1 failed"), "{kind}: {text}");
         assert_eq!(status, Some(1));
     }
 }
