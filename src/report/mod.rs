@@ -1,10 +1,9 @@
-//! What a run shows: tables, pictures in the terminal and in files, progress, fingerprints.
+//! What a run shows: tables, pictures in the terminal and in files, fingerprints.
 
 mod chart;
 mod confusion;
 mod fingerprint;
 mod heat;
-mod progress;
 mod svg;
 mod terminal;
 
@@ -12,5 +11,4 @@ pub use chart::{LineChart, Scale, Series};
 pub use confusion::Confusion;
 pub use fingerprint::Fingerprint;
 pub use heat::HeatMap;
-pub use progress::Progress;
 pub use terminal::{beside, shades};

@@ -1,0 +1,48 @@
+//! The network that `wengert train` trains.
+
+use wengert::prelude::*;
+
+/// conv – relu – pool, twice, then two dense layers.
+#[derive(Debug)]
+pub struct Cnn<T: Real = f32> {
+    conv1: Conv2d<T>,
+    conv2: Conv2d<T>,
+    fc1: Linear<T>,
+    dropout: Dropout<T>,
+    fc2: Linear<T>,
+}
+fields!(Cnn {
+    conv1,
+    conv2,
+    fc1,
+    dropout,
+    fc2
+});
+
+impl<T: Real> Cnn<T> {
+    /// A network for grey images of `side × side` pixels.
+    pub fn new(side: usize, classes: usize, seed: u64) -> Self {
+        let rng = &mut rng(seed);
+        let flat = 64 * (side / 4) * (side / 4);
+        Self {
+            conv1: Conv2d::new(1, 32, 3, rng).padding(1),
+            conv2: Conv2d::new(32, 64, 3, rng).padding(1),
+            fc1: Linear::new(flat, 128, rng),
+            dropout: Dropout::new(0.25),
+            fc2: Linear::new(128, classes, rng),
+        }
+    }
+}
+
+impl<T: Real> Module for Cnn<T> {
+    type Element = T;
+
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let pool = PoolOptions::new(2);
+        let x = self.conv1.forward(x, pass).relu().max_pool2d(&pool).0;
+        let x = self.conv2.forward(&x, pass).relu().max_pool2d(&pool).0;
+        let x = self.fc1.forward(&x.flatten(1, -1), pass).relu();
+        let x = self.dropout.forward(&x, pass);
+        self.fc2.forward(&x, pass)
+    }
+}
