@@ -12,7 +12,7 @@ use std::env;
 use std::fmt::Write;
 use std::process::{Command, ExitCode};
 
-use wengert::tensor::usage;
+use wengert::tensor::memory::statistics as usage;
 use workloads::steps::{BATCHES, training};
 
 /// The process that is measured is told its model through this.

@@ -27,7 +27,8 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Parser;
-use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, conformance, explain};
+use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, explain};
+use wengert_tensor::testing::conformance::conformance;
 use wengert_tensor::{Real, parallel};
 
 use candidates::Candidates;

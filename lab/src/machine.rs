@@ -4,9 +4,9 @@ use std::fmt;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use wengert_tensor::kernels::machine;
 use wengert_tensor::kernels::simd::Level;
 use wengert_tensor::parallel;
+use wengert_tensor::testing::machine;
 
 use crate::options::{Number, Plan};
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use regex::Regex;
-use wengert_tensor::kernels::conv::lists::{self, NamedGeometry};
 use wengert_tensor::kernels::conv::{ConvGeometry, Direction};
+use wengert_tensor::testing::geometries::{self, NamedGeometry};
 
 /// Proves convolution kernels, times them, and tells which one wins where.
 #[derive(Clone, Debug, Parser)]
@@ -245,13 +245,13 @@ fn selected(options: &Options) -> Result<Vec<(String, ConvGeometry)>, String> {
     let own = !geometries.is_empty();
     let mut sets: Vec<&str> = options.set.iter().map(String::as_str).collect();
     if sets.contains(&"all") {
-        sets = lists::NAMES.to_vec();
+        sets = geometries::NAMES.to_vec();
     } else if sets.is_empty() && !own {
         sets = vec!["peers", "corners"];
     }
     for set in sets {
-        let list = lists::by_name(set).ok_or_else(|| {
-            let known = lists::NAMES.join(", ");
+        let list = geometries::by_name(set).ok_or_else(|| {
+            let known = geometries::NAMES.join(", ");
             format!("no set is named {set:?}; there are {known}, and all")
         })?;
         let named = |NamedGeometry { name, geometry }| (format!("{set}/{name}"), geometry);

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use wengert_tensor::Real;
-use wengert_tensor::kernels::conv::{
-    ConformanceError, ConvGeometry, ConvKernel, Direction, KernelChoice, dispatch,
-};
+use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direction, KernelChoice, dispatch};
+use wengert_tensor::testing::conformance::ConformanceError;
 
 use crate::candidates::Time;
 use crate::machine::Machine;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use crate::kernels::simd::Level;
-use crate::kernels::turn;
+use crate::kernels::simd::transpose;
 
 /// A value that a tensor can hold: `bool`, integers, floats, dual numbers.
 pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
@@ -39,7 +39,7 @@ pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
 
     /// The recycling pool of this type's buffers, where it has one.
     #[must_use]
-    fn pool() -> Option<&'static crate::pool::Pool<Self>> {
+    fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
         None
     }
 }
@@ -95,8 +95,8 @@ pub trait Number:
 }
 
 impl Element for bool {
-    fn pool() -> Option<&'static crate::pool::Pool<Self>> {
-        static POOL: crate::pool::Pool<bool> = crate::pool::Pool::new();
+    fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
+        static POOL: crate::memory::scratch::Pool<bool> = crate::memory::scratch::Pool::new();
         Some(&POOL)
     }
 }
@@ -104,8 +104,8 @@ impl Element for bool {
 macro_rules! integers {
     ($($t:ty),*) => {$(
         impl Element for $t {
-            fn pool() -> Option<&'static crate::pool::Pool<Self>> {
-                static POOL: crate::pool::Pool<$t> = crate::pool::Pool::new();
+            fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
+                static POOL: crate::memory::scratch::Pool<$t> = crate::memory::scratch::Pool::new();
                 Some(&POOL)
             }
         }
@@ -139,15 +139,15 @@ macro_rules! floats {
                 to: &mut [Self],
                 to_row: usize,
             ) {
-                turn::turn(Level::best(), size, from, from_row, to, to_row);
+                transpose::turn(Level::best(), size, from, from_row, to, to_row);
             }
 
             fn texts(values: &[Self], precision: Option<usize>) -> Vec<String> {
                 crate::display::float_texts(values, precision)
             }
 
-            fn pool() -> Option<&'static crate::pool::Pool<Self>> {
-                static POOL: crate::pool::Pool<$t> = crate::pool::Pool::new();
+            fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
+                static POOL: crate::memory::scratch::Pool<$t> = crate::memory::scratch::Pool::new();
                 Some(&POOL)
             }
         }

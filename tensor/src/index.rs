@@ -4,8 +4,8 @@
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
+use crate::elementwise::loop_nest::Nest;
 use crate::layout::{Layout, MAX_RANK};
-use crate::nest::Nest;
 use crate::{Element, Number, Tensor, parallel, require};
 
 impl<T: Element> Tensor<T> {

@@ -2,8 +2,9 @@
 
 use crate::axes::{Slice, resolve_axis};
 use crate::create::{buffer, require_memory};
+use crate::elementwise::zip;
 use crate::layout::Layout;
-use crate::{Element, Number, Tensor, require, zip};
+use crate::{Element, Number, Tensor, require};
 
 impl<T: Element> Tensor<T> {
     /// The tensors one behind the other along an axis; their other extents agree.

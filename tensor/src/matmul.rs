@@ -1,10 +1,10 @@
 //! Products of vectors, matrices and batches of matrices.
 
 use crate::create::buffer;
+use crate::elementwise::loop_nest::Nest;
 use crate::kernels::gemm::Gemm;
 use crate::layout::Layout;
 use crate::matrix::Matrix;
-use crate::nest::Nest;
 use crate::{Real, Tensor, parallel, require};
 
 impl<T: Real> Tensor<T> {

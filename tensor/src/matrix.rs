@@ -1,9 +1,10 @@
 //! Products of two matrices: the common case of [`matmul`](Tensor::matmul), and what it has beside it.
 
 use crate::create::buffer;
+use crate::elementwise::zip;
 use crate::kernels::gemm::Gemm;
 use crate::layout::Layout;
-use crate::{Real, Tensor, require, zip};
+use crate::{Real, Tensor, require};
 
 /// Which operands of a product are transposed first: their last two axes exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

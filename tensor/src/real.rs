@@ -2,9 +2,11 @@
 
 use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 
+use crate::Number;
+use crate::elementwise::elementary;
+use crate::elementwise::error_function;
 use crate::kernels::conv::ConvKernel;
 use crate::kernels::gemm::{self, Gemm};
-use crate::{Number, elementary, error_function};
 
 /// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
 ///

@@ -1,8 +1,9 @@
 //! Changing part of a tensor, in place: what views read, these write.
 
 use crate::axes::Slice;
+use crate::elementwise::zip;
 use crate::layout::Layout;
-use crate::{Element, Number, Tensor, zip};
+use crate::{Element, Number, Tensor};
 
 impl<T: Element> Tensor<T> {
     /// `x ← f(x, y)` for every element `x` that a view of `self` shows, `source` broadcast to the

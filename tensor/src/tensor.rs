@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::elementwise::zip;
 use crate::layout::Layout;
+use crate::memory::storage::Storage;
 use crate::require;
-use crate::storage::Storage;
-use crate::zip;
 use crate::{Element, axes::resolve_axis};
 
 /// An array of any rank up to [`MAX_RANK`](crate::MAX_RANK), of elements of one type.

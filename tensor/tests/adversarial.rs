@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wengert_tensor::twins::twins;
+use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor};
 
 /// The message of the panic that `f` must end in.

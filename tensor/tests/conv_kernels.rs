@@ -1,9 +1,9 @@
 //! Every built-in convolution kernel against its definition.
 
 use proptest::prelude::*;
-use wengert_tensor::kernels::conv::{
-    ConvGeometry, ConvKernel, Depthwise, Direct, Failure, conformance, lists,
-};
+use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Depthwise, Direct};
+use wengert_tensor::testing::conformance::{Failure, conformance};
+use wengert_tensor::testing::geometries;
 use wengert_tensor::{Dual, Real, parallel};
 
 /// Operands that are small integers: sums are exact in any order.
@@ -120,20 +120,20 @@ fn matches_the_naive_loops<T: Real>(g: &ConvGeometry) {
 
 #[test]
 fn the_corner_list_has_at_least_fifteen_distinct_geometries() {
-    let mut lines: Vec<String> = lists::corners()
+    let mut lines: Vec<String> = geometries::corners()
         .iter()
         .map(|named| named.geometry.to_string())
         .collect();
     lines.sort();
     lines.dedup();
-    assert_eq!(lines.len(), lists::corners().len());
+    assert_eq!(lines.len(), geometries::corners().len());
     assert!(lines.len() >= 15);
 }
 
 #[test]
 fn every_list_parses_and_its_names_are_unique() {
-    for list in lists::NAMES {
-        let mut names: Vec<_> = lists::by_name(list)
+    for list in geometries::NAMES {
+        let mut names: Vec<_> = geometries::by_name(list)
             .unwrap()
             .iter()
             .map(|named| named.name)
@@ -144,34 +144,38 @@ fn every_list_parses_and_its_names_are_unique() {
         assert_eq!(names.len(), count, "{list}");
         assert!(count > 0, "{list}");
     }
-    assert!(lists::by_name("alexnet").is_none());
-    assert_eq!(lists::peers().len(), 19);
+    assert!(geometries::by_name("alexnet").is_none());
+    assert_eq!(geometries::peers().len(), 19);
 }
 
 #[test]
 fn all_kernels_conform_on_the_corners_in_f32() {
-    for named in lists::corners() {
+    for named in geometries::corners() {
         every_kernel_conforms::<f32>(&named.geometry);
     }
 }
 
 #[test]
 fn all_kernels_conform_on_the_corners_in_f64() {
-    for named in lists::corners() {
+    for named in geometries::corners() {
         every_kernel_conforms::<f64>(&named.geometry);
     }
 }
 
 #[test]
 fn all_kernels_conform_on_the_corners_in_dual_numbers() {
-    for named in lists::corners() {
+    for named in geometries::corners() {
         every_kernel_conforms::<Dual<f64>>(&named.geometry);
     }
 }
 
 #[test]
 fn all_kernels_conform_on_the_layers_of_small_networks() {
-    for list in [lists::lenet(), lists::fashion(), lists::resnet20()] {
+    for list in [
+        geometries::lenet(),
+        geometries::fashion(),
+        geometries::resnet20(),
+    ] {
         for named in list {
             every_kernel_conforms::<f32>(&named.geometry.with_batch(1));
         }
@@ -180,7 +184,7 @@ fn all_kernels_conform_on_the_layers_of_small_networks() {
 
 #[test]
 fn accurate_kernels_equal_naive_loops_exactly_on_the_corners() {
-    for named in lists::corners() {
+    for named in geometries::corners() {
         matches_the_naive_loops::<f32>(&named.geometry);
         matches_the_naive_loops::<f64>(&named.geometry);
     }
@@ -239,7 +243,7 @@ fn the_three_faces_are_one_form<T: Real>(g: &ConvGeometry, tolerance: f64) {
 
 #[test]
 fn gradients_are_adjoint_to_the_forward_pass_on_the_corners() {
-    for named in lists::corners() {
+    for named in geometries::corners() {
         the_three_faces_are_one_form::<f64>(&named.geometry, 1e-13);
         the_three_faces_are_one_form::<f32>(&named.geometry, 1e-5);
     }

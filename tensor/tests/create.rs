@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use wengert_tensor::{Dual, Number, Tensor, pool};
+use wengert_tensor::{Dual, Number, Tensor, memory::scratch as pool};
 
 #[test]
 fn every_type_of_number_starts_equal_from_one_seed() {

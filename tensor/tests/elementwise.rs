@@ -1,7 +1,7 @@
 //! The elementwise engine against loops over indices.
 
 use proptest::prelude::*;
-use wengert_tensor::twins::{alike, twins};
+use wengert_tensor::testing::layouts::{alike, twins};
 use wengert_tensor::{Dual, Real, Slice, Tensor, parallel};
 
 const EXTENTS: [usize; 8] = [0, 1, 1, 2, 3, 7, 8, 9];

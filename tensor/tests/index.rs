@@ -1,7 +1,7 @@
 //! Picking, placing and ordering elements, against plain loops.
 
 use proptest::prelude::*;
-use wengert_tensor::twins::twins;
+use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Dual, Tensor, parallel};
 
 /// A generator of awkward draws.

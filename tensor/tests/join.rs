@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::Tensor;
-use wengert_tensor::twins::twins;
+use wengert_tensor::testing::layouts::twins;
 
 fn counting(shape: &[usize]) -> Tensor<i64> {
     let mut next = 0;

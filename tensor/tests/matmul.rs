@@ -1,7 +1,7 @@
 //! Matrix products against plain loops, over ranks, layouts and batches.
 
 use proptest::prelude::*;
-use wengert_tensor::twins::twins;
+use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Dual, Tensor, Transposed, parallel};
 
 /// Sums of at most some hundred products of numbers of size 1.

@@ -1,7 +1,7 @@
 //! Reductions against plain loops in `f64`, over awkward shapes, axes, layouts and thread counts.
 
 use proptest::prelude::*;
-use wengert_tensor::twins::twins;
+use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Axes, Dual, Tensor, keep, parallel};
 
 /// `f64` sums of a few thousand numbers of size 1.

@@ -1,6 +1,6 @@
 //! The meters of memory. Alone in their program, for they count all of it.
 
-use wengert_tensor::{Tensor, usage};
+use wengert_tensor::{Tensor, memory::statistics as usage};
 
 #[test]
 fn what_tensors_take_and_what_lies_idle_is_counted() {

@@ -18,7 +18,7 @@ pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use options::CheckOptions;
 pub use report::{Derivative, Record, Report};
 
-use wengert_tensor::{Tensor, twins::twins};
+use wengert_tensor::{Tensor, testing::layouts::twins};
 
 use crate::function::{Apply, Differentiable, Generic};
 use crate::op::{Inputs, Op, Outputs};
@@ -31,7 +31,7 @@ use crate::var::Var;
 ///
 /// ```
 /// use wengert_autograd::{check_gradients, generic};
-/// use wengert_tensor::{Tensor, twins::twins};
+/// use wengert_tensor::{Tensor, testing::layouts::twins};
 ///
 /// let x = Tensor::from_vec(vec![0.5, -1.0, 2.0], [3]);
 /// let report = check_gradients(generic!(|x| (x * x).tanh()), &[x]);

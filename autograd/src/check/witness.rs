@@ -3,7 +3,7 @@
 mod first;
 mod second;
 
-use wengert_tensor::twins::{alike, twins};
+use wengert_tensor::testing::layouts::{alike, twins};
 use wengert_tensor::{Dual, Real, Tensor};
 
 use super::{CheckOptions, Derivative, Record, Report};

@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use wengert_autograd::check::Situation;
 use wengert_autograd::{Differentiable, Draw, Graph, Tape, Var, grad};
-use wengert_tensor::{Dual, Tensor, twins::twins};
+use wengert_tensor::{Dual, Tensor, testing::layouts::twins};
 
 /// A function with one of its operands used in two places.
 pub struct Twice<'a> {

@@ -7,16 +7,8 @@
 
 pub mod conv;
 pub mod gemm;
-pub mod machine;
 pub mod pooling;
-mod prefetch;
-mod residues;
 pub mod simd;
-pub(crate) mod stream;
-mod tile;
-pub(crate) mod turn;
-#[cfg(target_arch = "x86_64")]
-mod wide;
 
 /// Whether every element of a matrix with these strides lies in a slice of so many: what raw pointers are
 /// argued with, so without wrapping.

@@ -6,7 +6,7 @@ use super::fold::{Fold, fold};
 use super::{count, nothing};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
-use crate::nest::Nest;
+use crate::elementwise::loop_nest::Nest;
 use crate::{Axes, Number, Tensor, parallel, require};
 
 /// Results searched at the same time where they are neighbours in memory.

@@ -1,8 +1,8 @@
 //! In which order a reduction takes the elements of a tensor, and where they lie.
 
 use crate::Axes;
+use crate::elementwise::loop_nest::Nest;
 use crate::layout::Layout;
-use crate::nest::Nest;
 
 /// Partial results side by side: 8 vectors of 4 `f32`, enough to hide the latency of an addition.
 pub(super) const LANES: usize = 32;

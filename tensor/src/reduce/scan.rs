@@ -2,7 +2,8 @@
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
-use crate::{Number, Tensor, parallel, zip};
+use crate::elementwise::zip;
+use crate::{Number, Tensor, parallel};
 
 impl<T: Number> Tensor<T> {
     /// The running sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.

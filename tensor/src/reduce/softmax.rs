@@ -7,8 +7,8 @@ use super::count;
 use super::fold::{Fold, fold};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
+use crate::elementwise::pointwise::{Cost, Costly};
 use crate::kernels::simd::{Body, Level};
-use crate::pointwise::{Cost, Costly};
 use crate::{Axes, Real, Tensor, parallel};
 
 impl<T: Real> Tensor<T> {

@@ -1,6 +1,6 @@
 //! The second derivative, and the first in `f32`.
 
-use wengert_tensor::twins::alike;
+use wengert_tensor::testing::layouts::alike;
 use wengert_tensor::{Dual, Tensor};
 
 use super::{Check, largest, reverse, values};

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::direct::positions;
 use super::{ConvGeometry, ConvKernel};
 use crate::kernels::gemm::Gemm;
-use crate::{Real, parallel, pool};
+use crate::memory::scratch;
+use crate::{Real, parallel};
 
 /// Unfolds each image into a matrix of columns, one column per output pixel and one row per tap and
 /// channel, and multiplies it by the filters (Chellapilla, Puri, Simard 2006).
@@ -73,14 +74,14 @@ impl<T: Real> ConvKernel<T> for Im2col {
                 return;
             }
             dx.fill(T::zero());
-            let mut columns = pool::stale(sizes.columns());
+            let mut columns = scratch::stale(sizes.columns());
             for rows in sizes.blocks() {
                 let n = rows.len() * sizes.width;
                 let columns = &mut columns[..sizes.taps * n];
                 T::gemm(&task(n), w, &dy[rows.start * sizes.width..], columns);
                 fold_add(geometry, columns, &rows, dx);
             }
-            pool::recycle(columns);
+            scratch::recycle(columns);
         });
     }
 
@@ -120,7 +121,7 @@ impl<T: Real> ConvKernel<T> for Im2col {
         }
         // The images are cut by their number alone and the parts are summed in order, so the sum
         // is the same for any number of threads.
-        let mut partials = pool::stale(sizes.parts * dw.len());
+        let mut partials = scratch::stale(sizes.parts * dw.len());
         run(&mut partials);
         dw.copy_from_slice(&partials[..dw.len()]);
         for partial in partials.chunks_exact(dw.len()).skip(1) {
@@ -128,7 +129,7 @@ impl<T: Real> ConvKernel<T> for Im2col {
                 *sum += term;
             }
         }
-        pool::recycle(partials);
+        scratch::recycle(partials);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
@@ -212,14 +213,14 @@ impl Sizes {
             f(0..self.pixels / self.width, image, self.pixels);
             return;
         }
-        let mut columns = pool::stale(self.columns());
+        let mut columns = scratch::stale(self.columns());
         for rows in self.blocks() {
             let n = rows.len() * self.width;
             let columns = &mut columns[..self.taps * n];
             unfold(geometry, image, &rows, columns);
             f(rows, columns, n);
         }
-        pool::recycle(columns);
+        scratch::recycle(columns);
     }
 }
 

@@ -21,29 +21,25 @@
 
 use crate::Real;
 
-mod conformance;
 mod depthwise;
 mod direct;
 mod dispatch;
 mod error;
 mod geometry;
 mod im2col;
-mod line;
-pub mod lists;
+mod notation;
+mod phases;
 mod pointwise;
-mod reference;
-mod residue;
 mod tiled;
 mod winograd;
 
-pub use conformance::{ConformanceError, Failure, conformance};
 pub use depthwise::Depthwise;
 pub use direct::Direct;
 pub use dispatch::{ChoiceError, Direction, KernelChoice, dispatch, explain};
 pub use error::GeometryError;
 pub use geometry::ConvGeometry;
 pub use im2col::Im2col;
-pub use line::GRAMMAR;
+pub use notation::GRAMMAR;
 pub use pointwise::Pointwise;
 pub use tiled::Tiled;
 pub use winograd::{StridedWinograd, Winograd};

@@ -1,11 +1,12 @@
 //! The blocked product: panels of B stay in the first cache while rows of A stream past.
 
-use super::pass::{Pass, Target};
+use super::macrokernel::{Pass, Target};
 use super::{Gemm, pack};
+use crate::kernels::gemm::microkernel::{ROWS, columns, groups};
+use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::stream;
-use crate::kernels::tile::{ROWS, columns, groups};
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Longest sum within one pass: a panel of B of this depth takes 18 KB, and leaves room for A's.
 const DEPTH: usize = 288;
@@ -106,7 +107,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     if task.c[1] == 1 && task.c[0] >= task.n {
         return rows_contiguous(level, task, a, b, c);
     }
-    let mut rows = pool::stale::<T>(task.m * task.n);
+    let mut rows = scratch::stale::<T>(task.m * task.n);
     let contiguous = Gemm {
         c: [task.n, 1],
         accumulate: false,
@@ -124,7 +125,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
             }
         }
     }
-    pool::recycle(rows);
+    scratch::recycle(rows);
 }
 
 fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
@@ -184,12 +185,12 @@ impl<T: Float> Product<'_, T> {
             panels.min(most)
         };
         let length = task.k.min(DEPTH) * width * packed;
-        let mut buffer = pool::stale::<T>(stream::with_line::<T>(length));
-        let right = &mut stream::from_line(&mut buffer)[..length];
+        let mut buffer = scratch::stale::<T>(non_temporal::with_line::<T>(length));
+        let right = &mut non_temporal::from_line(&mut buffer)[..length];
         // What a block of rows is packed for once, its own task packs.
         let own = panels <= most;
         let length = self.left_length(task.k.min(DEPTH));
-        let mut left = pool::stale::<T>(if own { 0 } else { length });
+        let mut left = scratch::stale::<T>(if own { 0 } else { length });
         for (k0, depth) in balanced(task.k, DEPTH) {
             if !own {
                 self.pack_left(rows, k0, depth, &mut left);
@@ -220,10 +221,10 @@ impl<T: Float> Product<'_, T> {
                     let block = rows.min(task.m - i0);
                     let target = Target::Matrix(c, task.c[0]);
                     if own {
-                        let mut left = pool::stale::<T>(self.block_length(block, depth));
+                        let mut left = scratch::stale::<T>(self.block_length(block, depth));
                         self.pack_block(i0, block, k0, depth, &mut left);
                         pass.rows(i0, block, &left, target);
-                        pool::recycle(left);
+                        scratch::recycle(left);
                     } else {
                         let left = &left[(i0 * depth).min(left.len())..];
                         pass.rows(i0, block, left, target);
@@ -231,8 +232,8 @@ impl<T: Float> Product<'_, T> {
                 });
             }
         }
-        pool::recycle(left);
-        pool::recycle(buffer);
+        scratch::recycle(left);
+        scratch::recycle(buffer);
     }
 
     /// Tasks are blocks of columns; they share A, and each packs its own part of B, which another
@@ -243,7 +244,7 @@ impl<T: Float> Product<'_, T> {
         let panels = task.n.div_ceil(width);
         let parts = panels.div_ceil(panels_together::<T>(task)).max(4);
         let share = panels.div_ceil(parts.next_multiple_of(2));
-        let mut left = pool::stale::<T>(self.left_length(task.k));
+        let mut left = scratch::stale::<T>(self.left_length(task.k));
         for (k0, depth) in balanced(task.k, DEPTH) {
             let from = self.left_length(k0);
             self.pack_left(task.m, k0, depth, &mut left[from..]);
@@ -261,7 +262,7 @@ impl<T: Float> Product<'_, T> {
             let rows = &mut rows[0];
             let j0 = part * share * width;
             let across = (share * width).min(task.n - j0);
-            let mut right = pool::stale::<T>(task.k.min(DEPTH) * share * width);
+            let mut right = scratch::stale::<T>(task.k.min(DEPTH) * share * width);
             for (k0, depth) in balanced(task.k, DEPTH) {
                 let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
                 let to = &mut right[..across.div_ceil(width) * depth * width];
@@ -280,9 +281,9 @@ impl<T: Float> Product<'_, T> {
                 let left = &left[self.left_length(k0)..];
                 pass.rows(0, task.m, left, Target::Rows(rows));
             }
-            pool::recycle(right);
+            scratch::recycle(right);
         });
-        pool::recycle(left);
+        scratch::recycle(left);
     }
 
     /// Elements of A's packed panels for so many steps.
@@ -338,10 +339,10 @@ impl<T: Float> Product<'_, T> {
             if !past {
                 return self.pack_right(b, first, depth, across, to);
             }
-            let mut panels = pool::stale::<T>(to.len());
+            let mut panels = scratch::stale::<T>(to.len());
             self.pack_right(b, first, depth, across, &mut panels);
-            stream::past_caches(|past| past.copy(&panels, to));
-            pool::recycle(panels);
+            non_temporal::past_caches(|past| past.copy(&panels, to));
+            scratch::recycle(panels);
         });
     }
 

@@ -3,20 +3,20 @@
 //! | operands | algorithm |
 //! |---|---|
 //! | a machine without fused multiply-add | the crate `matrixmultiply` |
-//! | both contiguous along the sum, few rows or columns | dot products (`vector`) |
-//! | few rows or columns, the other operand's rows contiguous | sums of rows (`rows`) |
+//! | both contiguous along the sum, few rows or columns | dot products (`dot`) |
+//! | few rows or columns, the other operand's rows contiguous | sums of rows (`axpy`) |
 //! | everything else | register tiles, packed where it pays (`blocked`) |
 
 use super::lies_inside;
 use super::simd::{Float, Level};
-use super::tile;
 use crate::Real;
 
+mod axpy;
 mod blocked;
+mod dot;
+mod macrokernel;
+pub(crate) mod microkernel;
 pub(crate) mod pack;
-mod pass;
-mod rows;
-mod vector;
 
 pub(crate) use blocked::balanced;
 
@@ -169,15 +169,15 @@ pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [
         }
         return;
     }
-    if task.m == 1 || task.n == 1 || vector::pays(task) {
-        return vector::multiply(level, task, a, b, c);
+    if task.m == 1 || task.n == 1 || dot::pays(task) {
+        return dot::multiply(level, task, a, b, c);
     }
     let turned = task.transposed();
-    if rows::pays::<T>(task) {
-        return rows::multiply(level, task, a, b, c);
+    if axpy::pays::<T>(task) {
+        return axpy::multiply(level, task, a, b, c);
     }
-    if rows::pays::<T>(&turned) {
-        return rows::multiply(level, &turned, b, a, c);
+    if axpy::pays::<T>(&turned) {
+        return axpy::multiply(level, &turned, b, a, c);
     }
     // Tiles store rows of C.
     let turn = cost::<T>(&turned) < cost::<T>(task);
@@ -191,9 +191,9 @@ pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [
 /// Roughly the cycles of the blocked product in this orientation.
 fn cost<T: Float>(task: &Gemm) -> f64 {
     let columns = 2 * T::LANES;
-    let tiles = (task.m.div_ceil(tile::ROWS) * task.n.div_ceil(columns)) as f64;
+    let tiles = (task.m.div_ceil(microkernel::ROWS) * task.n.div_ceil(columns)) as f64;
     // A tile with few rows waits for the latency of its sums.
-    let rows = task.m as f64 / task.m.div_ceil(tile::ROWS) as f64;
+    let rows = task.m as f64 / task.m.div_ceil(microkernel::ROWS) as f64;
     let multiply = tiles * task.k as f64 * rows.max(4.0);
     let pack = (task.k * task.n) as f64 * if task.b[1] == 1 { 0.25 } else { 1.0 };
     let copy = if blocked::packs_left::<T>(task) {

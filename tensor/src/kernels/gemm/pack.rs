@@ -1,9 +1,9 @@
 //! Copies of operands in the order in which tiles read them.
 
 use super::blocked::balanced;
+use crate::kernels::gemm::microkernel::ROWS;
+use crate::kernels::simd::transpose;
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::ROWS;
-use crate::kernels::turn;
 
 /// Copies `rows × depth` elements of A into `panel[t · ROWS + r]`.
 pub(crate) fn scalars<T: Float>(
@@ -99,7 +99,7 @@ pub(crate) fn vectors<T: Float>(
         panel.fill(T::zero());
     }
     if row == 1 {
-        turn::turn(level, [columns, depth], b, column, panel, width);
+        transpose::turn(level, [columns, depth], b, column, panel, width);
         return;
     }
     // In squares, so that both the rows read and the lines written stay in the first cache.

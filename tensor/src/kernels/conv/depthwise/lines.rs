@@ -1,8 +1,8 @@
 //! The rows of a plane that a band of results meets, with their padding, in the first cache.
 
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::conv::residue::{self, Residue};
-use crate::kernels::residues::{self, Halves};
+use crate::kernels::conv::phases::{self, Residue};
+use crate::kernels::simd::deinterleave::{self, Halves};
 use crate::kernels::simd::{Float, Level};
 
 /// One axis of `dst[i] = Σₖ src[step · q + δ(k)] · w[k]`, where `src` has zeros before it.
@@ -37,7 +37,7 @@ impl Axis {
 
     /// Of its input gradient.
     pub fn input_gradient(geometry: &ConvGeometry, axis: usize) -> Self {
-        let (before, mut residues) = residue::of_input(geometry, axis);
+        let (before, mut residues) = phases::of_input(geometry, axis);
         for residue in &mut residues {
             residue.taps.sort_unstable_by_key(|[_, distance]| *distance);
         }
@@ -152,13 +152,13 @@ impl Lines {
                 count,
                 to: inside,
                 row: self.row(),
-                at: residues::halves(left, self.columns),
+                at: deinterleave::halves(left, self.columns),
             };
             return T::halve(level, rows);
         }
         let lines = inside.chunks_exact_mut(self.row());
         for (to, from) in lines.zip(from.chunks_exact(width)) {
-            residues::split(level, &from[..count], left, self.parts, to, self.columns);
+            deinterleave::split(level, &from[..count], left, self.parts, to, self.columns);
         }
     }
 }

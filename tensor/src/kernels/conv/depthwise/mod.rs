@@ -6,7 +6,7 @@ mod sums;
 
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::gemm::balanced;
-use crate::kernels::residues;
+use crate::kernels::simd::deinterleave;
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
 use lines::{Axis, Lines};
@@ -209,7 +209,7 @@ impl Plane {
             }
             let from = buffer.chunks_exact(parts * lines.width).take(rows);
             for (to, from) in head.chunks_mut(row).zip(from) {
-                residues::join(from, lines.width, 0, across.apart, &mut to[..width]);
+                deinterleave::join(from, lines.width, 0, across.apart, &mut to[..width]);
             }
         }
     }
@@ -345,7 +345,7 @@ impl<T: Float> Scratch<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::conv::conformance;
+    use crate::testing::conformance::conformance;
 
     #[test]
     fn every_option_is_served_at_every_level() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::lines::{Blocks, Lines, Shape, adjacent, for_extents};
-use crate::kernels::conv::residue::Residue;
+use crate::kernels::conv::phases::Residue;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 
 /// Rows that results go to.

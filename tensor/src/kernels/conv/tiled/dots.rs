@@ -9,10 +9,11 @@ use std::ops::Range;
 use super::plan::{Correlation, Span};
 use crate::kernels::conv::ConvGeometry;
 use crate::kernels::gemm::balanced;
-use crate::kernels::prefetch;
+use crate::kernels::gemm::microkernel::columns;
+use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::kernels::tile::columns;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Filters and taps of a tile: 24 sums, four vectors of gradients and one of the image, of 32 registers.
 const FILTERS: usize = 4;
@@ -82,7 +83,7 @@ pub(super) fn run<T: Float>(
     let parts = TASKS.div_ceil(shares * plan.groups);
     let block = filters.div_ceil(parts).next_multiple_of(FILTERS);
     let dots = Dots::new(level, &plan, &spans, geometry);
-    let mut sums = pool::stale::<T>(shares * dw.len());
+    let mut sums = scratch::stale::<T>(shares * dw.len());
     let mut tasks = Vec::new();
     for (share, sums) in sums.chunks_mut(dw.len()).enumerate() {
         let passes = share * count / shares..(share + 1) * count / shares;
@@ -110,7 +111,7 @@ pub(super) fn run<T: Float>(
             *total += sum;
         }
     }
-    pool::recycle(sums);
+    scratch::recycle(sums);
 }
 
 /// A share of the passes, for some filters of a group.
@@ -177,9 +178,9 @@ impl<'a> Dots<'a> {
         let plan = self.plan;
         let ([channels, filters], [x_pixels, y_pixels]) = (plan.channels, plan.pixels);
         let band = self.spans.iter().map(|span| plan.image.band_len(span.band));
-        let mut band = pool::stale::<T>(band.max().unwrap_or(0));
-        let mut copies = pool::stale::<T>(channels * self.columns * self.copy);
-        let mut sums = pool::stale::<T>(to.len() * columns::<T>());
+        let mut band = scratch::stale::<T>(band.max().unwrap_or(0));
+        let mut copies = scratch::stale::<T>(channels * self.columns * self.copy);
+        let mut sums = scratch::stale::<T>(to.len() * columns::<T>());
         for pass in task.passes.clone() {
             let span = &self.spans[pass % self.spans.len()];
             let image = pass / self.spans.len() * plan.groups + task.group;
@@ -205,9 +206,9 @@ impl<'a> Dots<'a> {
         for (to, lanes) in to.iter_mut().zip(sums.chunks_exact(columns::<T>())) {
             *to = total(lanes);
         }
-        pool::recycle(band);
-        pool::recycle(copies);
-        pool::recycle(sums);
+        scratch::recycle(band);
+        scratch::recycle(copies);
+        scratch::recycle(sums);
     }
 
     /// Copies what each column of a filter sees.

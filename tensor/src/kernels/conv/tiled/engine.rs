@@ -4,9 +4,10 @@ use super::lanes_of_channels::POINTS;
 use super::lanes_of_pixels::PIECES;
 use super::plan::{Correlation, Phase, Run, Span};
 use super::{lanes_of_channels, lanes_of_pixels, packed, steps};
+use crate::kernels::gemm::microkernel::{ROWS, columns};
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::{ROWS, columns};
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// With fewer tasks than this, planes are cut into so many spans of rows.
 const FEW: usize = 4;
@@ -161,18 +162,18 @@ fn run_tasks<T: Float>(
     // Where several tasks read an image, it is padded before.
     let length = plan.image.len();
     let shared = !banded && (block < outputs || spans.len() > 1);
-    let mut padded = pool::stale::<T>(if shared { images * length } else { 0 });
+    let mut padded = scratch::stale::<T>(if shared { images * length } else { 0 });
     let of_group = inputs * src_pixels;
     if shared {
         plan.image.fill(level, src, of_group, &mut padded);
     }
     let compute = |task: &Task<'_>, dst: &mut [T]| {
         let index = task.image * plan.groups + task.group;
-        let mut band = pool::stale::<T>(0);
+        let mut band = scratch::stale::<T>(0);
         let image = if shared {
             &padded[index * length..][..length]
         } else {
-            band = pool::stale(plan.image.band_len(task.span.band));
+            band = scratch::stale(plan.image.band_len(task.span.band));
             let src = &src[index * of_group..][..of_group];
             let to = &mut band;
             plan.image
@@ -199,7 +200,7 @@ fn run_tasks<T: Float>(
                 Weights::Channels(weights) => lanes_of_channels::run(&part, weights, dst),
             }
         }
-        pool::recycle(band);
+        scratch::recycle(band);
     };
     let mut tasks = Vec::new();
     for (index, dst) in dst.chunks_mut(outputs * dst_pixels).enumerate() {
@@ -222,14 +223,14 @@ fn run_tasks<T: Float>(
         }
         // Rows of several planes are not one slice: they are made apart and copied.
         let pixels = task.span.pixels().len();
-        let mut dst = pool::stale::<T>(planes.len() * pixels);
+        let mut dst = scratch::stale::<T>(planes.len() * pixels);
         compute(task, &mut dst);
         for (plane, dst) in planes.iter_mut().zip(dst.chunks(pixels)) {
             plane.copy_from_slice(dst);
         }
-        pool::recycle(dst);
+        scratch::recycle(dst);
     });
-    pool::recycle(padded);
+    scratch::recycle(padded);
     for weights in weights {
         weights.recycle();
     }

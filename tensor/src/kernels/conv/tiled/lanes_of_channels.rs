@@ -3,10 +3,10 @@
 use super::engine::Part;
 use super::packed::{Group, Weights};
 use super::plan::Run;
+use crate::kernels::gemm::microkernel::{self, Matrix, Offsets, Panel, Points, ROWS, columns};
+use crate::kernels::simd::transpose::turn;
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::{self, Matrix, Offsets, Panel, Points, ROWS, columns};
-use crate::kernels::turn::turn;
-use crate::pool;
+use crate::memory::scratch;
 
 /// Pixels whose sums are kept with the channels in the lanes, until the last step.
 pub(super) const POINTS: usize = 64 * ROWS;
@@ -21,7 +21,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let runs = part.pieces(1);
     let origins = Offsets::of(runs.len(), runs.iter().map(|run| run.origin));
     let most = POINTS.min(runs.len()) * width;
-    let mut sums = pool::stale::<T>(BLOCKS.min(dst.len().div_ceil(width * pixels)) * most);
+    let mut sums = scratch::stale::<T>(BLOCKS.min(dst.len().div_ceil(width * pixels)) * most);
     for (runs, points) in runs.chunks(POINTS).zip(origins.list().chunks(POINTS)) {
         let met = steps.met(part, runs);
         for (some, dst) in dst.chunks_mut(BLOCKS * width * pixels).enumerate() {
@@ -61,7 +61,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
                         add: steps.rows.len() > 1 || first + pass.first > 0,
                     };
                     let size = [pass.runs.len(), pass.steps];
-                    tile::sweep(part.level, size, scalars, vectors, to);
+                    microkernel::sweep(part.level, size, scalars, vectors, to);
                 }
             }
             for (sums, dst) in sums.chunks(most).zip(dst.chunks_mut(width * pixels)) {
@@ -69,7 +69,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
             }
         }
     }
-    pool::recycle(sums);
+    scratch::recycle(sums);
     group.recycle();
 }
 

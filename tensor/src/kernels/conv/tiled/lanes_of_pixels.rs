@@ -2,9 +2,10 @@
 
 use super::engine::Part;
 use super::plan::{Correlation, Phase, Run};
+use crate::kernels::gemm::microkernel::{Groups, Offsets, Packed, ROWS, Rows, Scalars, groups};
 use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::kernels::tile::{Groups, Offsets, Packed, ROWS, Rows, Scalars, groups};
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Pieces in one block, kept hot while all channels pass.
 pub(super) const PIECES: usize = 32;
@@ -38,7 +39,7 @@ impl<T: Float> Weights<T> {
             })
         };
         let group = panels().count() * depth * ROWS;
-        let mut packed = pool::stale::<T>(plan.groups * group);
+        let mut packed = scratch::stale::<T>(plan.groups * group);
         let taps = phase.taps.len();
         let panels: Vec<(usize, usize)> = panels().collect();
         parallel::for_chunks_mut(
@@ -72,7 +73,7 @@ impl<T: Float> Weights<T> {
     }
 
     pub fn recycle(self) {
-        pool::recycle(self.packed);
+        scratch::recycle(self.packed);
     }
 }
 
@@ -139,7 +140,7 @@ fn sweep<T: Float, G: Groups<T>>(
     } = to;
     let whole = lanes == T::LANES && step == 1;
     // Pieces that do not lie as vectors in the result pass through a buffer.
-    let mut buffer = pool::stale::<T>(if whole {
+    let mut buffer = scratch::stale::<T>(if whole {
         0
     } else {
         pieces.len() * ROWS * T::LANES
@@ -199,7 +200,7 @@ fn sweep<T: Float, G: Groups<T>>(
             }
         }
     }
-    pool::recycle(buffer);
+    scratch::recycle(buffer);
 }
 
 struct Sweep<'a, T, G, const R: usize, const V: usize, const BUFFERED: bool> {

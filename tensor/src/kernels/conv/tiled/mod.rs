@@ -102,7 +102,8 @@ impl<T: Float> ConvKernel<T> for Tiled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::conv::{conformance, lists};
+    use crate::testing::conformance::conformance;
+    use crate::testing::geometries;
 
     #[test]
     fn either_kind_of_lanes_serves_every_corner_at_every_level() {
@@ -112,7 +113,9 @@ mod tests {
                     level: Some(level),
                     lanes: Some(lanes),
                 };
-                let corners = lists::corners().into_iter().map(|corner| corner.geometry);
+                let corners = geometries::corners()
+                    .into_iter()
+                    .map(|corner| corner.geometry);
                 // Wide enough to be cut, with a last cut of another width.
                 let wide = [
                     "mb1_ic2ih3iw150_oc3_kh3kw3_ph1pw2",

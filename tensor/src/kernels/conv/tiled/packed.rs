@@ -2,11 +2,12 @@
 
 use super::plan::{Correlation, Phase};
 use super::steps::Steps;
-use crate::kernels::prefetch;
+use crate::kernels::gemm::microkernel::columns;
+use crate::kernels::simd::prefetch;
+use crate::kernels::simd::transpose::Spread;
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::columns;
-use crate::kernels::turn::Spread;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Weights of one phase in blocks of output channels as wide as a tile:
 /// `packed[((group · blocks + block) · depth + t) · columns + lane]`.
@@ -30,7 +31,7 @@ impl<T: Float> Weights<T> {
         let blocks = plan.channels[1].div_ceil(width);
         let block = phase.offsets.len() * width;
         let length = plan.groups * blocks * block;
-        let mut packed = pool::stale::<T>(length);
+        let mut packed = scratch::stale::<T>(length);
         parallel::for_chunks_mut(&mut packed, block, length, |index, mut to| {
             let filters = Filters::new(plan, phase, &weights.steps, w, index / blocks);
             for &chunk in &weights.steps.chunks {
@@ -44,7 +45,7 @@ impl<T: Float> Weights<T> {
     }
 
     pub fn recycle(self) {
-        pool::recycle(self.packed);
+        scratch::recycle(self.packed);
     }
 }
 
@@ -76,7 +77,7 @@ impl<'a, T: Float> Group<'a, T> {
         Self {
             filters,
             packed,
-            fresh: pool::stale(longest),
+            fresh: scratch::stale(longest),
         }
     }
 
@@ -124,7 +125,7 @@ impl<'a, T: Float> Group<'a, T> {
     }
 
     pub fn recycle(self) {
-        pool::recycle(self.fresh);
+        scratch::recycle(self.fresh);
     }
 }
 

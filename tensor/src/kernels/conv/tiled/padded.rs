@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::kernels::prefetch;
-use crate::kernels::residues::{self, Halves};
+use crate::kernels::simd::deinterleave::{self, Halves};
+use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
 
@@ -215,7 +215,7 @@ impl Padded {
                 count: end - first,
                 to: channels,
                 row: self.row,
-                at: residues::halves(first, self.columns),
+                at: deinterleave::halves(first, self.columns),
             };
             return T::halve(level, rows);
         }
@@ -229,7 +229,7 @@ impl Padded {
                 copy(from, &mut to[first..end]);
                 to[end..].fill(T::zero());
             } else {
-                residues::split(level, from, first, self.residues, to, self.columns);
+                deinterleave::split(level, from, first, self.residues, to, self.columns);
             }
         }
     }

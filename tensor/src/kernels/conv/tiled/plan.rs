@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::padded::{Axis, Band, Padded};
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::conv::residue::{self, Residue};
+use crate::kernels::conv::phases::{self, Residue};
+use crate::kernels::gemm::microkernel::Offsets;
 use crate::kernels::simd::Float;
-use crate::kernels::tile::Offsets;
 
 /// `dst[o, i] = Σ src[c, s·q + δ(k)] · w[o, c, k]` over an image with its padding.
 ///
@@ -162,7 +162,7 @@ impl Correlation {
     pub fn input_gradient<T: Float>(geometry: &ConvGeometry) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
-        let residues = [0, 1, 2].map(|axis| residue::of_input(geometry, axis));
+        let residues = [0, 1, 2].map(|axis| phases::of_input(geometry, axis));
         let axes = [0, 1, 2].map(|axis| {
             let (before, residues) = &residues[axis];
             let windows = residues.iter().map(Residue::window);

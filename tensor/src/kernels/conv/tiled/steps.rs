@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::engine::Part;
 use super::plan::{Phase, Run, TapRow};
 use crate::kernels::gemm::balanced;
-use crate::kernels::tile::Offsets;
-use crate::pool;
+use crate::kernels::gemm::microkernel::Offsets;
+use crate::memory::scratch;
 
 /// Longest sum in one pass: its weights fill half of the first cache.
 pub(super) const DEPTH: usize = 288;
@@ -32,7 +32,7 @@ impl Steps {
         let channels = phase.offsets.len() / taps.max(1);
         let rows = rows(phase);
         let chunks: Vec<_> = balanced(channels, together(rows[0].taps.len())).collect();
-        let mut list = pool::stale(phase.offsets.len());
+        let mut list = scratch::stale(phase.offsets.len());
         list.clear();
         for &(first, count) in &chunks {
             for row in &rows {

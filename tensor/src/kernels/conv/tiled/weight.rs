@@ -6,11 +6,12 @@ use super::dots;
 use super::engine::Lanes;
 use super::plan::Correlation;
 use crate::kernels::conv::ConvGeometry;
+use crate::kernels::gemm::microkernel::{self, Matrix, Offsets, Panel, Points, ROWS, columns};
 use crate::kernels::gemm::{balanced, pack};
+use crate::kernels::simd::transpose::turn;
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::{self, Matrix, Offsets, Panel, Points, ROWS, columns};
-use crate::kernels::turn::turn;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Pixels in one pass: their gradients fill half of the first cache.
 const DEPTH: usize = 256;
@@ -88,7 +89,7 @@ pub(super) fn run<T: Float>(
     let shares = shares(geometry.batch, image, length);
     let share = geometry.batch.div_ceil(shares);
     let count = geometry.batch.div_ceil(share);
-    let mut sums = pool::stale::<T>(count * length);
+    let mut sums = scratch::stale::<T>(count * length);
     let work = geometry.multiply_adds() as usize / width;
     parallel::for_chunks_mut(&mut sums, length, work, |index, sums| {
         let first = index * share;
@@ -112,7 +113,7 @@ pub(super) fn run<T: Float>(
         let (sums, dw) = &mut task[0];
         turn(level, [taps, dw.len() / taps], sums, width, dw, taps);
     });
-    pool::recycle(sums);
+    scratch::recycle(sums);
 }
 
 /// What is common to all images.
@@ -140,8 +141,8 @@ impl Each<'_> {
         let share = taps.div_ceil(parts).next_multiple_of(ROWS);
         let share = taps.div_ceil(taps.div_ceil(share));
         let together = self.together::<T>(images.len());
-        let mut padded = pool::stale::<T>(together * plan.groups * self.image);
-        let mut turned = pool::stale::<T>(together * plan.groups * self.turned);
+        let mut padded = scratch::stale::<T>(together * plan.groups * self.image);
+        let mut turned = scratch::stale::<T>(together * plan.groups * self.turned);
         for first in images.clone().step_by(together) {
             let count = together.min(images.end - first) * plan.groups;
             let (x, dy) = (
@@ -172,8 +173,8 @@ impl Each<'_> {
                 }
             });
         }
-        pool::recycle(padded);
-        pool::recycle(turned);
+        scratch::recycle(padded);
+        scratch::recycle(turned);
     }
 
     /// Elements of a group of an image and of its gradient.
@@ -224,7 +225,7 @@ impl Each<'_> {
             offsets: &self.pixels,
             first,
         };
-        tile::sweep(self.level, [rows, steps], points, vectors, to);
+        microkernel::sweep(self.level, [rows, steps], points, vectors, to);
     }
 
     /// Whether sums, `length` of them, are better finished part by part: where all images are prepared
@@ -241,8 +242,8 @@ impl Each<'_> {
         let (plan, taps, width) = (self.plan, self.taps, columns::<T>());
         let (pixels, filters) = (plan.pixels[1], plan.channels[1]);
         let count = batch * plan.groups;
-        let mut padded = pool::stale::<T>(count * self.image);
-        let mut turned = pool::stale::<T>(count * self.turned);
+        let mut padded = scratch::stale::<T>(count * self.image);
+        let mut turned = scratch::stale::<T>(count * self.turned);
         self.prepare(x, dy, &mut padded, &mut turned);
         let mut tasks = Vec::new();
         for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
@@ -252,7 +253,7 @@ impl Each<'_> {
         let work = count * taps * self.blocks * pixels;
         parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
             let (group, block, dw) = &mut task[0];
-            let mut sums = pool::stale::<T>(PART.min(taps) * width);
+            let mut sums = scratch::stale::<T>(PART.min(taps) * width);
             for (first, rows) in balanced(taps, PART) {
                 for index in (*group..count).step_by(plan.groups) {
                     let to = Matrix {
@@ -273,9 +274,9 @@ impl Each<'_> {
                     taps,
                 );
             }
-            pool::recycle(sums);
+            scratch::recycle(sums);
         });
-        pool::recycle(padded);
-        pool::recycle(turned);
+        scratch::recycle(padded);
+        scratch::recycle(turned);
     }
 }

@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 
 use super::transform::{From, Linear, Square, To, twice};
 use crate::kernels::gemm::balanced;
-use crate::kernels::prefetch;
+use crate::kernels::gemm::microkernel::columns;
+use crate::kernels::simd::non_temporal;
+use crate::kernels::simd::prefetch;
+use crate::kernels::simd::transpose::turn;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::kernels::stream;
-use crate::kernels::tile::columns;
-use crate::kernels::turn::turn;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Filters of one input channel after another that are turned together.
 const TOGETHER: usize = 8;
@@ -78,12 +79,12 @@ impl Filters {
         let first = block * lanes;
         let count = lanes.min(self.outputs - first);
         let plane = plane::<T>(inputs);
-        let mut gathered = pool::stale::<T>(together * taps * lanes);
+        let mut gathered = scratch::stale::<T>(together * taps * lanes);
         if count < lanes {
             gathered.fill(T::zero());
         }
-        let mut points = pool::stale::<T>(if shared { A * A * together * lanes } else { 0 });
-        stream::past_caches(|past| {
+        let mut points = scratch::stale::<T>(if shared { A * A * together * lanes } else { 0 });
+        non_temporal::past_caches(|past| {
             for (input, inputs) in balanced(inputs, together) {
                 let from = &w[(first_input + input) * self.input + first * self.output..];
                 let size = [count, inputs * taps];
@@ -110,8 +111,8 @@ impl Filters {
                 }
             }
         });
-        pool::recycle(gathered);
-        pool::recycle(points);
+        scratch::recycle(gathered);
+        scratch::recycle(points);
     }
 
     /// `dw = Gᵀ dU G` from the sum, in order, of all `dU[point][block][input][lane]` that follow each other
@@ -151,7 +152,7 @@ impl Filters {
     ) {
         let (lanes, taps) = (columns::<T>(), K * K);
         let outputs = dw.len() / self.output;
-        let mut gathered = pool::stale::<T>(TOGETHER * taps * lanes);
+        let mut gathered = scratch::stale::<T>(TOGETHER * taps * lanes);
         for (input, inputs) in balanced(inputs, TOGETHER) {
             level.line(Back::<T, L, K, A> {
                 sums: Sums {
@@ -166,7 +167,7 @@ impl Filters {
             let to = &mut dw[(first_input + input) * taps..];
             turn(level, size, &gathered, lanes, to, self.output);
         }
-        pool::recycle(gathered);
+        scratch::recycle(gathered);
     }
 }
 

@@ -304,7 +304,8 @@ impl<T: Float> ConvKernel<T> for Winograd {
 mod tests {
     use super::*;
     use crate::Real;
-    use crate::kernels::conv::{conformance, lists};
+    use crate::testing::conformance::conformance;
+    use crate::testing::geometries;
 
     const ALL: [Winograd; 4] = [
         Winograd::F2,
@@ -319,7 +320,7 @@ mod tests {
             for kernel in ALL {
                 let kernel = kernel.at(level);
                 let mut served = 0;
-                for corner in lists::corners() {
+                for corner in geometries::corners() {
                     if ConvKernel::<f32>::supports(&kernel, &corner.geometry).is_err() {
                         continue;
                     }

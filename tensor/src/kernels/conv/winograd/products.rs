@@ -6,11 +6,12 @@ use super::filters::{self, Filters};
 use super::tiles::{self, Grid, STRIP, Source, Spectrum, Strip, TOGETHER};
 use super::transform::{From, Linear, Scheme, To, twice};
 use crate::kernels::gemm::balanced;
+use crate::kernels::gemm::microkernel::{self, Matrix, Panel, Rows, columns};
+use crate::kernels::simd::non_temporal;
+use crate::kernels::simd::transpose::turn_apart;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::kernels::stream;
-use crate::kernels::tile::{self, Matrix, Panel, Rows, columns};
-use crate::kernels::turn::turn_apart;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Longest sum in one pass.
 const DEPTH: usize = 288;
@@ -131,8 +132,8 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let (lanes, points) = (columns::<T>(), A * A);
     let blocks = filters.outputs.div_ceil(lanes);
     let length = filters.length::<T>(points);
-    let mut buffer = pool::stale::<T>(stream::with_line::<T>(length));
-    let values = &mut stream::from_line(&mut buffer)[..length];
+    let mut buffer = scratch::stale::<T>(non_temporal::with_line::<T>(length));
+    let values = &mut non_temporal::from_line(&mut buffer)[..length];
     filters.transform::<T, S::Filter, K, A>(level, w, values, parallel::threads() > 1);
     let values = &*values;
 
@@ -160,16 +161,16 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
                     let (first, count) = strip.parts().get(part);
                     let spectrum = tiles::spectrum(&spectra, strip, part, points, channels);
                     let plane = tiles::plane::<T>(count, lanes);
-                    let mut product = pool::stale::<T>(points * plane);
+                    let mut product = scratch::stale::<T>(points * plane);
                     multiply::<T, A>(level, &spectrum, count, &block, &mut product);
                     put::<T, S::Result, M, A>(level, strip, [first, count], &product, &mut rows[0]);
-                    pool::recycle(product);
+                    scratch::recycle(product);
                 }
             });
-            pool::recycle(spectra);
+            scratch::recycle(spectra);
         });
     });
-    pool::recycle(buffer);
+    scratch::recycle(buffer);
 }
 
 /// All transforms of the tiles first, in strips of so many, then block after block of channels, whose filters are
@@ -211,8 +212,8 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let mut targets = cut(dst, problem.to, &strips, place);
     let work = problem.batch * problem.work::<T>();
     parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
-        let mut products = pool::stale::<T>(together * length);
-        let mut values = pool::stale::<T>(points * filters::plane::<T>(some));
+        let mut products = scratch::stale::<T>(together * length);
+        let mut values = scratch::stale::<T>(points * filters::plane::<T>(some));
         for parts in parts.chunks(together) {
             for (first, inputs) in balanced(filters.inputs, some) {
                 let values = &mut values[..points * filters::plane::<T>(inputs)];
@@ -240,10 +241,10 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
                 put::<T, S::Result, M, A>(level, strip, [first, count], product, rows);
             }
         }
-        pool::recycle(products);
-        pool::recycle(values);
+        scratch::recycle(products);
+        scratch::recycle(values);
     });
-    spectra.into_iter().for_each(pool::recycle);
+    spectra.into_iter().for_each(scratch::recycle);
 }
 
 /// The rows of each strip and block of channels, `[image][channel]`, at the place that `place(strip, block)`
@@ -270,9 +271,9 @@ fn cut<'a, T: Float>(
 
 /// A copy for all threads to read.
 fn published<T: Float>(values: Vec<T>) -> Vec<T> {
-    let mut shared = pool::stale(values.len());
-    stream::past_caches(|past| past.copy(&values, &mut shared));
-    pool::recycle(values);
+    let mut shared = scratch::stale(values.len());
+    non_temporal::past_caches(|past| past.copy(&values, &mut shared));
+    scratch::recycle(values);
     shared
 }
 
@@ -314,7 +315,7 @@ fn multiply<T: Float, const A: usize>(
                 stride: lanes,
                 add: block.first + c0 > 0,
             };
-            tile::sweep(level, [tiles, depth], rows, vectors, to);
+            microkernel::sweep(level, [tiles, depth], rows, vectors, to);
         }
     }
 }
@@ -333,7 +334,7 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     let channels = rows.len() / strip.images;
     // The pixels of a run of tiles of one row, channels in the lanes; turned together.
     let row = strip.grid.columns.min(count) * M * lanes;
-    let mut pixels = pool::stale::<T>(M * row);
+    let mut pixels = scratch::stale::<T>(M * row);
     let mut tile = 0;
     while tile < count {
         let (place, run) = strip.run(first + tile, count - tile);
@@ -353,7 +354,7 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
         }
         tile += run;
     }
-    pool::recycle(pixels);
+    scratch::recycle(pixels);
 }
 
 /// Some tiles of one row, in one block of channels.

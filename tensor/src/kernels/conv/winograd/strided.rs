@@ -7,9 +7,10 @@
 use super::products::{Planes, Problem};
 use super::{Form, against, along, sides, tiles};
 use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
-use crate::kernels::residues;
+use crate::kernels::simd::deinterleave;
 use crate::kernels::simd::{Float, Level};
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Filters of 7 × 7 or 5 × 5 taps at stride 2 with a third of the multiplications, by `F(3 × 3, 4 × 4)` or
 /// `F(4 × 4, 3 × 3)` and with the rounding error of these.
@@ -75,7 +76,7 @@ impl Split {
     fn images<T: Float>(&self, level: Level, geometry: &ConvGeometry, x: &[T]) -> Vec<T> {
         let [_, height, width] = geometry.input;
         let [plane, row] = self.plane();
-        let mut split = pool::stale::<T>(geometry.batch * geometry.channels * RESIDUES * plane);
+        let mut split = scratch::stale::<T>(geometry.batch * geometry.channels * RESIDUES * plane);
         let work = split.len();
         parallel::for_chunks_mut(&mut split, RESIDUES * plane, work, |image, split| {
             if height % 2 + width % 2 > 0 {
@@ -84,7 +85,7 @@ impl Split {
             let rows = x[image * height * width..].chunks_exact(width).take(height);
             for (y, from) in rows.enumerate() {
                 let to = &mut split[y % 2 * 2 * plane + y / 2 * row..];
-                residues::split(level, from, 0, 2, to, plane);
+                deinterleave::split(level, from, 0, 2, to, plane);
             }
         });
         split
@@ -99,7 +100,7 @@ impl Split {
             let split = &split[image * RESIDUES * plane..][..RESIDUES * plane];
             for (y, to) in dx.chunks_exact_mut(width).enumerate() {
                 let from = &split[y % 2 * 2 * plane + y / 2 * row..];
-                residues::join(from, plane, 0, 2, to);
+                deinterleave::join(from, plane, 0, 2, to);
             }
         });
     }
@@ -126,7 +127,7 @@ impl Split {
     /// The filters, split.
     fn filters<T: Float>(&self, w: &[T]) -> Vec<T> {
         let [to, from] = self.pair();
-        let mut split = pool::stale::<T>(w.len() / from * to);
+        let mut split = scratch::stale::<T>(w.len() / from * to);
         split.fill(T::zero());
         for (split, w) in split.chunks_exact_mut(to).zip(w.chunks_exact(from)) {
             self.for_taps(|to, from| split[to] = w[from]);
@@ -228,8 +229,8 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
             ..along(self.level(), &split.geometry)
         };
         split.form.correlate(&problem, &images, &filters, y);
-        pool::recycle(images);
-        pool::recycle(filters);
+        scratch::recycle(images);
+        scratch::recycle(filters);
     }
 
     fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
@@ -239,15 +240,15 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         }
         let split = Split::new(geometry);
         let filters = split.filters(w);
-        let mut images = pool::stale::<T>(split.geometry.x_len());
+        let mut images = scratch::stale::<T>(split.geometry.x_len());
         let problem = Problem {
             from: result(geometry),
             ..against(self.level(), &split.geometry)
         };
         split.form.correlate(&problem, dy, &filters, &mut images);
         split.join(geometry, &images, dx);
-        pool::recycle(images);
-        pool::recycle(filters);
+        scratch::recycle(images);
+        scratch::recycle(filters);
     }
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
@@ -257,15 +258,15 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         }
         let split = Split::new(geometry);
         let images = split.images(self.level(), geometry, x);
-        let mut sums = pool::stale::<T>(split.geometry.w_len());
+        let mut sums = scratch::stale::<T>(split.geometry.w_len());
         let problem = Problem {
             to: result(geometry),
             ..along(self.level(), &split.geometry)
         };
         split.form.weights(&problem, &images, dy, &mut sums);
         split.collect(&sums, dw);
-        pool::recycle(images);
-        pool::recycle(sums);
+        scratch::recycle(images);
+        scratch::recycle(sums);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
@@ -279,7 +280,8 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::conv::{conformance, lists};
+    use crate::testing::conformance::conformance;
+    use crate::testing::geometries;
 
     #[test]
     fn stems_of_any_padding_are_served_at_every_level() {
@@ -296,7 +298,9 @@ mod tests {
             "mb3_ic3ih70iw67_oc18_kh7kw7_sh2sw2_ph3pw3",
         ];
         let more = more.iter().map(|line| line.parse().unwrap());
-        let corners = lists::corners().into_iter().map(|corner| corner.geometry);
+        let corners = geometries::corners()
+            .into_iter()
+            .map(|corner| corner.geometry);
         for geometry in corners.chain(more) {
             for level in Level::all() {
                 let kernel = StridedWinograd::at(level);

@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 
 use super::transform::{From, Linear, To, twice};
+use crate::kernels::gemm::microkernel::columns;
 use crate::kernels::gemm::{balanced, pack};
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::kernels::tile::columns;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Tiles that are transformed, multiplied and transformed back together: their products with a block
 /// of channels stay in the second cache.
@@ -169,7 +170,7 @@ impl<T: Float> Source<'_, T> {
         let width = (strip.grid.columns - 1) * side + reach;
         let blocks = self.channels.div_ceil(lanes);
         let (row, block) = (width * lanes, rows * width * lanes);
-        let mut pixels = pool::stale::<T>(strip.images * blocks * block);
+        let mut pixels = scratch::stale::<T>(strip.images * blocks * block);
         let plane = self.height * self.width;
         let y0 = (strip.first * side) as isize + self.origin[0];
         parallel::for_chunks_mut(
@@ -208,7 +209,7 @@ impl<T: Float> Source<'_, T> {
 
 impl<T: Float> Turned<T> {
     pub fn recycle(self) {
-        pool::recycle(self.pixels);
+        scratch::recycle(self.pixels);
     }
 }
 
@@ -238,7 +239,7 @@ pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usiz
     let channels = turned.blocks * lanes;
     let parts = strip.parts();
     let length = O * O * plane::<T>(parts.most(), channels);
-    let mut values = pool::stale::<T>(parts.count * length);
+    let mut values = scratch::stale::<T>(parts.count * length);
     let work = strip.tiles() * channels * O;
     parallel::for_chunks_mut(&mut values, length, work, |part, to| {
         let (first, tiles) = parts.get(part);

@@ -5,9 +5,10 @@ use super::products::Problem;
 use super::tiles::{self, Grid, STRIP, Source, Strip};
 use super::transform::{Linear, Scheme};
 use crate::kernels::gemm::balanced;
+use crate::kernels::gemm::microkernel::{self, Columns, Matrix, Panel, columns};
 use crate::kernels::simd::{Float, Level};
-use crate::kernels::tile::{self, Columns, Matrix, Panel, columns};
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Sums of the weight gradient of at most this many numbers are made in several parts.
 const SMALL: usize = 1 << 18;
@@ -103,7 +104,7 @@ pub(super) fn gradient<
         return pair.recycle();
     }
     let share = strips.len().div_ceil(parts(pairs));
-    let mut sums = pool::stale::<T>(strips.len().div_ceil(share) * size);
+    let mut sums = scratch::stale::<T>(strips.len().div_ceil(share) * size);
     let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
     parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
         let strips = strips.iter().skip(part * share).take(share);
@@ -114,7 +115,7 @@ pub(super) fn gradient<
         }
     });
     filters.collect::<T, S::Collect, K, A>(level, &sums, dw);
-    pool::recycle(sums);
+    scratch::recycle(sums);
 }
 
 /// A strip's transforms of both sides.
@@ -191,13 +192,13 @@ impl<'a, T: Float> Pair<'a, T> {
                 stride: lanes,
                 add: add || part > 0,
             };
-            tile::sweep(self.level, [inputs, count], matrix, vectors, to);
+            microkernel::sweep(self.level, [inputs, count], matrix, vectors, to);
         }
     }
 
     fn recycle(self) {
-        pool::recycle(self.data);
-        pool::recycle(self.spread);
+        scratch::recycle(self.data);
+        scratch::recycle(self.spread);
     }
 }
 
@@ -225,7 +226,7 @@ fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
     let work = pair.strip.tiles() * filters.inputs * filters.outputs * A * A / lanes;
     let row = lanes * filters.output;
     parallel::for_chunks_mut(dw, BLOCKS * row, work, |group, dw| {
-        let mut sums = pool::stale::<T>(A * A * (SOME + 1) * lanes);
+        let mut sums = scratch::stale::<T>(A * A * (SOME + 1) * lanes);
         for (first, inputs) in balanced(filters.inputs, SOME) {
             let (some, plane) = ([first, inputs], (inputs + 1) * lanes);
             for (block, dw) in dw.chunks_mut(row).enumerate() {
@@ -242,6 +243,6 @@ fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
                 filters.collect_some::<T, L, K, A>(pair.level, &sums, some, dw);
             }
         }
-        pool::recycle(sums);
+        scratch::recycle(sums);
     });
 }

@@ -10,8 +10,9 @@
 
 use std::marker::PhantomData;
 
-use super::simd::Float;
-use crate::{Element, pool};
+use super::Float;
+use crate::Element;
+use crate::memory::scratch;
 
 /// Results of so many bytes do not stay in a cache until they are read.
 const FAR: usize = 1 << 25;
@@ -85,7 +86,7 @@ const BLOCK: usize = 2048;
 
 /// Fills a result past the caches, block by block: `make(first, block)` the numbers from `first` on.
 pub(crate) fn fill<V: Element>(out: &mut [V], mut make: impl FnMut(usize, &mut [V])) {
-    let mut buffer = pool::stale(BLOCK.min(out.len()));
+    let mut buffer = scratch::stale(BLOCK.min(out.len()));
     past_caches(|past| {
         for (index, out) in out.chunks_mut(BLOCK).enumerate() {
             let block = &mut buffer[..out.len()];
@@ -93,7 +94,7 @@ pub(crate) fn fill<V: Element>(out: &mut [V], mut make: impl FnMut(usize, &mut [
             past.copy(block, out);
         }
     });
-    pool::recycle(buffer);
+    scratch::recycle(buffer);
 }
 
 /// Leave to write past the caches, on the thread that has been given it.

@@ -1,9 +1,9 @@
 //! One block of depth and columns of the blocked product, swept with rows of A.
 
 use super::blocked::{Order, Product};
+use crate::kernels::gemm::microkernel::{self, Columns, Matrix, Packed, Panel, Rows, columns};
 use crate::kernels::simd::Float;
-use crate::kernels::tile::{self, Columns, Matrix, Packed, Panel, Rows, columns};
-use crate::pool;
+use crate::memory::scratch;
 
 /// Where rows of C are.
 pub(super) enum Target<'a, 'b, T> {
@@ -59,7 +59,7 @@ impl<T: Float> Pass<'_, T> {
         // What does not lie as a tile stores it goes through a strip of one panel's width.
         let partial = !self.across.is_multiple_of(width);
         let apart = partial || matches!(c, Target::Rows(_));
-        let mut strip = pool::stale::<T>(if apart { block * width } else { 0 });
+        let mut strip = scratch::stale::<T>(if apart { block * width } else { 0 });
         for j in (0..self.across).step_by(width) {
             let across = width.min(self.across - j);
             let vectors = if in_place && across == width {
@@ -105,7 +105,7 @@ impl<T: Float> Pass<'_, T> {
                 }
             }
         }
-        pool::recycle(strip);
+        scratch::recycle(strip);
     }
 
     /// Rows of A with one panel of B.
@@ -122,17 +122,17 @@ impl<T: Float> Pass<'_, T> {
                     matrix,
                     stride: row,
                 };
-                tile::sweep(level, size, rows, vectors, to);
+                microkernel::sweep(level, size, rows, vectors, to);
             }
             Order::Columns => {
                 let columns = Columns {
                     matrix,
                     stride: column,
                 };
-                tile::sweep(level, size, columns, vectors, to);
+                microkernel::sweep(level, size, columns, vectors, to);
             }
             Order::Packed => {
-                tile::sweep(level, size, Packed(left), vectors, to);
+                microkernel::sweep(level, size, Packed(left), vectors, to);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The memory of a tensor.
 
-use crate::usage::TENSORS;
-use crate::{Element, pool};
+use crate::Element;
+use crate::memory::scratch;
+use crate::memory::statistics::TENSORS;
 
 /// Elements in memory, handed to the pool when the last tensor on them goes.
 ///
@@ -17,7 +18,7 @@ impl<T: Element> Storage<T> {
         if let [value] = values[..] {
             return Self::One([value]);
         }
-        TENSORS.add(pool::counted(&values));
+        TENSORS.add(scratch::counted(&values));
         Self::Many(values)
     }
 
@@ -41,7 +42,7 @@ impl<T: Element> Storage<T> {
         match &mut self {
             Self::One(value) => value.to_vec(),
             Self::Many(values) => {
-                TENSORS.remove(pool::counted(values));
+                TENSORS.remove(scratch::counted(values));
                 std::mem::take(values)
             }
         }
@@ -51,8 +52,8 @@ impl<T: Element> Storage<T> {
 impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         if let Self::Many(values) = self {
-            TENSORS.remove(pool::counted(values));
-            pool::recycle(std::mem::take(values));
+            TENSORS.remove(scratch::counted(values));
+            scratch::recycle(std::mem::take(values));
         }
     }
 }

@@ -5,8 +5,8 @@
 use std::hint::black_box;
 use std::marker::PhantomData;
 
+use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::{Level, Loop};
-use crate::kernels::stream;
 
 /// A function that becomes part of the loop over it: `Fn(A) -> R` is one, and so is a type of yours
 /// whose `at` is `#[inline(always)]`, so that even a long function is compiled for each instruction
@@ -153,7 +153,7 @@ impl<T: Copy, U: Copy, V: Copy + 'static, F: Pointwise<(T, U), V>> Loop
 
     #[inline(always)]
     fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
-        stream::zip(out, x, y, |x, y| self.0.at((x, y)));
+        non_temporal::zip(out, x, y, |x, y| self.0.at((x, y)));
     }
 }
 

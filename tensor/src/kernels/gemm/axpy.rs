@@ -2,10 +2,11 @@
 //! each of which is read once, where it is.
 
 use super::Gemm;
-use crate::kernels::prefetch;
+use crate::kernels::gemm::microkernel::columns;
+use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Body, Float, Level, Vector, multiply_add};
-use crate::kernels::tile::columns;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Most rows of A.
 const FEW: usize = 12;
@@ -49,9 +50,9 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     };
     if m == 1 && task.c[1] == 1 && !task.accumulate {
         sum(&mut c[..n]);
-        return pool::recycle(factors);
+        return scratch::recycle(factors);
     }
-    let mut sums = pool::stale::<T>(m * n);
+    let mut sums = scratch::stale::<T>(m * n);
     sum(&mut sums);
     for (block, sums) in sums.chunks(m * width).enumerate() {
         for (i, sums) in sums.chunks_exact(sums.len() / m).enumerate() {
@@ -62,15 +63,15 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
             }
         }
     }
-    pool::recycle(sums);
-    pool::recycle(factors);
+    scratch::recycle(sums);
+    scratch::recycle(factors);
 }
 
 /// The elements of A in the order in which they are used: `[step][i][t]` of [`STEPS`] columns each, then
 /// `[t][i]` of the rest.
 fn factors<T: Float>(task: &Gemm, a: &[T]) -> Vec<T> {
     let (m, k) = (task.m, task.k);
-    let mut factors = pool::stale::<T>(m * k);
+    let mut factors = scratch::stale::<T>(m * k);
     let whole = k / STEPS * STEPS;
     for (t, i) in (0..k).flat_map(|t| (0..m).map(move |i| (t, i))) {
         let at = if t < whole {

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use super::reference::{for_each_term, unravel};
-use super::{ConvGeometry, ConvKernel, Direction};
 use crate::Real;
+use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 
 /// How a kernel failed its conformance test.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,14 +5,14 @@
 //! so the order of the walk never shows in a result.
 
 use crate::create::buffer;
+use crate::elementwise::inner_loops::{Run, map_run, update_run, zip_run, zip3_run, zip4_run};
+use crate::elementwise::loop_nest::Nest;
+use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, Pointwise};
+use crate::elementwise::tiling::Planes;
 use crate::kernels::simd::Level;
-use crate::kernels::stream;
+use crate::kernels::simd::non_temporal;
 use crate::layout::Layout;
-use crate::nest::Nest;
 use crate::parallel::{self, CHUNK};
-use crate::planes::Planes;
-use crate::pointwise::{self, Cheap, Cost, Costly, Pointwise};
-use crate::runs::{Run, map_run, update_run, zip_run, zip3_run, zip4_run};
 use crate::{Element, Tensor};
 
 /// Elements that count as one step of work: the cheap loops are vectorised.
@@ -50,11 +50,11 @@ fn map_into<C: Cost, T: Element, U: Element>(
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     if let Some(x) = x.as_slice() {
         let (chunk, level) = (CHUNK / C::STEPS, Level::best());
-        let past_caches = C::STEPS == 1 && stream::pays::<U>(out.len());
+        let past_caches = C::STEPS == 1 && non_temporal::pays::<U>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let x = &x[index * chunk..][..out.len()];
             if past_caches {
-                stream::fill(out, |first, out| {
+                non_temporal::fill(out, |first, out| {
                     let x = &x[first..][..out.len()];
                     pointwise::map::<C, _, _, _>(level, &f, out, x);
                 });
@@ -89,7 +89,7 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     let same_shape = x.shape() == y.shape();
     if let (true, Some(x), Some(y)) = (same_shape, x.as_slice(), y.as_slice()) {
         let (chunk, level) = (CHUNK / C::STEPS, Level::best());
-        let past_caches = C::STEPS == 1 && stream::pays::<V>(out.len());
+        let past_caches = C::STEPS == 1 && non_temporal::pays::<V>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let (from, count) = (index * chunk, out.len());
             let (x, y) = (&x[from..][..count], &y[from..][..count]);

@@ -27,9 +27,9 @@ pub struct Usage {
 /// ```
 /// use wengert_tensor::{Tensor, usage};
 ///
-/// let before = usage::usage().tensors.now;
+/// let before = statistics::usage().tensors.now;
 /// let x: Tensor = Tensor::zeros([64, 64]);
-/// assert_eq!(usage::usage().tensors.now - before, 4 * x.len());
+/// assert_eq!(statistics::usage().tensors.now - before, 4 * x.len());
 /// ```
 #[must_use]
 pub fn usage() -> Usage {

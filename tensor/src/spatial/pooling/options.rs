@@ -2,7 +2,7 @@
 
 use crate::kernels::conv::GeometryError;
 use crate::kernels::pooling::{Divisor, PoolGeometry, Windows};
-use crate::window::{Extents, Padding};
+use crate::spatial::window::{Extents, Padding};
 
 /// How windows move over an image.
 ///

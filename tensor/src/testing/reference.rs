@@ -2,7 +2,7 @@
 //!
 //! It shares no index arithmetic with the kernels, so that a mistake in one shows in the other.
 
-use super::{ConvGeometry, Direction};
+use crate::kernels::conv::{ConvGeometry, Direction};
 
 /// Visits the positions in both operands of the terms that an element of the result sums, the
 /// operands being `(x, w)`, `(w, dy)` or `(x, dy)`.

@@ -1,7 +1,7 @@
 //! Rows split by the residue of the position modulo a stride, so that what lies a stride apart becomes
 //! neighbours: `parts[r · columns + q]` holds position `q · stride + r`.
 
-use super::simd::{Float, Level};
+use super::{Float, Level};
 
 /// Puts `from[i]` at position `first + i`.
 pub(crate) fn split<T: Float>(

@@ -10,9 +10,9 @@
 //! With registers of 512 bits the pair is one vector, and 32 registers hold up to 12 rows: half as
 //! many tiles to set up. Each sum adds the same products in the same order at either size.
 
-use super::prefetch;
-use super::simd::{Body, Float, Level, Vector};
-use crate::pool;
+use crate::kernels::simd::prefetch;
+use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::memory::scratch;
 
 /// Most rows of a tile, and of a packed panel.
 pub(crate) const ROWS: usize = 6;
@@ -177,7 +177,7 @@ pub(crate) struct Offsets {
 impl Offsets {
     /// So many distances.
     pub fn of(count: usize, distances: impl Iterator<Item = usize>) -> Self {
-        let mut list = pool::stale(count);
+        let mut list = scratch::stale(count);
         list.clear();
         list.extend(distances);
         Self::new(list)
@@ -207,7 +207,7 @@ impl Offsets {
 
 impl Drop for Offsets {
     fn drop(&mut self) {
-        pool::recycle(std::mem::take(&mut self.list));
+        scratch::recycle(std::mem::take(&mut self.list));
     }
 }
 

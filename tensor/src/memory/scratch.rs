@@ -5,7 +5,7 @@ use std::sync::{Mutex, Once};
 use std::thread::ThreadId;
 
 use crate::Element;
-use crate::usage::IDLE;
+use crate::memory::statistics::IDLE;
 
 /// A bounded store of buffers of one element type, by length.
 ///
@@ -144,7 +144,7 @@ fn raise_trimming() {
     RAISED.call_once(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED))));
 }
 
-/// The bytes of a buffer that [`usage`](crate::usage) counts.
+/// The bytes of a buffer that [`usage`](crate::memory::statistics) counts.
 pub(crate) fn counted<T>(buffer: &Vec<T>) -> usize {
     if buffer.capacity() < SHORTEST {
         return 0;

@@ -3,7 +3,7 @@
 //! A square as large as a vector is turned in registers: written as loops over arrays it becomes one
 //! load and one store for each number, measured six times slower.
 
-use super::simd::{Float, Level};
+use super::{Float, Level};
 
 /// Where squares of a side begin that cover so many rows, at least one side: the last overlaps the one
 /// before rather than be cut.
@@ -119,7 +119,7 @@ impl<T: Copy> Spread<'_, T> {
         let inside = |each: usize, size: [usize; 2], row: usize, length: usize| {
             let first = last.checked_mul(each);
             first.is_some_and(|first| {
-                first <= length && super::lies_inside(size, [row, 1], length - first)
+                first <= length && crate::kernels::lies_inside(size, [row, 1], length - first)
             })
         };
         let farthest = self.places.iter().max().map_or(0, |place| place + 1);

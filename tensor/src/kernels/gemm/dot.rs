@@ -1,10 +1,11 @@
 //! Products with few rows or columns, where reading the matrix is the work: dot products.
 
 use super::blocked::balanced;
-use super::{Gemm, rows};
+use super::{Gemm, axpy};
+use crate::kernels::gemm::microkernel::columns;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
-use crate::kernels::tile::columns;
-use crate::{parallel, pool};
+use crate::memory::scratch;
+use crate::parallel;
 
 /// Columns of B that one thread meets with all rows of A.
 const TOGETHER: usize = 32;
@@ -27,7 +28,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
         return multiply(level, &task.transposed(), b, a, c);
     }
     if task.b[1] == 1 && task.n > 1 {
-        return rows::multiply(level, task, a, b, c);
+        return axpy::multiply(level, task, a, b, c);
     }
     // One row of A, spread out contiguously.
     let row: Vec<T> = (0..task.k).map(|t| a[t * task.a[1]]).collect();
@@ -65,7 +66,7 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
         return dots_of(level, [m, n], row, column, &mut put);
     }
     // `[column][row]`, so that every thread has columns of its own.
-    let mut sums = pool::stale::<T>(m * n);
+    let mut sums = scratch::stale::<T>(m * n);
     parallel::for_chunks_mut(&mut sums, TOGETHER * m, work, |block, sums| {
         for (first, depth) in balanced(k, DEPTH) {
             let row = |i: usize| &a[i * task.a[0] + first..][..depth];
@@ -81,7 +82,7 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
             put(i, j, sum);
         }
     }
-    pool::recycle(sums);
+    scratch::recycle(sums);
 }
 
 /// Dot products of few rows with many: two by four at a time.

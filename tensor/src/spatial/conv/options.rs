@@ -1,7 +1,7 @@
 //! How a convolution is asked for: the options and the geometry they make.
 
 use crate::kernels::conv::{ConvGeometry, GeometryError, KernelChoice};
-use crate::window::{Extents, Padding};
+use crate::spatial::window::{Extents, Padding};
 
 /// How filters move over an image.
 ///

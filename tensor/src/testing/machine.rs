@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use super::simd::{Body, Float, Level, Vector};
+use crate::kernels::simd::{Body, Float, Level, Vector};
 use crate::parallel;
 
 /// Chains of multiply-adds that do not wait for each other: more than latency times ports anywhere.

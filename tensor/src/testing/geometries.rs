@@ -1,6 +1,6 @@
 //! Named geometries: tests, benches and the laboratory run the same ones.
 
-use super::ConvGeometry;
+use crate::kernels::conv::ConvGeometry;
 
 /// A geometry with the name of the layer it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

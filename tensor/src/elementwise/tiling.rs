@@ -1,10 +1,10 @@
 //! How the elementwise engine walks its operands: plane by plane.
 
 use crate::Element;
+use crate::elementwise::inner_loops::Run;
+use crate::elementwise::loop_nest::{Nest, advance};
 use crate::layout::{Layout, MAX_RANK};
-use crate::nest::{Nest, advance};
 use crate::parallel::CHUNK;
-use crate::runs::Run;
 
 /// Columns of a block where an operand runs across the order of the others: a cache line.
 const BLOCK: usize = 16;

@@ -11,7 +11,7 @@ use crate::{Element, Tensor};
 /// What lies between and around the elements is [poison](Element::poison).
 ///
 /// ```
-/// use wengert_tensor::{Tensor, twins::twins};
+/// use wengert_tensor::{Tensor, testing::layouts::twins};
 ///
 /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]);
 /// for (layout, twin) in twins(&x) {

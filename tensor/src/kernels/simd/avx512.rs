@@ -5,7 +5,7 @@
 //! So these alone among vectors are intrinsics.
 //!
 //! Their instructions exist only at the level with AVX-512. The types are private to the kernels,
-//! which use them in the bodies that [`Level::is_wide`](super::simd::Level::is_wide) has been asked
+//! which use them in the bodies that [`Level::is_wide`](super::Level::is_wide) has been asked
 //! for; building one checks it again in debug builds.
 
 use std::arch::x86_64::{
@@ -15,7 +15,7 @@ use std::arch::x86_64::{
     _mm512_sub_pd, _mm512_sub_ps,
 };
 
-use super::simd::{Level, Vector};
+use super::{Level, Vector};
 
 macro_rules! wide {
     (

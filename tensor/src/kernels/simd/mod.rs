@@ -6,10 +6,16 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::residues::{self, Halves};
-use super::turn::{self, Spread};
 #[cfg(target_arch = "x86_64")]
-use super::wide;
+mod avx512;
+pub(crate) mod deinterleave;
+pub(crate) mod non_temporal;
+pub(crate) mod prefetch;
+pub(crate) mod transpose;
+
+use deinterleave::Halves;
+use transpose::Spread;
+
 use crate::Real;
 
 /// The instructions that a kernel may use.
@@ -276,7 +282,7 @@ macro_rules! float {
         impl Float for $t {
             type Vector = [$t; $lanes];
             #[cfg(target_arch = "x86_64")]
-            type Wide = wide::$wide;
+            type Wide = avx512::$wide;
             #[cfg(not(target_arch = "x86_64"))]
             type Wide = [$t; 2 * $lanes];
             const LANES: usize = $lanes;
@@ -296,12 +302,12 @@ macro_rules! float {
             ) {
                 match level.0 {
                     Set::Portable => {
-                        turn::portable::<Self, $lanes>(size, from, from_row, to, to_row);
+                        transpose::portable::<Self, $lanes>(size, from, from_row, to, to_row);
                     }
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
                     Set::Avx2Fma | Set::Avx512 => unsafe {
-                        turn::avx::$turn(size, from, from_row, to, to_row);
+                        transpose::avx::$turn(size, from, from_row, to, to_row);
                     },
                 }
             }
@@ -315,11 +321,11 @@ macro_rules! float {
                 at: usize,
             ) {
                 match level.0 {
-                    Set::Portable => turn::portable_apart(rows, from, from_row, to, at),
+                    Set::Portable => transpose::portable_apart(rows, from, from_row, to, at),
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
                     Set::Avx2Fma | Set::Avx512 => unsafe {
-                        turn::avx::$apart(rows, from, from_row, to, at);
+                        transpose::avx::$apart(rows, from, from_row, to, at);
                     },
                 }
             }
@@ -329,7 +335,7 @@ macro_rules! float {
                     Set::Portable => task.portable(),
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: AVX2, which `best` has detected where this value was made, includes AVX.
-                    Set::Avx2Fma | Set::Avx512 => unsafe { turn::avx::$spread(task) },
+                    Set::Avx2Fma | Set::Avx512 => unsafe { transpose::avx::$spread(task) },
                 }
             }
 
@@ -338,7 +344,7 @@ macro_rules! float {
                     Set::Portable => rows.copy(),
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: AVX2, which `best` has detected where this value was made.
-                    Set::Avx2Fma | Set::Avx512 => unsafe { residues::avx2::$halve(rows) },
+                    Set::Avx2Fma | Set::Avx512 => unsafe { deinterleave::avx2::$halve(rows) },
                 }
             }
         }

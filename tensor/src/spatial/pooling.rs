@@ -7,7 +7,7 @@ pub use options::{PoolOptions, adaptive_windows};
 use crate::fail::fail;
 use crate::kernels::conv::GeometryError;
 use crate::kernels::pooling::{self as kernels, Windows};
-use crate::window::Extents;
+use crate::spatial::window::Extents;
 use crate::{Element, Number, Real, Tensor, create, require};
 
 /// The largest element of every window, and its position: a flat index into the spatial axes.

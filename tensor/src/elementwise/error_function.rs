@@ -4,7 +4,7 @@
 //! Method and coefficients are those of the Cephes library (Moshier, 1992), with two roundings fewer:
 //! the square in the exponent is split, and 1 is added to the slope at 0 last.
 
-use crate::elementary::f32::exp;
+use crate::elementwise::elementary::f32::exp;
 
 /// Up to here the series at 0, beyond it the expansion in 1/x.
 const NEAR: f32 = 1.0;
@@ -80,7 +80,7 @@ pub(crate) fn erfc(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::{erf, erfc};
-    use crate::elementary::tests::off_single as off;
+    use crate::elementwise::elementary::tests::off_single as off;
 
     #[test]
     fn every_kind_of_argument_is_right_to_the_last_digits() {

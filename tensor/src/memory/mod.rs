@@ -1,0 +1,5 @@
+//! The memory of tensors: storage, recycled scratch buffers, statistics.
+
+pub mod scratch;
+pub mod statistics;
+pub(crate) mod storage;
