@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar with the latest numbers, at most 80 columns; drawn on a terminal only.
 pub fn bar(steps: u64, target: ProgressDrawTarget) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:20} {percent:>3} %  {msg}  {eta} left")
+    let style = ProgressStyle::with_template("{bar:12} {percent:>3} %  {msg}  {eta} left")
         .expect("the template is valid");
     ProgressBar::with_draw_target(Some(steps), target).with_style(style)
 }
