@@ -1,10 +1,10 @@
-//! Products in FLOP/s; elementwise work, reductions and layers in bytes per second.
+//! Matrix products in FLOP/s; elementwise work, reductions and layers in bytes per second.
 //!
 //!     cargo bench --bench arrays -- matmul
 //!     cargo bench --bench arrays -- 'elementwise/.*/1M'
 //!
-//! Results are allocated in the timed part, as a user's are; operands are not. Without `--bench` the
-//! largest arrays are left out.
+//! The timed part includes the allocation of results, as in user code, but not of operands. Without
+//! `--bench` the largest arrays are left out.
 
 mod clock;
 mod workloads;

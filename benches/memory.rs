@@ -1,10 +1,10 @@
-//! How much memory training takes: the growth of a fresh process over 20 steps, at its peak.
+//! Memory of training: the peak growth of a fresh process over 20 steps.
 //!
 //!     cargo bench --bench memory
 //!     cargo bench --bench memory -- resnet20
 //!
-//! Model, gradients and optimizer are in it; a second line tells what takes how much. Without `--bench` a
-//! model makes 2 steps of one image. The figures come from Linux's `/proc`; elsewhere there are none.
+//! It includes model, gradients and optimizer; a second line gives the parts. Without `--bench` a model
+//! makes 2 steps of one image. The figures come from Linux's `/proc`; other systems print none.
 
 mod workloads;
 
@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 use wengert::tensor::memory::statistics as usage;
 use workloads::steps::{BATCHES, training};
 
-/// The process that is measured is told its model through this.
+/// The environment variable that names the model in the measured process.
 const MODEL: &str = "WENGERT_MEMORY_OF";
 
 const STEPS: usize = 20;
@@ -58,13 +58,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Batch and steps: few where nothing is measured in earnest.
+/// Batch and steps; small without `--bench`.
 fn sized(batch: usize) -> (usize, usize) {
     let measures = env::args().any(|argument| argument == "--bench");
     if measures { (batch, STEPS) } else { (1, 2) }
 }
 
-/// Bytes that became resident from here to the peak, and what they are.
+/// Growth of the resident memory up to the peak, in bytes, and its parts.
 fn measured(model: &str) -> String {
     let known = BATCHES.into_iter().find(|(known, _)| *known == model);
     let (_, batch) = known.expect("the parent asks for models of the list");

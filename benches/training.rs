@@ -1,4 +1,4 @@
-//! The tape where arithmetic is nothing, and whole training steps.
+//! The overhead of the tape on tiny operands, and whole training steps.
 //!
 //!     cargo bench --bench training -- tape
 //!     cargo bench --bench training -- step/resnet20

@@ -1,8 +1,8 @@
-//! A filter spans all input channels, and its results over them are summed.
+//! A filter spans all input channels, and its results are summed over them.
 //!
 //!     cargo run --release --example conv_channels
 //!
-//! From 3 channels to 64: not 64 planes per input channel, but 64 planes, each the sum of three.
+//! From 3 channels to 64: not 64 planes per input channel, but 64 planes, each a sum over three channels.
 
 use wengert::prelude::*;
 use wengert::report::HeatMap;

@@ -1,12 +1,12 @@
-//! A convolution kernel of one's own: proven, timed and compared with all the others.
+//! A convolution kernel of your own: proven, timed and compared with the built-in ones.
 //!
 //!     cargo run --release --example custom_kernel                 proves it
-//!     cargo run --release --example custom_kernel -- --bench      and times it; --help tells the rest
+//!     cargo run --release --example custom_kernel -- --bench      and times it; see --help
 
 use wengert::tensor::Real;
 use wengert::tensor::kernels::conv::{ConvGeometry, ConvKernel};
 
-/// The three faces of `Σ x·w·y`, one pass over its terms for each: rows of pixels innermost.
+/// Output, input gradient and weight gradient, each by a loop over its terms with rows of pixels innermost.
 struct Rows;
 
 impl<T: Real> ConvKernel<T> for Rows {
@@ -46,7 +46,7 @@ impl<T: Real> ConvKernel<T> for Rows {
     }
 }
 
-/// Calls `f(in x, in w, in y, length)` for every row of pixels that meets a tap.
+/// Calls `f(x offset, w offset, y offset, length)` for every row of pixels and every tap.
 fn each_row(g: &ConvGeometry, mut f: impl FnMut(usize, usize, usize, usize)) {
     let ([d, h, w], [kd, kh, kw], [od, oh, ow]) = (g.input, g.kernel, g.output());
     let meets = |axis: usize, tap: usize, at: usize| {

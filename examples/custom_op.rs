@@ -32,7 +32,7 @@ fn main() {
     println!("{proof}");
     proof.assert();
 
-    // Operands of two shapes, checked through the same door.
+    // Operands of two shapes, checked by the same function.
     let (a, b) =
         (Tensor::from_vec(vec![3.0, -5.0], [2, 1]), Tensor::from_vec(vec![4.0, 12.0, 0.5], [3]));
     let broadcast = generic!(|a, b| Var::broadcasting(Hypot, &[a, b]));

@@ -1,8 +1,8 @@
-//! Two stacked 3×3 convolutions see as far as one 5×5, with 18 weights per channel pair against 25.
+//! Two stacked 3×3 convolutions have the receptive field of one 5×5, with 18 weights per channel pair instead of 25.
 //!
 //!     cargo run --release --example receptive_field
 //!
-//! The field is counted from the geometry, and measured: the pixels whose gradient is not zero.
+//! The field is computed from the geometry, and measured: the pixels whose gradient is not zero.
 
 use wengert::prelude::*;
 use wengert::report::HeatMap;
@@ -21,7 +21,7 @@ fn field(layers: &[Conv2d]) -> Tensor {
     gradients.wrt(&x).abs().sum([0, 1])
 }
 
-/// Extents of the smallest rectangle around everything that is not zero.
+/// Extents of the smallest rectangle that contains every nonzero element.
 fn extent(field: &Tensor) -> (usize, usize) {
     let touched = |axis: isize| {
         let lines = field.sum(axis).to_vec();

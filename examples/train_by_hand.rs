@@ -1,4 +1,4 @@
-//! A CNN trained by a loop of one's own, with nothing hidden: data, model, loop, evaluation.
+//! A CNN trained by a hand-written loop: data, model, loop, evaluation.
 //!
 //!     cargo run --release --example train_by_hand
 

@@ -1,4 +1,4 @@
-//! Why deep networks of sigmoids did not learn: the gradient fades from layer to layer.
+//! Why deep networks of sigmoids did not learn: the gradient shrinks from layer to layer.
 //!
 //!     cargo run --release --example vanishing_gradient
 //!
@@ -30,7 +30,7 @@ impl Module for Deep {
 }
 
 impl Deep {
-    /// Weights that keep the variance of what flows forward (Glorot; He for relu), biases 0.
+    /// Weights that preserve the variance of activations (Glorot; He for relu), biases 0.
     fn new(activation: fn(&Var) -> Var, gain: f64) -> Self {
         let rng = &mut rng(0);
         let layers = (0..=DEPTH)
@@ -47,7 +47,7 @@ impl Deep {
 }
 
 fn main() -> std::io::Result<()> {
-    // The largest slope of the sigmoid, by our own gradient.
+    // The largest slope of the sigmoid, from its gradient.
     let tape = Tape::new();
     let x = tape.leaf(Tensor::<f64>::linspace(-8.0, 8.0, 1601));
     let slopes = x.sigmoid().sum(..).backward().wrt(&x).clone();
@@ -93,7 +93,7 @@ fn main() -> std::io::Result<()> {
         ratio(&series[1]).powf(0.1)
     );
 
-    // And what that means for learning.
+    // The effect on learning.
     let loader = Loader::new(&digits.train, LoaderOptions { batch: 32, ..Default::default() });
     for (name, mut network) in networks {
         let mut optimizer = Optimizer::new(Sgd { lr: 0.02, momentum: 0.9, ..Sgd::default() });

@@ -1,4 +1,4 @@
-//! The examples as a user runs them, and the lengths that they promise.
+//! Runs the examples as a user does, and holds them to their promised lengths.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -147,7 +147,7 @@ fn every_lesson_prints_its_numbers_and_writes_a_picture() {
     }
 }
 
-/// An empty directory of this test's own.
+/// An empty directory for one test.
 fn scratch(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&directory);

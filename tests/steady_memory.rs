@@ -1,7 +1,6 @@
-//! A training loop that has warmed up asks the system for no more memory.
+//! After its first steps a training loop requests no more memory from the system.
 //!
-//! Alone in its program: the count of page faults is the whole process's. It comes from Linux's `/proc`;
-//! elsewhere there is nothing to compare.
+//! Its own program, because page faults are counted per process, in Linux's `/proc`; other systems skip it.
 #![cfg(target_os = "linux")]
 
 use wengert::nn::models::{CifarResNet, CifarResNetOptions};
@@ -9,12 +8,12 @@ use wengert::nn::{Tanh, rng, sequential};
 use wengert::optim::Rule;
 use wengert::prelude::*;
 
-/// Pages that a process touches for the first time now and then, whatever it does.
+/// Page faults of a process that are unrelated to tensors.
 const FEW: u64 = 100;
 
-/// How often the process has been given a page so far: `minflt` of `man 5 proc_pid_stat`.
+/// Minor page faults of the process so far: `minflt` in `man 5 proc_pid_stat`.
 fn faults() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells");
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux has /proc");
     let (_, after_name) = stat.rsplit_once(')').expect("the name is in parentheses");
     let field = after_name.split_whitespace().nth(7);
     field.expect("the tenth field").parse().expect("a number")

@@ -1,4 +1,4 @@
-//! Workloads under criterion.
+//! Runs workloads under criterion.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use criterion::{BenchmarkGroup, Criterion};
 
 use crate::workloads::Work;
 
-/// Short enough that all benches end in minutes; criterion's own options overrule it.
+/// Short enough that all benches end in minutes; criterion's command line options override it.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(20)
@@ -15,12 +15,12 @@ pub fn criterion() -> Criterion {
         .measurement_time(Duration::from_secs(1))
 }
 
-/// Whether times are wanted: `cargo test` runs every benchmark once, without `--bench`.
+/// Whether to measure time: `cargo test` runs every benchmark once, without `--bench`.
 pub fn timing() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// One benchmark; its work is prepared only if the filter lets it run.
+/// One benchmark; its operands are made only if the filter selects it.
 pub fn on_clock<M: Measurement<Value = Duration>>(
     group: &mut BenchmarkGroup<'_, M>,
     name: &str,

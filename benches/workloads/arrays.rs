@@ -14,7 +14,7 @@ pub fn matmul<T: Real>(n: usize) -> Work {
     whole(move || a.matmul(&b))
 }
 
-/// The operations of [`elementwise`], each with the bytes that it reads and writes for an element.
+/// The operations of [`elementwise`], each with the bytes that it reads and writes per element.
 pub const ELEMENTWISE: [(&str, u64); 7] = [
     ("add", 12),
     ("relu", 8),
@@ -25,7 +25,7 @@ pub const ELEMENTWISE: [(&str, u64); 7] = [
     ("broadcast_add", 8),
 ];
 
-/// One operation on `n` elements, `n` a multiple of 65536, into new memory.
+/// One operation on `n` elements, `n` a multiple of 65536; the result is newly allocated.
 pub fn elementwise(op: &str, n: usize) -> Option<Work> {
     let x = uniform(&[n]);
     let rows = uniform(&[1024, n / 1024]);
@@ -60,7 +60,7 @@ pub const LAYERS: [(&str, u64); 5] = [
     ("batch_norm", 4 * 4 * 32 * 64 * 32 * 32),
 ];
 
-/// A layer at a size that networks have.
+/// A layer of a size that is common in networks.
 pub fn layer(op: &str) -> Option<Work> {
     Some(match op {
         "transpose" => {

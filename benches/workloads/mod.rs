@@ -1,5 +1,5 @@
-//! What is timed beside bare convolution kernels: products, elementwise work, layers, the tape, whole
-//! training steps. The benches and the comparison with other frameworks (`benches/peers`) run these.
+//! Workloads other than single convolution kernels: matrix products, elementwise work, layers, the tape,
+//! whole training steps. The benches and the comparison with other frameworks (`benches/peers`) run them.
 
 #![allow(dead_code)] // each program uses its part
 
@@ -14,13 +14,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use wengert::tensor::{Real, Tensor};
 
-/// Work whose operands are made: each call does it once and tells how long the measured part took.
+/// Work with its operands made: each call does it once and returns how long the measured part took.
 pub type Work = Box<dyn FnMut() -> Duration>;
 
 /// The seed of every operand.
 pub const SEED: u64 = 0;
 
-/// Work that is measured whole; its result is dropped outside.
+/// Work that is measured as a whole; its result is dropped outside the measurement.
 pub fn whole<R>(mut work: impl FnMut() -> R + 'static) -> Work {
     Box::new(move || {
         let start = Instant::now();

@@ -7,7 +7,7 @@ use wengert::prelude::*;
 
 use super::{SEED, Work, normal, uniform, whole};
 
-/// The names of [`by_name`], each with the batch that it is measured with.
+/// The names of [`by_name`], each with the batch size of its measurement.
 pub const BATCHES: [(&str, usize); 4] =
     [("mlp", 16), ("fashion", 64), ("resnet20", 32), ("vgg16", 2)];
 
@@ -27,13 +27,13 @@ enum Target {
     Numbers(Tensor),
 }
 
-/// Bytes of what a training step needs beside scratch.
+/// Memory of a training step without scratch, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
     pub parameters: usize,
     pub gradients: usize,
     pub optimizer_state: usize,
-    /// What the tape keeps for the backward pass, less the size of all parameters.
+    /// Saved for the backward pass, minus the size of all parameters.
     pub activations: usize,
 }
 
@@ -83,7 +83,7 @@ impl Training {
         self.optimizer.step(&mut *self.model, &gradients, pass);
     }
 
-    /// What a step needs, once there has been one.
+    /// The memory of a step; known after the first.
     pub fn parts(&self) -> Parts {
         let mut pass = Pass::train(&*self.model, 0);
         let loss = self.loss(&mut pass);
@@ -99,7 +99,7 @@ impl Training {
     }
 }
 
-/// The training step of a model with that many images (points, for the MLP) in a batch.
+/// The training step of a model on a batch of `batch` images (points, for the MLP).
 pub fn by_name(name: &str, batch: usize) -> Option<Work> {
     let mut training = training(name, batch)?;
     Some(whole(move || training.step()))

@@ -1,4 +1,4 @@
-//! What recording and reversing cost where the arithmetic is nothing.
+//! The cost of recording and of the backward pass on tiny operands.
 
 use std::time::Instant;
 
@@ -21,12 +21,12 @@ fn leaf() -> Var {
     Tape::new().leaf(Tensor::from_vec(vec![0.3], [1]))
 }
 
-/// The chain, recorded.
+/// Records the chain.
 pub fn forward() -> Work {
     whole(|| chain(&leaf()))
 }
 
-/// The chain, reversed.
+/// The backward pass of the chain.
 pub fn backward() -> Work {
     Box::new(|| {
         let y = chain(&leaf());

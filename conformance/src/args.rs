@@ -1,4 +1,4 @@
-//! The arguments of a case: read once each, so that one that nobody reads is noticed.
+//! The arguments of a case. Reads are recorded, so that an argument which nothing reads is an error.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use wengert::tensor::{Axes, Extents, Padding, keep};
 
 use crate::failure::{Failure, wrong};
 
-/// A JSON object whose reads are remembered.
+/// A JSON object that records which members were read.
 pub struct Args<'a> {
     object: &'a Map<String, Value>,
     read: RefCell<BTreeSet<String>>,
@@ -27,7 +27,7 @@ impl<'a> Args<'a> {
         (!value.is_null()).then_some(value)
     }
 
-    /// Every argument but these, as read: whoever gets them answers for those it does not know.
+    /// All arguments except these. They count as read: the caller must reject unknown ones.
     pub fn without(&self, names: &[&str]) -> Map<String, Value> {
         let others = self.object.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         let others: Map<_, _> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -130,7 +130,7 @@ impl<'a> Args<'a> {
         }))
     }
 
-    /// `"same"`, `"valid"`, one number, one an axis, or a pair an axis.
+    /// `"same"`, `"valid"`, one number, one number per axis, or a pair per axis.
     pub fn padding(&self, name: &str) -> Result<Option<Padding>, Failure> {
         self.typed(name, "a padding", |value| match value {
             Value::String(word) => match word.as_str() {

@@ -1,4 +1,4 @@
-//! One call of an op: its arguments and inputs under their names, and what comes out.
+//! One call of an op: its arguments and inputs by name, and its outputs.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::failure::{Failure, needed, wrong};
 /// An input or an output.
 #[derive(Clone, Debug)]
 pub enum Slot<T: Real> {
-    /// Real numbers, perhaps tracked.
+    /// Real numbers, possibly tracked.
     Var(Var<T>),
-    /// Whole numbers.
+    /// Integers.
     Whole(Tensor<i64>),
-    /// Truths.
+    /// Booleans.
     Truth(Tensor<bool>),
 }
 
@@ -91,7 +91,7 @@ impl<T: Real> Call<'_, T> {
         }
     }
 
-    /// Truths, if they are given.
+    /// A boolean input, if it is given.
     pub fn try_truth(&self, name: &str) -> Result<Option<&Tensor<bool>>, Failure> {
         match self.inputs.get(name) {
             None => Ok(None),

@@ -1,11 +1,11 @@
-//! Computed against stored.
+//! Compares computed values with stored ones.
 
 use wengert::nn::Values;
 use wengert::tensor::{Element, Real, Tensor};
 
 use crate::failure::{Failure, wrong};
 
-/// How far a number may be from the stored one.
+/// How far a number may differ from the stored one.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
     pub rtol: f64,
@@ -36,7 +36,7 @@ pub fn real<T: Real>(
     equal(what, &actual, &expected, |a, e| tolerance.holds(a, e))
 }
 
-/// Compares whole numbers and truths.
+/// Compares integers and booleans.
 pub fn whole(what: &str, actual: &Tensor<i64>, expected: &Values) -> Result<(), Failure> {
     let expected = match expected {
         Values::I64(expected) => expected.clone(),

@@ -13,7 +13,7 @@ use crate::failure::{Failure, needed, wrong};
 use crate::manifest::{Case, Stored};
 use crate::ops;
 
-/// Everything stored for a case is compared with what numbers of type `T` give.
+/// Compares everything stored for a case with the results in the number type `T`.
 pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
     let args = Args::new(&case.args);
     let tolerance = case.tolerance();
@@ -34,7 +34,7 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         return Ok(());
     }
 
-    // Leaves were made in the order of the inputs.
+    // Leaves are in the order of the inputs.
     let names: Vec<_> =
         case.inputs.iter().filter(|name| case.differentiable.contains(name)).collect();
     let inputs: Vec<_> = leaves.iter().collect();
@@ -109,7 +109,7 @@ fn values<T: Real>(case: &Case, stored: &Stored<'_>, outputs: &Outputs<T>) -> Re
 
 /// The Jacobian times the directions by exact forward mode.
 ///
-/// In double precision for either type: the stored numbers were computed so.
+/// In double precision for both types, as the stored numbers were.
 fn forward_mode<T: Real>(
     case: &Case,
     stored: &Stored<'_>,
@@ -148,7 +148,7 @@ fn find<'a, T: Real>(outputs: &'a Outputs<T>, name: &str) -> Result<&'a Slot<T>,
     needed(found.map(|(_, slot)| slot), format!("output {name}"))
 }
 
-/// Reads the inputs, makes real ones variables, takes their views and calls the op.
+/// Reads the inputs, turns real ones into variables, applies their views and calls the op.
 fn run<'a, T: Real>(
     case: &'a Case,
     stored: &Stored<'_>,

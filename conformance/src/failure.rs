@@ -5,16 +5,16 @@
 pub enum Failure {
     /// There is no handler for the op.
     NotImplemented,
-    /// Anything else, in words.
+    /// Any other reason, as a message.
     Wrong(String),
 }
 
-/// A failure in words.
+/// A failure with a message.
 pub fn wrong<X>(message: impl Into<String>) -> Result<X, Failure> {
     Err(Failure::Wrong(message.into()))
 }
 
-/// What must be there, or a failure that says what is missing.
+/// The value, or a failure that names what is missing.
 pub fn needed<X>(value: Option<X>, what: impl AsRef<str>) -> Result<X, Failure> {
     match value {
         Some(value) => Ok(value),

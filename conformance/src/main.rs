@@ -71,7 +71,7 @@ fn run(flags: &Flags) -> Result<bool, String> {
     if let (Some(op), true) = (&flags.filter, cases.is_empty()) {
         return Err(format!("no case of an op {op}; leave --filter out to see the ops"));
     }
-    // A panic is the result of a case and is reported there.
+    // A panic is reported as the result of its case.
     std::panic::set_hook(Box::new(|_| {}));
     let mut order = Vec::new();
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();

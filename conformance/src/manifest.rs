@@ -12,7 +12,7 @@ use wengert::tensor::{Real, Tensor};
 use crate::compare::Tolerance;
 use crate::failure::{Failure, needed, wrong};
 
-/// What may stand in a case; anything else is a failure, because it would be ignored.
+/// The keys that a case may have. Any other is a failure, because it would be ignored.
 const KEYS: [&str; 19] = [
     "args",
     "at_kink",
@@ -122,7 +122,7 @@ impl Fixtures {
 }
 
 impl Case {
-    /// How far every number of the case may be off.
+    /// How far the numbers of the case may differ.
     pub fn tolerance(&self) -> Tolerance {
         Tolerance { rtol: self.rtol, atol: self.atol }
     }
@@ -188,7 +188,7 @@ impl Stored<'_> {
         Some(found)
     }
 
-    /// Fails if something is stored for the case that nothing has looked at.
+    /// Fails if a tensor is stored for the case that was never read.
     pub fn all_read(&self) -> Result<(), Failure> {
         let prefix = format!("{}/", self.case.name);
         let read = self.read.borrow();

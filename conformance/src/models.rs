@@ -1,4 +1,4 @@
-//! Models: what they are made of, their first step and several, training on the digits;
+//! Models: their parameters, one training step, several steps, training on the digits;
 //! initialisers.
 
 use serde_json::{Map, Value, json};
@@ -86,7 +86,7 @@ fn init_stats(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), F
             init::xavier_std(&shape, gain)
         }
         "default" => {
-            // The weights that a new layer really has lie in this bound and nearly reach it.
+            // The weights of a new layer lie within this bound and nearly reach it.
             let bound = init::default_bound(fan_in);
             numbers.push(("bias_bound", bound));
             bound / 3.0_f64.sqrt()
@@ -99,7 +99,7 @@ fn init_stats(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(), F
     check(case, stored, &numbers)
 }
 
-/// Draws a tensor by the scheme and compares its deviation with what the scheme says.
+/// Draws a tensor and compares its standard deviation with that of the scheme.
 fn drawn(args: &Args<'_>, shape: &[usize], std: f64) -> Result<(), Failure> {
     let rng = &mut rng(7);
     let gain = |fan: Fan| {
@@ -122,7 +122,7 @@ fn drawn(args: &Args<'_>, shape: &[usize], std: f64) -> Result<(), Failure> {
         }
     };
     let found = x.map(|x| x * x).mean(..).item().sqrt();
-    // Six deviations of the estimate; a normal's is the wider one.
+    // Six standard deviations of the estimate, which is wider for a normal distribution.
     let allowed = 6.0 * std / (2.0 * x.len() as f64).sqrt();
     if (found - std).abs() <= allowed {
         Ok(())
@@ -306,7 +306,7 @@ fn optimizer<T: Real>(args: &Args<'_>) -> Result<Optimizer<T>, Failure> {
     Ok(Optimizer::new(rule::<T>(kind, &args.without(&NO_OPTIONS))?))
 }
 
-/// What both kinds of training take from the arguments.
+/// The options that both kinds of training read from the arguments.
 struct Training<T: Real> {
     model: Box<dyn Layer<T>>,
     optimizer: Optimizer<T>,
@@ -355,7 +355,7 @@ impl<T: Real> Training<T> {
         (logits, loss, all)
     }
 
-    /// Compares the state dict with what is stored of it after training.
+    /// Compares the state dict after training with the stored one.
     fn after(&self, case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         let state = StateDict::of(&*self.model);
         let usual = case.tolerance();

@@ -21,7 +21,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     };
     match call.op {
         "l1_loss" | "smooth_l1_loss" | "huber_loss" => {
-            // The fixtures give all three the options of all.
+            // The fixtures give each of the three losses the options of all three.
             let (beta, delta) = (args.f64_or("beta", 1.0)?, args.f64_or("delta", 1.0)?);
             let (x, t, reduction) = (input()?, target()?, args.reduction()?);
             y(match call.op {

@@ -1,6 +1,6 @@
-//! The fixtures' ops by our public API, in groups.
+//! Calls the fixtures' ops through the public API, grouped by kind.
 
-/// Options of windows, with the stride, the padding and the dilation that are given.
+/// Sets stride, padding and dilation where the case gives them.
 macro_rules! windowed {
     ($options:expr, $args:expr) => {{
         let mut options = $options;
@@ -32,7 +32,7 @@ use wengert::tensor::Real;
 use crate::call::{Call, Outputs};
 use crate::failure::Failure;
 
-/// Calls the op in whichever group it is.
+/// Calls the op; each group handles the names that it knows.
 pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     for group in [
         elementwise::run,

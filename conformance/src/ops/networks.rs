@@ -57,7 +57,7 @@ fn residual<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
 }
 
 fn gradient_penalty<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
-    // A constant input is given a tape of its own, so that it has a gradient.
+    // A constant input gets its own tape, so that it has a gradient.
     let x = match call.x()?.tape() {
         Some(_) => call.x()?.clone(),
         None => Tape::new().leaf(call.x()?.value().clone()),

@@ -20,7 +20,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     }
 }
 
-/// A mask of truths, or numbers to be added.
+/// A boolean mask, or values that are added to the scores.
 type Mask<'a, T> = (Option<&'a Tensor<bool>>, Option<&'a Var<T>>);
 
 fn mask<'a, T: Real>(call: &'a Call<'_, T>, name: &str) -> Result<Mask<'a, T>, Failure> {
@@ -74,7 +74,7 @@ fn multi_head<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     named([("y", out.into()), ("attn", weights.into())])
 }
 
-/// The parameters with a suffix to their names; sizes are checked against the arguments.
+/// The parameters whose names end with a suffix; sizes are checked against the arguments.
 fn params<'a, T: Real>(call: &'a Call<'_, T>, suffix: &str) -> Result<CellParams<'a, T>, Failure> {
     let of = |name: &str| format!("{name}{suffix}");
     let params = CellParams {

@@ -36,7 +36,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 Some(axes) => axes.iter().map(|a| a.rem_euclid(rank.max(1))).collect(),
                 None => (0..rank).collect(),
             };
-            // PyTorch leaves alone what is not of extent 1.
+            // PyTorch ignores an axis whose extent is not 1.
             axes.retain(|&axis| rank > 0 && x.size(axis) == 1);
             axes.sort_unstable_by_key(|&axis| -axis);
             y(axes.iter().fold(x.clone(), |x, &axis| x.squeeze(axis)))
@@ -161,7 +161,7 @@ fn roll<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     let x = call.x()?;
     let shifts = needed(call.args.isizes("shifts")?, "argument shifts")?;
     let Some(dims) = call.args.isizes("dims")?.filter(|dims| !dims.is_empty()) else {
-        // Without axes the elements turn in row-major order.
+        // Without axes the elements are rolled in row-major order.
         let [shift] = shifts[..] else {
             return wrong("several shifts and no axes");
         };

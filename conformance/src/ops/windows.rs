@@ -45,7 +45,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             } else {
                 x.global_max_pool()
             };
-            // Ours keeps the axes.
+            // Our op keeps the reduced axes; PyTorch's does not.
             let kept = args.bool_or("keepdim", false)?;
             y(if kept { pooled } else { pooled.reshape(&x.shape()[..2]) })
         }
@@ -54,7 +54,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     }
 }
 
-/// Adds the missing batch axis, calls, and takes it away again.
+/// Adds the missing batch axis, calls the op, and removes the axis from the result.
 fn batched<T: Real>(
     x: &Var<T>,
     axes: usize,
@@ -164,7 +164,7 @@ fn adaptive<T: Real>(
 ) -> Result<Outputs<T>, Failure> {
     let size = needed(call.args.get("output_size"), "argument output_size")?;
     batched(call.x()?, axes, |x| {
-        // Null keeps an axis.
+        // Null keeps the extent of an axis.
         let extent = |i: usize, value: &serde_json::Value| {
             if value.is_null() {
                 return Some(x.shape()[2 + i]);

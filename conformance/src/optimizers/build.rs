@@ -65,7 +65,7 @@ pub fn optimizer<T: Real>(args: &Args<'_>, names: &[&str]) -> Result<Stepper<T>,
     }))
 }
 
-/// An optimizer with a group for each rate, of the kind that has what the schedule changes.
+/// An optimizer with one group per rate, and with the options that the schedule changes.
 pub fn groups<T: Real>(args: &Args<'_>, base: &[f64]) -> Result<Stepper<T>, Failure> {
     let momentum = args.f64_or("momentum", 0.0)?;
     let beta = args.f64("beta1")?;
@@ -94,7 +94,7 @@ type Boxed<T> = Box<dyn Rule<T>>;
 /// A rule by its name and keywords.
 pub fn rule<T: Real>(kind: &str, options: &Map<String, Value>) -> Result<Boxed<T>, Failure> {
     let args = &Args::new(options);
-    /// Each field from the keyword of its name, or as it is by default.
+    /// Sets each field from the keyword of its name; without one it keeps its default.
     macro_rules! options {
         ($rule:ident { $($field:ident: $kind:ident),* }) => {{
             let mut rule = $rule::default();

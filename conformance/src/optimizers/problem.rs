@@ -1,4 +1,4 @@
-//! What the optimizers of the fixtures are tried on.
+//! The problems that the fixtures' optimizers minimise.
 
 use wengert::autograd::Var;
 use wengert::nn::{Gradients, Param, Parameters, Pass, Path, Slot, SlotMut};
