@@ -17,14 +17,16 @@ pub struct Scope(());
 impl Scope {
     /// Enters a place such as `layer1.0.conv2`; it replaces the enclosing one in messages.
     pub fn enter(path: Arc<str>) -> Self {
-        SCOPES.with_borrow_mut(|scopes| scopes.push(path));
+        // In the destructor of a thread-local the list may be gone: messages then name no place.
+        let _ = SCOPES.try_with(|scopes| scopes.borrow_mut().push(path));
         Self(())
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        SCOPES.with_borrow_mut(Vec::pop);
+        // The path is dropped outside of the borrow.
+        let _path = SCOPES.try_with(|scopes| scopes.borrow_mut().pop());
     }
 }
 
@@ -35,7 +37,8 @@ impl Drop for Scope {
 #[cold]
 #[track_caller]
 pub fn fail(message: fmt::Arguments<'_>) -> ! {
-    let path = SCOPES.with_borrow(|scopes| scopes.last().cloned());
+    let path = SCOPES.try_with(|scopes| scopes.borrow().last().cloned());
+    let path = path.ok().flatten();
     match path {
         Some(path) => panic!("{path}: {message}"),
         None => panic!("{message}"),

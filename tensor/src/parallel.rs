@@ -3,23 +3,32 @@
 //! Every function here cuts its work by the *data*, never by the number of threads, and returns
 //! partial results in index order: results have the same bits for any number of threads.
 //!
-//! How many there are says `RAYON_NUM_THREADS`, or rayon's global pool if the program has built
-//! one, or the machine; inside a worker of a rayon pool that pool does the work. The calling thread
-//! always takes part, so that with one thread nothing is handed over at all. The first call starts rayon's
-//! global pool, to ask how many threads it has: a program that builds its own does so before.
+//! How many threads there are: what [`with_threads`] says; otherwise `RAYON_NUM_THREADS`, at most four
+//! for each processor; otherwise one for each processor. The calling thread is one of them, so that
+//! with one thread no other is involved.
+//!
+//! One thread, the caller, does all the work:
+//! * in a worker of somebody's rayon pool, whose other workers have jobs of their own. Ask for more
+//!   with [`with_threads`];
+//! * in a child process after `fork`, which copies no threads. [`with_threads`] starts new ones;
+//! * in the destructor of a thread-local, where the thread's own state may be gone.
+//!
+//! Waiting for other threads never runs a job of anybody else on the calling thread, neither one of
+//! its rayon pool nor one of ours: it may hold a lock, or a borrow of a thread-local, meanwhile.
 
 use std::sync::{Mutex, PoisonError};
 
-mod team;
+mod helper;
+mod workers;
 
-use team::{Role, region};
-pub use team::{threads, with_threads};
+use workers::{Role, region};
+pub use workers::{threads, with_threads};
 
 /// Work below this many elementary steps (an addition, a load) is done by the caller alone:
-/// handing a part of it to a thread that is awake costs about as much.
+/// handing a part of it to a polling thread costs about as much.
 pub const GRAIN: usize = 1 << 14;
 
-/// Elements a chunk of cheap elementwise work has.
+/// The number of elements in a chunk of cheap elementwise work.
 pub const CHUNK: usize = 1 << 14;
 
 /// Runs `f(index, chunk)` on consecutive chunks of `chunk` elements; the last may be shorter.
@@ -34,8 +43,8 @@ pub fn for_chunks_mut<U: Send>(
     chunks_mut(out, chunk.max(1), work, &f);
 }
 
-// A call through a pointer costs nothing beside a chunk, and keeps the machinery of threads from
-// being compiled again for every function of every operation.
+// A call through a pointer is cheap compared with a chunk, and keeps this function from being compiled
+// again for every closure of every operation.
 fn chunks_mut<U: Send>(
     out: &mut [U],
     chunk: usize,
@@ -49,12 +58,12 @@ fn chunks_mut<U: Send>(
         return;
     }
     let count = out.len().div_ceil(chunk);
-    let rest = Mutex::new(Rest {
+    let rest = Mutex::new(Remaining {
         first: 0,
         chunk,
         out,
     });
-    // A function of its own: the lock must be free again before the work begins.
+    // A closure of its own, so that the lock is released before the work begins.
     let take = |role, workers| {
         let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
         rest.take(role, workers)
@@ -68,17 +77,17 @@ fn chunks_mut<U: Send>(
     });
 }
 
-/// The chunks that nobody has taken yet.
-struct Rest<'a, U> {
+/// The chunks that no worker has taken yet.
+struct Remaining<'a, U> {
     first: usize,
     chunk: usize,
     out: &'a mut [U],
 }
 
-impl<'a, U> Rest<'a, U> {
-    /// Some chunks and the index of the first: the caller's from the front, the others' from the
-    /// back, so that each finds in its cache what it wrote in the region before. Many at first, for
-    /// taking costs; one by one in the end, so that all end together.
+impl<'a, U> Remaining<'a, U> {
+    /// Takes some chunks; returns the index of the first as well. The caller takes from the front, helpers
+    /// from the back, so that each is likely to have in its cache what it wrote in the region before.
+    /// Many at first, because taking has a cost; one by one in the end, so that all workers end together.
     fn take(&mut self, role: Role, workers: usize) -> Option<(usize, &'a mut [U])> {
         let count = self.out.len().div_ceil(self.chunk);
         if count == 0 {
@@ -111,7 +120,7 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
     chunks_mut(&mut results, 1, work, &|index, result| {
         result[0] = Some(f(index));
     });
-    // None is empty any more.
+    // Every place is filled.
     results.into_iter().flatten().collect()
 }
 
@@ -119,6 +128,6 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
 ///
 /// `work` estimates the elementary steps of the whole call; below [`GRAIN`] the caller does it alone.
 pub fn for_each_index(count: usize, work: usize, f: impl Fn(usize) + Sync) {
-    // Units take no memory.
+    // A vector of units takes no memory.
     chunks_mut(&mut vec![(); count], 1, work, &|index, _| f(index));
 }

@@ -64,11 +64,12 @@ fn helpers_know_whom_they_help() {
 }
 
 #[test]
-fn a_worker_of_another_pool_is_helped_by_that_pool() {
+fn a_worker_of_a_rayon_pool_works_alone_unless_it_asks_for_more() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
     pool.unwrap().install(|| {
-        assert_eq!(parallel::threads(), 3);
-        assert_eq!(workers(3).len(), 3);
+        assert_eq!(parallel::threads(), 1);
+        let caller = thread::current().id();
+        parallel::for_each_index(9, MUCH, |_| assert_eq!(thread::current().id(), caller));
         parallel::with_threads(2, || assert_eq!(workers(2).len(), 2));
     });
 }
