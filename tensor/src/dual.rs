@@ -204,10 +204,12 @@ impl<T: Real> Real for Dual<T> {
         )
     }
     fn atan2(self, x: Self) -> Self {
-        let square = self.value * self.value + x.value * x.value;
+        // Scaled by a power of two: the squares would overflow or vanish where the slopes do not.
+        let scale = crate::unit_scale(self.value.abs().maximum(x.value.abs()));
+        let (b, a) = (self.value * scale, x.value * scale);
         Self::new(
             self.value.atan2(x.value),
-            (x.value * self.tangent - self.value * x.tangent) / square,
+            (a * self.tangent - b * x.tangent) / (a * a + b * b) * scale,
         )
     }
     fn sqrt(self) -> Self {

@@ -37,6 +37,7 @@ pub use kernels::pooling::Divisor;
 pub use layout::{Layout, MAX_RANK, broadcast_shapes};
 pub use matrix::Transposed;
 pub use real::Real;
+pub use reduce::unit_scale;
 pub use spatial::conv::{ConvOptions, ConvTransposeOptions};
 pub use spatial::pooling::PoolOptions;
 pub use spatial::window::{Extents, Padding, Sides};

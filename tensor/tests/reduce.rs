@@ -95,6 +95,41 @@ proptest! {
     }
 
     #[test]
+    fn a_scaled_tensor_has_the_scaled_norm((shape, reduced) in cases(), power in -100..=100_i32) {
+        let x = noise(&shape).cast::<f32>();
+        let scale = 2.0_f32.powi(power);
+        let scaled = x.map(|x| x * scale);
+        let axes = || axes(&reduced);
+        for (found, norm) in scaled.norm2(axes()).iter().zip(x.norm2(axes()).iter()) {
+            prop_assert!((found - norm * scale).abs() <= 2.0 * f32::EPSILON * norm * scale);
+        }
+        // In f64 the sum of squares is in range either way.
+        let exact = x.cast::<f64>().map(|x| x * x).sum(axes());
+        for (found, exact) in x.norm2(axes()).iter().zip(exact.iter()) {
+            prop_assert!((f64::from(found) - exact.sqrt()).abs() <= SINGLE * exact.sqrt());
+        }
+        // ε scales like the variance.
+        let [mean, _, rstd] = x.mean_var_rstd(axes(), 1e-5);
+        let [mean2, _, rstd2] =
+            scaled.mean_var_rstd(axes(), 1e-5 * f64::from(scale) * f64::from(scale));
+        let pairs = mean.iter().zip(mean2.iter());
+        for ((mean, mean2), (rstd, rstd2)) in pairs.zip(rstd.iter().zip(rstd2.iter())) {
+            prop_assert!((mean2 - mean * scale).abs() <= f32::EPSILON * mean.abs() * scale);
+            prop_assert!((rstd2 * scale - rstd).abs() <= 4.0 * f32::EPSILON * rstd, "{} {}", rstd2 * scale, rstd);
+        }
+    }
+
+    #[test]
+    fn equal_elements_have_their_own_mean_and_no_variance((shape, reduced) in cases(), value in -1e6..1e6_f32) {
+        let x = Tensor::full(&shape, value);
+        prop_assert_eq!(x.shifted_mean(axes(&reduced)), Tensor::full(x.sum(axes(&reduced)).shape(), value));
+        prop_assert!(x.var(axes(&reduced), 0).iter().all(|var| var == 0.0));
+        let [mean, var, rstd] = x.mean_var_rstd(axes(&reduced), 1.0);
+        prop_assert!(mean.iter().all(|mean| mean == value));
+        prop_assert!(var.iter().all(|var| var == 0.0) && rstd.iter().all(|rstd| rstd == 1.0));
+    }
+
+    #[test]
     fn keeping_axes_changes_only_the_shape((shape, reduced) in cases()) {
         let x = noise(&shape);
         let kept = x.sum(keep(axes(&reduced)));
@@ -109,8 +144,12 @@ proptest! {
         let x = noise(&shape);
         let all = |x: &Tensor<f64>| {
             let axes = || axes(&reduced);
-            [x.sum(axes()), x.prod(axes()), x.var(axes(), 1), x.max(axes()), x.logsumexp(axes())]
-                .map(|y| bits(&y))
+            let [mean, _, rstd] = x.mean_var_rstd(axes(), 1e-5);
+            let sums = [x.sum(axes()), x.prod(axes()), x.var(axes(), 1), x.norm2(axes()), mean, rstd];
+            // So small that squares vanish.
+            let tiny = (x * 1e-200).norm2(axes());
+            let others = [x.max(axes()), x.logsumexp(axes()), tiny];
+            sums.iter().chain(&others).map(bits).collect::<Vec<_>>()
         };
         let expected = parallel::with_threads(1, || all(&x));
         prop_assert_eq!(&all(&x), &expected);
@@ -372,4 +411,38 @@ fn a_broadcast_view_is_reduced_without_a_copy() {
     assert_eq!(x.sum(..).item(), 524_288.0);
     assert_eq!(x.sum(0).to_vec(), vec![512.0; 1 << 10]);
     assert_eq!(x.max(1).to_vec(), vec![0.5; 1 << 10]);
+}
+
+#[test]
+fn the_norm_is_right_wherever_it_can_be_represented() {
+    let norm = |x: &[f32]| Tensor::from_slice(x, [x.len()]).norm2(..).item();
+    assert!((norm(&[3e-25, 4e-25]) / 5e-25 - 1.0).abs() < 2.0 * f32::EPSILON);
+    assert_eq!(norm(&[1e20, 1.0, 1.0]), 1e20);
+    assert_eq!(norm(&[f32::MAX]), f32::MAX);
+    assert_eq!(norm(&[3e-45, 4e-45]), 5e-45);
+    assert_eq!(norm(&[0.0, 0.0]), 0.0);
+    assert_eq!(norm(&[]), 0.0);
+    assert_eq!(norm(&[f32::INFINITY, 1.0]), f32::INFINITY);
+    assert!(norm(&[1e30, f32::NAN]).is_nan());
+    let double = Tensor::from_slice(&[3e-200_f64, 4e-200, 0.0], [3]);
+    assert!((double.norm2(..).item() - 5e-200).abs() < 1e-214);
+    // Each result is scaled by itself.
+    let rows = Tensor::from_slice(&[3e25_f32, 4e25, 3.0, 4.0, 3e-25, 4e-25], [3, 2]);
+    for (found, expected) in rows.norm2(1).iter().zip([5e25, 5.0, 5e-25]) {
+        assert!(
+            (found / expected - 1.0).abs() < 2.0 * f32::EPSILON,
+            "{found} instead of {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_mean_with_a_large_offset_is_off_by_half_a_unit_at_most() {
+    let x = Tensor::from_fn([65_536], |i| 1e4_f32 + (i[0] % 7) as f32 * 0.1);
+    let exact = x.cast::<f64>().mean(..).item();
+    assert!((f64::from(x.shifted_mean(..).item()) - exact).abs() <= 0.51 * 0.000_976_562_5);
+    assert_eq!(
+        x.map(|_| f32::INFINITY).shifted_mean(..).item(),
+        f32::INFINITY
+    );
 }

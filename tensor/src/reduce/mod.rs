@@ -6,14 +6,17 @@
 mod extremum;
 mod fold;
 mod lanes;
+mod moments;
 mod plan;
+mod scale;
 mod scan;
 mod softmax;
 mod work;
 
 use fold::{Accumulate, Fold, fold, result_layout};
+pub use scale::unit_scale;
 
-use crate::{Axes, Element, Number, Real, Tensor, require};
+use crate::{Axes, Element, Number, Tensor, require};
 
 /// How many elements make one result.
 fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
@@ -107,57 +110,6 @@ impl<T: Number> Tensor<T> {
             .map(|a| a as isize)
             .collect();
         self.sum_named("sum_to", &axes.into()).reshape(to)
-    }
-}
-
-impl<T: Real> Tensor<T> {
-    /// The mean over some axes, `y = Σ x / n`; of no elements NaN.
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[must_use]
-    #[track_caller]
-    pub fn mean(&self, axes: impl Into<Axes>) -> Self {
-        self.mean_named("mean", &axes.into())
-    }
-
-    #[track_caller]
-    fn mean_named(&self, op: &str, axes: &Axes) -> Self {
-        self.sum_named(op, axes) / count(op, self.shape(), axes) as f64
-    }
-
-    /// The variance over some axes, `y = Σ (x − mean)² / (n − correction)`, in two passes, so that
-    /// a large mean costs no digits. Correction 0 is the variance of a population (batch norm
-    /// normalises by it), 1 the unbiased estimate from a sample. NaN where `n` is 0 or
-    /// `n ≤ correction` leaves nothing to divide.
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[must_use]
-    #[track_caller]
-    pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
-        self.mean_var(axes, correction).1
-    }
-
-    /// The mean and the variance over some axes; see [`mean`](Self::mean) and [`var`](Self::var).
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[must_use]
-    #[track_caller]
-    pub fn mean_var(&self, axes: impl Into<Axes>, correction: usize) -> (Self, Self) {
-        let axes = axes.into();
-        let mean = self.mean_named("var", &axes);
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, mean: T| (x - mean) * (x - mean),
-            join: |a: T, b: T| a + b,
-        };
-        let means = mean.as_slice().expect("a reduction's result is contiguous");
-        let squares = fold("var", self, &axes, means, &function);
-        let freedom = count("var", self.shape(), &axes).saturating_sub(correction);
-        let var = squares / freedom as f64;
-        (mean, var)
     }
 }
 

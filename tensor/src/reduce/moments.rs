@@ -1,0 +1,225 @@
+//! Means, variances, and what standardization divides by.
+
+use super::fold::{Fold, fold};
+use super::scale::{is_exact, scales};
+use super::{count, fold_alike, result_layout};
+use crate::{Axes, Real, Tensor};
+
+impl<T: Real> Tensor<T> {
+    /// The mean over some axes, `y = Σ x / n`; of no elements NaN.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        self.sum_named("mean", &axes) / count("mean", self.shape(), &axes) as f64
+    }
+
+    /// The mean over some axes as `y = x₀ + Σ (x − x₀) / n`, `x₀` the first element; of no elements NaN.
+    ///
+    /// Where all elements have a large offset in common, the [plain mean](Self::mean) is off by some
+    /// units in its last place, which is much beside their deviation; this one is off by half a unit,
+    /// and the mean of equal elements is that element.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn shifted_mean(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        shifted_mean(
+            "shifted_mean",
+            self,
+            &axes,
+            &self.firsts("shifted_mean", &axes),
+        )
+    }
+
+    /// The variance over some axes, `y = Σ (x − mean)² / (n − correction)`, of the
+    /// [shifted mean](Self::shifted_mean). Correction 0 is the variance of a population (batch norm
+    /// normalises by it), 1 the unbiased estimate from a sample. NaN where `n ≤ correction`.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
+        self.mean_var(axes, correction).1
+    }
+
+    /// The mean and the variance over some axes; see [`shifted_mean`](Self::shifted_mean) and
+    /// [`var`](Self::var). The variance of equal elements is 0.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean_var(&self, axes: impl Into<Axes>, correction: usize) -> (Self, Self) {
+        let axes = axes.into();
+        let n = count("var", self.shape(), &axes);
+        let shift = self.firsts("var", &axes);
+        let mean = shifted_mean("var", self, &axes, &shift);
+        let squares = deviations("var", self, &axes, &mean);
+        let freedom = if n > correction {
+            (n - correction) as f64
+        } else {
+            f64::NAN
+        };
+        (mean, squares / freedom)
+    }
+
+    /// Over some axes the mean, the biased variance, and `1/√(variance + eps)`.
+    ///
+    /// The mean is that of [`shifted_mean`](Self::shifted_mean). The last is right even where the variance
+    /// overflows or vanishes: squares are scaled as in [`norm2`](Self::norm2).
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean_var_rstd(&self, axes: impl Into<Axes>, eps: f64) -> [Self; 3] {
+        let (op, axes) = ("mean_var_rstd", axes.into());
+        let n = count(op, self.shape(), &axes) as f64;
+        let shift = self.firsts(op, &axes);
+        let mean = shifted_mean(op, self, &axes, &shift);
+        let squares = deviations(op, self, &axes, &mean);
+        let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, eps)).collect();
+        let Some(scales) = scales(op, self, &axes, &exact) else {
+            let var = squares / n;
+            let rstd = reciprocal_root(&var, eps);
+            return [mean, var, rstd];
+        };
+        let sum = |a: T, b: T| a + b;
+        let params: Vec<_> = shift
+            .iter()
+            .zip(&scales)
+            .map(|(&x, &s)| (x * s, s))
+            .collect();
+        let function = Fold {
+            identity: T::zero(),
+            term: |x: T, (shift, scale): (T, T)| x * scale - shift,
+            join: sum,
+        };
+        let means = fold(op, self, &axes, &params, &function) / n;
+        let means = means
+            .iter()
+            .zip(&params)
+            .map(|(mean, &(shift, _))| shift + mean);
+        let params: Vec<_> = means
+            .zip(&scales)
+            .map(|(mean, &scale)| (mean, scale))
+            .collect();
+        let function = Fold {
+            identity: T::zero(),
+            term: |x: T, (mean, scale): (T, T)| (x * scale - mean) * (x * scale - mean),
+            join: sum,
+        };
+        let var = fold(op, self, &axes, &params, &function) / n;
+        let means = params.iter().map(|&(mean, scale)| mean / scale).collect();
+        let (var, rstd) = unscaled(&var, &scales, eps);
+        [Self::from_vec(means, var.shape()), var, rstd]
+    }
+
+    /// Over some axes the mean square and `1/√(mean square + eps)`; the latter is right even where the
+    /// mean square overflows or vanishes.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[must_use]
+    #[track_caller]
+    pub fn mean_square_rstd(&self, axes: impl Into<Axes>, eps: f64) -> [Self; 2] {
+        let (op, axes) = ("mean_square_rstd", axes.into());
+        let n = count(op, self.shape(), &axes) as f64;
+        let sum = |a: T, b: T| a + b;
+        let function = Fold {
+            identity: T::zero(),
+            term: |x: T, ()| x * x,
+            join: sum,
+        };
+        let squares = fold_alike(op, self, &axes, &function);
+        let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, eps)).collect();
+        let Some(scales) = scales(op, self, &axes, &exact) else {
+            let mean = squares / n;
+            let rstd = reciprocal_root(&mean, eps);
+            return [mean, rstd];
+        };
+        let function = Fold {
+            identity: T::zero(),
+            term: |x: T, scale: T| (x * scale) * (x * scale),
+            join: sum,
+        };
+        let mean = fold(op, self, &axes, &scales, &function) / n;
+        let (mean, rstd) = unscaled(&mean, &scales, eps);
+        [mean, rstd]
+    }
+
+    /// The first element of each result of a reduction, without its tangent; 0 where it is not finite or
+    /// there is none.
+    fn firsts(&self, op: &str, axes: &Axes) -> Vec<T> {
+        if self.is_empty() {
+            return vec![T::zero(); result_layout(op, self.shape(), axes).len()];
+        }
+        let reduced = axes.resolve(op, self.shape());
+        let firsts = reduced
+            .iter()
+            .fold(self.clone(), |x, axis| x.slice(axis as isize, 0..1));
+        let finite = |x: T| {
+            if x.to_f64().is_finite() {
+                x.primal()
+            } else {
+                T::zero()
+            }
+        };
+        firsts.iter().map(finite).collect()
+    }
+}
+
+/// `shift + Σ (x − shift) / n`
+#[track_caller]
+fn shifted_mean<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes, shift: &[T]) -> Tensor<T> {
+    let function = Fold {
+        identity: T::zero(),
+        term: |x: T, shift: T| x - shift,
+        join: |a: T, b: T| a + b,
+    };
+    let mut mean = fold(op, x, axes, shift, &function) / count(op, x.shape(), axes) as f64;
+    for (mean, &shift) in mean.as_mut_slice().iter_mut().zip(shift) {
+        *mean = shift + *mean;
+    }
+    mean
+}
+
+/// `Σ (x − mean)²`
+#[track_caller]
+fn deviations<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes, mean: &Tensor<T>) -> Tensor<T> {
+    let function = Fold {
+        identity: T::zero(),
+        term: |x: T, mean: T| (x - mean) * (x - mean),
+        join: |a: T, b: T| a + b,
+    };
+    let means = mean.as_slice().expect("a reduction's result is contiguous");
+    fold(op, x, axes, means, &function)
+}
+
+/// `1/√(x + eps)`
+fn reciprocal_root<T: Real>(x: &Tensor<T>, eps: f64) -> Tensor<T> {
+    let eps = T::of(eps);
+    x.map(|x| T::one() / (x + eps).sqrt())
+}
+
+/// A mean of squares, and `1/√(mean + eps)`, of the mean of squares that were scaled.
+fn unscaled<T: Real>(mean: &Tensor<T>, scales: &[T], eps: f64) -> (Tensor<T>, Tensor<T>) {
+    let scales = Tensor::from_slice(scales, mean.shape());
+    let rstd = mean.zip(&scales, |mean, scale| {
+        let room = T::of(eps * scale.to_f64() * scale.to_f64());
+        if room.to_f64().is_infinite() {
+            // The mean is nothing beside eps.
+            T::of(1.0 / eps.sqrt())
+        } else {
+            scale / (mean + room).sqrt()
+        }
+    });
+    (mean.zip(&scales, |mean, scale| mean / scale / scale), rstd)
+}
