@@ -188,7 +188,9 @@ fn transposed_convolutions_of_all_options_match_the_formula() {
                     .dilation(d)
                     .padding([[before, behind]])
                     .output_padding(extra);
-                if transposed_geometry_of(x.shape(), w.shape(), &options).is_err() {
+                // Padding that eats everything makes no image.
+                let reach = (n - 1) * s + d * (k - 1) + 1 + extra;
+                if reach <= before + behind {
                     continue;
                 }
                 let y = x.conv_transpose1d(&w, &options);
@@ -202,7 +204,6 @@ fn transposed_convolutions_of_all_options_match_the_formula() {
             }
         }
     }
-    // Few are refused: padding that eats everything, or extra pixels beyond stride and padding.
     assert!(seen >= 40, "{seen}");
 }
 

@@ -234,6 +234,8 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_width]` with
     ///   `out = (width − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding`
     ///
+    /// The output padding must be below stride or dilation.
+    ///
     /// # Panics
     /// If the channel counts disagree, or the options make no transposed convolution.
     #[must_use]
@@ -311,7 +313,14 @@ fn convolve_transposed<T: Real>(
                 y.squeeze(0)
             }
         }
-        Err(error) => refuse(op, x, w, &error),
+        Err(error) => match options.lengthened(axes) {
+            Some((rows, options)) => {
+                let mut widths = vec![[0, 0]; x.rank() - axes];
+                widths.extend(rows.iter().map(|&rows| [0, rows as isize]));
+                convolve_transposed(op, axes, &x.pad(&widths, T::zero()), w, &options)
+            }
+            None => refuse(op, x, w, &error),
+        },
     }
 }
 

@@ -193,6 +193,8 @@ impl<T: Real> Var<T> {
     /// * returns `[batch, filters, out_width]` with
     ///   `out = (width − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding`
     ///
+    /// The output padding must be below stride or dilation.
+    ///
     /// # Panics
     /// If the channel counts disagree, or the options make no transposed convolution.
     #[must_use]
@@ -257,7 +259,15 @@ impl<T: Real> Var<T> {
         let batch = self.batched(op, axes, weight);
         let geometry = match transposed_geometry_of(batch.shape(), weight.shape(), options) {
             Ok(geometry) => geometry,
-            Err(error) => refuse(op, self, weight, &error),
+            Err(error) => match options.lengthened(axes) {
+                Some((rows, options)) => {
+                    let mut widths = vec![[0, 0]; self.rank() - axes];
+                    widths.extend(rows.iter().map(|&rows| [0, rows as isize]));
+                    let longer = self.pad(&widths, 0.0);
+                    return longer.convolve_transposed(op, axes, weight, &options);
+                }
+                None => refuse(op, self, weight, &error),
+            },
         };
         let (face, kernel) = (Direction::InputGradient, options.kernel.clone());
         let conv = Conv {

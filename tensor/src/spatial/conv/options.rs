@@ -124,6 +124,31 @@ impl ConvTransposeOptions {
         self.output_padding = output_padding.into();
         self
     }
+
+    /// The same transposed convolution of a longer image: how many rows of zeros go behind each of the
+    /// spatial axes, and the options for that. `None` if the image is long enough.
+    ///
+    /// A dilated filter may reach so far that output padding of a stride and more is allowed. The convolution
+    /// that it is the transpose of would have more windows than the image has pixels; the missing
+    /// pixels are zeros.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn lengthened(&self, axes: usize) -> Option<(Vec<usize>, Self)> {
+        let extents =
+            |what, given: &Extents| Some(given.resolve(what, axes).ok()?[3 - axes..].to_vec());
+        let extra = extents("output padding", &self.output_padding)?;
+        let stride = extents("stride", &self.stride)?;
+        let dilation = extents("dilation", &self.dilation)?;
+        let each = || extra.iter().zip(&stride);
+        let allowed = (0..axes)
+            .all(|axis| stride[axis] > 0 && extra[axis] < stride[axis].max(dilation[axis]));
+        if !allowed || each().all(|(extra, stride)| extra < stride) {
+            return None;
+        }
+        let rows = each().map(|(extra, stride)| extra / stride).collect();
+        let rest: Vec<_> = each().map(|(extra, stride)| extra % stride).collect();
+        Some((rows, self.clone().output_padding(rest.as_slice())))
+    }
 }
 
 /// The geometry of images `[batch, channels, …]` under filters `[filters, channels / groups, …]` with
