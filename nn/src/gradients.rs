@@ -105,10 +105,10 @@ impl<T: Real> Gradients<T> {
         }
     }
 
-    /// The 2-norm of all gradients together.
+    /// The 2-norm of all gradients together. Squares that would overflow or vanish are scaled first.
     #[must_use]
     pub fn norm(&self) -> T {
-        let squares = self.iter().map(|(_, g)| g.map(|g| g * g).sum(..).item());
-        squares.fold(T::zero(), |sum, square| sum + square).sqrt()
+        let norms: Vec<T> = self.iter().map(|(_, g)| g.norm2(..).item()).collect();
+        Tensor::from_slice(&norms, [norms.len()]).norm2(..).item()
     }
 }

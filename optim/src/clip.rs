@@ -1,7 +1,7 @@
 //! Clipping of gradients.
 
 use wengert_nn::Gradients;
-use wengert_tensor::{Real, Tensor, require};
+use wengert_tensor::{Real, Tensor, require, unit_scale};
 
 /// How the size of all gradients together is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,11 +14,24 @@ pub enum Norm {
 }
 
 impl Norm {
-    /// The size of all gradients together; 0 if there are none.
+    /// The size of all gradients together; 0 if there are none. Powers that would overflow or vanish are
+    /// scaled first, so it is right wherever it can be represented.
     #[must_use]
     pub fn of<T: Real>(self, gradients: &Gradients<T>) -> T {
+        self.of_scaled(gradients, T::one())
+    }
+
+    /// The size of all gradients together, each multiplied by a power of two.
+    fn of_scaled<T: Real>(self, gradients: &Gradients<T>, scale: T) -> T {
+        let scaled = |g: &Tensor<T>| {
+            if scale == T::one() {
+                self.of_tensor(g)
+            } else {
+                self.of_tensor(&g.map(|g| g * scale))
+            }
+        };
         // The norm of the tensors' norms: each stays in range where the sum over all would not.
-        let norms: Vec<T> = gradients.iter().map(|(_, g)| self.of_tensor(g)).collect();
+        let norms: Vec<T> = gradients.iter().map(|(_, g)| scaled(g)).collect();
         if norms.is_empty() {
             return T::zero();
         }
@@ -36,8 +49,12 @@ impl Norm {
             Self::Max if x.is_empty() => T::zero(),
             Self::Max => x.map(Real::abs).max(..).item(),
             Self::P(1.0) => x.map(Real::abs).sum(..).item(),
-            Self::P(2.0) => x.map(|x| x * x).sum(..).item().sqrt(),
-            Self::P(p) => x.map(|x| x.abs().powf(p)).sum(..).item().powf(1.0 / p),
+            Self::P(2.0) => x.norm2(..).item(),
+            Self::P(p) => {
+                let scale = x.unit_scales(..).item();
+                let powers = x.map(|x| (x * scale).abs().powf(p));
+                powers.sum(..).item().powf(1.0 / p) / scale
+            }
         }
     }
 }
@@ -45,18 +62,33 @@ impl Norm {
 /// Multiplies all gradients by `min(1, max / (norm + 10⁻⁶))`, and returns the norm before
 /// (Pascanu, Mikolov & Bengio 2013).
 ///
-/// A norm that is NaN makes every gradient NaN; an infinite one makes the finite ones 0.
+/// Gradients are clipped right even where their norm is larger than the largest number, which returns
+/// infinity. Look at the norm: if it is not finite because a gradient is not, there is no right answer.
+/// One that is NaN makes every gradient NaN; an infinite gradient makes the finite ones 0 and itself NaN.
+/// An [`Optimizer`](crate::Optimizer) that clips by the norm skips such a step.
+/// With `max` infinite nothing is changed.
 ///
 /// # Panics
 /// If `max` is negative or NaN.
 #[track_caller]
 pub fn clip_grad_norm<T: Real>(gradients: &mut Gradients<T>, max: f64, norm: Norm) -> T {
+    /// A smaller factor may have lost digits in `f32`.
+    const SMALL: f64 = 1e-37;
     require!(max >= 0.0, "clip_grad_norm: a norm cannot be at most {max}");
     let total = norm.of(gradients);
-    let factor = T::of(max) / (total + T::of(1e-6));
-    if factor.is_nan() || factor < T::one() {
+    if max.is_infinite() {
+        return total;
+    }
+    let (max, floor) = (T::of(max), T::of(1e-6));
+    let mut factor = max / (total + floor);
+    let mut scale = T::one();
+    if factor.to_f64() < SMALL {
+        scale = unit_scale(Norm::Max.of(gradients));
+        factor = max / (norm.of_scaled(gradients, scale) + floor * scale);
+    }
+    if factor.is_nan() || factor < T::one() / scale {
         for (_, gradient) in gradients.iter_mut() {
-            gradient.map_in_place(|g| g * factor);
+            gradient.map_in_place(|g| g * scale * factor);
         }
     }
     total

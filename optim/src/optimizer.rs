@@ -54,7 +54,7 @@ pub(crate) struct Entry<T: Real> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stepped<T: Real = f32> {
     /// Whether the model changed; `false` only for a step with a non-finite gradient that was
-    /// [skipped](Optimizer::skip_non_finite).
+    /// [skipped](Optimizer::skip_non_finite), or whose norm was to be [clipped](Optimizer::clip_norm).
     pub applied: bool,
     /// The norm of all gradients before clipping, if the optimizer [clips by it](Optimizer::clip_norm).
     pub norm: Option<T>,
@@ -100,6 +100,9 @@ impl<T: Real> Optimizer<T> {
 
     /// The same, scaling the gradients of a step down to a joint 2-norm of `max`; see
     /// [`clip_grad_norm`]. Clips apply in the order in which they were asked for.
+    ///
+    /// If the norm is infinite or NaN because a gradient is, nothing can be scaled: the step is skipped
+    /// whole, and [`Stepped`] has `applied: false` and that norm.
     #[must_use]
     pub fn clip_norm(mut self, max: f64) -> Self {
         self.clips.push(Clip::Norm(max, Norm::P(2.0)));
@@ -207,7 +210,7 @@ impl<T: Real> Optimizer<T> {
             gradients.require_all();
         }
         let finite = || gradients.iter().all(|(_, g)| g.is_finite().all(..).item());
-        let applied = !self.skips_non_finite || finite();
+        let mut applied = !self.skips_non_finite || finite();
         let mut gradients = Cow::Borrowed(gradients);
         let mut norm = None;
         for &clip in &self.clips {
@@ -215,6 +218,8 @@ impl<T: Real> Optimizer<T> {
                 Clip::Norm(max, kind) => {
                     let total = clip_grad_norm(gradients.to_mut(), max, kind);
                     norm.get_or_insert(total);
+                    // A norm beyond the largest number is infinite too, and clipped right.
+                    applied &= total.to_f64().is_finite() || finite();
                 }
                 Clip::Value(max) => clip_grad_value(gradients.to_mut(), max),
             }

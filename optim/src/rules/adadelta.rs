@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{coupled, within};
+use super::{squared, within};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -61,7 +61,7 @@ impl<T: Real> Rule<T> for Adadelta {
     ) {
         let (lr, eps) = (T::of(step.lr), T::of(self.eps));
         let (keep, new) = (T::of(self.rho), T::of(1.0 - self.rho));
-        let slope = coupled(self.maximize, self.weight_decay);
+        let slope = squared(self.maximize, self.weight_decay);
         let [square, steps] = state.tensors_mut();
         fused([param, square, steps], gradient, |[p, v, u], g| {
             let g = slope(p, g);

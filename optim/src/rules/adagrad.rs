@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{coupled, within};
+use super::{largest, squared, within};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -69,11 +69,13 @@ impl<T: Real> Rule<T> for Adagrad {
     ) {
         let lr = T::of(step.lr / (1.0 + (step.count - 1) as f64 * self.lr_decay));
         let eps = T::of(self.eps);
-        let slope = coupled(self.maximize, self.weight_decay);
+        let slope = squared(self.maximize, self.weight_decay);
+        let most = largest();
         let [sum] = state.tensors_mut();
         fused([param, sum], gradient, |[p, s], g| {
             let g = slope(p, g);
-            let s = s + g * g;
+            // The sum of many large squares stops at the largest number.
+            let s = (s + g * g).minimum(most);
             [p - lr * g / (s.sqrt() + eps), s]
         });
     }

@@ -11,6 +11,10 @@ use crate::rule::{Rule, State, Step};
 /// `g ← g + λp`; `m ← β₁m + (1 − β₁)g`; `v ← β₂v + (1 − β₂)g²`;
 /// `p ← p − γ/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)`, `t` counting from 1. AMSGrad takes the largest `v`
 /// so far.
+///
+/// In this and every other rule that squares gradients, a finite gradient beyond ±2⁶³ in `f32` (±2⁵¹¹ in `f64`)
+/// counts as that bound: its square would overflow, and the rule would stand still from then on. An infinite
+/// or NaN gradient makes the parameter so.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// The learning rate `γ`.

@@ -48,6 +48,46 @@ fn adaptive(rule: &str, lr: f64, betas: [f64; 2], eps: f64, weight_decay: f64) {
     within(rule, "weight_decay", weight_decay, 0.0..);
 }
 
+/// A gradient that is finite, bounded to where its square is finite too: beyond ±2⁶³ in `f32`, ±2⁵¹¹ in `f64`.
+///
+/// A rule that divides by a root of mean squares would divide by infinity, and stand still from then on.
+/// It looks at ratios of gradients only, so a sequence of such gradients gives the steps of a sequence
+/// of bounds. What is infinite or NaN stays so.
+fn squarable<T: Real>(g: T) -> T {
+    let most = T::of(if is_wide::<T>() { WIDE } else { SINGLE });
+    let bounded = if g > most {
+        most
+    } else if g < -most {
+        -most
+    } else {
+        g
+    };
+    if g.abs() <= largest::<T>() {
+        bounded
+    } else {
+        g
+    }
+}
+
+/// Whether a number type has the exponents of `f64`, not of `f32`.
+fn is_wide<T: Real>() -> bool {
+    T::of(f64::MAX).to_f64().is_finite()
+}
+
+/// The largest number.
+fn largest<T: Real>() -> T {
+    T::of(if is_wide::<T>() {
+        f64::MAX
+    } else {
+        f64::from(f32::MAX)
+    })
+}
+
+/// 2⁶³, whose square is a quarter of the largest `f32`.
+const SINGLE: f64 = f64::from_bits((1023 + 63) << 52);
+/// 2⁵¹¹
+const WIDE: f64 = f64::from_bits((1023 + 511) << 52);
+
 /// The gradient that a rule sees: turned if it climbs, with the decay `λp` added.
 fn coupled<T: Real>(maximize: bool, weight_decay: f64) -> impl Fn(T, T) -> T + Copy + Sync {
     let sign = T::of(if maximize { -1.0 } else { 1.0 });
@@ -63,6 +103,12 @@ fn coupled<T: Real>(maximize: bool, weight_decay: f64) -> impl Fn(T, T) -> T + C
     }
 }
 
+/// The same, [bounded](squarable), for rules that square it.
+fn squared<T: Real>(maximize: bool, weight_decay: f64) -> impl Fn(T, T) -> T + Copy + Sync {
+    let slope = coupled(maximize, weight_decay);
+    move |p, g| squarable(slope(p, g))
+}
+
 /// The same for rules that may take the decay off the parameter instead, `p ← p − γλp`: gives the
 /// parameter and the gradient.
 fn decayed<T: Real>(
@@ -71,7 +117,7 @@ fn decayed<T: Real>(
     decoupled: bool,
     lr: f64,
 ) -> impl Fn(T, T) -> (T, T) + Copy + Sync {
-    let slope = coupled(maximize, if decoupled { 0.0 } else { weight_decay });
+    let slope = squared(maximize, if decoupled { 0.0 } else { weight_decay });
     let shrink = T::of(1.0 - lr * weight_decay);
     let shrinks = decoupled && weight_decay != 0.0;
     move |p, g| {

@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{coupled, within};
+use super::{squared, within};
 use crate::fused::fused;
 use crate::rule::{Rule, State, Step};
 
@@ -85,7 +85,7 @@ impl<T: Real> Rule<T> for RmsProp {
     ) {
         let (keep, new, eps) = (T::of(self.alpha), T::of(1.0 - self.alpha), T::of(self.eps));
         let (lr, momentum) = (T::of(step.lr), T::of(step.momentum));
-        let slope = coupled(self.maximize, self.weight_decay);
+        let slope = squared(self.maximize, self.weight_decay);
         // A schedule may have turned momentum on after the first step.
         if step.momentum > 0.0 && !state.has(BUFFER) {
             *state = std::mem::take(state).with_tensors([BUFFER], param, 0.0);

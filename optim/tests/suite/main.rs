@@ -3,6 +3,7 @@
 mod driver;
 mod laws;
 mod lbfgs;
+mod magnitudes;
 mod model;
 mod schedules;
 mod state;
