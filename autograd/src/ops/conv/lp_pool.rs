@@ -3,6 +3,7 @@
 use wengert_tensor::PoolOptions;
 
 use crate::ops::prelude::*;
+use crate::ops::reduce::is_moderate;
 
 impl<T: Real> Var<T> {
     #[track_caller]
@@ -12,7 +13,7 @@ impl<T: Real> Var<T> {
         axes: usize,
         p: f64,
         options: &PoolOptions,
-        mean: impl FnOnce(&Self) -> Self,
+        mean: impl Fn(&Self) -> Self,
     ) -> Self {
         let taps = options
             .kernel
@@ -25,7 +26,19 @@ impl<T: Real> Var<T> {
                 options.kernel
             ))
         };
-        (mean(&self.pow(p)) * taps as f64).pow(1.0 / p)
+        // Scaled by a power of two where the powers of an image would overflow or vanish.
+        let pixels = keep((1..=axes as isize).map(|axis| -axis).collect::<Vec<_>>());
+        let pool = |x: &Self| (mean(&x.pow(p)) * taps as f64).pow(1.0 / p);
+        if self.rank() < axes {
+            // The average names the ranks that it supports.
+            return pool(self);
+        }
+        let scales = self.value().unit_scales(pixels);
+        if scales.iter().all(|scale| is_moderate(scale, p, taps)) {
+            return pool(self);
+        }
+        let scales = Self::constant(scales);
+        pool(&(self * &scales)) / scales
     }
 }
 
@@ -35,7 +48,7 @@ macro_rules! lp_pools {
             #[doc = concat!("The p-norm, without absolute values, of each window of ", $images, ": `(Σ xᵖ)^(1/p)`.")]
             ///
             /// A window that reaches beyond the image counts as a whole one: the mean of the pixels
-            /// it has, times all its taps.
+            /// it has, times all its taps. Powers that would overflow or vanish are scaled first.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             ///

@@ -1,7 +1,9 @@
 //! Angles of points.
 
-use crate::ops::shape::pair;
+use wengert_tensor::unit_scale;
+
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// The angle of the points (`x[1]`, `x[0]`), element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -22,7 +24,13 @@ impl Op for Atan2 {
 
     fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
         let (y, x) = (call.input(0), call.input(1));
-        let scaled = &*grad / (x.square() + y.square());
+        // Scaled by a power of two: the squares would overflow or vanish where the slopes do not.
+        let scale = x
+            .value()
+            .zip(y.value(), |x, y| unit_scale(x.abs().maximum(y.abs())));
+        let scale = Var::constant(scale);
+        let (y, x) = (y * &scale, x * &scale);
+        let scaled = &*grad / (x.square() + y.square()) * scale;
         if out.wants(0) {
             out.add(0, &scaled * x);
         }

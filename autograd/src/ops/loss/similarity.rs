@@ -1,7 +1,8 @@
 //! How alike vectors are, and losses on that.
 
-use crate::ops::prelude::*;
 use super::reduction::Reduction;
+use crate::ops::prelude::*;
+use crate::ops::reduce::is_moderate;
 
 impl<T: Real> Var<T> {
     /// Vectors of norm 1: `x / max(‖x‖ₚ, eps)` along an axis.
@@ -55,10 +56,29 @@ impl<T: Real> Var<T> {
         margin: f64,
         reduction: Reduction,
     ) -> Self {
-        let squares = |x: &Self| x.square().sum(-1) + 1e-12;
-        let cosine = (self * other).sum(-1) / (squares(self) * squares(other)).sqrt();
+        let [(x, x_room), (y, y_room)] = [self, other].map(Self::scaled_down);
+        let squares = |x: &Self, room: &Self| x.square().sum(-1) + room;
+        let lengths = (squares(&x, &x_room) * squares(&y, &y_room)).sqrt();
+        let cosine = (x * y).sum(-1) / lengths;
         let apart = (&cosine - margin).relu();
         reduction.of(&by_sign(target, &(1.0 - cosine), &apart))
+    }
+
+    /// The vectors along the last axis, each times a power of two if products of squares would overflow,
+    /// and 10⁻¹² times the square of that.
+    #[track_caller]
+    fn scaled_down(&self) -> (Self, Self) {
+        let width = self.size(-1);
+        let scales = self.value().unit_scales(keep(-1)).map(|scale| {
+            let is_small = scale < T::one() && !is_moderate(scale, 4.0, width);
+            if is_small { scale } else { T::one() }
+        });
+        let room = scales.map(|scale| T::of(1e-12 * scale.to_f64() * scale.to_f64()));
+        let room = Self::constant(room.squeeze(-1));
+        if scales.iter().all(|scale| scale == T::one()) {
+            return (self.clone(), room);
+        }
+        (self * Self::constant(scales), room)
     }
 
     /// How much nearer an anchor is to its negative than to its positive:
@@ -106,7 +126,13 @@ pub struct TripletOptions {
 
 impl Default for TripletOptions {
     fn default() -> Self {
-        Self { margin: 1.0, p: 2.0, eps: 1e-6, swap: false, reduction: Reduction::Mean }
+        Self {
+            margin: 1.0,
+            p: 2.0,
+            eps: 1e-6,
+            swap: false,
+            reduction: Reduction::Mean,
+        }
     }
 }
 
@@ -128,7 +154,8 @@ pub(crate) fn by_sign<T: Real>(
 impl Draw {
     /// Targets of 1 and −1.
     pub(crate) fn signs(&mut self, shape: impl AsRef<[usize]>) -> Tensor<i64> {
-        self.mask(shape).map(|positive| if positive { 1 } else { -1 })
+        self.mask(shape)
+            .map(|positive| if positive { 1 } else { -1 })
     }
 
     /// Vectors that are not 0.
@@ -144,32 +171,44 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("normalize", |draw| {
         let shape = draw.vectors();
         let p = draw.pick(&[1.0, 2.0, 3.0]);
-        let f = generic!([p] |x| x.normalize(p, -1, 1e-12));
+        let f = generic!([p] | x | x.normalize(p, -1, 1e-12));
         Case::new(format!("normalize({p})"), f, [draw.off_zero(shape)])
     }),
     Entry::function("cosine_similarity", |draw| {
         let shape = draw.vectors();
         let f = generic!(|x, y| x.cosine_similarity(y, -1, 1e-8));
-        Case::new("cosine_similarity", f, [draw.off_zero(&shape), draw.off_zero(&shape)])
+        Case::new(
+            "cosine_similarity",
+            f,
+            [draw.off_zero(&shape), draw.off_zero(&shape)],
+        )
     }),
     Entry::function("pairwise_distance", |draw| {
         let shape = draw.vectors();
         let p = draw.pick(&[1.0, 2.0, 3.0]);
         let y = draw.normal(&shape);
         let x = draw.off_zero(&shape).zip(&y, |d, y| y + d);
-        let f = generic!([p] |x, y| x.pairwise_distance(y, p, 1e-6));
+        let f = generic!([p] | x, y | x.pairwise_distance(y, p, 1e-6));
         Case::new(format!("pairwise_distance({p})"), f, [x, y])
     }),
     Entry::function("cosine_embedding_loss", |draw| {
         let shape = draw.vectors();
         // A margin that no cosine comes near to, on either side.
-        let (margin, target) = (draw.pick(&[-1.5, 1.5]), draw.signs(&shape[..shape.len() - 1]));
+        let (margin, target) = (
+            draw.pick(&[-1.5, 1.5]),
+            draw.signs(&shape[..shape.len() - 1]),
+        );
         let reduction = draw.reduction(&shape[..shape.len() - 1]);
         let description = format!("cosine_embedding_loss({margin}, {reduction:?}), {target:?}");
-        let f = generic!([target, margin, reduction] |x, y| {
-            x.cosine_embedding_loss(y, &target, margin, reduction)
-        });
-        Case::new(description, f, [draw.off_zero(&shape), draw.off_zero(&shape)])
+        let f = generic!(
+            [target, margin, reduction] | x,
+            y | { x.cosine_embedding_loss(y, &target, margin, reduction) }
+        );
+        Case::new(
+            description,
+            f,
+            [draw.off_zero(&shape), draw.off_zero(&shape)],
+        )
     }),
     Entry::function("triplet_margin_loss", |draw| {
         let shape = draw.vectors();
@@ -183,9 +222,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         };
         let a = draw.normal(&shape);
         // The distances of the three pairs stay apart: about 1, 4 and 3 in every coordinate.
-        let (p, n) = (draw.uniform(&shape, 0.9, 1.1), draw.uniform(&shape, 3.9, 4.1));
+        let (p, n) = (
+            draw.uniform(&shape, 0.9, 1.1),
+            draw.uniform(&shape, 3.9, 4.1),
+        );
         let [p, n] = [p, n].map(|d| d.zip(&a, |d, a| d + a));
-        let f = generic!([options] |a, p, n| a.triplet_margin_loss(p, n, &options));
+        let f = generic!([options] | a, p, n | a.triplet_margin_loss(p, n, &options));
         Case::new(format!("{options:?}"), f, [a, p, n])
     }),
 ];

@@ -3,6 +3,7 @@
 use wengert_tensor::{Divisor, PoolOptions};
 
 use crate::ops::prelude::*;
+use crate::ops::reduce::is_moderate;
 
 /// Options of [`Var::local_response_norm`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,9 +64,30 @@ impl<T: Real> Var<T> {
             .stride(1)
             .padding([[size / 2, (size - 1) / 2], [0, 0]])
             .divisor(Divisor::Fixed(size));
-        let square = (self * self).reshape([shape[0], 1, shape[1], inner]);
-        let mean = square.avg_pool2d(&windows).reshape(shape);
-        self / (mean * alpha + k).pow(beta)
+        let mean_square = |x: &Self| {
+            let square = (x * x).reshape([shape[0], 1, shape[1], inner]);
+            square.avg_pool2d(&windows).reshape(shape)
+        };
+        // Squares that would overflow are scaled, place by place; with k = 0 also those that would vanish.
+        let scales = self.value().unit_scales(keep(1));
+        let most = if k == 0.0 { f64::INFINITY } else { 1.0 };
+        let scales = scales.map(|scale| {
+            if scale.to_f64() <= most {
+                scale
+            } else {
+                T::one()
+            }
+        });
+        if scales.iter().all(|scale| is_moderate(scale, 2.0, size)) {
+            return self / (mean_square(self) * alpha + k).pow(beta);
+        }
+        // x / (k + α m)^β = s^(2β−1) · sx / (s²k + s²α m)^β
+        let of = |f: &(dyn Fn(f64) -> f64 + Sync)| {
+            Self::constant(scales.map(|scale| T::of(f(scale.to_f64()))))
+        };
+        let (room, factor) = (of(&|s| k * s * s), of(&|s| s.powf(2.0 * beta - 1.0)));
+        let x = self * Self::constant(scales.clone());
+        &x * factor / (mean_square(&x) * alpha + room).pow(beta)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Batch, layer, group, instance and RMS normalization.
 
-use crate::ops::prelude::*;
 use super::standardize::Standardize;
+use crate::ops::prelude::*;
 
 /// Parameters of a norm: an affine map after it, and what keeps its division finite.
 #[derive(Clone, Copy, Debug)]
@@ -58,14 +58,14 @@ impl<'a, T: Real> NormOptions<'a, T> {
     }
 }
 
-/// The result of [`Var::batch_norm`].
+/// The result of [`Var::batch_norm`] and [`Var::instance_norm_statistics`].
 #[derive(Clone, Debug)]
 pub struct BatchNormed<T: Real = f32> {
     /// The normalized batch.
     pub y: Var<T>,
-    /// The mean of each channel.
+    /// The mean of each channel; see the method.
     pub mean: Var<T>,
-    /// The biased variance of each channel, `Σ (x − mean)² / n`.
+    /// The biased variance of each channel, `Σ (x − mean)² / n`; see the method.
     pub var: Var<T>,
 }
 
@@ -76,7 +76,8 @@ impl<T: Real> Var<T> {
     ///
     /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
     /// * returns `y`, and mean and biased variance `[channels]` for the running statistics; gradients
-    ///   flow through them too
+    ///   flow through them too. One value per channel is normalized to the bias, its variance is 0; of an
+    ///   empty batch `y` is empty and the statistics are NaN. (The layer panics in both cases.)
     ///
     /// Source: Ioffe & Szegedy 2015, algorithm 1.
     ///
@@ -100,6 +101,29 @@ impl<T: Real> Var<T> {
             y,
             mean: mean.reshape([channels]),
             var: var.reshape([channels]),
+        }
+    }
+
+    /// [Instance normalization](Self::instance_norm) in training, with the statistics to follow.
+    ///
+    /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
+    /// * returns `y`, and `[channels]` the means over the batch of the images' means and of their biased
+    ///   variances: running statistics follow them, the variance times `n/(n − 1)` of `n` pixels. In
+    ///   evaluation [`batch_norm_with`](Self::batch_norm_with) takes them, as
+    ///   `torch.nn.functional.instance_norm` does with `use_input_stats=False`.
+    ///
+    /// # Panics
+    /// If there is no channel axis, or a parameter is not `[channels]`.
+    #[must_use]
+    #[track_caller]
+    pub fn instance_norm_statistics(&self, options: &NormOptions<'_, T>) -> BatchNormed<T> {
+        let (channels, _) = self.channels("instance_norm");
+        let (y, [mean, var]) = self.standardize_groups("instance_norm", channels, options);
+        let over_batch = |x: Self| x.reshape([self.shape()[0], channels]).mean(0);
+        BatchNormed {
+            y,
+            mean: over_batch(mean),
+            var: over_batch(var),
         }
     }
 
@@ -132,8 +156,8 @@ impl<T: Real> Var<T> {
         let eps = T::of(options.eps);
         let rstd = var.map(|var| T::one() / (var + eps).sqrt()).reshape(&along);
         let scale = w * Self::constant(rstd);
-        let shift = b - Self::constant(mean.reshape(&along)) * &scale;
-        self * scale + shift
+        // Not x·scale + (b − mean·scale): a large mean would cost the digits of the result.
+        self.normalized(&Self::constant(mean.reshape(&along)), &scale, &b)
     }
 
     /// Layer normalization: every row to mean 0 and variance 1 over the last axes.
@@ -204,7 +228,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn group_norm(&self, groups: usize, options: &NormOptions<'_, T>) -> Self {
-        self.standardize_groups("group_norm", groups, options)
+        self.standardize_groups("group_norm", groups, options).0
     }
 
     /// Instance normalization: every channel of every image to mean 0 and variance 1.
@@ -222,10 +246,16 @@ impl<T: Real> Var<T> {
     pub fn instance_norm(&self, options: &NormOptions<'_, T>) -> Self {
         let (channels, _) = self.channels("instance_norm");
         self.standardize_groups("instance_norm", channels, options)
+            .0
     }
 
     #[track_caller]
-    fn standardize_groups(&self, op: &str, groups: usize, options: &NormOptions<'_, T>) -> Self {
+    fn standardize_groups(
+        &self,
+        op: &str,
+        groups: usize,
+        options: &NormOptions<'_, T>,
+    ) -> (Self, [Self; 2]) {
         let (channels, _) = self.channels(op);
         require!(
             groups > 0 && channels % groups == 0 || channels == 0,
@@ -241,8 +271,8 @@ impl<T: Real> Var<T> {
             centred: true,
         };
         let x = self.reshape([self.shape()[0], groups, each, inner]);
-        let [y, ..]: [Self; 4] = Self::custom_array(op, &[&x, &w, &b]);
-        y.reshape(self.shape())
+        let [y, mean, var, _] = Self::custom_array(op, &[&x, &w, &b]);
+        (y.reshape(self.shape()), [mean, var])
     }
 
     /// The channels, and the shape of a vector along them that broadcasts.
@@ -354,6 +384,18 @@ pub(super) const ENTRIES: &[Entry] = &[
             f,
             [x, draw.off_zero([channels]), draw.normal([channels])],
         )
+    }),
+    Entry::function("instance_norm_statistics", |draw| {
+        let channels = draw.within(1, 3);
+        let x = draw_images(draw, channels);
+        let f = generic!(|x, w, b| {
+            let normed = x.instance_norm_statistics(&NormOptions::affine(w, b).eps(ROOM));
+            let statistics = (normed.mean * &normed.var + normed.var).sum(..);
+            normed.y * statistics
+        });
+        let params = [draw.off_zero([channels]), draw.normal([channels])];
+        let [w, b] = params;
+        Case::new("instance_norm_statistics", f, [x, w, b])
     }),
     Entry::function("instance_norm", |draw| {
         let channels = draw.within(1, 3);

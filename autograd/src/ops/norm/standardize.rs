@@ -105,15 +105,16 @@ impl Op for Standardize {
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let (x, w, b) = (&x[0], &x[1], &x[2]);
         let axes = keep(self.axes.clone());
-        let (mean, var) = if self.centred {
-            x.mean_var(axes, 0)
+        let [mean, var, rstd] = if self.centred {
+            x.mean_var_rstd(axes, self.eps)
         } else {
-            let square = (x * x).mean(axes);
-            (Tensor::zeros(square.shape()), square)
+            let [square, rstd] = x.mean_square_rstd(axes, self.eps);
+            [Tensor::zeros(square.shape()), square, rstd]
         };
-        let eps = T::of(self.eps);
-        let rstd = var.map(|var| T::one() / (var + eps).sqrt());
-        let y = if [w, b].iter().all(|p| Self::is_shared(p.shape(), rstd.shape())) {
+        let y = if [w, b]
+            .iter()
+            .all(|p| Self::is_shared(p.shape(), rstd.shape()))
+        {
             let slope = &rstd * w;
             x.zip4(&mean, &slope, b, |x, mean, slope, b| (x - mean) * slope + b)
         } else {
@@ -136,13 +137,15 @@ impl Op for Standardize {
         if let Some(g) = grad.get(1).filter(|_| self.centred) {
             out.add(0, (g / count).broadcast_to(x.shape()));
         }
-        let by_rstd = grad.get(3).map(|g| g * rstd * rstd * rstd * -0.5);
-        let by_var = match (grad.get(2), by_rstd) {
-            (Some(a), Some(b)) => Some(a + b),
-            (a, b) => a.cloned().or(b),
-        };
-        if let Some(g) = by_var {
+        if let Some(g) = grad.get(2) {
             out.add(0, (x - mean) * (g * (2.0 / count)));
+        }
+        // −rstd³ (x − mean) / n, without the cube, which would overflow or vanish.
+        if let Some(g) = grad.get(3) {
+            out.add(
+                0,
+                x.standardized(mean, rstd) * (g * rstd * rstd * (-1.0 / count)),
+            );
         }
     }
 
@@ -179,6 +182,55 @@ impl Op for Standardize {
     }
 }
 
+/// `(x − mean) · scale + shift`; all four broadcast.
+#[derive(Clone, Debug)]
+pub struct Normalized;
+
+impl Op for Normalized {
+    fn name(&self) -> &'static str {
+        "normalized"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Inputs
+    }
+
+    fn reads_input(&self, i: usize) -> bool {
+        i < 3
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (x, mean, scale, shift) = (&x[0], &x[1], &x[2], &x[3]);
+        x.zip4(mean, scale, shift, |x, mean, scale, shift| {
+            (x - mean) * scale + shift
+        })
+        .into()
+    }
+
+    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+        let [x, mean, scale] = [0, 1, 2].map(|i| call.input(i));
+        let g = &*grad;
+        if out.wants(0) {
+            out.add(0, (g * scale).sum_to(call.input_shape(0)));
+        }
+        if out.wants(1) {
+            out.add(1, -(g * scale).sum_to(call.input_shape(1)));
+        }
+        if out.wants(2) {
+            out.add(2, (g * (x - mean)).sum_to(call.input_shape(2)));
+        }
+        if out.wants(3) {
+            out.add(3, g.sum_to(call.input_shape(3)));
+        }
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let [x, mean, scale] = three(draw);
+        let shift = draw.normal(scale.shape());
+        Sample::new(Self, [x, mean, scale, shift])
+    }
+}
+
 /// `(x − mean) · rstd`
 #[derive(Clone, Debug)]
 pub struct Standardized;
@@ -193,7 +245,8 @@ impl Op for Standardized {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].zip3(&x[1], &x[2], |x, mean, rstd| (x - mean) * rstd).into()
+        x[0].zip3(&x[1], &x[2], |x, mean, rstd| (x - mean) * rstd)
+            .into()
     }
 
     fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
@@ -217,9 +270,16 @@ impl<T: Real> Var<T> {
     fn standardized(&self, mean: &Self, rstd: &Self) -> Self {
         Self::custom(Standardized, &[self, mean, rstd])
     }
+
+    /// `(self − mean) · scale + shift`; all four broadcast.
+    #[track_caller]
+    pub(super) fn normalized(&self, mean: &Self, scale: &Self, shift: &Self) -> Self {
+        Self::custom(Normalized, &[self, mean, scale, shift])
+    }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Standardize>("batch_norm"),
     Entry::op::<Standardized>("batch_norm"),
+    Entry::op::<Normalized>("batch_norm_with"),
 ];

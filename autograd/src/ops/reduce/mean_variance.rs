@@ -2,6 +2,46 @@
 
 use crate::ops::prelude::*;
 
+/// `x − mean` over some axes, a symmetric map.
+#[derive(Clone, Debug)]
+pub struct Centred {
+    axes: Axes,
+}
+
+impl Op for Centred {
+    fn name(&self) -> &'static str {
+        "centred"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let mean = x[0].shifted_mean(self.axes.clone());
+        let kept = Tensor::from_vec(mean.to_vec(), kept_shape(&self.axes, x[0].shape()));
+        x[0].zip(&kept, |x, mean| x - mean).into()
+    }
+
+    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        grad.centred(&self.axes)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(0, 3);
+        let x = {
+            let shape = draw.filled_shape(rank);
+            draw.normal(shape)
+        };
+        Sample::new(
+            Self {
+                axes: draw.axes(rank),
+            },
+            [x],
+        )
+    }
+}
+
 /// The variance over some axes.
 #[derive(Clone, Debug)]
 pub struct Variance {
@@ -25,9 +65,8 @@ impl Op for Variance {
     // The mean's own part cancels: Σ (x − mean) = 0.
     fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
         let x = call.input(0);
-        let free = count(&self.axes, x.shape()).saturating_sub(self.correction);
-        let centred = x - x.mean(keep(self.axes.clone()));
-        centred * (restored(grad, &self.axes, x.shape()) * (2.0 / free as f64))
+        let factor = 2.0 / freedom(&self.axes, x.shape(), self.correction);
+        x.centred(&self.axes) * (restored(grad, &self.axes, x.shape()) * factor)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -44,16 +83,35 @@ impl Op for Variance {
 
 /// How many elements make one result of a reduction.
 pub(crate) fn count(axes: &Axes, shape: &[usize]) -> usize {
-    axes.resolve("mean", shape).iter().map(|axis| shape[axis]).product()
+    axes.resolve("mean", shape)
+        .iter()
+        .map(|axis| shape[axis])
+        .product()
+}
+
+/// What a sum of squares is divided by; NaN if that would not be positive.
+fn freedom(axes: &Axes, shape: &[usize], correction: usize) -> f64 {
+    let count = count(axes, shape);
+    if count > correction {
+        (count - correction) as f64
+    } else {
+        f64::NAN
+    }
+}
+
+/// A shape with the reduced axes as extent 1.
+fn kept_shape(axes: &Axes, shape: &[usize]) -> Vec<usize> {
+    let axes = axes.resolve("sum", shape);
+    let extents = shape.iter().enumerate();
+    extents
+        .map(|(axis, &n)| if axes.contains(axis) { 1 } else { n })
+        .collect()
 }
 
 /// The result of a reduction with its axes back as extent 1, so that it broadcasts to the operand.
 #[track_caller]
 pub(crate) fn restored<T: Real>(y: &Var<T>, axes: &Axes, shape: &[usize]) -> Var<T> {
-    let axes = axes.resolve("sum", shape);
-    let kept: Vec<_> =
-        shape.iter().enumerate().map(|(axis, &n)| if axes.contains(axis) { 1 } else { n }).collect();
-    y.reshape(kept)
+    y.reshape(kept_shape(axes, shape))
 }
 
 impl<T: Real> Var<T> {
@@ -79,30 +137,50 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
-        Self::custom(Variance { axes: axes.into(), correction }, &[self])
+        Self::custom(
+            Variance {
+                axes: axes.into(),
+                correction,
+            },
+            &[self],
+        )
     }
 
     /// The standard deviation over some axes, the root of the [variance](Self::var).
     ///
-    /// Where it is 0 the gradient is 0.
+    /// Where it is 0 the gradient is 0. It is right even where the variance overflows or vanishes. NaN
+    /// where `n ≤ correction`.
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.
     #[must_use]
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Self {
-        self.var(axes, correction).root(2.0)
+        let axes = axes.into();
+        let freedom = freedom(&axes, self.shape(), correction);
+        self.centred(&axes).norm(2.0, axes) / freedom.sqrt()
+    }
+
+    /// `self − mean` over some axes.
+    #[track_caller]
+    fn centred(&self, axes: &Axes) -> Self {
+        Self::custom(Centred { axes: axes.clone() }, &[self])
     }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Variance>("var"),
+    Entry::op::<Centred>("std"),
     Entry::function("mean", |draw| {
         let rank = draw.within(0, 3);
         let shape = draw.filled_shape(rank);
         let axes = draw.axes(rank);
         let description = format!("mean({axes:?})");
-        Case::new(description, generic!([axes] |x| x.mean(axes.clone())), [draw.normal(shape)])
+        Case::new(
+            description,
+            generic!([axes] | x | x.mean(axes.clone())),
+            [draw.normal(shape)],
+        )
     }),
     Entry::function("std", |draw| {
         let rank = draw.within(1, 3);
@@ -111,7 +189,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let axes = draw.axes(rank);
         let correction = draw.within(0, 1);
         let description = format!("std({axes:?}, {correction})");
-        let f = generic!([axes, correction] |x| x.std(axes.clone(), correction));
+        let f = generic!([axes, correction] | x | x.std(axes.clone(), correction));
         Case::new(description, f, [draw.apart(shape) * 5.0])
     }),
 ];

@@ -10,6 +10,8 @@ mod prod;
 mod scan;
 mod sum;
 
+pub(super) use norm::is_moderate;
+
 pub(super) const ENTRIES: &[&[Entry]] = &[
     logsumexp::ENTRIES,
     max_min::ENTRIES,

@@ -1,6 +1,52 @@
 //! Norms of vectors.
 
+use super::mean_variance::restored;
 use crate::ops::prelude::*;
+
+/// The Euclidean norm over some axes; squares are scaled where they would overflow or vanish.
+#[derive(Clone, Debug)]
+pub struct Norm2 {
+    axes: Axes,
+}
+
+impl Op for Norm2 {
+    fn name(&self) -> &'static str {
+        "norm"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Both
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].norm2(self.axes.clone()).into()
+    }
+
+    // The quotient first: it is at most 1, where a cotangent divided by a tiny norm may overflow.
+    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+        let x = call.input(0);
+        let [y, g] = [call.output(0), &**grad].map(|y| restored(y, &self.axes, x.shape()));
+        let flat = y.value().map(|y| y == T::zero());
+        if flat.any(..).item() {
+            return x / y.masked_fill(&flat, 1.0) * g.masked_fill(&flat, 0.0);
+        }
+        x / y * g
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(0, 3);
+        let x = {
+            let shape = draw.filled_shape(rank);
+            draw.off_zero(shape)
+        };
+        Sample::new(
+            Self {
+                axes: draw.axes(rank),
+            },
+            [x],
+        )
+    }
+}
 
 smooth! {
     /// The `degree`-th root of a number that is not negative; at 0, where the slope would be infinite,
@@ -25,7 +71,7 @@ smooth! {
         (y.masked_fill(&flat, 1.0).pow(-f.degree) * factor).masked_fill(&flat, 0.0)
     },
 
-    @also [Entry::function("norm", |draw| {
+    @also [Entry::op::<Norm2>("norm"), Entry::function("norm", |draw| {
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let p = draw.pick(&[2.0, 1.0, 3.0, 1.5, 0.5, 0.0, f64::INFINITY, f64::NEG_INFINITY]);
@@ -42,6 +88,9 @@ impl<T: Real> Var<T> {
     /// `p` = ∞ and −∞ are the largest and the smallest absolute value, 0 counts what is not 0. The
     /// gradient at an element 0, and of a zero vector, is 0; equal extremes share it equally.
     ///
+    /// Powers that would overflow or vanish are scaled first by a power of two, as in BLAS `nrm2`: the
+    /// norm and its gradient are right wherever they can be represented.
+    ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there is no element to choose an extreme from.
     #[must_use]
@@ -51,16 +100,42 @@ impl<T: Real> Var<T> {
         match p {
             0.0 => self.sign().abs().sum(axes),
             1.0 => self.abs().sum(axes),
-            2.0 => self.square().sum(axes).root(2.0),
+            2.0 => Self::custom(Norm2 { axes }, &[self]),
             f64::INFINITY => self.abs().amax(axes),
             f64::NEG_INFINITY => self.abs().amin(axes),
-            // At 0 a power below 2 has no second derivative, some no first: such elements are left out.
-            _ if p > 0.0 && p < 2.0 => {
-                let zero = self.value().map(|x| x == T::zero());
-                let powers = self.masked_fill(&zero, 1.0).abs().pow(p);
-                powers.masked_fill(&zero, 0.0).sum(axes).root(p)
+            _ => {
+                let scales = self.value().unit_scales(keep(axes.clone()));
+                if scales.iter().all(|scale| is_moderate(scale, p, self.len())) {
+                    return self.power_norm(p, axes);
+                }
+                let y = (self * Self::constant(scales.clone())).power_norm(p, axes);
+                let scales = scales.reshape(y.shape());
+                y / Self::constant(scales)
             }
-            _ => self.abs().pow(p).sum(axes).root(p),
         }
     }
+
+    #[track_caller]
+    fn power_norm(&self, p: f64, axes: Axes) -> Self {
+        if p > 0.0 && p < 2.0 {
+            // At 0 a power below 2 has no second derivative, some no first: such elements are left out.
+            let zero = self.value().map(|x| x == T::zero());
+            let powers = self.masked_fill(&zero, 1.0).abs().pow(p);
+            powers.masked_fill(&zero, 0.0).sum(axes).root(p)
+        } else {
+            self.abs().pow(p).sum(axes).root(p)
+        }
+    }
+}
+
+/// Whether no sum of `count` powers `p` overflows or vanishes, nor the slope of a power, if the largest
+/// number is about `1/scale`.
+pub(crate) fn is_moderate<T: Real>(scale: T, p: f64, count: usize) -> bool {
+    let bits = scale.to_f64().log2().abs() * (p.abs() + 1.0) + (count as f64).log2();
+    let most = if T::of(f64::MAX).to_f64().is_finite() {
+        900.0
+    } else {
+        100.0
+    };
+    bits < most
 }
