@@ -202,7 +202,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let description = format!("cosine_embedding_loss({margin}, {reduction:?}), {target:?}");
         let f = generic!(
             [target, margin, reduction] | x,
-            y | { x.cosine_embedding_loss(y, &target, margin, reduction) }
+            y | x.cosine_embedding_loss(y, &target, margin, reduction)
         );
         Case::new(
             description,
