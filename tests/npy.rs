@@ -52,7 +52,7 @@ fn what_is_no_array_is_refused_with_the_reason() {
     let whole = std::fs::read("tests/samples/f32.npy").expect("the sample");
     let plain =
         |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}");
-    let cases: [(Vec<u8>, &str); 15] = [
+    let cases: [(Vec<u8>, &str); 17] = [
         (b"PK\x03\x04".to_vec(), "not a .npy file"),
         (Vec::new(), "not a .npy file"),
         (b"\x93NUMPY".to_vec(), "the file ends there"),
@@ -96,6 +96,14 @@ fn what_is_no_array_is_refused_with_the_reason() {
         ),
         (
             with_header(2, &plain("(4294967296, 4294967296, 4)"), &[]),
+            "more elements than memory",
+        ),
+        (
+            with_header(2, &plain("(0, 9223372036854775808)"), &[]),
+            "more elements than memory",
+        ),
+        (
+            with_header(2, &plain("(9223372036854775808, 0)"), &[]),
             "more elements than memory",
         ),
         (

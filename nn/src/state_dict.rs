@@ -261,7 +261,11 @@ impl StateDict {
     }
 
     /// The bytes of a safetensors file; the same state always gives the same bytes.
+    ///
+    /// # Panics
+    /// If they do not fit in memory.
     #[must_use]
+    #[track_caller]
     pub fn to_bytes(&self) -> Vec<u8> {
         safetensors::encode(self)
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wengert_tensor::{Number, Tensor, require};
+use wengert_tensor::{Number, Tensor, element_count, require};
 
 use super::error::{DataError, MAX_RANK, Problem};
 use super::source::Source;
@@ -129,7 +129,7 @@ impl Idx {
             "Idx: {shape:?}: an IDX file has rank 1 to {MAX_RANK} and extents below 2³²"
         );
         require!(
-            elements(shape) == Some(values.len()),
+            element_count(shape) == Some(values.len()),
             "Idx: {shape:?}: {} elements do not fill it",
             values.len()
         );
@@ -189,7 +189,7 @@ impl Idx {
             .iter()
             .map(|&extent| u32::from_be_bytes(extent) as usize)
             .collect();
-        let Some(count) = elements(&shape).and_then(|n| n.checked_mul(width)) else {
+        let Some(count) = element_count(&shape).and_then(|n| n.checked_mul(width)) else {
             return Err(source.error(Problem::TooLarge(shape)));
         };
         let bytes = source.rest(header, count)?;
@@ -253,15 +253,4 @@ impl Idx {
             .of(file)),
         }
     }
-}
-
-/// The number of elements, if every product on the way to it can be addressed; as for a tensor, a
-/// zero extent does not excuse the others.
-fn elements(shape: &[usize]) -> Option<usize> {
-    let nonzero = shape
-        .iter()
-        .filter(|&&extent| extent > 0)
-        .try_fold(1_usize, |product, &extent| product.checked_mul(extent))
-        .filter(|&product| isize::try_from(product).is_ok())?;
-    Some(if shape.contains(&0) { 0 } else { nonzero })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wengert_tensor::require;
+use wengert_tensor::{element_count, require};
 
 use super::error::{DataError, Problem};
 
@@ -52,9 +52,7 @@ impl ImageSet {
         classes: &[&str],
         white: u8,
     ) -> Self {
-        let needed = shape
-            .iter()
-            .try_fold(1_usize, |product, &extent| product.checked_mul(extent));
+        let needed = element_count(&shape);
         require!(
             needed == Some(pixels.len()),
             "ImageSet: {shape:?}: {} pixels do not fill it",

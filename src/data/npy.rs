@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wengert_nn::file;
-use wengert_tensor::{Element, Tensor};
+use wengert_tensor::{Element, Tensor, element_count};
 
 /// An array from a `.npy` file, in the type that suits the file's.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,10 +94,7 @@ impl Npy {
     pub fn parse(bytes: &[u8]) -> Result<Self, NpyProblem> {
         let (header, data) = split(bytes)?;
         let header = Header::parse(header)?;
-        let count = header
-            .shape
-            .iter()
-            .try_fold(1_usize, |n, &extent| n.checked_mul(extent));
+        let count = element_count(&header.shape);
         let (big, kind) = match header.descr.as_bytes() {
             [b'<' | b'|' | b'=', ..] => (false, &header.descr[1..]),
             [b'>', ..] => (true, &header.descr[1..]),

@@ -30,15 +30,18 @@ const LARGE: usize = 1 << 26;
 /// promises more memory than it has.
 const MOST_BYTES: usize = 1 << 38;
 
+/// Checks that a list of `length` elements can be allocated, before it is made: a failed allocation
+/// aborts the process.
+///
 /// # Panics
-/// If so many elements do not fit in memory.
+/// If it cannot, with the name of the operation, the shape that asks for it, and the bytes.
 #[track_caller]
-pub(crate) fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
-    let fits = length.saturating_mul(size_of::<T>()) <= MOST_BYTES
-        && Vec::<T>::new().try_reserve_exact(length).is_ok();
+pub fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
+    let bytes = length.saturating_mul(size_of::<T>());
+    let fits = bytes <= MOST_BYTES && Vec::<T>::new().try_reserve_exact(length).is_ok();
     require!(
         fits,
-        "{op}: {shape:?}: {length} elements do not fit in memory"
+        "{op}: {shape:?}: {length} elements do not fit in memory, {bytes} bytes"
     );
 }
 

@@ -102,6 +102,7 @@ impl<T: Element> Tensor<T> {
         require!(count > 0, "chunk: {:?}: into 0 parts", self.shape());
         let extent = self.shape()[resolve_axis("chunk", axis, self.shape())];
         let size = extent.div_ceil(count).max(1);
+        crate::require_memory::<Self>("chunk", self.shape(), extent.div_ceil(size));
         let mut sizes = vec![size; extent / size];
         if !extent.is_multiple_of(size) || extent == 0 {
             sizes.push(extent % size);

@@ -35,6 +35,26 @@ impl fmt::Debug for Layout {
     }
 }
 
+/// The number of elements of a shape; none if the product of its extents, zeros left out, exceeds
+/// `isize::MAX`.
+///
+/// An extent of 0 does not excuse the others: strides are products of them.
+///
+/// ```
+/// # use wengert_tensor::element_count;
+/// assert_eq!(element_count(&[2, 0, 3]), Some(0));
+/// assert_eq!(element_count(&[0, 1 << 63]), None);
+/// ```
+#[must_use]
+pub fn element_count(shape: &[usize]) -> Option<usize> {
+    let nonzero = shape
+        .iter()
+        .filter(|&&extent| extent > 0)
+        .try_fold(1_usize, |product, &extent| product.checked_mul(extent))
+        .filter(|&product| isize::try_from(product).is_ok())?;
+    Some(if shape.contains(&0) { 0 } else { nonzero })
+}
+
 impl Layout {
     /// The layout of a single number.
     pub(crate) const SCALAR: Self = Self {
@@ -72,25 +92,16 @@ impl Layout {
         );
         let mut dims = [0; MAX_RANK];
         dims[..shape.len()].copy_from_slice(shape);
-        let mut product = 1_usize;
-        let mut empty = false;
-        for &extent in shape {
-            if extent == 0 {
-                empty = true;
-            } else {
-                match product.checked_mul(extent) {
-                    Some(larger) if isize::try_from(larger).is_ok() => product = larger,
-                    _ => crate::fail::fail(format_args!(
-                        "{op}: {shape:?}: the number of elements overflows"
-                    )),
-                }
-            }
-        }
+        let Some(len) = element_count(shape) else {
+            crate::fail::fail(format_args!(
+                "{op}: {shape:?}: the number of elements overflows"
+            ))
+        };
         Self {
             dims,
             strides: [0; MAX_RANK],
             offset: 0,
-            len: if empty { 0 } else { product },
+            len,
             rank: shape.len() as u8,
             contiguous: true,
         }

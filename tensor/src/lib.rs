@@ -28,13 +28,14 @@ pub mod testing;
 mod views;
 
 pub use axes::{Axes, AxisSet, Slice, keep, resolve_axis};
+pub use create::require_memory;
 pub use dual::Dual;
 pub use element::{Element, Number};
 pub use elementwise::Pointwise;
 pub use iter::Elements;
 pub use kernels::conv::KernelChoice;
 pub use kernels::pooling::Divisor;
-pub use layout::{Layout, MAX_RANK, broadcast_shapes};
+pub use layout::{Layout, MAX_RANK, broadcast_shapes, element_count};
 pub use matrix::Transposed;
 pub use real::Real;
 pub use reduce::unit_scale;

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use wengert_tensor::pooling::adaptive_windows;
 use wengert_tensor::testing::layouts::twins;
-use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor};
+use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor, element_count};
 
 /// The message of the panic that `f` must end in.
 fn refusal<R>(f: impl FnOnce() -> R) -> String {
@@ -60,10 +61,42 @@ fn a_view_of_more_elements_than_memory_is_legal_until_it_is_made_dense() {
     let message = refusal(|| view.contiguous());
     assert_eq!(
         message,
-        "contiguous: [1099511627776]: 1099511627776 elements do not fit in memory"
+        "contiguous: [1099511627776]: 1099511627776 elements do not fit in memory, \
+         4398046511104 bytes"
     );
     assert!(refusal(|| &view + &view).starts_with("add: [1099511627776]"));
     assert!(refusal(|| view.to_vec()).contains("do not fit in memory"));
+}
+
+#[test]
+fn lists_that_do_not_fit_in_memory_are_refused_before_they_are_made() {
+    let huge = 1 << 36;
+    let view = Tensor::from_vec(vec![3.0_f32], [1]).broadcast_to([huge]);
+    let message = refusal(|| view.chunk(0, huge));
+    assert!(
+        message.starts_with("chunk: [68719476736]: 68719476736"),
+        "{message}"
+    );
+    assert_eq!(view.chunk(0, 3).len(), 3);
+    let shape = [1, 1, 4];
+    for output in [huge, usize::MAX] {
+        let error = adaptive_windows(&shape, 1, output.into()).unwrap_err();
+        assert!(error.to_string().contains(&output.to_string()), "{error}");
+    }
+}
+
+#[test]
+fn the_count_of_elements_looks_at_all_extents() {
+    for (shape, count) in [
+        (&[][..], Some(1)),
+        (&[2, 0, 3], Some(0)),
+        (&[0, isize::MAX as usize], Some(0)),
+        (&[0, 1 << 63], None),
+        (&[1 << 63, 0], None),
+        (&[TWO_32, TWO_32, 0], None),
+    ] {
+        assert_eq!(element_count(shape), count, "{shape:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub use error::{FormatError, TensorProblem};
 
 use std::fmt::Write;
 
-use wengert_tensor::{Element, Tensor};
+use wengert_tensor::{Element, Tensor, require_memory};
 
 use crate::state_dict::{StateDict, Values};
 use header::{Entry, Header};
@@ -140,6 +140,7 @@ fn numbers<T: Element, const N: usize>(
 }
 
 /// The file of some tensors. The same tensors always give the same bytes.
+#[track_caller]
 pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
     // Wide numbers first, as the format's own writer does: then all are aligned.
     let mut order: Vec<_> = state.iter().collect();
@@ -154,10 +155,11 @@ pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
         let texts = texts.collect::<Vec<_>>().join(",");
         let _ = write!(header, "\"{METADATA}\":{{{texts}}},");
     }
-    let mut end = 0;
+    let mut end = 0_usize;
     for (name, values) in &order {
         let (data_type, begin) = (DataType::of(values), end);
-        end += values.len() * data_type.size();
+        // Views may count more elements than memory holds.
+        end = end.saturating_add(values.len().saturating_mul(data_type.size()));
         let shape = values
             .shape()
             .iter()
@@ -179,7 +181,9 @@ pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
         header.push(' ');
     }
 
-    let mut bytes = Vec::with_capacity(8 + header.len() + end);
+    let length = end.saturating_add(8 + header.len());
+    require_memory::<u8>("to_bytes", &[length], length);
+    let mut bytes = Vec::with_capacity(length);
     bytes.extend((header.len() as u64).to_le_bytes());
     bytes.extend(header.as_bytes());
     for (_, values) in order {

@@ -107,6 +107,15 @@ fn a_view_is_written_as_what_it_shows() {
 }
 
 #[test]
+#[should_panic(expected = "do not fit in memory")]
+fn bytes_that_do_not_fit_in_memory_are_refused() {
+    let mut state = StateDict::new();
+    let view = Tensor::from_slice(&[1.0_f32], [1]).broadcast_to([1 << 40]);
+    state.insert("x", Values::F32(view));
+    let _ = state.to_bytes();
+}
+
+#[test]
 fn a_state_moves_between_number_types_and_back() {
     let single = model::<f32>(1);
     let mut double = model::<f64>(2);

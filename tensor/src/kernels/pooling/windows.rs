@@ -1,6 +1,7 @@
 //! Which pixels each window of a pooling covers.
 
 use crate::kernels::conv::GeometryError;
+use crate::require_memory;
 
 /// Extents and options of one pooling over up to three spatial axes, those that are lacking in
 /// front with extent, kernel, stride and dilation 1.
@@ -157,7 +158,10 @@ impl Windows {
     /// the pixels from `⌊i·m/n⌋` to `⌈(i + 1)·m/n⌉`.
     ///
     /// # Errors
-    /// If there are windows but no pixels along an axis.
+    /// If there are windows but no pixels along an axis, or an extent is above `i32::MAX`.
+    ///
+    /// # Panics
+    /// If the list of windows does not fit in memory.
     pub fn adaptive(input: [usize; 3], output: [usize; 3]) -> Result<Self, GeometryError> {
         if input.contains(&0) && !output.contains(&0) {
             let what = "input";
@@ -165,6 +169,20 @@ impl Windows {
                 what,
                 extents: input,
             });
+        }
+        for (what, extents) in [("input", input), ("output", output)] {
+            // One span is kept for each place of an axis.
+            if let Some(&value) = extents.iter().find(|&&extent| extent > LARGEST_EXTENT) {
+                let largest = LARGEST_EXTENT;
+                return Err(GeometryError::Extent {
+                    what,
+                    value,
+                    largest,
+                });
+            }
+        }
+        for &bins in &output {
+            require_memory::<Span>("adaptive pooling", &output, bins);
         }
         let spans = [0, 1, 2].map(|axis| {
             let (pixels, bins) = (input[axis], output[axis]);
