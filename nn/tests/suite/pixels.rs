@@ -1,8 +1,11 @@
 //! Layers that pool, resize, shuffle and pad: gradients, and values by hand.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wengert_autograd::Var;
 use wengert_autograd::ops::{InterpolateOptions, Interpolation, ResponseOptions};
 use wengert_nn::*;
-use wengert_tensor::Tensor;
+use wengert_tensor::{ConvOptions, Tensor};
 
 use crate::layers::assert;
 
@@ -226,4 +229,54 @@ fn whole_channels_are_dropped() {
     assert(&check_model!(|_rng| Dropout1d::new(0.4), [3, 4, 2]));
     assert(&check_model!(|_rng| Dropout2d::new(0.4), [2, 4, 2, 1]));
     assert(&check_model!(|_rng| Dropout3d::new(0.4), [2, 4, 1, 2, 1]));
+}
+
+#[test]
+fn extents_that_memory_cannot_hold_are_refused_and_can_be_caught() {
+    let refused = |f: &dyn Fn(&Var<f64>) -> Var<f64>, shape: &[usize], said: &str| {
+        let x = Var::constant(Tensor::zeros(shape));
+        let panic = catch_unwind(AssertUnwindSafe(|| f(&x))).expect_err(said);
+        let message = panic.downcast_ref::<String>().expect("a formatted message");
+        assert!(message.contains(said), "{message}");
+    };
+    let huge = 1 << 36;
+    let (line, plane) = (&[1, 1, 4][..], &[1, 1, 4, 4][..]);
+    refused(&|x| x.adaptive_avg_pool1d(huge), line, "68719476736");
+    refused(&|x| x.adaptive_max_pool2d([2, huge]).0, plane, "68719476736");
+    for mode in [Interpolation::Nearest, Interpolation::Cubic] {
+        let resized = |x: &Var<f64>| x.interpolate(&InterpolateOptions::to(huge).mode(mode));
+        refused(&resized, line, "interpolate: [1, 1, 4]: 68719476736");
+    }
+    for options in [
+        ConvOptions {
+            dilation: (1 << 63).into(),
+            ..ConvOptions::default()
+        },
+        ConvOptions {
+            padding: usize::MAX.into(),
+            ..ConvOptions::default()
+        },
+        ConvOptions {
+            stride: usize::MAX.into(),
+            ..ConvOptions::default()
+        },
+    ] {
+        refused(
+            &|x| x.unfold([3, 3], &options),
+            plane,
+            "unfold: windows of [3, 3]",
+        );
+        refused(
+            &|x| x.fold([4, 4], [3, 3], &options),
+            &[1, 9, 4],
+            "fold: windows of",
+        );
+    }
+    let output = [usize::MAX, 4];
+    let options = ConvOptions::default();
+    refused(
+        &|x| x.fold(output, [3, 3], &options),
+        &[1, 9, 4],
+        "fold: an image",
+    );
 }

@@ -316,6 +316,8 @@ impl<T: Real> Var<T> {
         axes.fold(self.clone(), |x, (axis, (output, factor))| {
             let axis = axis + 2;
             let input = shape[axis];
+            // A place has at most four taps.
+            wengert_tensor::require_memory::<[(usize, f64); 8]>("interpolate", shape, output);
             let taps = options.taps(input, output, factor);
             if taps.len() == input
                 && taps

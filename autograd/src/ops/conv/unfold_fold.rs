@@ -118,6 +118,9 @@ impl Op for Fold {
     }
 }
 
+/// Sums and products of two extents up to this do not overflow.
+const LARGEST_EXTENT: usize = i32::MAX as usize;
+
 /// Windows in a plane.
 struct Plane {
     padding: [[usize; 2]; 2],
@@ -144,6 +147,17 @@ impl Plane {
                 wengert_tensor::fail::fail(format_args!("{op}: windows of {kernel:?}: {error}"))
             }
         };
+        let extents = [[1, kh, kw], stride, dilation];
+        let largest = extents.as_flattened().iter().chain(padding.as_flattened());
+        let largest = largest.copied().max().unwrap_or(0);
+        require!(
+            largest <= LARGEST_EXTENT,
+            "{op}: windows of {kernel:?}, stride {:?}, dilation {:?}, padding {:?}: {largest} is more \
+             than {LARGEST_EXTENT}",
+            &stride[1..],
+            &dilation[1..],
+            &padding[1..]
+        );
         let comb = |axis: usize| Comb {
             axis: axis as isize + 2,
             size: kernel[axis],
@@ -238,6 +252,10 @@ impl<T: Real> Var<T> {
             self.shape()
         );
         let Plane { padding, combs } = Plane::new("fold", kernel, options);
+        require!(
+            output[0].max(output[1]) <= LARGEST_EXTENT,
+            "fold: an image of {output:?}: an extent is more than {LARGEST_EXTENT}"
+        );
         let padded = [0, 1].map(|i| output[i] + padding[i][0] + padding[i][1]);
         let counts = [0, 1].map(|i| {
             let Comb {
