@@ -1,6 +1,6 @@
 //! Update rules under one driver, learning-rate schedules, clipping.
 //!
-//! A training step, whole:
+//! A complete training loop:
 //!
 //! ```
 //! use wengert_nn::{Linear, Module, Pass};
@@ -26,21 +26,24 @@
 #![forbid(unsafe_code)]
 
 mod clip;
-mod fused;
+mod elementwise;
 mod group;
 mod lbfgs;
 mod optimizer;
+mod optimizer_state;
 mod rule;
+mod rule_options;
+mod rule_state;
 mod rules;
 mod schedule;
-mod state_dict;
 
 pub use clip::{Norm, clip_grad_norm, clip_grad_value};
-pub use fused::fused;
 pub use group::Group;
 pub use lbfgs::{Lbfgs, LbfgsOptions, LineSearch};
 pub use optimizer::{Optimizer, Stepped};
-pub use rule::{Rule, State, Step};
+pub use optimizer_state::{LoadError, OptimizerState, OptionDifference};
+pub use rule::{Rule, Step, Update};
+pub use rule_options::{Range, RuleOptions};
+pub use rule_state::RuleState;
 pub use rules::*;
 pub use schedule::*;
-pub use state_dict::{LoadError, StateDict};

@@ -1,4 +1,4 @@
-//! The driver of an update rule.
+//! [`Optimizer`]: applies update rules to the parameters of a model.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,9 +11,11 @@ use wengert_tensor::{Real, Tensor, require};
 
 use crate::clip::{Clip, Norm, clip_grad_norm, clip_grad_value};
 use crate::group::{Group, matches};
-use crate::rule::{Rule, State};
+use crate::rule::{Rule, Update};
+use crate::rule_options::Range;
+use crate::rule_state::RuleState;
 
-/// Updates a model: a [`Rule`] for its parameters, or one for each group of them, and their state.
+/// Updates the parameters of a model: a [`Rule`] for all of them, or one per group, and their state.
 ///
 /// ```
 /// use wengert_optim::{AdamW, Optimizer};
@@ -25,32 +27,32 @@ use crate::rule::{Rule, State};
 /// assert_eq!(optimizer.lr(), 3e-4);
 /// ```
 ///
-/// State is kept by path, so it survives a model that is built again with the same paths. Frozen
-/// parameters, and those that the loss does not depend on, are left alone with their state.
+/// State is kept by path, so it stays valid for a model that is built again with the same paths. Frozen
+/// parameters, and those that the loss does not depend on, do not change, nor does their state.
 #[derive(Clone, Debug)]
 pub struct Optimizer<T: Real = f32> {
-    /// The first has what no other has.
+    /// The first has all parameters of no other group.
     pub(crate) groups: Vec<Group<T>>,
     clips: Vec<Clip>,
     strict: bool,
     skips_non_finite: bool,
-    pub(crate) entries: Vec<Entry<T>>,
+    pub(crate) params: Vec<ParamState<T>>,
     pub(crate) by_path: HashMap<Arc<str>, usize>,
-    /// How many entries there were when every group was last found to have one.
+    /// The length of `params` when every group was last found to match a parameter.
     checked: usize,
 }
 
-/// What is known of one parameter.
+/// The group and the state of one parameter.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry<T: Real> {
+pub(crate) struct ParamState<T: Real> {
     pub(crate) path: Arc<str>,
     pub(crate) group: usize,
-    /// How often it has been updated.
+    /// The number of updates so far.
     pub(crate) count: u64,
-    pub(crate) state: State<T>,
+    pub(crate) state: RuleState<T>,
 }
 
-/// What a step did.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stepped<T: Real = f32> {
     /// Whether the model changed; `false` only for a step with a non-finite gradient that was
@@ -64,7 +66,7 @@ impl<T: Real> Optimizer<T> {
     /// An optimizer that applies a rule to every parameter.
     ///
     /// # Panics
-    /// If an option of the rule makes no sense.
+    /// If an option of the rule is outside its range; no option may be NaN or infinite.
     #[must_use]
     #[track_caller]
     pub fn new(rule: impl Rule<T>) -> Self {
@@ -73,86 +75,102 @@ impl<T: Real> Optimizer<T> {
             clips: Vec::new(),
             strict: false,
             skips_non_finite: false,
-            entries: Vec::new(),
+            params: Vec::new(),
             by_path: HashMap::new(),
             checked: 0,
         }
     }
 
-    /// The same with another rule, or other options, for the parameters that a pattern means.
+    /// The same with another rule, or other options, for the parameters that a pattern matches.
     ///
-    /// A pattern without `*` means a path and everything below it: `layer1` has `layer1.0.weight`, not
-    /// `layer10.weight`. `*` stands for any characters: `*.bias`. A parameter belongs to the first
-    /// group that means it.
+    /// A pattern without `*` matches a path and everything below it: `layer1` matches `layer1.0.weight`,
+    /// not `layer10.weight`. `*` matches any characters: `*.bias`. A parameter belongs to the first
+    /// group that matches it.
     ///
     /// # Panics
-    /// If an option of the rule makes no sense. A step panics if a pattern means no parameter.
+    /// If an option of the rule is outside its range, or the optimizer has made a step. A step panics if
+    /// a pattern matches no parameter.
     #[must_use]
     #[track_caller]
     pub fn group(mut self, pattern: &str, rule: impl Rule<T>) -> Self {
         require!(
-            self.entries.is_empty(),
-            "group: {pattern}: the optimizer has state already; name groups before the first step"
+            self.params.is_empty(),
+            "group: {pattern}: the optimizer has state already; add groups before the first step"
         );
         self.groups.push(Group::new(pattern, rule));
         self
     }
 
     /// The same, scaling the gradients of a step down to a joint 2-norm of `max`; see
-    /// [`clip_grad_norm`]. Clips apply in the order in which they were asked for.
+    /// [`clip_grad_norm`]. Clips apply in the order of these calls.
     ///
-    /// If the norm is infinite or NaN because a gradient is, nothing can be scaled: the step is skipped
-    /// whole, and [`Stepped`] has `applied: false` and that norm.
+    /// If the norm is infinite or NaN because a gradient is, the step changes nothing, and its [`Stepped`]
+    /// has `applied: false` and that norm.
+    ///
+    /// # Panics
+    /// If `max` is negative or NaN.
     #[must_use]
+    #[track_caller]
     pub fn clip_norm(mut self, max: f64) -> Self {
+        require!(max >= 0.0, "clip_norm: max = {max}: must be at least 0");
         self.clips.push(Clip::Norm(max, Norm::P(2.0)));
         self
     }
 
-    /// The same, bounding each element of a gradient to `−max … max`; see [`clip_grad_value`].
+    /// The same, clamping each element of a gradient to `−max … max`; see [`clip_grad_value`].
+    ///
+    /// # Panics
+    /// If `max` is negative or NaN.
     #[must_use]
+    #[track_caller]
     pub fn clip_value(mut self, max: f64) -> Self {
+        require!(max >= 0.0, "clip_value: max = {max}: must be at least 0");
         self.clips.push(Clip::Value(max));
         self
     }
 
-    /// The same, panicking where a parameter that is not frozen has no gradient, instead of leaving
-    /// the parameter alone.
+    /// The same, but a step panics if a parameter that is not frozen has no gradient. Without this such a
+    /// parameter does not change.
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self
     }
 
-    /// The same, leaving everything as it was if a gradient has a NaN or an infinity: parameters,
-    /// state, step counts and buffers. Without this, such a gradient enters the update like any other.
+    /// The same, but a step with a NaN or infinite gradient changes nothing: neither parameters, state,
+    /// step counts nor buffers. Without this, such a gradient enters the update like any other.
     #[must_use]
     pub fn skip_non_finite(mut self) -> Self {
         self.skips_non_finite = true;
         self
     }
 
-    /// The learning rate of the next step, for parameters in no group of their own.
+    /// The learning rate of the next step, for parameters of no other group.
     #[must_use]
     pub fn lr(&self) -> f64 {
         self.groups[0].lr
     }
 
     /// Sets the learning rate of every group.
+    ///
+    /// # Panics
+    /// If it is negative, infinite or NaN.
+    #[track_caller]
     pub fn set_lr(&mut self, lr: f64) {
+        Range::NonNegative.require("set_lr", "lr", lr);
         for group in &mut self.groups {
             group.lr = lr;
         }
     }
 
-    /// The bytes of the tensors that the rules keep from step to step.
+    /// The bytes of all state tensors.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
-        let tensors = self.entries.iter().flat_map(|entry| &entry.state.tensors);
+        let tensors = self.params.iter().flat_map(|param| &param.state.tensors);
         tensors.map(|(_, tensor)| tensor.memory().0).sum()
     }
 
-    /// The groups; the first has what no other has.
+    /// The groups; the first has all parameters of no other group.
     #[must_use]
     pub fn groups(&self) -> &[Group<T>] {
         &self.groups
@@ -163,7 +181,7 @@ impl<T: Real> Optimizer<T> {
         &mut self.groups
     }
 
-    /// Updates every parameter by its gradient, and has the buffers changed as the pass recorded.
+    /// Updates every parameter by its gradient, and commits the buffer updates that the pass recorded.
     ///
     /// This is the one place where training changes a model.
     ///
@@ -178,7 +196,7 @@ impl<T: Real> Optimizer<T> {
     ) -> Stepped<T> {
         let (gradients, stepped) = self.prepared(gradients);
         if stepped.applied {
-            // First: the pass shares the parameters' memory, which would have to be copied.
+            // Before the update: the pass shares the parameters' buffers, so an update would copy them.
             pass.commit(model);
             self.apply(model, &gradients);
         }
@@ -188,8 +206,9 @@ impl<T: Real> Optimizer<T> {
     /// Updates every parameter by its gradient, for gradients that come from more than one pass.
     ///
     /// # Panics
-    /// If a gradient belongs to no parameter of the model, if a group's pattern means no parameter, or
-    /// if a gradient is missing and the optimizer is [strict](Self::strict).
+    /// If a gradient belongs to no parameter of the model, if a group's pattern matches no parameter, if a
+    /// learning rate was set that is negative, infinite or NaN, or if a gradient is missing and the
+    /// optimizer is [strict](Self::strict).
     #[track_caller]
     pub fn update(
         &mut self,
@@ -206,6 +225,9 @@ impl<T: Real> Optimizer<T> {
     /// The clipped gradients, and whether to apply them.
     #[track_caller]
     fn prepared<'a>(&self, gradients: &'a Gradients<T>) -> (Cow<'a, Gradients<T>>, Stepped<T>) {
+        for group in &self.groups {
+            group.require_valid();
+        }
         if self.strict {
             gradients.require_all();
         }
@@ -230,18 +252,18 @@ impl<T: Real> Optimizer<T> {
     #[track_caller]
     fn apply(&mut self, model: &mut (impl Parameters<T> + ?Sized), gradients: &Gradients<T>) {
         let mut seen =
-            IdSet::with_capacity_and_hasher(self.entries.len(), BuildHasherDefault::default());
+            IdSet::with_capacity_and_hasher(self.params.len(), BuildHasherDefault::default());
         let mut matched = 0;
         let mut cursor = 0;
         model.each_mut(|path, slot| {
             let SlotMut::Param(param) = slot else {
                 return;
             };
-            // A parameter may stand in two places of a model.
+            // A shared parameter has several paths; the first one counts.
             if !seen.insert(param.id()) {
                 return;
             }
-            let index = self.entry(path, cursor);
+            let index = self.index_of(path, cursor);
             cursor = index + 1;
             if let Some(gradient) = gradients.get(param) {
                 matched += 1;
@@ -261,36 +283,36 @@ impl<T: Real> Optimizer<T> {
 }
 
 impl<T: Real> Optimizer<T> {
-    /// Where a parameter's entry is; a new one if there is none. `guess` is where it is if the model is
-    /// walked as before.
-    fn entry(&mut self, path: &str, guess: usize) -> usize {
-        if self.entries.get(guess).is_some_and(|e| *e.path == *path) {
+    /// The index of a parameter's state, which is made if there is none. `guess` is the index if the
+    /// model is walked in the same order as before.
+    fn index_of(&mut self, path: &str, guess: usize) -> usize {
+        if self.params.get(guess).is_some_and(|p| *p.path == *path) {
             return guess;
         }
         if let Some(&index) = self.by_path.get(path) {
             return index;
         }
-        self.insert(Entry {
+        self.insert(ParamState {
             path: Arc::from(path),
             group: self.group_of(path),
             count: 0,
-            state: State::default(),
+            state: RuleState::default(),
         })
     }
 
-    pub(crate) fn replace_entries(&mut self, entries: Vec<Entry<T>>) {
-        self.entries.clear();
+    pub(crate) fn replace_state(&mut self, params: Vec<ParamState<T>>) {
+        self.params.clear();
         self.by_path.clear();
         self.checked = 0;
-        for entry in entries {
-            self.insert(entry);
+        for param in params {
+            self.insert(param);
         }
     }
 
-    fn insert(&mut self, entry: Entry<T>) -> usize {
-        let index = self.entries.len();
-        self.by_path.insert(Arc::clone(&entry.path), index);
-        self.entries.push(entry);
+    fn insert(&mut self, param: ParamState<T>) -> usize {
+        let index = self.params.len();
+        self.by_path.insert(Arc::clone(&param.path), index);
+        self.params.push(param);
         index
     }
 
@@ -303,32 +325,37 @@ impl<T: Real> Optimizer<T> {
 
     #[track_caller]
     fn update_one(&mut self, index: usize, param: &mut Param<T>, gradient: &Tensor<T>) {
-        let entry = &mut self.entries[index];
-        let group = &self.groups[entry.group];
-        let step = group.step(entry.count + 1);
-        if entry.count == 0 {
-            entry.state = group.rule.init(param.value(), &step);
+        let known = &mut self.params[index];
+        let group = &self.groups[known.group];
+        let step = group.step(known.count + 1);
+        if known.count == 0 {
+            known.state = group.rule.init(param.value(), &step);
         }
-        let _scope = Scope::enter(Arc::clone(&entry.path));
-        let rule = &group.rule;
-        rule.update(param.value_mut(), gradient, &mut entry.state, &step);
-        entry.count += 1;
+        let _scope = Scope::enter(Arc::clone(&known.path));
+        group.rule.update(Update {
+            param: param.value_mut(),
+            state: &mut known.state,
+            step,
+            gradient,
+            options: &group.options,
+        });
+        known.count += 1;
     }
 
     #[track_caller]
     fn require_groups_used(&mut self) {
-        if self.checked == self.entries.len() {
+        if self.checked == self.params.len() {
             return;
         }
         for (index, group) in self.groups.iter().enumerate().skip(1) {
-            let paths = || self.entries.iter().map(|e| &*e.path);
+            let paths = || self.params.iter().map(|p| &*p.path);
             require!(
-                self.entries.iter().any(|e| e.group == index),
-                "group: {}: means no parameter, or only some of earlier groups; the model has {}",
+                self.params.iter().any(|p| p.group == index),
+                "group: {}: matches no parameter, or only parameters of earlier groups; the model has {}",
                 group.pattern,
                 paths().collect::<Vec<_>>().join(", ")
             );
         }
-        self.checked = self.entries.len();
+        self.checked = self.params.len();
     }
 }

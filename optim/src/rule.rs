@@ -1,16 +1,20 @@
-//! What an update rule is: how its state begins, and how a gradient changes one parameter.
+//! What an update rule is: its options, the initial state of a parameter, and one update.
 
 use std::fmt::Debug;
 
 use wengert_tensor::{Real, Tensor};
 
+use crate::elementwise::elementwise;
+use crate::rule_options::RuleOptions;
+use crate::rule_state::RuleState;
+
 /// An update rule: the options of an optimizer, and what they do to one parameter.
 ///
-/// The driver, [`Optimizer`](crate::Optimizer), does the rest: which parameters, which group, whose
-/// state, clipping, schedules, state dicts. A rule of one's own:
+/// The driver, [`Optimizer`](crate::Optimizer), does the rest: groups, clipping, weight decay,
+/// `maximize`, validation of options, schedules, state dicts. A user's rule:
 ///
 /// ```
-/// use wengert_optim::{Optimizer, Rule, State, Step, fused};
+/// use wengert_optim::{Optimizer, Range, Rule, RuleOptions, RuleState, Step, Update};
 /// use wengert_tensor::{Real, Tensor};
 ///
 /// /// Sign descent with momentum.
@@ -18,207 +22,135 @@ use wengert_tensor::{Real, Tensor};
 /// struct SignMomentum {
 ///     lr: f64,
 ///     momentum: f64,
+///     weight_decay: f64,
 /// }
 ///
 /// impl<T: Real> Rule<T> for SignMomentum {
-///     fn lr(&self) -> f64 {
-///         self.lr
+///     fn options(&self) -> RuleOptions {
+///         RuleOptions::new("sign_momentum", self.lr)
+///             .momentum("momentum", self.momentum, Range::BelowOne)
+///             .weight_decay(self.weight_decay)
 ///     }
 ///
-///     fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {
-///         State::zeros(["average"], param)
+///     fn init(&self, param: &Tensor<T>, _step: &Step) -> RuleState<T> {
+///         RuleState::zeros(["average"], param)
 ///     }
 ///
-///     fn update(&self, param: &mut Tensor<T>, gradient: &Tensor<T>, state: &mut State<T>, step: &Step) {
-///         let (lr, beta) = (T::of(step.lr), T::of(self.momentum));
-///         let [average] = state.tensors_mut();
-///         fused([param, average], gradient, |[p, m], g| {
+///     fn update(&self, update: Update<'_, T>) {
+///         let (lr, beta) = (T::of(update.step.lr), T::of(update.step.momentum));
+///         update.elementwise(["average"], |p, [m], g| {
 ///             let m = beta * m + g;
-///             [p - lr * m.sign(), m]
+///             (p - lr * m.sign(), [m])
 ///         });
 ///     }
 /// }
 ///
-/// let optimizer: Optimizer = Optimizer::new(SignMomentum { lr: 0.01, momentum: 0.9 });
+/// let rule = SignMomentum { lr: 0.01, momentum: 0.9, weight_decay: 1e-4 };
+/// let optimizer: Optimizer = Optimizer::new(rule);
 /// assert_eq!(optimizer.lr(), 0.01);
 /// ```
 pub trait Rule<T: Real>: Debug + Send + Sync + 'static {
-    /// The learning rate to start with. An update reads [`Step::lr`] instead: schedules change it.
-    fn lr(&self) -> f64;
+    /// Every option with its name, value and allowed range.
+    fn options(&self) -> RuleOptions;
 
-    /// The momentum, or β₁, to start with, if the rule has one that schedules may cycle. An update
-    /// reads [`Step::momentum`] instead.
-    fn momentum(&self) -> Option<f64> {
-        None
-    }
-
-    /// Panics if an option makes no sense.
-    ///
-    /// # Panics
-    /// That is its purpose.
-    #[track_caller]
-    fn validate(&self) {}
-
-    /// The state of a parameter that has never been updated.
+    /// The state of a parameter before its first update.
     ///
     /// The names and shapes of the tensors are those that a state dict must have.
-    fn init(&self, param: &Tensor<T>, step: &Step) -> State<T>;
+    fn init(&self, param: &Tensor<T>, step: &Step) -> RuleState<T>;
 
-    /// Changes a parameter by a gradient of its shape.
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    );
+    /// Changes one parameter and its state.
+    fn update(&self, update: Update<'_, T>);
 }
 
 /// A rule that is chosen at run time.
 impl<T: Real> Rule<T> for Box<dyn Rule<T>> {
-    fn lr(&self) -> f64 {
-        (**self).lr()
+    fn options(&self) -> RuleOptions {
+        (**self).options()
     }
 
-    fn momentum(&self) -> Option<f64> {
-        (**self).momentum()
-    }
-
-    fn validate(&self) {
-        (**self).validate();
-    }
-
-    fn init(&self, param: &Tensor<T>, step: &Step) -> State<T> {
+    fn init(&self, param: &Tensor<T>, step: &Step) -> RuleState<T> {
         (**self).init(param, step)
     }
 
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        (**self).update(param, gradient, state, step);
+    fn update(&self, update: Update<'_, T>) {
+        (**self).update(update);
     }
 }
 
-/// What changes from step to step beside the gradient.
+/// The numbers that change from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The learning rate.
+    /// The learning rate `γ`.
     pub lr: f64,
     /// The momentum or β₁; 0 for rules without.
     pub momentum: f64,
-    /// How often the parameter has been updated, this time included.
+    /// The number of updates of this parameter, this one included: `t`, from 1.
     pub count: u64,
 }
 
-/// What a rule keeps for one parameter: named tensors and named numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct State<T: Real> {
-    pub(crate) tensors: Vec<(&'static str, Tensor<T>)>,
-    pub(crate) scalars: Vec<(&'static str, f64)>,
+/// One update of one parameter.
+///
+/// The gradient that a rule receives from it already has weight decay and `maximize` applied.
+#[derive(Debug)]
+pub struct Update<'a, T: Real> {
+    /// The parameter before the update.
+    pub param: &'a mut Tensor<T>,
+    /// What the rule keeps for this parameter.
+    pub state: &'a mut RuleState<T>,
+    /// Learning rate, momentum and number of the update.
+    pub step: Step,
+    pub(crate) gradient: &'a Tensor<T>,
+    pub(crate) options: &'a RuleOptions,
 }
 
-impl<T: Real> Default for State<T> {
-    fn default() -> Self {
-        Self {
-            tensors: Vec::new(),
-            scalars: Vec::new(),
-        }
-    }
-}
-
-impl<T: Real> State<T> {
-    /// Tensors of zeros, of a parameter's shape.
-    #[must_use]
-    pub fn zeros<const N: usize>(names: [&'static str; N], param: &Tensor<T>) -> Self {
-        Self::default().with_tensors(names, param, 0.0)
-    }
-
-    /// The same with more tensors of a parameter's shape, filled with a number.
-    #[must_use]
-    pub fn with_tensors<const N: usize>(
-        mut self,
-        names: [&'static str; N],
-        param: &Tensor<T>,
-        value: f64,
-    ) -> Self {
-        let tensors = names.map(|name| (name, Tensor::full(param.shape(), T::of(value))));
-        self.tensors.extend(tensors);
-        self
-    }
-
-    /// The same with one more number.
-    #[must_use]
-    pub fn with_scalar(mut self, name: &'static str, value: f64) -> Self {
-        self.scalars.push((name, value));
-        self
-    }
-
-    /// Whether there are no tensors.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tensors.is_empty()
-    }
-
-    /// All tensors, in the order in which [`Rule::init`] names them.
+impl<T: Real> Update<'_, T> {
+    /// Replaces each element `p` of the parameter and the elements `s` of the named state tensors by
+    /// `f(p, s, g)`, where `g` is the element of the gradient at the same index. One pass over memory.
     ///
     /// # Panics
-    /// If there are not `N`.
-    #[must_use]
+    /// If the state has no tensor of a name, or the gradient has another shape than the parameter.
     #[track_caller]
-    pub fn tensors_mut<const N: usize>(&mut self) -> [&mut Tensor<T>; N] {
-        let tensors: Vec<_> = self.tensors.iter_mut().map(|(_, tensor)| tensor).collect();
-        match tensors.try_into() {
-            Ok(tensors) => tensors,
-            Err(tensors) => wengert_tensor::fail::fail(format_args!(
-                "state: {} tensors, the update asks for {N}",
-                Vec::len(&tensors)
-            )),
-        }
+    pub fn elementwise<const N: usize>(
+        self,
+        names: [&str; N],
+        f: impl Fn(T, [T; N], T) -> (T, [T; N]) + Sync,
+    ) {
+        let prepare = self.preparation();
+        let state = self.state.tensors_mut(names);
+        elementwise(self.param, state, self.gradient, |p, s, g| {
+            let (p, g) = prepare(p, g);
+            f(p, s, g)
+        });
     }
 
-    /// Whether there is a tensor of that name.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.tensors.iter().any(|(known, _)| *known == name)
+    /// Calls `f` with the parameter, the state and the whole gradient, for a rule that needs more than
+    /// one element at a time, such as a norm. Slower than [`elementwise`](Self::elementwise).
+    pub fn whole(self, f: impl FnOnce(&mut Tensor<T>, &mut RuleState<T>, &Tensor<T>)) {
+        let prepare = self.preparation();
+        let gradient = self.param.zip(self.gradient, |p, g| prepare(p, g).1);
+        self.param.map_in_place(|p| prepare(p, T::zero()).0);
+        f(self.param, self.state, &gradient);
     }
 
-    /// Some of the tensors, by name.
-    ///
-    /// # Panics
-    /// If there is none of a name, or a name is given twice.
-    #[must_use]
-    #[track_caller]
-    pub fn named_mut<const N: usize>(&mut self, names: [&str; N]) -> [&mut Tensor<T>; N] {
-        let mut found = [const { None }; N];
-        for (known, tensor) in &mut self.tensors {
-            if let Some(place) = names.iter().position(|name| name == known) {
-                found[place] = Some(tensor);
-            }
-        }
-        let mut names = names.into_iter();
-        found.map(|tensor| {
-            let name = names.next().unwrap_or_default();
-            tensor.unwrap_or_else(|| {
-                wengert_tensor::fail::fail(format_args!("state: no tensor `{name}`"))
-            })
-        })
-    }
-
-    /// A number by name.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[must_use]
-    #[track_caller]
-    pub fn scalar_mut(&mut self, name: &str) -> &mut f64 {
-        let found = self.scalars.iter_mut().find(|(known, _)| *known == name);
-        match found {
-            Some((_, value)) => value,
-            None => wengert_tensor::fail::fail(format_args!("state: no number `{name}`")),
+    /// `maximize` and weight decay, as a function from an element of the parameter and of the raw
+    /// gradient to those that the rule receives.
+    fn preparation(&self) -> impl Fn(T, T) -> (T, T) + Copy + Sync + use<T> {
+        let options = self.options;
+        let sign = T::of(if options.maximize { -1.0 } else { 1.0 });
+        let (coupled, decoupled) = if options.decoupled {
+            (0.0, options.weight_decay)
+        } else {
+            (options.weight_decay, 0.0)
+        };
+        let lambda = T::of(coupled);
+        let is_coupled = coupled != 0.0;
+        let shrink = T::of(1.0 - self.step.lr * decoupled);
+        // One branch is moved out of the loop over elements, which is then vectorised; two are not. So
+        // `p` is multiplied by 1 where there is no decoupled decay, which changes no bit. Adding 0 · p to
+        // `g` would: p may be infinite.
+        move |p, g| {
+            let g = sign * g;
+            (p * shrink, if is_coupled { g + lambda * p } else { g })
         }
     }
 }

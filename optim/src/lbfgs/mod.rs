@@ -8,13 +8,14 @@ use std::collections::{HashSet, VecDeque};
 use wengert_nn::{Gradients, Parameters, ParametersExt, Slot, SlotMut};
 use wengert_tensor::{Real, Tensor, require};
 
+use crate::rule_options::Range;
 use crate::schedule::{Rate, Rates};
 use wolfe::{Point, strong_wolfe};
 
-/// How far to go along a direction.
+/// How the length of a step is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineSearch {
-    /// Until the strong Wolfe conditions hold, by cubic interpolation.
+    /// Cubic interpolation until the strong Wolfe conditions hold.
     StrongWolfe,
 }
 
@@ -23,19 +24,19 @@ pub enum LineSearch {
 pub struct LbfgsOptions {
     /// The learning rate: the length of a step, or the first that a line search tries.
     pub lr: f64,
-    /// How many directions a step takes.
+    /// The largest number of iterations per step.
     pub max_iter: usize,
-    /// After how many evaluations a step ends; `None` for `5/4 · max_iter`.
+    /// The largest number of evaluations of the loss per step; `None` for `5/4 · max_iter`.
     pub max_eval: Option<usize>,
-    /// A step ends where no element of the gradient is larger.
+    /// A step ends when no element of the gradient is larger in absolute value.
     pub tolerance_grad: f64,
-    /// A step ends where loss and parameters change by less.
+    /// A step ends when loss or parameters change by less.
     pub tolerance_change: f64,
-    /// How many past directions are remembered.
+    /// The number of pairs `(s, y)` that are kept.
     pub history_size: usize,
-    /// The line search; `None` goes `lr` along each direction.
+    /// The line search; `None` for steps of length `lr`.
     pub line_search: Option<LineSearch>,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -54,15 +55,15 @@ impl Default for LbfgsOptions {
     }
 }
 
-/// Limited-memory BFGS (Nocedal 1980; Liu & Nocedal 1989): directions `−Hg`, `H` the inverse Hessian as
-/// the last steps tell it.
+/// Limited-memory BFGS (Nocedal 1980; Liu & Nocedal 1989): search directions `−Hg`, where `H`
+/// approximates the inverse Hessian from the last steps.
 ///
-/// `H` is never formed: with `s` the past steps and `y` the changes of the gradient over them,
-/// `Hg` takes two passes over the memory (Nocedal & Wright 2006, algorithm 7.4). A pair enters it if
-/// `yᵀs > 10⁻¹⁰`.
+/// `H` is never formed: with `s` the past steps and `y` the changes of the gradient over them, the
+/// two-loop recursion computes `Hg` from the pairs `(s, y)` (Nocedal & Wright 2006, algorithm 7.4). A
+/// pair is kept if `yᵀs > 10⁻¹⁰`.
 ///
-/// A step needs the loss at more than one place, so it takes a closure. It is for losses without noise:
-/// small problems, the whole data at once.
+/// A step evaluates the loss at more than one point, so it takes a closure. Use it for losses without
+/// noise: small problems, all data in one batch.
 ///
 /// ```
 /// use wengert_nn::{Linear, Module, Pass};
@@ -92,12 +93,12 @@ pub struct Lbfgs<T: Real = f32> {
     initial: Option<f64>,
     evaluations: u64,
     iterations: u64,
-    /// In the order of their age.
-    memory: VecDeque<Pair<T>>,
-    last: Option<Last<T>>,
+    /// The last pairs, oldest first.
+    pairs: VecDeque<Pair<T>>,
+    last: Option<LastStep<T>>,
 }
 
-/// A change of the gradient, the step that made it, and one over their product.
+/// A step `s`, the change `y` of the gradient over it, and `rho = 1 / yᵀs`.
 #[derive(Clone, Debug)]
 struct Pair<T: Real> {
     y: Tensor<T>,
@@ -105,34 +106,77 @@ struct Pair<T: Real> {
     rho: T,
 }
 
-/// The last direction, how far it was gone, and what was there before.
+/// The last step: direction, length, and loss and gradient before it.
 #[derive(Clone, Debug)]
-struct Last<T: Real> {
+struct LastStep<T: Real> {
     direction: Tensor<T>,
     t: f64,
-    /// The inverse Hessian before any pair.
+    /// The factor `γ` of the initial inverse Hessian `γI`.
     scale: T,
     gradient: Tensor<T>,
     loss: f64,
+}
+
+impl LbfgsOptions {
+    #[track_caller]
+    fn validate(&self) {
+        let tolerances = [
+            ("lr", self.lr),
+            ("tolerance_grad", self.tolerance_grad),
+            ("tolerance_change", self.tolerance_change),
+        ];
+        for (name, value) in tolerances {
+            Range::NonNegative.require("lbfgs", name, value);
+        }
+        require!(
+            self.history_size > 0,
+            "lbfgs: history_size = 0: must be at least 1"
+        );
+    }
+
+    /// All options but the learning rate, for comparison when a state is loaded.
+    fn fixed(&self) -> Vec<(String, String)> {
+        let Self {
+            lr: _,
+            max_iter,
+            max_eval,
+            tolerance_grad,
+            tolerance_change,
+            history_size,
+            line_search,
+            maximize,
+        } = self;
+        [
+            ("/rule", "lbfgs".to_owned()),
+            ("/max_iter", max_iter.to_string()),
+            ("/max_eval", format!("{max_eval:?}")),
+            ("/tolerance_grad", format!("{tolerance_grad:?}")),
+            ("/tolerance_change", format!("{tolerance_change:?}")),
+            ("/history_size", history_size.to_string()),
+            ("/line_search", format!("{line_search:?}")),
+            ("/maximize", maximize.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
 }
 
 impl<T: Real> Lbfgs<T> {
     /// An optimizer of all parameters that are not frozen.
     ///
     /// # Panics
-    /// If the learning rate is negative or NaN, or the memory has no room.
+    /// If the learning rate or a tolerance is negative, infinite or NaN, or `history_size` is 0.
     #[must_use]
     #[track_caller]
     pub fn new(options: LbfgsOptions) -> Self {
-        require!(options.lr >= 0.0, "lbfgs: lr = {}", options.lr);
-        require!(options.history_size > 0, "lbfgs: history_size = 0");
+        options.validate();
         Self {
             options,
             lr: options.lr,
             initial: None,
             evaluations: 0,
             iterations: 0,
-            memory: VecDeque::new(),
+            pairs: VecDeque::new(),
             last: None,
         }
     }
@@ -144,30 +188,35 @@ impl<T: Real> Lbfgs<T> {
     }
 
     /// Sets the learning rate.
-    pub const fn set_lr(&mut self, lr: f64) {
+    ///
+    /// # Panics
+    /// If it is negative, infinite or NaN.
+    #[track_caller]
+    pub fn set_lr(&mut self, lr: f64) {
+        Range::NonNegative.require("set_lr", "lr", lr);
         self.lr = lr;
     }
 
-    /// How often a loss has been evaluated.
+    /// The number of evaluations of the loss so far.
     #[must_use]
     pub const fn evaluations(&self) -> u64 {
         self.evaluations
     }
 
-    /// How many directions have been taken.
+    /// The number of iterations so far.
     #[must_use]
     pub const fn iterations(&self) -> u64 {
         self.iterations
     }
 
-    /// Goes along up to `max_iter` directions, and returns the loss before.
+    /// Makes up to `max_iter` iterations, and returns the loss before them.
     ///
-    /// `evaluate` gives the loss of a model and its gradients; where a model has buffers that a pass
-    /// changes, it may commit the pass. A parameter without gradient has the gradient 0.
+    /// `evaluate` returns the loss of a model and its gradients; for a model with buffers it may commit
+    /// the pass. A parameter without gradient has the gradient 0.
     ///
     /// # Panics
-    /// If a gradient belongs to no parameter of the model, or the parameters that train are not those of
-    /// the last step.
+    /// If a gradient belongs to no parameter of the model, or the number of trainable elements differs
+    /// from that of the last step.
     #[track_caller]
     pub fn step<M: Parameters<T> + ?Sized>(
         &mut self,
@@ -189,10 +238,11 @@ impl<T: Real> Lbfgs<T> {
             let (now, then) = (gradient.len(), last.gradient.len());
             require!(
                 now == then,
-                "lbfgs: {now} numbers to train, {then} at the last step"
+                "lbfgs: the model has {now} trainable elements, at the last step it had {then}; make a new \
+                 optimizer after freezing or changing parameters"
             );
         }
-        // `>`, turned, would stop at a NaN.
+        // Negated, so that a NaN does not end the step here.
         if !(largest(&gradient).to_f64() <= self.options.tolerance_grad) && !gradient.is_empty() {
             self.descend(model, loss, gradient, &mut evaluate);
         }
@@ -220,15 +270,15 @@ impl<T: Real> Lbfgs<T> {
                 slope: dot(&gradient, &direction).to_f64(),
                 gradient,
             };
-            let whole = if first {
+            let scale_first = if first {
                 let sum = start.gradient.map(Real::abs).sum(..).item().to_f64();
                 if 1.0 / sum < 1.0 { 1.0 / sum } else { 1.0 }
             } else {
                 1.0
             };
-            let last = self.last.insert(Last {
+            let last = self.last.insert(LastStep {
                 direction,
-                t: whole * self.lr,
+                t: scale_first * self.lr,
                 scale,
                 gradient: start.gradient.clone(),
                 loss,
@@ -237,7 +287,7 @@ impl<T: Real> Lbfgs<T> {
                 return;
             }
             if options.line_search.is_some() {
-                let here = values(model);
+                let values = values(model);
                 let (point, used) = strong_wolfe(
                     &start,
                     last.t,
@@ -247,7 +297,7 @@ impl<T: Real> Lbfgs<T> {
                     |t| {
                         advance(model, t, &last.direction);
                         let result = evaluate(model);
-                        restore(model, &here);
+                        restore(model, &values);
                         result
                     },
                 );
@@ -274,7 +324,7 @@ impl<T: Real> Lbfgs<T> {
         }
     }
 
-    /// `−Hg`, and the scale of `H`, with the last step taken into the memory.
+    /// The direction `−Hg` and the factor `γ`, after adding the pair of the last step.
     fn direction(&mut self, gradient: &Tensor<T>) -> (Tensor<T>, T) {
         let mut d = gradient.map(|g| -g);
         let Some(last) = &self.last else {
@@ -287,22 +337,22 @@ impl<T: Real> Lbfgs<T> {
         let ys = dot(&y, &s);
         if ys.to_f64() > 1e-10 {
             scale = ys / dot(&y, &y);
-            if self.memory.len() == self.options.history_size {
-                self.memory.pop_front();
+            if self.pairs.len() == self.options.history_size {
+                self.pairs.pop_front();
             }
             let rho = T::one() / ys;
-            self.memory.push_back(Pair { y, s, rho });
+            self.pairs.push_back(Pair { y, s, rho });
         }
-        let mut parts = Vec::with_capacity(self.memory.len());
-        for pair in self.memory.iter().rev() {
-            let part = dot(&pair.s, &d) * pair.rho;
-            d.zip_in_place(&pair.y, |d, y| d - part * y);
-            parts.push(part);
+        let mut alphas = Vec::with_capacity(self.pairs.len());
+        for pair in self.pairs.iter().rev() {
+            let alpha = dot(&pair.s, &d) * pair.rho;
+            d.zip_in_place(&pair.y, |d, y| d - alpha * y);
+            alphas.push(alpha);
         }
         d.map_in_place(|d| d * scale);
-        for (pair, part) in self.memory.iter().zip(parts.into_iter().rev()) {
-            let rest = part - dot(&pair.y, &d) * pair.rho;
-            d.zip_in_place(&pair.s, |d, s| d + rest * s);
+        for (pair, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
+            let factor = alpha - dot(&pair.y, &d) * pair.rho;
+            d.zip_in_place(&pair.s, |d, s| d + factor * s);
         }
         (d, scale)
     }
@@ -331,7 +381,7 @@ fn largest<T: Real>(x: &Tensor<T>) -> T {
     x.map(Real::abs).max(..).item()
 }
 
-/// The gradients of the parameters that train, end to end.
+/// The gradients of the trainable parameters, concatenated.
 #[track_caller]
 fn flat<T: Real>(model: &(impl Parameters<T> + ?Sized), gradients: &Gradients<T>) -> Tensor<T> {
     let mut all = Vec::new();
@@ -359,8 +409,8 @@ fn flat<T: Real>(model: &(impl Parameters<T> + ?Sized), gradients: &Gradients<T>
     Tensor::from_slice(&all, [all.len()])
 }
 
-/// Calls `f` once with each parameter that trains.
-fn each_trained<T: Real>(
+/// Calls `f` once with each trainable parameter.
+fn each_trainable<T: Real>(
     model: &mut (impl Parameters<T> + ?Sized),
     mut f: impl FnMut(&mut Tensor<T>),
 ) {
@@ -378,10 +428,8 @@ fn each_trained<T: Real>(
 /// `p ← p + td`
 fn advance<T: Real>(model: &mut (impl Parameters<T> + ?Sized), t: f64, direction: &Tensor<T>) {
     let t = T::of(t);
-    let mut rest = direction
-        .as_slice()
-        .expect("made by this optimizer, in one piece");
-    each_trained(model, |value| {
+    let mut rest = direction.as_slice().expect("every direction is contiguous");
+    each_trainable(model, |value| {
         let (part, others) = rest.split_at(value.len());
         for (p, &d) in value.as_mut_slice().iter_mut().zip(part) {
             *p += t * d;
@@ -392,13 +440,13 @@ fn advance<T: Real>(model: &mut (impl Parameters<T> + ?Sized), t: f64, direction
 
 fn values<T: Real>(model: &mut (impl Parameters<T> + ?Sized)) -> Vec<Tensor<T>> {
     let mut all = Vec::new();
-    each_trained(model, |value| all.push(value.clone()));
+    each_trainable(model, |value| all.push(value.clone()));
     all
 }
 
 fn restore<T: Real>(model: &mut (impl Parameters<T> + ?Sized), values: &[Tensor<T>]) {
     let mut values = values.iter();
-    each_trained(model, |value| {
+    each_trainable(model, |value| {
         if let Some(old) = values.next() {
             *value = old.clone();
         }

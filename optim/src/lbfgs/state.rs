@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use wengert_nn::{Parameters, ParametersExt, Slot};
 use wengert_tensor::{Real, Tensor};
 
-use super::{Last, Lbfgs, Pair};
-use crate::state_dict::{LoadError, Source, StateDict};
+use super::{LastStep, Lbfgs, Pair};
+use crate::optimizer_state::{LoadError, OptimizerState, Source, compare_options};
 
 impl<T: Real> Lbfgs<T> {
     /// The state, to be loaded by an optimizer made with the same options.
     #[must_use]
-    pub fn state_dict(&self) -> StateDict<T> {
+    pub fn state_dict(&self) -> OptimizerState<T> {
         let mut tensors = Vec::new();
         let mut scalars = vec![
             ("/lr".to_owned(), self.lr),
@@ -25,22 +25,31 @@ impl<T: Real> Lbfgs<T> {
             tensors.push(("/d".to_owned(), last.direction.clone()));
             tensors.push(("/prev_flat_grad".to_owned(), last.gradient.clone()));
         }
-        for (i, pair) in self.memory.iter().enumerate() {
+        for (i, pair) in self.pairs.iter().enumerate() {
             scalars.push((format!("/ro/{i}"), pair.rho.to_f64()));
             tensors.push((format!("/old_dirs/{i}"), pair.y.clone()));
             tensors.push((format!("/old_stps/{i}"), pair.s.clone()));
         }
-        StateDict { tensors, scalars }
+        OptimizerState {
+            tensors,
+            scalars,
+            options: self.options.fixed(),
+        }
     }
 
-    /// Takes up the state of another optimizer for this model; in an error nothing changes.
+    /// Replaces the state by that of another optimizer for this model; after an error nothing has
+    /// changed.
+    ///
+    /// The learning rate comes from the state; all other options must be equal. A state whose `options`
+    /// are cleared is not compared.
     ///
     /// # Errors
-    /// If a name is missing, unknown or there twice, or a shape or a count is wrong.
+    /// If an option differs, a name is missing, unknown or there twice, or a shape, a count or the
+    /// learning rate is wrong.
     pub fn load_state_dict(
         &mut self,
         model: &(impl Parameters<T> + ?Sized),
-        dict: &StateDict<T>,
+        dict: &OptimizerState<T>,
     ) -> Result<(), LoadError> {
         let mut seen = std::collections::HashSet::new();
         let mut length = 0;
@@ -52,29 +61,30 @@ impl<T: Real> Lbfgs<T> {
                 length += param.value().len();
             }
         });
+        compare_options(&dict.options, &self.options.fixed())?;
         let mut source = Source::new(dict)?;
-        let lr = source.scalars().number("/lr")?;
+        let lr = source.scalars().rate("/lr")?;
         let evaluations = source.scalars().count("/func_evals")?;
         let iterations = source.scalars().count("/n_iter")?;
         let tensor = |source: &mut Source<'_, T>, name: String| -> Result<Tensor<T>, LoadError> {
             Ok(source.tensor(name, &[length])?.contiguous())
         };
         let mut last = None;
-        let mut memory = VecDeque::new();
+        let mut pairs = VecDeque::new();
         if iterations > 0 {
-            last = Some(Last {
+            last = Some(LastStep {
                 t: source.scalars().number("/t")?,
                 scale: T::of(source.scalars().number("/H_diag")?),
                 loss: source.scalars().number("/prev_loss")?,
                 direction: tensor(&mut source, "/d".to_owned())?,
                 gradient: tensor(&mut source, "/prev_flat_grad".to_owned())?,
             });
-            while memory.len() < self.options.history_size {
-                let i = memory.len();
+            while pairs.len() < self.options.history_size {
+                let i = pairs.len();
                 let Some(rho) = source.scalars().optional(&format!("/ro/{i}")) else {
                     break;
                 };
-                memory.push_back(Pair {
+                pairs.push_back(Pair {
                     rho: T::of(rho),
                     y: tensor(&mut source, format!("/old_dirs/{i}"))?,
                     s: tensor(&mut source, format!("/old_stps/{i}"))?,
@@ -86,7 +96,7 @@ impl<T: Real> Lbfgs<T> {
         self.evaluations = evaluations;
         self.iterations = iterations;
         self.last = last;
-        self.memory = memory;
+        self.pairs = pairs;
         Ok(())
     }
 }

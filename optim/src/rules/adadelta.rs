@@ -1,26 +1,28 @@
-//! Steps in the unit of the parameter.
+//! Adadelta.
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{squared, within};
-use crate::fused::fused;
-use crate::rule::{Rule, State, Step};
+use super::{Samples, squarable};
+use crate::rule::{Rule, Step, Update};
+use crate::rule_options::{Range, RuleOptions};
+use crate::rule_state::RuleState;
 
-/// Gradients scaled by the ratio of the recent steps to the recent gradients (Zeiler 2012).
+/// Adadelta: the gradient times the root mean square of recent updates over that of recent gradients
+/// (Zeiler 2012).
 ///
-/// `g ← g + λp`; `v ← ρv + (1 − ρ)g²`; `δ = √(u + ε)/√(v + ε) · g`; `u ← ρu + (1 − ρ)δ²`;
+/// `v ← ρv + (1 − ρ)g²`; `δ = √(u + ε)/√(v + ε) · g`; `u ← ρu + (1 − ρ)δ²`;
 /// `p ← p − γδ`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adadelta {
     /// The learning rate `γ`.
     pub lr: f64,
-    /// How much of the mean squares is kept, `ρ`.
+    /// Decay rate `ρ` of both mean squares.
     pub rho: f64,
-    /// Added to the mean squares under the root, `ε`.
+    /// `ε`, added to the mean squares under the root.
     pub eps: f64,
-    /// The weight decay `λ`, added to the gradient.
+    /// Weight decay `λ`: `g ← g + λp`.
     pub weight_decay: f64,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -37,37 +39,42 @@ impl Default for Adadelta {
 }
 
 impl<T: Real> Rule<T> for Adadelta {
-    fn lr(&self) -> f64 {
-        self.lr
+    fn options(&self) -> RuleOptions {
+        let Self {
+            lr,
+            rho,
+            eps,
+            weight_decay,
+            maximize,
+        } = *self;
+        RuleOptions::new("adadelta", lr)
+            .number("rho", rho, Range::UpToOne)
+            .number("eps", eps, Range::NonNegative)
+            .weight_decay(weight_decay)
+            .maximize(maximize)
     }
 
-    fn validate(&self) {
-        within("adadelta", "lr", self.lr, 0.0..);
-        within("adadelta", "eps", self.eps, 0.0..);
-        within("adadelta", "weight_decay", self.weight_decay, 0.0..);
-        within("adadelta", "rho", self.rho, 0.0..=1.0);
+    fn init(&self, param: &Tensor<T>, _step: &Step) -> RuleState<T> {
+        RuleState::zeros(["square_avg", "acc_delta"], param)
     }
 
-    fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {
-        State::zeros(["square_avg", "acc_delta"], param)
-    }
-
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        let (lr, eps) = (T::of(step.lr), T::of(self.eps));
-        let (keep, new) = (T::of(self.rho), T::of(1.0 - self.rho));
-        let slope = squared(self.maximize, self.weight_decay);
-        let [square, steps] = state.tensors_mut();
-        fused([param, square, steps], gradient, |[p, v, u], g| {
-            let g = slope(p, g);
-            let v = keep * v + new * g * g;
+    fn update(&self, update: Update<'_, T>) {
+        let (lr, eps) = (T::of(update.step.lr), T::of(self.eps));
+        let (rho, new) = (T::of(self.rho), T::of(1.0 - self.rho));
+        update.elementwise(["square_avg", "acc_delta"], |p, [v, u], g| {
+            let g = squarable(g);
+            let v = rho * v + new * g * g;
             let delta = (u + eps).sqrt() / (v + eps).sqrt() * g;
-            [p - lr * delta, v, keep * u + new * delta * delta]
+            (p - lr * delta, [v, rho * u + new * delta * delta])
         });
+    }
+}
+
+impl Samples for Adadelta {
+    fn samples() -> Vec<Self> {
+        vec![Self {
+            eps: 1e-3,
+            ..Self::default()
+        }]
     }
 }

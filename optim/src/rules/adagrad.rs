@@ -1,27 +1,28 @@
-//! Gradients by all that came before.
+//! AdaGrad.
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{largest, squared, within};
-use crate::fused::fused;
-use crate::rule::{Rule, State, Step};
+use super::{Samples, largest, squarable};
+use crate::rule::{Rule, Step, Update};
+use crate::rule_options::{Range, RuleOptions};
+use crate::rule_state::RuleState;
 
-/// Gradients divided by the root of the sum of all their squares (Duchi, Hazan & Singer 2011).
+/// AdaGrad: the gradient over the root of the sum of all squared gradients (Duchi, Hazan & Singer 2011).
 ///
-/// `g ← g + λp`; `s ← s + g²`; `p ← p − γ/(1 + (t − 1)η) · g/(√s + ε)`, `t` counting from 1.
+/// `s ← s + g²`; `p ← p − γ/(1 + (t − 1)η) · g/(√s + ε)`, `t` counting from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adagrad {
     /// The learning rate `γ`.
     pub lr: f64,
-    /// How fast the learning rate falls with the steps, `η`.
+    /// Decay `η` of the learning rate per step.
     pub lr_decay: f64,
-    /// The weight decay `λ`, added to the gradient.
+    /// Weight decay `λ`: `g ← g + λp`.
     pub weight_decay: f64,
-    /// What the sum of the squares starts with.
+    /// The initial value of the sum of squares.
     pub initial_accumulator_value: f64,
-    /// Added to the root of the sum, `ε`.
+    /// `ε`, added to the root of the sum.
     pub eps: f64,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -39,44 +40,52 @@ impl Default for Adagrad {
 }
 
 impl<T: Real> Rule<T> for Adagrad {
-    fn lr(&self) -> f64 {
-        self.lr
+    fn options(&self) -> RuleOptions {
+        let Self {
+            lr,
+            lr_decay,
+            weight_decay,
+            initial_accumulator_value,
+            eps,
+            maximize,
+        } = *self;
+        let initial = initial_accumulator_value;
+        RuleOptions::new("adagrad", lr)
+            .number("lr_decay", lr_decay, Range::NonNegative)
+            .number("initial_accumulator_value", initial, Range::NonNegative)
+            .number("eps", eps, Range::NonNegative)
+            .weight_decay(weight_decay)
+            .maximize(maximize)
     }
 
-    fn validate(&self) {
-        within("adagrad", "lr", self.lr, 0.0..);
-        within("adagrad", "eps", self.eps, 0.0..);
-        within("adagrad", "weight_decay", self.weight_decay, 0.0..);
-        within("adagrad", "lr_decay", self.lr_decay, 0.0..);
-        within(
-            "adagrad",
-            "initial_accumulator_value",
-            self.initial_accumulator_value,
-            0.0..,
-        );
+    fn init(&self, param: &Tensor<T>, _step: &Step) -> RuleState<T> {
+        RuleState::default().with_tensors(["sum"], param, self.initial_accumulator_value)
     }
 
-    fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {
-        State::default().with_tensors(["sum"], param, self.initial_accumulator_value)
-    }
-
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        let lr = T::of(step.lr / (1.0 + (step.count - 1) as f64 * self.lr_decay));
-        let eps = T::of(self.eps);
-        let slope = squared(self.maximize, self.weight_decay);
-        let most = largest();
-        let [sum] = state.tensors_mut();
-        fused([param, sum], gradient, |[p, s], g| {
-            let g = slope(p, g);
-            // The sum of many large squares stops at the largest number.
+    fn update(&self, update: Update<'_, T>) {
+        let Step { lr, count, .. } = update.step;
+        let lr = T::of(lr / (1.0 + (count - 1) as f64 * self.lr_decay));
+        let (eps, most) = (T::of(self.eps), largest());
+        update.elementwise(["sum"], |p, [s], g| {
+            let g = squarable(g);
+            // A sum of many large squares saturates at the largest number.
             let s = (s + g * g).minimum(most);
-            [p - lr * g / (s.sqrt() + eps), s]
+            (p - lr * g / (s.sqrt() + eps), [s])
         });
+    }
+}
+
+impl Samples for Adagrad {
+    fn samples() -> Vec<Self> {
+        let plain = Self {
+            lr: 0.5,
+            ..Self::default()
+        };
+        let filled = Self {
+            lr_decay: 1e-3,
+            initial_accumulator_value: 0.1,
+            ..plain
+        };
+        vec![plain, filled]
     }
 }

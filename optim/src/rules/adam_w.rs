@@ -2,25 +2,27 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::Adam;
-use crate::rule::{Rule, State, Step};
+use super::{Adam, Samples};
+use crate::rule::{Rule, Step, Update};
+use crate::rule_options::RuleOptions;
+use crate::rule_state::RuleState;
 
-/// Adam whose weight decay does not pass through the moments (Loshchilov & Hutter 2019).
+/// Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 ///
-/// `p ← p − γλp`, then the update of [`Adam`] with the gradient alone.
+/// `p ← p − γλp`, then the update of [`Adam`] without decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
     /// The learning rate `γ`.
     pub lr: f64,
-    /// How much of the mean gradient and of the mean square are kept, `β₁` and `β₂`.
+    /// Decay rates `β₁` of the mean gradient and `β₂` of the mean square.
     pub betas: [f64; 2],
-    /// Added to the root of the mean square, `ε`.
+    /// `ε`, added to the root of the mean square.
     pub eps: f64,
-    /// The weight decay `λ`: each step shrinks the parameter by `γλ` of itself.
+    /// Weight decay `λ`: `p ← p − γλp`.
     pub weight_decay: f64,
-    /// Whether the mean square never falls.
+    /// Whether the largest mean square so far is used: AMSGrad.
     pub amsgrad: bool,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -39,42 +41,45 @@ impl Default for AdamW {
 
 impl AdamW {
     const fn adam(&self) -> Adam {
+        let Self {
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize,
+        } = *self;
         Adam {
-            lr: self.lr,
-            betas: self.betas,
-            eps: self.eps,
-            weight_decay: self.weight_decay,
+            lr,
+            betas,
+            eps,
+            weight_decay,
             decoupled_weight_decay: true,
-            amsgrad: self.amsgrad,
-            maximize: self.maximize,
+            amsgrad,
+            maximize,
         }
     }
 }
 
 impl<T: Real> Rule<T> for AdamW {
-    fn lr(&self) -> f64 {
-        self.lr
+    fn options(&self) -> RuleOptions {
+        Rule::<T>::options(&self.adam())
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas[0])
-    }
-
-    fn validate(&self) {
-        Rule::<T>::validate(&self.adam());
-    }
-
-    fn init(&self, param: &Tensor<T>, step: &Step) -> State<T> {
+    fn init(&self, param: &Tensor<T>, step: &Step) -> RuleState<T> {
         self.adam().init(param, step)
     }
 
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        self.adam().update(param, gradient, state, step);
+    fn update(&self, update: Update<'_, T>) {
+        self.adam().update(update);
+    }
+}
+
+impl Samples for AdamW {
+    fn samples() -> Vec<Self> {
+        vec![Self {
+            lr: 0.1,
+            ..Self::default()
+        }]
     }
 }

@@ -1,26 +1,27 @@
-//! Adam under the largest absolute value.
+//! Adamax.
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{adaptive, coupled};
-use crate::fused::fused;
-use crate::rule::{Rule, State, Step};
+use super::Samples;
+use crate::rule::{Rule, Step, Update};
+use crate::rule_options::{Range, RuleOptions};
+use crate::rule_state::RuleState;
 
-/// Adam with the largest absolute value in place of the mean square (Kingma & Ba 2015, algorithm 2).
+/// Adam with a decayed largest absolute value in place of the mean square (Kingma & Ba 2015, algorithm 2).
 ///
-/// `g ← g + λp`; `m ← β₁m + (1 − β₁)g`; `u ← max(β₂u, |g| + ε)`; `p ← p − γ/(1 − β₁ᵗ) · m/u`, `t`
+/// `m ← β₁m + (1 − β₁)g`; `u ← max(β₂u, |g| + ε)`; `p ← p − γ/(1 − β₁ᵗ) · m/u`, `t`
 /// counting from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adamax {
     /// The learning rate `γ`.
     pub lr: f64,
-    /// How much of the mean gradient and of the largest value are kept, `β₁` and `β₂`.
+    /// Decay rates `β₁` of the mean gradient and `β₂` of the largest absolute value.
     pub betas: [f64; 2],
-    /// Added to the absolute value, `ε`.
+    /// `ε`, added to the absolute value.
     pub eps: f64,
-    /// The weight decay `λ`, added to the gradient.
+    /// Weight decay `λ`: `g ← g + λp`.
     pub weight_decay: f64,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -37,39 +38,44 @@ impl Default for Adamax {
 }
 
 impl<T: Real> Rule<T> for Adamax {
-    fn lr(&self) -> f64 {
-        self.lr
+    fn options(&self) -> RuleOptions {
+        let Self {
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            maximize,
+        } = *self;
+        RuleOptions::new("adamax", lr)
+            .momentum("betas[0]", betas[0], Range::BelowOne)
+            .number("betas[1]", betas[1], Range::BelowOne)
+            .number("eps", eps, Range::NonNegative)
+            .weight_decay(weight_decay)
+            .maximize(maximize)
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas[0])
+    fn init(&self, param: &Tensor<T>, _step: &Step) -> RuleState<T> {
+        RuleState::zeros(["exp_avg", "exp_inf"], param)
     }
 
-    fn validate(&self) {
-        adaptive("adamax", self.lr, self.betas, self.eps, self.weight_decay);
-    }
-
-    fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {
-        State::zeros(["exp_avg", "exp_inf"], param)
-    }
-
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        let beta1 = step.momentum;
-        let size = T::of(step.lr / (1.0 - beta1.powf(step.count as f64)));
-        let (new, keep, eps) = (T::of(1.0 - beta1), T::of(self.betas[1]), T::of(self.eps));
-        let slope = coupled(self.maximize, self.weight_decay);
-        let [mean, largest] = state.tensors_mut();
-        fused([param, mean, largest], gradient, |[p, m, u], g| {
-            let g = slope(p, g);
-            let m = m + new * (g - m);
-            let u = (keep * u).maximum(g.abs() + eps);
-            [p - size * m / u, m, u]
+    fn update(&self, update: Update<'_, T>) {
+        let Step { lr, count, .. } = update.step;
+        let beta1 = update.step.momentum;
+        let step_size = T::of(lr / (1.0 - beta1.powf(count as f64)));
+        let (new1, beta2, eps) = (T::of(1.0 - beta1), T::of(self.betas[1]), T::of(self.eps));
+        update.elementwise(["exp_avg", "exp_inf"], |p, [m, u], g| {
+            let m = m + new1 * (g - m);
+            let u = (beta2 * u).maximum(g.abs() + eps);
+            (p - step_size * m / u, [m, u])
         });
+    }
+}
+
+impl Samples for Adamax {
+    fn samples() -> Vec<Self> {
+        vec![Self {
+            lr: 0.1,
+            ..Self::default()
+        }]
     }
 }

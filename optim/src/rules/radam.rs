@@ -1,14 +1,15 @@
-//! Adam with its variance rectified.
+//! RAdam.
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{adaptive, decayed};
-use crate::fused::fused;
-use crate::rule::{Rule, State, Step};
+use super::{Samples, squarable};
+use crate::rule::{Rule, Step, Update};
+use crate::rule_options::{Range, RuleOptions};
+use crate::rule_state::RuleState;
 
-/// Adam that trusts its mean square only once that rests on enough gradients (Liu et al. 2020).
+/// Adam with a rectified variance: the mean square is used only after enough gradients (Liu et al. 2020).
 ///
-/// `g ← g + λp`; `m ← β₁m + (1 − β₁)g`; `v ← β₂v + (1 − β₂)g²`; with `ρ∞ = 2/(1 − β₂) − 1` and
+/// `m ← β₁m + (1 − β₁)g`; `v ← β₂v + (1 − β₂)g²`; with `ρ∞ = 2/(1 − β₂) − 1` and
 /// `ρ = ρ∞ − 2tβ₂ᵗ/(1 − β₂ᵗ)`, `t` counting from 1: if `ρ > 5`,
 /// `p ← p − γ/(1 − β₁ᵗ) · m · r√(1 − β₂ᵗ)/(√v + ε)` with
 /// `r² = (ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)`, otherwise `p ← p − γ/(1 − β₁ᵗ) · m`.
@@ -16,15 +17,15 @@ use crate::rule::{Rule, State, Step};
 pub struct RAdam {
     /// The learning rate `γ`.
     pub lr: f64,
-    /// How much of the mean gradient and of the mean square are kept, `β₁` and `β₂`.
+    /// Decay rates `β₁` of the mean gradient and `β₂` of the mean square.
     pub betas: [f64; 2],
-    /// Added to the root of the mean square, `ε`.
+    /// `ε`, added to the root of the mean square.
     pub eps: f64,
-    /// The weight decay `λ`, added to the gradient.
+    /// Weight decay `λ`: `g ← g + λp`.
     pub weight_decay: f64,
-    /// Whether the decay shrinks the parameter instead, as in [`AdamW`](crate::AdamW).
+    /// Whether weight decay is `p ← p − γλp` instead, as in [`AdamW`](crate::AdamW).
     pub decoupled_weight_decay: bool,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -42,62 +43,71 @@ impl Default for RAdam {
 }
 
 impl<T: Real> Rule<T> for RAdam {
-    fn lr(&self) -> f64 {
-        self.lr
+    fn options(&self) -> RuleOptions {
+        let Self {
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            decoupled_weight_decay,
+            maximize,
+        } = *self;
+        RuleOptions::new("radam", lr)
+            .momentum("betas[0]", betas[0], Range::BelowOne)
+            .number("betas[1]", betas[1], Range::BelowOne)
+            .number("eps", eps, Range::NonNegative)
+            .weight_decay(weight_decay)
+            .decoupled(decoupled_weight_decay)
+            .maximize(maximize)
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas[0])
+    fn init(&self, param: &Tensor<T>, _step: &Step) -> RuleState<T> {
+        RuleState::zeros(["exp_avg", "exp_avg_sq"], param)
     }
 
-    fn validate(&self) {
-        adaptive("radam", self.lr, self.betas, self.eps, self.weight_decay);
-    }
-
-    fn init(&self, param: &Tensor<T>, _step: &Step) -> State<T> {
-        State::zeros(["exp_avg", "exp_avg_sq"], param)
-    }
-
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        let [beta1, beta2] = [step.momentum, self.betas[1]];
-        let count = step.count as f64;
-        let correction2 = 1.0 - beta2.powf(count);
-        let longest = 2.0 / (1.0 - beta2) - 1.0;
-        let length = longest - 2.0 * count * beta2.powf(count) / correction2;
-        let size = step.lr / (1.0 - beta1.powf(count));
+    fn update(&self, update: Update<'_, T>) {
+        let Step { lr, count, .. } = update.step;
+        let [beta1, beta2] = [update.step.momentum, self.betas[1]];
+        let t = count as f64;
+        let correction2 = 1.0 - beta2.powf(t);
+        let rho_inf = 2.0 / (1.0 - beta2) - 1.0;
+        let rho = rho_inf - 2.0 * t * beta2.powf(t) / correction2;
+        let step_size = lr / (1.0 - beta1.powf(t));
         let eps = T::of(self.eps);
-        let (new1, keep2, new2) = (T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
-        let decayed = decayed(
-            self.maximize,
-            self.weight_decay,
-            self.decoupled_weight_decay,
-            step.lr,
-        );
-        let moments = |p: T, m: T, v: T, g: T| {
-            let (p, g) = decayed(p, g);
-            (p, m + new1 * (g - m), keep2 * v + new2 * g * g)
+        let (new1, beta2, new2) = (T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
+        let moments = |m: T, v: T, g: T| {
+            let g = squarable(g);
+            (m + new1 * (g - m), beta2 * v + new2 * g * g)
         };
-        let [mean, square] = state.tensors_mut();
-        if length > 5.0 {
-            let rectified = (length - 4.0) * (length - 2.0) * longest
-                / ((longest - 4.0) * (longest - 2.0) * length);
-            let size = T::of(size * correction2.sqrt() * rectified.sqrt());
-            fused([param, mean, square], gradient, |[p, m, v], g| {
-                let (p, m, v) = moments(p, m, v, g);
-                [p - size * m / (v.sqrt() + eps), m, v]
+        if rho > 5.0 {
+            let r_squared =
+                (rho - 4.0) * (rho - 2.0) * rho_inf / ((rho_inf - 4.0) * (rho_inf - 2.0) * rho);
+            let step_size = T::of(step_size * correction2.sqrt() * r_squared.sqrt());
+            update.elementwise(["exp_avg", "exp_avg_sq"], |p, [m, v], g| {
+                let (m, v) = moments(m, v, g);
+                (p - step_size * m / (v.sqrt() + eps), [m, v])
             });
         } else {
-            let size = T::of(size);
-            fused([param, mean, square], gradient, |[p, m, v], g| {
-                let (p, m, v) = moments(p, m, v, g);
-                [p - size * m, m, v]
+            let step_size = T::of(step_size);
+            update.elementwise(["exp_avg", "exp_avg_sq"], |p, [m, v], g| {
+                let (m, v) = moments(m, v, g);
+                (p - step_size * m, [m, v])
             });
         }
+    }
+}
+
+impl Samples for RAdam {
+    fn samples() -> Vec<Self> {
+        let plain = Self {
+            lr: 0.1,
+            ..Self::default()
+        };
+        // ρ∞ = 2 / 0.7 − 1 is below 5: the variance is never used.
+        let never_rectified = Self {
+            betas: [0.9, 0.3],
+            ..plain
+        };
+        vec![plain, never_rectified]
     }
 }

@@ -1,30 +1,30 @@
 //! Stochastic gradient descent.
 
-use wengert_tensor::{Real, Tensor, require};
+use wengert_tensor::{Real, Tensor};
 
-use super::{coupled, within};
-use crate::fused::fused;
-use crate::rule::{Rule, State, Step};
+use super::Samples;
+use crate::rule::{Rule, Step, Update};
+use crate::rule_options::{Range, RuleOptions};
+use crate::rule_state::RuleState;
 
 /// Stochastic gradient descent (Robbins & Monro 1951), with momentum (Polyak 1964; Nesterov 1983 in
 /// the form of Sutskever et al. 2013).
 ///
-/// `g ← g + λp`; with momentum `b ← μb + (1 − τ)g`, at the first step `b ← g`; then `p ← p − γb`, or
-/// after Nesterov `p ← p − γ(g + μb)`. `γ` is the learning rate, `μ` the momentum, `τ` the dampening,
-/// `λ` the weight decay.
+/// Without momentum `p ← p − γg`. With momentum `b ← μb + (1 − τ)g`, at the first step `b ← g`; then
+/// `p ← p − γb`, or with Nesterov momentum `p ← p − γ(g + μb)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// The learning rate `γ`.
     pub lr: f64,
-    /// How much of the last direction is kept, `μ`.
+    /// The momentum `μ`.
     pub momentum: f64,
-    /// How much of a gradient does not enter the direction, `τ`.
+    /// The dampening `τ`.
     pub dampening: f64,
-    /// The weight decay `λ`, added to the gradient.
+    /// Weight decay `λ`: `g ← g + λp`.
     pub weight_decay: f64,
-    /// Whether the gradient is taken ahead of the step.
+    /// Whether the momentum is Nesterov momentum; needs `momentum > 0` and `dampening = 0`.
     pub nesterov: bool,
-    /// Whether to climb instead.
+    /// Whether the loss is maximised.
     pub maximize: bool,
 }
 
@@ -41,61 +41,81 @@ impl Default for Sgd {
     }
 }
 
+/// Only with momentum.
+const BUFFER: &str = "momentum_buffer";
+
 impl<T: Real> Rule<T> for Sgd {
-    fn lr(&self) -> f64 {
-        self.lr
+    fn options(&self) -> RuleOptions {
+        let Self {
+            lr,
+            momentum,
+            dampening,
+            weight_decay,
+            nesterov,
+            maximize,
+        } = *self;
+        RuleOptions::new("sgd", lr)
+            .momentum("momentum", momentum, Range::NonNegative)
+            .number("dampening", dampening, Range::Finite)
+            .weight_decay(weight_decay)
+            .flag("nesterov", nesterov)
+            .maximize(maximize)
+            .exclude(
+                nesterov && (momentum == 0.0 || dampening != 0.0),
+                "nesterov: needs momentum above 0 and dampening 0",
+            )
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.momentum)
-    }
-
-    fn validate(&self) {
-        within("sgd", "lr", self.lr, 0.0..);
-        within("sgd", "momentum", self.momentum, 0.0..);
-        within("sgd", "weight_decay", self.weight_decay, 0.0..);
-        require!(
-            !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0),
-            "sgd: nesterov needs momentum above 0 and no dampening, not {} and {}",
-            self.momentum,
-            self.dampening
-        );
-    }
-
-    fn init(&self, param: &Tensor<T>, step: &Step) -> State<T> {
+    fn init(&self, param: &Tensor<T>, step: &Step) -> RuleState<T> {
         if step.momentum == 0.0 {
-            State::default()
+            RuleState::default()
         } else {
-            State::zeros(["momentum_buffer"], param)
+            RuleState::zeros([BUFFER], param)
         }
     }
 
-    fn update(
-        &self,
-        param: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        state: &mut State<T>,
-        step: &Step,
-    ) {
-        let lr = T::of(step.lr);
-        let slope = coupled(self.maximize, self.weight_decay);
-        if step.momentum == 0.0 {
-            return fused([param], gradient, |[p], g| [p - lr * slope(p, g)]);
+    fn update(&self, update: Update<'_, T>) {
+        let lr = T::of(update.step.lr);
+        if update.step.momentum == 0.0 {
+            return update.elementwise([], |p, [], g| (p - lr * g, []));
         }
-        // A schedule may have turned momentum on after the first step.
-        let first = step.count == 1 || state.is_empty();
-        if state.is_empty() {
-            *state = self.init(param, step);
+        // A schedule may have raised the momentum from 0 after the first step.
+        let is_new = !update.state.has(BUFFER);
+        let first = update.step.count == 1 || is_new;
+        if is_new {
+            *update.state = self.init(update.param, &update.step);
         }
-        let momentum = T::of(step.momentum);
-        let fresh = T::of(1.0 - self.dampening);
+        let momentum = T::of(update.step.momentum);
+        let undampened = T::of(1.0 - self.dampening);
         let nesterov = self.nesterov;
-        let [buffer] = state.tensors_mut();
-        fused([param, buffer], gradient, |[p, b], g| {
-            let g = slope(p, g);
-            let b = if first { g } else { momentum * b + fresh * g };
+        update.elementwise([BUFFER], |p, [b], g| {
+            let b = if first {
+                g
+            } else {
+                momentum * b + undampened * g
+            };
             let direction = if nesterov { g + momentum * b } else { b };
-            [p - lr * direction, b]
+            (p - lr * direction, [b])
         });
+    }
+}
+
+impl Samples for Sgd {
+    fn samples() -> Vec<Self> {
+        let plain = Self {
+            lr: 0.1,
+            ..Self::default()
+        };
+        let momentum = Self {
+            momentum: 0.9,
+            dampening: 0.1,
+            ..plain
+        };
+        let nesterov = Self {
+            momentum: 0.9,
+            nesterov: true,
+            ..plain
+        };
+        vec![plain, momentum, nesterov]
     }
 }

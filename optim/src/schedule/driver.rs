@@ -6,7 +6,7 @@ use wengert_tensor::require;
 
 use super::curve::{At, Curve};
 use super::rates::{Rate, Rates};
-use crate::state_dict::{LoadError, Scalars};
+use crate::optimizer_state::{LoadError, Scalars};
 
 /// Changes the learning rates of an optimizer from step to step, along a [`Curve`] or several.
 ///

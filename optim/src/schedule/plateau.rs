@@ -3,7 +3,7 @@
 use wengert_tensor::require;
 
 use super::rates::{PerGroup, Rates};
-use crate::state_dict::{LoadError, Scalars};
+use crate::optimizer_state::{LoadError, Scalars};
 
 /// Whether a metric should fall or rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ impl<T: Real> Rates for Optimizer<T> {
         groups
             .map(|group| Rate {
                 lr: &mut group.lr,
-                momentum: group.rule.momentum().map(|_| &mut group.momentum),
+                momentum: group.options.momentum.map(|_| &mut group.momentum),
                 initial: &mut group.initial,
             })
             .collect()

@@ -2,7 +2,7 @@
 
 use crate::model::{Pair, follow_with};
 use wengert_nn::{Buffer, Param, Parameters, Pass, Path, Slot, SlotMut, fields};
-use wengert_optim::{Adam, Norm, Optimizer, Sgd};
+use wengert_optim::{Adam, LambdaLr, Norm, Optimizer, Schedule, Sgd};
 use wengert_tensor::Tensor;
 
 fn pair() -> Pair<f64> {
@@ -19,7 +19,7 @@ const HALF: Sgd = Sgd {
 };
 
 #[test]
-fn each_parameter_follows_the_first_group_that_means_it() {
+fn each_parameter_belongs_to_the_first_group_that_matches_it() {
     let mut model = pair();
     let mut optimizer = Optimizer::new(HALF)
         .group("b*", Sgd { lr: 0.25, ..HALF })
@@ -34,10 +34,10 @@ fn each_parameter_follows_the_first_group_that_means_it() {
 
 #[test]
 #[should_panic(
-    expected = "group: fc: means no parameter, or only some of earlier groups; the \
-                           model has weight, bias"
+    expected = "group: fc: matches no parameter, or only parameters of earlier groups; \
+                           the model has weight, bias"
 )]
-fn a_group_that_means_nothing_is_a_mistake() {
+fn a_group_that_matches_nothing_is_a_mistake() {
     let mut model = pair();
     let mut optimizer = Optimizer::new(HALF).group("fc", HALF);
     let (gradients, pass) = model.bowl();
@@ -286,12 +286,35 @@ fn state_belongs_to_the_path_not_to_the_place_in_the_walk() {
 }
 
 #[test]
-#[should_panic(expected = "adam: betas[1] = 1: not between 0, included and 1, excluded")]
+#[should_panic(expected = "adam: betas[1] = 1: must be at least 0 and below 1")]
 fn an_option_out_of_range_is_a_mistake() {
     let _: Optimizer = Optimizer::new(Adam {
         betas: [0.9, 1.0],
         ..Adam::default()
     });
+}
+
+#[test]
+#[should_panic(expected = "set_lr: lr = inf: must be a finite number, at least 0")]
+fn an_infinite_learning_rate_cannot_be_set() {
+    Optimizer::<f64>::new(HALF).set_lr(f64::INFINITY);
+}
+
+#[test]
+#[should_panic(expected = "step: group *: lr = NaN: must be a finite number, at least 0")]
+fn a_learning_rate_that_a_schedule_made_nan_stops_the_step() {
+    let mut model = pair();
+    let mut optimizer = Optimizer::new(HALF);
+    let mut schedule = Schedule::new(LambdaLr::new(|_, _| f64::NAN), &mut optimizer);
+    schedule.step(&mut optimizer);
+    let (gradients, pass) = model.bowl();
+    optimizer.step(&mut model, &gradients, pass);
+}
+
+#[test]
+#[should_panic(expected = "clip_norm: max = NaN: must be at least 0")]
+fn a_clip_at_nan_is_refused_when_it_is_added() {
+    let _ = Optimizer::<f64>::new(HALF).clip_norm(f64::NAN);
 }
 
 #[test]

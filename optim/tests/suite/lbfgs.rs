@@ -37,7 +37,7 @@ const WOLFE: LbfgsOptions = LbfgsOptions {
 };
 
 #[test]
-fn it_finds_the_bottom_of_the_valley() {
+fn it_finds_the_minimum_of_the_valley() {
     let mut model = start();
     let mut optimizer = Lbfgs::new(WOLFE);
     for _ in 0..4 {
@@ -69,7 +69,7 @@ fn the_first_step_is_one_over_the_sum_of_the_gradient() {
 }
 
 #[test]
-fn climbing_is_descending_on_the_turned_loss() {
+fn maximizing_is_minimizing_the_negated_loss() {
     let options = LbfgsOptions {
         max_iter: 7,
         ..WOLFE
@@ -127,7 +127,7 @@ fn a_resumed_optimizer_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn state_that_does_not_fit_is_told_by_name_and_changes_nothing() {
+fn a_state_that_does_not_fit_is_an_error_by_name_and_changes_nothing() {
     let mut model = start();
     let mut optimizer = Lbfgs::new(WOLFE);
     optimizer.step(&mut model, valley);
@@ -147,6 +147,23 @@ fn state_that_does_not_fit_is_told_by_name_and_changes_nothing() {
         "optimizer state: `/old_dirs/0` is missing"
     );
     assert_eq!(optimizer.state_dict(), dict);
+}
+
+#[test]
+fn a_state_under_other_options_names_the_difference() {
+    let mut model = start();
+    let mut optimizer = Lbfgs::new(WOLFE);
+    optimizer.step(&mut model, valley);
+    let mut other = Lbfgs::<f64>::new(LbfgsOptions {
+        history_size: 2,
+        ..WOLFE
+    });
+    let error = other.load_state_dict(&model, &optimizer.state_dict());
+    let message = error.expect_err("another history").to_string();
+    assert!(
+        message.contains("`/history_size` is 100 in the state, 2 here"),
+        "{message}"
+    );
 }
 
 /// Where four steps of `PyTorch` 2.15 end: weights, bias, evaluations, directions.

@@ -1,4 +1,4 @@
-//! The first steps of each rule, followed by hand.
+//! The first steps of each rule, computed by hand.
 
 use crate::model::{assert_close, follow};
 use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, RAdam, RmsProp, Sgd};
@@ -6,7 +6,7 @@ use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, RAdam, RmsPro
 const ONES: [f64; 3] = [1.0; 3];
 
 #[test]
-fn sgd_walks_against_the_gradient() {
+fn sgd_steps_against_the_gradient() {
     let rule = Sgd {
         lr: 0.5,
         ..Sgd::default()
@@ -28,7 +28,7 @@ fn sgd_decay_adds_to_the_gradient() {
         ..Sgd::default()
     };
     assert_eq!(follow(rule, 1.0, &[0.0; 3]), [0.75, 0.5625, 0.421_875]);
-    // Climbing turns the gradient, not the decay: p − ½(−1 + ½p) = ¾p + ½.
+    // Maximising negates the gradient, not the decay: p − ½(−1 + ½p) = ¾p + ½.
     let climb = Sgd {
         maximize: true,
         ..rule
@@ -37,7 +37,7 @@ fn sgd_decay_adds_to_the_gradient() {
 }
 
 #[test]
-fn sgd_momentum_keeps_half_of_the_last_direction() {
+fn sgd_momentum_adds_half_of_the_last_direction() {
     // b = 1, 1½, 1¾
     let rule = Sgd {
         lr: 0.5,
@@ -77,7 +77,7 @@ fn adam_steps_by_the_learning_rate_under_a_constant_gradient() {
 }
 
 #[test]
-fn adam_remembers_a_turned_gradient() {
+fn adam_remembers_a_gradient_of_the_other_sign() {
     // β = ½, ½. g = 1: m = ½, v = ½, corrections ½: a whole step.
     // g = −1: m = ¼ − ½ = −¼, v = ¼ + ½ = ¾, corrections ¾: m̂ = −⅓, v̂ = 1.
     let rule = Adam {
