@@ -1,6 +1,7 @@
 //! The tests of the crate, one binary: each would compile the same layers anew.
 
 mod cells;
+mod file;
 mod init;
 mod layers;
 mod models;
