@@ -1,11 +1,11 @@
-//! Arrays that `NumPy` wrote, what we write, and files that are no arrays.
+//! `.npy` files: written by `NumPy`, written here, unsupported and malformed ones.
 
 use proptest::prelude::*;
 use wengert::data::{Npy, NpyProblem};
 use wengert::tensor::Tensor;
 
 #[test]
-fn numpys_own_files_are_read() {
+fn files_written_by_numpy_are_read() {
     let read = |name: &str| Npy::load(format!("tests/samples/{name}.npy")).expect(name);
     let expected = Tensor::from_vec(vec![0.0, 0.25, 0.5, 0.75, 1.0, 1.25], [2, 3]);
     assert_eq!(read("f32"), Npy::F32(expected));
@@ -48,22 +48,22 @@ fn with_header(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_no_array_is_refused_with_the_reason() {
+fn a_file_that_is_not_an_array_is_an_error_with_the_reason() {
     let whole = std::fs::read("tests/samples/f32.npy").expect("the sample");
     let plain =
         |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}");
     let cases: [(Vec<u8>, &str); 17] = [
         (b"PK\x03\x04".to_vec(), "not a .npy file"),
         (Vec::new(), "not a .npy file"),
-        (b"\x93NUMPY".to_vec(), "the file ends there"),
+        (b"\x93NUMPY".to_vec(), "the file ends in it"),
         (
             b"\x93NUMPY\x01\x00\xff\xff{".to_vec(),
-            "the file ends there",
+            "the file ends in it",
         ),
         (b"\x93NUMPY\x04\x00".to_vec(), "version 4.0"),
         (
             whole[..whole.len() - 1].to_vec(),
-            "has 23 bytes of elements, and its shape needs 24",
+            "has 23 bytes of elements, but its shape needs 24",
         ),
         ([&whole[..], &[0]].concat(), "has 25 bytes"),
         (
@@ -72,7 +72,7 @@ fn what_is_no_array_is_refused_with_the_reason() {
                 "{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}",
                 &[0; 8],
             ),
-            "\"<c8\"",
+            "unsupported type <c8",
         ),
         (
             with_header(
@@ -80,7 +80,7 @@ fn what_is_no_array_is_refused_with_the_reason() {
                 "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}",
                 &[0; 4],
             ),
-            "a record",
+            "record (several fields)",
         ),
         (
             with_header(1, "{'descr': '<f4', 'shape': (1,)}", &[0; 4]),
@@ -88,15 +88,15 @@ fn what_is_no_array_is_refused_with_the_reason() {
         ),
         (
             with_header(2, &plain("(1, -1)"), &[0; 4]),
-            "no tuple of extents",
+            "not a tuple of integers",
         ),
         (
             with_header(2, &plain("(99999999999999999999,)"), &[]),
-            "no tuple of extents",
+            "not a tuple of integers",
         ),
         (
             with_header(2, &plain("(4294967296, 4294967296, 4)"), &[]),
-            "more elements than memory",
+            "more than memory can address",
         ),
         (
             with_header(2, &plain("(0, 9223372036854775808)"), &[]),
@@ -116,7 +116,7 @@ fn what_is_no_array_is_refused_with_the_reason() {
                 "{'descr': '|b1', 'fortran_order': False, 'shape': ()}",
                 &[2],
             ),
-            "has 2 for a bool",
+            "has the byte 2 as a bool",
         ),
     ];
     for (bytes, reason) in cases {
@@ -134,9 +134,85 @@ fn what_is_no_array_is_refused_with_the_reason() {
     assert!(matches!(error.problem, NpyProblem::Io(_)));
 }
 
+fn array(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
+    with_header(1, &header, data)
+}
+
+#[test]
+fn half_precision_and_all_integers_are_converted_exactly() {
+    // 1, −2, the largest number, the smallest above 0, −0, ∞
+    let halves = [0x3c00_u16, 0xc000, 0x7bff, 0x0001, 0x8000, 0x7c00];
+    let expected = [1.0, -2.0, 65504.0, 2_f32.powi(-24), -0.0, f32::INFINITY];
+    for (descr, bytes) in [
+        ("<f2", halves.map(u16::to_le_bytes)),
+        (">f2", halves.map(u16::to_be_bytes)),
+    ] {
+        let read = Npy::parse(&array(descr, "(6,)", &bytes.concat())).expect(descr);
+        let Npy::F32(read) = read else {
+            panic!("{descr}: {read:?}")
+        };
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read.to_vec()), bits(&expected), "{descr}");
+    }
+    let nan = Npy::parse(&array("<f2", "()", &[0x01, 0x7e])).expect("NaN");
+    assert!(matches!(nan, Npy::F32(x) if x.item().is_nan()));
+    for (descr, bytes, expected) in [
+        ("|i1", &[0xff][..], -1),
+        ("<i2", &[0xfe, 0xff], -2),
+        (">u2", &[0x01, 0x00], 256),
+        ("<u4", &[0xff; 4], i64::from(u32::MAX)),
+        (">i4", &[0x80, 0, 0, 0], i64::from(i32::MIN)),
+        (
+            "<u8",
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+            i64::MAX,
+        ),
+    ] {
+        let read = Npy::parse(&array(descr, "()", bytes)).expect(descr);
+        assert_eq!(read, Npy::I64(Tensor::scalar(expected)), "{descr}");
+    }
+    let problem = Npy::parse(&array("<u8", "()", &[0xff; 8])).expect_err("2⁶⁴ − 1");
+    assert!(matches!(problem, NpyProblem::Integer(u64::MAX)));
+}
+
+#[test]
+fn a_valid_type_that_no_tensor_holds_is_called_unsupported_not_damaged() {
+    for (descr, bytes) in [
+        ("<U2", 8),
+        ("|S3", 3),
+        ("<c16", 16),
+        ("<f16", 16),
+        ("|O", 8),
+        ("<M8[ns]", 8),
+    ] {
+        let problem = Npy::parse(&array(descr, "()", &vec![0; bytes])).expect_err(descr);
+        let text = problem.to_string();
+        assert!(
+            text.contains(&format!("unsupported type {descr};")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn absurd_shapes_are_errors_with_zero_extents_too() {
+    for shape in [
+        "(0, 9223372036854775808)",
+        "(9223372036854775808, 0)",
+        "(0, 4294967296, 4294967296)",
+        "(18446744073709551615, 0, 2)",
+    ] {
+        let problem = Npy::parse(&array("<f8", shape, &[])).expect_err(shape);
+        assert!(matches!(problem, NpyProblem::Size(_)), "{shape}: {problem}");
+    }
+    let empty = Npy::parse(&array("<f8", "(0, 1000000)", &[])).expect("no elements");
+    assert_eq!(empty.shape(), [0, 1_000_000]);
+}
+
 proptest! {
     #[test]
-    fn nothing_that_a_file_may_hold_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Npy::parse(&bytes);
         let _ = Npy::parse(&[b"\x93NUMPY\x01\x00".as_slice(), &bytes].concat());
     }

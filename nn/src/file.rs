@@ -83,7 +83,9 @@ fn follow_links(path: &Path) -> io::Result<PathBuf> {
             // A relative link starts from the directory that contains it.
             Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
             // Not a link (EINVAL), or nothing there.
-            Err(error) if [ErrorKind::InvalidInput, ErrorKind::NotFound].contains(&error.kind()) => {
+            Err(error)
+                if [ErrorKind::InvalidInput, ErrorKind::NotFound].contains(&error.kind()) =>
+            {
                 return match path.file_name() {
                     Some(_) => Ok(path),
                     None => Err(invalid("does not end in a file name")),

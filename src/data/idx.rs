@@ -139,17 +139,17 @@ impl Idx {
         }
     }
 
-    /// Reads a file, plain or gzip'ed; the contents tell which, not the name.
+    /// Reads a file, plain or gzip-compressed; the contents decide which, not the name.
     ///
-    /// Memory is taken for what the file holds, never for what its header claims.
+    /// Memory is allocated for the bytes that the file has, never for what its header claims.
     ///
     /// # Errors
-    /// If the file cannot be read, is cut short or damaged, is no IDX file, or goes on behind its end.
+    /// If the file cannot be read, is cut short or damaged, is not an IDX file, or has bytes after its end.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DataError> {
         Self::decode(Source::open(path.as_ref())?)
     }
 
-    /// Reads from memory, plain or gzip'ed; `name` stands for the file in messages.
+    /// Reads from memory, plain or gzip-compressed; messages use `name` as the file.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -193,7 +193,7 @@ impl Idx {
             return Err(source.error(Problem::TooLarge(shape)));
         };
         let bytes = source.rest(header, count)?;
-        // Bytes need no conversion, and images are bytes: they are not copied.
+        // Images are bytes, which need no conversion and no copy.
         let values = if code == 0x08 {
             IdxValues::U8(bytes)
         } else {

@@ -1,18 +1,18 @@
-//! The `.npy` format of `NumPy`: one array, with its type and shape.
+//! The `.npy` format of `NumPy`: one array with its element type and shape.
 
 use std::path::{Path, PathBuf};
 
 use wengert_nn::file;
 use wengert_tensor::{Element, Tensor, element_count};
 
-/// An array from a `.npy` file, in the type that suits the file's.
+/// An array of a `.npy` file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Npy {
-    /// `float32`
+    /// `float32`; `float16` is converted to it.
     F32(Tensor<f32>),
     /// `float64`
     F64(Tensor<f64>),
-    /// Whole numbers of any size but `uint8` and `uint64`.
+    /// `int64`; all other integers but `uint8` are converted to it.
     I64(Tensor<i64>),
     /// `uint8`
     U8(Tensor<u8>),
@@ -20,7 +20,7 @@ pub enum Npy {
     Bool(Tensor<bool>),
 }
 
-/// Why a file is no array that can be read.
+/// A `.npy` file that cannot be used: its name and the problem.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", file.display())]
 pub struct NpyError {
@@ -34,48 +34,54 @@ pub struct NpyError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NpyProblem {
-    /// The system refuses.
+    /// The operating system reports an error.
     #[error("cannot be read or written: {0}")]
     Io(#[from] std::io::Error),
-    /// Another format.
+    /// The first bytes are not those of a `.npy` file.
     #[error("is not a .npy file; write it with numpy.save")]
     Magic,
-    /// Written by a later `NumPy`.
+    /// A version of the format that this reader does not know.
     #[error("has version {0}.{1} of the format; versions 1, 2 and 3 can be read")]
     Version(u8, u8),
-    /// The file ends in its header, or the header is no description of an array.
-    #[error("has a damaged header: {0}; write it again with numpy.save")]
+    /// The header is cut short, or does not describe an array.
+    #[error("has a damaged header: {0}; write the file again with numpy.save")]
     Header(&'static str),
-    /// No type that we have.
-    #[error("has elements of type {0:?}; convert it with .astype to a float, an integer or bool")]
+    /// A valid element type that no tensor can hold, such as text or complex numbers.
+    #[error(
+        "has elements of the unsupported type {0}; convert the array with .astype to a float, an integer \
+         or bool"
+    )]
     Type(String),
-    /// More axes than a tensor has.
-    #[error("has {0} axes; a tensor has {MOST_AXES} at most")]
+    /// An integer that `i64` cannot hold.
+    #[error("has the element {0}, and the largest integer that can be read is 2⁶³ − 1")]
+    Integer(u64),
+    /// More axes than a tensor can have.
+    #[error("has {0} axes, and a tensor has at most {MAX_AXES}")]
     Axes(usize),
-    /// Too large to be true.
-    #[error("claims the shape {0:?}, which has more elements than memory has bytes")]
+    /// More bytes than memory can address.
+    #[error("has the shape {0:?}, which is more than memory can address; the header is damaged")]
     Size(Vec<usize>),
-    /// Cut short, or something behind it.
-    #[error("has {found} bytes of elements, and its shape needs {needed}; the file is damaged")]
+    /// The elements are cut short, or more bytes follow.
+    #[error("has {found} bytes of elements, but its shape needs {needed}; the file is damaged")]
     Length {
-        /// What the shape needs.
+        /// The number of bytes that the shape needs.
         needed: usize,
-        /// What there is.
+        /// The number of bytes in the file.
         found: usize,
     },
-    /// A byte that is neither true nor false.
-    #[error("has {0} for a bool")]
+    /// A byte of a bool array that is neither 0 nor 1.
+    #[error("has the byte {0} as a bool, which must be 0 or 1; the file is damaged")]
     Bool(u8),
 }
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-const MOST_AXES: usize = 8;
+const MAX_AXES: usize = 8;
 
 impl Npy {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read or is no array of numbers.
+    /// If it cannot be read, or is not an array of numbers or bools.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, NpyError> {
         let path = path.as_ref();
         let bytes = file::read(path).map_err(NpyProblem::from);
@@ -90,34 +96,28 @@ impl Npy {
     /// Reads the bytes of a file.
     ///
     /// # Errors
-    /// If they are no array of numbers.
+    /// If they are not an array of numbers or bools.
     pub fn parse(bytes: &[u8]) -> Result<Self, NpyProblem> {
         let (header, data) = split(bytes)?;
         let header = Header::parse(header)?;
-        let count = element_count(&header.shape);
         let (big, kind) = match header.descr.as_bytes() {
             [b'<' | b'|' | b'=', ..] => (false, &header.descr[1..]),
             [b'>', ..] => (true, &header.descr[1..]),
             _ => (false, header.descr.as_str()),
         };
-        let unknown = || NpyProblem::Type(header.descr.clone());
-        let size: usize = match kind {
-            "?" => 1,
-            _ => kind
-                .get(1..)
-                .and_then(|size| size.parse().ok())
-                .ok_or_else(unknown)?,
+        // The type before the length: only supported types have a known size.
+        let Some(size) = element_size(kind) else {
+            return Err(NpyProblem::Type(header.descr));
         };
-        if header.shape.len() > MOST_AXES {
+        if header.shape.len() > MAX_AXES {
             return Err(NpyProblem::Axes(header.shape.len()));
         }
-        let needed = count.and_then(|count| count.checked_mul(size));
-        let needed = needed.filter(|&needed| isize::try_from(needed).is_ok());
+        let needed = element_count(&header.shape).and_then(|count| count.checked_mul(size));
         let Some(needed) = needed else {
             return Err(NpyProblem::Size(header.shape));
         };
-        if needed != data.len() {
-            let found = data.len();
+        let found = data.len();
+        if needed != found {
             return Err(NpyProblem::Length { needed, found });
         }
         macro_rules! numbers {
@@ -131,20 +131,28 @@ impl Npy {
                 })
             };
         }
-        macro_rules! whole {
+        macro_rules! integers {
             ($number:ty) => {
                 Self::I64(header.tensor(numbers!($number).map(i64::from).collect()))
             };
         }
         Ok(match kind {
+            "f2" => Self::F32(header.tensor(numbers!(u16).map(f32_of_f16).collect())),
             "f4" => Self::F32(header.tensor(numbers!(f32).collect())),
             "f8" => Self::F64(header.tensor(numbers!(f64).collect())),
-            "i1" => whole!(i8),
-            "i2" => whole!(i16),
-            "i4" => whole!(i32),
-            "i8" => whole!(i64),
-            "u2" => whole!(u16),
-            "u4" => whole!(u32),
+            "i1" => integers!(i8),
+            "i2" => integers!(i16),
+            "i4" => integers!(i32),
+            "i8" => integers!(i64),
+            "u2" => integers!(u16),
+            "u4" => integers!(u32),
+            "u8" => {
+                let values: Vec<u64> = numbers!(u64).collect();
+                if let Some(&value) = values.iter().find(|&&value| i64::try_from(value).is_err()) {
+                    return Err(NpyProblem::Integer(value));
+                }
+                Self::I64(header.tensor(values.into_iter().map(|value| value as i64).collect()))
+            }
             "u1" => Self::U8(header.tensor(data.to_vec())),
             "b1" | "?" => {
                 if let Some(&byte) = data.iter().find(|&&byte| byte > 1) {
@@ -152,7 +160,7 @@ impl Npy {
                 }
                 Self::Bool(header.tensor(data.iter().map(|&byte| byte == 1).collect()))
             }
-            _ => return Err(unknown()),
+            _ => return Err(NpyProblem::Type(header.descr)),
         })
     }
 
@@ -168,7 +176,7 @@ impl Npy {
         }
     }
 
-    /// Writes a file; a reader finds the old one or the new one, whole.
+    /// Writes a file atomically, see [`wengert_nn::file::write`].
     ///
     /// ```
     /// use wengert::data::Npy;
@@ -183,7 +191,7 @@ impl Npy {
     /// ```
     ///
     /// # Errors
-    /// If it cannot be written; an old file is then as it was.
+    /// If it cannot be written; an existing file is then unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), NpyError> {
         let path = path.as_ref();
         file::write(path, &self.to_bytes()).map_err(|error| NpyError {
@@ -217,10 +225,36 @@ macro_rules! from {
 
 from! { F32(f32) F64(f64) I64(i64) U8(u8) Bool(bool) }
 
-/// The header's text and the elements.
+/// The bytes per element of a supported type, without its byte order.
+fn element_size(kind: &str) -> Option<usize> {
+    Some(match kind {
+        "?" | "b1" | "i1" | "u1" => 1,
+        "f2" | "i2" | "u2" => 2,
+        "f4" | "i4" | "u4" => 4,
+        "f8" | "i8" | "u8" => 8,
+        _ => return None,
+    })
+}
+
+/// The value of an IEEE 754 half-precision number, which is exact in `f32`.
+fn f32_of_f16(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (
+        i32::from(bits >> 10 & 0x1f),
+        f32::from(bits & 0x3ff) / 1024.0,
+    );
+    sign * match exponent {
+        0 => fraction * 2_f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2_f32.powi(exponent - 15),
+    }
+}
+
+/// The header's text and the bytes of the elements.
 fn split(bytes: &[u8]) -> Result<(&str, &[u8]), NpyProblem> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(NpyProblem::Magic)?;
-    let cut = NpyProblem::Header("the file ends there");
+    let cut = NpyProblem::Header("the file ends in it");
     let (length, rest) = match *rest {
         [1, _, a, b, ref rest @ ..] => (usize::from(u16::from_le_bytes([a, b])), rest),
         [2 | 3, _, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
@@ -229,13 +263,14 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), NpyProblem> {
         _ => return Err(cut),
     };
     let (header, data) = rest.split_at_checked(length).ok_or(cut)?;
-    let header = std::str::from_utf8(header).map_err(|_| NpyProblem::Header("it is no text"))?;
+    let header =
+        std::str::from_utf8(header).map_err(|_| NpyProblem::Header("it is not UTF-8 text"))?;
     Ok((header, data))
 }
 
 fn encode<E: Element>(descr: &str, x: &Tensor<E>, bytes: impl Fn(E) -> Vec<u8>) -> Vec<u8> {
     let extents: Vec<_> = x.shape().iter().map(usize::to_string).collect();
-    // Of one extent, Python's tuple has a comma too.
+    // Python writes a tuple of one element with a comma.
     let comma = if extents.len() == 1 { "," } else { "" };
     let shape = extents.join(", ") + comma;
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
@@ -266,10 +301,10 @@ impl Header {
             text.expect(':')?;
             match key {
                 "descr" if text.next() == Some('[') => {
-                    return Err(NpyProblem::Type("a record".to_owned()));
+                    return Err(NpyProblem::Type("record (several fields)".to_owned()));
                 }
                 "descr" => descr = Some(text.string()?.to_owned()),
-                "fortran_order" => fortran = Some(text.truth()?),
+                "fortran_order" => fortran = Some(text.boolean()?),
                 "shape" => shape = Some(text.extents()?),
                 _ => return Err(damaged("it has an unknown entry")),
             }
@@ -279,7 +314,7 @@ impl Header {
             }
         }
         if text.next().is_some() {
-            return Err(damaged("something stands behind it"));
+            return Err(damaged("text follows its closing brace"));
         }
         match (descr, fortran, shape) {
             (Some(descr), Some(fortran), Some(shape)) => Ok(Self {
@@ -302,7 +337,7 @@ impl Header {
     }
 }
 
-/// What is left of a header.
+/// The part of a header that has not been parsed yet.
 struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
@@ -323,7 +358,7 @@ impl<'a> Text<'a> {
         if self.eat(c) {
             Ok(())
         } else {
-            Err(NpyProblem::Header("it is no dictionary"))
+            Err(NpyProblem::Header("it is not a dictionary"))
         }
     }
 
@@ -337,19 +372,21 @@ impl<'a> Text<'a> {
         Ok(string)
     }
 
-    fn truth(&mut self) -> Result<bool, NpyProblem> {
+    fn boolean(&mut self) -> Result<bool, NpyProblem> {
         self.next();
-        for (word, truth) in [("True", true), ("False", false)] {
+        for (word, value) in [("True", true), ("False", false)] {
             if let Some(rest) = self.0.strip_prefix(word) {
                 self.0 = rest;
-                return Ok(truth);
+                return Ok(value);
             }
         }
-        Err(NpyProblem::Header("the order is neither True nor False"))
+        Err(NpyProblem::Header(
+            "fortran_order is neither True nor False",
+        ))
     }
 
     fn extents(&mut self) -> Result<Vec<usize>, NpyProblem> {
-        let damaged = || NpyProblem::Header("the shape is no tuple of extents");
+        let damaged = || NpyProblem::Header("the shape is not a tuple of integers, at least 0");
         let mut extents = Vec::new();
         self.expect('(')?;
         while !self.eat(')') {
@@ -360,7 +397,7 @@ impl<'a> Text<'a> {
                 .ok_or_else(damaged)?;
             let (digits, rest) = self.0.split_at(length);
             extents.push(digits.parse().map_err(|_| damaged())?);
-            // Python 2 wrote whole numbers with an L.
+            // Python 2 wrote long integers with an L.
             self.0 = rest.strip_prefix('L').unwrap_or(rest);
             if !self.eat(',') {
                 self.expect(')')?;

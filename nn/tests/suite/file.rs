@@ -126,7 +126,10 @@ mod unix {
 
         symlink("store/model-8", root.join("next")).expect("linked");
         file::write(root.join("next"), b"made").expect("the target does not exist yet");
-        assert_eq!(file::read(root.join("store/model-8")).expect("read"), b"made");
+        assert_eq!(
+            file::read(root.join("store/model-8")).expect("read"),
+            b"made"
+        );
 
         symlink("cycle", root.join("cycle")).expect("linked");
         assert!(file::write(root.join("cycle"), b"content").is_err());
@@ -157,7 +160,11 @@ mod unix {
         let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
         assert!(made.success());
         symlink("fifo", directory.path().join("link")).expect("linked");
-        for path in [fifo.as_path(), &directory.path().join("link"), Path::new("/dev/null")] {
+        for path in [
+            fifo.as_path(),
+            &directory.path().join("link"),
+            Path::new("/dev/null"),
+        ] {
             let error = file::write(path, b"content").expect_err("no regular file");
             assert!(error.to_string().contains("not a regular file"), "{error}");
             assert!(file::read(path).is_err());
