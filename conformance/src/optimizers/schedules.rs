@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use wengert::optim::{
     Anneal, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, Curve, ExponentialLr,
-    LinearLr, Mode, MultiStepLr, OneCycleLr, PerGroup, Plateau, PolynomialLr, Rates,
+    LinearLr, MetricMode, MultiStepLr, OneCycleLr, PerGroup, Plateau, PolynomialLr, Rates,
     ReduceLrOnPlateau, Schedule, StepLr, ThresholdMode,
 };
 
@@ -144,8 +144,8 @@ fn plateau(args: &Args<'_>) -> Result<ReduceLrOnPlateau, Failure> {
     let default = ReduceLrOnPlateau::default();
     Ok(ReduceLrOnPlateau {
         mode: match args.str("mode")? {
-            None | Some("min") => Mode::Min,
-            Some("max") => Mode::Max,
+            None | Some("min") => MetricMode::Min,
+            Some("max") => MetricMode::Max,
             Some(other) => return wrong(format!("mode {other:?}")),
         },
         factor: args.f64_or("factor", default.factor)?,

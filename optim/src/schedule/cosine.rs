@@ -1,18 +1,20 @@
-//! Rates along a cosine.
+//! Cosine annealing, without and with restarts.
 
 use std::f64::consts::PI;
 
 use wengert_tensor::require;
 
-use super::curve::{At, Curve};
+use super::curve::{Curve, GroupRate};
+use crate::rule_options::Range;
 
-/// Swings between the rate and `eta_min` along a cosine of half period `t_max` (Loshchilov & Hutter
-/// 2017, without restarts).
+/// Falls from the initial rate to `eta_min` along half a cosine (Loshchilov & Hutter 2017, without
+/// restarts).
 ///
-/// `γ = η + ½(γ₀ − η)(1 + cos(πt / t_max))`, each rate from the one before.
+/// `γ = η + ½(γ₀ − η)(1 + cos(πt / t_max))`, computed from the previous rate. After `t_max` steps the rate
+/// rises again: the period is `2 t_max`, as in `PyTorch`. Stop stepping it to stay at `eta_min`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CosineAnnealingLr {
-    /// After how many steps the rate is lowest.
+    /// The number of steps until the rate is lowest.
     pub t_max: u64,
     /// The lowest rate `η`.
     pub eta_min: f64,
@@ -29,12 +31,16 @@ impl Default for CosineAnnealingLr {
 
 impl Curve for CosineAnnealingLr {
     fn validate(&self, _groups: usize) {
-        require!(self.t_max > 0, "cosine_annealing_lr: t_max = 0");
+        Range::NonNegative.require("cosine_annealing_lr", "eta_min", self.eta_min);
+        require!(
+            self.t_max > 0,
+            "cosine_annealing_lr: t_max = 0: must be at least 1"
+        );
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         let period = self.t_max as f64;
-        // One step past the bottom: the ratio below would divide by 0.
+        // One step after the minimum: the ratio below would divide by 0.
         if (epoch - 1) % (2 * self.t_max) == self.t_max {
             return at.lr + (at.base - self.eta_min) * (1.0 - (PI / period).cos()) / 2.0;
         }
@@ -43,16 +49,16 @@ impl Curve for CosineAnnealingLr {
     }
 }
 
-/// Falls from the rate to `eta_min` along half a cosine again and again (Loshchilov & Hutter 2017,
+/// Falls from the initial rate to `eta_min` along half a cosine, and restarts (Loshchilov & Hutter 2017,
 /// eq. 5).
 ///
-/// `γ = η + ½(γ₀ − η)(1 + cos(πt / T))`, `t` counting from the last restart; `T` is `t_0` first, and
-/// `t_mult` times as long after each restart.
+/// `γ = η + ½(γ₀ − η)(1 + cos(πt / T))`, where `t` counts from the last restart. `T` is `t_0` at first and
+/// is multiplied by `t_mult` at each restart. It has no end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CosineAnnealingWarmRestarts {
-    /// How many steps the first fall takes.
+    /// The number of steps of the first period.
     pub t_0: u64,
-    /// How much longer each fall takes than the one before.
+    /// The factor from one period to the next.
     pub t_mult: u64,
     /// The lowest rate `η`.
     pub eta_min: f64,
@@ -69,8 +75,8 @@ impl Default for CosineAnnealingWarmRestarts {
 }
 
 impl CosineAnnealingWarmRestarts {
-    /// How many steps lie behind the last restart, and how many the fall takes.
-    fn place(&self, epoch: u64) -> (u64, u64) {
+    /// The number of steps since the last restart, and the length of the period.
+    fn in_period(&self, epoch: u64) -> (u64, u64) {
         if self.t_mult == 1 {
             return (epoch % self.t_0, self.t_0);
         }
@@ -85,24 +91,25 @@ impl CosineAnnealingWarmRestarts {
 
 impl Curve for CosineAnnealingWarmRestarts {
     fn validate(&self, _groups: usize) {
+        Range::NonNegative.require("cosine_annealing_warm_restarts", "eta_min", self.eta_min);
         require!(
             self.t_0 > 0 && self.t_mult > 0,
-            "cosine_annealing_warm_restarts: t_0 = {}, t_mult = {}: not at least 1",
+            "cosine_annealing_warm_restarts: t_0 = {}, t_mult = {}: both must be at least 1",
             self.t_0,
             self.t_mult
         );
     }
 
-    fn start(&self, at: At) -> f64 {
+    fn start(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
-        let (since, length) = self.place(epoch);
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
+        let (since, length) = self.in_period(epoch);
         let height = 1.0 + (PI * since as f64 / length as f64).cos();
         self.eta_min + (at.base - self.eta_min) * height / 2.0
     }

@@ -1,50 +1,53 @@
-//! What a schedule is: how the rate of one group follows from the one before.
+//! [`Curve`]: the formula of a schedule.
 
 use std::fmt::Debug;
 
-/// Where a group stands.
+/// The learning rate of one group, from which a [`Curve`] computes the next one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct At {
-    /// The place of the group.
+pub struct GroupRate {
+    /// The index of the group.
     pub group: usize,
-    /// Its learning rate now.
+    /// The current learning rate.
     pub lr: f64,
     /// The learning rate that the schedule started from.
     pub base: f64,
 }
 
-/// The options of a schedule, and the learning rates that follow from them.
+/// The formula of a schedule.
 ///
-/// As in `PyTorch`, most rates follow from the rate before, not from the count alone, so that several
-/// schedules of one optimizer multiply, and a rate set by hand in between is kept to. The driver,
-/// [`Schedule`](crate::Schedule), does the rest.
+/// As in `PyTorch`, most curves compute a rate from the previous rate, not from the number of steps alone.
+/// So several schedules of one optimizer multiply, and a rate that the caller sets between two steps has an
+/// effect. [`Schedule`](crate::Schedule) applies a curve to an optimizer.
+///
+/// A curve defines the rate for any number of steps; what it does after its last step is documented with
+/// each.
 pub trait Curve: Debug + Send + Sync + 'static {
-    /// Panics if an option makes no sense.
+    /// Panics if an option is outside its range.
     ///
     /// # Panics
-    /// That is its purpose.
+    /// If an option is outside its range.
     #[track_caller]
     fn validate(&self, _groups: usize) {}
 
-    /// The rate that a group starts from, if the options say so, not the optimizer.
+    /// The initial rate of a group, if the options define it instead of the optimizer.
     fn base(&self, _group: usize) -> Option<f64> {
         None
     }
 
     /// The rate before the first step, when the schedule is made.
-    fn start(&self, at: At) -> f64 {
+    fn start(&self, at: GroupRate) -> f64 {
         at.lr
     }
 
-    /// The rate where the schedule takes over from another one, whatever that left.
-    fn restart(&self, at: At) -> f64 {
+    /// The first rate of the curve if it follows another one in a sequence.
+    fn restart(&self, at: GroupRate) -> f64 {
         at.base
     }
 
-    /// The rate after `epoch` steps of the schedule, at least 1.
-    fn next(&self, epoch: u64, at: At) -> f64;
+    /// The rate after `epoch` steps of the schedule, where `epoch` is at least 1.
+    fn next(&self, epoch: u64, at: GroupRate) -> f64;
 
-    /// The momentum after so many steps, if the schedule changes it.
+    /// The momentum after `epoch` steps, if the curve changes it.
     fn momentum(&self, _epoch: u64, _group: usize) -> Option<f64> {
         None
     }

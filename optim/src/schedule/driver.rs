@@ -1,14 +1,14 @@
-//! The driver of a schedule.
+//! [`Schedule`]: applies curves to the learning rates of an optimizer.
 
 use std::sync::Arc;
 
 use wengert_tensor::require;
 
-use super::curve::{At, Curve};
+use super::curve::{Curve, GroupRate};
 use super::rates::{Rate, Rates};
 use crate::optimizer_state::{LoadError, Scalars};
 
-/// Changes the learning rates of an optimizer from step to step, along a [`Curve`] or several.
+/// Changes the learning rates of an optimizer at each step, by one [`Curve`] or a sequence of them.
 ///
 /// ```
 /// use wengert_optim::{CosineAnnealingLr, LinearLr, Optimizer, Schedule, Sgd};
@@ -26,8 +26,8 @@ use crate::optimizer_state::{LoadError, Scalars};
 /// assert!((rates[4] - 0.25).abs() < 1e-15 && rates[6].abs() < 1e-15);
 /// ```
 ///
-/// A step of the schedule follows a step of the optimizer. To go on after a crash: make optimizer and
-/// schedule as before, then load the state of both; the schedule sets the rates.
+/// Step the schedule after the optimizer. To resume: make optimizer and schedule as before, then load the
+/// state of both; the schedule sets the rates.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     parts: Vec<Part>,
@@ -35,7 +35,7 @@ pub struct Schedule {
     epoch: u64,
 }
 
-/// A curve and how far it has been followed.
+/// A curve, the initial rates of the groups, and the number of steps on it.
 #[derive(Clone, Debug)]
 struct Part {
     curve: Arc<dyn Curve>,
@@ -44,9 +44,9 @@ struct Part {
 }
 
 impl Part {
-    /// As `start` leaves the optimizer when the schedule is made.
+    /// Starts a curve: sets the first rates.
     #[track_caller]
-    fn made(curve: Arc<dyn Curve>, optimizer: &mut impl Rates) -> Self {
+    fn new(curve: Arc<dyn Curve>, optimizer: &mut impl Rates) -> Self {
         let rates = optimizer.rates();
         curve.validate(rates.len());
         let mut base = Vec::new();
@@ -57,7 +57,7 @@ impl Part {
             base.push(*rate.initial.get_or_insert(*rate.lr));
             require!(
                 curve.momentum(0, i).is_none() || rate.momentum.is_some(),
-                "schedule: {curve:?}: the rule of group {i} has no momentum to cycle"
+                "schedule: {curve:?}: the rule of group {i} has no momentum to cycle; set `cycle_momentum: false`"
             );
         }
         let mut part = Self {
@@ -65,22 +65,22 @@ impl Part {
             base,
             epoch: 0,
         };
-        part.follow(0, optimizer, Curve::start);
+        part.set_rates(0, optimizer, Curve::start);
         part
     }
 
-    fn follow(
+    fn set_rates(
         &mut self,
         epoch: u64,
         optimizer: &mut impl Rates,
-        rate_at: impl Fn(&dyn Curve, At) -> f64,
+        rate_at: impl Fn(&dyn Curve, GroupRate) -> f64,
     ) {
         for (group, rate) in optimizer.rates().into_iter().enumerate() {
             let Rate { lr, momentum, .. } = rate;
             let (before, base) = (*lr, self.base[group]);
             *lr = rate_at(
                 &*self.curve,
-                At {
+                GroupRate {
                     group,
                     lr: before,
                     base,
@@ -95,28 +95,29 @@ impl Part {
 }
 
 impl Schedule {
-    /// A schedule along one curve, which may change the rates at once.
+    /// A schedule of one curve. It sets the first rates at once.
     ///
-    /// Several schedules of one optimizer, each stepped in turn, multiply; all start from the rate that
-    /// the first one found.
+    /// The factors of several schedules of one optimizer multiply if each is stepped; all start from the
+    /// rates before the first one was made.
     ///
     /// # Panics
-    /// If an option of the curve makes no sense, or a rule has no momentum where it is cycled.
+    /// If an option of the curve is outside its range, or the curve changes the momentum of a rule that has
+    /// none.
     #[must_use]
     #[track_caller]
     pub fn new(curve: impl Curve, optimizer: &mut impl Rates) -> Self {
         Self {
-            parts: vec![Part::made(Arc::new(curve), optimizer)],
+            parts: vec![Part::new(Arc::new(curve), optimizer)],
             milestones: Vec::new(),
             epoch: 0,
         }
     }
 
-    /// A schedule along one curve after the other: the curve after `milestones[i]` takes over at that
-    /// step, from its own start, whatever the one before left.
+    /// A sequence of curves: `curves[i + 1]` starts at step `milestones[i]`, from the initial rates.
     ///
     /// # Panics
-    /// As [`new`](Self::new), and if there is not one milestone fewer than curves, in order.
+    /// As [`new`](Self::new), and if there are no curves, not one milestone fewer than curves, or the
+    /// milestones are not in order.
     #[must_use]
     #[track_caller]
     pub fn sequence(
@@ -126,23 +127,24 @@ impl Schedule {
     ) -> Self {
         let mut parts = Vec::new();
         for curve in curves {
-            parts.push(Part::made(Arc::from(curve), optimizer));
+            parts.push(Part::new(Arc::from(curve), optimizer));
         }
         require!(
             parts.len() == milestones.len() + 1,
-            "sequence: {} curves, {} milestones",
+            "sequence: {} curves, {} milestones: must be one milestone fewer than curves, and at least one \
+             curve",
             parts.len(),
             milestones.len()
         );
         require!(
             milestones.is_sorted(),
-            "sequence: the milestones {milestones:?} are not in order"
+            "sequence: milestones = {milestones:?}: must be in ascending order"
         );
         for rate in optimizer.rates() {
             *rate.lr = rate.initial.unwrap_or(*rate.lr);
         }
         let first = milestones.partition_point(|&m| m == 0);
-        parts[first].follow(0, optimizer, Curve::start);
+        parts[first].set_rates(0, optimizer, Curve::start);
         Self {
             parts,
             milestones: milestones.to_vec(),
@@ -153,32 +155,34 @@ impl Schedule {
     /// Sets the rates for the next step of the optimizer.
     ///
     /// # Panics
-    /// If the optimizer has not as many groups as the schedule was made for, or the curve is at its end.
+    /// If the optimizer has another number of groups than when the schedule was made, or after the last step
+    /// of a [`OneCycleLr`](crate::OneCycleLr).
     #[track_caller]
     pub fn step(&mut self, optimizer: &mut impl Rates) {
         let (groups, known) = (optimizer.rates().len(), self.parts[0].base.len());
         require!(
             groups == known,
-            "schedule: made for {known} groups, the optimizer has {groups}"
+            "schedule: made for {known} groups, the optimizer has {groups}; step it with the optimizer that it was \
+             made for"
         );
         self.epoch += 1;
         let index = self.milestones.partition_point(|&m| m <= self.epoch);
         let part = &mut self.parts[index];
         if index > 0 && self.milestones[index - 1] == self.epoch {
-            part.follow(0, optimizer, Curve::restart);
+            part.set_rates(0, optimizer, Curve::restart);
         } else {
             let epoch = part.epoch + 1;
-            part.follow(epoch, optimizer, |curve, at| curve.next(epoch, at));
+            part.set_rates(epoch, optimizer, |curve, at| curve.next(epoch, at));
         }
     }
 
-    /// How many steps lie behind.
+    /// The number of steps so far.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// The state as named numbers, with the rates and momenta as they are.
+    /// The state as named numbers, with the current rates and momenta.
     #[must_use]
     pub fn state_dict(&self, optimizer: &mut impl Rates) -> Vec<(String, f64)> {
         let mut dict = vec![("last_epoch".to_owned(), self.epoch as f64)];
@@ -197,11 +201,11 @@ impl Schedule {
         dict
     }
 
-    /// Takes up the state of a schedule along the same curves, and sets the rates; in an error nothing
-    /// changes.
+    /// Replaces the state by that of a schedule of the same curves, and sets the rates; after an error
+    /// nothing has changed.
     ///
     /// # Errors
-    /// If a name is missing, unknown or there twice, or a count is none.
+    /// If a name is missing, unknown or there twice, or a count or a rate is invalid.
     pub fn load_state_dict(
         &mut self,
         optimizer: &mut impl Rates,
@@ -213,15 +217,15 @@ impl Schedule {
         for (i, part) in loaded.parts.iter_mut().enumerate() {
             part.epoch = source.count(&format!("{i}/last_epoch"))?;
             for (group, base) in part.base.iter_mut().enumerate() {
-                *base = source.number(&format!("{i}/base_lr/{group}"))?;
+                *base = source.rate(&format!("{i}/base_lr/{group}"))?;
             }
         }
         let rates = optimizer.rates();
         let mut values = Vec::new();
         for (group, rate) in rates.iter().enumerate() {
-            let lr = source.number(&format!("lr/{group}"))?;
+            let lr = source.rate(&format!("lr/{group}"))?;
             let momentum = match rate.momentum {
-                Some(_) => Some(source.number(&format!("momentum/{group}"))?),
+                Some(_) => Some(source.rate(&format!("momentum/{group}"))?),
                 None => None,
             };
             values.push((lr, momentum));

@@ -1,15 +1,16 @@
-//! Rates by a factor that follows from the number of steps.
+//! Curves that multiply the rate by a function of the step: constant, linear, exponential, polynomial.
 
 use wengert_tensor::require;
 
-use super::curve::{At, Curve};
+use super::curve::{Curve, GroupRate};
+use crate::rule_options::Range;
 
-/// Multiplies the rate by `factor` for the first `total_iters` steps.
+/// Multiplies the rate by `factor` for the first `total_iters` steps. Afterwards it is the initial rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConstantLr {
     /// The factor, in `0 … 1`.
     pub factor: f64,
-    /// After how many steps the rate is whole.
+    /// The number of steps with the factor.
     pub total_iters: u64,
 }
 
@@ -26,25 +27,25 @@ impl Curve for ConstantLr {
     fn validate(&self, _groups: usize) {
         require!(
             (0.0..=1.0).contains(&self.factor),
-            "constant_lr: factor = {}: not between 0 and 1",
+            "constant_lr: factor = {}: must be between 0 and 1, both allowed",
             self.factor
         );
     }
 
-    fn start(&self, at: At) -> f64 {
+    fn start(&self, at: GroupRate) -> f64 {
         at.lr * self.factor
     }
 
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         let whole = f64::from(u8::from(self.total_iters == 0));
         at.base * (self.factor + whole * (1.0 - self.factor))
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         if epoch != self.total_iters {
             at.lr
         } else if self.factor == 0.0 {
-            // Nothing is left to be divided.
+            // The factor 0 cannot be undone by a division.
             at.base
         } else {
             at.lr * (1.0 / self.factor)
@@ -52,14 +53,14 @@ impl Curve for ConstantLr {
     }
 }
 
-/// Goes from `start_factor` to `end_factor` of the rate in `total_iters` equal steps.
+/// The factor goes linearly from `start_factor` to `end_factor` in `total_iters` steps, and stays there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearLr {
     /// The factor at the start, above 0 and up to 1.
     pub start_factor: f64,
     /// The factor at the end, in `0 … 1`.
     pub end_factor: f64,
-    /// How many steps it takes.
+    /// The number of steps.
     pub total_iters: u64,
 }
 
@@ -77,25 +78,25 @@ impl Curve for LinearLr {
     fn validate(&self, _groups: usize) {
         require!(
             self.start_factor > 0.0 && self.start_factor <= 1.0,
-            "linear_lr: start_factor = {}: not above 0 and up to 1",
+            "linear_lr: start_factor = {}: must be above 0 and at most 1",
             self.start_factor
         );
         require!(
             (0.0..=1.0).contains(&self.end_factor),
-            "linear_lr: end_factor = {}: not between 0 and 1",
+            "linear_lr: end_factor = {}: must be between 0 and 1, both allowed",
             self.end_factor
         );
     }
 
-    fn start(&self, at: At) -> f64 {
+    fn start(&self, at: GroupRate) -> f64 {
         at.lr * self.start_factor
     }
 
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         at.base * self.start_factor
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         if epoch > self.total_iters {
             return at.lr;
         }
@@ -105,7 +106,7 @@ impl Curve for LinearLr {
     }
 }
 
-/// Multiplies the rate by `gamma` at every step.
+/// Multiplies the rate by `gamma` at every step. It has no end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExponentialLr {
     /// The factor.
@@ -113,15 +114,19 @@ pub struct ExponentialLr {
 }
 
 impl Curve for ExponentialLr {
-    fn next(&self, _epoch: u64, at: At) -> f64 {
+    fn validate(&self, _groups: usize) {
+        Range::NonNegative.require("exponential_lr", "gamma", self.gamma);
+    }
+
+    fn next(&self, _epoch: u64, at: GroupRate) -> f64 {
         at.lr * self.gamma
     }
 }
 
-/// Falls to 0 along `(1 − t/total_iters)^power`.
+/// Falls to 0 as `(1 − t/total_iters)^power`, and stays 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PolynomialLr {
-    /// How many steps it takes.
+    /// The number of steps.
     pub total_iters: u64,
     /// The exponent.
     pub power: f64,
@@ -137,7 +142,11 @@ impl Default for PolynomialLr {
 }
 
 impl Curve for PolynomialLr {
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn validate(&self, _groups: usize) {
+        Range::NonNegative.require("polynomial_lr", "power", self.power);
+    }
+
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         if epoch > self.total_iters {
             return at.lr;
         }

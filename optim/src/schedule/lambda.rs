@@ -1,12 +1,12 @@
-//! Rates by a function of the caller's.
+//! Curves from a function of the caller.
 
 use std::fmt;
 
-use super::curve::{At, Curve};
+use super::curve::{Curve, GroupRate};
 
 type Factor = Box<dyn Fn(u64, usize) -> f64 + Send + Sync>;
 
-/// The rate times `f(steps so far, group)`.
+/// The initial rate times `f(number of steps, group)`.
 ///
 /// ```
 /// use wengert_optim::{LambdaLr, Optimizer, Schedule, Sgd};
@@ -19,7 +19,7 @@ type Factor = Box<dyn Fn(u64, usize) -> f64 + Send + Sync>;
 pub struct LambdaLr(Factor);
 
 impl LambdaLr {
-    /// A schedule of that factor.
+    /// A curve with that factor.
     #[must_use]
     pub fn new(factor: impl Fn(u64, usize) -> f64 + Send + Sync + 'static) -> Self {
         Self(Box::new(factor))
@@ -33,24 +33,24 @@ impl fmt::Debug for LambdaLr {
 }
 
 impl Curve for LambdaLr {
-    fn start(&self, at: At) -> f64 {
+    fn start(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         at.base * (self.0)(epoch, at.group)
     }
 }
 
-/// At every step the last rate times `f(steps so far, group)`.
+/// The previous rate times `f(number of steps, group)`.
 pub struct MultiplicativeLr(Factor);
 
 impl MultiplicativeLr {
-    /// A schedule of that factor.
+    /// A curve with that factor.
     #[must_use]
     pub fn new(factor: impl Fn(u64, usize) -> f64 + Send + Sync + 'static) -> Self {
         Self(Box::new(factor))
@@ -64,11 +64,11 @@ impl fmt::Debug for MultiplicativeLr {
 }
 
 impl Curve for MultiplicativeLr {
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         at.lr * (self.0)(epoch, at.group)
     }
 }

@@ -1,4 +1,4 @@
-//! Learning rates that change from step to step.
+//! Learning-rate schedules.
 
 mod cosine;
 mod curve;
@@ -11,11 +11,11 @@ mod rates;
 mod steps;
 
 pub use cosine::{CosineAnnealingLr, CosineAnnealingWarmRestarts};
-pub use curve::{At, Curve};
+pub use curve::{Curve, GroupRate};
 pub use driver::Schedule;
 pub use factor::{ConstantLr, ExponentialLr, LinearLr, PolynomialLr};
 pub use lambda::{LambdaLr, MultiplicativeLr};
 pub use one_cycle::{Anneal, OneCycleLr};
-pub use plateau::{Mode, Plateau, ReduceLrOnPlateau, ThresholdMode};
+pub use plateau::{MetricMode, Plateau, ReduceLrOnPlateau, ThresholdMode};
 pub use rates::{PerGroup, Rate, Rates};
 pub use steps::{MultiStepLr, StepLr};

@@ -1,18 +1,19 @@
-//! One rise, one fall.
+//! The 1cycle policy.
 
 use std::f64::consts::PI;
 
 use wengert_tensor::require;
 
-use super::curve::{At, Curve};
+use super::curve::{Curve, GroupRate};
 use super::rates::PerGroup;
+use crate::rule_options::Range;
 
-/// How a value goes from one number to another.
+/// How the rate goes from one value to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anneal {
-    /// Along half a cosine.
+    /// Half a cosine.
     Cos,
-    /// Along a line.
+    /// A straight line.
     Linear,
 }
 
@@ -25,20 +26,22 @@ impl Anneal {
     }
 }
 
-/// Rises from `max_lr / div_factor` to `max_lr`, and falls far below where it began (Smith & Topin
-/// 2019); the momentum, or β₁, goes the other way.
+/// The 1cycle policy (Smith & Topin 2019): the rate rises from `max_lr / div_factor` to `max_lr`, and
+/// falls to `max_lr / (div_factor · final_div_factor)`; the momentum, or β₁, changes in the opposite
+/// direction.
 ///
-/// The rate of the optimizer plays no part. The rise takes `pct_start` of `total_steps`; with three
-/// phases as long a fall to the first rate follows, and then the fall to the last.
+/// The rate of the optimizer is not used. The rise takes `pct_start · total_steps` steps. With three phases
+/// a fall of the same length to the first rate follows, and then the fall to the last rate. A step after
+/// `total_steps` panics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneCycleLr {
     /// The highest rate.
     pub max_lr: PerGroup,
-    /// How many steps there are; `epochs · steps_per_epoch`, say.
+    /// The number of steps, for example `epochs · steps_per_epoch`.
     pub total_steps: u64,
-    /// The part of the steps in which the rate rises, in `0 … 1`.
+    /// The fraction of the steps in which the rate rises, in `0 … 1`.
     pub pct_start: f64,
-    /// How it rises and falls.
+    /// The form of rise and fall.
     pub anneal_strategy: Anneal,
     /// Whether the momentum changes too.
     pub cycle_momentum: bool,
@@ -46,11 +49,11 @@ pub struct OneCycleLr {
     pub base_momentum: PerGroup,
     /// The momentum at the lowest rates.
     pub max_momentum: PerGroup,
-    /// The highest rate over the first.
+    /// The highest rate divided by the first.
     pub div_factor: f64,
-    /// The first rate over the last.
+    /// The first rate divided by the last.
     pub final_div_factor: f64,
-    /// Whether the fall to the first rate is a phase of its own.
+    /// Whether the fall to the first rate is a separate phase.
     pub three_phase: bool,
 }
 
@@ -71,7 +74,7 @@ impl Default for OneCycleLr {
     }
 }
 
-/// Where a phase ends, with which rate and which momentum.
+/// The last step of a phase, with its rate and its momentum.
 type Phase = (f64, f64, f64);
 
 impl OneCycleLr {
@@ -92,8 +95,8 @@ impl OneCycleLr {
         ((0.0, first, high), phases)
     }
 
-    /// The rate and the momentum after so many steps.
-    fn place(&self, epoch: u64, group: usize) -> (f64, f64) {
+    /// The rate and the momentum after `epoch` steps.
+    fn rate_and_momentum(&self, epoch: u64, group: usize) -> (f64, f64) {
         let step = epoch as f64;
         let (mut from, phases) = self.phases(group);
         let last = phases.len() - 1;
@@ -111,10 +114,13 @@ impl OneCycleLr {
 
 impl Curve for OneCycleLr {
     fn validate(&self, groups: usize) {
-        require!(self.total_steps > 0, "one_cycle_lr: total_steps = 0");
+        require!(
+            self.total_steps > 0,
+            "one_cycle_lr: total_steps = 0: must be at least 1"
+        );
         require!(
             (0.0..=1.0).contains(&self.pct_start),
-            "one_cycle_lr: pct_start = {}: not between 0 and 1",
+            "one_cycle_lr: pct_start = {}: must be between 0 and 1, both allowed",
             self.pct_start
         );
         for (option, values) in [
@@ -123,11 +129,24 @@ impl Curve for OneCycleLr {
             ("max_momentum", &self.max_momentum),
         ] {
             values.require("one_cycle_lr", option, groups);
+            for group in 0..groups {
+                Range::NonNegative.require("one_cycle_lr", option, values.of(group));
+            }
         }
-        let (start, _) = self.place(0, 0);
+        for (option, value) in [
+            ("div_factor", self.div_factor),
+            ("final_div_factor", self.final_div_factor),
+        ] {
+            require!(
+                value > 0.0 && value.is_finite(),
+                "one_cycle_lr: {option} = {value}: must be a finite number above 0"
+            );
+        }
+        let (start, _) = self.rate_and_momentum(0, 0);
         require!(
             !start.is_nan(),
-            "one_cycle_lr: pct_start = {} of {} steps: a phase has no length",
+            "one_cycle_lr: pct_start = {}, total_steps = {}: a phase has no steps; use more steps or another \
+             pct_start",
             self.pct_start,
             self.total_steps
         );
@@ -137,24 +156,25 @@ impl Curve for OneCycleLr {
         Some(self.max_lr.of(group) / self.div_factor)
     }
 
-    fn start(&self, at: At) -> f64 {
+    fn start(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         self.next(0, at)
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         require!(
             epoch <= self.total_steps,
-            "one_cycle_lr: step {epoch} of {}",
+            "one_cycle_lr: step {epoch} after the last of total_steps = {}; use more steps, or stop stepping it",
             self.total_steps
         );
-        self.place(epoch, at.group).0
+        self.rate_and_momentum(epoch, at.group).0
     }
 
     fn momentum(&self, epoch: u64, group: usize) -> Option<f64> {
-        self.cycle_momentum.then(|| self.place(epoch, group).1)
+        self.cycle_momentum
+            .then(|| self.rate_and_momentum(epoch, group).1)
     }
 }

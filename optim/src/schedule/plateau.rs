@@ -1,25 +1,24 @@
-//! Rates that fall when nothing improves.
-
-use wengert_tensor::require;
+//! Rates that fall when a metric stops improving.
 
 use super::rates::{PerGroup, Rates};
 use crate::optimizer_state::{LoadError, Scalars};
+use crate::rule_options::Range;
 
 /// Whether a metric should fall or rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Less is better.
+pub enum MetricMode {
+    /// Lower is better.
     Min,
-    /// More is better.
+    /// Higher is better.
     Max,
 }
 
-/// What `threshold` is measured by.
+/// Whether `threshold` is relative or absolute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThresholdMode {
-    /// By the best metric: `best · (1 ∓ threshold)` must be beaten.
+    /// An improvement is better than `best · (1 ∓ threshold)`.
     Rel,
-    /// As it is: `best ∓ threshold` must be beaten.
+    /// An improvement is better than `best ∓ threshold`.
     Abs,
 }
 
@@ -27,27 +26,27 @@ pub enum ThresholdMode {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceLrOnPlateau {
     /// Whether the metric should fall or rise.
-    pub mode: Mode,
-    /// What the rate is multiplied by, below 1.
+    pub mode: MetricMode,
+    /// The factor of the rate, at least 0 and below 1.
     pub factor: f64,
-    /// How many steps without improvement are borne.
+    /// The number of steps without improvement that are allowed.
     pub patience: u64,
-    /// How much better than the best a metric must be.
+    /// How much better than the best metric an improvement must be.
     pub threshold: f64,
-    /// What that is measured by.
+    /// Whether the threshold is relative or absolute.
     pub threshold_mode: ThresholdMode,
-    /// How many steps after a fall do not count.
+    /// The number of steps after a reduction that are not counted.
     pub cooldown: u64,
     /// The lowest rate.
     pub min_lr: PerGroup,
-    /// A fall of no more than this is left out.
+    /// A reduction by at most this much is omitted.
     pub eps: f64,
 }
 
 impl Default for ReduceLrOnPlateau {
     fn default() -> Self {
         Self {
-            mode: Mode::Min,
+            mode: MetricMode::Min,
             factor: 0.1,
             patience: 10,
             threshold: 1e-4,
@@ -59,7 +58,7 @@ impl Default for ReduceLrOnPlateau {
     }
 }
 
-/// Lowers the rates when a metric has not improved for some steps.
+/// Reduces the rates when a metric has not improved for `patience` steps.
 ///
 /// ```
 /// use wengert_optim::{Optimizer, Plateau, ReduceLrOnPlateau, Sgd};
@@ -82,25 +81,25 @@ pub struct Plateau {
 }
 
 impl Plateau {
-    /// A schedule of those options.
+    /// A schedule with these options.
     ///
     /// # Panics
-    /// If `factor` is not below 1, or `min_lr` has not one number for each group.
+    /// If an option is outside its range, or `min_lr` does not have one number per group.
     #[must_use]
     #[track_caller]
     pub fn new(options: ReduceLrOnPlateau, optimizer: &mut impl Rates) -> Self {
-        require!(
-            options.factor < 1.0,
-            "reduce_lr_on_plateau: factor = {}: not below 1",
-            options.factor
-        );
+        let name = "reduce_lr_on_plateau";
+        Range::BelowOne.require(name, "factor", options.factor);
+        Range::NonNegative.require(name, "threshold", options.threshold);
+        Range::NonNegative.require(name, "eps", options.eps);
         let groups = optimizer.rates().len();
-        options
-            .min_lr
-            .require("reduce_lr_on_plateau", "min_lr", groups);
+        options.min_lr.require(name, "min_lr", groups);
+        for group in 0..groups {
+            Range::NonNegative.require(name, "min_lr", options.min_lr.of(group));
+        }
         let worst = match options.mode {
-            Mode::Min => f64::INFINITY,
-            Mode::Max => f64::NEG_INFINITY,
+            MetricMode::Min => f64::INFINITY,
+            MetricMode::Max => f64::NEG_INFINITY,
         };
         Self {
             options,
@@ -111,7 +110,8 @@ impl Plateau {
         }
     }
 
-    /// Takes note of a metric, and lowers the rates if it is time. A NaN is no improvement.
+    /// Records a metric, and reduces the rates if it has not improved for too long. A NaN is not an
+    /// improvement.
     pub fn step(&mut self, metric: f64, optimizer: &mut impl Rates) {
         self.epoch += 1;
         if self.improves(metric) {
@@ -125,7 +125,7 @@ impl Plateau {
             self.bad = 0;
         }
         if self.bad > self.options.patience {
-            self.lower(optimizer);
+            self.reduce(optimizer);
             self.cooldown = self.options.cooldown;
             self.bad = 0;
         }
@@ -134,14 +134,14 @@ impl Plateau {
     fn improves(&self, metric: f64) -> bool {
         let (best, threshold) = (self.best, self.options.threshold);
         match (self.options.mode, self.options.threshold_mode) {
-            (Mode::Min, ThresholdMode::Rel) => metric < best * (1.0 - threshold),
-            (Mode::Min, ThresholdMode::Abs) => metric < best - threshold,
-            (Mode::Max, ThresholdMode::Rel) => metric > best * (1.0 + threshold),
-            (Mode::Max, ThresholdMode::Abs) => metric > best + threshold,
+            (MetricMode::Min, ThresholdMode::Rel) => metric < best * (1.0 - threshold),
+            (MetricMode::Min, ThresholdMode::Abs) => metric < best - threshold,
+            (MetricMode::Max, ThresholdMode::Rel) => metric > best * (1.0 + threshold),
+            (MetricMode::Max, ThresholdMode::Abs) => metric > best + threshold,
         }
     }
 
-    fn lower(&self, optimizer: &mut impl Rates) {
+    fn reduce(&self, optimizer: &mut impl Rates) {
         for (i, rate) in optimizer.rates().into_iter().enumerate() {
             let lower = (*rate.lr * self.options.factor).max(self.options.min_lr.of(i));
             if *rate.lr - lower > self.options.eps {
@@ -168,10 +168,10 @@ impl Plateau {
         named.map(|(name, x)| (name.to_owned(), x)).to_vec()
     }
 
-    /// Takes up the state of a schedule of the same options; in an error nothing changes.
+    /// Replaces the state by that of a schedule with the same options; after an error nothing has changed.
     ///
     /// # Errors
-    /// If a name is missing, unknown or there twice, or a count is none.
+    /// If a name is missing, unknown or there twice, or a count is invalid.
     pub fn load_state_dict(&mut self, dict: &[(String, f64)]) -> Result<(), LoadError> {
         let mut source = Scalars::new(dict)?;
         let best = source.number("best")?;

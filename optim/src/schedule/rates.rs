@@ -1,4 +1,4 @@
-//! What a schedule acts on.
+//! The learning rates that a schedule may change.
 
 use wengert_tensor::{Real, require};
 
@@ -11,8 +11,8 @@ pub struct Rate<'a> {
     pub lr: &'a mut f64,
     /// The momentum or β₁ of the next step; `None` for rules without.
     pub momentum: Option<&'a mut f64>,
-    /// The learning rate that the first schedule found, or the one that a schedule starts from by its
-    /// own options.
+    /// The initial rate: the one when the first schedule was made, or the one that the options of a schedule
+    /// define.
     pub initial: &'a mut Option<f64>,
 }
 
@@ -35,12 +35,12 @@ impl<T: Real> Rates for Optimizer<T> {
     }
 }
 
-/// An option that is the same for all groups, or one number for each.
+/// An option with one number for all groups, or one per group.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PerGroup {
-    /// One for all.
+    /// One number for all groups.
     All(f64),
-    /// One for each, in the order of the groups.
+    /// One number per group, in the order of the groups.
     Each(Vec<f64>),
 }
 
@@ -57,7 +57,7 @@ impl PerGroup {
         if let Self::Each(values) = self {
             require!(
                 values.len() == groups,
-                "{schedule}: {option} has {} numbers, the optimizer {groups} groups",
+                "{schedule}: {option} has {} numbers, the optimizer has {groups} groups",
                 values.len()
             );
         }

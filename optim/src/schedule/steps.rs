@@ -1,13 +1,14 @@
-//! Rates that fall at certain steps.
+//! Curves that change the rate at some steps.
 
 use wengert_tensor::require;
 
-use super::curve::{At, Curve};
+use super::curve::{Curve, GroupRate};
+use crate::rule_options::Range;
 
-/// Multiplies the rate by `gamma` every `step_size` steps.
+/// Multiplies the rate by `gamma` every `step_size` steps. It has no end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepLr {
-    /// How many steps a rate lasts.
+    /// The number of steps between two changes.
     pub step_size: u64,
     /// The factor.
     pub gamma: f64,
@@ -24,10 +25,14 @@ impl Default for StepLr {
 
 impl Curve for StepLr {
     fn validate(&self, _groups: usize) {
-        require!(self.step_size > 0, "step_lr: step_size = 0");
+        Range::NonNegative.require("step_lr", "gamma", self.gamma);
+        require!(
+            self.step_size > 0,
+            "step_lr: step_size = 0: must be at least 1"
+        );
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         if epoch.is_multiple_of(self.step_size) {
             at.lr * self.gamma
         } else {
@@ -36,7 +41,8 @@ impl Curve for StepLr {
     }
 }
 
-/// Multiplies the rate by `gamma` at each milestone; a milestone that is there twice counts twice.
+/// Multiplies the rate by `gamma` at each milestone; a repeated milestone multiplies repeatedly. After the
+/// last one the rate stays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiStepLr {
     /// The steps at which the rate changes, in any order.
@@ -62,15 +68,19 @@ impl MultiStepLr {
 }
 
 impl Curve for MultiStepLr {
-    fn start(&self, at: At) -> f64 {
+    fn validate(&self, _groups: usize) {
+        Range::NonNegative.require("multi_step_lr", "gamma", self.gamma);
+    }
+
+    fn start(&self, at: GroupRate) -> f64 {
         at.lr * self.factor(0)
     }
 
-    fn restart(&self, at: At) -> f64 {
+    fn restart(&self, at: GroupRate) -> f64 {
         at.base * self.factor(0)
     }
 
-    fn next(&self, epoch: u64, at: At) -> f64 {
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         at.lr * self.factor(epoch)
     }
 }

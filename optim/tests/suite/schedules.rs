@@ -2,9 +2,9 @@
 
 use wengert_optim::{
     Adagrad, Adam, Anneal, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, Curve,
-    ExponentialLr, LambdaLr, LinearLr, LoadError, Mode, MultiStepLr, MultiplicativeLr, OneCycleLr,
-    Optimizer, PerGroup, Plateau, PolynomialLr, ReduceLrOnPlateau, Schedule, Sgd, StepLr,
-    ThresholdMode,
+    ExponentialLr, LambdaLr, LinearLr, LoadError, MetricMode, MultiStepLr, MultiplicativeLr,
+    OneCycleLr, Optimizer, PerGroup, Plateau, PolynomialLr, ReduceLrOnPlateau, Schedule, Sgd,
+    StepLr, ThresholdMode,
 };
 
 fn sgd(lr: f64) -> Optimizer<f64> {
@@ -144,7 +144,7 @@ fn one_cycle_moves_rate_and_momentum_against_each_other() {
 }
 
 #[test]
-fn one_cycle_turns_the_first_beta_of_adam() {
+fn one_cycle_sets_the_first_beta_of_adam() {
     let mut optimizer: Optimizer = Optimizer::new(Adam::default());
     let curve = OneCycleLr {
         total_steps: 10,
@@ -166,14 +166,84 @@ fn a_rule_without_momentum_cannot_cycle_it() {
 }
 
 #[test]
-#[should_panic(expected = "one_cycle_lr: step 5 of 4")]
-fn one_cycle_ends() {
+#[should_panic(expected = "one_cycle_lr: step 5 after the last of total_steps = 4")]
+fn a_step_after_the_last_of_one_cycle_is_a_mistake() {
     let curve = OneCycleLr {
         total_steps: 4,
         pct_start: 0.5,
         ..OneCycleLr::default()
     };
     let _ = rates(curve, 5);
+}
+
+#[test]
+fn after_its_last_step_a_curve_keeps_the_documented_rate() {
+    let last = |curve: Box<dyn Curve>| {
+        let mut optimizer = sgd(1.0);
+        let schedule = Schedule::sequence(vec![curve], &[], &mut optimizer);
+        rates_of(schedule, &mut optimizer, 40).split_off(30)
+    };
+    assert_close(&last(Box::new(ConstantLr::default())), &[1.0; 11]);
+    assert_close(&last(Box::new(LinearLr::default())), &[1.0; 11]);
+    assert_close(&last(Box::new(PolynomialLr::default())), &[0.0; 11]);
+    let milestones = MultiStepLr {
+        milestones: vec![5],
+        gamma: 0.5,
+    };
+    assert_close(&last(Box::new(milestones)), &[0.5; 11]);
+}
+
+#[test]
+fn an_option_of_a_curve_that_is_not_finite_is_refused() {
+    type Made = fn(f64) -> Box<dyn Curve>;
+    let curves: [Made; 8] = [
+        |gamma| Box::new(ExponentialLr { gamma }),
+        |gamma| {
+            Box::new(StepLr {
+                step_size: 1,
+                gamma,
+            })
+        },
+        |gamma| {
+            let milestones = vec![1];
+            Box::new(MultiStepLr { milestones, gamma })
+        },
+        |power| {
+            let total_iters = 5;
+            Box::new(PolynomialLr { total_iters, power })
+        },
+        |eta_min| Box::new(CosineAnnealingLr { t_max: 3, eta_min }),
+        |factor| {
+            let total_iters = 5;
+            Box::new(ConstantLr {
+                factor,
+                total_iters,
+            })
+        },
+        |start_factor| {
+            Box::new(LinearLr {
+                start_factor,
+                ..LinearLr::default()
+            })
+        },
+        |max_lr| {
+            Box::new(OneCycleLr {
+                max_lr: max_lr.into(),
+                total_steps: 10,
+                ..OneCycleLr::default()
+            })
+        },
+    ];
+    for curve in curves {
+        for bad in [f64::NAN, f64::INFINITY, -1.0] {
+            let made = std::panic::catch_unwind(|| {
+                Schedule::sequence(vec![curve(bad)], &[], &mut sgd(1.0)).epoch()
+            });
+            let text = made.expect_err("refused");
+            let text = text.downcast_ref::<String>().expect("a message");
+            assert!(text.contains("must be "), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -269,10 +339,10 @@ fn better_is_by_mode_and_threshold() {
         plateau.best() == metric
     };
     for (mode, threshold, limit, inside) in [
-        (Mode::Min, ThresholdMode::Rel, 3.0, 2.9),
-        (Mode::Min, ThresholdMode::Abs, 3.75, 3.7),
-        (Mode::Max, ThresholdMode::Rel, 5.0, 5.1),
-        (Mode::Max, ThresholdMode::Abs, 4.25, 4.3),
+        (MetricMode::Min, ThresholdMode::Rel, 3.0, 2.9),
+        (MetricMode::Min, ThresholdMode::Abs, 3.75, 3.7),
+        (MetricMode::Max, ThresholdMode::Rel, 5.0, 5.1),
+        (MetricMode::Max, ThresholdMode::Abs, 4.25, 4.3),
     ] {
         assert!(
             better(mode, threshold, 4.0, inside),
@@ -287,7 +357,7 @@ fn better_is_by_mode_and_threshold() {
 }
 
 #[test]
-fn a_resumed_schedule_goes_on_with_the_same_bits() {
+fn a_resumed_schedule_continues_with_the_same_bits() {
     let make = |optimizer: &mut Optimizer<f64>| {
         let cycle = OneCycleLr {
             max_lr: 0.7.into(),
@@ -326,7 +396,7 @@ fn a_resumed_schedule_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn a_resumed_plateau_goes_on_as_before() {
+fn a_resumed_plateau_continues_in_the_same_way() {
     let options = ReduceLrOnPlateau {
         patience: 2,
         cooldown: 1,
@@ -352,7 +422,7 @@ fn a_resumed_plateau_goes_on_as_before() {
 }
 
 #[test]
-fn state_that_does_not_fit_is_told_by_name_and_changes_nothing() {
+fn a_state_that_does_not_fit_is_an_error_by_name_and_changes_nothing() {
     let mut optimizer = sgd(1.0);
     let mut schedule = Schedule::new(ExponentialLr { gamma: 0.5 }, &mut optimizer);
     let dict = schedule.state_dict(&mut optimizer);
