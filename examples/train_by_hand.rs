@@ -32,14 +32,14 @@ fn main() {
     let loader = Loader::new(&data.train, LoaderOptions { batch: 32, ..Default::default() });
     let mut optimizer = Optimizer::new(Sgd { lr: 0.05, momentum: 0.9, ..Default::default() });
     for epoch in 0..10 {
-        for (step, batch) in loader.epoch(epoch).enumerate() {
-            let mut pass = Pass::train(&model, epoch * 1000 + step as u64);
+        for batch in loader.epoch(epoch) {
+            let mut pass = Pass::train(&model, batch.seed);
             let logits = model.forward(&pass.input(batch.images), &mut pass);
             let loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
             let gradients = pass.backward(&loss);
             optimizer.step(&mut model, &gradients, pass);
         }
     }
-    println!("test accuracy {:.1} %", 100.0 * accuracy(&model, &data.test));
+    println!("test accuracy {:.1} %", 100.0 * accuracy(&model, &loader.for_evaluation(&data.test)));
 }
 // [/cnn]

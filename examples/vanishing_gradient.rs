@@ -108,7 +108,7 @@ fn main() -> std::io::Result<()> {
                 optimizer.step(&mut network, &gradients, pass);
             }
         }
-        let percent = 100.0 * accuracy(&network, &digits.test);
+        let percent = 100.0 * accuracy(&network, &loader.for_evaluation(&digits.test));
         println!("after 5 epochs {name:<8} test accuracy {percent:.1} %");
     }
 

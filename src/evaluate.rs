@@ -1,41 +1,29 @@
-//! How well a model does on images that it does not train on.
+//! Accuracy and predictions of a model on a set of images.
 
 use wengert_nn::{Module, Parameters, Pass};
 use wengert_tensor::{Real, require};
 
-use crate::data::{ImageSet, Loader, LoaderOptions, Normalize};
+use crate::data::Loader;
 
-/// Images per forward pass; the results do not depend on it.
-const BATCH: usize = 256;
-
-/// The class that a model finds most likely for each image, in the set's order.
+/// The class with the highest score for each image, in the order of the loader's set.
 ///
-/// Images are scaled and normalised as [`LoaderOptions`] does by default, or with `normalize`.
+/// Images are scaled and normalised as the loader does; shuffling, augmentation and `drop_last` are
+/// ignored.
 ///
 /// # Panics
 /// If the model's result is not `[batch, classes]`.
 #[track_caller]
-pub fn predictions<T: Real, M>(
-    model: &M,
-    images: &ImageSet,
-    normalize: Option<&Normalize>,
-) -> Vec<i64>
+pub fn predictions<T: Real, M>(model: &M, loader: &Loader<'_>) -> Vec<i64>
 where
     M: Module<Element = T> + Parameters<T>,
 {
-    let options = LoaderOptions {
-        batch: BATCH,
-        shuffle: false,
-        normalize: normalize.cloned(),
-        ..LoaderOptions::default()
-    };
-    let mut predicted = Vec::with_capacity(images.len());
-    for batch in Loader::new(images, options).epoch(0) {
+    let mut predicted = Vec::with_capacity(loader.set().len());
+    for batch in loader.for_evaluation(loader.set()).epoch(0) {
         let mut pass = Pass::eval(model);
         let scores = model.forward(&pass.input(batch.images), &mut pass);
         require!(
             scores.rank() == 2,
-            "predictions: {:?}: a model must give [batch, classes]",
+            "predictions: {:?}: a model must return [batch, classes]",
             scores.shape()
         );
         predicted.extend(scores.value().argmax(1).iter());
@@ -43,20 +31,24 @@ where
     predicted
 }
 
-/// The share of images whose class a model finds most likely, from 0 to 1.
+/// The fraction of images whose class has the highest score, from 0 to 1; NaN for an empty set.
+///
+/// The loader is the one that the model was trained with, for another set, so that the images are scaled
+/// and normalised alike: `accuracy(&model, &loader.for_evaluation(&data.test))`.
 ///
 /// # Panics
 /// As [`predictions`].
 #[track_caller]
-pub fn accuracy<T: Real, M>(model: &M, images: &ImageSet) -> f64
+pub fn accuracy<T: Real, M>(model: &M, loader: &Loader<'_>) -> f64
 where
     M: Module<Element = T> + Parameters<T>,
 {
-    let predicted: Vec<i64> = predictions(model, images, None);
-    let hits = predicted
+    let predicted = predictions(model, loader);
+    let labels = loader.set().labels();
+    let correct = predicted
         .iter()
-        .zip(images.labels())
-        .filter(|(p, t)| **p == i64::from(**t))
+        .zip(labels)
+        .filter(|(predicted, label)| **predicted == i64::from(**label))
         .count();
-    hits as f64 / images.len() as f64
+    correct as f64 / labels.len() as f64
 }

@@ -114,7 +114,7 @@ fn files_that_do_not_belong_together_are_refused() {
             "train-images-idx3-ubyte",
             idx(9, &[3, 1, 1], &[0; 3]),
             "train-images",
-            "holds i8 of shape [3, 1, 1]",
+            "has i8 elements of shape [3, 1, 1]",
         ),
         (
             "t10k-images-idx3-ubyte",
@@ -126,7 +126,7 @@ fn files_that_do_not_belong_together_are_refused() {
             "t10k-images-idx3-ubyte",
             idx(8, &[2, 0, 4], &[]),
             "t10k-images",
-            "holds no images",
+            "has no images",
         ),
         (
             "t10k-images-idx3-ubyte",

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use wengert::data::{
     Augment, Dataset, Idx, IdxValues, ImageSet, Loader, LoaderOptions, Normalize, Position,
 };
-use wengert_tensor::Tensor;
+use wengert::evaluate::accuracy;
+use wengert::prelude::{Module, Pass, Tensor, Var, fields};
 
 #[test]
 fn the_digits_are_those_of_the_collection() {
@@ -101,7 +102,7 @@ fn an_array_of_any_rank_and_of_no_elements_is_read() {
 }
 
 #[test]
-#[should_panic(expected = "Idx: [2, 3]: 5 elements do not fill it")]
+#[should_panic(expected = "Idx: shape [2, 3]: 5 elements are given")]
 fn an_array_that_does_not_fill_its_shape_is_refused() {
     let _ = Idx::new(&[2, 3], IdxValues::U8(vec![0; 5]));
 }
@@ -220,7 +221,7 @@ fn a_short_last_batch_is_kept_or_dropped() {
 }
 
 #[test]
-fn a_saved_position_goes_on_with_the_same_batches() {
+fn a_saved_position_resumes_with_the_same_batches() {
     let set = colours(11);
     let options = LoaderOptions {
         augment: Augment {
@@ -245,15 +246,23 @@ fn a_saved_position_goes_on_with_the_same_batches() {
                 );
                 break;
             };
-            straight.push((position, batch.rows, batch.images.to_vec()));
+            straight.push((position, batch.rows, batch.seed, batch.images.to_vec()));
         }
     }
     assert_eq!(straight.len(), 12);
-    for (position, rows, pixels) in straight {
+    let seeds: BTreeSet<u64> = straight.iter().map(|(_, _, seed, _)| *seed).collect();
+    assert_eq!(seeds.len(), 12, "each step has its own seed");
+    for (position, rows, seed, pixels) in straight {
         let resumed = Loader::new(&set, options.clone());
         let batch = resumed.batches::<f32>(position).next().unwrap();
-        assert_eq!((batch.rows, batch.images.to_vec()), (rows, pixels));
+        assert_eq!(
+            (batch.rows, batch.seed, batch.images.to_vec()),
+            (rows, seed, pixels)
+        );
     }
+    let other = Loader::new(&set, shuffled(3, 6));
+    let seed = other.epoch::<f32>(0).next().unwrap().seed;
+    assert!(!seeds.contains(&seed), "another loader seed, other seeds");
     let past = Position { epoch: 0, step: 99 };
     assert_eq!(loader.batches::<f32>(past).len(), 0);
     assert!(loader.batches::<f32>(past).next().is_none());
@@ -401,13 +410,94 @@ fn a_shift_beyond_the_image_leaves_black() {
 }
 
 #[test]
-#[should_panic(expected = "Loader: a batch has at least 1 image, not 0")]
+#[should_panic(
+    expected = "Loader: batch = 11 with drop_last: the set has 10 images, so every batch would \
+                           be omitted; use a batch of at most 10, or `drop_last: false`"
+)]
+fn a_loader_that_would_omit_every_batch_is_refused() {
+    let options = LoaderOptions {
+        drop_last: true,
+        ..in_order(11)
+    };
+    let _ = Loader::new(&colours(10), options);
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let set = colours(2);
+    let normalize = |mean: f64, deviation: f64| LoaderOptions {
+        normalize: Some(Normalize {
+            mean: vec![mean; 3],
+            deviation: vec![deviation; 3],
+        }),
+        ..in_order(1)
+    };
+    let scale = |scale| LoaderOptions {
+        scale: Some(scale),
+        ..in_order(1)
+    };
+    for options in [
+        normalize(f64::NAN, 1.0),
+        normalize(0.0, f64::INFINITY),
+        normalize(0.0, f64::NAN),
+        normalize(0.0, 0.0),
+        scale(f64::NAN),
+        scale(f64::INFINITY),
+    ] {
+        let made = std::panic::catch_unwind(|| Loader::new(&set, options.clone()).steps());
+        assert!(made.is_err(), "{options:?}");
+    }
+}
+
+/// The mean of the pixels decides the class: dark is 0, light is 1.
+struct Brightness;
+
+fields!(Brightness as f64 {});
+
+impl Module for Brightness {
+    type Element = f64;
+    fn forward(&self, x: &Var<f64>, _pass: &mut Pass<f64>) -> Var<f64> {
+        let images = x.value();
+        let scores = images.to_vec();
+        let size = scores.len() / images.shape()[0];
+        let scores: Vec<f64> = scores
+            .chunks(size)
+            .flat_map(|image| [0.0, image.iter().sum::<f64>()])
+            .collect();
+        Var::from(Tensor::from_vec(scores, [images.shape()[0], 2]))
+    }
+}
+
+#[test]
+fn accuracy_normalises_as_the_loader_and_ignores_shuffling() {
+    // Dark images of 90, light ones of 110: only around their mean is the sign the class.
+    let pixels = (0..20).map(|n| if n % 3 == 0 { 110 } else { 90 }).collect();
+    let labels = (0..20).map(|n| u8::from(n % 3 == 0)).collect();
+    let set = ImageSet::new(pixels, [20, 1, 1, 1], labels, &["dark", "light"], 255);
+    let options = LoaderOptions {
+        normalize: Some(Normalize::of(&set)),
+        drop_last: true,
+        ..shuffled(7, 3)
+    };
+    let loader = Loader::new(&set, options);
+    assert_eq!(accuracy(&Brightness, &loader), 1.0);
+    assert_eq!(accuracy(&Brightness, &loader.for_evaluation(&set)), 1.0);
+    assert_eq!(
+        accuracy(&Brightness, &Loader::new(&set, shuffled(7, 3))),
+        7.0 / 20.0
+    );
+}
+
+#[test]
+#[should_panic(expected = "Loader: batch = 0: must be at least 1")]
 fn an_empty_batch_is_refused() {
     let _ = Loader::new(&colours(1), in_order(0));
 }
 
 #[test]
-#[should_panic(expected = "Loader: 1 means and 1 deviations for 3 channels")]
+#[should_panic(
+    expected = "Loader: normalize has 1 means and 1 deviations, the images have 3 channels"
+)]
 fn a_mean_for_another_number_of_channels_is_refused() {
     let normalize = Some(Normalize {
         mean: vec![0.5],
@@ -423,13 +513,13 @@ fn a_mean_for_another_number_of_channels_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "ImageSet: [2, 1, 1, 1]: 3 labels for 2 images")]
+#[should_panic(expected = "ImageSet: shape [2, 1, 1, 1] has 2 images, 3 labels are given")]
 fn a_set_with_too_many_labels_is_refused() {
     let _ = ImageSet::new(vec![0; 2], [2, 1, 1, 1], vec![0; 3], &["a"], 255);
 }
 
 #[test]
-#[should_panic(expected = "ImageSet: image 1 has the label 1, there are 1 classes")]
-fn a_set_with_a_stray_label_is_refused() {
+#[should_panic(expected = "ImageSet: image 1 has the label 1, but there are 1 classes")]
+fn a_set_with_an_invalid_label_is_refused() {
     let _ = ImageSet::new(vec![0; 2], [2, 1, 1, 1], vec![0, 1], &["a"], 255);
 }

@@ -202,8 +202,7 @@ fn train(model: &mut Cnn, task: &Task, options: &Options) -> Outcome {
     for epoch in 0..epochs {
         for batch in loader.epoch(epoch) {
             optimizer.set_lr(lr * 0.5 * (1.0 + (PI * step as f64 / steps as f64).cos()));
-            let mut pass =
-                Pass::train(model, options.seed.wrapping_mul(1 << 32).wrapping_add(step));
+            let mut pass = Pass::train(model, batch.seed);
             let count = batch.labels.len() as f64;
             let logits = model.forward(&pass.input(batch.images), &mut pass);
             let batch_loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
@@ -286,7 +285,8 @@ fn fingerprint(model: &Cnn) -> u64 {
 
 /// Prints the confusion matrix, some mistakes, and the accuracy.
 fn test(model: &Cnn, images: &ImageSet) -> Outcome {
-    let predicted = predictions(model, images, None);
+    let loader = Loader::new(images, LoaderOptions::default());
+    let predicted = predictions(model, &loader);
     let mut confusion = Confusion::new(images.classes().iter().cloned());
     let truth: Vec<i64> = images
         .labels()

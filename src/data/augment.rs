@@ -1,46 +1,47 @@
-//! [`Augment`]: small random changes that leave a picture's meaning.
+//! [`Augment`]: random shifts and flips of images.
 
 use super::random::{Purpose, stream};
 
-/// Random changes to every image, drawn anew in each epoch.
+/// Random changes to every image, different in each epoch.
 ///
-/// The draws depend on seed, epoch and the image's number only, not on its batch or the threads.
+/// They depend on the seed, the epoch and the index of the image only, not on its batch or the threads.
 /// The default changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augment {
-    /// Moves the image by up to so many pixels up or down and left or right, each way as likely.
+    /// The largest shift in pixels, in each direction; all shifts are equally likely.
     pub shift: usize,
-    /// Mirrors every other image, left to right.
+    /// Whether to flip an image left to right with probability ½.
     pub flip: bool,
 }
 
-/// What was drawn for one image in one epoch.
-pub(crate) struct Draw {
+/// The change of one image in one epoch.
+pub(crate) struct RandomChange {
     down: isize,
     right: isize,
-    mirrored: bool,
+    flipped: bool,
 }
 
-impl Draw {
+impl RandomChange {
     pub(crate) fn new(augment: Augment, seed: u64, epoch: u64, row: usize) -> Self {
         if augment == Augment::default() {
             return Self {
                 down: 0,
                 right: 0,
-                mirrored: false,
+                flipped: false,
             };
         }
-        let mut draws = stream(Purpose::Augment, seed, epoch, row as u64);
-        let mut offset = || draws.below(2 * augment.shift + 1) as isize - augment.shift as isize;
+        let mut random = stream(Purpose::Augment, seed, epoch, row as u64);
+        let mut offset = || random.below(2 * augment.shift + 1) as isize - augment.shift as isize;
         let (down, right) = (offset(), offset());
         Self {
             down,
             right,
-            mirrored: augment.flip && draws.below(2) == 1,
+            flipped: augment.flip && random.below(2) == 1,
         }
     }
 
-    /// Appends a plane, mirrored and then moved, each byte as its value; black where nothing was.
+    /// Appends a plane, flipped and then shifted, with `values[byte]` for each byte; pixels from outside the
+    /// image are black.
     pub(crate) fn append<T: Copy>(
         &self,
         plane: &[u8],
@@ -48,7 +49,7 @@ impl Draw {
         values: &[T; 256],
         out: &mut Vec<T>,
     ) {
-        if self.down == 0 && self.right == 0 && !self.mirrored {
+        if self.down == 0 && self.right == 0 && !self.flipped {
             out.extend(plane.iter().map(|&byte| values[usize::from(byte)]));
             return;
         }
@@ -59,7 +60,7 @@ impl Draw {
             for x in 0..width {
                 let source = x.checked_add_signed(-self.right).filter(|&x| x < width);
                 let byte = match (row, source) {
-                    (Some(row), Some(x)) if self.mirrored => row[width - 1 - x],
+                    (Some(row), Some(x)) if self.flipped => row[width - 1 - x],
                     (Some(row), Some(x)) => row[x],
                     _ => 0,
                 };

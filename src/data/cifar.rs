@@ -1,4 +1,4 @@
-//! CIFAR-10 in its binary form.
+//! CIFAR-10 in its binary format.
 
 use std::path::Path;
 
@@ -32,7 +32,8 @@ impl Dataset {
     /// The files are `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
     ///
     /// # Errors
-    /// If the directory or a file is missing, with how to get it, or a file is no CIFAR-10 batch.
+    /// If the directory or a file is missing (the message says how to get it), or a file is not a CIFAR-10
+    /// batch.
     pub fn cifar10(directory: impl AsRef<Path>) -> Result<Self, DataError> {
         let directory = directory.as_ref();
         let names: Vec<String> = (1..=5).map(|n| format!("data_batch_{n}.bin")).collect();
@@ -57,12 +58,12 @@ impl Dataset {
 }
 
 impl ImageSet {
-    /// The images of some CIFAR-10 batch files, one after the other.
+    /// The images of CIFAR-10 batch files, concatenated.
     ///
     /// Each file is a sequence of records of 3073 bytes: a label, then the red, the green and the blue plane.
     ///
     /// # Errors
-    /// If a file cannot be read, its length is not that of whole records, or a label exceeds 9.
+    /// If a file cannot be read, its length is not a multiple of 3073, or a label exceeds 9.
     pub fn cifar10_batches<P: AsRef<Path>>(
         files: impl IntoIterator<Item = P>,
     ) -> Result<Self, DataError> {

@@ -6,18 +6,18 @@ use super::images::{Dataset, ImageSet};
 const IMAGES: &[u8] = include_bytes!("../../data/digits-images.idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../data/digits-labels.idx1-ubyte.gz");
 
-/// The names of ten classes that are digits.
+/// The class names of MNIST and of the digits.
 pub(crate) const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/// The value of a full pixel.
+/// The brightest pixel value.
 const WHITE: u8 = 16;
 
-/// Every fifth row is for testing, beginning with row 4.
+/// Every fifth image, beginning with index 4, belongs to the test set.
 const TEST_EVERY: usize = 5;
 
 impl Dataset {
-    /// 1,797 handwritten digits of 8×8 pixels from 0 to 16, part of the program: 1,438 to train on
-    /// and 359, the rows whose index is 4 mod 5, to test with. The order is scikit-learn's.
+    /// 1,797 handwritten digits of 8×8 pixels from 0 to 16, embedded in the program: 1,438 for training and
+    /// 359, those whose index is 4 mod 5, for testing. The order is that of scikit-learn.
     ///
     /// E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning
     /// Repository, 1998, <https://doi.org/10.24432/C50P49>, licensed under CC BY 4.0.
@@ -38,20 +38,17 @@ impl Dataset {
 }
 
 impl ImageSet {
-    /// All 1,797 rows of [`Dataset::digits`], undivided.
+    /// All 1,797 images of [`Dataset::digits`] as one set.
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "a sound embedded file cannot fail"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "the embedded file is valid")]
     pub fn digits() -> Self {
-        const SOUND: &str = "the embedded file is part of the program and read by its tests";
+        const VALID: &str = "the embedded file is valid, a test reads it";
         let (pixels, [images, height, width]) = Idx::parse("digits-images", IMAGES)
             .and_then(|idx| idx.into_bytes("digits-images".as_ref(), "u8 of rank 3"))
-            .expect(SOUND);
+            .expect(VALID);
         let (labels, [_]) = Idx::parse("digits-labels", LABELS)
             .and_then(|idx| idx.into_bytes("digits-labels".as_ref(), "u8 of rank 1"))
-            .expect(SOUND);
+            .expect(VALID);
         Self::new(pixels, [images, 1, height, width], labels, &DIGITS, WHITE)
     }
 }

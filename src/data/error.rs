@@ -1,4 +1,4 @@
-//! [`DataError`]: which file, what is wrong with it, and what to do.
+//! [`DataError`]: the file, what is wrong with it, and the remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ pub struct DataError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The operating system could not read it.
+    /// The operating system reports an error.
     #[error("cannot be read: {0}")]
     Io(io::Error),
     /// A directory, a pipe or a device where a file is needed.
-    #[error("is not a regular file")]
+    #[error("is a directory or a special file, not a regular file")]
     NotAFile,
-    /// The data set is not there; the text says how to get it.
+    /// The data set is missing; the text says how to get it.
     #[error("{0}")]
     Missing(String),
     /// The compressed stream is damaged or cut short.
@@ -46,66 +46,64 @@ pub enum Problem {
          0x0d (f32) and 0x0e (f64)"
     )]
     UnknownType(u8),
-    /// A rank that no tensor can have.
+    /// A rank that a tensor cannot have.
     #[error("has rank {0}, and a tensor from a file has rank 1 to {MAX_RANK}")]
     Rank(u8),
-    /// More elements than memory can address.
-    #[error(
-        "has the shape {0:?}, which is more than this machine can address; the header is damaged"
-    )]
+    /// More bytes than memory can address.
+    #[error("has the shape {0:?}, which is more than memory can address; the header is damaged")]
     TooLarge(Vec<usize>),
     /// The file ends before its contents do.
     #[error(
-        "holds {found} bytes where its header promises {promised}: it is cut short, fetch the file again"
+        "has {found} bytes, but its header needs {needed}: the file is cut short, fetch it again"
     )]
     Truncated {
-        /// The length that header and shape ask for.
-        promised: u64,
-        /// The length that is there.
+        /// The length that the header needs.
+        needed: u64,
+        /// The length of the file.
         found: u64,
     },
-    /// The header asks for more than a stream of this length can expand to.
+    /// The header needs more bytes than a gzip stream of this length can expand to.
     #[error(
-        "promises {promised} bytes in its header, but {compressed} compressed bytes cannot hold more than \
-         {limit}; the header is damaged"
+        "has a header for {needed} bytes, but {compressed} compressed bytes expand to at most {limit}; \
+         the header is damaged"
     )]
     Inflated {
-        /// The length that header and shape ask for.
-        promised: u64,
+        /// The length that the header needs.
+        needed: u64,
         /// The length of the compressed file.
         compressed: u64,
-        /// The most that deflate can make of it.
+        /// The most bytes that deflate can expand it to.
         limit: u64,
     },
-    /// Bytes behind the contents.
+    /// Bytes after the end of the array.
     #[error(
-        "goes on behind the {promised} bytes that its header promises; it is damaged or two files in one"
+        "has more bytes than the {needed} that its header needs; it is damaged, or two files were joined"
     )]
     Trailing {
-        /// The length that header and shape ask for.
-        promised: u64,
+        /// The length that the header needs.
+        needed: u64,
     },
-    /// Another element type or rank than the data set's.
+    /// Not the element type or rank that the data set needs.
     #[error(
-        "holds {found} of shape {shape:?}, where {expected} is needed; are two files exchanged?"
+        "has {found} elements of shape {shape:?}, but {expected} is needed; are two files swapped?"
     )]
     WrongContents {
-        /// The element type that is there.
+        /// The element type of the file.
         found: &'static str,
-        /// The shape that is there.
+        /// The shape in the file.
         shape: Vec<usize>,
         /// What the data set needs.
         expected: &'static str,
     },
-    /// Not as many labels as images.
-    #[error("holds {labels} labels for {images} images; the two files do not belong together")]
+    /// The numbers of labels and images differ.
+    #[error("has {labels} labels for {images} images; the two files do not belong together")]
     Count {
         /// The number of images.
         images: usize,
         /// The number of labels.
         labels: usize,
     },
-    /// A label that is none of the classes.
+    /// A label that is not the number of a class.
     #[error("gives image {image} the label {label}, but there are {classes} classes, 0 to {}", classes - 1)]
     Label {
         /// The image's number.
@@ -115,12 +113,12 @@ pub enum Problem {
         /// The number of classes.
         classes: usize,
     },
-    /// A data set without a single pixel.
-    #[error("holds no images (its shape is {0:?})")]
+    /// A data set without pixels.
+    #[error("has no images (its shape is {0:?})")]
     Empty(Vec<usize>),
-    /// Images of one size to train on and of another to test with.
+    /// Training and test images of different sizes.
     #[error(
-        "holds images of shape {train:?} to train on and of {test:?} to test with; their sizes differ"
+        "has training images of shape {train:?} and test images of shape {test:?}; the sizes differ"
     )]
     Sizes {
         /// The shape of the training images.
@@ -128,7 +126,7 @@ pub enum Problem {
         /// The shape of the test images.
         test: [usize; 4],
     },
-    /// A length that no CIFAR-10 batch has.
+    /// Not the length of a CIFAR-10 batch.
     #[error(
         "has {length} bytes, and a CIFAR-10 batch is a multiple of 3073 (a label and 32×32×3 bytes each){}",
         if *cifar100 { "; this is a CIFAR-100 file, whose records have two labels" } else { "; fetch the file again" }
@@ -141,7 +139,7 @@ pub enum Problem {
     },
 }
 
-/// The largest rank that an IDX file may have here: that of a tensor.
+/// The largest rank of an IDX file: that of a tensor.
 pub(crate) const MAX_RANK: u8 = 8;
 
 impl Problem {

@@ -1,4 +1,4 @@
-//! The IDX format of MNIST: a small header and a big-endian array.
+//! The IDX format of MNIST: a header and a big-endian array.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub struct Idx {
 
 macro_rules! element_types {
     ($($(#[$doc:meta])* $name:ident($t:ident) = $code:literal),*) => {
-        /// The elements of an [`Idx`], in the type that the file has.
+        /// The elements of an [`Idx`], in the element type of the file.
         #[derive(Clone, Debug, PartialEq)]
         pub enum IdxValues {
             $($(#[$doc])* $name(Vec<$t>)),*
@@ -114,10 +114,11 @@ impl IdxValues {
 }
 
 impl Idx {
-    /// An array of a shape.
+    /// An array from a shape and its elements.
     ///
     /// # Panics
-    /// If the shape's rank is not 1 to 8, an extent exceeds `u32`, or the elements do not fill it.
+    /// If the rank is not 1 to 8, an extent exceeds `u32`, or the number of elements is not the product of
+    /// the shape.
     #[must_use]
     #[track_caller]
     pub fn new(shape: &[usize], values: IdxValues) -> Self {
@@ -126,11 +127,11 @@ impl Idx {
             && shape.iter().all(|&extent| u32::try_from(extent).is_ok());
         require!(
             fits,
-            "Idx: {shape:?}: an IDX file has rank 1 to {MAX_RANK} and extents below 2³²"
+            "Idx: shape {shape:?}: an IDX file has rank 1 to {MAX_RANK} and extents below 2³²"
         );
         require!(
             element_count(shape) == Some(values.len()),
-            "Idx: {shape:?}: {} elements do not fill it",
+            "Idx: shape {shape:?}: {} elements are given, which is not the product of the shape",
             values.len()
         );
         Self {
@@ -164,7 +165,7 @@ impl Idx {
             [_, _, _, _] => return Err(source.error(Problem::NotIdx { found: magic })),
             _ => {
                 return Err(source.error(Problem::Truncated {
-                    promised: 4,
+                    needed: 4,
                     found: magic.len() as u64,
                 }));
             }
@@ -179,7 +180,7 @@ impl Idx {
         let extents = source.take(4 * usize::from(rank))?;
         if extents.len() < 4 * usize::from(rank) {
             return Err(source.error(Problem::Truncated {
-                promised: header,
+                needed: header,
                 found: 4 + extents.len() as u64,
             }));
         }
@@ -214,7 +215,7 @@ impl Idx {
         bytes
     }
 
-    /// The extents, outermost first.
+    /// The shape.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
@@ -233,7 +234,7 @@ impl Idx {
         Tensor::from_vec(values, &self.shape)
     }
 
-    /// The bytes and the shape of an array that must be `u8` of a given rank.
+    /// The bytes and the shape of an array; an error unless it is `u8` of rank `RANK`.
     pub(crate) fn into_bytes<const RANK: usize>(
         self,
         file: &Path,

@@ -1,4 +1,4 @@
-//! [`ImageSet`]: labelled images, all of one size; [`Dataset`]: one to train on and one to test with.
+//! [`ImageSet`]: labelled images of one size; [`Dataset`]: a training set and a test set.
 
 use std::path::Path;
 
@@ -23,26 +23,26 @@ pub struct ImageSet {
     white: u8,
 }
 
-/// A set to train on and a set that is never used to choose anything.
+/// A training set and a test set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// What the model learns from.
+    /// The training set.
     pub train: ImageSet,
-    /// What it is judged by.
+    /// The test set; not for choosing models or options.
     pub test: ImageSet,
 }
 
 impl ImageSet {
-    /// A set of one's own.
+    /// A set from pixels and labels.
     ///
     /// * `pixels`: `[images, channels, height, width]`, row-major
     /// * `labels`: one class number per image
     /// * `classes`: the names of the classes
-    /// * `white`: the value of a full pixel, that a [`Loader`](super::Loader) scales to 1
+    /// * `white`: the brightest pixel value, which a [`Loader`](super::Loader) scales to 1
     ///
     /// # Panics
-    /// If the pixels do not fill the shape, the labels are not one per image or not below the number
-    /// of classes, or `white` is 0.
+    /// If the number of pixels is not the product of the shape, the number of labels not that of images, a
+    /// label not below the number of classes, or `white` is 0.
     #[must_use]
     #[track_caller]
     pub fn new(
@@ -55,22 +55,26 @@ impl ImageSet {
         let needed = element_count(&shape);
         require!(
             needed == Some(pixels.len()),
-            "ImageSet: {shape:?}: {} pixels do not fill it",
+            "ImageSet: shape {shape:?} needs {} pixels, {} are given",
+            needed.map_or("more than 2⁶⁴".to_owned(), |needed| needed.to_string()),
             pixels.len()
         );
         require!(
             labels.len() == shape[0],
-            "ImageSet: {shape:?}: {} labels for {} images",
-            labels.len(),
-            shape[0]
+            "ImageSet: shape {shape:?} has {} images, {} labels are given",
+            shape[0],
+            labels.len()
         );
-        if let Some((image, label)) = stray_label(&labels, classes.len()) {
+        if let Some((image, label)) = invalid_label(&labels, classes.len()) {
             wengert_tensor::fail::fail(format_args!(
-                "ImageSet: image {image} has the label {label}, there are {} classes",
+                "ImageSet: image {image} has the label {label}, but there are {} classes, numbered from 0",
                 classes.len()
             ));
         }
-        require!(white > 0, "ImageSet: a full pixel cannot be 0");
+        require!(
+            white > 0,
+            "ImageSet: white = 0: the brightest pixel value must be at least 1"
+        );
         Self {
             pixels,
             shape,
@@ -86,7 +90,7 @@ impl ImageSet {
         self.shape[0]
     }
 
-    /// Whether there are none.
+    /// Whether the set has no images.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -113,8 +117,8 @@ impl ImageSet {
     pub fn image(&self, index: usize) -> &[u8] {
         require!(
             index < self.len(),
-            "image: {:?}: there is no image {index}",
-            self.shape
+            "image: index {index}: the set has {} images",
+            self.len()
         );
         let size = self.image_len();
         &self.pixels[index * size..(index + 1) * size]
@@ -132,13 +136,13 @@ impl ImageSet {
         &self.classes
     }
 
-    /// The value of a full pixel: 16 for the digits, 255 elsewhere.
+    /// The brightest pixel value: 16 for the digits, 255 for all other sets.
     #[must_use]
     pub fn white(&self) -> u8 {
         self.white
     }
 
-    /// The images of some numbers, in their order; a number may come twice.
+    /// The images with these indices, in this order; an index may occur more than once.
     ///
     /// # Panics
     /// If there is no such image.
@@ -165,9 +169,9 @@ impl ImageSet {
     }
 }
 
-/// A label from a file must name a class.
+/// An error if a label from a file is not the number of a class.
 pub(crate) fn check_labels(file: &Path, labels: &[u8], classes: usize) -> Result<(), DataError> {
-    match stray_label(labels, classes) {
+    match invalid_label(labels, classes) {
         Some((image, label)) => Err(Problem::Label {
             image,
             label,
@@ -178,7 +182,7 @@ pub(crate) fn check_labels(file: &Path, labels: &[u8], classes: usize) -> Result
     }
 }
 
-fn stray_label(labels: &[u8], classes: usize) -> Option<(usize, u8)> {
+fn invalid_label(labels: &[u8], classes: usize) -> Option<(usize, u8)> {
     labels
         .iter()
         .copied()

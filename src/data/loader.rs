@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor, require};
 
-use super::augment::{Augment, Draw};
+use super::augment::{Augment, RandomChange};
 use super::images::ImageSet;
 use super::normalize::Normalize;
 use super::random::{Purpose, stream};
@@ -12,22 +12,22 @@ use super::random::{Purpose, stream};
 pub struct LoaderOptions {
     /// Images per batch.
     pub batch: usize,
-    /// What shuffling and augmentation are drawn from.
+    /// The seed of shuffling, of augmentation and of [`Batch::seed`].
     pub seed: u64,
-    /// Whether each epoch has an order of its own; otherwise all have the set's.
+    /// Whether each epoch has its own random order; otherwise all have the order of the set.
     pub shuffle: bool,
-    /// Whether a last batch that is not full is left out.
+    /// Whether to omit the last batch of an epoch if it is not full.
     pub drop_last: bool,
-    /// The factor from bytes to numbers; `None` makes a full pixel 1.
+    /// The factor from bytes to numbers; `None` maps the brightest pixel to 1.
     pub scale: Option<f64>,
-    /// Subtracts a mean and divides by a deviation after scaling.
+    /// Subtracts a mean and divides by a deviation, after scaling.
     pub normalize: Option<Normalize>,
-    /// Random changes to every image, black where nothing was.
+    /// Random changes of every image.
     pub augment: Augment,
 }
 
 impl Default for LoaderOptions {
-    /// Batches of 64, shuffled from seed 0, the short one kept, pixels from 0 to 1.
+    /// Batches of 64, shuffled with seed 0, the last one possibly shorter, pixels from 0 to 1.
     fn default() -> Self {
         Self {
             batch: 64,
@@ -41,12 +41,12 @@ impl Default for LoaderOptions {
     }
 }
 
-/// A place in training: the next batch is number `step` of epoch `epoch`, both from 0.
+/// A position in training: the next batch is number `step` of epoch `epoch`, both from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// How often the whole set was seen.
+    /// The number of finished epochs.
     pub epoch: u64,
-    /// How many batches of this epoch were taken.
+    /// The number of finished batches of this epoch.
     pub step: usize,
 }
 
@@ -57,8 +57,11 @@ pub struct Batch<T: Real> {
     pub images: Tensor<T>,
     /// `[batch]`, class numbers.
     pub labels: Tensor<i64>,
-    /// Which images of the set these are.
+    /// The indices of these images in the set.
     pub rows: Vec<usize>,
+    /// A seed for the random choices of this training step, such as dropout:
+    /// `Pass::train(&model, batch.seed)`. It depends on the seed of the loader, the epoch and the step.
+    pub seed: u64,
 }
 
 /// Makes batches of an [`ImageSet`], each a pure function of set, options and [`Position`].
@@ -71,7 +74,7 @@ pub struct Batch<T: Real> {
 /// for batch in loader.epoch::<f32>(0) {
 ///     assert_eq!(batch.images.shape()[1..], [1, 8, 8]);
 /// }
-/// // A saved position goes on with the same batches.
+/// // From a saved position on, the batches are the same.
 /// let rest = loader.batches::<f32>(Position { epoch: 0, step: 40 });
 /// assert_eq!(rest.len(), loader.steps() - 40);
 /// ```
@@ -85,18 +88,46 @@ impl<'a> Loader<'a> {
     /// A loader of a set.
     ///
     /// # Panics
-    /// If the batch is 0, or `normalize` has not one mean and one deviation above 0 per channel.
+    /// If the batch is 0, if `drop_last` would omit every batch, if `scale` is not a finite number, or if
+    /// `normalize` does not have one mean and one deviation above 0 per channel.
     #[must_use]
     #[track_caller]
     pub fn new(set: &'a ImageSet, options: LoaderOptions) -> Self {
+        require!(options.batch > 0, "Loader: batch = 0: must be at least 1");
         require!(
-            options.batch > 0,
-            "Loader: a batch has at least 1 image, not 0"
+            !options.drop_last || set.is_empty() || options.batch <= set.len(),
+            "Loader: batch = {} with drop_last: the set has {} images, so every batch would be omitted; use \
+             a batch of at most {}, or `drop_last: false`",
+            options.batch,
+            set.len(),
+            set.len()
+        );
+        require!(
+            options.scale.is_none_or(f64::is_finite),
+            "Loader: scale = {:?}: must be a finite number; `None` maps the brightest pixel to 1",
+            options.scale
         );
         if let Some(normalize) = &options.normalize {
             normalize.check(set.shape()[1]);
         }
         Self { set, options }
+    }
+
+    /// A loader for another set with the same batch size, scale and normalisation, but in the order of the
+    /// set, with every image, unchanged: for validation and test sets.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new), if the set has another number of channels.
+    #[must_use]
+    #[track_caller]
+    pub fn for_evaluation<'b>(&self, set: &'b ImageSet) -> Loader<'b> {
+        let options = LoaderOptions {
+            shuffle: false,
+            drop_last: false,
+            augment: Augment::default(),
+            ..self.options.clone()
+        };
+        Loader::new(set, options)
     }
 
     /// The set that the batches come from.
@@ -132,23 +163,23 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The order of the rows in an epoch.
+    /// The order of the images in an epoch, as indices.
     ///
-    /// A permutation that is uniform over all of them (Fisher and Yates, 1938; Durstenfeld, 1964),
-    /// drawn from ChaCha8 with seed and epoch as its key.
+    /// All permutations are equally likely (Fisher and Yates, 1938; Durstenfeld, 1964); the generator is
+    /// ChaCha8 with seed and epoch as its key.
     #[must_use]
     pub fn order(&self, epoch: u64) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.set.len()).collect();
         if self.options.shuffle {
-            let mut draws = stream(Purpose::Shuffle, self.options.seed, epoch, 0);
+            let mut random = stream(Purpose::Shuffle, self.options.seed, epoch, 0);
             for last in (1..order.len()).rev() {
-                order.swap(last, draws.below(last + 1));
+                order.swap(last, random.below(last + 1));
             }
         }
         order
     }
 
-    /// The number that each byte becomes, per channel: `(byte · scale − mean) / deviation`.
+    /// The value of each byte, per channel: `(byte · scale − mean) / deviation`.
     fn values<T: Real>(&self) -> Vec<[T; 256]> {
         let scale = self
             .options
@@ -178,8 +209,8 @@ pub struct Batches<'a, T: Real> {
 }
 
 impl<T: Real> Batches<'_, T> {
-    /// Where the next batch stands: what to save in order to go on after the last one. After an
-    /// epoch's last batch it is the beginning of the next epoch.
+    /// The position of the next batch: save it to resume after the last one. After the last batch of an
+    /// epoch it is the beginning of the next epoch.
     #[must_use]
     pub fn position(&self) -> Position {
         let Position { epoch, step } = self.position;
@@ -195,13 +226,14 @@ impl<T: Real> Batches<'_, T> {
 
     fn batch(&self, rows: Vec<usize>) -> Batch<T> {
         let (set, options) = (self.loader.set, &self.loader.options);
+        let Position { epoch, step } = self.position;
         let [_, channels, height, width] = set.shape();
         let mut pixels = Vec::with_capacity(rows.len() * channels * height * width);
         for &row in &rows {
-            let draw = Draw::new(options.augment, options.seed, self.position.epoch, row);
+            let change = RandomChange::new(options.augment, options.seed, epoch, row);
             let planes = set.image(row).chunks_exact((height * width).max(1));
             for (plane, values) in planes.zip(&self.values) {
-                draw.append(plane, width, values, &mut pixels);
+                change.append(plane, width, values, &mut pixels);
             }
         }
         let labels = rows
@@ -212,6 +244,7 @@ impl<T: Real> Batches<'_, T> {
             images: Tensor::from_vec(pixels, [rows.len(), channels, height, width]),
             labels: Tensor::from_vec(labels, [rows.len()]),
             rows,
+            seed: stream(Purpose::Pass, options.seed, epoch, step as u64).any(),
         }
     }
 }

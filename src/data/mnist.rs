@@ -1,4 +1,4 @@
-//! Directories of four IDX files: MNIST and everything in its form.
+//! MNIST and other data sets of four IDX files.
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,8 @@ impl Dataset {
     /// and `t10k-labels-idx1-ubyte`, with or without `.gz`.
     ///
     /// # Errors
-    /// If the directory or a file is missing, with how to get it; if a file is damaged, or images and labels
-    /// do not belong together.
+    /// If the directory or a file is missing (the message says how to get it), if a file is damaged, or if
+    /// the numbers of images and labels differ.
     pub fn mnist(directory: impl AsRef<Path>) -> Result<Self, DataError> {
         read(
             directory.as_ref(),
@@ -39,7 +39,7 @@ impl Dataset {
         )
     }
 
-    /// Fashion-MNIST from a directory with its four IDX files: 60,000 and 10,000 pictures of clothes, 28×28
+    /// Fashion-MNIST from a directory with its four IDX files: 60,000 and 10,000 images of clothes, 28×28
     /// pixels (H. Xiao, K. Rasul, R. Vollgraf, 2017). The files are named as MNIST's.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ fn read(directory: &Path, classes: &[&str], remedy: &str) -> Result<Dataset, Dat
     Ok(Dataset { train, test })
 }
 
-/// The file under any of the names that are about: `images-idx3` or `images.idx3`, packed or not.
+/// The file under any name in use: `images-idx3` or `images.idx3`, with or without `.gz`.
 fn find(directory: &Path, part: &str, kind: &str) -> Option<PathBuf> {
     let stem = format!("{part}-{kind}-ubyte");
     let dotted = stem.replace("-idx", ".idx");

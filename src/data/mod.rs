@@ -1,8 +1,8 @@
 //! Data sets and the loader that makes batches of them.
 //!
 //! [`Dataset::digits`] is built in; [`Dataset::mnist`], [`Dataset::fashion_mnist`] and
-//! [`Dataset::cifar10`] read the files that everybody has. [`Loader`] shuffles, batches, scales and
-//! augments, each as a pure function of a seed and a place, so a run can go on exactly where it stopped.
+//! [`Dataset::cifar10`] read the published files. [`Loader`] shuffles, batches, scales and augments; each
+//! batch is a pure function of seed, epoch and step, so a run can resume exactly.
 
 mod augment;
 mod cifar;

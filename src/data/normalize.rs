@@ -1,4 +1,4 @@
-//! [`Normalize`]: channels of mean 0 and deviation 1.
+//! [`Normalize`]: channels with mean 0 and standard deviation 1.
 
 use wengert_tensor::require;
 
@@ -7,15 +7,15 @@ use super::images::ImageSet;
 /// Subtracts a mean per channel and divides by a standard deviation per channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalize {
-    /// What is subtracted from each channel, after scaling.
+    /// The mean of each channel, after scaling.
     pub mean: Vec<f64>,
-    /// What each channel is then divided by.
+    /// The standard deviation of each channel, after scaling.
     pub deviation: Vec<f64>,
 }
 
 impl Normalize {
-    /// The mean and the standard deviation (of the population) of a set's pixels scaled to 0–1,
-    /// per channel; a channel without variation gets the deviation 1.
+    /// The mean and the population standard deviation of the pixels of a set, scaled to 0–1, per channel. A
+    /// constant channel gets the deviation 1.
     ///
     /// ```
     /// use wengert::data::{Dataset, Normalize};
@@ -31,7 +31,7 @@ impl Normalize {
         let moments = |channel: usize| {
             let planes = set.pixels().chunks_exact(plane.max(1));
             let bytes = planes.skip(channel).step_by(channels).flatten();
-            // Integers, so exact, and below 2^64 for any set that fits into memory.
+            // Integer sums are exact, and below 2⁶⁴ for any set that fits into memory.
             let (sum, squares) = bytes.fold((0_u64, 0_u64), |(sum, squares), &byte| {
                 let byte = u64::from(byte);
                 (sum + byte, squares + byte * byte)
@@ -58,13 +58,16 @@ impl Normalize {
     pub(crate) fn check(&self, channels: usize) {
         require!(
             self.mean.len() == channels && self.deviation.len() == channels,
-            "Loader: {} means and {} deviations for {channels} channels",
+            "Loader: normalize has {} means and {} deviations, the images have {channels} channels; \
+             `Normalize::of(&set)` computes both",
             self.mean.len(),
             self.deviation.len()
         );
         require!(
-            self.deviation.iter().all(|&deviation| deviation > 0.0),
-            "Loader: every deviation must be above 0: {:?}",
+            self.mean.iter().all(|mean| mean.is_finite())
+                && self.deviation.iter().all(|&d| d > 0.0 && d.is_finite()),
+            "Loader: normalize has mean {:?} and deviation {:?}: must be finite numbers, deviations above 0",
+            self.mean,
             self.deviation
         );
     }

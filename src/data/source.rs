@@ -1,4 +1,4 @@
-//! Bytes from a file or from memory, plain or gzip'ed, that never cost more memory than they hold.
+//! Reading bytes from a file or from memory, plain or gzip-compressed, with bounded memory.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,15 +8,15 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::error::{DataError, Problem};
 
-/// Deflate cannot expand a stream further: two bits for a match of 258 bytes.
+/// The largest expansion of deflate: two bits for a match of 258 bytes.
 const DEFLATE_LIMIT: u64 = 1032;
 
-/// How much is taken at first from a stream whose length nobody knows.
+/// The first read from a stream of unknown length, in bytes.
 const FIRST_BYTES: usize = 4096;
 
-/// A stream with a name for messages.
+/// A stream and the name of its file, for messages.
 ///
-/// Several gzip members in one file are one stream, as RFC 1952 has it.
+/// Several gzip members in one file are one stream (RFC 1952).
 pub(crate) struct Source<'a> {
     name: PathBuf,
     stream: Stream<'a>,
@@ -29,13 +29,13 @@ enum Stream<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens a regular file, plain or gzip'ed.
+    /// Opens a regular file, plain or gzip-compressed.
     pub(crate) fn open(path: &Path) -> Result<Source<'static>, DataError> {
         let (file, length) = open_regular(path)?;
         Source::new(path, file, length)
     }
 
-    /// Opens a regular file and takes its bytes as they are.
+    /// Opens a regular file without decompression.
     pub(crate) fn open_plain(path: &Path) -> Result<Source<'static>, DataError> {
         let (file, length) = open_regular(path)?;
         Ok(Source {
@@ -45,7 +45,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Reads from memory; `name` is for messages.
+    /// Reads from memory; messages use `name` as the file.
     pub(crate) fn memory(name: &str, bytes: &'a [u8]) -> Result<Self, DataError> {
         Source::new(Path::new(name), Box::new(bytes), bytes.len() as u64)
     }
@@ -66,7 +66,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The length of the file, packed as it is.
+    /// The length of the file, compressed if it is.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
     /// The next bytes, at most `count`; fewer only at the end.
     pub(crate) fn take(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
         let mut bytes = Vec::new();
-        // The buffer doubles with what really came, so a damaged header allocates nothing.
+        // The buffer doubles with the bytes read, so a damaged header cannot allocate more than the file has.
         while bytes.len() < count {
             let room = bytes.len().max(FIRST_BYTES).min(count - bytes.len());
             bytes.reserve_exact(room);
@@ -110,37 +110,37 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The rest of the stream, which must be `count` bytes behind the `start` bytes already taken.
+    /// The rest of the stream, which must be exactly `count` bytes after the `start` bytes already read.
     pub(crate) fn rest(&mut self, start: u64, count: usize) -> Result<Vec<u8>, DataError> {
-        let promised = start.saturating_add(count as u64);
+        let needed = start.saturating_add(count as u64);
         match self.stream {
-            Stream::Plain(_) if self.length < promised => {
+            Stream::Plain(_) if self.length < needed => {
                 let found = self.length;
-                return Err(self.error(Problem::Truncated { promised, found }));
+                return Err(self.error(Problem::Truncated { needed, found }));
             }
-            Stream::Plain(_) if self.length > promised => {
-                return Err(self.error(Problem::Trailing { promised }));
+            Stream::Plain(_) if self.length > needed => {
+                return Err(self.error(Problem::Trailing { needed }));
             }
             Stream::Plain(_) => {}
-            Stream::Gzip(_) => self.check_expansion(promised)?,
+            Stream::Gzip(_) => self.check_expansion(needed)?,
         }
         let bytes = self.take(count)?;
         if bytes.len() < count {
             let found = start + bytes.len() as u64;
-            return Err(self.error(Problem::Truncated { promised, found }));
+            return Err(self.error(Problem::Truncated { needed, found }));
         }
-        // Asking for one byte more reaches the end of a gzip stream, where its checksum is compared.
+        // Reading one more byte reaches the end of a gzip stream, where its checksum is compared.
         if !self.take(1)?.is_empty() {
-            return Err(self.error(Problem::Trailing { promised }));
+            return Err(self.error(Problem::Trailing { needed }));
         }
         Ok(bytes)
     }
 
-    fn check_expansion(&self, promised: u64) -> Result<(), DataError> {
+    fn check_expansion(&self, needed: u64) -> Result<(), DataError> {
         let (compressed, limit) = (self.length, self.length.saturating_mul(DEFLATE_LIMIT));
-        if promised > limit {
+        if needed > limit {
             return Err(self.error(Problem::Inflated {
-                promised,
+                needed,
                 compressed,
                 limit,
             }));
@@ -150,7 +150,7 @@ impl<'a> Source<'a> {
 }
 
 fn open_regular(path: &Path) -> Result<(Box<dyn BufRead>, u64), DataError> {
-    // Opening a pipe would block, so what it is must be known before.
+    // Checked before opening: opening a FIFO would wait for a writer.
     let metadata = fs::metadata(path).map_err(|error| Problem::Io(error).of(path))?;
     if !metadata.is_file() {
         return Err(Problem::NotAFile.of(path));
