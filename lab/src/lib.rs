@@ -1,6 +1,6 @@
-//! The laboratory of convolution kernels: correct, then timed, then compared.
+//! Tests, times and compares convolution kernels.
 //!
-//! A kernel of your own joins the project's in every list, filter, test, report and table:
+//! A user's kernel is treated like the built-in ones in every filter, test, report and table:
 //!
 //! ```no_run
 //! # use wengert_tensor::kernels::conv::Direct;
@@ -8,18 +8,18 @@
 //! wengert_lab::Lab::new().kernel(&MINE).run();
 //! ```
 //!
-//! For each geometry, number type, direction and kernel: [`conformance`] first, and no figure for a
-//! kernel that fails it. Then criterion measures, with its own reports, and the laboratory prints
-//! GFLOP/s (operations counted by the definition of the convolution, whatever the algorithm does),
-//! the share of the machine's peak, effective GB/s (operands and result once, over the time) and the
-//! bytes of scratch memory. At the end come a table of which kernel wins where, and CSV and JSON.
+//! For each geometry, element type, direction and kernel: [`conformance`] first; a kernel that fails it is
+//! not timed. Then criterion measures, and the lab prints GFLOP/s (operations by the definition of a
+//! convolution, whatever the algorithm does), the percentage of the machine's peak, effective GB/s (operands
+//! and result once, divided by the time) and the bytes of scratch memory. At the end it prints a table of
+//! the fastest kernels, and writes CSV and JSON.
 
-mod candidates;
-mod flops;
+mod flops_measurement;
 mod machine;
+mod operands;
 mod options;
 mod report;
-mod trial;
+mod timing;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -31,29 +31,29 @@ use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, explai
 use wengert_tensor::testing::conformance::conformance;
 use wengert_tensor::{Real, parallel};
 
-use candidates::Candidates;
-pub use flops::Flops;
+pub use flops_measurement::Flops;
 use machine::Machine;
-use options::{Number, Options, Plan};
+use options::{ElementType, Options, Plan};
 pub use report::{Report, Row};
+use timing::Timer;
 
-/// Why nothing, or not everything, came out.
+/// Why a run failed, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// 1 if a kernel is wrong or a report cannot be written, 2 if the command line names what does not
-    /// exist.
+pub struct LabError {
+    /// The exit status: 1 if a kernel failed or a report cannot be written, 2 if the command line is
+    /// invalid.
     pub status: u8,
-    /// One message.
+    /// The message.
     pub message: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for LabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl Error for Refusal {}
+impl Error for LabError {}
 
 /// The kernels that are compared.
 pub struct Lab {
@@ -68,7 +68,7 @@ impl Default for Lab {
 }
 
 impl Lab {
-    /// The project's own kernels.
+    /// The built-in kernels.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -77,77 +77,77 @@ impl Lab {
         }
     }
 
-    /// With another kernel, in `f32` and `f64`.
+    /// Adds a kernel, for `f32` and `f64`.
     #[must_use]
     pub fn kernel(self, kernel: &'static (impl ConvKernel<f32> + ConvKernel<f64>)) -> Self {
         self.kernel_f32(kernel).kernel_f64(kernel)
     }
 
-    /// With another kernel, in `f32`.
+    /// Adds a kernel for `f32`.
     #[must_use]
     pub fn kernel_f32(mut self, kernel: &'static dyn ConvKernel<f32>) -> Self {
         self.single.push(kernel);
         self
     }
 
-    /// With another kernel, in `f64`.
+    /// Adds a kernel for `f64`.
     #[must_use]
     pub fn kernel_f64(mut self, kernel: &'static dyn ConvKernel<f64>) -> Self {
         self.double.push(kernel);
         self
     }
 
-    /// Does what the command line asks for: `--help` tells what it can ask for.
+    /// Runs with the arguments of the command line; `--help` lists them.
     ///
-    /// The status is that of [`Refusal`], and its message is printed; 0 if all went well.
+    /// On failure the message of the [`LabError`] is printed, and the exit status is its status.
     #[must_use]
     pub fn run(&self) -> ExitCode {
-        match self.carry_out(&Options::parse()) {
+        match self.run_options(&Options::parse()) {
             Ok(_) => ExitCode::SUCCESS,
-            Err(refusal) => {
-                eprintln!("error: {refusal}");
-                ExitCode::from(refusal.status)
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(error.status)
             }
         }
     }
 
-    /// Does what these arguments ask for; the first is the program's name.
+    /// Runs with these arguments; the first is the name of the program.
     ///
     /// # Errors
-    /// See [`Refusal`].
+    /// See [`LabError`].
     pub fn run_with<'a>(
         &self,
         arguments: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Report, Refusal> {
+    ) -> Result<Report, LabError> {
         let options = Options::try_parse_from(arguments);
-        self.carry_out(&options.map_err(|error| Refusal {
+        self.run_options(&options.map_err(|error| LabError {
             status: 2,
             message: error.to_string(),
         })?)
     }
 
-    fn carry_out(&self, options: &Options) -> Result<Report, Refusal> {
-        let refused = |status| move |message| Refusal { status, message };
-        let plan = self.plan(options).map_err(refused(2))?;
+    fn run_options(&self, options: &Options) -> Result<Report, LabError> {
+        let failed = |status| move |message| LabError { status, message };
+        let plan = self.plan(options).map_err(failed(2))?;
         let threads = options.threads.unwrap_or_else(parallel::threads);
         let work = || {
             if options.explain {
-                explained(&plan)
+                explain_choices(&plan)
             } else {
                 self.measure(&plan)
             }
         };
         let report = parallel::with_threads(threads, work);
-        report.finish(options).map_err(refused(1))?;
+        report.finish(options).map_err(failed(1))?;
         Ok(report)
     }
 
-    /// What the options select, if all that they name exists.
+    /// The plan of the options; an error if a name in them does not exist.
     fn plan(&self, options: &Options) -> Result<Plan, String> {
         let names = |kernels: Vec<&'static str>| -> Result<Vec<&'static str>, String> {
             let mut seen = HashSet::new();
             match kernels.iter().find(|name| !seen.insert(**name)) {
-                Some(name) => Err(format!("two kernels are named {name:?}")),
+                Some(name) => Err(format!("two kernels have the name {name:?}")),
                 None => Ok(kernels),
             }
         };
@@ -160,65 +160,69 @@ impl Lab {
         let machine = Machine::measured(plan);
         println!("{machine}");
         let mut report = Report::new(machine, plan);
-        let mut candidates = Candidates::new(plan);
-        for &number in &plan.numbers {
-            match number {
-                Number::F32 => each::<f32>(&self.single, number, &mut candidates, &mut report),
-                Number::F64 => each::<f64>(&self.double, number, &mut candidates, &mut report),
+        let mut timer = Timer::new(plan);
+        for &element in &plan.elements {
+            match element {
+                ElementType::F32 => {
+                    measure_kernels::<f32>(&self.single, element, &mut timer, &mut report)
+                }
+                ElementType::F64 => {
+                    measure_kernels::<f64>(&self.double, element, &mut timer, &mut report)
+                }
             }
         }
-        candidates.finish();
+        timer.finish();
         report
     }
 }
 
-/// Prints what automatic choice does with the geometries; nothing runs.
-fn explained(plan: &Plan) -> Report {
-    for number in &plan.numbers {
+/// Prints which kernels automatic choice uses; no kernel runs.
+fn explain_choices(plan: &Plan) -> Report {
+    for element in &plan.elements {
         for (name, geometry) in &plan.geometries {
-            let text = match number {
-                Number::F32 => explain::<f32>(geometry),
-                Number::F64 => explain::<f64>(geometry),
+            let text = match element {
+                ElementType::F32 => explain::<f32>(geometry),
+                ElementType::F64 => explain::<f64>(geometry),
             };
-            println!("{} {name}: {text}", number.name());
+            println!("{} {name}: {text}", element.name());
         }
     }
     Report::new(Machine::measured(plan), plan)
 }
 
-/// Every selected kernel on every selected geometry in one number type.
-fn each<T: Real>(
+/// Tests and times every selected kernel on every selected geometry, for one element type.
+fn measure_kernels<T: Real>(
     kernels: &[&'static dyn ConvKernel<T>],
-    number: Number,
-    candidates: &mut Candidates<'_>,
+    element: ElementType,
+    timer: &mut Timer<'_>,
     report: &mut Report,
 ) {
-    let plan = candidates.plan;
+    let plan = timer.plan;
     for (name, geometry) in &plan.geometries {
         let mut operands = None;
         for kernel in kernels {
-            let directions = plan.directions_of(number, kernel.name(), name);
-            if directions.is_empty() || !candidates.worth_while(*kernel, geometry) {
+            let directions = plan.directions_of(element, kernel.name(), name);
+            if directions.is_empty() || !timer.is_timed(*kernel, geometry) {
                 continue;
             }
             if let Err(error) = conformance::<T>(*kernel, geometry) {
-                report.wrong(number, name, &error);
+                report.add_failure(element, name, &error);
                 continue;
             }
             if plan.only_test {
                 for direction in directions {
                     println!(
-                        "{}: right",
-                        options::id(number, direction, kernel.name(), name)
+                        "{}: passed",
+                        options::benchmark_name(element, direction, kernel.name(), name)
                     );
                 }
                 continue;
             }
             let operands =
-                operands.get_or_insert_with(|| trial::Operands::new(geometry, plan.seed));
+                operands.get_or_insert_with(|| operands::Operands::new(geometry, plan.seed));
             for direction in directions {
-                let time = candidates.time(*kernel, number, direction, name, geometry, operands);
-                report.right(*kernel, number, direction, name, geometry, time);
+                let time = timer.time(*kernel, element, direction, name, geometry, operands);
+                report.add_time(*kernel, element, direction, name, geometry, time);
             }
         }
     }

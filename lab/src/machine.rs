@@ -1,4 +1,4 @@
-//! What ran the kernels, and what it can do at most.
+//! The machine: processor, threads, compiler, peak performance and memory bandwidth.
 
 use std::fmt;
 use std::process::Command;
@@ -8,9 +8,9 @@ use wengert_tensor::kernels::simd::Level;
 use wengert_tensor::parallel;
 use wengert_tensor::testing::machine;
 
-use crate::options::{Number, Plan};
+use crate::options::{ElementType, Plan};
 
-/// A description, and limits in units per second; 0 where nothing is timed.
+/// The machine; limits are per second, and 0 if nothing is timed.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     processor: String,
@@ -39,9 +39,9 @@ impl Machine {
         }
     }
 
-    /// Operations per second, at most.
-    pub(crate) fn peak(&self, number: Number) -> f64 {
-        self.peak[usize::from(number == Number::F64)]
+    /// Peak operations per second.
+    pub(crate) fn peak(&self, element: ElementType) -> f64 {
+        self.peak[usize::from(element == ElementType::F64)]
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -92,7 +92,7 @@ fn processor() -> String {
     name.unwrap_or_else(|| std::env::consts::ARCH.to_string())
 }
 
-/// The compiler on the path, which is the one that cargo has used.
+/// The version of `rustc` on the path, which is the one that cargo uses.
 fn rustc() -> String {
     let output = Command::new("rustc").arg("--version").output();
     let text = output

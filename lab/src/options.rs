@@ -1,4 +1,4 @@
-//! The command line, and what it selects.
+//! The command line, and the plan of benchmarks that it selects.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use wengert_tensor::kernels::conv::{ConvGeometry, Direction};
 use wengert_tensor::testing::geometries::{self, NamedGeometry};
 
-/// Proves convolution kernels, times them, and tells which one wins where.
+/// Tests convolution kernels, times them, and shows which is fastest for each geometry.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "conv2d", after_help = wengert_tensor::kernels::conv::GRAMMAR)]
 pub(crate) struct Options {
@@ -17,74 +17,74 @@ pub(crate) struct Options {
     /// unet, peers, corners, or all [default: peers and corners]
     #[arg(long, value_name = "NAME")]
     pub(crate) set: Vec<String>,
-    /// A geometry of your own, as one line
+    /// A geometry, as one line
     #[arg(long, value_name = "LINE")]
     pub(crate) shape: Vec<String>,
-    /// A file with such lines; a word before one names it, `#` begins a comment
+    /// A file with such lines; a word before a line is its name, `#` begins a comment
     #[arg(long, value_name = "FILE")]
     pub(crate) shapes: Vec<PathBuf>,
     /// Only these kernels
     #[arg(long, value_name = "NAME")]
     pub(crate) kernel: Vec<String>,
-    /// Only this number type
+    /// Only this element type
     #[arg(long)]
-    pub(crate) number: Option<Number>,
+    pub(crate) number: Option<ElementType>,
     /// Only this direction
     #[arg(long)]
-    pub(crate) direction: Option<Face>,
-    /// Threads [default: one for each core]
+    pub(crate) direction: Option<DirectionArgument>,
+    /// Threads [default: one per core]
     #[arg(long, value_parser = positive)]
     pub(crate) threads: Option<usize>,
-    /// Seconds that criterion measures each benchmark
+    /// Seconds of measurement per benchmark
     #[arg(long, default_value_t = 0.8, value_parser = seconds)]
     pub(crate) seconds: f64,
-    /// Samples of each benchmark, at least 10
+    /// Samples per benchmark, at least 10
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(10..))]
     pub(crate) samples: u16,
     /// The seed of the operands that are timed
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Keep criterion's figures under this name
+    /// Save criterion's results under this name
     #[arg(long, value_name = "NAME")]
     pub(crate) save_baseline: Option<String>,
-    /// Compare with figures kept under this name
+    /// Compare with results saved under this name
     #[arg(long, value_name = "NAME", conflicts_with = "save_baseline")]
     pub(crate) baseline: Option<String>,
-    /// Write a row for each benchmark as comma-separated values
+    /// Write one row per benchmark as comma-separated values
     #[arg(long, value_name = "FILE", default_value = "target/lab/conv2d.csv")]
     pub(crate) csv: PathBuf,
-    /// Write the same with machine, compiler and seed as JSON
+    /// Write the rows, machine, compiler and seed as JSON
     #[arg(long, value_name = "FILE", default_value = "target/lab/conv2d.json")]
     pub(crate) json: PathBuf,
-    /// Time; without it kernels are only proven, large geometries on smaller ones of their kind
+    /// Time the kernels; without it they are only tested, large geometries on smaller ones of the same kind
     #[arg(long, conflicts_with = "test")]
     pub(crate) bench: bool,
-    /// Only tell which kernels automatic choice takes for the geometries, and why not the others
+    /// Only show which kernel automatic choice uses for each geometry, and why not the others
     #[arg(long, conflicts_with_all = ["bench", "test"])]
     pub(crate) explain: bool,
-    /// Only prove
+    /// Only test the kernels
     #[arg(long)]
     pub(crate) test: bool,
 }
 
 fn positive(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|&number: &usize| number > 0);
-    number.ok_or_else(|| "a count from 1 on is needed".to_string())
+    number.ok_or_else(|| "must be an integer, at least 1".to_string())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|s: &f64| *s > 0.0 && *s < 1e6);
-    number.ok_or_else(|| "a positive number of seconds is needed".to_string())
+    number.ok_or_else(|| "must be a number of seconds above 0 and below 10⁶".to_string())
 }
 
-/// A number type.
+/// An element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
-pub(crate) enum Number {
+pub(crate) enum ElementType {
     F32,
     F64,
 }
 
-impl Number {
+impl ElementType {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -100,26 +100,26 @@ impl Number {
     }
 }
 
-/// A direction, by the word of the command line.
+/// A direction, as an argument of the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Face {
+pub(crate) enum DirectionArgument {
     Forward,
     Input,
     Weight,
 }
 
-impl From<Face> for Direction {
-    fn from(face: Face) -> Self {
-        match face {
-            Face::Forward => Self::Forward,
-            Face::Input => Self::InputGradient,
-            Face::Weight => Self::WeightGradient,
+impl From<DirectionArgument> for Direction {
+    fn from(argument: DirectionArgument) -> Self {
+        match argument {
+            DirectionArgument::Forward => Self::Forward,
+            DirectionArgument::Input => Self::InputGradient,
+            DirectionArgument::Weight => Self::WeightGradient,
         }
     }
 }
 
-/// A direction as one word of a name.
-pub(crate) fn word(direction: Direction) -> &'static str {
+/// The name of a direction.
+pub(crate) fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Forward => "forward",
         Direction::InputGradient => "input_gradient",
@@ -127,22 +127,31 @@ pub(crate) fn word(direction: Direction) -> &'static str {
     }
 }
 
-/// The name of a benchmark.
-pub(crate) fn id(number: Number, direction: Direction, kernel: &str, geometry: &str) -> String {
-    format!("{}/{}/{kernel}/{geometry}", number.name(), word(direction))
+/// The name of a benchmark, such as `f32/forward/tiled/lenet/conv1`.
+pub(crate) fn benchmark_name(
+    element: ElementType,
+    direction: Direction,
+    kernel: &str,
+    geometry: &str,
+) -> String {
+    format!(
+        "{}/{}/{kernel}/{geometry}",
+        element.name(),
+        direction_name(direction)
+    )
 }
 
-/// What is to be done, all of it known to exist.
+/// The selected benchmarks; everything that it names exists.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     filter: Option<Regex>,
     kernels: Vec<String>,
     directions: Vec<Direction>,
-    pub(crate) numbers: Vec<Number>,
+    pub(crate) elements: Vec<ElementType>,
     pub(crate) geometries: Vec<(String, ConvGeometry)>,
     pub(crate) only_test: bool,
     /// Whether slow kernels run on large geometries too.
-    pub(crate) patient: bool,
+    pub(crate) include_slow: bool,
     pub(crate) seconds: f64,
     pub(crate) samples: usize,
     pub(crate) seed: u64,
@@ -151,7 +160,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan of the options, for kernels of these names.
+    /// The plan of the options; `single` and `double` are the names of the `f32` and `f64` kernels.
     pub(crate) fn new(
         options: &Options,
         single: &[&'static str],
@@ -159,13 +168,13 @@ impl Plan {
     ) -> Result<Self, String> {
         let filter = options.filter.as_deref().map(Regex::new).transpose();
         let filter =
-            filter.map_err(|error| format!("the filter is no regular expression: {error}"))?;
+            filter.map_err(|error| format!("the filter is not a regular expression: {error}"))?;
         for name in &options.kernel {
             if !single.contains(&name.as_str()) && !double.contains(&name.as_str()) {
                 let mut known = single.to_vec();
                 known.extend(double.iter().filter(|name| !single.contains(name)));
                 return Err(format!(
-                    "no kernel is named {name:?}; there are {}",
+                    "there is no kernel {name:?}; the kernels are {}",
                     known.join(", ")
                 ));
             }
@@ -177,35 +186,36 @@ impl Plan {
                 *geometry = smaller(geometry);
             }
         }
-        let number = |number: Number| options.number.is_none_or(|wanted| wanted == number);
+        let is_selected =
+            |element: &ElementType| options.number.is_none_or(|only| only == *element);
         let plan = Self {
             filter,
             kernels: options.kernel.clone(),
             directions: match options.direction {
-                Some(face) => vec![face.into()],
+                Some(argument) => vec![argument.into()],
                 None => Direction::ALL.to_vec(),
             },
-            numbers: [Number::F32, Number::F64]
+            elements: [ElementType::F32, ElementType::F64]
                 .into_iter()
-                .filter(|&n| number(n))
+                .filter(is_selected)
                 .collect(),
             geometries,
             only_test,
-            patient: !options.kernel.is_empty(),
+            include_slow: !options.kernel.is_empty(),
             seconds: options.seconds,
             samples: options.samples.into(),
             seed: options.seed,
             save_baseline: options.save_baseline.clone(),
             baseline: options.baseline.clone(),
         };
-        let some = |number, kernels: &[&str]| {
+        let has_any = |element, kernels: &[&str]| {
             let geometries = || plan.geometries.iter();
             let fits = |kernel: &&str| {
-                geometries().any(|(name, _)| !plan.directions_of(number, kernel, name).is_empty())
+                geometries().any(|(name, _)| !plan.directions_of(element, kernel, name).is_empty())
             };
-            plan.numbers.contains(&number) && kernels.iter().any(fits)
+            plan.elements.contains(&element) && kernels.iter().any(fits)
         };
-        if some(Number::F32, single) || some(Number::F64, double) {
+        if has_any(ElementType::F32, single) || has_any(ElementType::F64, double) {
             return Ok(plan);
         }
         let filter = options.filter.as_deref().unwrap_or_default();
@@ -214,10 +224,10 @@ impl Plan {
         ))
     }
 
-    /// The directions in which a kernel is wanted on a geometry.
+    /// The directions of the benchmarks of a kernel on a geometry.
     pub(crate) fn directions_of(
         &self,
-        number: Number,
+        element: ElementType,
         kernel: &str,
         geometry: &str,
     ) -> Vec<Direction> {
@@ -225,10 +235,10 @@ impl Plan {
             return Vec::new();
         }
         let wanted = |direction: &Direction| {
-            let id = id(number, *direction, kernel, geometry);
+            let name = benchmark_name(element, *direction, kernel, geometry);
             self.filter
                 .as_ref()
-                .is_none_or(|filter| filter.is_match(&id))
+                .is_none_or(|filter| filter.is_match(&name))
         };
         self.directions.iter().copied().filter(wanted).collect()
     }
@@ -252,7 +262,7 @@ fn selected(options: &Options) -> Result<Vec<(String, ConvGeometry)>, String> {
     for set in sets {
         let list = geometries::by_name(set).ok_or_else(|| {
             let known = geometries::NAMES.join(", ");
-            format!("no set is named {set:?}; there are {known}, and all")
+            format!("there is no set {set:?}; the sets are {known}, and all")
         })?;
         let named = |NamedGeometry { name, geometry }| (format!("{set}/{name}"), geometry);
         geometries.extend(list.into_iter().map(named));
@@ -284,8 +294,8 @@ fn from_file(path: &Path) -> Result<Vec<(String, ConvGeometry)>, String> {
     Ok(geometries)
 }
 
-/// A geometry of the same kind that is proven in a blink: at most 2 images, 40 channels and filters (24
-/// where each has its own group) and 17 windows along each axis; options and remainders stay.
+/// A geometry of the same kind that is tested quickly: at most 2 images, 40 channels and filters (24 if
+/// depthwise) and 17 windows per axis; stride, padding, dilation and remainders stay.
 fn smaller(geometry: &ConvGeometry) -> ConvGeometry {
     let mut small = geometry.clone().with_batch(geometry.batch.min(2));
     if small.groups == 1 {

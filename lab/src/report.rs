@@ -1,4 +1,4 @@
-//! Rows, files, and the table of winners.
+//! The results: rows, files, and a table of the fastest kernels.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,11 +8,11 @@ use wengert_tensor::Real;
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direction, KernelChoice, dispatch};
 use wengert_tensor::testing::conformance::ConformanceError;
 
-use crate::candidates::Time;
 use crate::machine::Machine;
-use crate::options::{Number, Options, Plan, id, word};
+use crate::options::{ElementType, Options, Plan, benchmark_name, direction_name};
+use crate::timing::Time;
 
-/// What one kernel did on one geometry in one direction.
+/// The time of one kernel on one geometry in one direction.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// `f32` or `f64`.
@@ -25,30 +25,30 @@ pub struct Row {
     pub name: String,
     /// The geometry as one line.
     pub geometry: String,
-    /// Whether automatic choice takes this kernel here.
+    /// Whether automatic choice uses this kernel for this geometry and direction.
     pub chosen: bool,
     /// Nanoseconds of the best sample.
     pub best_ns: f64,
     /// Nanoseconds of the median sample.
     pub median_ns: f64,
-    /// Operations of the definition over the median, in 10⁹ per second.
+    /// Operations of the definition of a convolution divided by the median, in 10⁹ per second.
     pub gflops: f64,
-    /// The same over the peak of the machine, in percent.
+    /// The same as a percentage of the peak of the machine.
     pub percent_of_peak: f64,
-    /// Bytes of operands and result over the median, in 10⁹ per second.
+    /// Bytes of operands and result divided by the median, in 10⁹ per second.
     pub gbps: f64,
     /// Bytes of scratch memory.
     pub workspace: usize,
 }
 
-/// All rows, and the machine that they are of.
+/// All rows, and the machine on which they were measured.
 #[derive(Debug)]
 pub struct Report {
     machine: Machine,
     seed: u64,
     only_test: bool,
     rows: Vec<Row>,
-    wrong: Vec<String>,
+    failures: Vec<String>,
 }
 
 impl Report {
@@ -58,37 +58,42 @@ impl Report {
             seed: plan.seed,
             only_test: plan.only_test,
             rows: Vec::new(),
-            wrong: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
-    /// What was timed.
+    /// One row per benchmark.
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    pub(crate) fn wrong(&mut self, number: Number, name: &str, error: &ConformanceError) {
-        let line = format!("{} {name}: WRONG, not timed: {error}", number.name());
+    pub(crate) fn add_failure(
+        &mut self,
+        element: ElementType,
+        name: &str,
+        error: &ConformanceError,
+    ) {
+        let line = format!("{} {name}: FAILED, not timed: {error}", element.name());
         println!("{line}");
-        self.wrong.push(line);
+        self.failures.push(line);
     }
 
-    pub(crate) fn right<T: Real>(
+    pub(crate) fn add_time<T: Real>(
         &mut self,
         kernel: &dyn ConvKernel<T>,
-        number: Number,
+        element: ElementType,
         direction: Direction,
         name: &str,
         g: &ConvGeometry,
         time: Time,
     ) {
         let chosen = dispatch::<T>(g, direction, &KernelChoice::Auto);
-        let bytes = number.bytes() * (g.x_len() + g.w_len() + g.y_len());
+        let bytes = element.bytes() * (g.x_len() + g.w_len() + g.y_len());
         let flops = g.flops() as f64 / time.median;
         let row = Row {
-            number: number.name(),
-            direction: word(direction),
+            number: element.name(),
+            direction: direction_name(direction),
             kernel: kernel.name(),
             name: name.to_string(),
             geometry: g.to_string(),
@@ -96,13 +101,13 @@ impl Report {
             best_ns: time.best * 1e9,
             median_ns: time.median * 1e9,
             gflops: flops / 1e9,
-            percent_of_peak: 100.0 * flops / self.machine.peak(number),
+            percent_of_peak: 100.0 * flops / self.machine.peak(element),
             gbps: bytes as f64 / time.median / 1e9,
             workspace: kernel.workspace(g),
         };
         println!(
             "{}: {:.1} GFLOP/s, {:.0} % of the peak, {:.1} GB/s, {} bytes of scratch",
-            id(number, direction, kernel.name(), name),
+            benchmark_name(element, direction, kernel.name(), name),
             row.gflops,
             row.percent_of_peak,
             row.gbps,
@@ -111,33 +116,40 @@ impl Report {
         self.rows.push(row);
     }
 
-    /// Prints the table of winners and writes the files.
+    /// Prints the table of the fastest kernels and writes the files.
     pub(crate) fn finish(&self, options: &Options) -> Result<(), String> {
         if !self.only_test && !self.rows.is_empty() {
-            println!("\n{}", self.winners());
+            println!("\n{}", self.fastest());
             write(&options.csv, &self.csv())?;
             write(&options.json, &format!("{:#}\n", self.json()))?;
             println!("{} and {}", options.csv.display(), options.json.display());
         }
-        match self.wrong.len() {
+        match self.failures.len() {
             0 => Ok(()),
-            count => Err(format!("{count} wrong:\n{}", self.wrong.join("\n"))),
+            count => Err(format!(
+                "{count} kernels failed the conformance test:\n{}",
+                self.failures.join("\n")
+            )),
         }
     }
 
-    /// Which kernel wins where, what comes next, and whether automatic choice knows.
+    /// A table: the fastest kernel per geometry and direction, the second, and the one of automatic choice.
     #[must_use]
-    pub fn winners(&self) -> String {
+    pub fn fastest(&self) -> String {
         let mut text = String::from(
-            "| geometry | number | direction | fastest | GFLOP/s | % of peak | next | chosen |\n\
+            "| geometry | number | direction | fastest | GFLOP/s | % of peak | second | chosen |\n\
              |---|---|---|---|---|---|---|---|\n",
         );
         let key = |row: &Row| (row.name.clone(), row.number, row.direction);
         let mut keys: Vec<_> = self.rows.iter().map(key).collect();
         let mut seen = std::collections::HashSet::new();
         keys.retain(|key| seen.insert(key.clone()));
-        for wanted in keys {
-            let mut rows: Vec<_> = self.rows.iter().filter(|row| key(row) == wanted).collect();
+        for key_of_group in keys {
+            let mut rows: Vec<_> = self
+                .rows
+                .iter()
+                .filter(|row| key(row) == key_of_group)
+                .collect();
             rows.sort_by(|a, b| a.median_ns.total_cmp(&b.median_ns));
             let first = rows[0];
             let times = |row: &Row| row.median_ns / first.median_ns;
@@ -145,11 +157,11 @@ impl Report {
                 format!("{}, {:.2} × the time", row.kernel, times(row))
             });
             let chosen = match rows.iter().find(|row| row.chosen) {
-                Some(row) if row.kernel == first.kernel => "this".to_string(),
+                Some(row) if row.kernel == first.kernel => "fastest".to_string(),
                 Some(row) => format!("{}, {:.2} ×", row.kernel, times(row)),
                 None => "not run".to_string(),
             };
-            let (name, number, direction) = wanted;
+            let (name, number, direction) = key_of_group;
             let _ = writeln!(
                 text,
                 "| {name} | {number} | {direction} | {} | {:.1} | {:.0} | {next} | {chosen} |",
@@ -191,7 +203,7 @@ impl Report {
             "machine": self.machine.json(),
             "seed": self.seed,
             "rows": rows,
-            "wrong": self.wrong,
+            "failures": self.failures,
         })
     }
 }

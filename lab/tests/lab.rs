@@ -1,47 +1,47 @@
-//! What the laboratory refuses, selects, proves and writes.
+//! The lab: command line, selection, testing, timing and files.
 
 use std::fs;
 
 use tempfile::TempDir;
-use wengert_lab::{Lab, Refusal, Report};
+use wengert_lab::{Lab, LabError, Report};
 use wengert_tensor::Real;
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direct};
 
 const SHAPE: &str = "mb2_ic3ih7iw6_oc4_kh3kw3_ph1pw1";
 
-fn run(lab: &Lab, arguments: &[&str]) -> Result<Report, Refusal> {
+fn run(lab: &Lab, arguments: &[&str]) -> Result<Report, LabError> {
     lab.run_with(["conv2d"].iter().chain(arguments).copied())
 }
 
-fn refused(arguments: &[&str], words: &[&str]) {
-    let refusal = run(&Lab::new(), arguments).expect_err("it cannot be done");
-    assert_eq!(refusal.status, 2, "{arguments:?}: {refusal}");
+fn is_error(arguments: &[&str], words: &[&str]) {
+    let error = run(&Lab::new(), arguments).expect_err("invalid");
+    assert_eq!(error.status, 2, "{arguments:?}: {error}");
     for word in words {
-        assert!(refusal.message.contains(word), "{word:?}: {refusal}");
+        assert!(error.message.contains(word), "{word:?}: {error}");
     }
 }
 
 #[test]
-fn what_does_not_exist_is_named_with_what_does() {
-    refused(&["--kernel", "winnograd"], &["\"winnograd\"", "winograd4"]);
-    refused(&["--set", "alexnet"], &["\"alexnet\"", "resnet18"]);
-    refused(&["lenet7"], &["\"lenet7\"", "f32/forward/"]);
-    refused(&["("], &["regular expression"]);
-    refused(&["--number", "f16"], &["f16", "f32", "f64"]);
+fn a_name_that_does_not_exist_is_an_error_that_lists_the_names() {
+    is_error(&["--kernel", "winnograd"], &["\"winnograd\"", "winograd4"]);
+    is_error(&["--set", "alexnet"], &["\"alexnet\"", "resnet18"]);
+    is_error(&["lenet7"], &["\"lenet7\"", "f32/forward/"]);
+    is_error(&["("], &["regular expression"]);
+    is_error(&["--number", "f16"], &["f16", "f32", "f64"]);
 }
 
 #[test]
-fn bad_geometries_are_refused_with_their_numbers() {
-    refused(&["--shape", "mb1_ic3iw3_oc1_kw9"], &["window 9", "width 3"]);
-    refused(
+fn invalid_geometries_are_errors_with_their_numbers() {
+    is_error(&["--shape", "mb1_ic3iw3_oc1_kw9"], &["window 9", "width 3"]);
+    is_error(
         &["--shape", "mb1_ic3iw3_oc4_kw1_g2"],
         &["2 groups do not divide 3 channels"],
     );
-    refused(
+    is_error(
         &["--shape", "ic99999999999999999999iw3_oc1_kw1"],
         &["ic99999999999999999999"],
     );
-    refused(&["--shape", "ic3iw3_oc1"], &["kw"]);
+    is_error(&["--shape", "ic3iw3_oc1"], &["kw"]);
 }
 
 #[test]
@@ -54,12 +54,12 @@ fn a_file_of_shapes_names_the_line_that_is_wrong() {
         format!("# mine\n\nfirst {SHAPE} # small\nic3iw3_oc1\n"),
     )
     .unwrap();
-    refused(&["--shapes", name], &["shapes:4:", "kw"]);
+    is_error(&["--shapes", name], &["shapes:4:", "kw"]);
     fs::write(&file, format!("first {SHAPE}\n{SHAPE}\n")).unwrap();
     assert!(run(&Lab::new(), &["--shapes", name, "f64/.*/direct/first$"]).is_ok());
     fs::write(&file, "# nothing\n").unwrap();
-    refused(&["--shapes", name], &["no geometries"]);
-    refused(&["--shapes", "/there/is/none"], &["/there/is/none"]);
+    is_error(&["--shapes", name], &["no geometries"]);
+    is_error(&["--shapes", "/there/is/none"], &["/there/is/none"]);
 }
 
 /// The plain loops under another name, forward too large by a factor.
@@ -93,7 +93,7 @@ static RIGHT: Scaled = Scaled("right", 1.0);
 static WRONG: Scaled = Scaled("wrong", 1.001);
 
 #[test]
-fn right_kernels_are_timed_in_all_files_and_wrong_ones_get_no_number() {
+fn correct_kernels_are_in_all_files_and_wrong_ones_are_not_timed() {
     let directory = TempDir::new().unwrap();
     let [csv, json] = ["lab.csv", "lab.json"].map(|name| directory.path().join("out").join(name));
     let files = [
@@ -159,20 +159,20 @@ fn right_kernels_are_timed_in_all_files_and_wrong_ones_get_no_number() {
         assert!(!value["machine"][field].is_null(), "{field}: {text}");
     }
     assert_eq!(value["seed"], 0);
-    assert_eq!(report.winners().lines().count(), 2 + 3);
+    assert_eq!(report.fastest().lines().count(), 2 + 3);
 
-    let refusal = ask(&lab, &["--kernel", "wrong"]).expect_err("it is wrong");
-    assert_eq!(refusal.status, 1);
+    let error = ask(&lab, &["--kernel", "wrong"]).expect_err("it is wrong");
+    assert_eq!(error.status, 1);
     assert!(
-        refusal.message.contains("wrong on ") && refusal.message.contains("forward"),
-        "{refusal}"
+        error.message.contains("wrong on ") && error.message.contains("forward"),
+        "{error}"
     );
 }
 
 #[test]
-fn two_kernels_of_one_name_are_refused() {
+fn two_kernels_of_one_name_are_an_error() {
     let lab = Lab::new().kernel(&RIGHT).kernel(&RIGHT);
-    let refusal = run(&lab, &["--shape", SHAPE]).expect_err("which one is meant?");
-    assert_eq!(refusal.status, 2);
-    assert_eq!(refusal.message, "two kernels are named \"right\"");
+    let error = run(&lab, &["--shape", SHAPE]).expect_err("which one is meant?");
+    assert_eq!(error.status, 2);
+    assert_eq!(error.message, "two kernels have the name \"right\"");
 }

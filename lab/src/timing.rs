@@ -1,4 +1,4 @@
-//! Kernels under criterion.
+//! Timing kernels with criterion.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use wengert_tensor::Real;
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 
-use crate::flops::Flops;
-use crate::options::{Number, Plan, word};
-use crate::trial::Operands;
+use crate::flops_measurement::Flops;
+use crate::operands::Operands;
+use crate::options::{ElementType, Plan, direction_name};
 
-/// The plain loops are the oracle; beyond this they would only take minutes to time.
-const LARGEST_FOR_DIRECT: u64 = 200_000_000;
+/// The largest number of operations for which the plain loops are timed: they would take minutes.
+const MAX_FLOPS_OF_DIRECT: u64 = 200_000_000;
 
 /// Seconds per call.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +20,13 @@ pub(crate) struct Time {
     pub(crate) median: f64,
 }
 
-/// What is measured, and with what.
-pub(crate) struct Candidates<'a> {
+/// Criterion with the options of a plan.
+pub(crate) struct Timer<'a> {
     pub(crate) plan: &'a Plan,
     criterion: Criterion<Flops>,
 }
 
-impl<'a> Candidates<'a> {
+impl<'a> Timer<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Self {
         let mut criterion = Criterion::default()
             .with_measurement(Flops)
@@ -42,26 +42,26 @@ impl<'a> Candidates<'a> {
         Self { plan, criterion }
     }
 
-    /// Whether a kernel can do a geometry in a time that one may wait for.
-    pub(crate) fn worth_while<T: Real>(
+    /// Whether a kernel supports a geometry and is not too slow for it.
+    pub(crate) fn is_timed<T: Real>(
         &self,
         kernel: &dyn ConvKernel<T>,
         geometry: &ConvGeometry,
     ) -> bool {
-        let slow = kernel.name() == "direct" && geometry.flops() > LARGEST_FOR_DIRECT;
-        kernel.supports(geometry).is_ok() && (!slow || self.plan.patient)
+        let slow = kernel.name() == "direct" && geometry.flops() > MAX_FLOPS_OF_DIRECT;
+        kernel.supports(geometry).is_ok() && (!slow || self.plan.include_slow)
     }
 
     pub(crate) fn time<T: Real>(
         &mut self,
         kernel: &dyn ConvKernel<T>,
-        number: Number,
+        element: ElementType,
         direction: Direction,
         name: &str,
         geometry: &ConvGeometry,
         operands: &mut Operands<T>,
     ) -> Time {
-        let group = format!("{}/{}", number.name(), word(direction));
+        let group = format!("{}/{}", element.name(), direction_name(direction));
         let mut group = self.criterion.benchmark_group(group);
         group.throughput(Throughput::Elements(geometry.flops()));
         let mut samples = Vec::new();
@@ -77,7 +77,7 @@ impl<'a> Candidates<'a> {
             });
         });
         group.finish();
-        // The first ones were the warm-up.
+        // The first samples are the warm-up.
         let measured = samples.len().saturating_sub(self.plan.samples);
         let mut samples = samples.split_off(measured);
         samples.sort_by(f64::total_cmp);
@@ -87,7 +87,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Lets criterion write its summary.
+    /// Prints the summary of criterion.
     pub(crate) fn finish(self) {
         if !self.plan.only_test {
             self.criterion.final_summary();

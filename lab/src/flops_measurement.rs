@@ -1,9 +1,9 @@
-//! Wall time whose throughput reads as floating-point operations per second.
+//! A criterion measurement: wall time, with throughput in floating-point operations per second.
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 
-/// Wall time; a benchmark states its operations as `Throughput::Elements`.
+/// Wall time; a benchmark gives its number of operations as `Throughput::Elements`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flops;
 
@@ -52,7 +52,7 @@ impl ValueFormatter for Flops {
                 .formatter()
                 .scale_throughputs(typical, throughput, values);
         };
-        // Values are nanoseconds, so operations per value are billions per second.
+        // Values are in nanoseconds, so operations / value is in 10⁹ per second.
         for value in values {
             *value = *operations as f64 / *value;
         }

@@ -1,11 +1,11 @@
-//! One call of a kernel on operands that outlive it.
+//! Random operands for timing a kernel.
 
 use std::hint::black_box;
 
 use wengert_tensor::Real;
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 
-/// `x`, `w` and `y`: each is an operand in two directions and the result in the third.
+/// `x`, `w` and `y`: each is an operand of two directions and the result of the third.
 pub(crate) struct Operands<T> {
     x: Vec<T>,
     w: Vec<T>,
@@ -13,10 +13,10 @@ pub(crate) struct Operands<T> {
 }
 
 impl<T: Real> Operands<T> {
-    /// Values in (−1, 1).
+    /// Uniform values in (−1, 1).
     pub(crate) fn new(geometry: &ConvGeometry, seed: u64) -> Self {
         let draw = |length: usize, stream: u64| -> Vec<T> {
-            // An odd state: the multiplier below then runs through all of them.
+            // The state must be odd: a multiplicative generator has its full period only then.
             let mut state = (seed << 2 | stream) << 1 | 1;
             let mut value = || {
                 state = state.wrapping_mul(0xd134_2543_de82_ef95);
@@ -31,7 +31,7 @@ impl<T: Real> Operands<T> {
         }
     }
 
-    /// One call. What it overwrites is as good an operand for another direction, in time if not in size.
+    /// One call. It overwrites one of the three; the time of later calls does not depend on the values.
     pub(crate) fn call(
         &mut self,
         kernel: &dyn ConvKernel<T>,
