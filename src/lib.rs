@@ -1,8 +1,8 @@
 //! Reverse-mode autodiff on CPUs: strided tensors, a Wengert tape, layers, optimizers, and a checker
 //! that proves every gradient.
 //!
-//! This crate is the façade over four: [`tensor`], [`autograd`], [`nn`] and [`optim`]; it adds data
-//! sets, loaders and reports. `use wengert::prelude::*` brings in what a training program needs.
+//! This crate re-exports four others, [`tensor`], [`autograd`], [`nn`] and [`optim`], and adds data sets,
+//! loaders and reports. `use wengert::prelude::*` imports the names that most programs need.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,8 @@ pub mod evaluate;
 pub mod prelude;
 pub mod report;
 
+pub use num_traits;
+pub use rand;
 pub use wengert_autograd as autograd;
 pub use wengert_nn as nn;
 pub use wengert_optim as optim;

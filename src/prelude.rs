@@ -1,6 +1,21 @@
-//! What a training program needs, in one line: `use wengert::prelude::*`.
+//! The names that most programs need: `use wengert::prelude::*`.
+//!
+//! With them a program needs neither `rand` nor `num-traits` of its own:
+//!
+//! ```
+//! use wengert::prelude::*;
+//!
+//! /// `Σ xᵢ` with noise, for any number type.
+//! fn noisy_sum<T: Real>(x: &[T], rng: &mut impl Rng) -> T {
+//!     let noise: Tensor<T> = Tensor::normal([1], 0.0, 1.0, rng);
+//!     x.iter().fold(T::zero(), |sum, &x| sum + x) + noise.sum(..).item()
+//! }
+//! assert!(noisy_sum(&[1.0_f32, 2.0], &mut rng(0)).is_finite());
+//! ```
 
+pub use num_traits::{One, Zero};
 pub use rand::Rng;
+pub use rand_chacha::ChaCha8Rng;
 
 pub use crate::autograd::check::{CheckOptions, Report};
 pub use crate::autograd::ops::{CrossEntropyOptions, Reduction};
@@ -8,13 +23,13 @@ pub use crate::autograd::{
     Call, Contributions, Cotangents, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var,
     check_gradients, check_op, generic,
 };
-pub use crate::data::{Dataset, ImageSet, Loader, LoaderOptions};
-pub use crate::evaluate::accuracy;
+pub use crate::data::{Augment, Dataset, ImageSet, Loader, LoaderOptions, Normalize};
+pub use crate::evaluate::{accuracy, predictions};
 pub use crate::nn::{
     BatchNorm2d, Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, MaxPool2d, Module,
     Param, Parameters, ParametersExt, Pass, Relu, Sequential, check_model, fields, rng, summary,
 };
-pub use crate::optim::{Adam, AdamW, Optimizer, Sgd};
+pub use crate::optim::{Adam, AdamW, CosineAnnealingLr, Optimizer, Schedule, Sgd};
 pub use crate::tensor::{
     Axes, ConvOptions, Dual, Element, Number, PoolOptions, Real, Slice, Tensor, assert_shape, keep,
 };

@@ -12,7 +12,7 @@ fn a_confusion_matrix_counts_and_prints_what_was_taken_for_what() {
     assert_eq!(confusion.precision(1), 2.0 / 3.0);
     assert!(confusion.precision(2).is_nan());
     let table = [
-        "  │ 0 1 2   found",
+        "  │ 0 1 2  recall",
         "──┼──────────────",
         "0 │ 2 1 ·  66.7 %",
         "1 │ · 2 · 100.0 %",
@@ -30,7 +30,7 @@ fn long_names_stand_beside_the_table_and_numbers_above_it() {
     confusion.add(0, 1);
     let table = confusion.to_string();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "              │    0    1   found");
+    assert_eq!(lines[0], "              │    0    1  recall");
     assert_eq!(lines[2], "0 T-shirt/top │ 1000    1  99.9 %");
     assert_eq!(lines[3], "1 Ankle boot  │    ·    ·       –");
     let width = lines[0].chars().count();

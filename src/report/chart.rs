@@ -1,8 +1,8 @@
-//! [`LineChart`]: lines over numbers, as an SVG picture.
+//! [`LineChart`]: a line chart as SVG.
 
 use super::svg::{Anchor, Svg};
 
-/// Eight colours that colour-blind people tell apart (M. Okabe, K. Ito, 2008), black last.
+/// Eight colours that people with colour blindness can distinguish (M. Okabe, K. Ito, 2008), black last.
 const COLORS: [&str; 8] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9a8f00", "#333333",
 ];
@@ -10,29 +10,29 @@ const INK: &str = "#333333";
 const GRID: &str = "#e6e6e6";
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 440.0;
-/// Room at the left, the top, the right and the bottom of the axes.
+/// Margins of the axes: left, top, right, bottom.
 const MARGIN: [f64; 4] = [76.0, 52.0, 150.0, 58.0];
 
-/// How an axis goes from numbers to places.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal steps are equally long.
+    /// Linear.
     #[default]
     Linear,
-    /// Equal factors are equally long; numbers that are not above 0 are left out.
+    /// Logarithmic; numbers at or below 0 are omitted.
     Log,
 }
 
-/// A line with a name.
+/// A named line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
-    /// What the legend says.
+    /// The name in the legend.
     pub name: String,
     /// `(x, y)` from left to right; a point that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Lines over numbers, with axes, grid and legend.
+/// A line chart with axes, grid and legend.
 ///
 /// ```
 /// use wengert::report::{LineChart, Scale, Series};
@@ -48,22 +48,22 @@ pub struct Series {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LineChart {
-    /// Above the picture.
+    /// The title above the chart.
     pub title: String,
-    /// Below the horizontal axis.
+    /// The label of the horizontal axis.
     pub x_label: String,
-    /// Beside the vertical axis.
+    /// The label of the vertical axis.
     pub y_label: String,
-    /// The horizontal axis.
+    /// The scale of the horizontal axis.
     pub x_scale: Scale,
-    /// The vertical axis.
+    /// The scale of the vertical axis.
     pub y_scale: Scale,
     /// The lines, each in its own colour.
     pub series: Vec<Series>,
 }
 
 impl LineChart {
-    /// The picture as an SVG document, to be written to a file.
+    /// The chart as an SVG document.
     #[must_use]
     pub fn to_svg(&self) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
@@ -134,7 +134,7 @@ fn draw_series(svg: &mut Svg, series: &Series, x: &Axis, y: &Axis, color: &str) 
     for part in series.points.split(|point| !drawable(point)) {
         let places: Vec<[f64; 2]> = part.iter().map(|p| [x.place(p.0), y.place(p.1)]).collect();
         svg.polyline(&places, color, 2.0);
-        // Dots show where the numbers are, as long as they do not hide the line.
+        // Markers, unless there are so many that they hide the line.
         if series.points.len() <= 40 {
             for &place in &places {
                 svg.circle(place, 3.0, color);
@@ -143,7 +143,7 @@ fn draw_series(svg: &mut Svg, series: &Series, x: &Axis, y: &Axis, color: &str) 
     }
 }
 
-/// An axis: its scale, what it spans and where that is in the picture.
+/// An axis: its scale, its range of values, its range of pixels, and its ticks.
 struct Axis {
     scale: Scale,
     span: [f64; 2],
@@ -186,12 +186,12 @@ impl Axis {
             .collect()
     }
 
-    /// Widens the span to whole powers of ten, and marks every one, every second one …
+    /// Widens the span to whole powers of ten, with a tick at each, at every second one …
     fn log_ticks(&mut self) -> Vec<f64> {
         let (first, last) = (self.span[0].floor(), self.span[1].ceil());
         self.span = [first, last];
         let every = ((last - first) / 8.0).ceil().max(1.0);
-        // Multiples of the step, so that 1 is marked whenever it is in sight.
+        // Multiples of the step, so that 1 has a tick if it is in the range.
         let (first, last) = ((first / every).ceil(), (last / every).floor());
         (0..=(last - first) as usize)
             .map(|n| 10_f64.powf((first + n as f64) * every))
@@ -238,7 +238,7 @@ impl Scale {
     }
 }
 
-/// The least of 1, 2, 5 times a power of ten that is not below `step`.
+/// The smallest number at least `step` that is 1, 2 or 5 times a power of ten.
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
     [1.0, 2.0, 5.0, 10.0]

@@ -1,10 +1,10 @@
-//! [`Confusion`]: which class was taken for which.
+//! [`Confusion`]: a confusion matrix.
 
 use std::fmt;
 
 use wengert_tensor::require;
 
-/// A confusion matrix: how often an image of one class (row) was taken for another (column).
+/// A confusion matrix: the number of images of each class (row) by predicted class (column).
 ///
 /// ```
 /// use wengert::report::Confusion;
@@ -22,7 +22,7 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// An empty matrix of classes with names.
+    /// A matrix of zeros for classes with these names.
     #[must_use]
     pub fn new(classes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
@@ -53,12 +53,12 @@ impl Confusion {
             predicted.len()
         );
         for (&truth, &predicted) in truth.iter().zip(predicted) {
-            // A negative number becomes a class that does not exist.
+            // A negative number becomes an index out of range, which `add` refuses.
             self.add(truth as usize, predicted as usize);
         }
     }
 
-    /// How often images of class `truth` were taken for `predicted`.
+    /// The number of images of class `truth` that were predicted as `predicted`.
     ///
     /// # Panics
     /// If a class does not exist.
@@ -68,25 +68,25 @@ impl Confusion {
         self.counts[self.index(truth, predicted)]
     }
 
-    /// How many images were counted.
+    /// The number of images.
     #[must_use]
     pub fn total(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    /// How many were taken for what they are.
+    /// The number of correct predictions.
     #[must_use]
     pub fn correct(&self) -> usize {
         self.counts.iter().step_by(self.classes.len() + 1).sum()
     }
 
-    /// The part that was taken for what it is, 0 to 1; NaN of nothing.
+    /// The fraction of correct predictions, 0 to 1; NaN without images.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.correct() as f64 / self.total() as f64
     }
 
-    /// The part of a class's images that was found; NaN if there were none.
+    /// The fraction of the images of a class that were predicted as it; NaN if there are none.
     ///
     /// # Panics
     /// If there is no such class.
@@ -101,7 +101,7 @@ impl Confusion {
                 .sum::<usize>() as f64
     }
 
-    /// The part of what was taken for a class that belongs to it; NaN if nothing was.
+    /// The fraction of the predictions of a class that are correct; NaN if there are none.
     ///
     /// # Panics
     /// If there is no such class.
@@ -118,7 +118,7 @@ impl Confusion {
         let n = self.classes.len();
         require!(
             truth < n && predicted < n,
-            "confusion: class {truth} taken for {predicted}: there are {n} classes"
+            "confusion: class {truth} predicted as {predicted}: there are {n} classes, numbered from 0"
         );
         truth * n + predicted
     }
@@ -135,7 +135,7 @@ impl fmt::Display for Confusion {
             .iter()
             .max()
             .map_or(1, |count| count.to_string().len());
-        // Columns bear the class's name if that is as short as the numbers, otherwise its number.
+        // Columns are headed by the class name if it is as short as the counts, otherwise by the index.
         let by_name = margin <= digits.max(2);
         let heading = |class: usize| {
             if by_name {
@@ -160,7 +160,7 @@ impl fmt::Display for Confusion {
         for class in 0..n {
             write!(f, "{:>width$}", heading(class))?;
         }
-        writeln!(f, "   found")?;
+        writeln!(f, "  recall")?;
         writeln!(f, "{}─┼{}", "─".repeat(margin), "─".repeat(n * width + 8))?;
         for class in 0..n {
             write!(f, "{:margin$} │", side(class))?;

@@ -1,4 +1,4 @@
-//! [`Fingerprint`]: whether two runs made the same numbers, bit for bit.
+//! [`Fingerprint`]: a hash that tells whether two runs have the same bits.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use wengert_tensor::Number;
 
 /// A 64-bit hash of names, shapes and the bits of numbers: FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo, 1991).
 ///
-/// Numbers are hashed as `f64`, so `f32` weights and their exact copies in `f64` agree; −0 and 0
-/// differ. It detects differences, not forgery.
+/// Numbers are hashed as `f64`, so `f32` weights and their exact copies in `f64` have the same hash; −0 and
+/// 0 differ. The hash is not cryptographic.
 ///
 /// ```
 /// use wengert::report::Fingerprint;
@@ -29,7 +29,7 @@ impl Default for Fingerprint {
 }
 
 impl Fingerprint {
-    /// The hash of nothing.
+    /// The hash without input.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,16 +1,16 @@
-//! [`HeatMap`]: a matrix as colours, as an SVG picture.
+//! [`HeatMap`]: a matrix as coloured cells, as SVG.
 
 use super::svg::{Anchor, Svg};
 
 const INK: &str = "#333333";
 const EMPTY: &str = "#bbbbbb";
 const LARGEST: f64 = 480.0;
-/// Room at the left, the top, the right and the bottom of the cells.
+/// Margins of the cells: left, top, right, bottom.
 const MARGIN: [f64; 4] = [24.0, 52.0, 92.0, 24.0];
 /// Steps of the colour bar.
 const STEPS: usize = 64;
 
-/// Dark to light with evenly growing lightness: points of viridis (S. van der Walt, N. Smith, 2015).
+/// Points of the colour map viridis (S. van der Walt, N. Smith, 2015).
 const VIRIDIS: [[f64; 3]; 9] = [
     [68.0, 1.0, 84.0],
     [71.0, 44.0, 122.0],
@@ -33,7 +33,7 @@ const VIRIDIS: [[f64; 3]; 9] = [
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeatMap {
-    /// Above the picture.
+    /// The title above the map.
     pub title: String,
     /// Cells per row.
     pub columns: usize,
@@ -42,7 +42,7 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// The picture as an SVG document, to be written to a file.
+    /// The map as an SVG document.
     ///
     /// # Panics
     /// If the values do not fill whole rows.
@@ -108,7 +108,7 @@ fn draw_bar(svg: &mut Svg, [x, y]: [f64; 2], height: f64, [low, high]: [f64; 2])
     }
 }
 
-/// The colour of a part from 0 to 1.
+/// The colour of a number from 0 to 1.
 fn color(part: f64) -> String {
     let place = part.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     let lower = (place as usize).min(VIRIDIS.len() - 2);

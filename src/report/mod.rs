@@ -1,4 +1,4 @@
-//! What a run shows: tables, pictures in the terminal and in files, fingerprints.
+//! Reports: confusion matrices, charts as SVG, images in the terminal, fingerprints.
 
 mod chart;
 mod confusion;

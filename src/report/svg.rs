@@ -1,15 +1,15 @@
-//! The few shapes of SVG that charts are made of.
+//! The SVG elements that the charts use.
 
 use std::fmt::Write;
 
-/// An SVG picture that grows by shapes; the numbers are pixels, from the upper left corner.
+/// An SVG document; coordinates are pixels from the upper left corner.
 pub(crate) struct Svg {
     body: String,
     width: f64,
     height: f64,
 }
 
-/// Where a text stands at its point.
+/// The horizontal alignment of a text at its point.
 #[derive(Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -64,7 +64,7 @@ impl Svg {
         ));
     }
 
-    /// A rectangle without soft edges, so that neighbours leave no seam.
+    /// A rectangle without antialiasing, so that there are no gaps between neighbours.
     pub(crate) fn rectangle(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], fill: &str) {
         self.element(format_args!(
             r#"rect x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{height:.2}" fill="{fill}" shape-rendering="crispEdges""#
@@ -87,7 +87,7 @@ impl Svg {
         .expect("writing to a String cannot fail");
     }
 
-    /// A text that reads upwards, centred at its point.
+    /// A text rotated to read upwards, centred at its point.
     pub(crate) fn text_upwards(&mut self, [x, y]: [f64; 2], size: f64, color: &str, text: &str) {
         let text = escape(text);
         writeln!(
@@ -97,7 +97,7 @@ impl Svg {
         .expect("writing to a String cannot fail");
     }
 
-    /// The whole picture, on white.
+    /// The document, on white.
     pub(crate) fn finish(self) -> String {
         let Self {
             body,

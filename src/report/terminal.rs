@@ -1,13 +1,13 @@
-//! Grey pictures as text.
+//! Grey images as text.
 
 use std::fmt::Write;
 
-/// From dark to light, as on a dark terminal.
+/// Dark to light on a terminal with a dark background.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// A grey image as lines of block characters, two a pixel so that it looks square.
+/// A grey image as lines of block characters, two per pixel so that pixels look square.
 ///
-/// * `pixels`: `[height, width]`, row-major, 0 dark to 1 light; beyond is cut off, NaN is `?`
+/// * `pixels`: `[height, width]`, row-major, from 0 (dark) to 1 (light), clamped; NaN is `?`
 ///
 /// ```
 /// assert_eq!(wengert::report::shades(&[0.0, 0.5, 0.75, 1.0], 2), "  ▒▒\n▓▓██\n");
@@ -38,7 +38,7 @@ pub fn shades(pixels: &[f64], width: usize) -> String {
     text
 }
 
-/// Blocks of text side by side, two spaces between them, their first lines at one height.
+/// Blocks of text side by side, separated by two spaces, aligned at the top.
 ///
 /// ```
 /// assert_eq!(wengert::report::beside(&["a\nbc\n", "d\n"]), "a   d\nbc\n");
