@@ -87,6 +87,53 @@ fn what_a_killed_writer_left_is_removed_and_a_living_writers_file_is_not() {
     );
 }
 
+/// Writes again and again; [`killed_writers_leave_whole_files_and_no_left_overs`] runs it in another process.
+#[test]
+#[ignore = "a helper process of another test"]
+fn writes_until_killed() {
+    let Some(path) = std::env::var_os("WENGERT_WRITE_UNTIL_KILLED") else {
+        return;
+    };
+    // Not for ever, so that it ends if the other test fails.
+    for round in 0..1000 {
+        file::write(&path, &vec![(round % 7) as u8; 1 << 20]).expect("written");
+    }
+}
+
+#[test]
+fn killed_writers_leave_whole_files_and_no_left_overs() {
+    let directory = directory();
+    let path = directory.path().join("model");
+    file::write(&path, &vec![0; 1 << 20]).expect("written");
+    let mut left_overs = 0;
+    for kill in 0..20_u64 {
+        let mut writer = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "--ignored", "file::writes_until_killed"])
+            .env("WENGERT_WRITE_UNTIL_KILLED", &path)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
+        // However slowly it starts: kill it after it has begun to write, at another time in each round.
+        while names(directory.path()).len() == 1 {
+            assert!(writer.try_wait().expect("a child").is_none(), "it ended");
+            thread::yield_now();
+        }
+        thread::sleep(std::time::Duration::from_micros(317 * kill));
+        writer.kill().expect("killed");
+        writer.wait().expect("gone");
+        left_overs += names(directory.path()).len() - 1;
+        let content = file::read(&path).expect("whole");
+        assert!(content.len() == 1 << 20 && content.iter().all(|byte| *byte == content[0]));
+        file::write(&path, &content).expect("written");
+        assert_eq!(
+            names(directory.path()),
+            ["model"],
+            "the next write removes it"
+        );
+    }
+    assert!(left_overs > 0, "no writer was killed while it wrote");
+}
+
 #[test]
 fn a_path_without_file_name_and_a_directory_are_errors() {
     let directory = directory();
