@@ -1,10 +1,10 @@
-//! Whether the compiler still makes vectors of the hot bodies: tiles of products and convolutions,
+//! Whether the compiler vectorises the inner loops: microkernels of products and convolutions,
 //! Winograd's transforms, depthwise sums.
 //!
-//! They are loops over arrays, not intrinsics: a compiler that stops unrolling one of them, or spills
-//! its accumulators, makes it several times slower and no less correct, so that no other test sees it.
-//! This one compiles the kernels to assembly, which takes half a minute, and reads the innermost
-//! loops:
+//! They are loops over arrays, not intrinsics. If the compiler stops unrolling one of them, or spills its
+//! accumulators, it becomes several times slower and stays correct, so no other test fails. This test
+//! compiles the kernels to assembly, which takes half a minute, and checks the instructions of the
+//! innermost loops:
 //!
 //! ```text
 //! cargo test -p wengert-lab --test vectorised -- --ignored

@@ -24,7 +24,7 @@ fn each_parameter_belongs_to_the_first_group_that_matches_it() {
     let mut optimizer = Optimizer::new(HALF)
         .group("b*", Sgd { lr: 0.25, ..HALF })
         .group("*", Sgd { lr: 0.125, ..HALF });
-    let (gradients, pass) = model.bowl();
+    let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
     assert_eq!(model.weight.value().to_vec(), [0.875; 2]);
     assert_eq!(model.bias.value().to_vec(), [0.75; 3]);
@@ -40,7 +40,7 @@ fn each_parameter_belongs_to_the_first_group_that_matches_it() {
 fn a_group_that_matches_nothing_is_a_mistake() {
     let mut model = pair();
     let mut optimizer = Optimizer::new(HALF).group("fc", HALF);
-    let (gradients, pass) = model.bowl();
+    let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
 }
 
@@ -89,7 +89,7 @@ fn frozen_parameters_stay_as_they_are() {
     let mut model = pair();
     model.bias.set_frozen(true);
     let mut optimizer = Optimizer::new(Adam::default()).strict();
-    let (gradients, pass) = model.bowl();
+    let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
     assert_eq!(model.bias.value().to_vec(), [1.0; 3]);
     assert!(model.weight.value().get([0]) < 1.0);
@@ -120,7 +120,7 @@ fn a_strict_optimizer_names_a_parameter_without_gradient() {
 #[test]
 #[should_panic(expected = "step: 2 gradients, 0 of them for parameters of this model")]
 fn gradients_of_another_model_are_a_mistake() {
-    let (gradients, _pass) = pair().bowl();
+    let (gradients, _pass) = pair().quadratic();
     Optimizer::new(HALF).update(&mut pair(), &gradients);
 }
 
@@ -242,7 +242,7 @@ fn an_update_happens_in_place() {
     };
     let before = place(&model);
     for _ in 0..3 {
-        let (gradients, pass) = model.bowl();
+        let (gradients, pass) = model.quadratic();
         optimizer.step(&mut model, &gradients, pass);
         assert_eq!(place(&model), before);
     }
@@ -307,7 +307,7 @@ fn a_learning_rate_that_a_schedule_made_nan_stops_the_step() {
     let mut optimizer = Optimizer::new(HALF);
     let mut schedule = Schedule::new(LambdaLr::new(|_, _| f64::NAN), &mut optimizer);
     schedule.step(&mut optimizer);
-    let (gradients, pass) = model.bowl();
+    let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
 }
 

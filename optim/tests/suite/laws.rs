@@ -246,10 +246,10 @@ fn every_rule_finds_the_minimum_of_a_parabola() {
         let mut model = Pair::new(Tensor::linspace(-1.0, 2.0, 7), Tensor::scalar(3.0));
         let mut optimizer = Optimizer::new(rule);
         for _ in 0..1000 {
-            let (gradients, pass) = model.bowl();
+            let (gradients, pass) = model.quadratic();
             optimizer.step(&mut model, &gradients, pass);
         }
-        let left = model.bowl().0.norm();
+        let left = model.quadratic().0.norm();
         assert!(left < 1e-2, "{name}: {left}");
     }
 }

@@ -9,8 +9,8 @@ fn start() -> Pair<f64> {
     Pair::new(Tensor::from_slice(&[-1.2, 1.0], [2]), Tensor::scalar(0.5))
 }
 
-/// Rosenbrock's valley in the two weights, and a bowl in the bias.
-fn valley(model: &mut Pair<f64>) -> (f64, Gradients<f64>) {
+/// Rosenbrock's function of the two weights, plus the square of the bias.
+fn rosenbrock(model: &mut Pair<f64>) -> (f64, Gradients<f64>) {
     let mut pass = Pass::train(model, 0);
     let [w, b] = [&model.weight, &model.bias].map(|p| pass.param(p));
     let pick = |x: [f64; 2]| pass.input(Tensor::from_slice(&x, [2]));
@@ -37,13 +37,13 @@ const WOLFE: LbfgsOptions = LbfgsOptions {
 };
 
 #[test]
-fn it_finds_the_minimum_of_the_valley() {
+fn it_finds_the_minimum_of_rosenbrocks_function() {
     let mut model = start();
     let mut optimizer = Lbfgs::new(WOLFE);
     for _ in 0..4 {
-        optimizer.step(&mut model, valley);
+        optimizer.step(&mut model, rosenbrock);
     }
-    let (loss, gradients) = valley(&mut model);
+    let (loss, gradients) = rosenbrock(&mut model);
     assert!(loss < 1e-8 && gradients.norm() < 1e-3, "{loss}");
 }
 
@@ -55,13 +55,13 @@ fn the_first_step_is_one_over_the_sum_of_the_gradient() {
         max_iter: 1,
         ..LbfgsOptions::default()
     });
-    let bowl = |model: &mut Pair<f64>| (0.0, model.bowl().0);
-    optimizer.step(&mut model, bowl);
+    let quadratic = |model: &mut Pair<f64>| (0.0, model.quadratic().0);
+    optimizer.step(&mut model, quadratic);
     assert_close(&[model.weight.value().item()], &[2.25]);
     assert_close(&[model.bias.value().item()], &[0.75]);
     assert_eq!((optimizer.iterations(), optimizer.evaluations()), (1, 1));
     // y = s, so the scale is 1, and the second step is Newton's.
-    optimizer.step(&mut model, bowl);
+    optimizer.step(&mut model, quadratic);
     assert_close(
         &[model.weight.value().item(), model.bias.value().item()],
         &[0.0, 0.0],
@@ -76,14 +76,14 @@ fn maximizing_is_minimizing_the_negated_loss() {
     };
     let mut down = start();
     let mut optimizer = Lbfgs::new(options);
-    optimizer.step(&mut down, valley);
+    optimizer.step(&mut down, rosenbrock);
     let mut up = start();
     let mut climber = Lbfgs::new(LbfgsOptions {
         maximize: true,
         ..options
     });
     climber.step(&mut up, |model| {
-        let (loss, mut gradients) = valley(model);
+        let (loss, mut gradients) = rosenbrock(model);
         gradients.scale(-1.0);
         (-loss, gradients)
     });
@@ -91,7 +91,7 @@ fn maximizing_is_minimizing_the_negated_loss() {
 }
 
 #[test]
-fn a_resumed_optimizer_goes_on_with_the_same_bits() {
+fn a_resumed_optimizer_continues_with_the_same_bits() {
     for line_search in [None, WOLFE.line_search] {
         let options = LbfgsOptions {
             lr: if line_search.is_some() { 1.0 } else { 0.1 },
@@ -104,7 +104,7 @@ fn a_resumed_optimizer_goes_on_with_the_same_bits() {
             let mut model = start();
             let mut optimizer = Lbfgs::new(options);
             for _ in 0..stop {
-                optimizer.step(&mut model, valley);
+                optimizer.step(&mut model, rosenbrock);
             }
             let saved = optimizer.state_dict();
             let mut rebuilt = model.clone();
@@ -115,8 +115,8 @@ fn a_resumed_optimizer_goes_on_with_the_same_bits() {
             assert_eq!(resumed.state_dict(), saved);
             for _ in stop..5 {
                 let losses = [
-                    optimizer.step(&mut model, valley),
-                    resumed.step(&mut rebuilt, valley),
+                    optimizer.step(&mut model, rosenbrock),
+                    resumed.step(&mut rebuilt, rosenbrock),
                 ];
                 assert_eq!(losses[0].to_bits(), losses[1].to_bits());
             }
@@ -130,7 +130,7 @@ fn a_resumed_optimizer_goes_on_with_the_same_bits() {
 fn a_state_that_does_not_fit_is_an_error_by_name_and_changes_nothing() {
     let mut model = start();
     let mut optimizer = Lbfgs::new(WOLFE);
-    optimizer.step(&mut model, valley);
+    optimizer.step(&mut model, rosenbrock);
     let dict = optimizer.state_dict();
     let mut bad = dict.clone();
     bad.tensors[0].1 = Tensor::zeros([4]);
@@ -153,7 +153,7 @@ fn a_state_that_does_not_fit_is_an_error_by_name_and_changes_nothing() {
 fn a_state_under_other_options_names_the_difference() {
     let mut model = start();
     let mut optimizer = Lbfgs::new(WOLFE);
-    optimizer.step(&mut model, valley);
+    optimizer.step(&mut model, rosenbrock);
     let mut other = Lbfgs::<f64>::new(LbfgsOptions {
         history_size: 2,
         ..WOLFE
@@ -166,11 +166,11 @@ fn a_state_under_other_options_names_the_difference() {
     );
 }
 
-/// Where four steps of `PyTorch` 2.15 end: weights, bias, evaluations, directions.
+/// After four steps of `PyTorch` 2.15: weights, bias, evaluations, iterations.
 #[test]
-fn it_goes_where_pytorch_goes_with_as_many_evaluations() {
-    // Dozens of directions carry rounding on; one evaluation more or less would change it all.
-    const CARRIED: f64 = 1e-9;
+fn it_agrees_with_pytorch_in_parameters_and_number_of_evaluations() {
+    // Rounding accumulates over dozens of iterations; one evaluation more or less changes far more.
+    const ACCUMULATED: f64 = 1e-9;
     let plain = LbfgsOptions {
         line_search: None,
         ..WOLFE
@@ -247,7 +247,7 @@ fn it_goes_where_pytorch_goes_with_as_many_evaluations() {
         let mut model = start();
         let mut optimizer = Lbfgs::new(options);
         for _ in 0..4 {
-            optimizer.step(&mut model, valley);
+            optimizer.step(&mut model, rosenbrock);
         }
         assert_eq!(
             [optimizer.evaluations(), optimizer.iterations()],
@@ -257,7 +257,7 @@ fn it_goes_where_pytorch_goes_with_as_many_evaluations() {
         let [w, b] = [&model.weight, &model.bias].map(|p| p.value().to_vec());
         for (found, expected) in w.iter().chain(&b).zip(expected) {
             assert!(
-                (found - expected).abs() < CARRIED,
+                (found - expected).abs() < ACCUMULATED,
                 "{options:?}: {found}, not {expected}"
             );
         }

@@ -1,4 +1,4 @@
-//! A model small enough to follow by hand.
+//! A model small enough to compute updates by hand.
 
 use wengert_nn::{Gradients, Param, Pass, fields};
 use wengert_optim::{Optimizer, Rule};
@@ -21,7 +21,7 @@ impl<T: Real> Pair<T> {
         }
     }
 
-    /// Awkward sizes: one that needs several chunks, with a remainder, and one element.
+    /// Sizes at the edges: one that needs several chunks, with a remainder, and one element.
     pub fn drawn(seed: u64) -> Self {
         let mut rng = wengert_nn::rng(seed);
         Self::new(
@@ -40,7 +40,7 @@ impl<T: Real> Pair<T> {
     }
 
     /// A pass whose loss is `½ Σ p²`: each gradient is its parameter.
-    pub fn bowl(&self) -> (Gradients<T>, Pass<T>) {
+    pub fn quadratic(&self) -> (Gradients<T>, Pass<T>) {
         self.pass(self.weight.value(), self.bias.value())
     }
 
@@ -50,7 +50,7 @@ impl<T: Real> Pair<T> {
     }
 }
 
-/// One number under a rule, with the gradients given: where it stands after each step.
+/// The value of a parameter of one element after each step, for given gradients.
 pub fn follow(rule: impl Rule<f64>, start: f64, gradients: &[f64]) -> Vec<f64> {
     let mut optimizer = Optimizer::new(rule);
     follow_with(&mut optimizer, start, gradients)

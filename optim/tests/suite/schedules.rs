@@ -106,7 +106,7 @@ fn the_cosine_rises_again_past_its_bottom() {
 }
 
 #[test]
-fn one_cycle_moves_rate_and_momentum_against_each_other() {
+fn one_cycle_changes_rate_and_momentum_in_opposite_directions() {
     let curve = OneCycleLr {
         max_lr: 1.0.into(),
         total_steps: 10,
@@ -301,7 +301,7 @@ fn schedules_of_one_optimizer_multiply() {
 }
 
 #[test]
-fn a_plateau_waits_cools_down_and_stops_at_the_lowest_rate() {
+fn a_plateau_has_patience_a_cooldown_and_a_lowest_rate() {
     let options = ReduceLrOnPlateau {
         factor: 0.5,
         patience: 1,

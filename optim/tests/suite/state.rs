@@ -40,7 +40,7 @@ fn every_rule_resumes_with_the_same_bits() {
 fn small() -> (Pair<f32>, Optimizer, OptimizerState) {
     let mut model = Pair::new(Tensor::ones([2, 3]), Tensor::ones([3]));
     let mut optimizer = Optimizer::new(Adam::default());
-    let (gradients, pass) = model.bowl();
+    let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
     let dict = optimizer.state_dict();
     (model, optimizer, dict)
@@ -196,7 +196,7 @@ fn a_parameter_that_was_never_updated_has_no_state() {
     let (mut model, _, _) = small();
     model.bias.set_frozen(true);
     let mut optimizer = Optimizer::new(Adam::default());
-    let (gradients, pass) = model.bowl();
+    let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
     let dict = optimizer.state_dict();
     assert!(

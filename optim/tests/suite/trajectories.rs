@@ -133,7 +133,7 @@ fn adam_decay_passes_through_the_moments_and_adam_w_decay_does_not() {
 }
 
 #[test]
-fn nadam_looks_ahead_of_its_mean() {
+fn nadam_adds_the_gradient_to_the_mean() {
     // ψ = 0: every μ is ¼. v̂ = 1. m = ½: ¾/(1 − ¼)·1 + ¼/(1 − ¹⁄₁₆)·½ = 17/15.
     // m = ¾: ¾/(1 − ¹⁄₁₆)·1 + ¼/(1 − ¹⁄₆₄)·¾ = 4/5 + 4/21.
     let rule = NAdam {
@@ -229,7 +229,7 @@ fn rms_prop_divides_by_the_root_of_the_mean_square() {
 }
 
 #[test]
-fn centered_rms_prop_takes_the_mean_off() {
+fn centered_rms_prop_subtracts_the_squared_mean() {
     // α = ½. g = 2: v = 2, a = 1, d = 1. g = 2: v = 3, a = 1½, d = √¾.
     let rule = RmsProp {
         lr: 0.5,
@@ -250,7 +250,7 @@ fn centered_rms_prop_takes_the_mean_off() {
 }
 
 #[test]
-fn adagrad_divides_by_all_that_came_before() {
+fn adagrad_divides_by_the_root_of_the_sum_of_squares() {
     // s = 9, 25: g/√s = 1, ⅘.
     let rule = Adagrad {
         lr: 0.5,
@@ -273,7 +273,7 @@ fn adagrad_divides_by_all_that_came_before() {
 }
 
 #[test]
-fn adadelta_steps_by_the_ratio_of_steps_to_gradients() {
+fn adadelta_scales_by_the_ratio_of_updates_to_gradients() {
     // ρ = ½, ε = 1. g = √6: v = 3, δ = √1/√4·√6, u = ½·6/4 = ¾.
     // g = 3: v = 1½ + 4½ = 6, δ = √1¾/√7·3 = 1½.
     let rule = Adadelta {
