@@ -108,7 +108,7 @@ fn files_that_do_not_belong_together_are_refused() {
             "train-images-idx3-ubyte",
             idx(8, &[3], &[0; 3]),
             "train-images",
-            "are two files exchanged?",
+            "are two files swapped?",
         ),
         (
             "train-images-idx3-ubyte",
@@ -120,7 +120,7 @@ fn files_that_do_not_belong_together_are_refused() {
             "t10k-images-idx3-ubyte",
             idx(8, &[2, 3, 4], &[0; 24]),
             "",
-            "their sizes differ",
+            "the sizes differ",
         ),
         (
             "t10k-images-idx3-ubyte",

@@ -3,25 +3,25 @@
 use wengert_nn::Gradients;
 use wengert_tensor::{Real, Tensor, require, unit_scale};
 
-/// How the size of all gradients together is measured.
+/// The joint norm of all gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Norm {
-    /// `(Σ |g|ᵖ)^(1/p)`; 2 is the usual one, 0 counts the elements that are not 0, the infinities are
-    /// the largest and the smallest absolute value.
+    /// `(Σ |g|ᵖ)^(1/p)`; usually `p = 2`. 0 counts the elements that are not 0; `∞` and `−∞` are the largest
+    /// and the smallest absolute value.
     P(f64),
     /// The largest absolute value.
     Max,
 }
 
 impl Norm {
-    /// The size of all gradients together; 0 if there are none. Powers that would overflow or vanish are
-    /// scaled first, so it is right wherever it can be represented.
+    /// The norm of all gradients together; 0 if there are none. Elements are scaled by a power of two first, so
+    /// that no power overflows or underflows: the result is correct wherever it can be represented.
     #[must_use]
     pub fn of<T: Real>(self, gradients: &Gradients<T>) -> T {
         self.of_scaled(gradients, T::one())
     }
 
-    /// The size of all gradients together, each multiplied by a power of two.
+    /// The norm of all gradients, each multiplied by a power of two.
     fn of_scaled<T: Real>(self, gradients: &Gradients<T>, scale: T) -> T {
         let scaled = |g: &Tensor<T>| {
             if scale == T::one() {
@@ -30,7 +30,7 @@ impl Norm {
                 self.of_tensor(&g.map(|g| g * scale))
             }
         };
-        // The norm of the tensors' norms: each stays in range where the sum over all would not.
+        // The norm of the norms of the tensors: the sum over all elements might overflow.
         let norms: Vec<T> = gradients.iter().map(|(_, g)| scaled(g)).collect();
         if norms.is_empty() {
             return T::zero();
@@ -62,19 +62,25 @@ impl Norm {
 /// Multiplies all gradients by `min(1, max / (norm + 10⁻⁶))`, and returns the norm before
 /// (Pascanu, Mikolov & Bengio 2013).
 ///
-/// Gradients are clipped right even where their norm is larger than the largest number, which returns
-/// infinity. Look at the norm: if it is not finite because a gradient is not, there is no right answer.
-/// One that is NaN makes every gradient NaN; an infinite gradient makes the finite ones 0 and itself NaN.
-/// An [`Optimizer`](crate::Optimizer) that clips by the norm skips such a step.
-/// With `max` infinite nothing is changed.
+/// Finite gradients are clipped correctly even if their norm overflows; the returned norm is then infinite.
+/// A NaN gradient makes every gradient NaN; an infinite one becomes NaN, and the finite ones 0. An
+/// [`Optimizer`](crate::Optimizer) that clips by the norm skips such a step. If `max` is infinite, nothing
+/// changes.
 ///
 /// # Panics
-/// If `max` is negative or NaN.
+/// If `max` is negative or NaN, or the `p` of the norm is NaN.
 #[track_caller]
 pub fn clip_grad_norm<T: Real>(gradients: &mut Gradients<T>, max: f64, norm: Norm) -> T {
-    /// A smaller factor may have lost digits in `f32`.
+    /// A smaller factor may be subnormal in `f32`, which has fewer digits.
     const SMALL: f64 = 1e-37;
-    require!(max >= 0.0, "clip_grad_norm: a norm cannot be at most {max}");
+    require!(
+        max >= 0.0,
+        "clip_grad_norm: max = {max}: must be at least 0"
+    );
+    require!(
+        !matches!(norm, Norm::P(p) if p.is_nan()),
+        "clip_grad_norm: norm = P(NaN): must be a number; 2 is usual"
+    );
     let total = norm.of(gradients);
     if max.is_infinite() {
         return total;
@@ -94,7 +100,7 @@ pub fn clip_grad_norm<T: Real>(gradients: &mut Gradients<T>, max: f64, norm: Nor
     total
 }
 
-/// Bounds every element of every gradient to `−max … max`; NaN stays NaN.
+/// Clamps every element of every gradient to `−max … max`; NaN stays NaN.
 ///
 /// # Panics
 /// If `max` is negative or NaN.
@@ -102,7 +108,7 @@ pub fn clip_grad_norm<T: Real>(gradients: &mut Gradients<T>, max: f64, norm: Nor
 pub fn clip_grad_value<T: Real>(gradients: &mut Gradients<T>, max: f64) {
     require!(
         max >= 0.0,
-        "clip_grad_value: a magnitude cannot be at most {max}"
+        "clip_grad_value: max = {max}: must be at least 0"
     );
     let (low, high) = (T::of(-max), T::of(max));
     for (_, gradient) in gradients.iter_mut() {
@@ -110,7 +116,7 @@ pub fn clip_grad_value<T: Real>(gradients: &mut Gradients<T>, max: f64) {
     }
 }
 
-/// What an optimizer does to gradients before it reads them.
+/// A clipping that an optimizer applies before the update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Clip {
     Norm(f64, Norm),

@@ -55,8 +55,8 @@ pub(crate) struct ParamState<T: Real> {
 /// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stepped<T: Real = f32> {
-    /// Whether the model changed; `false` only for a step with a non-finite gradient that was
-    /// [skipped](Optimizer::skip_non_finite), or whose norm was to be [clipped](Optimizer::clip_norm).
+    /// Whether the model changed; `false` for a step with a NaN or infinite gradient if the optimizer
+    /// [skips](Optimizer::skip_non_finite) those or [clips by norm](Optimizer::clip_norm).
     pub applied: bool,
     /// The norm of all gradients before clipping, if the optimizer [clips by it](Optimizer::clip_norm).
     pub norm: Option<T>,
@@ -240,7 +240,7 @@ impl<T: Real> Optimizer<T> {
                 Clip::Norm(max, kind) => {
                     let total = clip_grad_norm(gradients.to_mut(), max, kind);
                     norm.get_or_insert(total);
-                    // A norm beyond the largest number is infinite too, and clipped right.
+                    // The norm of finite gradients may overflow; they are clipped correctly.
                     applied &= total.to_f64().is_finite() || finite();
                 }
                 Clip::Value(max) => clip_grad_value(gradients.to_mut(), max),

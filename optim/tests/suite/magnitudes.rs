@@ -51,7 +51,7 @@ fn gradients_of_any_size_are_clipped_to_the_norm() {
 }
 
 #[test]
-fn a_step_with_a_norm_that_is_none_is_skipped() {
+fn a_step_with_a_norm_that_is_not_finite_is_skipped() {
     for bad in [f32::NAN, f32::INFINITY] {
         let mut model = Pair::new(Tensor::<f32>::zeros([2]), Tensor::zeros([1]));
         let (gradients, pass) =
@@ -68,7 +68,7 @@ fn a_step_with_a_norm_that_is_none_is_skipped() {
     }
 }
 
-/// Where a number goes from 0 under one rule, a gradient of this size again and again.
+/// The values of a parameter that starts at 0, for a constant gradient.
 fn path(rule: impl Rule<f32>, gradient: f32, steps: usize) -> Vec<f32> {
     let mut optimizer = Optimizer::new(rule);
     let mut model = Pair::new(Tensor::<f32>::zeros([1]), Tensor::zeros([1]));
