@@ -100,11 +100,11 @@ fn a_file_that_is_not_an_array_is_an_error_with_the_reason() {
         ),
         (
             with_header(2, &plain("(0, 9223372036854775808)"), &[]),
-            "more elements than memory",
+            "more than memory can address",
         ),
         (
             with_header(2, &plain("(9223372036854775808, 0)"), &[]),
-            "more elements than memory",
+            "more than memory can address",
         ),
         (
             with_header(3, &plain("(1,1,1,1,1,1,1,1,1)"), &[0; 4]),
