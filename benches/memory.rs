@@ -12,7 +12,7 @@ use std::env;
 use std::fmt::Write;
 use std::process::{Command, ExitCode};
 
-use wengert::tensor::memory::statistics as usage;
+use wengert::tensor::memory;
 use workloads::steps::{BATCHES, training};
 
 /// The environment variable that names the model in the measured process.
@@ -71,12 +71,12 @@ fn measured(model: &str) -> String {
     let (batch, steps) = sized(batch);
     let before = resident("VmRSS");
     let mut training = training(model, batch).expect("the model is in the list");
-    usage::forget_peaks();
+    memory::reset_peaks();
     for _ in 0..steps {
         training.step();
     }
     let grown = resident("VmHWM").zip(before).map(|(peak, b)| peak - b);
-    let used = usage::usage();
+    let used = memory::usage();
     let parts = training.parts();
     let mut text = grown.map_or_else(|| "unknown".to_owned(), megabytes);
     text.push_str("\n ");

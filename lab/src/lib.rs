@@ -27,7 +27,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Parser;
-use wengert_tensor::kernels::conv::{ConvKernel, builtin_f32, builtin_f64, explain};
+use wengert_tensor::kernels::conv::{ConvKernel, explain, kernels};
 use wengert_tensor::testing::conformance::conformance;
 use wengert_tensor::{Real, parallel};
 
@@ -72,8 +72,8 @@ impl Lab {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            single: builtin_f32().to_vec(),
-            double: builtin_f64().to_vec(),
+            single: kernels::<f32>().to_vec(),
+            double: kernels::<f64>().to_vec(),
         }
     }
 

@@ -103,7 +103,7 @@ impl Function<'_> {
         if !is_level {
             return None;
         }
-        if let Some((_, arguments)) = self.name.split_once("9WideSweep") {
+        if let Some((_, arguments)) = self.name.split_once("9WideTiles") {
             return Some(("%zmm", constants(arguments)[0]));
         }
         for (name, register) in [("4dots4Wide", "%zmm"), ("4dots6Narrow", "%ymm")] {
@@ -112,14 +112,12 @@ impl Function<'_> {
                 return Some((register, filters * taps));
             }
         }
-        let (path, arguments) = self.name.split_once("5Sweep")?;
-        let constants = constants(arguments);
-        let vectors = if path.contains("15lanes_of_pixels") {
-            constants[1]
-        } else {
-            2
-        };
-        Some(("%ymm", constants[0] * vectors))
+        if let Some((_, arguments)) = self.name.split_once("15lanes_of_pixels10PixelTiles") {
+            let [rows, vectors] = constants(arguments)[..2].try_into().ok()?;
+            return Some(("%ymm", rows * vectors));
+        }
+        let (_, arguments) = self.name.split_once("11microkernel5Tiles")?;
+        Some(("%ymm", 2 * constants(arguments)[0]))
     }
 }
 
@@ -195,7 +193,7 @@ fn check_transforms(functions: &[Function<'_>]) -> (usize, String) {
     let (mut seen, mut wrong) = (0, String::new());
     for function in functions {
         let is_wide = function.name.contains("6avx512");
-        let bodies = ["14TransformTiles", "7Results", "5Forth", "4Back"];
+        let bodies = ["14TransformTiles", "7Results", "8ToPoints", "6ToTaps"];
         let is_transform = function.name.contains("8winograd")
             && bodies.iter().any(|body| function.name.contains(body));
         if !is_transform || !(is_wide || function.name.contains("8avx2_fma")) {
@@ -232,8 +230,8 @@ fn check_sums(functions: &[Function<'_>]) -> (usize, String) {
             "4sums6AnySum",
             "4dots4Dots",
             "4dots7AnyDots",
-            "4rows10SumsOfRows",
-            "6vector4Dots",
+            "4axpy10SumsOfRows",
+            "3dot4Dots",
         ];
         let is_body = bodies.iter().any(|body| function.name.contains(body));
         let is_level = function.name.contains("6avx512") || function.name.contains("8avx2_fma");

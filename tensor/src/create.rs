@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use crate::layout::Layout;
-use crate::memory::scratch;
+use crate::memory::Scratch;
 use crate::{Element, Number, Tensor, require};
 
 /// A buffer for the elements of a shape, to be written whole.
@@ -19,7 +19,7 @@ pub(crate) fn buffer<T: Element>(op: &str, shape: &[usize]) -> Vec<T> {
     if length > LARGE {
         require_memory::<T>(op, shape, length);
     }
-    scratch::stale(length)
+    Scratch::new(length).into_vec()
 }
 
 /// Elements from which on a buffer is asked for politely first: where the allocator refuses, the

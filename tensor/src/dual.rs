@@ -5,7 +5,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use num_traits::{One, Zero};
 
-use crate::kernels::conv::{self, ConvKernel};
+use crate::kernels::Kernels;
 use crate::{Element, Number, Real};
 
 /// `value + tangent·ε` with `ε² = 0` (Clifford, 1873): arithmetic carries the exact derivative along.
@@ -132,6 +132,8 @@ impl<T: Real> One for Dual<T> {
         Self::constant(T::one())
     }
 }
+
+impl<T: Real> Kernels for Dual<T> {}
 
 impl<T: Real> Element for Dual<T> {
     fn poison() -> Self {
@@ -317,10 +319,6 @@ impl<T: Real> Real for Dual<T> {
             self.value.log10(),
             T::of(std::f64::consts::LOG10_E) / self.value,
         )
-    }
-
-    fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>] {
-        conv::portable()
     }
 }
 

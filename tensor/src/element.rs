@@ -3,11 +3,10 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-use crate::kernels::simd::Level;
-use crate::kernels::simd::transpose;
+use crate::kernels::Kernels;
 
 /// A value that a tensor can hold: `bool`, integers, floats, dual numbers.
-pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
+pub trait Element: Kernels + Default + PartialEq + Debug {
     /// What a poisoned or unread cell holds: NaN where there is one, the default elsewhere.
     #[must_use]
     fn poison() -> Self {
@@ -19,28 +18,6 @@ pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
     #[must_use]
     fn texts(values: &[Self], _precision: Option<usize>) -> Vec<String> {
         values.iter().map(|x| format!("{x:?}")).collect()
-    }
-
-    /// `to[j · to_row + i] = from[i · from_row + j]` for `rows × columns` elements: a transposing copy.
-    #[doc(hidden)]
-    fn turn(
-        [rows, columns]: [usize; 2],
-        from: &[Self],
-        from_row: usize,
-        to: &mut [Self],
-        to_row: usize,
-    ) {
-        for i in 0..rows {
-            for (j, &x) in from[i * from_row..][..columns].iter().enumerate() {
-                to[j * to_row + i] = x;
-            }
-        }
-    }
-
-    /// The recycling pool of this type's buffers, where it has one.
-    #[must_use]
-    fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
-        None
     }
 }
 
@@ -94,20 +71,11 @@ pub trait Number:
     }
 }
 
-impl Element for bool {
-    fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
-        static POOL: crate::memory::scratch::Pool<bool> = crate::memory::scratch::Pool::new();
-        Some(&POOL)
-    }
-}
+impl Element for bool {}
 
 macro_rules! integers {
     ($($t:ty),*) => {$(
         impl Element for $t {
-            fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
-                static POOL: crate::memory::scratch::Pool<$t> = crate::memory::scratch::Pool::new();
-                Some(&POOL)
-            }
         }
 
         impl Number for $t {
@@ -132,23 +100,8 @@ macro_rules! floats {
                 <$t>::NAN
             }
 
-            fn turn(
-                size: [usize; 2],
-                from: &[Self],
-                from_row: usize,
-                to: &mut [Self],
-                to_row: usize,
-            ) {
-                transpose::turn(Level::best(), size, from, from_row, to, to_row);
-            }
-
             fn texts(values: &[Self], precision: Option<usize>) -> Vec<String> {
                 crate::display::float_texts(values, precision)
-            }
-
-            fn pool() -> Option<&'static crate::memory::scratch::Pool<Self>> {
-                static POOL: crate::memory::scratch::Pool<$t> = crate::memory::scratch::Pool::new();
-                Some(&POOL)
             }
         }
 

@@ -1,5 +1,8 @@
 //! Numbers in memory: strided tensors and the kernels that work on them. No gradients here.
 
+// Allowed in `kernels::simd` and `kernels::gemm::fallback` only.
+#![deny(unsafe_code)]
+
 #[doc(hidden)]
 pub mod assert_shape;
 mod axes;

@@ -2,7 +2,7 @@
 
 use crate::create::buffer;
 use crate::elementwise::loop_nest::Nest;
-use crate::kernels::gemm::Gemm;
+use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
 use crate::matrix::Matrix;
 use crate::{Real, Tensor, parallel, require};
@@ -201,7 +201,7 @@ fn product<T: Real>(a: &Operand<T>, b: &Operand<T>, batches: &[usize], out: &mut
         task.a[0] = row;
         let (a, b) = (&a.matrices, &b.matrices);
         let starts = [a, b].map(|x| x.layout().offset());
-        T::gemm(
+        gemm::multiply(
             &task,
             &a.buffer()[starts[0]..],
             &b.buffer()[starts[1]..],
@@ -215,7 +215,7 @@ fn product<T: Real>(a: &Operand<T>, b: &Operand<T>, batches: &[usize], out: &mut
     let work = m.saturating_mul(k).saturating_mul(n).saturating_mul(count);
     parallel::for_chunks_mut(out, m * n, work, |batch, out| {
         nest.for_runs(batch, 1, |_, [x, y], _| {
-            T::gemm(&task, &a[x as usize..], &b[y as usize..], out);
+            gemm::multiply(&task, &a[x as usize..], &b[y as usize..], out);
         });
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::create::buffer;
 use crate::elementwise::zip;
-use crate::kernels::gemm::Gemm;
+use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
 use crate::{Real, Tensor, require};
 
@@ -171,6 +171,6 @@ impl<'a, T: Real> Matrix<'a, T> {
             accumulate,
             ..Gemm::row_major(m, k, n)
         };
-        T::gemm(&task, self.values, other.values, out);
+        gemm::multiply(&task, self.values, other.values, out);
     }
 }

@@ -5,8 +5,6 @@ use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 use crate::Number;
 use crate::elementwise::elementary;
 use crate::elementwise::error_function;
-use crate::kernels::conv::ConvKernel;
-use crate::kernels::gemm::{self, Gemm};
 
 /// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
 ///
@@ -14,8 +12,8 @@ use crate::kernels::gemm::{self, Gemm};
 /// that cannot be made from the others. The defaults of the rest are plain formulas, exact enough
 /// for the type's own use; `f32` and `f64` override them with exact ones, the platform's or ours.
 ///
-/// Kernels are reached through methods here too, so that `f32` and `f64` run vectorised code while
-/// every other number runs the readable loop, without a cast by type.
+/// Kernels are reached through the supertrait [`Kernels`](crate::kernels::Kernels): `f32` and `f64` run
+/// vectorised code, every other number plain loops.
 pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign {
     /// eˣ
     #[must_use]
@@ -252,19 +250,10 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn mul_then_add(self, a: Self, b: Self) -> Self {
         self * a + b
     }
-
-    /// `C ← A·B` or `C ← C + A·B` for strided matrices; see [`Gemm`].
-    fn gemm(task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
-        gemm::portable(task, a, b, c);
-    }
-
-    /// Every convolution kernel of this type, best first; the last one supports every geometry.
-    #[must_use]
-    fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>];
 }
 
 macro_rules! platform {
-    ($t:ty, $elementary:ident, $erf:path, $erfc:path, $gemm:path, $kernels:path) => {
+    ($t:ty, $elementary:ident, $erf:path, $erfc:path) => {
         impl Real for $t {
             platform!(@forward $t: sin cos atan sqrt floor abs ceil trunc tan
                 sinh cosh exp2 log2 log10);
@@ -291,15 +280,6 @@ macro_rules! platform {
             fn atan2(self, x: Self) -> Self {
                 <$t>::atan2(self, x)
             }
-            // Never inline, or every crate that calls one compiles all kernels again.
-            #[inline(never)]
-            fn gemm(task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
-                $gemm(task, a, b, c);
-            }
-            #[inline(never)]
-            fn conv_kernels() -> &'static [&'static dyn ConvKernel<Self>] {
-                $kernels()
-            }
         }
     };
     (@own $module:ident: $($f:ident)*) => {$(
@@ -316,19 +296,5 @@ macro_rules! platform {
     )*};
 }
 
-platform!(
-    f32,
-    f32,
-    error_function::erf,
-    error_function::erfc,
-    gemm::single,
-    crate::kernels::conv::builtin_f32
-);
-platform!(
-    f64,
-    f64,
-    libm::erf,
-    libm::erfc,
-    gemm::double,
-    crate::kernels::conv::builtin_f64
-);
+platform!(f32, f32, error_function::erf, error_function::erfc);
+platform!(f64, f64, libm::erf, libm::erfc);

@@ -1,8 +1,10 @@
 //! Which kernel a convolution gets.
 
-use wengert_tensor::Real;
-use wengert_tensor::kernels::conv::{ConvGeometry, Direction, KernelChoice, dispatch, explain};
+use wengert_tensor::kernels::conv::{
+    ConvGeometry, Direction, KernelChoice, dispatch, explain, kernels,
+};
 use wengert_tensor::kernels::simd::Level;
+use wengert_tensor::{Dual, Real};
 
 fn geometry() -> ConvGeometry {
     "mb2_ic4ih7iw9_oc6_kh3kw2_sh2sw1_ph1pw0+2_g2"
@@ -11,17 +13,14 @@ fn geometry() -> ConvGeometry {
 }
 
 fn names<T: Real>() -> Vec<&'static str> {
-    T::conv_kernels()
-        .iter()
-        .map(|kernel| kernel.name())
-        .collect()
+    kernels::<T>().iter().map(|kernel| kernel.name()).collect()
 }
 
 #[test]
 fn the_plain_loops_come_last_and_support_everything() {
     assert_eq!(names::<f32>().last(), Some(&"direct"));
     assert_eq!(names::<f64>().last(), Some(&"direct"));
-    let oracle = f64::conv_kernels().last().unwrap();
+    let oracle = kernels::<f64>().last().unwrap();
     assert_eq!(oracle.supports(&geometry()), Ok(()));
 }
 
@@ -74,32 +73,76 @@ fn the_explanation_ends_each_direction_with_a_kernel() {
     }
 }
 
-#[test]
-fn automatic_choice_follows_the_documented_table() {
-    if !Level::best().fuses() {
-        return; // everything is `im2col` there
-    }
-    let table = [
-        // Eight tiles are enough, four are not.
-        ("mb2_ic64ih7iw7_oc64_kh3kw3_ph1pw1", ["winograd4"; 3]),
-        (
-            "mb1_ic64ih7iw7_oc64_kh3kw3_ph1pw1",
-            ["winograd2", "winograd2", "tiled"],
-        ),
-        ("mb2_ic32ih15iw15_oc32_kh4kw4_ph1pw1", ["winograd3of4"; 3]),
-        ("mb2_ic32ih14iw14_oc32_kh5kw5_ph2pw2", ["winograd2of5"; 3]),
-        (
-            "mb1_ic3ih64iw64_oc64_kh7kw7_sh2sw2_ph3pw3",
-            ["winograd_strided"; 3],
-        ),
-        ("mb1_ic1ih64iw64_oc64_kh7kw7_sh2sw2_ph3pw3", ["tiled"; 3]),
-    ];
-    for (line, expected) in table {
+/// The table of the documentation of `kernels::conv`.
+const TABLE: &str = include_str!("../src/kernels/conv/dispatch.md");
+
+/// The cells of each row.
+fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+    let rows = TABLE.lines().skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+}
+
+fn directions(cell: &str) -> Vec<Direction> {
+    let is_named = |d: &Direction| cell == "all" || cell.split(", ").any(|n| n == d.to_string());
+    Direction::ALL.into_iter().filter(is_named).collect()
+}
+
+/// The geometries in backquotes.
+fn geometries(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+fn check_row<T: Real>(row: &[&str]) {
+    let [kernel, number_types, named, _, examples, others] = *row else {
+        panic!("a row has six cells: {row:?}");
+    };
+    let kernel = kernel.trim_matches('`');
+    let directions = directions(named);
+    assert!(!directions.is_empty(), "{named}");
+    let chosen = |line: &str, direction| {
         let geometry = line.parse().unwrap();
-        let chosen = Direction::ALL.map(|direction| {
-            let kernel = dispatch::<f32>(&geometry, direction, &KernelChoice::Auto);
-            kernel.unwrap().name()
-        });
-        assert_eq!(chosen, expected, "{line}");
+        let kernel = dispatch::<T>(&geometry, direction, &KernelChoice::Auto);
+        kernel.unwrap().name()
+    };
+    for direction in directions {
+        for line in geometries(examples) {
+            assert_eq!(
+                chosen(line, direction),
+                kernel,
+                "{line} {direction} {number_types}"
+            );
+        }
+        for line in geometries(others) {
+            assert_ne!(
+                chosen(line, direction),
+                kernel,
+                "{line} {direction} {number_types}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_row_of_the_documented_table_holds_at_its_limits() {
+    if !Level::best().fuses() {
+        return; // every type has the last row's kernel
+    }
+    let mut kernels = Vec::new();
+    for row in rows() {
+        for number_type in row[1].split(' ') {
+            match number_type {
+                "f32" => check_row::<f32>(&row),
+                "f64" => check_row::<f64>(&row),
+                "other" => check_row::<Dual<f64>>(&row),
+                _ => panic!("{number_type} is no number type of the table"),
+            }
+        }
+        kernels.push(row[0].trim_matches('`'));
+    }
+    for name in names::<f32>() {
+        assert!(
+            name == "direct" || kernels.contains(&name),
+            "{name} has no row in the table"
+        );
     }
 }

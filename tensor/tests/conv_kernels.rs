@@ -1,7 +1,7 @@
 //! Every built-in convolution kernel against its definition.
 
 use proptest::prelude::*;
-use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Depthwise, Direct};
+use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Depthwise, Direct, kernels};
 use wengert_tensor::testing::conformance::{Failure, conformance};
 use wengert_tensor::testing::geometries;
 use wengert_tensor::{Dual, Real, parallel};
@@ -87,7 +87,7 @@ fn all_directions<T: Real>(
 }
 
 fn kernels_for<T: Real>(g: &ConvGeometry) -> Vec<&'static dyn ConvKernel<T>> {
-    let all = T::conv_kernels().iter().copied();
+    let all = kernels::<T>().iter().copied();
     all.filter(|kernel| kernel.supports(g).is_ok()).collect()
 }
 
@@ -211,7 +211,7 @@ fn empty_batches_channels_and_filters_are_computed_by_the_portable_kernels() {
         "mb2_ic0ih5iw5_oc0_kh1kw1_g3",
     ] {
         let g: ConvGeometry = line.parse().unwrap();
-        for kernel in Dual::<f64>::conv_kernels() {
+        for kernel in kernels::<Dual<f64>>() {
             conformance(*kernel, &g).unwrap();
         }
     }

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use wengert_tensor::{Dual, Number, Tensor, memory::scratch as pool};
+use wengert_tensor::{Dual, Number, Tensor, memory};
 
 #[test]
 fn every_type_of_number_starts_equal_from_one_seed() {
@@ -70,6 +70,6 @@ fn buffers_come_back_and_nothing_of_them_shows() {
     let zeros = Tensor::<u16>::zeros([123_457]);
     assert!(zeros.iter().all(|x| x == 0));
     drop(zeros);
-    let kept = <u16 as wengert_tensor::Element>::pool().map_or(0, pool::Pool::drain);
+    let kept = memory::drain::<u16>();
     assert!(kept >= 2 * 123_457, "{kept} bytes were kept");
 }

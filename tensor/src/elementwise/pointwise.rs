@@ -1,16 +1,26 @@
-//! Functions of one element or of a pair, and the loops over slices that they become part of.
+//! Elementwise loops over contiguous slices, compiled for each instruction set.
 //!
-//! Every loop over contiguous elements is compiled for each instruction set.
+//! The function is inlined into its loop, and LLVM vectorises the loop over both. Loops, from outside:
+//!
+//! 1. chunks of [`CHUNK`](crate::parallel::CHUNK) elements, from the length alone: the tasks of the threads
+//!    (`zip`);
+//! 2. elements up to the first cache line of the result, one by one, since a vector stored across two lines
+//!    takes twice as long;
+//! 3. vectors: of 256 bits for functions that are bound by memory ([`Cheap`]), of 512 bits where there are any
+//!    for functions that are bound by arithmetic ([`Costly`]).
+//!
+//! Memory-bound results larger than any cache use non-temporal stores
+//! ([`non_temporal`](crate::kernels::simd::non_temporal)).
 
 use std::hint::black_box;
 use std::marker::PhantomData;
 
+use crate::Element;
 use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::{Level, Loop};
 
-/// A function that becomes part of the loop over it: `Fn(A) -> R` is one, and so is a type of yours
-/// whose `at` is `#[inline(always)]`, so that even a long function is compiled for each instruction
-/// set.
+/// A function that is inlined into the loop over it: any `Fn(A) -> R`, or a type of yours whose `at` is
+/// `#[inline(always)]`, so that even a long function is compiled for each instruction set.
 pub trait Pointwise<A, R>: Sync {
     /// The function's value.
     fn at(&self, argument: A) -> R;
@@ -25,10 +35,10 @@ impl<A, R, F: Fn(A) -> R + Sync> Pointwise<A, R> for F {
 
 /// What bounds the loop over a function.
 pub(crate) trait Cost {
-    /// Additions that take as long as the function.
+    /// The cost of the function, in additions.
     const STEPS: usize;
-    /// Whether it deserves the longest vectors.
-    const WIDE: bool;
+    /// Whether it is compiled for registers of 512 bits too.
+    const USES_512_BITS: bool;
 }
 
 /// Bound by memory.
@@ -39,16 +49,16 @@ pub(crate) struct Costly;
 
 impl Cost for Cheap {
     const STEPS: usize = 1;
-    const WIDE: bool = false;
+    const USES_512_BITS: bool = false;
 }
 
 impl Cost for Costly {
     const STEPS: usize = 4;
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 }
 
-/// How many elements come before the first that begins a cache line: a vector that is written across
-/// two lines takes twice as long. Short slices are not worth it.
+/// How many elements come before the first that begins a cache line; 0 for short slices, where aligning costs
+/// more than it saves.
 #[inline]
 fn unaligned<U>(out: &[U]) -> usize {
     const LINE: usize = 64;
@@ -81,7 +91,7 @@ impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<'_, C, F, (T, U)> {
     type Out = U;
     type A = T;
     type B = ();
-    const WIDE: bool = C::WIDE;
+    const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
     fn run(&self, out: &mut [U], x: &[T], _: &[()]) {
@@ -112,7 +122,7 @@ impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<'_, C,
     type Out = V;
     type A = T;
     type B = U;
-    const WIDE: bool = C::WIDE;
+    const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
     fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
@@ -122,13 +132,13 @@ impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<'_, C,
     }
 }
 
-/// The same, written past the caches.
+/// [`zip`] with non-temporal stores.
 #[inline]
-pub(crate) fn zip_past_caches<T, U, V, F>(level: Level, f: &F, out: &mut [V], x: &[T], y: &[U])
+pub(crate) fn zip_non_temporal<T, U, V, F>(level: Level, f: &F, out: &mut [V], x: &[T], y: &[U])
 where
     T: Copy,
     U: Copy,
-    V: Copy + 'static,
+    V: Element,
     F: Pointwise<(T, U), V>,
 {
     let (head, out) = out.split_at_mut(unaligned(out));
@@ -137,19 +147,17 @@ where
     for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
         *out = f.at((x, y));
     }
-    level.run_loop(&PastCaches(f, PhantomData::<(T, U, V)>), out, x, y);
+    level.run_loop(&NonTemporal(f, PhantomData::<(T, U, V)>), out, x, y);
 }
 
-/// The loop of [`zip_past_caches`].
-struct PastCaches<'a, F, S>(&'a F, PhantomData<S>);
+/// The loop of [`zip_non_temporal`].
+struct NonTemporal<'a, F, S>(&'a F, PhantomData<S>);
 
-impl<T: Copy, U: Copy, V: Copy + 'static, F: Pointwise<(T, U), V>> Loop
-    for PastCaches<'_, F, (T, U, V)>
-{
+impl<T: Copy, U: Copy, V: Element, F: Pointwise<(T, U), V>> Loop for NonTemporal<'_, F, (T, U, V)> {
     type Out = V;
     type A = T;
     type B = U;
-    const WIDE: bool = false;
+    const USES_512_BITS: bool = false;
 
     #[inline(always)]
     fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
@@ -157,9 +165,9 @@ impl<T: Copy, U: Copy, V: Copy + 'static, F: Pointwise<(T, U), V>> Loop
     }
 }
 
-/// Elements that are read before any of them is written over, from a place that the compiler cannot
-/// know to be the same: it makes of a function that leaves some as they are a store of the others
-/// alone, which takes several times as long on some processors.
+/// Elements that are read before any of them is overwritten, through an index that the compiler cannot know to
+/// be the same: otherwise it compiles a function that leaves some elements unchanged to masked stores, which
+/// take several times as long on some processors.
 const BLOCK: usize = 32;
 
 /// `x ← f(x)`
@@ -180,7 +188,7 @@ impl<C: Cost, T: Copy, F: Pointwise<T, T>> Loop for Each<'_, C, F, [T; 1]> {
     type Out = T;
     type A = ();
     type B = ();
-    const WIDE: bool = C::WIDE;
+    const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
     fn run(&self, x: &mut [T], _: &[()], _: &[()]) {
@@ -220,7 +228,7 @@ impl<C: Cost, T: Copy, U: Copy, F: Pointwise<(T, U), T>> Loop for Each<'_, C, F,
     type Out = T;
     type A = U;
     type B = ();
-    const WIDE: bool = C::WIDE;
+    const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
     fn run(&self, x: &mut [T], y: &[U], _: &[()]) {

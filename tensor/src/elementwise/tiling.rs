@@ -3,6 +3,7 @@
 use crate::Element;
 use crate::elementwise::inner_loops::Run;
 use crate::elementwise::loop_nest::{Nest, advance};
+use crate::kernels::Private;
 use crate::layout::{Layout, MAX_RANK};
 use crate::parallel::CHUNK;
 
@@ -182,7 +183,12 @@ impl<const N: usize> Plane<N> {
     /// Copies operand 1 to `out`, which holds the places from `from` on, if its columns lie in memory
     /// side by side.
     #[inline]
-    pub(crate) fn copy_turned<T: Element>(&self, out: &mut [T], from: usize, buffer: &[T]) -> bool {
+    pub(crate) fn copy_transposed<T: Element>(
+        &self,
+        out: &mut [T],
+        from: usize,
+        buffer: &[T],
+    ) -> bool {
         let (down, right) = (self.down[1], self.right[1]);
         if self.is_flat || down != 1 || right <= 1 || self.height < 2 {
             return false;
@@ -194,7 +200,14 @@ impl<const N: usize> Plane<N> {
         for row in (0..self.height).step_by(BLOCK) {
             let rows = BLOCK.min(self.height - row);
             let target = &mut target[row * stride..];
-            T::turn([self.width, rows], &source[row..], right, target, stride);
+            T::transpose(
+                Private,
+                [self.width, rows],
+                &source[row..],
+                right,
+                target,
+                stride,
+            );
         }
         true
     }
@@ -284,7 +297,8 @@ impl<'a, T: Element> Operand<'a, T> {
     fn gather_columns(&self, rows: usize, columns: usize, tile: &mut [T]) {
         if self.down == 1 && self.right > 0 {
             let from = &self.buffer[self.start as usize..];
-            T::turn([columns, rows], from, self.right as usize, tile, columns);
+            let stride = self.right as usize;
+            T::transpose(Private, [columns, rows], from, stride, tile, columns);
             return;
         }
         for column in 0..columns {

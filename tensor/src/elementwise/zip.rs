@@ -29,7 +29,7 @@ pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
     parallel::for_chunks_mut(out, chunk, work, |index, out| {
         let from = index * chunk;
         planes.for_planes(from, out.len(), &mut |plane| {
-            if !plane.copy_turned(out, from, buffer) {
+            if !plane.copy_transposed(out, from, buffer) {
                 let mut tile = Vec::new();
                 let a = plane.operand(1, buffer, &mut tile);
                 for row in 0..plane.rows() {
@@ -50,10 +50,10 @@ fn map_into<C: Cost, T: Element, U: Element>(
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     if let Some(x) = x.as_slice() {
         let (chunk, level) = (CHUNK / C::STEPS, Level::best());
-        let past_caches = C::STEPS == 1 && non_temporal::pays::<U>(out.len());
+        let is_non_temporal = C::STEPS == 1 && non_temporal::is_profitable::<U>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let x = &x[index * chunk..][..out.len()];
-            if past_caches {
+            if is_non_temporal {
                 non_temporal::fill(out, |first, out| {
                     let x = &x[first..][..out.len()];
                     pointwise::map::<C, _, _, _>(level, &f, out, x);
@@ -89,12 +89,12 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     let same_shape = x.shape() == y.shape();
     if let (true, Some(x), Some(y)) = (same_shape, x.as_slice(), y.as_slice()) {
         let (chunk, level) = (CHUNK / C::STEPS, Level::best());
-        let past_caches = C::STEPS == 1 && non_temporal::pays::<V>(out.len());
+        let is_non_temporal = C::STEPS == 1 && non_temporal::is_profitable::<V>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let (from, count) = (index * chunk, out.len());
             let (x, y) = (&x[from..][..count], &y[from..][..count]);
-            if past_caches {
-                pointwise::zip_past_caches(level, &f, out, x, y);
+            if is_non_temporal {
+                pointwise::zip_non_temporal(level, &f, out, x, y);
             } else {
                 pointwise::zip::<C, _, _, _, _>(level, &f, out, x, y);
             }

@@ -1,18 +1,26 @@
-//! Kernels: contiguous slices in, a slice out. The only place with `unsafe` code.
+//! Kernels: contiguous slices in, a slice out.
+//!
+//! `simd` and `gemm::fallback` are the only places with `unsafe` code.
 
-// What a body calls must end up inside the function that enables the instructions.
+// Functions that a body calls must be inlined into the function that enables the instructions.
 #![allow(clippy::inline_always)]
-// Loops over the lanes and rows of several arrays at once: by index they read as the formula does.
+// Loops over the lanes and rows of several arrays at once read like the formula if they use indices.
 #![allow(clippy::needless_range_loop)]
 
+mod by_type;
 pub mod conv;
 pub mod gemm;
+mod partition;
 pub mod pooling;
 pub mod simd;
 
-/// Whether every element of a matrix with these strides lies in a slice of so many: what raw pointers are
-/// argued with, so without wrapping.
-fn lies_inside([rows, columns]: [usize; 2], strides: [usize; 2], length: usize) -> bool {
+pub use by_type::Kernels;
+pub(crate) use by_type::Private;
+
+/// Whether every element of a matrix with these strides lies in a slice of `length` elements.
+///
+/// Pointer arithmetic relies on it, so no product or sum here may wrap.
+pub(crate) fn lies_inside([rows, columns]: [usize; 2], strides: [usize; 2], length: usize) -> bool {
     if rows == 0 || columns == 0 {
         return true;
     }

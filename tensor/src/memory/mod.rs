@@ -3,3 +3,6 @@
 pub mod scratch;
 pub mod statistics;
 pub(crate) mod storage;
+
+pub use scratch::{Scratch, drain};
+pub use statistics::{reset_peaks, usage};

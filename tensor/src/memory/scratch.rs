@@ -1,46 +1,146 @@
-//! Recycled buffers: fresh memory costs more in page faults than the arithmetic on it.
+//! Recycled scratch buffers: fresh memory costs more in page faults than the arithmetic on it.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, Once};
 use std::thread::ThreadId;
 
 use crate::Element;
+use crate::kernels::Private;
 use crate::memory::statistics::IDLE;
 
-/// A bounded store of buffers of one element type, by length.
+/// A buffer of initialised elements whose values are unspecified until they are written.
 ///
-/// A buffer that comes back is handed out again as it is: initialised, its old values in it.
+/// When it is dropped, also by a panic, its memory goes back to the [`FreeList`] of its type, where the
+/// next buffer of about this length finds it.
+///
+/// With debug assertions a new buffer holds [`Element::poison`], so that tests notice elements that are
+/// read before they are written.
+#[derive(Debug, Default, PartialEq)]
+pub struct Scratch<T: Element>(Vec<T>);
+
+impl<T: Element> Scratch<T> {
+    /// A buffer of `length` elements.
+    #[must_use]
+    pub fn new(length: usize) -> Self {
+        let list = T::free_list(Private).filter(|_| length >= SHORTEST);
+        let recycled = list.and_then(|list| list.take(length));
+        let mut buffer = recycled.unwrap_or_else(|| allocate(length));
+        if cfg!(debug_assertions) {
+            buffer.fill(T::poison());
+        }
+        Self(buffer)
+    }
+
+    /// A buffer of zeros, or of the type's default.
+    #[must_use]
+    pub fn zeroed(length: usize) -> Self {
+        let mut buffer = Self::new(length);
+        buffer.fill(T::default());
+        buffer
+    }
+
+    /// A buffer of the first `length` values.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    pub(crate) fn collect(length: usize, values: impl Iterator<Item = T>) -> Self {
+        let mut buffer = Self::new(length);
+        let mut filled = 0;
+        for (to, value) in buffer.iter_mut().zip(values) {
+            *to = value;
+            filled += 1;
+        }
+        assert_eq!(filled, length, "one value for each element");
+        buffer
+    }
+
+    /// The elements as a vector, whose memory is not recycled.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<T> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl<T: Element> Deref for Scratch<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Element> DerefMut for Scratch<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+impl<T: Element> Clone for Scratch<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.len());
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Scratch<T> {
+    fn from(buffer: Vec<T>) -> Self {
+        Self(buffer)
+    }
+}
+
+impl<T: Element> From<Scratch<T>> for Vec<T> {
+    fn from(scratch: Scratch<T>) -> Self {
+        scratch.into_vec()
+    }
+}
+
+impl<T: Element> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        if counted(&self.0) > 0
+            && let Some(list) = T::free_list(Private)
+        {
+            list.give(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+/// Free buffers of one element type, by capacity; bounded in size.
 #[derive(Debug)]
-pub struct Pool<T> {
-    shelves: Mutex<Shelves<T>>,
+pub struct FreeList<T> {
+    buffers: Mutex<Buffers<T>>,
 }
 
 #[derive(Debug)]
-struct Shelves<T> {
-    by_capacity: BTreeMap<usize, Vec<Kept<T>>>,
+struct Buffers<T> {
+    by_capacity: BTreeMap<usize, Vec<Free<T>>>,
     bytes: usize,
 }
 
-/// A buffer, and the thread that gave it back: it may lie in that one's caches.
+/// A free buffer, and the thread that freed it: parts of it may still be in that thread's caches.
 #[derive(Debug)]
-struct Kept<T> {
-    from: ThreadId,
+struct Free<T> {
+    thread: ThreadId,
     buffer: Vec<T>,
 }
 
-/// No pool keeps more than this many bytes.
-const BOUND: usize = 1 << 30;
+/// No list keeps more than this many bytes.
+const MAX_BYTES: usize = 1 << 30;
 
-/// Shorter buffers are left to the allocator, which is fast for them; what it has been given back in one
-/// training step should not add up to so much that it returns the end of its heap to the system.
+/// Shorter buffers are left to the allocator, which is fast for them. Together they must not be so large
+/// that the allocator returns the end of its heap to the system in every training step.
 const SHORTEST: usize = 512;
 
-impl<T> Pool<T> {
-    /// An empty pool.
+impl<T> FreeList<T> {
+    /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            shelves: Mutex::new(Shelves {
+            buffers: Mutex::new(Buffers {
                 by_capacity: BTreeMap::new(),
                 bytes: 0,
             }),
@@ -48,35 +148,37 @@ impl<T> Pool<T> {
     }
 }
 
-impl<T> Default for Pool<T> {
+impl<T> Default for FreeList<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Element> Pool<T> {
-    fn shelves(&self) -> std::sync::MutexGuard<'_, Shelves<T>> {
-        self.shelves
+impl<T: Element> FreeList<T> {
+    fn buffers(&self) -> std::sync::MutexGuard<'_, Buffers<T>> {
+        self.buffers
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// A buffer of `length` initialised elements, if there is one that is at most a quarter longer: a
+    /// much larger one would be missing where it fits.
     fn take(&self, length: usize) -> Option<Vec<T>> {
-        let mut shelves = self.shelves();
-        // Not the best fit at any price: a much larger buffer would waste what others need.
-        let (&capacity, shelf) = shelves
+        let mut buffers = self.buffers();
+        let (&capacity, same) = buffers
             .by_capacity
             .range_mut(length..=length + length / 4)
             .next()?;
-        // A thread's own if there is one: what another has written comes from that one's caches, line by line.
+        // Prefer a buffer that this thread freed: lines that another processor has written are fetched
+        // from that processor's caches one by one.
         let own = std::thread::current().id();
-        let index = shelf.iter().rposition(|kept| kept.from == own);
-        let mut buffer = shelf.remove(index.unwrap_or(shelf.len() - 1)).buffer;
-        if shelf.is_empty() {
-            shelves.by_capacity.remove(&capacity);
+        let index = same.iter().rposition(|free| free.thread == own);
+        let mut buffer = same.remove(index.unwrap_or(same.len() - 1)).buffer;
+        if same.is_empty() {
+            buffers.by_capacity.remove(&capacity);
         }
         let bytes = capacity * size_of::<T>();
-        shelves.bytes -= bytes;
+        buffers.bytes -= bytes;
         IDLE.remove(bytes);
         buffer.resize(length, T::default());
         Some(buffer)
@@ -84,48 +186,39 @@ impl<T: Element> Pool<T> {
 
     fn give(&self, buffer: Vec<T>) {
         let bytes = buffer.capacity() * size_of::<T>();
-        let from = std::thread::current().id();
-        let mut shelves = self.shelves();
-        if shelves.bytes + bytes <= BOUND {
-            shelves.bytes += bytes;
+        let thread = std::thread::current().id();
+        let mut buffers = self.buffers();
+        if buffers.bytes + bytes <= MAX_BYTES {
+            buffers.bytes += bytes;
             IDLE.add(bytes);
-            shelves
+            buffers
                 .by_capacity
                 .entry(buffer.capacity())
                 .or_default()
-                .push(Kept { from, buffer });
+                .push(Free { thread, buffer });
         }
     }
 
-    /// Returns every kept buffer to the allocator and tells how many bytes they were.
+    /// Returns every free buffer to the allocator; the result is their size in bytes.
     pub fn drain(&self) -> usize {
-        let mut shelves = self.shelves();
-        shelves.by_capacity.clear();
-        let bytes = std::mem::take(&mut shelves.bytes);
+        let mut buffers = self.buffers();
+        buffers.by_capacity.clear();
+        let bytes = std::mem::take(&mut buffers.bytes);
         IDLE.remove(bytes);
         bytes
     }
 }
 
-/// A buffer of `length` initialised elements of any value: for results that are written whole.
-///
-/// With debug assertions the value is [`Element::poison`], so that a test sees what nobody wrote.
-#[must_use]
-pub fn stale<T: Element>(length: usize) -> Vec<T> {
-    let pool = T::pool().filter(|_| length >= SHORTEST);
-    let recycled = pool.and_then(|pool| pool.take(length));
-    let mut buffer = recycled.unwrap_or_else(|| fresh(length));
-    if cfg!(debug_assertions) {
-        buffer.fill(T::poison());
-    }
-    buffer
+/// Returns every free buffer of a type to the allocator; the result is their size in bytes.
+pub fn drain<T: Element>() -> usize {
+    T::free_list(Private).map_or(0, FreeList::drain)
 }
 
-/// The system's own zeros cost nothing; a short buffer is most often one that was in use before, and
-/// the allocator finds it faster if it need not promise zeros.
-fn fresh<T: Element>(length: usize) -> Vec<T> {
+/// Large buffers are zeroed pages of the system, which cost nothing before they are touched. Short ones
+/// are memory that was in use before: the allocator finds it faster if it need not be zeroed.
+fn allocate<T: Element>(length: usize) -> Vec<T> {
     if length >= SHORTEST {
-        raise_trimming();
+        raise_trim_threshold();
         return vec![T::default(); length];
     }
     let mut buffer = Vec::with_capacity(length);
@@ -133,18 +226,19 @@ fn fresh<T: Element>(length: usize) -> Vec<T> {
     buffer
 }
 
-/// Has the C library keep up to 512 KB that are free at the end of its heap.
+/// Makes the C library keep up to 512 KB of free memory at the end of its heap.
 ///
-/// Glibc returns more than 128 KB there to the system, and a training step that frees its small lists together would
-/// ask for them again at every step. Twice the largest mapped block that it has been given back is what it keeps, and
-/// the pool gives none back. (`man 3 mallopt`, `M_MMAP_THRESHOLD`.) To other allocators this is one block more.
-fn raise_trimming() {
+/// Glibc returns more than 128 KB of it to the system, and a training step that frees its short buffers
+/// together would ask for them again in the next step. Once a block that was mapped is freed, glibc keeps
+/// twice its size (`man 3 mallopt`, `M_MMAP_THRESHOLD`), and free lists free no large block. To other
+/// allocators this is one more block.
+fn raise_trim_threshold() {
     const MAPPED: usize = 1 << 18;
     static RAISED: Once = Once::new();
     RAISED.call_once(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED))));
 }
 
-/// The bytes of a buffer that [`usage`](crate::memory::statistics) counts.
+/// The bytes of a buffer that [`statistics`](crate::memory::statistics) count.
 pub(crate) fn counted<T>(buffer: &Vec<T>) -> usize {
     if buffer.capacity() < SHORTEST {
         return 0;
@@ -152,29 +246,34 @@ pub(crate) fn counted<T>(buffer: &Vec<T>) -> usize {
     buffer.capacity() * size_of::<T>()
 }
 
-/// Hands a buffer back, so that [`stale`] may find it.
-pub fn recycle<T: Element>(buffer: Vec<T>) {
-    if counted(&buffer) > 0
-        && let Some(pool) = T::pool()
-    {
-        pool.give(buffer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Kernels;
 
     #[test]
-    fn a_thread_is_handed_its_own_buffer_first_and_then_any() {
-        let pool = Pool::<f32>::new();
+    fn a_thread_gets_its_own_buffer_first_and_then_any() {
+        let list = FreeList::<f32>::new();
         let [own, other] = [vec![1.0; 600], vec![2.0; 600]];
-        pool.give(own);
+        list.give(own);
         std::thread::scope(|scope| {
-            scope.spawn(|| pool.give(other));
+            scope.spawn(|| list.give(other));
         });
-        assert_eq!(pool.take(600), Some(vec![1.0; 600]));
-        assert_eq!(pool.take(600), Some(vec![2.0; 600]));
-        assert_eq!(pool.take(600), None);
+        assert_eq!(list.take(600), Some(vec![1.0; 600]));
+        assert_eq!(list.take(600), Some(vec![2.0; 600]));
+        assert_eq!(list.take(600), None);
+    }
+
+    #[test]
+    fn a_panic_returns_the_buffer_too() {
+        // A type that no other test of this process uses.
+        let free = || u16::free_list(Private).map_or(0, |list| list.buffers().bytes);
+        let before = free();
+        let result = std::panic::catch_unwind(|| {
+            let buffer = Scratch::<u16>::new(98_765);
+            panic!("with {} elements", buffer.len());
+        });
+        assert!(result.is_err());
+        assert!(free() >= before + 2 * 98_765);
     }
 }

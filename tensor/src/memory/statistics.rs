@@ -1,35 +1,35 @@
-//! How much memory tensors take, and took at most.
+//! How much memory tensors use, and the peak.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes at this moment, and the most since the start or since [`forget_peaks`].
+/// Bytes now, and the most since the start of the process or since [`reset_peaks`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {
-    /// At this moment.
+    /// Now.
     pub now: usize,
-    /// At most.
+    /// The peak.
     pub peak: usize,
 }
 
 /// The memory of all tensors of the process.
 ///
-/// Buffers of fewer than 512 elements are not counted: they are the allocator's business.
+/// Buffers of fewer than 512 elements are not counted: they are left to the allocator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Buffers that tensors live on.
+    /// Buffers of tensors.
     pub tensors: Bytes,
-    /// Buffers that nobody uses, kept so that the next one need not be asked from the system.
+    /// Free buffers that are kept for recycling.
     pub idle: Bytes,
 }
 
-/// How much memory all tensors of the process take.
+/// How much memory all tensors of the process use.
 ///
 /// ```
-/// use wengert_tensor::{Tensor, usage};
+/// use wengert_tensor::{Tensor, memory};
 ///
-/// let before = statistics::usage().tensors.now;
+/// let before = memory::usage().tensors.now;
 /// let x: Tensor = Tensor::zeros([64, 64]);
-/// assert_eq!(statistics::usage().tensors.now - before, 4 * x.len());
+/// assert_eq!(memory::usage().tensors.now - before, 4 * x.len());
 /// ```
 #[must_use]
 pub fn usage() -> Usage {
@@ -39,8 +39,8 @@ pub fn usage() -> Usage {
     }
 }
 
-/// Lets the most start again from what there is at this moment.
-pub fn forget_peaks() {
+/// Resets the peaks to the present values.
+pub fn reset_peaks() {
     for meter in [&TENSORS, &IDLE] {
         meter.peak.store(meter.bytes().now, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ pub fn forget_peaks() {
 pub(crate) static TENSORS: Meter = Meter::new();
 pub(crate) static IDLE: Meter = Meter::new();
 
-/// A sum that any thread may add to. Nothing is decided by it, so no order among threads is needed.
+/// A sum that any thread may add to. No decision depends on it, so relaxed ordering is enough.
 #[derive(Debug)]
 pub(crate) struct Meter {
     now: AtomicUsize,

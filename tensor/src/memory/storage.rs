@@ -1,10 +1,10 @@
 //! The memory of a tensor.
 
 use crate::Element;
-use crate::memory::scratch;
+use crate::memory::scratch::{Scratch, counted};
 use crate::memory::statistics::TENSORS;
 
-/// Elements in memory, handed to the pool when the last tensor on them goes.
+/// Elements in memory; the last tensor that uses them returns the buffer to the free list.
 ///
 /// A single element lives inline: a program of scalars allocates once per tensor, not twice.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl<T: Element> Storage<T> {
         if let [value] = values[..] {
             return Self::One([value]);
         }
-        TENSORS.add(scratch::counted(&values));
+        TENSORS.add(counted(&values));
         Self::Many(values)
     }
 
@@ -42,7 +42,7 @@ impl<T: Element> Storage<T> {
         match &mut self {
             Self::One(value) => value.to_vec(),
             Self::Many(values) => {
-                TENSORS.remove(scratch::counted(values));
+                TENSORS.remove(counted(values));
                 std::mem::take(values)
             }
         }
@@ -52,8 +52,8 @@ impl<T: Element> Storage<T> {
 impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         if let Self::Many(values) = self {
-            TENSORS.remove(scratch::counted(values));
-            scratch::recycle(std::mem::take(values));
+            TENSORS.remove(counted(values));
+            drop(Scratch::from(std::mem::take(values)));
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::hint::select_unpredictable;
 
-use super::fold::{Fold, fold};
+use super::accumulate::Fold;
+use super::fold::fold;
 use super::{count, nothing};
 use crate::axes::resolve_axis;
 use crate::create::buffer;

@@ -9,6 +9,7 @@
 //!
 //! [`LANES`]: super::plan::LANES
 
+use super::accumulate::{Accumulate, join_rows};
 use super::plan::{BLOCK, Plan};
 use super::work::{TILE, Work};
 use crate::create::buffer;
@@ -22,51 +23,6 @@ const TASK: usize = 1 << 16;
 /// Results from which on each is made whole by one task, so that memory is read from end to end; fewer
 /// are shared out block by block.
 const LONG_ROWS: usize = 16;
-
-/// What a fold does with elements of type `T`, given a parameter of type `P` for each result.
-pub(super) trait Accumulate<T, P>: Sync {
-    /// What a result is.
-    type Output: Element;
-
-    /// The result of no elements; joined with anything, it changes nothing.
-    fn identity(&self) -> Self::Output;
-    /// What was gathered so far, and one element more.
-    fn add(&self, sum: Self::Output, x: T, param: P) -> Self::Output;
-    /// Two partial results as one.
-    fn join(&self, a: Self::Output, b: Self::Output) -> Self::Output;
-}
-
-/// A fold as two functions.
-pub(super) struct Fold<A, Term, Join> {
-    /// The result of no elements.
-    pub identity: A,
-    /// What one element contributes.
-    pub term: Term,
-    /// Two contributions as one.
-    pub join: Join,
-}
-
-impl<T, P, A, Term, Join> Accumulate<T, P> for Fold<A, Term, Join>
-where
-    A: Element,
-    Term: Fn(T, P) -> A + Sync,
-    Join: Fn(A, A) -> A + Sync,
-{
-    type Output = A;
-
-    #[inline(always)]
-    fn identity(&self) -> A {
-        self.identity
-    }
-    #[inline(always)]
-    fn add(&self, sum: A, x: T, param: P) -> A {
-        (self.join)(sum, (self.term)(x, param))
-    }
-    #[inline(always)]
-    fn join(&self, a: A, b: A) -> A {
-        (self.join)(a, b)
-    }
-}
 
 /// The row-major layout of a reduction's result.
 #[track_caller]
@@ -135,23 +91,4 @@ where
     });
     join_rows(&mut partial, result.len(), |a, b| function.join(a, b));
     Tensor::from_parts(partial, result)
-}
-
-/// Joins rows of partial results as a tree, neighbours first, until one is left.
-pub(super) fn join_rows<A: Copy>(partial: &mut Vec<A>, length: usize, join: impl Fn(A, A) -> A) {
-    let mut rows = partial.len() / length;
-    while rows > 1 {
-        for row in 0..rows / 2 {
-            let [first, second] = [2 * row * length, (2 * row + 1) * length];
-            for i in 0..length {
-                partial[row * length + i] = join(partial[first + i], partial[second + i]);
-            }
-        }
-        if rows % 2 == 1 {
-            let last = (rows - 1) * length;
-            partial.copy_within(last..last + length, rows / 2 * length);
-        }
-        rows = rows.div_ceil(2);
-    }
-    partial.truncate(length);
 }

@@ -1,9 +1,15 @@
 //! The inner loops of the reduction engine: elements dealt to lanes.
 
-use super::fold::Accumulate;
+use super::accumulate::Accumulate;
 use super::plan::{BLOCK, LANES};
-use super::work::Results;
 use crate::kernels::simd::Body;
+
+/// Some neighbouring results: `step` apart in memory, with their parameters.
+pub(super) struct Results<'a, P> {
+    pub(super) base: isize,
+    pub(super) step: isize,
+    pub(super) params: &'a [P],
+}
 
 /// One value to each lane, as far as there are values.
 #[inline(always)]

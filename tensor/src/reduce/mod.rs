@@ -3,6 +3,7 @@
 //! `x.sum(..)` takes all axes, `x.sum(1)` one, `x.sum([0, 2])` several; `x.sum(keep(1))` keeps them
 //! as extent 1. Naming no axis, `[]`, reduces nothing.
 
+mod accumulate;
 mod extremum;
 mod fold;
 mod lanes;
@@ -13,7 +14,8 @@ mod scan;
 mod softmax;
 mod work;
 
-use fold::{Accumulate, Fold, fold, result_layout};
+use accumulate::{Accumulate, Fold};
+use fold::{fold, result_layout};
 pub use scale::unit_scale;
 
 use crate::{Axes, Element, Number, Tensor, require};

@@ -1,6 +1,7 @@
 //! Means, variances, and what standardization divides by.
 
-use super::fold::{Fold, fold};
+use super::accumulate::Fold;
+use super::fold::fold;
 use super::scale::{is_exact, scales};
 use super::{count, fold_alike, result_layout};
 use crate::{Axes, Real, Tensor};

@@ -1,6 +1,7 @@
 //! Powers of two that keep squares in range, as in BLAS `nrm2`.
 
-use super::fold::{Fold, fold};
+use super::accumulate::Fold;
+use super::fold::fold;
 use super::fold_alike;
 use crate::{Axes, Real, Tensor};
 

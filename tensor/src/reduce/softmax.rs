@@ -3,8 +3,9 @@
 use std::hint::select_unpredictable;
 use std::marker::PhantomData;
 
+use super::accumulate::Fold;
 use super::count;
-use super::fold::{Fold, fold};
+use super::fold::fold;
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::pointwise::{Cost, Costly};
@@ -135,7 +136,7 @@ struct Rows<'a, T, F> {
 
 impl<T: Real, F: Function> Body for Rows<'_, T, F> {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
@@ -158,7 +159,7 @@ struct Columns<'a, T, F> {
 
 impl<T: Real, F: Function> Body for Columns<'_, T, F> {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {

@@ -1,7 +1,7 @@
 //! What one task of a reduction does.
 
-use super::fold::{Accumulate, join_rows};
-use super::lanes::{Blocks, Deal, DealColumns, Rows};
+use super::accumulate::{Accumulate, join_rows};
+use super::lanes::{Blocks, Deal, DealColumns, Results, Rows};
 use super::plan::{BLOCK, LANES, Piece, Plan};
 use crate::Element;
 use crate::kernels::simd::Level;
@@ -15,13 +15,6 @@ pub(super) struct Work<'a, T, P, F> {
     pub(super) plan: &'a Plan,
     pub(super) level: Level,
     pub(super) buffer: &'a [T],
-    pub(super) params: &'a [P],
-}
-
-/// Some neighbouring results: `step` apart in memory, with their parameters.
-pub(super) struct Results<'a, P> {
-    pub(super) base: isize,
-    pub(super) step: isize,
     pub(super) params: &'a [P],
 }
 

@@ -1,4 +1,5 @@
-//! What a kernel must do before it is used or timed: be right, everywhere, twice.
+//! The conformance test of a convolution kernel: its results are correct and repeatable. Kernels must pass it
+//! before they are used or timed.
 
 use std::error::Error;
 use std::fmt;
@@ -12,19 +13,19 @@ use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 pub struct ConformanceError {
     /// The kernel's name.
     pub kernel: &'static str,
-    /// The line of the geometry that it was to compute.
+    /// The geometry, as text.
     pub geometry: String,
-    /// What went wrong.
+    /// The failure.
     pub failure: Failure,
 }
 
-/// One way of failing.
+/// How a kernel failed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The kernel refuses the geometry, for this reason.
+    /// The kernel does not support the geometry, for this reason.
     Unsupported(&'static str),
-    /// An element is not what the definition says.
+    /// An element differs from the definition.
     Wrong {
         /// The direction of the call.
         direction: Direction,
@@ -37,7 +38,7 @@ pub enum Failure {
         /// The largest allowed difference.
         bound: f64,
     },
-    /// A second call with the same operands gave another result.
+    /// A second call with the same operands had another result.
     Unrepeatable {
         /// The direction of the call.
         direction: Direction,
@@ -46,7 +47,7 @@ pub enum Failure {
     },
     /// `⟨conv(x, w), dy⟩`, `⟨x, dx⟩` and `⟨w, dw⟩` are not the same number.
     NotAdjoint {
-        /// The gradient that disagrees.
+        /// The gradient that differs.
         direction: Direction,
         /// `⟨conv(x, w), dy⟩`
         form: f64,
@@ -93,15 +94,15 @@ impl fmt::Display for ConformanceError {
 
 impl Error for ConformanceError {}
 
-/// Terms of the definition that are evaluated per direction; larger geometries are sampled.
+/// Most terms of the definition that are evaluated for a direction; larger geometries are sampled.
 const BUDGET: usize = 1 << 19;
 
 /// Winograd's transforms amplify the rounding of a whole tile; measured, 40 for one channel and
 /// less for more.
 const AMPLIFICATION: f64 = 256.0;
 
-/// An accurate kernel may still sum differences of neighbours, as Winograd's smallest tiles do: an
-/// element of few or small terms then carries the rounding of the larger ones beside it.
+/// An accurate kernel may still sum differences of neighbours, as Winograd's smallest tiles do: then an
+/// element of few or small terms has the rounding error of the larger elements beside it.
 const MIXING: f64 = 8.0;
 
 /// Tests a kernel against the definition of the convolution, in its three directions.
@@ -109,13 +110,13 @@ const MIXING: f64 = 8.0;
 /// * With small integers an accurate kernel must be exact; with uniform values in (−1, 1) the error
 ///   of a sum of `n` terms `tᵢ` may be `n·ε·Σ|tᵢ|` (Higham 2002, eq. 3.5) or 8 ε times the largest
 ///   `Σ|tᵢ|` of the result, that of an inaccurate kernel 256 ε times the latter.
-/// * The result is poisoned before each call: a cell that is not written shows.
-/// * A second call must give the same bits.
+/// * The result is poisoned before each call, so that a cell that is not written is found.
+/// * A second call must have the same bits.
 /// * The gradients must be adjoint to the forward pass, `⟨conv(x, w), dy⟩ = ⟨x, dx⟩ = ⟨w, dw⟩`, up to
 ///   256 ε times the absolute terms of the first product: all elements of all results enter.
 ///
-/// The reference sums in `f64` one element at a time. All elements are compared up to half a million
-/// multiply-adds, evenly spread ones above.
+/// The reference sums in `f64`, one element at a time. All elements are compared up to half a million
+/// multiply-adds, evenly spread ones if there are more.
 ///
 /// # Errors
 /// The first failure.
@@ -286,9 +287,9 @@ impl<'a, T: Real> Trial<'a, T> {
         }
     }
 
-    fn call(&self, kernel: &dyn ConvKernel<T>, stale: T) -> Vec<T> {
+    fn call(&self, kernel: &dyn ConvKernel<T>, initial: T) -> Vec<T> {
         let (geometry, a, b) = (self.geometry, &self.a, &self.b);
-        let mut out = vec![stale; self.shape.iter().product()];
+        let mut out = vec![initial; self.shape.iter().product()];
         match self.direction {
             Direction::Forward => kernel.forward(geometry, a, b, &mut out),
             Direction::InputGradient => kernel.input_gradient(geometry, a, b, &mut out),

@@ -1,4 +1,4 @@
-//! Named geometries: tests, benches and the laboratory run the same ones.
+//! Named geometries, shared by tests, benches and the laboratory.
 
 use crate::kernels::conv::ConvGeometry;
 
@@ -102,13 +102,13 @@ pub fn unet() -> Vec<NamedGeometry> {
     read(UNET)
 }
 
-/// What other frameworks were measured on: small and large layers of well-known networks.
+/// The layers that other frameworks are measured on: small and large ones of well-known networks.
 #[must_use]
 pub fn peers() -> Vec<NamedGeometry> {
     read(PEERS)
 }
 
-/// Small and awkward: every option, the edges of tiles and vectors, coincident and distinct extents.
+/// Small geometries with every option, at the edges of tiles and vectors, with equal and different extents.
 #[must_use]
 pub fn corners() -> Vec<NamedGeometry> {
     read(CORNERS)

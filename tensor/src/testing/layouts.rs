@@ -1,14 +1,14 @@
-//! Equal tensors in different places: what a test compares to find a kernel that trusts a layout.
+//! Equal tensors in different memory layouts: tests use them to find code that assumes a layout.
 
 use crate::axes::Slice;
 use crate::{Element, Tensor};
 
 /// The same elements in other memory layouts, each with its name.
 ///
-/// `contiguous`; `permuted` (the first axis innermost in memory); `offset` (a part of a larger
-/// buffer, ending at its end); `stepped` (every second place); `reversed` (negative strides);
-/// `mixed` (all of it); and, where an axis holds equal elements throughout, `stride 0`.
-/// What lies between and around the elements is [poison](Element::poison).
+/// `contiguous`; `permuted` (the first axis innermost in memory); `offset` (a part of a larger buffer, at its
+/// end); `stepped` (every second element); `reversed` (negative strides); `mixed` (all of these); and, if all
+/// elements along an axis are equal, `stride 0`. The memory between and around the elements is
+/// [poison](Element::poison).
 ///
 /// ```
 /// use wengert_tensor::{Tensor, testing::layouts::twins};
@@ -33,10 +33,10 @@ pub fn twins<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
     twins
 }
 
-/// The elements of `x` in memory as those of `like` are: the same order of axes, steps, turned and
-/// repeated axes, and beginning behind the start of its buffer if that one does.
+/// The elements of `x` in the memory layout of `like`: the same order of axes, steps, reversed and repeated
+/// axes, and with an offset if `like` has one.
 ///
-/// `x` holds equal elements along every axis of stride 0 of `like`.
+/// The elements of `x` must be equal along every axis of stride 0 of `like`.
 #[must_use]
 pub fn alike<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> Tensor<T> {
     let rank = x.rank();
@@ -48,8 +48,8 @@ pub fn alike<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> Tensor<
     // From the outermost axis in memory to the innermost.
     let mut order: Vec<isize> = axes().collect();
     order.sort_by_key(|&axis| std::cmp::Reverse(stride(axis).unsigned_abs()));
-    let turned: Vec<isize> = axes().filter(|&axis| stride(axis) < 0).collect();
-    let mut core = x.flip(turned.as_slice());
+    let reversed: Vec<isize> = axes().filter(|&axis| stride(axis) < 0).collect();
+    let mut core = x.flip(reversed.as_slice());
     for axis in axes().filter(|&axis| stride(axis) == 0) {
         core = core.slice(axis, ..1);
     }
@@ -65,7 +65,7 @@ pub fn alike<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> Tensor<
     }
     core.permute(&back)
         .broadcast_to(x.shape())
-        .flip(turned.as_slice())
+        .flip(reversed.as_slice())
 }
 
 fn permuted<T: Element>(x: &Tensor<T>) -> Tensor<T> {
@@ -75,7 +75,7 @@ fn permuted<T: Element>(x: &Tensor<T>) -> Tensor<T> {
     Tensor::from_vec(memory.to_vec(), memory.shape()).permute(&reversed)
 }
 
-/// The elements `step` places apart in poison, behind `before` places of it on every axis.
+/// The elements `step` places apart in poison, after `before` places of poison on every axis.
 fn placed<T: Element>(x: &Tensor<T>, before: usize, step: usize) -> Tensor<T> {
     let room = |&extent: &usize| before + (extent * step).saturating_sub(step - 1);
     let shape: Vec<usize> = x.shape().iter().map(room).collect();

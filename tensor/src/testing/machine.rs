@@ -1,33 +1,33 @@
-//! What the machine can do at most, measured: reports hold kernels against it.
+//! Measured limits of the machine, which reports compare kernels with.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::kernels::simd::{Body, Float, Level, Vector};
+use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 use crate::parallel;
 
-/// Chains of multiply-adds that do not wait for each other: more than latency times ports anywhere.
+/// Independent chains of multiply-adds: at least latency times ports on every processor.
 const CHAINS: usize = 12;
 
 /// Multiply-adds of each chain in one measurement.
 const LENGTH: usize = 1 << 18;
 
-/// How often a limit is measured; the best counts.
+/// How often a limit is measured; the best measurement counts.
 const TRIES: usize = 12;
 
-/// Floating-point operations per second of multiply-adds on `f32` in registers, on all threads.
+/// Floating-point operations per second of `f32` multiply-adds in registers, on all threads.
 #[must_use]
 pub fn peak_f32() -> f64 {
     peak::<f32>()
 }
 
-/// The same on `f64`.
+/// Floating-point operations per second of `f64` multiply-adds in registers, on all threads.
 #[must_use]
 pub fn peak_f64() -> f64 {
     peak::<f64>()
 }
 
-/// Bytes per second of `a ← b + s·c` over arrays that no cache holds, on all threads.
+/// Bytes per second of `a ← b + s·c` over arrays larger than any cache, on all threads.
 ///
 /// Source: `McCalpin` 1995, STREAM.
 #[must_use]
@@ -64,7 +64,7 @@ fn peak<T: Float>() -> f64 {
     let numbers = |count: usize, of: fn(usize) -> f64| -> Vec<T> {
         (0..count * T::LANES).map(|i| T::of(of(i))).collect()
     };
-    // From memory, and all different: of equal lanes or chains the compiler would make one.
+    // From memory and all different: the compiler would merge equal lanes or chains.
     let start = black_box(numbers(CHAINS, |i| i as f64));
     let factor = black_box(numbers(1, |i| 0.999 - i as f64 * 1e-4));
     let term = black_box(numbers(1, |i| 0.001 * i as f64));

@@ -1,11 +1,11 @@
-//! One element of a result at a time, by the definition: what conformance compares with.
+//! Convolution by its definition, one element of a result at a time: the reference of the conformance test.
 //!
-//! It shares no index arithmetic with the kernels, so that a mistake in one shows in the other.
+//! It shares no index arithmetic with the kernels, so that no mistake is in both.
 
 use crate::kernels::conv::{ConvGeometry, Direction};
 
-/// Visits the positions in both operands of the terms that an element of the result sums, the
-/// operands being `(x, w)`, `(w, dy)` or `(x, dy)`.
+/// Visits the terms of one element of the result, as positions in both operands: `(x, w)`, `(w, dy)` or
+/// `(x, dy)`.
 pub(super) fn for_each_term(
     geometry: &ConvGeometry,
     direction: Direction,
@@ -65,7 +65,7 @@ fn terms_of_dw(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, 
     }
 }
 
-/// The pixel `s·i + d·k − p` that a tap meets at an output position, unless it is padding.
+/// The pixel `s·i + d·k − p` of a tap at an output position, unless it is padding.
 #[inline]
 fn pixel_at(g: &ConvGeometry, at: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
     let pixel = [0, 1, 2].map(|axis| {
@@ -76,7 +76,7 @@ fn pixel_at(g: &ConvGeometry, at: [usize; 3], tap: [usize; 3]) -> Option<[usize;
     inside.then_some(pixel.map(|p| p as usize))
 }
 
-/// The output position at which a tap meets a pixel, if there is one: `(j + p − d·k) / s`.
+/// The output position at which a tap reads a pixel, if there is one: `(j + p − d·k) / s`.
 fn output_at(g: &ConvGeometry, pixel: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
     let reach = [0, 1, 2].map(|axis| {
         let padded = pixel[axis] + g.padding[axis][0];

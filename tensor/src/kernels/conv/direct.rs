@@ -1,4 +1,4 @@
-//! The plain loops: the oracle of every other kernel.
+//! The plain loops, which tests compare every other kernel with.
 
 use super::{ConvGeometry, ConvKernel};
 use crate::Real;
@@ -39,13 +39,13 @@ impl<T: Real> ConvKernel<T> for Direct {
     }
 }
 
-/// Visits the terms of the form `⟨conv(x, w), y⟩ = Σ x[i]·w[j]·y[k]`, which is linear in each of
-/// the three; a direction of the convolution is the derivative by one of them.
+/// Visits the terms of the form `⟨conv(x, w), y⟩ = Σ x[i]·w[j]·y[k]`, which is linear in each of the three;
+/// each direction of the convolution is its derivative with respect to one of them.
 fn for_each_term(geometry: &ConvGeometry, mut term: impl FnMut(usize, usize, usize)) {
     let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
     let (taps, input, output) = (geometry.taps(), geometry.input, geometry.output());
     let (x_plane, y_plane) = (geometry.input_pixels(), geometry.output_pixels());
-    let met = |axis: usize, at: usize, tap: usize| {
+    let pixel = |axis: usize, at: usize, tap: usize| {
         geometry.stride[axis] * at + geometry.dilation[axis] * tap - geometry.padding[axis][0]
     };
     for image in 0..geometry.batch {
@@ -58,10 +58,10 @@ fn for_each_term(geometry: &ConvGeometry, mut term: impl FnMut(usize, usize, usi
                     let j = (filter * channels + channel) * taps + tap;
                     for z in geometry.inside(0, dz) {
                         for y in geometry.inside(1, dy) {
-                            let source = (met(0, z, dz) * input[1] + met(1, y, dy)) * input[2];
+                            let source = (pixel(0, z, dz) * input[1] + pixel(1, y, dy)) * input[2];
                             let target = (z * output[1] + y) * output[2];
                             for x in geometry.inside(2, dx) {
-                                term(i + source + met(2, x, dx), j, k + target + x);
+                                term(i + source + pixel(2, x, dx), j, k + target + x);
                             }
                         }
                     }

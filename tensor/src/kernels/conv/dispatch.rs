@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use super::{ConvGeometry, ConvKernel, Direct};
 use crate::Real;
 
-/// One of the three faces of the form `⟨conv(x, w), y⟩`.
+/// One of the three derivatives of the form `⟨conv(x, w), y⟩`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// `y` from `x` and `w`.
@@ -36,12 +36,12 @@ impl fmt::Display for Direction {
 /// How the kernel of a call is chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KernelChoice {
-    /// The fastest for the geometry.
+    /// The fastest kernel for the geometry.
     #[default]
     Auto,
-    /// The fastest whose rounding error is that of a plain sum; gradient checks use it.
+    /// The fastest kernel whose rounding error is that of a plain sum; gradient checks use it.
     Accurate,
-    /// The one of this name.
+    /// The kernel of this name.
     Named(Cow<'static, str>),
 }
 
@@ -57,20 +57,20 @@ impl From<String> for KernelChoice {
     }
 }
 
-/// Why a kernel asked for by name cannot run.
+/// Why a kernel chosen by name cannot run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChoiceError {
     /// No kernel of the number type has this name.
     Unknown {
-        /// The name asked for.
+        /// The name that was given.
         name: String,
-        /// The names there are.
+        /// The names of all kernels.
         known: Vec<&'static str>,
     },
-    /// The kernel exists and cannot do this geometry.
+    /// The kernel exists and does not support this geometry.
     Unsupported {
-        /// The name asked for.
+        /// The name that was given.
         name: String,
         /// The kernel's reason.
         reason: &'static str,
@@ -96,10 +96,9 @@ impl Error for ChoiceError {}
 
 /// The kernel for one direction of a convolution.
 ///
-/// Automatic choice takes the first of [`Real::conv_kernels`] that
-/// [`supports`](ConvKernel::supports) the geometry and [`suits`](ConvKernel::suits) it in this
-/// direction; the order of the list and these two methods are the whole table. The last kernel, the
-/// plain loops, takes what no other does.
+/// Automatic choice takes the first of [`kernels`](super::kernels) that
+/// [`supports`](ConvKernel::supports) the geometry and [`is_profitable`](ConvKernel::is_profitable) it in this
+/// direction; nothing else decides. The last kernel, the plain loops, supports every geometry.
 ///
 /// # Errors
 /// If a kernel was named that does not exist or does not support the geometry.
@@ -108,14 +107,14 @@ pub fn dispatch<T: Real>(
     direction: Direction,
     choice: &KernelChoice,
 ) -> Result<&'static dyn ConvKernel<T>, ChoiceError> {
-    let kernels = T::conv_kernels();
+    let kernels = super::kernels::<T>();
     if let KernelChoice::Named(name) = choice {
         return named(kernels, name, geometry);
     }
     let accurate = *choice == KernelChoice::Accurate;
     let chosen = kernels
         .iter()
-        .find(|kernel| refusal(**kernel, geometry, direction, accurate).is_none());
+        .find(|kernel| rejection(**kernel, geometry, direction, accurate).is_none());
     Ok(chosen.copied().unwrap_or(&Direct))
 }
 
@@ -137,8 +136,8 @@ fn named<T: Real>(
     }
 }
 
-/// Why automatic choice passes a kernel over, if it does.
-fn refusal<T: Real>(
+/// Why automatic choice rejects a kernel, if it does.
+fn rejection<T: Real>(
     kernel: &dyn ConvKernel<T>,
     geometry: &ConvGeometry,
     direction: Direction,
@@ -149,19 +148,19 @@ fn refusal<T: Real>(
     }
     kernel
         .supports(geometry)
-        .and_then(|()| kernel.suits(geometry, direction))
+        .and_then(|()| kernel.is_profitable(geometry, direction))
         .err()
 }
 
-/// What automatic choice does with a geometry and why, as text: for every direction the kernel it
-/// takes and the ones it passed over.
+/// What automatic choice does with a geometry and why, as text: for every direction the chosen kernel and the
+/// rejected ones.
 #[must_use]
 pub fn explain<T: Real>(geometry: &ConvGeometry) -> String {
     let mut text = format!("{geometry}, {} multiply-adds\n", geometry.multiply_adds());
     for direction in Direction::ALL {
-        for kernel in T::conv_kernels() {
+        for kernel in super::kernels::<T>() {
             let name = kernel.name();
-            let Some(reason) = refusal(*kernel, geometry, direction, false) else {
+            let Some(reason) = rejection(*kernel, geometry, direction, false) else {
                 let bytes = kernel.workspace(geometry);
                 let _ = writeln!(text, "{direction}: {name}, {bytes} bytes of scratch");
                 break;

@@ -1,11 +1,11 @@
-//! What can be wrong with a geometry.
+//! Errors of geometries.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why shapes and options do not make a convolution.
+/// Why shapes and options are not a valid convolution or pooling.
 ///
-/// It prints as one clause with the numbers, to be put behind the operation and its shapes.
+/// It prints as one clause with the numbers, for messages that begin with the operation and its shapes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GeometryError {
@@ -25,13 +25,13 @@ pub enum GeometryError {
         /// Groups asked for.
         groups: usize,
     },
-    /// The filters are made for another number of channels.
+    /// The filters have another number of channels.
     Channels {
         /// Channels of the input.
         channels: usize,
         /// Groups asked for.
         groups: usize,
-        /// Channels that a filter has.
+        /// Channels of a filter.
         per_group: usize,
     },
     /// The window is larger than the padded image.
@@ -51,14 +51,14 @@ pub enum GeometryError {
     PoolPadding {
         /// 0, 1, 2: depth, height, width.
         axis: usize,
-        /// What a window spans.
+        /// Extent of a window.
         window: usize,
         /// Pixels before and behind.
         padding: [usize; 2],
     },
-    /// An average is to be divided by 0.
+    /// The divisor of an average is 0.
     Divisor,
-    /// One number is larger than any image, kernel or step can be.
+    /// A number is larger than any extent may be.
     Extent {
         /// Which number.
         what: &'static str,
@@ -67,29 +67,29 @@ pub enum GeometryError {
         /// The largest allowed.
         largest: usize,
     },
-    /// An array has more elements than memory can hold.
+    /// An array has more elements than fit in memory.
     Array {
         /// Which array.
         what: &'static str,
         /// Its extents.
         extents: [usize; 5],
     },
-    /// The multiply-adds cannot be counted in 62 bits.
+    /// There are more than 2⁶² multiply-adds.
     Work,
-    /// Ranks of images and filters that no convolution has.
+    /// The ranks of images and filters are not those of a convolution.
     Ranks {
         /// Rank of the images.
         x: usize,
         /// Rank of the filters.
         w: usize,
     },
-    /// An option has as many values as another number of axes would need.
+    /// An option has a value for each of another number of axes.
     Axes {
         /// Which option.
         what: &'static str,
-        /// Values it has.
+        /// Number of values.
         given: usize,
-        /// Spatial axes there are.
+        /// Number of spatial axes.
         axes: usize,
     },
     /// Padding that keeps the extents, together with a stride.
@@ -99,24 +99,24 @@ pub enum GeometryError {
     },
     /// Padding that keeps the extents, for a transposed convolution.
     SameTransposed,
-    /// A transposed convolution that makes no image.
+    /// A transposed convolution whose result has no pixels.
     Transposed {
         /// 0, 1, 2: depth, height, width.
         axis: usize,
-        /// Extent of the image it is given.
+        /// Extent of the input.
         input: usize,
         /// Pixels from one window to the next.
         stride: usize,
         /// Distance between the taps.
         dilation: usize,
-        /// Pixels cut from the sides.
+        /// Pixels removed at the sides.
         padding: [usize; 2],
         /// Pixels added behind.
         output_padding: usize,
     },
-    /// A line that is not a geometry.
+    /// A line of text that is not a geometry.
     Parse {
-        /// The token that was not understood, or the one that is missing.
+        /// The token that is invalid or missing.
         token: String,
         /// What is wrong with it.
         why: &'static str,

@@ -6,8 +6,8 @@ use super::GeometryError;
 
 /// Batch, channels, extents and options of one convolution over up to three spatial axes.
 ///
-/// The spatial axes are always three, depth, height and width; those that a 1-d or 2-d convolution
-/// lacks have extent, kernel, stride and dilation 1 and no padding, in front.
+/// There are always three spatial axes: depth, height and width. For a 1-d or 2-d convolution the first ones
+/// have extent, kernel, stride and dilation 1 and no padding.
 ///
 /// Arrays are contiguous: `x` is `[batch, channels, depth, height, width]`, `w` is
 /// `[filters, channels / groups, kernel…]` and `y` is `[batch, filters, output…]`.
@@ -25,13 +25,13 @@ use super::GeometryError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
-    /// Images.
+    /// Number of images.
     pub batch: usize,
     /// Channels of the input.
     pub channels: usize,
     /// Channels of the output.
     pub filters: usize,
-    /// Groups: each sees `channels / groups` inputs and makes `filters / groups` outputs.
+    /// Groups: each has `channels / groups` input and `filters / groups` output channels.
     pub groups: usize,
     /// Spatial extents of the input.
     pub input: [usize; 3],
@@ -45,10 +45,10 @@ pub struct ConvGeometry {
     pub dilation: [usize; 3],
 }
 
-/// No extent may exceed this, so that sums and differences of a few never leave an `isize`.
+/// Largest extent: sums and differences of a few extents fit in an `isize`.
 const LARGEST_EXTENT: usize = i32::MAX as usize;
 
-/// No array may have more elements, so that its size in bytes never leaves an `isize`.
+/// Most elements of an array: its size in bytes fits in an `isize`.
 const LARGEST_ARRAY: usize = isize::MAX as usize / 64;
 
 impl ConvGeometry {
@@ -107,7 +107,7 @@ impl ConvGeometry {
         }
     }
 
-    /// The geometry itself, if it is one: every kernel may rely on what this has checked.
+    /// The geometry itself, if it is valid: kernels rely on these checks.
     ///
     /// Kernel, stride, dilation and groups are at least 1, groups divide channels and filters, the
     /// window fits in the padded image, and no extent, array or count of operations overflows.
@@ -221,8 +221,7 @@ impl ConvGeometry {
         ];
         for (what, outer, inner, [d, h, w]) in arrays {
             let extents = [outer, inner, d, h, w];
-            // Zeros are left out: an empty array of absurd extents overflows all the same once
-            // strides are computed.
+            // Zeros are left out: strides of an empty array overflow too if its extents are too large.
             let length = extents
                 .into_iter()
                 .filter(|&extent| extent > 0)
@@ -242,7 +241,7 @@ impl ConvGeometry {
         Ok(())
     }
 
-    /// Channels that one filter sees.
+    /// Input channels of one filter.
     #[must_use]
     pub fn group_channels(&self) -> usize {
         self.channels / self.groups
@@ -261,7 +260,7 @@ impl ConvGeometry {
         self.input[axis] + before + behind
     }
 
-    /// What a filter spans with its dilation: `dilation · (kernel − 1) + 1`.
+    /// The extent of a filter with its dilation: `dilation · (kernel − 1) + 1`.
     #[must_use]
     pub fn window(&self, axis: usize) -> usize {
         self.dilation[axis] * (self.kernel[axis] - 1) + 1
@@ -306,7 +305,7 @@ impl ConvGeometry {
         self.output().iter().product()
     }
 
-    /// The same convolution of another number of images.
+    /// The same convolution for another number of images.
     #[must_use]
     pub fn with_batch(self, batch: usize) -> Self {
         Self { batch, ..self }
@@ -336,15 +335,14 @@ impl ConvGeometry {
         self.y_shape().iter().product()
     }
 
-    /// Where on an axis a tap meets the input at an output position, `s·i + d·k − p`; none in the
-    /// padding.
-    pub(super) fn met(&self, axis: usize, output: usize, tap: usize) -> Option<usize> {
+    /// The input position of a tap at an output position along one axis, `s·i + d·k − p`; none in the padding.
+    pub(super) fn input_position(&self, axis: usize, output: usize, tap: usize) -> Option<usize> {
         let padded = output * self.stride[axis] + tap * self.dilation[axis];
         let at = padded.checked_sub(self.padding[axis][0])?;
         (at < self.input[axis]).then_some(at)
     }
 
-    /// The output positions of an axis at which a tap meets the input, not the padding.
+    /// The output positions of an axis at which a tap reads the input, not the padding.
     pub(super) fn inside(&self, axis: usize, tap: usize) -> Range<usize> {
         let (stride, reach) = (self.stride[axis], tap * self.dilation[axis]);
         let [before, _] = self.padding[axis];
@@ -359,7 +357,7 @@ impl ConvGeometry {
 
     /// Multiply-adds of the plain loops, the same in all three directions.
     ///
-    /// Taps that fall in the padding are counted, as is usual; no algorithm's savings are.
+    /// Taps in the padding are counted, as usual; savings of an algorithm are not.
     #[must_use]
     pub fn multiply_adds(&self) -> u64 {
         self.y_len() as u64 * self.group_channels() as u64 * self.taps() as u64
@@ -374,7 +372,7 @@ impl ConvGeometry {
     /// Asserts that three slices have the lengths of `x`, `w` and `y`.
     ///
     /// # Panics
-    /// With the name and both lengths of the first that has not.
+    /// If one has not, with its name and both lengths.
     #[track_caller]
     pub fn check_lengths(&self, x: usize, w: usize, y: usize) {
         for (name, given, needed) in [

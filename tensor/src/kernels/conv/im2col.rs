@@ -1,28 +1,32 @@
-//! Convolution as matrix products with unfolded images.
+//! Convolution as matrix products with unfolded images (im2col).
+//!
+//! `Y = W · columns(X)` with `columns(X)` `[channels · taps, output pixels]` (Chellapilla, Puri, Simard 2006).
+//! Loops, from outside: images and groups, the tasks of the threads; blocks of output rows, of which at most
+//! [`BLOCK`] elements are unfolded at a time, so that the columns stay in the second-level cache; the matrix
+//! product of [`gemm`]. It supports every geometry and number type, and is what processors
+//! without fused multiply-add use.
 
 use std::ops::Range;
 
 use super::direct::positions;
 use super::{ConvGeometry, ConvKernel};
-use crate::kernels::gemm::Gemm;
-use crate::memory::scratch;
+use crate::kernels::gemm::{self, Gemm};
+use crate::memory::Scratch;
 use crate::{Real, parallel};
 
-/// Unfolds each image into a matrix of columns, one column per output pixel and one row per tap and
-/// channel, and multiplies it by the filters (Chellapilla, Puri, Simard 2006).
-///
-/// Only a block of output rows is unfolded at a time, so the scratch stays in the cache.
+/// Unfolds each image into a matrix of columns, one column for each output pixel and one row for each channel
+/// and tap, and multiplies it by the filters.
 #[derive(Clone, Copy, Debug)]
 pub struct Im2col;
 
-/// Elements of columns that are unfolded at a time, if one output row is not more.
+/// Most elements of columns that are unfolded at a time, if one output row is not more.
 const BLOCK: usize = 1 << 17;
 
-/// Partial weight gradients of one call: few, since each is as large as the weights.
-const PARTS: usize = 8;
+/// Most partial weight gradients of one call; each is as large as the weights.
+const MAX_PARTS: usize = 8;
 
-/// Elements of all partial weight gradients together, if one is not more.
-const PARTIALS: usize = 1 << 22;
+/// Most elements of all partial weight gradients together, if one is not more.
+const MAX_PARTIAL_SUMS: usize = 1 << 22;
 
 impl<T: Real> ConvKernel<T> for Im2col {
     fn name(&self) -> &'static str {
@@ -49,7 +53,7 @@ impl<T: Real> ConvKernel<T> for Im2col {
                     c: [sizes.pixels, 1],
                     accumulate: false,
                 };
-                T::gemm(&task, w, columns, &mut y[rows.start * sizes.width..]);
+                gemm::multiply(&task, w, columns, &mut y[rows.start * sizes.width..]);
             });
         });
     }
@@ -70,18 +74,17 @@ impl<T: Real> ConvKernel<T> for Im2col {
                 accumulate: false,
             };
             if is_pointwise(geometry) {
-                T::gemm(&task(sizes.pixels), w, dy, dx);
+                gemm::multiply(&task(sizes.pixels), w, dy, dx);
                 return;
             }
             dx.fill(T::zero());
-            let mut columns = scratch::stale(sizes.columns());
+            let mut columns = Scratch::new(sizes.columns());
             for rows in sizes.blocks() {
                 let n = rows.len() * sizes.width;
                 let columns = &mut columns[..sizes.taps * n];
-                T::gemm(&task(n), w, &dy[rows.start * sizes.width..], columns);
+                gemm::multiply(&task(n), w, &dy[rows.start * sizes.width..], columns);
                 fold_add(geometry, columns, &rows, dx);
             }
-            scratch::recycle(columns);
         });
     }
 
@@ -110,7 +113,7 @@ impl<T: Real> ConvKernel<T> for Im2col {
                             c: [sizes.taps, 1],
                             accumulate: image > first || rows.start > 0,
                         };
-                        T::gemm(&task, &dy[rows.start * sizes.width..], columns, dw);
+                        gemm::multiply(&task, &dy[rows.start * sizes.width..], columns, dw);
                     });
                 }
             });
@@ -119,9 +122,9 @@ impl<T: Real> ConvKernel<T> for Im2col {
             run(dw);
             return;
         }
-        // The images are cut by their number alone and the parts are summed in order, so the sum
-        // is the same for any number of threads.
-        let mut partials = scratch::stale(sizes.parts * dw.len());
+        // Images are divided by their number alone and the parts are added in order, so the sum is the same
+        // for any number of threads.
+        let mut partials = Scratch::new(sizes.parts * dw.len());
         run(&mut partials);
         dw.copy_from_slice(&partials[..dw.len()]);
         for partial in partials.chunks_exact(dw.len()).skip(1) {
@@ -129,7 +132,6 @@ impl<T: Real> ConvKernel<T> for Im2col {
                 *sum += term;
             }
         }
-        scratch::recycle(partials);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
@@ -153,7 +155,7 @@ struct Sizes {
     width: usize,
     /// Elements of the image.
     image: usize,
-    /// Parts that the images are cut into for the weight gradient.
+    /// Parts that the images are divided into for the weight gradient.
     parts: usize,
     /// Elementary steps of the whole call.
     work: usize,
@@ -161,14 +163,14 @@ struct Sizes {
 
 impl Sizes {
     fn of(geometry: &ConvGeometry) -> Self {
-        let affordable = PARTIALS / geometry.w_len().max(1);
+        let affordable = MAX_PARTIAL_SUMS / geometry.w_len().max(1);
         Self {
             filters: geometry.group_filters(),
             taps: geometry.group_channels() * geometry.taps(),
             pixels: geometry.output_pixels(),
             width: geometry.output()[2],
             image: geometry.group_channels() * geometry.input_pixels(),
-            parts: geometry.batch.min(PARTS).min(affordable).max(1),
+            parts: geometry.batch.min(MAX_PARTS).min(affordable).max(1),
             work: usize::try_from(geometry.multiply_adds()).unwrap_or(usize::MAX),
         }
     }
@@ -213,14 +215,13 @@ impl Sizes {
             f(0..self.pixels / self.width, image, self.pixels);
             return;
         }
-        let mut columns = scratch::stale(self.columns());
+        let mut columns = Scratch::new(self.columns());
         for rows in self.blocks() {
             let n = rows.len() * self.width;
             let columns = &mut columns[..self.taps * n];
             unfold(geometry, image, &rows, columns);
             f(rows, columns, n);
         }
-        scratch::recycle(columns);
     }
 }
 
@@ -260,8 +261,8 @@ fn fold_add<T: Real>(geometry: &ConvGeometry, columns: &[T], rows: &Range<usize>
     });
 }
 
-/// Visits the lines of the matrix of columns, a line being one tap of one channel along one output
-/// row: its cells, those of them that meet the image, and the pixel that the first of these meets.
+/// Visits the lines of the matrix of columns, one for each channel, tap and output row: its cells, those of
+/// them whose pixel is not padding, and the pixel of the first of these.
 fn for_each_line(
     geometry: &ConvGeometry,
     rows: &Range<usize>,
@@ -273,10 +274,10 @@ fn for_each_line(
     for channel in 0..geometry.group_channels() {
         for (_, [dz, dy, dx]) in positions(geometry.kernel) {
             let inside = geometry.inside(2, dx);
-            let x = geometry.met(2, inside.start, dx).unwrap_or(0);
+            let x = geometry.input_position(2, inside.start, dx).unwrap_or(0);
             for row in rows.clone() {
-                let z = geometry.met(0, row / out_height, dz);
-                let y = geometry.met(1, row % out_height, dy);
+                let z = geometry.input_position(0, row / out_height, dz);
+                let y = geometry.input_position(1, row % out_height, dy);
                 let cells = start..start + out_width;
                 start = cells.end;
                 match (z, y) {

@@ -1,17 +1,17 @@
-//! A geometry as one line of text, in the spirit of oneDNN's benchdnn.
+//! A geometry as one line of text, like the descriptors of oneDNN's benchdnn.
 
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use super::{ConvGeometry, GeometryError};
 
-/// The form of the line that a [`ConvGeometry`] prints as and parses from.
+/// The line of text that a [`ConvGeometry`] prints and parses.
 ///
-/// Every token is a name and a number; underscores between tokens are for the eye, the order is
-/// free. `mb` images of `ic` channels and extents `id ih iw`; `oc` filters of extents `kd kh kw`;
+/// Every token is a name and a number. Underscores between tokens are optional, the order is free. `mb`
+/// images of `ic` channels and extents `id ih iw`; `oc` filters of extents `kd kh kw`;
 /// stride `sd sh sw`, padding `pd ph pw` (`ph1+2`: 1 before, 2 behind), dilation `dd dh dw` (1 is
 /// a dense filter, where benchdnn says 0), groups `g`.
-/// `ic`, `iw`, `oc` and `kw` are needed; the others default to 1, padding to 0.
+/// `ic`, `iw`, `oc` and `kw` are required; the others default to 1, padding to 0.
 pub const GRAMMAR: &str = "a geometry is mb64_ic3id1ih28iw28_oc32_kd1kh5kw5_sd1sh1sw1_pd0ph2+1pw2_dd1dh1dw1_g1: \
      ic, iw, oc and kw are needed, padding defaults to 0, the rest to 1";
 
@@ -60,7 +60,7 @@ impl fmt::Display for ConvGeometry {
 }
 
 impl ConvGeometry {
-    /// The first spatial axis that the geometry makes use of; the width always counts.
+    /// The first spatial axis with extents other than 1; at most the width.
     fn first_axis(&self) -> usize {
         let unused = |axis: usize| {
             [self.input, self.kernel, self.stride, self.dilation]
@@ -80,7 +80,7 @@ impl FromStr for ConvGeometry {
         let find = |name: &str| tokens.iter().find(|token| token.name == name);
         let or_one = |name: &str| find(name).map_or(1, |token| token.before);
         let needed = |name: &str| {
-            let missing = || refuse(name, "is missing");
+            let missing = || parse_error(name, "is missing");
             find(name).map(|token| token.before).ok_or_else(missing)
         };
         let extents =
@@ -117,8 +117,8 @@ const NAMES: [&str; 19] = [
     "dh", "dw", "g",
 ];
 
-fn refuse(token: &str, why: &'static str) -> GeometryError {
-    // A line from a file may be of any length; a message is read by people.
+fn parse_error(token: &str, why: &'static str) -> GeometryError {
+    // A line of a file may have any length, a message should not.
     let token = token.chars().take(40).collect();
     GeometryError::Parse { token, why }
 }
@@ -133,21 +133,24 @@ fn tokens(line: &str) -> Result<Vec<Token<'_>>, GeometryError> {
         let (value, behind) = behind_name.split_at(digits.unwrap_or(behind_name.len()));
         let token = &rest[..name.len() + value.len()];
         if !NAMES.contains(&name) {
-            return Err(refuse(
+            return Err(parse_error(
                 if token.is_empty() { rest } else { token },
                 "is not a token",
             ));
         }
         if tokens.iter().any(|earlier| earlier.name == name) {
-            return Err(refuse(token, "is given twice"));
+            return Err(parse_error(token, "is given twice"));
         }
         let number = |text: &str| {
             text.parse()
-                .map_err(|_| refuse(token, "has no number that fits"))
+                .map_err(|_| parse_error(token, "has no number that fits"))
         };
         let (before, behind_value) = match value.split_once('+') {
             Some(_) if !name.starts_with('p') => {
-                return Err(refuse(token, "takes one number, only padding takes two"));
+                return Err(parse_error(
+                    token,
+                    "takes one number, only padding takes two",
+                ));
             }
             Some((before, behind)) => (number(before)?, number(behind)?),
             None => (number(value)?, number(value)?),

@@ -1,28 +1,28 @@
-//! The input gradient along one axis, residue by residue of the position modulo the stride.
+//! The input gradient along one axis, phase by phase: a phase is the positions with one remainder modulo the
+//! stride.
 
 use super::ConvGeometry;
 
-/// Positions `first + stride · q`, `q < count`, and what meets them.
+/// Positions `first + stride · q`, `q < count`, and the taps that contribute to them.
 #[derive(Clone, Debug)]
-pub(super) struct Residue {
+pub(super) struct AxisPhase {
     pub first: usize,
     pub count: usize,
-    /// Taps, and how far from `q` each meets the source with the zeros before it.
+    /// Taps, and the distance from `q` of the source element that each reads, in the source with its padding.
     pub taps: Vec<[usize; 2]>,
 }
 
-impl Residue {
-    /// Positions of the source from the one at `q` to the last that meets a tap.
+impl AxisPhase {
+    /// Positions of the source from `q` to the last that a tap reads.
     pub fn window(&self) -> usize {
         self.taps.iter().map(|[_, at]| at + 1).max().unwrap_or(1)
     }
 }
 
-/// The input gradient as sums over the gradient by the output: how many zeros lie before that, and
-/// the residues.
-pub(super) fn of_input(geometry: &ConvGeometry, axis: usize) -> (usize, Vec<Residue>) {
-    // x[i] meets tap k of y[j] where s·j = i + p − d·k. With i = s·q + r that is
-    // j = q + (r + p − d·k) / s, for those taps for which s divides.
+/// The input gradient as sums over the gradient of the output: the padding before that, and the phases.
+pub(super) fn of_input_gradient(geometry: &ConvGeometry, axis: usize) -> (usize, Vec<AxisPhase>) {
+    // x[i] contributes to y[j] by tap k where s·j = i + p − d·k. With i = s·q + r that is
+    // j = q + (r + p − d·k) / s, for the taps for which s divides the numerator.
     let stride = geometry.stride[axis] as isize;
     let extent = geometry.input[axis] as isize;
     let padding = geometry.padding[axis][0] as isize;
@@ -36,7 +36,7 @@ pub(super) fn of_input(geometry: &ConvGeometry, axis: usize) -> (usize, Vec<Resi
         .clone()
         .flat_map(|r| kernel.clone().filter_map(move |k| distance(r, k)));
     let before = met.min().map_or(0, |lowest| (-lowest).max(0));
-    let residues = all.map(|r| Residue {
+    let phases = all.map(|r| AxisPhase {
         first: r as usize,
         count: ((extent - r + stride - 1) / stride) as usize,
         taps: kernel
@@ -44,5 +44,5 @@ pub(super) fn of_input(geometry: &ConvGeometry, axis: usize) -> (usize, Vec<Resi
             .filter_map(|k| Some([k, (distance(r, k)? + before) as usize]))
             .collect(),
     });
-    (before as usize, residues.collect())
+    (before as usize, phases.collect())
 }

@@ -1,12 +1,18 @@
-//! Filters of a single tap: matrix products of the images as they lie.
+//! Filters of a single tap: matrix products of the images in place.
 
 use super::{ConvGeometry, ConvKernel, Direction};
-use crate::kernels::gemm::Gemm;
+use crate::kernels::gemm::{self, Gemm};
 use crate::{Real, parallel};
 
 /// `y = w·x`, `dx = wᵀ·dy` and `dw = Σ dy·xᵀ`, image by image and group by group.
 #[derive(Clone, Copy, Debug)]
 pub struct Pointwise;
+
+/// Fewest pixels of an image for which the weight gradient is profitable.
+const MIN_PIXELS: usize = 256;
+
+/// Fewest channels and filters of a group.
+const MIN_CHANNELS: usize = 4;
 
 /// The sizes of one product: filters and channels of a group, pixels.
 fn sizes(geometry: &ConvGeometry) -> [usize; 3] {
@@ -32,13 +38,17 @@ impl<T: Real> ConvKernel<T> for Pointwise {
         Ok(())
     }
 
-    fn suits(&self, geometry: &ConvGeometry, direction: Direction) -> Result<(), &'static str> {
-        // A product for each of many small images packs more than it multiplies.
-        if direction == Direction::WeightGradient && geometry.input_pixels() < 256 {
+    fn is_profitable(
+        &self,
+        geometry: &ConvGeometry,
+        direction: Direction,
+    ) -> Result<(), &'static str> {
+        // For many small images, packing costs more than the products.
+        if direction == Direction::WeightGradient && geometry.input_pixels() < MIN_PIXELS {
             return Err("images are small");
         }
-        if geometry.group_filters().min(geometry.group_channels()) < 4 {
-            return Err("groups have fewer than four channels");
+        if geometry.group_filters().min(geometry.group_channels()) < MIN_CHANNELS {
+            return Err("few channels or filters in a group");
         }
         Ok(())
     }
@@ -50,7 +60,7 @@ impl<T: Real> ConvKernel<T> for Pointwise {
         let work = geometry.multiply_adds() as usize / 8;
         parallel::for_chunks_mut(y, filters * pixels, work, |index, y| {
             let w = &w[index % geometry.groups * filters * channels..];
-            T::gemm(&task, w, &x[index * channels * pixels..], y);
+            gemm::multiply(&task, w, &x[index * channels * pixels..], y);
         });
     }
 
@@ -64,7 +74,7 @@ impl<T: Real> ConvKernel<T> for Pointwise {
         let work = geometry.multiply_adds() as usize / 8;
         parallel::for_chunks_mut(dx, channels * pixels, work, |index, dx| {
             let w = &w[index % geometry.groups * filters * channels..];
-            T::gemm(&task, w, &dy[index * filters * pixels..], dx);
+            gemm::multiply(&task, w, &dy[index * filters * pixels..], dx);
         });
     }
 
@@ -87,7 +97,7 @@ impl<T: Real> ConvKernel<T> for Pointwise {
                     &dy[index * filters * pixels..],
                     &x[index * channels * pixels..],
                 );
-                T::gemm(&task, dy, x, dw);
+                gemm::multiply(&task, dy, x, dw);
             }
         });
     }

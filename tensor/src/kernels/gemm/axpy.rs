@@ -1,40 +1,42 @@
-//! Products with few rows, where reading the other matrix is the work: every row of the result is a sum of rows of B,
-//! each of which is read once, where it is.
+//! Products with few rows: every row of the result is a sum of scaled rows of B.
+//!
+//! Such a product is bound by reading B. Each row of B is read once, in place, and added to all rows of
+//! the result, which stay in a cache (BLIS: `axpyf` with a fusing factor of [`STEPS`]).
 
-use super::Gemm;
-use crate::kernels::gemm::microkernel::columns;
+use super::task::Gemm;
 use crate::kernels::simd::prefetch;
-use crate::kernels::simd::{Body, Float, Level, Vector, multiply_add};
-use crate::memory::scratch;
+use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
+use crate::memory::Scratch;
 use crate::parallel;
 
 /// Most rows of A.
-const FEW: usize = 12;
+const MAX_ROWS: usize = 12;
 
-/// Columns of B whose sums stay in a cache while all rows of B pass.
-const COLUMNS: usize = 2048;
+/// Columns of the result that stay in a cache while all rows of B are added (BLIS: `NC`).
+const NC: usize = 2048;
 
-/// Rows of B that are added at once.
+/// Rows of B that are added in one pass over the result.
 const STEPS: usize = 4;
 
-/// Whether this beats tiles: nothing is packed, but every sum is read and written at every fourth row.
-pub(crate) fn pays<T: Float>(task: &Gemm) -> bool {
-    task.b[1] == 1 && task.m <= FEW && task.n >= 4 * columns::<T>()
+/// Whether this is faster than tiles: nothing is packed, but every sum is loaded and stored once every
+/// [`STEPS`] rows.
+pub(super) fn is_profitable<T: Float>(task: &Gemm) -> bool {
+    task.b[1] == 1 && task.m <= MAX_ROWS && task.n >= 4 * T::NR
 }
 
-/// The product of any operands of which B has contiguous rows.
-pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+/// The product; rows of B must be contiguous.
+pub(super) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     let (m, k, n) = (task.m, task.k, task.n);
     let factors = factors(task, a);
-    let work = m * k * n / columns::<T>();
-    let blocks = n.div_ceil(COLUMNS);
-    // An even number keeps two threads equally busy; but the pieces of the rows should not be short.
-    let blocks = if work >= parallel::GRAIN && n >= COLUMNS / 4 {
+    let work = m * k * n / T::NR;
+    let blocks = n.div_ceil(NC);
+    // An even number divides evenly between two threads; but parts of rows must not be short.
+    let blocks = if work >= parallel::GRAIN && n >= NC / 4 {
         blocks.next_multiple_of(2)
     } else {
         blocks
     };
-    let width = n.div_ceil(blocks).next_multiple_of(columns::<T>());
+    let width = n.div_ceil(blocks).next_multiple_of(T::NR);
     let sum = |sums: &mut [T]| {
         parallel::for_chunks_mut(sums, m * width, work, |block, sums| {
             sums.fill(T::zero());
@@ -50,9 +52,9 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     };
     if m == 1 && task.c[1] == 1 && !task.accumulate {
         sum(&mut c[..n]);
-        return scratch::recycle(factors);
+        return;
     }
-    let mut sums = scratch::stale::<T>(m * n);
+    let mut sums = Scratch::<T>::new(m * n);
     sum(&mut sums);
     for (block, sums) in sums.chunks(m * width).enumerate() {
         for (i, sums) in sums.chunks_exact(sums.len() / m).enumerate() {
@@ -63,15 +65,13 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
             }
         }
     }
-    scratch::recycle(sums);
-    scratch::recycle(factors);
 }
 
-/// The elements of A in the order in which they are used: `[step][i][t]` of [`STEPS`] columns each, then
-/// `[t][i]` of the rest.
-fn factors<T: Float>(task: &Gemm, a: &[T]) -> Vec<T> {
+/// The elements of A in the order of their use: `[step][i][t]` of [`STEPS`] columns each, then `[t][i]` of
+/// the remaining columns.
+fn factors<T: Float>(task: &Gemm, a: &[T]) -> Scratch<T> {
     let (m, k) = (task.m, task.k);
-    let mut factors = scratch::stale::<T>(m * k);
+    let mut factors = Scratch::<T>::new(m * k);
     let whole = k / STEPS * STEPS;
     for (t, i) in (0..k).flat_map(|t| (0..m).map(move |i| (t, i))) {
         let at = if t < whole {
@@ -98,7 +98,7 @@ impl<T: Float> SumsOfRows<'_, T> {
     /// Adds `N` rows of B from `t` on, whose factors are `[i][t]`.
     #[inline(always)]
     fn add<const N: usize, const FMA: bool>(&mut self, t: usize, factors: &[T]) {
-        let (width, line) = (self.sums.len() / self.rows, columns::<T>());
+        let width = self.sums.len() / self.rows;
         let mut rows = [&self.matrix[..0]; N];
         let mut later = [&self.matrix[..0]; N];
         for r in 0..N {
@@ -107,20 +107,20 @@ impl<T: Float> SumsOfRows<'_, T> {
                 later[r] = &self.matrix[(t + N + r) * self.stride..][..width];
             }
         }
-        let whole = width / line * line;
-        for j in (0..whole).step_by(line) {
+        let whole = width / T::NR * T::NR;
+        for j in (0..whole).step_by(T::NR) {
             let mut vectors = [[T::Vector::splat(T::zero()); 2]; N];
             for r in 0..N {
-                let row = &rows[r][j..][..line];
-                vectors[r] = [Vector::load(row), Vector::load(&row[T::LANES..])];
-                // Each piece of a row lies in pages of its own, where the processor does not look ahead.
+                let row = &rows[r][j..][..T::NR];
+                vectors[r] = [Array::load(row), Array::load(&row[T::LANES..])];
+                // Parts of different rows lie in different pages, which hardware prefetchers do not cross.
                 if let Some(later) = later[r].get(j..) {
                     prefetch::line(later);
                 }
             }
             for i in 0..self.rows {
                 let factors = &factors[i * N..][..N];
-                let sums = &mut self.sums[i * width + j..][..line];
+                let sums = &mut self.sums[i * width + j..][..T::NR];
                 let mut left = T::Vector::load(sums);
                 let mut right = T::Vector::load(&sums[T::LANES..]);
                 for r in 0..N {

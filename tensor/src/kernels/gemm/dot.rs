@@ -1,27 +1,30 @@
-//! Products with few rows or columns, where reading the matrix is the work: dot products.
+//! Products with few rows or columns: dot products of contiguous rows and columns.
+//!
+//! Such a product is bound by reading the matrix. Two rows and four columns at a time keep eight vectors of
+//! partial sums in registers, whose lanes are added in the end (BLIS: `dotxf`).
 
-use super::blocked::balanced;
-use super::{Gemm, axpy};
-use crate::kernels::gemm::microkernel::columns;
+use super::axpy;
+use super::task::Gemm;
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
-use crate::memory::scratch;
+use crate::memory::Scratch;
 use crate::parallel;
 
-/// Columns of B that one thread meets with all rows of A.
-const TOGETHER: usize = 32;
+/// Columns of B that one task multiplies with all rows of A (BLIS: `NC`).
+const NC: usize = 32;
 
-/// Longer sums are made piece by piece, or the rows of A would not stay in the second cache.
-const DEPTH: usize = 8192;
+/// Longest sum of one pass: the rows of A stay in the second-level cache.
+const KC: usize = 8192;
 
-/// Whether dot products of contiguous rows beat tiles: nothing is packed, but every sum ends in an
-/// addition across lanes.
-pub(crate) fn pays(task: &Gemm) -> bool {
+/// Whether dot products are faster than tiles: nothing is packed, but every sum ends in an addition across
+/// lanes.
+pub(super) fn is_profitable(task: &Gemm) -> bool {
     task.a[1] == 1 && task.b[0] == 1 && task.m.min(task.n) < 16 && task.k >= 64
 }
 
-/// The product with a single row or column, or one for which dot products pay.
-pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
-    if pays(task) {
+/// A product with a single row or column, or one for which dot products are faster.
+pub(super) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    if is_profitable(task) {
         return dots(level, task, a, b, c);
     }
     if task.n == 1 && task.m > 1 {
@@ -30,7 +33,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     if task.b[1] == 1 && task.n > 1 {
         return axpy::multiply(level, task, a, b, c);
     }
-    // One row of A, spread out contiguously.
+    // One row of A, made contiguous.
     let row: Vec<T> = (0..task.k).map(|t| a[t * task.a[1]]).collect();
     if task.b[0] == 1 {
         let task = Gemm {
@@ -49,28 +52,28 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     }
 }
 
-/// Every element a dot product of a row of A and a column of B, both contiguous.
+/// Every element as a dot product of a row of A and a column of B, both contiguous.
 fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     if task.m > task.n {
         return dots(level, &task.transposed(), b, a, c);
     }
     let (m, k, n) = (task.m, task.k, task.n);
-    let work = m * n * k / columns::<T>();
+    let work = m * n * k / T::NR;
     let mut put = |i: usize, j: usize, sum: T| {
         let to = &mut c[i * task.c[0] + j * task.c[1]];
         *to = if task.accumulate { *to + sum } else { sum };
     };
-    if work < parallel::GRAIN && k <= DEPTH {
+    if work < parallel::GRAIN && k <= KC {
         let row = |i: usize| &a[i * task.a[0]..][..k];
         let column = |j: usize| &b[j * task.b[1]..][..k];
         return dots_of(level, [m, n], row, column, &mut put);
     }
-    // `[column][row]`, so that every thread has columns of its own.
-    let mut sums = scratch::stale::<T>(m * n);
-    parallel::for_chunks_mut(&mut sums, TOGETHER * m, work, |block, sums| {
-        for (first, depth) in balanced(k, DEPTH) {
+    // `[column][row]`, so that every task has a slice of its own.
+    let mut sums = Scratch::<T>::new(m * n);
+    parallel::for_chunks_mut(&mut sums, NC * m, work, |block, sums| {
+        for (first, depth) in balanced(k, KC) {
             let row = |i: usize| &a[i * task.a[0] + first..][..depth];
-            let column = |j: usize| &b[(block * TOGETHER + j) * task.b[1] + first..][..depth];
+            let column = |j: usize| &b[(block * NC + j) * task.b[1] + first..][..depth];
             dots_of(level, [m, sums.len() / m], row, column, &mut |i, j, sum| {
                 let to = &mut sums[j * m + i];
                 *to = if first > 0 { *to + sum } else { sum };
@@ -82,10 +85,9 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
             put(i, j, sum);
         }
     }
-    scratch::recycle(sums);
 }
 
-/// Dot products of few rows with many: two by four at a time.
+/// Dot products of `few` rows with `many` columns, 2 × 4 at a time.
 fn dots_of<'a, T: Float>(
     level: Level,
     [few, many]: [usize; 2],

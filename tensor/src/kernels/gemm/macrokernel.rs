@@ -1,26 +1,40 @@
-//! One block of depth and columns of the blocked product, swept with rows of A.
+//! The macrokernel: rows of A times all panels of B that are packed.
+//!
+//! The outer loop goes over panels of B, each of which stays in the first-level cache while all rows pass
+//! (BLIS: the second loop around the microkernel).
 
-use super::blocked::{Order, Product};
-use crate::kernels::gemm::microkernel::{self, Columns, Matrix, Packed, Panel, Rows, columns};
-use crate::kernels::simd::Float;
-use crate::memory::scratch;
+use super::microkernel::{self, Columns, OutputRows, Packed, Panel, Rows};
+use super::task::Gemm;
+use crate::kernels::simd::{Float, Level};
+use crate::memory::Scratch;
+
+/// How tiles read A.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftOrder {
+    /// In place, contiguous along the sum.
+    Rows,
+    /// In place, contiguous across the sum.
+    Columns,
+    /// From packed panels.
+    Packed,
+}
 
 /// Where rows of C are.
 pub(super) enum Target<'a, 'b, T> {
-    /// Side by side, so many elements apart.
+    /// In one slice, with this distance.
     Matrix(&'a mut [T], usize),
-    /// Each by itself.
+    /// Each in a slice of its own.
     Rows(&'a mut [&'b mut [T]]),
 }
 
-/// Puts the rows of a strip where they belong.
-fn unload<'a, T: Float>(
-    strip: impl Iterator<Item = &'a [T]>,
+/// Copies or adds the rows of a buffer to rows of C.
+fn store_rows<'a, T: Float>(
+    buffer: impl Iterator<Item = &'a [T]>,
     rows: impl Iterator<Item = &'a mut [T]>,
     add: bool,
 ) {
-    for (sums, to) in strip.zip(rows) {
-        let count = columns::<T>();
+    for (sums, to) in buffer.zip(rows) {
+        let count = T::NR;
         if to.len() < count {
             for (to, &sum) in to.iter_mut().zip(sums) {
                 *to = if add { *to + sum } else { sum };
@@ -36,39 +50,46 @@ fn unload<'a, T: Float>(
     }
 }
 
-/// One block of depth and columns: what is common to its rows.
-pub(super) struct Pass<'a, T> {
-    pub product: &'a Product<'a, T>,
+/// One block of the sum and of the columns of B.
+pub(super) struct Macrokernel<'a, T> {
+    pub level: Level,
+    pub task: &'a Gemm,
+    pub order: LeftOrder,
+    /// Whether tiles read B in place, except its last columns if they do not fill a panel.
+    pub b_in_place: bool,
     /// A, from the first step of the block.
     pub a: &'a [T],
     /// B, from the first element of the block.
     pub b: &'a [T],
-    /// The packed panels of B: all of them, or only the last and incomplete one.
+    /// The packed panels of B: all of them, or only the incomplete last one.
     pub right: &'a [T],
+    /// Steps of the sum (BLIS: `KC`).
     pub depth: usize,
+    /// Columns of B (BLIS: `NC`).
     pub across: usize,
+    /// Whether sums are added to the values of C.
     pub add: bool,
 }
 
-impl<T: Float> Pass<'_, T> {
-    /// Rows `i0..i0 + block` of A with every panel of B; `c` starts at row `i0`, and `left` has their packed
-    /// panels, if the order is [`Order::Packed`].
-    pub fn rows(&self, i0: usize, block: usize, left: &[T], mut c: Target<'_, '_, T>) {
-        let Product { task, in_place, .. } = *self.product;
-        let (depth, width) = (self.depth, columns::<T>());
-        // What does not lie as a tile stores it goes through a strip of one panel's width.
+impl<T: Float> Macrokernel<'_, T> {
+    /// Rows `i0..i0 + block` of A times every panel of B. `c` starts at row `i0`; `left` holds the packed
+    /// panels of these rows if the order is [`LeftOrder::Packed`].
+    pub fn run(&self, i0: usize, block: usize, left: &[T], mut c: Target<'_, '_, T>) {
+        let (depth, width) = (self.depth, T::NR);
+        // Columns that do not fill a panel, and rows in slices of their own, pass through a buffer as wide as
+        // a panel.
         let partial = !self.across.is_multiple_of(width);
         let apart = partial || matches!(c, Target::Rows(_));
-        let mut strip = scratch::stale::<T>(if apart { block * width } else { 0 });
+        let mut buffer = Scratch::<T>::new(if apart { block * width } else { 0 });
         for j in (0..self.across).step_by(width) {
             let across = width.min(self.across - j);
-            let vectors = if in_place && across == width {
+            let vectors = if self.b_in_place && across == width {
                 Panel {
                     panel: &self.b[j..],
-                    stride: task.b[0],
+                    stride: self.task.b[0],
                 }
             } else {
-                let slot = if in_place { 0 } else { j * depth };
+                let slot = if self.b_in_place { 0 } else { j * depth };
                 Panel {
                     panel: &self.right[slot..],
                     stride: width,
@@ -76,63 +97,67 @@ impl<T: Float> Pass<'_, T> {
             };
             match &mut c {
                 Target::Matrix(head, stride) if across == width => {
-                    let to = Matrix {
+                    let to = OutputRows {
                         head: &mut head[j..],
                         stride: *stride,
                         add: self.add,
                     };
-                    self.sweep(i0, block, left, vectors, to);
+                    self.panel(i0, block, left, vectors, to);
                 }
                 _ => {
-                    let to = Matrix {
-                        head: &mut strip,
+                    let to = OutputRows {
+                        head: &mut buffer,
                         stride: width,
                         add: false,
                     };
-                    self.sweep(i0, block, left, vectors, to);
-                    let strip = strip.chunks_exact(width);
+                    self.panel(i0, block, left, vectors, to);
+                    let buffer = buffer.chunks_exact(width);
                     match &mut c {
                         Target::Matrix(head, stride) => {
                             let rows = head.chunks_mut(*stride).take(block);
                             let rows = rows.map(|row| &mut row[j..][..across]);
-                            unload(strip, rows, self.add);
+                            store_rows(buffer, rows, self.add);
                         }
                         Target::Rows(rows) => {
                             let rows = rows.iter_mut().map(|row| &mut row[j..][..across]);
-                            unload(strip, rows, self.add);
+                            store_rows(buffer, rows, self.add);
                         }
                     }
                 }
             }
         }
-        scratch::recycle(strip);
     }
 
-    /// Rows of A with one panel of B.
-    fn sweep(&self, i0: usize, block: usize, left: &[T], vectors: Panel<'_, T>, to: Matrix<'_, T>) {
-        let Product {
-            level, task, order, ..
-        } = *self.product;
+    /// Rows of A times one panel of B.
+    fn panel(
+        &self,
+        i0: usize,
+        block: usize,
+        left: &[T],
+        vectors: Panel<'_, T>,
+        to: OutputRows<'_, T>,
+    ) {
+        let (level, task) = (self.level, self.task);
         let matrix = &self.a[i0 * task.a[0]..];
         let [row, column] = task.a;
         let size = [block, self.depth];
-        match order {
-            Order::Rows => {
+        match self.order {
+            LeftOrder::Rows => {
                 let rows = Rows {
                     matrix,
                     stride: row,
                 };
-                microkernel::sweep(level, size, rows, vectors, to);
+                microkernel::run(level, size, rows, vectors, to);
             }
-            Order::Columns => {
+            LeftOrder::Columns => {
                 let columns = Columns {
                     matrix,
                     stride: column,
                 };
-                microkernel::sweep(level, size, columns, vectors, to);
+                microkernel::run(level, size, columns, vectors, to);
             }
-            Order::Packed => {
-                microkernel::sweep(level, size, Packed(left), vectors, to);
+            LeftOrder::Packed => {
+                microkernel::run(level, size, Packed(left), vectors, to);
             }
         }
     }

@@ -1,95 +1,96 @@
-//! The one inner loop of products and convolutions: an outer-product tile held in registers.
+//! The microkernel: a register tile of `MR × NR` sums, the innermost loop of products and convolutions.
 //!
-//! `tile[r][v] = Σₜ scalars(t)[r] · vectors(t)[v]` with up to 6 rows and 2 vectors: 12 accumulators
-//! hide the latency of two multiply-adds a cycle, and with 2 vectors and a broadcast scalar fill 15
-//! of 16 registers. A tile that needs all 16 spills and runs at half the speed.
+//! `tile[r][v] = Σₜ a(t)[r] · b(t)[v]`: each step broadcasts `MR` numbers of A, multiplies each with the
+//! `NR` numbers of a row of B's panel, and adds to accumulators that stay in registers.
 //!
-//! Sums are short in convolutions, and setting up a tile costs as much as thirty steps of one. So
-//! the loop over tiles is inside too: [`sweep`] runs down the rows that meet one pair of vectors.
+//! | level | registers | `MR` | `NR` | accumulators |
+//! |---|---|---|---|---|
+//! | 256 bits | 16 | [`MR`] = 6 | two vectors | 12, with 2 of B and 1 broadcast 15 of 16 |
+//! | 512 bits | 32 | [`MR_512`] = 12 in place, [`MR`] packed | one vector | 12 |
 //!
-//! With registers of 512 bits the pair is one vector, and 32 registers hold up to 12 rows: half as
-//! many tiles to set up. Each sum adds the same products in the same order at either size.
+//! Twelve accumulators hide the latency of two multiply-adds a cycle. A tile that needs all 16 registers
+//! spills and runs at half the speed. [`Scalar::NR`](crate::kernels::simd::Scalar::NR) is the same number
+//! at both levels, so that packed panels of B and the order of every sum are too.
+//!
+//! Sums are short in convolutions, and setting up a tile costs as much as thirty of its steps. So the
+//! loop over the row tiles that meet one panel of B is inside: [`run`] is BLIS's first loop around the
+//! microkernel together with it.
 
 use crate::kernels::simd::prefetch;
-use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::memory::scratch;
+use crate::kernels::simd::{Array, Body, Float, Level, Vector, WideIsa};
+use crate::memory::Scratch;
 
-/// Most rows of a tile, and of a packed panel.
-pub(crate) const ROWS: usize = 6;
+/// Rows of a register tile, and of a packed panel of A.
+pub(crate) const MR: usize = 6;
 
-/// Most rows of a tile with registers of 512 bits, where rows are not packed.
-const WIDE_ROWS: usize = 12;
+/// Rows of a register tile with registers of 512 bits, if A is read in place.
+const MR_512: usize = 12;
 
-/// Sums of so many steps leave time to fetch what they are added to.
-const LONG: usize = 64;
+/// Sums of at least this many steps leave time to prefetch the rows of C that they are added to.
+const MIN_STEPS_TO_PREFETCH: usize = 64;
 
-/// How many columns a tile has.
-pub(crate) const fn columns<T: Float>() -> usize {
-    2 * T::LANES
-}
-
-/// Rows in the fewest tiles of nearly equal height: how many tiles, the height of the lower ones, and how
-/// many come before them that are one row higher.
+/// `rows` in the fewest tiles of at most `most` rows and nearly equal height: how many tiles, the height of
+/// the lower ones, and how many tiles before them have one row more.
 fn split(rows: usize, most: usize) -> [usize; 3] {
     let tiles = rows.div_ceil(most).max(1);
     [tiles, rows / tiles, rows % tiles]
 }
 
-/// First row and height of each tile of at most [`ROWS`] rows, as [`sweep`] goes through packed panels.
-pub(crate) fn groups(rows: usize) -> impl Iterator<Item = (usize, usize)> {
-    let [count, height, larger] = split(rows, ROWS);
-    (0..if rows == 0 { 0 } else { count }).map(move |group| {
-        let first = group * height + group.min(larger);
-        (first, height + usize::from(group < larger))
+/// First row and height of each tile of at most [`MR`] rows, in the order of packed panels.
+pub(crate) fn row_tiles(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    let [count, height, larger] = split(rows, MR);
+    (0..if rows == 0 { 0 } else { count }).map(move |tile| {
+        let first = tile * height + tile.min(larger);
+        (first, height + usize::from(tile < larger))
     })
 }
 
-/// The scalar factors of a tile.
-pub(crate) trait Scalars<T>: Copy {
-    /// Where one step's factors are.
+/// The operand whose numbers are broadcast: A of a product, weights or pixels of a convolution.
+pub(crate) trait LeftOperand<T>: Copy {
+    /// The rows of one tile.
+    type Rows: LeftRows<T>;
+    /// Most rows of a tile with registers of 512 bits.
+    const MR_512: usize = MR_512;
+    /// The rows of tile `index`: `R` rows from `first` on, for `depth` steps.
+    fn rows<const R: usize>(&self, index: usize, first: usize, depth: usize) -> Self::Rows;
+}
+
+/// The rows of A that one tile reads.
+pub(crate) trait LeftRows<T>: Copy {
+    /// Where the numbers of one step are.
     type Step: Copy;
     /// Step `t` of `R` rows.
     fn step<const R: usize>(&self, t: usize) -> Self::Step;
-    /// The factor of row `r`.
+    /// The number of row `r`.
     fn factor(&self, step: Self::Step, r: usize) -> T;
 }
 
-/// The scalar factors of many rows.
-pub(crate) trait Groups<T>: Copy {
-    /// Those of one tile.
-    type Scalars: Scalars<T>;
-    /// Most rows of a tile with registers of 512 bits.
-    const WIDE_ROWS: usize = WIDE_ROWS;
-    /// The factors of tile `index`, which has the `R` rows from `first`, for `depth` steps.
-    fn group<const R: usize>(&self, index: usize, first: usize, depth: usize) -> Self::Scalars;
-}
-
-/// Row `r` at step `t` is `matrix[r · stride + t]`: a matrix in place.
+/// A matrix in place, contiguous along the sum: row `r` at step `t` is `matrix[r · stride + t]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a, T> {
     pub matrix: &'a [T],
     pub stride: usize,
 }
 
-/// Some of [`Rows`].
+/// The rows of [`Rows`] in one tile.
 #[derive(Clone, Copy)]
-pub(crate) struct SomeRows<'a, T>([&'a [T]; WIDE_ROWS]);
+pub(crate) struct TileRows<'a, T>([&'a [T]; MR_512]);
 
 // Loops rather than closures below: a closure is a function of the baseline until it is inlined.
-impl<'a, T: Float> Groups<T> for Rows<'a, T> {
-    type Scalars = SomeRows<'a, T>;
+impl<'a, T: Float> LeftOperand<T> for Rows<'a, T> {
+    type Rows = TileRows<'a, T>;
 
     #[inline(always)]
-    fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomeRows<'a, T> {
-        let mut rows = [&self.matrix[..0]; WIDE_ROWS];
+    fn rows<const R: usize>(&self, _: usize, first: usize, depth: usize) -> TileRows<'a, T> {
+        let mut rows = [&self.matrix[..0]; MR_512];
         for r in 0..R {
             rows[r] = &self.matrix[(first + r) * self.stride..][..depth];
         }
-        SomeRows(rows)
+        TileRows(rows)
     }
 }
 
-impl<T: Float> Scalars<T> for SomeRows<'_, T> {
+impl<T: Float> LeftRows<T> for TileRows<'_, T> {
     type Step = usize;
 
     #[inline(always)]
@@ -102,14 +103,14 @@ impl<T: Float> Scalars<T> for SomeRows<'_, T> {
     }
 }
 
-/// Step `t` begins at `panel[t · stride]`: a packed panel, or the columns of a matrix in place.
+/// A matrix whose step `t` begins at `panel[t · stride]`: a packed panel, or columns in place.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel<'a, T> {
     pub panel: &'a [T],
     pub stride: usize,
 }
 
-impl<'a, T: Float> Scalars<T> for Panel<'a, T> {
+impl<'a, T: Float> LeftRows<T> for Panel<'a, T> {
     type Step = &'a [T];
 
     #[inline(always)]
@@ -126,23 +127,23 @@ impl<T: Float> Panel<'_, T> {
     /// The two vectors of step `t`.
     #[inline(always)]
     fn vectors(&self, t: usize) -> [T::Vector; 2] {
-        let step = &self.panel[t * self.stride..][..columns::<T>()];
-        [Vector::load(step), Vector::load(&step[T::LANES..])]
+        let step = &self.panel[t * self.stride..][..T::NR];
+        [Array::load(step), Array::load(&step[T::LANES..])]
     }
 }
 
-/// Row `r` at step `t` is `matrix[t · stride + r]`: the columns of a matrix in place.
+/// A matrix in place, contiguous across the sum: row `r` at step `t` is `matrix[t · stride + r]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<'a, T> {
     pub matrix: &'a [T],
     pub stride: usize,
 }
 
-impl<'a, T: Float> Groups<T> for Columns<'a, T> {
-    type Scalars = Panel<'a, T>;
+impl<'a, T: Float> LeftOperand<T> for Columns<'a, T> {
+    type Rows = Panel<'a, T>;
 
     #[inline(always)]
-    fn group<const R: usize>(&self, _: usize, first: usize, _: usize) -> Panel<'a, T> {
+    fn rows<const R: usize>(&self, _: usize, first: usize, _: usize) -> Panel<'a, T> {
         Panel {
             panel: &self.matrix[first..],
             stride: self.stride,
@@ -150,43 +151,40 @@ impl<'a, T: Float> Groups<T> for Columns<'a, T> {
     }
 }
 
-/// Packed panels: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · ROWS + r]`.
+/// Packed panels: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · MR + r]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a, T>(pub &'a [T]);
 
-impl<'a, T: Float> Groups<T> for Packed<'a, T> {
-    type Scalars = Panel<'a, T>;
-    const WIDE_ROWS: usize = ROWS;
+impl<'a, T: Float> LeftOperand<T> for Packed<'a, T> {
+    type Rows = Panel<'a, T>;
+    const MR_512: usize = MR;
 
     #[inline(always)]
-    fn group<const R: usize>(&self, index: usize, _: usize, depth: usize) -> Panel<'a, T> {
+    fn rows<const R: usize>(&self, index: usize, _: usize, depth: usize) -> Panel<'a, T> {
         Panel {
-            panel: &self.0[index * depth * ROWS..][..depth * ROWS],
-            stride: ROWS,
+            panel: &self.0[index * depth * MR..][..depth * MR],
+            stride: MR,
         }
     }
 }
 
-/// Distances from a point of an image to the taps that meet there.
+/// Distances from the first element of a window to the elements under its taps.
 #[derive(Clone, Debug)]
 pub(crate) struct Offsets {
-    list: Vec<usize>,
-    reach: usize,
+    list: Scratch<usize>,
+    largest: usize,
 }
 
 impl Offsets {
-    /// So many distances.
-    pub fn of(count: usize, distances: impl Iterator<Item = usize>) -> Self {
-        let mut list = scratch::stale(count);
-        list.clear();
-        list.extend(distances);
-        Self::new(list)
+    /// From `count` distances.
+    pub fn collect(count: usize, distances: impl Iterator<Item = usize>) -> Self {
+        Self::new(Scratch::collect(count, distances))
     }
 
-    /// Takes a list of distances, which goes to the pool in the end.
-    pub fn new(list: Vec<usize>) -> Self {
-        let reach = list.iter().copied().max().unwrap_or(0);
-        Self { list, reach }
+    /// From a list of distances.
+    pub fn new(list: Scratch<usize>) -> Self {
+        let largest = list.iter().copied().max().unwrap_or(0);
+        Self { list, largest }
     }
 
     /// The distances.
@@ -199,54 +197,49 @@ impl Offsets {
         self.list.len()
     }
 
-    /// Numbers that a vector of `width` reads from a point, from first to last tap.
+    /// Elements from the first of a window to the last that a vector of `width` at any tap reads.
     pub fn span(&self, width: usize) -> usize {
-        self.reach + width
+        self.largest + width
     }
 }
 
-impl Drop for Offsets {
-    fn drop(&mut self) {
-        scratch::recycle(std::mem::take(&mut self.list));
-    }
-}
-
-/// Points of an image: row `r` at step `t` is `image[at[r] + offsets[first + t]]`.
+/// Windows of an image as rows: row `r` at step `t` is `image[origins[r] + offsets[first + t]]`.
 #[derive(Clone, Copy)]
-pub(crate) struct Points<'a, T> {
+pub(crate) struct Windows<'a, T> {
     pub image: &'a [T],
-    pub at: &'a [usize],
+    /// Where the window of each row begins.
+    pub origins: &'a [usize],
     pub offsets: &'a Offsets,
     /// The first offset.
     pub first: usize,
 }
 
-/// Some [`Points`], as the parts of the image from each to its last tap.
+/// The [`Windows`] of one tile, each as the part of the image from its first to its last tap.
 #[derive(Clone, Copy)]
-pub(crate) struct SomePoints<'a, T> {
-    windows: [&'a [T]; WIDE_ROWS],
+pub(crate) struct TileWindows<'a, T> {
+    windows: [&'a [T]; MR_512],
     offsets: &'a [usize],
 }
 
-impl<'a, T: Float> Groups<T> for Points<'a, T> {
-    type Scalars = SomePoints<'a, T>;
-    const WIDE_ROWS: usize = ROWS;
+impl<'a, T: Float> LeftOperand<T> for Windows<'a, T> {
+    type Rows = TileWindows<'a, T>;
+    const MR_512: usize = MR;
 
     #[inline(always)]
-    fn group<const R: usize>(&self, _: usize, first: usize, depth: usize) -> SomePoints<'a, T> {
-        // All windows have the same length, so one comparison a step serves them all.
+    fn rows<const R: usize>(&self, _: usize, first: usize, depth: usize) -> TileWindows<'a, T> {
+        // All windows have the same length, so that one comparison a step checks all bounds.
         let span = self.offsets.span(1);
-        let points = &self.at[first..][..R];
-        let mut windows = [&self.image[..0]; WIDE_ROWS];
+        let origins = &self.origins[first..][..R];
+        let mut windows = [&self.image[..0]; MR_512];
         for r in 0..R {
-            windows[r] = &self.image[points[r]..][..span];
+            windows[r] = &self.image[origins[r]..][..span];
         }
         let offsets = &self.offsets.list[self.first..][..depth];
-        SomePoints { windows, offsets }
+        TileWindows { windows, offsets }
     }
 }
 
-impl<T: Float> Scalars<T> for SomePoints<'_, T> {
+impl<T: Float> LeftRows<T> for TileWindows<'_, T> {
     type Step = usize;
 
     #[inline(always)]
@@ -259,11 +252,12 @@ impl<T: Float> Scalars<T> for SomePoints<'_, T> {
     }
 }
 
-struct Sweep<'a, T, G, const R: usize, const ADD: bool> {
+/// Tiles of `R` rows with two vectors of 256 bits each, one below the other.
+struct Tiles<'a, T, A, const R: usize, const ADD: bool> {
     depth: usize,
-    groups: G,
-    vectors: Panel<'a, T>,
-    to: &'a mut [T],
+    a: A,
+    b: Panel<'a, T>,
+    c: &'a mut [T],
     stride: usize,
     /// Index and first row of the first tile, and how many tiles.
     index: usize,
@@ -271,36 +265,38 @@ struct Sweep<'a, T, G, const R: usize, const ADD: bool> {
     count: usize,
 }
 
-impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_, T, G, R, ADD> {
+impl<T: Float, A: LeftOperand<T>, const R: usize, const ADD: bool> Body
+    for Tiles<'_, T, A, R, ADD>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for tile in 0..self.count {
             let first = self.first + tile * R;
-            let scalars = self.groups.group::<R>(self.index + tile, first, self.depth);
-            if self.depth >= LONG {
+            let rows = self.a.rows::<R>(self.index + tile, first, self.depth);
+            if self.depth >= MIN_STEPS_TO_PREFETCH {
                 for r in 0..R {
-                    prefetch::line(&self.to[(first + r) * self.stride..]);
+                    prefetch::line(&self.c[(first + r) * self.stride..]);
                 }
             }
             let mut sums = [[T::Vector::splat(T::zero()); 2]; R];
             for t in 0..self.depth {
-                let vectors = self.vectors.vectors(t);
-                let step = scalars.step::<R>(t);
+                let vectors = self.b.vectors(t);
+                let step = rows.step::<R>(t);
                 for r in 0..R {
-                    let scalar = T::Vector::splat(scalars.factor(step, r));
+                    let factor = T::Vector::splat(rows.factor(step, r));
                     for v in 0..2 {
-                        sums[r][v] = scalar.multiply_add::<FMA>(vectors[v], sums[r][v]);
+                        sums[r][v] = factor.multiply_add::<FMA>(vectors[v], sums[r][v]);
                     }
                 }
             }
             for r in 0..R {
-                let row = &mut self.to[(first + r) * self.stride..][..columns::<T>()];
+                let row = &mut self.c[(first + r) * self.stride..][..T::NR];
                 let [mut left, mut right] = sums[r];
                 if ADD {
-                    left = left.add(Vector::load(row));
-                    right = right.add(Vector::load(&row[T::LANES..]));
+                    left = left.add(Array::load(row));
+                    right = right.add(Array::load(&row[T::LANES..]));
                 }
                 left.store(row);
                 right.store(&mut row[T::LANES..]);
@@ -309,43 +305,42 @@ impl<T: Float, G: Groups<T>, const R: usize, const ADD: bool> Body for Sweep<'_,
     }
 }
 
-/// The same with one vector of twice the width.
-struct WideSweep<'a, T, G, const R: usize> {
-    sweep: Sweep<'a, T, G, R, false>,
-    /// Whether to add to what is there; tiles are larger here, and a jump for each costs nothing.
+/// [`Tiles`] with one vector of 512 bits a row.
+struct WideTiles<'a, T: Float, A, const R: usize> {
+    tiles: Tiles<'a, T, A, R, false>,
+    /// Whether to add to C: not a constant, since tiles are larger here and a branch for each is free.
     add: bool,
+    isa: WideIsa<T>,
 }
 
-impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
+impl<T: Float, A: LeftOperand<T>, const R: usize> Body for WideTiles<'_, T, A, R> {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Self { sweep, add } = self;
-        for tile in 0..sweep.count {
-            let first = sweep.first + tile * R;
-            let scalars = sweep
-                .groups
-                .group::<R>(sweep.index + tile, first, sweep.depth);
-            if sweep.depth >= LONG {
+        let Self { tiles, add, isa } = self;
+        for tile in 0..tiles.count {
+            let first = tiles.first + tile * R;
+            let rows = tiles.a.rows::<R>(tiles.index + tile, first, tiles.depth);
+            if tiles.depth >= MIN_STEPS_TO_PREFETCH {
                 for r in 0..R {
-                    prefetch::line(&sweep.to[(first + r) * sweep.stride..]);
+                    prefetch::line(&tiles.c[(first + r) * tiles.stride..]);
                 }
             }
-            let mut sums = [T::Wide::splat(T::zero()); R];
-            for t in 0..sweep.depth {
-                let vector = T::Wide::load(&sweep.vectors.panel[t * sweep.vectors.stride..]);
-                let step = scalars.step::<R>(t);
+            let mut sums = [T::Wide::splat_with(isa, T::zero()); R];
+            for t in 0..tiles.depth {
+                let vector = T::Wide::load_with(isa, &tiles.b.panel[t * tiles.b.stride..]);
+                let step = rows.step::<R>(t);
                 for r in 0..R {
-                    let scalar = T::Wide::splat(scalars.factor(step, r));
-                    sums[r] = scalar.multiply_add::<FMA>(vector, sums[r]);
+                    let factor = T::Wide::splat_with(isa, rows.factor(step, r));
+                    sums[r] = factor.multiply_add::<FMA>(vector, sums[r]);
                 }
             }
             for r in 0..R {
-                let row = &mut sweep.to[(first + r) * sweep.stride..];
+                let row = &mut tiles.c[(first + r) * tiles.stride..];
                 if add {
-                    sums[r] = sums[r].add(Vector::load(row));
+                    sums[r] = sums[r].add(T::Wide::load_with(isa, row));
                 }
                 sums[r].store(row);
             }
@@ -353,35 +348,37 @@ impl<T: Float, G: Groups<T>, const R: usize> Body for WideSweep<'_, T, G, R> {
     }
 }
 
-/// Rows of a matrix as wide as a tile, overwritten or added to.
-pub(crate) struct Matrix<'a, T> {
+/// Rows of C that are `NR` columns wide.
+pub(crate) struct OutputRows<'a, T> {
     pub head: &'a mut [T],
     pub stride: usize,
+    /// Whether sums are added to the values there.
     pub add: bool,
 }
 
-/// Computes `rows` rows over `depth` steps: `to[r] = Σₜ scalar(r, t) · vectors(t)`.
-pub(crate) fn sweep<T: Float, G: Groups<T>>(
+/// `C[r] = Σₜ a(r, t) · b(t)` for `rows` rows, sums of `depth` steps, and one panel of B.
+pub(crate) fn run<T: Float, A: LeftOperand<T>>(
     level: Level,
     [rows, depth]: [usize; 2],
-    groups: G,
-    vectors: Panel<'_, T>,
-    to: Matrix<'_, T>,
+    a: A,
+    b: Panel<'_, T>,
+    c: OutputRows<'_, T>,
 ) {
     if rows == 0 {
         return;
     }
-    let Matrix { head, stride, add } = to;
-    let most = if level.is_wide() { G::WIDE_ROWS } else { ROWS };
+    let OutputRows { head, stride, add } = c;
+    let wide = T::wide(level);
+    let most = if wide.is_some() { A::MR_512 } else { MR };
     let [tiles, height, larger] = split(rows, most);
     let mut run = |height: usize, index: usize, first: usize, count: usize| {
-        macro_rules! part {
+        macro_rules! tiles {
             ($r:literal, $add:literal) => {
-                Sweep::<T, G, $r, $add> {
+                Tiles::<T, A, $r, $add> {
                     depth,
-                    groups,
-                    vectors,
-                    to: &mut *head,
+                    a,
+                    b,
+                    c: &mut *head,
                     stride,
                     index,
                     first,
@@ -389,18 +386,27 @@ pub(crate) fn sweep<T: Float, G: Groups<T>>(
                 }
             };
         }
+        macro_rules! wide_tiles {
+            ($r:literal, $isa:ident) => {
+                WideTiles {
+                    tiles: tiles!($r, false),
+                    add,
+                    isa: $isa,
+                }
+            };
+        }
         macro_rules! heights {
-            ($($r:literal)* | $($wide:literal)*) => {
-                if level.is_wide() {
+            ($($r:literal)* | $($only_512:literal)*) => {
+                if let Some(isa) = wide {
                     match height {
-                        $($r => level.run(WideSweep { sweep: part!($r, false), add }),)*
-                        $($wide => level.run(WideSweep { sweep: part!($wide, false), add }),)*
+                        $($r => level.run(wide_tiles!($r, isa)),)*
+                        $($only_512 => level.run(wide_tiles!($only_512, isa)),)*
                         _ => unreachable!("tiles have at most 12 rows"),
                     }
                 } else {
                     match (height, add) {
-                        $(($r, false) => level.run(part!($r, false)),
-                        ($r, true) => level.run(part!($r, true)),)*
+                        $(($r, false) => level.run(tiles!($r, false)),
+                        ($r, true) => level.run(tiles!($r, true)),)*
                         _ => unreachable!("tiles have at most 6 rows"),
                     }
                 }

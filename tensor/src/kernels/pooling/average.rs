@@ -24,7 +24,7 @@ pub fn average<T: Real>(windows: &Windows, x: &[T], y: &mut [T]) {
             for z in depth.pixels() {
                 for row in rows.pixels() {
                     let start = (z * height + row) * width;
-                    // Rows are summed alone: a long sum of short ones loses fewer digits.
+                    // Each row is summed by itself: a sum of short sums has a smaller rounding error.
                     let pixels = columns.pixels().map(|column| x[start + column]);
                     sum += pixels.fold(T::zero(), |sum, pixel| sum + pixel);
                 }
@@ -35,7 +35,7 @@ pub fn average<T: Real>(windows: &Windows, x: &[T], y: &mut [T]) {
 }
 
 /// The adjoint of [`average`]: every window adds `dy[i] / divisor` to its pixels; `dx` is
-/// overwritten whole.
+/// overwritten completely.
 ///
 /// # Panics
 /// If the slices are not planes of the windows' extents.

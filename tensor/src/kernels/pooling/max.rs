@@ -1,4 +1,4 @@
-//! The largest element of each window, and the two maps that its position makes.
+//! The largest element of each window, and gather and scatter by its position.
 
 use super::{Windows, for_each_plane};
 use crate::Number;
@@ -31,10 +31,10 @@ pub fn max<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [
     });
 }
 
-/// Whether a later element takes the place of the largest so far: it is larger, or the first NaN.
+/// Whether a later element replaces the largest so far: it is larger, or the first NaN.
 #[inline(always)]
-fn wins<T: Number>(new: T, best: T) -> bool {
-    // No jumps: which of several is largest is not predictable.
+fn replaces<T: Number>(new: T, best: T) -> bool {
+    // Without branches: which of several is largest is not predictable.
     let at_most = new <= best;
     !at_most & !best.is_nan()
 }
@@ -47,7 +47,7 @@ fn max_of_windows<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions:
             for row in rows.pixels() {
                 let start = (z * height + row) * width;
                 for at in columns.pixels().map(|column| start + column) {
-                    if best.1 < 0 || wins(x[at], best.0) {
+                    if best.1 < 0 || replaces(x[at], best.0) {
                         best = (x[at], at as i64);
                     }
                 }
@@ -86,7 +86,7 @@ struct TileRow<'a, T> {
 
 impl<T: Number> Body for TileRow<'_, T> {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
@@ -101,7 +101,7 @@ impl<T: Number> Body for TileRow<'_, T> {
 }
 
 impl<T: Number> TileRow<'_, T> {
-    /// Compares `L` tiles at a time; the last overlap those before rather than be fewer.
+    /// Compares `L` tiles at a time; the last block overlaps the one before it.
     #[inline(always)]
     fn blocks<const L: usize>(&mut self) {
         let last = self.y.len() - L;
@@ -118,7 +118,7 @@ impl<T: Number> TileRow<'_, T> {
         let width = self.above.len();
         let above = &self.above[2 * first..][..2 * L];
         let below = &self.below[2 * first..][..2 * L];
-        // 0 to 3 stand for the places in a tile, as wide as most numbers are.
+        // Positions in a tile are 0 to 3, in lanes as wide as an `f32`.
         let (mut best, mut at) = ([above[0]; L], [0_u32; L]);
         for lane in 0..L {
             best[lane] = above[2 * lane];
@@ -127,7 +127,7 @@ impl<T: Number> TileRow<'_, T> {
             let row = if place < 2 { above } else { below };
             for lane in 0..L {
                 let value = row[2 * lane + place % 2];
-                let better = wins(value, best[lane]);
+                let better = replaces(value, best[lane]);
                 best[lane] = if better { value } else { best[lane] };
                 at[lane] = if better { place as u32 } else { at[lane] };
             }
@@ -141,7 +141,7 @@ impl<T: Number> TileRow<'_, T> {
     }
 }
 
-/// The adjoint of [`gather`]: `x[position[i]] += y[i]`, plane by plane; `x` is overwritten whole.
+/// The adjoint of [`gather`]: `x[position[i]] += y[i]`, plane by plane; `x` is overwritten completely.
 ///
 /// # Panics
 /// If the slices are not planes of the windows' extents, or a position is outside its plane.

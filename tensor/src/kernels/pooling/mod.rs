@@ -1,4 +1,9 @@
 //! Pooling kernels: windows over contiguous planes, one plane for each image and channel.
+//!
+//! Loops, from outside: planes, the tasks of the threads, in chunks of about `GRAIN` steps;
+//! windows; the rows and columns of a window. Nothing is packed: a plane is read once, and rows under
+//! overlapping windows stay in the first-level cache. Dense 2 × 2 windows at stride 2, the usual case, have
+//! loops over rows of windows that compare vectors of them at once.
 
 mod average;
 mod max;
@@ -10,8 +15,8 @@ pub use windows::{Divisor, PoolGeometry, Span, Windows};
 
 use crate::parallel;
 
-/// Runs `f(plane, out)` on the planes of a result, `cells` elements each, in chunks that depend on
-/// their size alone; `work` estimates the elementary steps of one plane.
+/// Runs `f(plane, out)` on the planes of a result, `cells` elements each, in chunks that depend on their size
+/// alone. `work` estimates the steps of one plane.
 fn for_each_plane<U: Send>(
     out: &mut [U],
     cells: usize,

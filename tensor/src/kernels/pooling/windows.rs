@@ -3,8 +3,8 @@
 use crate::kernels::conv::GeometryError;
 use crate::require_memory;
 
-/// Extents and options of one pooling over up to three spatial axes, those that are lacking in
-/// front with extent, kernel, stride and dilation 1.
+/// Extents and options of one pooling over up to three spatial axes; with fewer axes the first ones have
+/// extent, kernel, stride and dilation 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolGeometry {
     /// Spatial extents of the input.
@@ -17,12 +17,12 @@ pub struct PoolGeometry {
     pub padding: [[usize; 2]; 3],
     /// Distance between the taps of a window.
     pub dilation: [usize; 3],
-    /// Whether a last window may reach beyond the padded input; one that would start behind the
+    /// Whether a last window may reach beyond the padded input. A window that would start behind the
     /// input, in its padding, is dropped.
     pub ceil_mode: bool,
 }
 
-/// What an average divides by.
+/// The divisor of an average.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Divisor {
     /// The taps of the window that lie in the image or its padding. `PyTorch`: `count_include_pad`.
@@ -63,11 +63,11 @@ pub struct Windows {
     axes: usize,
 }
 
-/// As for convolutions: sums of a few extents never leave an `isize`.
+/// As for convolutions: sums of a few extents fit in an `isize`.
 const LARGEST_EXTENT: usize = i32::MAX as usize;
 
 impl PoolGeometry {
-    /// The windows, for averages with what they divide by.
+    /// The windows, with the divisors of averages.
     ///
     /// The number of windows along an axis is `⌊(padded − window) / stride⌋ + 1`, in ceil mode with
     /// `⌈ ⌉` and without a window that would start behind the input.
@@ -135,7 +135,7 @@ impl PoolGeometry {
         let count = (0..=room / stride).take_while(|i| *i == 0 || i * stride < input + before);
         let span = |i: usize| {
             let first = i * stride;
-            // Taps below this number fall in the padding before the image.
+            // Taps below this number lie in the padding before the image.
             let lost = before.saturating_sub(first).div_ceil(dilation).min(kernel);
             let until = |end: usize| end.saturating_sub(first).div_ceil(dilation).min(kernel);
             let taps = until(input + before).saturating_sub(lost);
@@ -154,8 +154,8 @@ impl PoolGeometry {
 }
 
 impl Windows {
-    /// Windows that share an input out evenly: the `i`-th of `n` along an axis of extent `m` covers
-    /// the pixels from `⌊i·m/n⌋` to `⌈(i + 1)·m/n⌉`.
+    /// Windows that divide an input evenly: window `i` of `n` along an axis of extent `m` covers the pixels from
+    /// `⌊i·m/n⌋` to `⌈(i + 1)·m/n⌉`.
     ///
     /// # Errors
     /// If there are windows but no pixels along an axis, or an extent is above `i32::MAX`.
@@ -206,14 +206,14 @@ impl Windows {
         })
     }
 
-    /// The same windows, for tensors with the last `axes` of the three axes; the ones in front have
-    /// extent 1 and one window.
+    /// The same windows, for tensors with the last `axes` of the three axes; the others have extent 1 and one
+    /// window.
     #[must_use]
     pub fn over(self, axes: usize) -> Self {
         Self { axes, ..self }
     }
 
-    /// The spatial axes that tensors have.
+    /// The number of spatial axes of tensors.
     #[must_use]
     pub fn axes(&self) -> usize {
         self.axes
@@ -249,7 +249,7 @@ impl Windows {
         self.output().iter().product()
     }
 
-    /// What an average over the window of three spans divides by; 0 if it covers nothing.
+    /// The divisor of an average over the window of three spans; 0 if the window covers nothing.
     pub(super) fn divisor(&self, spans: [Span; 3]) -> usize {
         self.fixed
             .unwrap_or_else(|| spans.iter().map(|span| span.counted).product())
@@ -288,7 +288,7 @@ impl Windows {
         (0..depth).flat_map(move |z| (0..rows).map(move |row| (z * height + 2 * row) * width))
     }
 
-    /// What an average over 2 × 2 tiles divides by.
+    /// The divisor of an average over 2 × 2 tiles.
     pub(super) fn tile_divisor(&self) -> usize {
         self.fixed.unwrap_or(4)
     }
@@ -297,7 +297,7 @@ impl Windows {
     #[track_caller]
     pub(super) fn check_lengths(&self, input: usize, output: usize) {
         let (pixels, cells) = (self.input_pixels(), self.output_pixels());
-        // Either side may be empty; the other then tells the number of planes.
+        // Either side may be empty; then the other gives the number of planes.
         let planes = output.checked_div(cells).or(input.checked_div(pixels));
         let planes = planes.unwrap_or(0);
         assert!(
@@ -308,7 +308,7 @@ impl Windows {
         );
     }
 
-    /// Elementary steps that one plane takes.
+    /// Steps of one plane.
     pub(super) fn work(&self) -> usize {
         let taps = |axis: usize| -> usize { self.spans[axis].iter().map(|span| span.taps).sum() };
         taps(0) * taps(1) * taps(2)

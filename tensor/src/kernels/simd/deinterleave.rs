@@ -1,37 +1,63 @@
-//! Rows split by the residue of the position modulo a stride, so that what lies a stride apart becomes
-//! neighbours: `parts[r · columns + q]` holds position `q · stride + r`.
+//! Rows split into phases: position `p` of a row goes to phase `p mod stride`, so that positions a stride
+//! apart become neighbours. `phases[r · columns + q]` holds position `q · stride + r`.
 
-use super::{Float, Level};
+use super::level::Level;
+use super::scalar::Scalar;
 
-/// Puts `from[i]` at position `first + i`.
-pub(crate) fn split<T: Float>(
+/// Deinterleaving with the instructions of a level.
+pub(crate) trait Deinterleave: Scalar {
+    /// Copies the elements of even and of odd index of rows to two places.
+    fn deinterleave_pairs(level: Level, rows: PairRows<'_, Self>);
+}
+
+macro_rules! deinterleave {
+    ($t:ty, $pairs:ident) => {
+        impl Deinterleave for $t {
+            fn deinterleave_pairs(level: Level, rows: PairRows<'_, Self>) {
+                #[cfg(target_arch = "x86_64")]
+                if level.avx2_fma().is_some() {
+                    // SAFETY: the processor has AVX2, as the level proves.
+                    return unsafe { avx2::$pairs(rows) };
+                }
+                let _ = level;
+                rows.copy();
+            }
+        }
+    };
+}
+
+deinterleave!(f32, pairs_f32);
+deinterleave!(f64, pairs_f64);
+
+/// Copies `from[i]` to position `first + i`.
+pub(crate) fn split<T: Deinterleave>(
     level: Level,
     from: &[T],
     first: usize,
     stride: usize,
-    parts: &mut [T],
+    phases: &mut [T],
     columns: usize,
 ) {
     match stride {
-        1 => parts[first..first + from.len()].copy_from_slice(from),
+        1 => phases[first..first + from.len()].copy_from_slice(from),
         2 => {
-            let [length, row] = [from.len(), parts.len()];
-            let rows = Halves {
+            let [length, stride] = [from.len(), phases.len()];
+            let rows = PairRows {
                 from,
-                width: length.max(1),
+                from_stride: length.max(1),
                 count: length,
-                to: parts,
-                row,
-                at: halves(first, columns),
+                to: phases,
+                to_stride: stride,
+                starts: starts_of_pairs(first, columns),
             };
-            T::halve(level, rows);
+            T::deinterleave_pairs(level, rows);
         }
         _ => {
-            for (residue, part) in parts.chunks_exact_mut(columns).enumerate().take(stride) {
-                let skipped = (residue + stride - first % stride) % stride;
+            for (phase, to) in phases.chunks_exact_mut(columns).enumerate().take(stride) {
+                let skipped = (phase + stride - first % stride) % stride;
                 let from = from.iter().skip(skipped).step_by(stride);
                 let column = (first + skipped) / stride;
-                for (to, &x) in part[column.min(columns)..].iter_mut().zip(from) {
+                for (to, &x) in to[column.min(columns)..].iter_mut().zip(from) {
                     *to = x;
                 }
             }
@@ -39,18 +65,18 @@ pub(crate) fn split<T: Float>(
     }
 }
 
-/// Takes `to[i]` from position `first + i`, the opposite of [`split`].
+/// Copies position `first + i` to `to[i]`, the inverse of [`split`].
 pub(crate) fn join<T: Copy>(
-    parts: &[T],
+    phases: &[T],
     columns: usize,
     first: usize,
     stride: usize,
     to: &mut [T],
 ) {
     match stride {
-        1 => to.copy_from_slice(&parts[first..first + to.len()]),
+        1 => to.copy_from_slice(&phases[first..first + to.len()]),
         2 => {
-            let (even, odd) = parts.split_at(columns);
+            let (even, odd) = phases.split_at(columns);
             let (head, to) = to.split_at_mut((first % 2).min(to.len()));
             if let [head] = head {
                 *head = odd[first / 2];
@@ -66,11 +92,11 @@ pub(crate) fn join<T: Copy>(
             }
         }
         _ => {
-            for (residue, part) in parts.chunks_exact(columns).enumerate().take(stride) {
-                let skipped = (residue + stride - first % stride) % stride;
+            for (phase, from) in phases.chunks_exact(columns).enumerate().take(stride) {
+                let skipped = (phase + stride - first % stride) % stride;
                 let to = to.iter_mut().skip(skipped).step_by(stride);
                 let column = (first + skipped) / stride;
-                for (to, &x) in to.zip(&part[column.min(columns)..]) {
+                for (to, &x) in to.zip(&from[column.min(columns)..]) {
                     *to = x;
                 }
             }
@@ -78,20 +104,23 @@ pub(crate) fn join<T: Copy>(
     }
 }
 
-/// Rows whose even and odd elements go to two places.
-pub(crate) struct Halves<'a, T> {
+/// Rows whose elements of even and of odd index go to two places.
+pub(crate) struct PairRows<'a, T> {
     pub from: &'a [T],
-    /// Distance of the rows, and how many elements of each are copied.
-    pub width: usize,
+    /// Distance of the rows.
+    pub from_stride: usize,
+    /// Elements of each row that are copied.
     pub count: usize,
     pub to: &'a mut [T],
-    /// Distance of the rows there, and where in each the elements of even and of odd index begin.
-    pub row: usize,
-    pub at: [usize; 2],
+    /// Distance of the rows in `to`.
+    pub to_stride: usize,
+    /// Where in a row of `to` the elements of even and of odd index begin.
+    pub starts: [usize; 2],
 }
 
-/// Where the elements from position `first` on begin, by turns, in two parts of so many columns.
-pub(crate) fn halves(first: usize, columns: usize) -> [usize; 2] {
+/// Where the elements of even and of odd index begin if element 0 goes to position `first` of two phases
+/// of `columns` columns.
+pub(crate) fn starts_of_pairs(first: usize, columns: usize) -> [usize; 2] {
     let half = first / 2;
     if first.is_multiple_of(2) {
         [half, columns + half]
@@ -100,12 +129,12 @@ pub(crate) fn halves(first: usize, columns: usize) -> [usize; 2] {
     }
 }
 
-impl<T: Copy> Halves<'_, T> {
+impl<T: Copy> PairRows<'_, T> {
     /// Element by element.
-    pub fn copy(self) {
-        let rows = self.to.chunks_mut(self.row);
-        for (to, from) in rows.zip(self.from.chunks(self.width)) {
-            let [a, b] = self.at;
+    fn copy(self) {
+        let rows = self.to.chunks_mut(self.to_stride);
+        for (to, from) in rows.zip(self.from.chunks(self.from_stride)) {
+            let [a, b] = self.starts;
             let (pairs, rest) = from[..self.count].as_chunks::<2>();
             for (i, &[even, odd]) in pairs.iter().enumerate() {
                 to[a + i] = even;
@@ -118,29 +147,29 @@ impl<T: Copy> Halves<'_, T> {
     }
 }
 
-/// The same with the shuffles of AVX2; from arrays the compiler makes loads of single numbers.
+/// [`PairRows::copy`] with the shuffles of AVX2: from a loop over arrays LLVM makes loads of single numbers.
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod avx2 {
+mod avx2 {
     use std::arch::x86_64::{
         __m256, __m256d, _mm256_castpd_ps, _mm256_castps_pd, _mm256_loadu_pd, _mm256_loadu_ps,
         _mm256_permute4x64_pd, _mm256_shuffle_ps, _mm256_storeu_pd, _mm256_storeu_ps,
         _mm256_unpackhi_pd, _mm256_unpacklo_pd,
     };
 
-    use super::Halves;
+    use super::PairRows;
 
-    macro_rules! halve {
+    macro_rules! pairs {
         ($name:ident, $t:ty, $lanes:literal, $load:ident, $store:ident, $split:expr) => {
             #[target_feature(enable = "avx2")]
-            pub(crate) fn $name(rows: Halves<'_, $t>) {
+            pub(super) fn $name(rows: PairRows<'_, $t>) {
                 const LANES: usize = $lanes;
                 let pairs = rows.count / 2;
                 if pairs < LANES {
                     return rows.copy();
                 }
-                let [a, b] = rows.at;
-                let to = rows.to.chunks_mut(rows.row);
-                for (to, from) in to.zip(rows.from.chunks(rows.width)) {
+                let [a, b] = rows.starts;
+                let to = rows.to.chunks_mut(rows.to_stride);
+                for (to, from) in to.zip(rows.from.chunks(rows.from_stride)) {
                     let from = &from[..rows.count];
                     if rows.count > 2 * pairs {
                         to[a + pairs] = from[2 * pairs];
@@ -185,16 +214,16 @@ pub(crate) mod avx2 {
         [even, _mm256_permute4x64_pd::<0xd8>(odd)]
     }
 
-    halve!(
-        halve_f32,
+    pairs!(
+        pairs_f32,
         f32,
         8,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
         split_f32
     );
-    halve!(
-        halve_f64,
+    pairs!(
+        pairs_f64,
         f64,
         4,
         _mm256_loadu_pd,
@@ -207,21 +236,21 @@ pub(crate) mod avx2 {
 mod tests {
     use super::*;
 
-    fn positions_are_found<T: Float + PartialEq + std::fmt::Debug>() {
+    fn positions_are_found<T: Deinterleave + PartialEq + std::fmt::Debug>() {
         for stride in 1..5 {
             for first in 0..6_usize {
                 for length in 0..40_usize {
                     for level in Level::all() {
                         let columns = (first + length).div_ceil(stride) + 1;
                         let from: Vec<T> = (1..=length).map(|i| T::of(i as f64)).collect();
-                        let mut parts = vec![T::zero(); columns * stride];
-                        split(level, &from, first, stride, &mut parts, columns);
+                        let mut phases = vec![T::zero(); columns * stride];
+                        split(level, &from, first, stride, &mut phases, columns);
                         for (i, &x) in from.iter().enumerate() {
                             let at = first + i;
-                            assert_eq!(parts[at % stride * columns + at / stride], x);
+                            assert_eq!(phases[at % stride * columns + at / stride], x);
                         }
                         let mut back = vec![T::zero(); length];
-                        join(&parts, columns, first, stride, &mut back);
+                        join(&phases, columns, first, stride, &mut back);
                         assert_eq!(back, from, "stride {stride} from {first}");
                     }
                 }
@@ -230,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn every_position_is_found_where_its_residue_lies() {
+    fn every_position_is_found_in_its_phase() {
         positions_are_found::<f32>();
         positions_are_found::<f64>();
     }

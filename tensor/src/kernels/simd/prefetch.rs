@@ -1,10 +1,11 @@
-//! Asks for memory before it is needed, and does not wait for it.
+//! Prefetches: they start loading cache lines ahead of their use and do not wait for them.
 
-/// Asks for the cache line at the head of a slice, for the first cache.
+/// Loads the cache line at the head of a slice into the first-level cache.
 #[inline(always)]
 pub(crate) fn line<T>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch never faults and changes no value, whatever the address; every x86-64 has SSE.
+    // SAFETY: a prefetch never faults and changes no value, whatever the address; every x86-64 processor
+    // has SSE.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().cast());
@@ -13,7 +14,7 @@ pub(crate) fn line<T>(slice: &[T]) {
     let _ = slice;
 }
 
-/// Asks for all lines of a slice, for the second cache.
+/// Loads all cache lines of a slice into the second-level cache.
 #[inline]
 pub(crate) fn lines<T>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]

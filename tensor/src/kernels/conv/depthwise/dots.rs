@@ -1,12 +1,12 @@
-//! Products of the gradient's rows with shifted rows, summed lane by lane.
+//! Dot products of the gradient's rows with shifted rows: the weight gradient. Lanes are added in the end.
 
 use std::ops::Range;
 
 use super::lines::{Blocks, Lines, Shape, for_extents};
-use crate::kernels::conv::phases::Residue;
+use crate::kernels::conv::phases::AxisPhase;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 
-/// Some rows of a plane of gradients.
+/// Rows of a plane of gradients.
 #[derive(Clone, Copy)]
 pub(super) struct Gradient<'a, T> {
     pub head: &'a [T],
@@ -17,7 +17,8 @@ pub(super) struct Gradient<'a, T> {
 }
 
 impl<'a, T: Float> Gradient<'a, T> {
-    /// The last vector of a row that is not whole: where it begins and which lanes no other has.
+    /// The last vector of a row whose width is no multiple of a vector: where it begins, and which lanes no
+    /// other vector has.
     #[inline(always)]
     fn tail(&self) -> Option<(usize, Range<usize>)> {
         let rest = self.width % T::LANES;
@@ -52,7 +53,7 @@ impl<'a, T: Float> Gradient<'a, T> {
 /// Adds `lines[i · step + δ(t) + j] · dy[i, j]` to the lanes of tap `t`.
 pub(super) fn dots<T: Float>(
     level: Level,
-    [down, across]: [&Residue; 2],
+    [down, across]: [&AxisPhase; 2],
     lines: &Lines,
     from: &[T],
     dy: Gradient<'_, T>,
@@ -88,7 +89,7 @@ struct Dots<'a, T, const H: usize, const W: usize, const P: usize, const O: usiz
     lanes: &'a mut [T],
 }
 
-/// Adds one vector of each of `O` rows to the sums; `lanes` are all that count, if not all do.
+/// Adds one vector of each of `O` rows to the sums, of which only `lanes` count, if not all do.
 #[inline(always)]
 fn add<
     T: Float,
@@ -138,7 +139,7 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
     for Dots<'_, T, H, W, P, O, I>
 {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
@@ -159,7 +160,7 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
                 j += T::LANES;
             }
         }
-        // A loop of its own: in the other one it would cost registers.
+        // A separate loop: in the one above it would cost registers.
         if let Some((j, lanes)) = &tail {
             for first in (0..dy.rows).step_by(O) {
                 let windows = self.shape.windows(&self.from[first * self.shape.step..]);
@@ -175,12 +176,12 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
     }
 }
 
-/// Taps of any filter whose sums are kept in registers together.
-const TOGETHER: usize = 9;
+/// Taps of any filter whose sums are kept in registers at once.
+const TAPS_AT_ONCE: usize = 9;
 
 fn any<T: Float>(
     level: Level,
-    [down, across]: [&Residue; 2],
+    [down, across]: [&AxisPhase; 2],
     lines: &Lines,
     from: &[T],
     dy: Gradient<'_, T>,
@@ -190,9 +191,9 @@ fn any<T: Float>(
     for [_, y] in &down.taps {
         taps.extend(across.taps.iter().map(|[_, x]| lines.at(*y, *x)));
     }
-    let lanes = lanes.chunks_mut(TOGETHER * T::LANES);
-    for (taps, lanes) in taps.chunks(TOGETHER).zip(lanes) {
-        let mut padded = [taps[0]; TOGETHER];
+    let lanes = lanes.chunks_mut(TAPS_AT_ONCE * T::LANES);
+    for (taps, lanes) in taps.chunks(TAPS_AT_ONCE).zip(lanes) {
+        let mut padded = [taps[0]; TAPS_AT_ONCE];
         padded[..taps.len()].copy_from_slice(taps);
         level.run(AnyDots {
             from,
@@ -204,11 +205,11 @@ fn any<T: Float>(
     }
 }
 
-/// Any taps; those beyond the lanes are computed in vain.
+/// Dot products for any taps; results beyond the number of taps are discarded.
 struct AnyDots<'a, T> {
     from: &'a [T],
     step: usize,
-    taps: [usize; TOGETHER],
+    taps: [usize; TAPS_AT_ONCE],
     dy: Gradient<'a, T>,
     lanes: &'a mut [T],
 }
@@ -220,17 +221,17 @@ impl<T: Float> Body for AnyDots<'_, T> {
     fn run<const FMA: bool>(self) {
         let (dy, tail) = (self.dy, self.dy.tail());
         let length = dy.width.max(T::LANES);
-        let mut sums = [T::Vector::splat(T::zero()); TOGETHER];
+        let mut sums = [T::Vector::splat(T::zero()); TAPS_AT_ONCE];
         for i in 0..dy.rows {
             let row = &dy.head[i * dy.row..][..length];
-            let mut windows = [&self.from[..0]; TOGETHER];
-            for t in 0..TOGETHER {
+            let mut windows = [&self.from[..0]; TAPS_AT_ONCE];
+            for t in 0..TAPS_AT_ONCE {
                 windows[t] = &self.from[i * self.step + self.taps[t]..][..length];
             }
             let mut j = 0;
             while j + T::LANES <= dy.width {
                 let factor = T::Vector::load(&row[j..][..T::LANES]);
-                for t in 0..TOGETHER {
+                for t in 0..TAPS_AT_ONCE {
                     let value = T::Vector::load(&windows[t][j..][..T::LANES]);
                     sums[t] = value.multiply_add::<FMA>(factor, sums[t]);
                 }
@@ -238,7 +239,7 @@ impl<T: Float> Body for AnyDots<'_, T> {
             }
             if let Some((j, lanes)) = &tail {
                 let factor = T::Vector::load(&row[*j..][..T::LANES]).keep(lanes.clone());
-                for t in 0..TOGETHER {
+                for t in 0..TAPS_AT_ONCE {
                     let value = T::Vector::load(&windows[t][*j..][..T::LANES]);
                     sums[t] = value
                         .keep(lanes.clone())
@@ -247,7 +248,7 @@ impl<T: Float> Body for AnyDots<'_, T> {
             }
         }
         for (sum, lanes) in sums.iter().zip(self.lanes.chunks_exact_mut(T::LANES)) {
-            sum.add(Vector::load(lanes)).store(lanes);
+            sum.add(Array::load(lanes)).store(lanes);
         }
     }
 }

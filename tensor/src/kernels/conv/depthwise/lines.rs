@@ -1,27 +1,28 @@
-//! The rows of a plane that a band of results meets, with their padding, in the first cache.
+//! The rows of a plane that a band of results reads, copied with their padding: they fill half of the
+//! first-level cache.
 
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::conv::phases::{self, Residue};
-use crate::kernels::simd::deinterleave::{self, Halves};
+use crate::kernels::conv::phases::{self, AxisPhase};
+use crate::kernels::simd::deinterleave::{self, PairRows};
 use crate::kernels::simd::{Float, Level};
 
-/// One axis of `dst[i] = Σₖ src[step · q + δ(k)] · w[k]`, where `src` has zeros before it.
+/// One axis of `dst[i] = Σₖ src[step · q + δ(k)] · w[k]`, where `src` has padding before it.
 #[derive(Debug)]
 pub(super) struct Axis {
     pub extent: usize,
     pub before: usize,
     pub step: usize,
-    /// Distance of the results of one residue.
+    /// Distance of the results of one phase.
     pub apart: usize,
-    /// The taps of each in the order of their distances.
-    pub residues: Vec<Residue>,
+    /// The phases, the taps of each in the order of their distances.
+    pub phases: Vec<AxisPhase>,
 }
 
 impl Axis {
-    /// Of the convolution itself.
+    /// The axis of the convolution itself.
     pub fn forward(geometry: &ConvGeometry, axis: usize) -> Self {
         let taps = 0..geometry.kernel[axis];
-        let all = Residue {
+        let all = AxisPhase {
             first: 0,
             count: geometry.output()[axis],
             taps: taps.map(|k| [k, k * geometry.dilation[axis]]).collect(),
@@ -31,42 +32,42 @@ impl Axis {
             before: geometry.padding[axis][0],
             step: geometry.stride[axis],
             apart: 1,
-            residues: vec![all],
+            phases: vec![all],
         }
     }
 
-    /// Of its input gradient.
+    /// The axis of its input gradient.
     pub fn input_gradient(geometry: &ConvGeometry, axis: usize) -> Self {
-        let (before, mut residues) = phases::of_input(geometry, axis);
-        for residue in &mut residues {
-            residue.taps.sort_unstable_by_key(|[_, distance]| *distance);
+        let (before, mut phases) = phases::of_input_gradient(geometry, axis);
+        for phase in &mut phases {
+            phase.taps.sort_unstable_by_key(|[_, distance]| *distance);
         }
         Self {
             extent: geometry.output()[axis],
             before,
             step: 1,
             apart: geometry.stride[axis],
-            residues,
+            phases,
         }
     }
 
-    /// The most results of a residue.
+    /// The most results of a phase.
     pub fn count(&self) -> usize {
-        self.residues.iter().map(|r| r.count).max().unwrap_or(0)
+        self.phases.iter().map(|r| r.count).max().unwrap_or(0)
     }
 
     /// Positions of the padded source from the first of a result to its last.
     fn window(&self) -> usize {
-        let windows = self.residues.iter().map(Residue::window);
+        let windows = self.phases.iter().map(AxisPhase::window);
         windows.max().unwrap_or(1)
     }
 }
 
-/// Bytes of a band: half of the first cache.
-const BAND: usize = 1 << 14;
+/// Bytes of a band: half of a first-level cache of 32 KB.
+const BAND_BYTES: usize = 1 << 14;
 
-/// How the rows lie: each as `parts` parts of `columns`, one for each residue of the column modulo
-/// the step, so that every tap of every result reads neighbouring numbers.
+/// The layout of the rows: each as `parts` parts of `columns`, one for each phase of the column modulo the
+/// step, so that every tap of neighbouring results reads contiguous numbers.
 #[derive(Debug)]
 pub(super) struct Lines {
     extents: [usize; 2],
@@ -75,7 +76,7 @@ pub(super) struct Lines {
     window: usize,
     pub parts: usize,
     pub columns: usize,
-    /// Results along a row, rounded up to whole vectors: so many may be read.
+    /// Results along a row, rounded up to whole vectors: as many may be read.
     pub width: usize,
     /// Most rows of results in a band.
     pub band: usize,
@@ -86,7 +87,7 @@ impl Lines {
         let width = across.count().next_multiple_of(T::LANES);
         let columns = width + (across.window() - 1) / across.step;
         let columns = columns.next_multiple_of(T::LANES);
-        let rows = BAND / size_of::<T>() / (columns * across.step);
+        let rows = BAND_BYTES / size_of::<T>() / (columns * across.step);
         let band = (rows.saturating_sub(down.window()) + 1) / down.step;
         Self {
             extents: [down.extent, across.extent],
@@ -105,29 +106,29 @@ impl Lines {
         self.parts * self.columns
     }
 
-    /// Elements from what the results of one row meet to what those of the next do.
+    /// Distance of what the results of two neighbouring rows read.
     pub fn step(&self) -> usize {
         self.step * self.row()
     }
 
-    /// Whether the results of two rows meet lines next to each other.
+    /// Whether the results of two neighbouring rows read neighbouring lines.
     pub fn is_dense(&self) -> bool {
         self.step == 1
     }
 
-    /// Where a tap meets the lines.
+    /// Where a tap reads the lines.
     pub fn at(&self, down: usize, across: usize) -> usize {
         down * self.row() + across % self.parts * self.columns + across / self.parts
     }
 
-    /// Elements that so many rows of results meet.
+    /// Elements that `rows` rows of results read.
     pub fn len(&self, rows: usize) -> usize {
         ((rows.max(1) - 1) * self.step + self.window) * self.row()
     }
 
-    /// Copies what the results from row `first` on meet.
+    /// Copies what the results from row `first` on read.
     ///
-    /// `to` must hold zeros where no row was copied to: the columns of the padding stay as they are.
+    /// `to` must be zero where no row was copied to: the columns of the padding are not written.
     pub fn fill<T: Float>(&self, level: Level, first: usize, plane: &[T], to: &mut [T]) {
         let [height, width] = self.extents;
         let [top, left] = self.before;
@@ -146,15 +147,15 @@ impl Lines {
         }
         let from = &plane[(first + start - top) * width..];
         if self.parts == 2 {
-            let rows = Halves {
+            let rows = PairRows {
                 from,
-                width,
+                from_stride: width,
                 count,
                 to: inside,
-                row: self.row(),
-                at: deinterleave::halves(left, self.columns),
+                to_stride: self.row(),
+                starts: deinterleave::starts_of_pairs(left, self.columns),
             };
-            return T::halve(level, rows);
+            return T::deinterleave_pairs(level, rows);
         }
         let lines = inside.chunks_exact_mut(self.row());
         for (to, from) in lines.zip(from.chunks_exact(width)) {
@@ -163,7 +164,7 @@ impl Lines {
     }
 }
 
-/// How many of the first of some taps follow each other one by one.
+/// How many of the first taps have consecutive distances.
 pub(super) fn adjacent(taps: &[[usize; 2]]) -> usize {
     let first = taps.first().map_or(0, |[_, distance]| *distance);
     let distances = taps.iter().zip(first..);
@@ -172,19 +173,19 @@ pub(super) fn adjacent(taps: &[[usize; 2]]) -> usize {
         .count()
 }
 
-/// Taps that one loop keeps in registers: some rows of a filter.
+/// Taps that one loop keeps in registers: neighbouring rows of a filter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    /// The first row, among those that are met.
+    /// The first row, among those of the phase.
     pub first: usize,
     pub height: usize,
     pub width: usize,
-    /// Where the first tap meets the lines.
+    /// Where the first tap reads the lines.
     pub at: usize,
     left: usize,
 }
 
-/// A filter cut into such blocks; none where there is no loop for it.
+/// The blocks of a filter; none if there is no special loop for it.
 pub(super) struct Blocks<'a> {
     down: &'a [[usize; 2]],
     lines: &'a Lines,
@@ -194,7 +195,7 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    pub fn of(down: &'a Residue, across: &Residue, lines: &'a Lines) -> Self {
+    pub fn of(down: &'a AxisPhase, across: &AxisPhase, lines: &'a Lines) -> Self {
         let (taps, width) = (&across.taps, across.taps.len());
         let left = taps.first().map_or(0, |[_, distance]| *distance);
         let fits = (width == 3 || width == 5)
@@ -217,7 +218,7 @@ impl Iterator for Blocks<'_> {
     fn next(&mut self) -> Option<Block> {
         let rest = &self.down[self.first..];
         let [_, top] = rest.first()?;
-        // Ten weights and two sums leave registers for what they read.
+        // Ten weights and two sums leave four registers for inputs.
         let most = if self.width == 3 { 3 } else { 2 };
         let height = if adjacent(rest) >= most { most } else { 1 };
         let block = Block {
@@ -232,7 +233,7 @@ impl Iterator for Blocks<'_> {
     }
 }
 
-/// Distances in the lines, as the loops need them.
+/// Distances in the lines, for the loops.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     /// From the results of one row to the next.
@@ -278,7 +279,7 @@ impl Shape {
 }
 
 /// Runs `$run!(height, width, parts, rows at once, range of rows)` for a block of taps: its extents become
-/// constants, and where lines allow it two rows of results share what they read.
+/// constants, and two rows of results share what they read if the lines allow it.
 macro_rules! for_extents {
     ($run:ident, $block:expr, $lines:expr, $rows:expr) => {
         match ($block.height, $block.width) {

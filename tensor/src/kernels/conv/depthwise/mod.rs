@@ -1,11 +1,24 @@
-//! One filter for each channel: rows of pixels times a few taps, close to the speed of the cache.
+//! Depthwise convolution: one filter for each channel.
+//!
+//! There is no sum over channels, so nothing is reused but the image under overlapping windows: the kernel
+//! is bound by loads from the first-level cache. Loops, from outside:
+//!
+//! 1. planes (images and channels): the tasks of the threads;
+//! 2. bands of output rows: the input rows that they read are copied with their padding into half of the
+//!    first-level cache, split into phases of the column modulo the stride (`lines`);
+//! 3. output rows, two at a time at stride 1: they share the rows that both read;
+//! 4. vectors of neighbouring output pixels;
+//! 5. taps: their weights stay in registers as broadcast vectors (`sums`), or, in the weight gradient, a
+//!    vector of partial sums for each (`dots`).
+//!
+//! Compare "High Performance Depthwise and Pointwise Convolutions on Mobile Devices" (Zhang, Lo, Lu 2020).
 
 mod dots;
 mod lines;
 mod sums;
 
 use super::{ConvGeometry, ConvKernel, Direction};
-use crate::kernels::gemm::balanced;
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::deinterleave;
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
@@ -14,20 +27,16 @@ use sums::{Taps, Target};
 
 /// Depthwise convolution: every group has one channel and one filter.
 ///
-/// The rows that a band of results meets are copied with their padding into the first cache, split
-/// by the residue of the column modulo the stride, so that every tap reads neighbouring numbers.
-/// Weights and the sums of the weight gradient stay in registers; rows that two rows of results
-/// share are read once. The input gradient at a stride is a sum of its own for each residue.
+/// The input gradient at a stride is one sum for each phase of the position modulo the stride.
 ///
-/// There are loops for filters 3 and 5 wide with taps side by side at strides 1 and 2, and one
-/// each for any filter.
+/// There are loops for dense filters 3 and 5 wide at strides 1 and 2, and general ones for any filter.
 #[derive(Clone, Copy, Debug)]
 pub struct Depthwise {
     level: Option<Level>,
 }
 
 impl Depthwise {
-    /// At the best level of the machine.
+    /// At the best level of the processor.
     pub const BEST: Self = Self { level: None };
 
     /// At a given level.
@@ -77,31 +86,31 @@ impl Plane {
         Self::new::<T>(axes, [height, width], geometry)
     }
 
-    /// Rows of results that are made before the lines change.
+    /// Rows of results that are computed from one band of lines.
     fn band(&self) -> usize {
         self.lines.band.min(self.axes[0].count())
     }
 
-    /// Lines of a band, without numbers in the columns of the padding.
-    fn scratch<T: Float>(&self) -> Vec<T> {
+    /// The lines of a band, zero in the columns of the padding.
+    fn lines<T: Float>(&self) -> Vec<T> {
         vec![T::zero(); self.lines.len(self.band())]
     }
 
-    /// Whether the results of a row are written where they belong.
+    /// Whether the results of a row are written to their place directly.
     fn is_direct<T: Float>(&self) -> bool {
         let [down, across] = &self.axes;
-        let mut rows = down.residues.iter();
+        let mut rows = down.phases.iter();
         across.apart == 1
             && self.width >= T::LANES
-            && rows.all(|residue| sums::is_whole(residue, &across.residues[0], &self.lines))
+            && rows.all(|phase| sums::is_whole(phase, &across.phases[0], &self.lines))
     }
 
-    /// Elements of the rows that results pass through elsewhere.
+    /// Elements of the buffer that results pass through otherwise.
     fn buffer<T: Float>(&self) -> usize {
         if self.is_direct::<T>() {
             0
         } else {
-            self.band() * self.axes[1].residues.len() * self.lines.width
+            self.band() * self.axes[1].phases.len() * self.lines.width
         }
     }
 
@@ -112,7 +121,7 @@ impl Plane {
         products / T::LANES + self.source + self.target
     }
 
-    /// Computes every plane of `dst`, `filters` of which have weights of their own.
+    /// Computes every plane of `dst`; the filters repeat for every image.
     fn run<T: Float>(&self, level: Level, src: &[T], w: &[T], dst: &mut [T]) {
         let planes = dst.len() / self.target;
         let share = parallel::GRAIN
@@ -120,7 +129,7 @@ impl Plane {
             .min(planes.div_ceil(8));
         let (work, taps) = (planes * self.work::<T>(), self.kernel[0] * self.kernel[1]);
         parallel::for_chunks_mut(dst, share * self.target, work, |index, dst| {
-            let mut lines = self.scratch::<T>();
+            let mut lines = self.lines::<T>();
             let mut buffer = vec![T::zero(); self.buffer::<T>()];
             for (plane, dst) in dst.chunks_exact_mut(self.target).enumerate() {
                 let index = index * share + plane;
@@ -135,7 +144,7 @@ impl Plane {
         });
     }
 
-    /// The results from row `first` on of every residue.
+    /// The results from row `first` on of every phase.
     fn rows<T: Float>(
         &self,
         level: Level,
@@ -147,20 +156,20 @@ impl Plane {
     ) {
         let (lines, width) = (&self.lines, self.width);
         let [down, across] = &self.axes;
-        for residue in &down.residues {
-            let rows = rows.min(residue.count.saturating_sub(first));
+        for phase in &down.phases {
+            let rows = rows.min(phase.count.saturating_sub(first));
             if rows == 0 {
                 continue;
             }
-            let head = &mut dst[(residue.first + first * down.apart) * width..];
+            let head = &mut dst[(phase.first + first * down.apart) * width..];
             let row = down.apart * width;
             let taps = |at: usize| Taps {
-                down: residue,
-                across: &across.residues[at],
+                down: phase,
+                across: &across.phases[at],
                 weights: w,
                 kernel_width: self.kernel[1],
             };
-            let parts = across.residues.len();
+            let parts = across.phases.len();
             if buffer.is_empty() {
                 let to = Target {
                     head,
@@ -232,11 +241,11 @@ impl<T: Float> ConvKernel<T> for Depthwise {
         Ok(())
     }
 
-    fn suits(&self, _: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+    fn is_profitable(&self, _: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
         if self.level().fuses() {
             Ok(())
         } else {
-            Err("this machine has no fused multiply-add")
+            Err("this processor has no fused multiply-add")
         }
     }
 
@@ -269,16 +278,16 @@ impl<T: Float> ConvKernel<T> for Depthwise {
         let work = each * geometry.channels;
         let taps = geometry.taps();
         parallel::for_chunks_mut(dw, share * taps, work, |index, dw| {
-            let mut scratch = Scratch::new(&plane);
+            let mut buffers = Buffers::new(&plane);
             for (channel, dw) in dw.chunks_exact_mut(taps).enumerate() {
-                scratch.sums.fill(T::zero());
+                buffers.sums.fill(T::zero());
                 for image in 0..geometry.batch {
                     let index = image * geometry.channels + index * share + channel;
                     let x = &x[index * plane.source..][..plane.source];
                     let dy = &dy[index * plane.target..][..plane.target];
-                    scratch.add(self.level(), &plane, x, dy);
+                    buffers.add(self.level(), &plane, x, dy);
                 }
-                for (dw, lanes) in dw.iter_mut().zip(scratch.sums.chunks_exact(T::LANES)) {
+                for (dw, lanes) in dw.iter_mut().zip(buffers.sums.chunks_exact(T::LANES)) {
                     *dw = lanes.iter().fold(T::zero(), |sum, &lane| sum + lane);
                 }
             }
@@ -295,21 +304,21 @@ impl<T: Float> ConvKernel<T> for Depthwise {
     }
 }
 
-/// What the weight gradient of one channel after the other needs.
-struct Scratch<T> {
+/// The buffers of the weight gradient of one channel at a time.
+struct Buffers<T> {
     lines: Vec<T>,
     /// Rows of the gradient that are narrower than a vector.
     rows: Vec<T>,
-    /// A vector for each tap.
+    /// A vector of partial sums for each tap.
     sums: Vec<T>,
 }
 
-impl<T: Float> Scratch<T> {
+impl<T: Float> Buffers<T> {
     fn new(plane: &Plane) -> Self {
         let narrow = plane.width < T::LANES;
         let rows = if narrow { plane.band() * T::LANES } else { 0 };
         Self {
-            lines: plane.scratch(),
+            lines: plane.lines(),
             rows: vec![T::zero(); rows],
             sums: vec![T::zero(); plane.kernel[0] * plane.kernel[1] * T::LANES],
         }
@@ -336,7 +345,7 @@ impl<T: Float> Scratch<T> {
                 rows,
                 width,
             };
-            let taps = [&down.residues[0], &across.residues[0]];
+            let taps = [&down.phases[0], &across.phases[0]];
             dots::dots(level, taps, &plane.lines, lines, dy, &mut self.sums);
         }
     }
@@ -348,7 +357,7 @@ mod tests {
     use crate::testing::conformance::conformance;
 
     #[test]
-    fn every_option_is_served_at_every_level() {
+    fn every_option_is_computed_at_every_level() {
         for line in [
             "mb2_ic5ih7iw9_oc5_kh3kw3_ph1pw1_g5",
             "mb2_ic2ih5iw4_oc2_kh3kw3_ph1pw1_g2",

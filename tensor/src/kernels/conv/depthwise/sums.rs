@@ -1,12 +1,12 @@
-//! Weighted sums of shifted rows.
+//! Weighted sums of shifted rows: forward and input gradient.
 
 use std::ops::Range;
 
 use super::lines::{Blocks, Lines, Shape, adjacent, for_extents};
-use crate::kernels::conv::phases::Residue;
+use crate::kernels::conv::phases::AxisPhase;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 
-/// Rows that results go to.
+/// Output rows.
 pub(super) struct Target<'a, T> {
     pub head: &'a mut [T],
     /// Distance of the rows, how many there are and how many numbers each has.
@@ -26,17 +26,17 @@ impl<T> Target<'_, T> {
     }
 }
 
-/// The taps of a filter that meet the results of one residue.
+/// The taps of a filter that contribute to the results of one phase.
 #[derive(Clone, Copy)]
 pub(super) struct Taps<'a, T> {
-    pub down: &'a Residue,
-    pub across: &'a Residue,
+    pub down: &'a AxisPhase,
+    pub across: &'a AxisPhase,
     pub weights: &'a [T],
     pub kernel_width: usize,
 }
 
 impl<T: Float> Taps<'_, T> {
-    /// The weights of the rows of the filter from the `first`-th that is met, in the order of their
+    /// The weights of the rows of the filter from the `first` of the phase on, in the order of their
     /// distances.
     fn weights<const H: usize, const W: usize>(&self, first: usize) -> [[T; W]; H] {
         let mut weights = [[T::zero(); W]; H];
@@ -48,7 +48,7 @@ impl<T: Float> Taps<'_, T> {
         weights
     }
 
-    /// Every weight and where it meets the lines.
+    /// Every weight, and where it reads the lines.
     fn list(&self, lines: &Lines) -> Vec<(usize, T)> {
         let mut list = Vec::new();
         for [y, down] in &self.down.taps {
@@ -61,16 +61,16 @@ impl<T: Float> Taps<'_, T> {
     }
 }
 
-/// Whether the results of these taps are made in one go, so that vectors may overlap rather than
-/// reach beyond a row.
-pub(super) fn is_whole(down: &Residue, across: &Residue, lines: &Lines) -> bool {
+/// Whether the results of these taps are computed in one pass: then the last vector of a row may overlap
+/// the one before it instead of reaching beyond the row.
+pub(super) fn is_whole(down: &AxisPhase, across: &AxisPhase, lines: &Lines) -> bool {
     let first = Blocks::of(down, across, lines).next();
     first.is_none_or(|block| block.height == down.taps.len())
 }
 
 /// `to[i, j] = Σₜ weights[t] · lines[i · step + δ(t) + j]`
 ///
-/// Unless the sum [is whole](is_whole) the target's width must be one of whole vectors.
+/// Unless the sum [is whole](is_whole), the width of the target must be a multiple of a vector.
 pub(super) fn sum<T: Float>(
     level: Level,
     taps: Taps<'_, T>,
@@ -117,7 +117,7 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
     for Sum<'_, T, H, W, P, O, I>
 {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
@@ -157,7 +157,7 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
                 for o in 0..O {
                     let to = &mut to[o * row + j..][..T::LANES];
                     if self.add {
-                        sums[o] = sums[o].add(Vector::load(to));
+                        sums[o] = sums[o].add(Array::load(to));
                     }
                     sums[o].store(to);
                 }
@@ -172,9 +172,9 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
 }
 
 /// Rows of [`AnySum`] that share the loop over the taps.
-const TOGETHER: usize = 4;
+const ROWS_AT_ONCE: usize = 4;
 
-/// Any taps.
+/// A sum over any taps.
 struct AnySum<'a, T> {
     from: &'a [T],
     step: usize,
@@ -194,24 +194,24 @@ impl<T: Float> Body for AnySum<'_, T> {
             width,
         } = self.to;
         let reach = self.taps.iter().map(|(at, _)| *at).max().unwrap_or(0);
-        for first in (0..rows).step_by(TOGETHER) {
-            // Where fewer rows are left, the last is computed again.
-            let mut windows = [&self.from[..0]; TOGETHER];
-            for r in 0..TOGETHER {
+        for first in (0..rows).step_by(ROWS_AT_ONCE) {
+            // If fewer rows are left, the last is computed again.
+            let mut windows = [&self.from[..0]; ROWS_AT_ONCE];
+            for r in 0..ROWS_AT_ONCE {
                 let at = (first + r).min(rows - 1) * self.step;
                 windows[r] = &self.from[at..][..reach + width];
             }
             let mut j = 0;
             loop {
-                let mut sums = [T::Vector::splat(T::zero()); TOGETHER];
+                let mut sums = [T::Vector::splat(T::zero()); ROWS_AT_ONCE];
                 for &(at, weight) in self.taps {
                     let weight = T::Vector::splat(weight);
-                    for r in 0..TOGETHER {
+                    for r in 0..ROWS_AT_ONCE {
                         let value = T::Vector::load(&windows[r][at + j..][..T::LANES]);
                         sums[r] = weight.multiply_add::<FMA>(value, sums[r]);
                     }
                 }
-                for r in 0..TOGETHER {
+                for r in 0..ROWS_AT_ONCE {
                     let at = (first + r).min(rows - 1) * row + j;
                     sums[r].store(&mut head[at..][..T::LANES]);
                 }
@@ -224,8 +224,8 @@ impl<T: Float> Body for AnySum<'_, T> {
     }
 }
 
-/// The sums of the even and of the odd columns by turns, if there is a loop for these taps: the
-/// input gradient at stride 2. The target's width counts pairs.
+/// The sums of even and odd columns interleaved, if there is a loop for these taps: the input gradient at
+/// stride 2. The width of the target counts pairs.
 pub(super) fn interleaved<T: Float>(
     level: Level,
     taps: [Taps<'_, T>; 2],
@@ -271,7 +271,7 @@ struct Pairs<'a, T, const H: usize, const A: usize, const B: usize> {
 
 impl<T: Float, const H: usize, const A: usize, const B: usize> Body for Pairs<'_, T, H, A, B> {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {

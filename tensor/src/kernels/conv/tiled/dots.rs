@@ -1,72 +1,74 @@
-//! The gradient by the weights with pixels in the lanes: gradients of the output are read where they lie.
+//! The weight gradient with pixels in the lanes: gradients of the output are read in place.
 //!
-//! Turning them costs more than the sums where few taps share it. Here a few filters meet a few taps, and
-//! every sum is a vector to the end. Its steps are the pixels of some rows, one row after the other: so
-//! that these lie like that under every tap, the image is copied once for each column of a filter.
+//! To transpose them, as `weight` does, costs more than the sums if few taps reuse them. Here a tile is a few
+//! filters by a few taps, and every sum is a vector until the end. The steps of the sum are the pixels of
+//! some rows, one row after the other. So that the image has this order under every tap, it is copied once
+//! for each column of a filter.
 
 use std::ops::Range;
 
 use super::plan::{Correlation, Span};
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::gemm::balanced;
-use crate::kernels::gemm::microkernel::columns;
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::prefetch;
-use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::memory::scratch;
+use crate::kernels::simd::{Body, Float, Level, Vector, WideIsa};
+use crate::memory::Scratch;
 use crate::parallel;
 
-/// Filters and taps of a tile: 24 sums, four vectors of gradients and one of the image, of 32 registers.
+/// Filters and taps of a tile with 32 registers: 24 sums, four vectors of gradients and one of the image.
 const FILTERS: usize = 4;
 const TAPS: usize = 6;
 
-/// The same of 16 registers: with four taps the compiler keeps some sums in memory.
+/// Filters and taps of a tile with 16 registers: with four taps the compiler keeps some sums in memory.
 const NARROW_FILTERS: usize = 2;
 const NARROW_TAPS: usize = 3;
 
-/// Gradients of a tile's filters in one pass: half of the first cache.
-const PASS: usize = 1 << 14;
+/// Bytes of the gradients of a tile's filters in one pass: half of the first-level cache.
+const PASS_BYTES: usize = 1 << 14;
 
-/// A batch, or the rows of an image, are cut into at most so many shares, each of at least so many steps.
-const SHARES: usize = 16;
-const STEPS: usize = 192;
+/// Most shares of a batch, or of the rows of an image.
+const MAX_SHARES: usize = 16;
 
-/// Tasks that several threads share evenly.
+/// Fewest steps of a share.
+const MIN_STEPS: usize = 192;
+
+/// Tasks, at least, so that threads share them evenly.
 const TASKS: usize = 8;
 
 /// Rows of an output plane in one pass.
 fn rows<T: Float>(geometry: &ConvGeometry) -> usize {
     let [_, height, width] = geometry.output();
-    let most = (PASS / (FILTERS * size_of::<T>()) / width).clamp(1, height);
+    let most = (PASS_BYTES / (FILTERS * size_of::<T>()) / width).clamp(1, height);
     height.div_ceil(height.div_ceil(most))
 }
 
-/// Whether images have one depth, before and behind.
-pub(super) fn serves(geometry: &ConvGeometry) -> bool {
+/// Whether images have one depth, with their padding.
+pub(super) fn supports(geometry: &ConvGeometry) -> bool {
     geometry.padded(0) == 1
 }
 
-/// Whether this costs less than to turn the gradients.
-pub(super) fn pays<T: Float>(geometry: &ConvGeometry) -> bool {
+/// Whether this costs less than to transpose the gradients.
+pub(super) fn is_profitable<T: Float>(geometry: &ConvGeometry) -> bool {
     let [_, height, width] = geometry.output();
-    // In steps of a vector, of all filters and taps over the rows of a pass; factors as measured, with
-    // 8 … 64 filters of 1 … 64 channels. What a pass adds to sums costs as much as twelve steps.
+    // In steps of a vector, for all filters and taps over the rows of a pass; the factors are measured with
+    // 8 … 64 filters of 1 … 64 channels. Adding a pass to the sums costs as much as twelve steps.
     let rows = rows::<T>(geometry).min(height);
     let (filters, channels) = (geometry.group_filters(), geometry.group_channels());
-    let (pixels, lanes) = ((rows * width) as f64, columns::<T>() as f64);
+    let (pixels, lanes) = ((rows * width) as f64, T::NR as f64);
     let taps = (channels * geometry.taps()) as f64;
-    let blocks = filters.div_ceil(columns::<T>()) as f64;
-    let turned = pixels * blocks * (1.15 * taps + 0.8 * lanes);
+    let blocks = filters.div_ceil(T::NR) as f64;
+    let transposed = pixels * blocks * (1.15 * taps + 0.8 * lanes);
     let heights = (rows * geometry.stride[1] + geometry.window(1)) as f64;
     let copied = 3.0 * heights * width as f64 / lanes * (channels * geometry.kernel[2]) as f64;
-    let steps = (rows * width).div_ceil(columns::<T>()) as f64;
+    let steps = (rows * width).div_ceil(T::NR) as f64;
     let summed = (steps + 12.0) * taps * filters as f64;
-    copied + summed < turned
+    copied + summed < transposed
 }
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]` for images of one depth.
 ///
-/// Within a share, images and in them passes add up in their order, lane by lane; then the lanes add up,
-/// and then the shares in their order.
+/// Within a share, images and their passes are added in order, lane by lane; then the lanes are added, and
+/// then the shares in order.
 pub(super) fn run<T: Float>(
     level: Level,
     geometry: &ConvGeometry,
@@ -77,13 +79,13 @@ pub(super) fn run<T: Float>(
     let plan = Correlation::whole::<T>(geometry);
     let spans = plan.strips(rows::<T>(geometry));
     let count = geometry.batch * spans.len();
-    let steps = geometry.batch * plan.pixels[1].div_ceil(columns::<T>());
-    let shares = (steps / STEPS).clamp(1, SHARES).min(count);
+    let steps = geometry.batch * plan.pixels[1].div_ceil(T::NR);
+    let shares = (steps / MIN_STEPS).clamp(1, MAX_SHARES).min(count);
     let [_, filters] = plan.channels;
     let parts = TASKS.div_ceil(shares * plan.groups);
     let block = filters.div_ceil(parts).next_multiple_of(FILTERS);
     let dots = Dots::new(level, &plan, &spans, geometry);
-    let mut sums = scratch::stale::<T>(shares * dw.len());
+    let mut sums = Scratch::<T>::new(shares * dw.len());
     let mut tasks = Vec::new();
     for (share, sums) in sums.chunks_mut(dw.len()).enumerate() {
         let passes = share * count / shares..(share + 1) * count / shares;
@@ -99,10 +101,10 @@ pub(super) fn run<T: Float>(
             }));
         }
     }
-    let work = geometry.multiply_adds() as usize / columns::<T>();
+    let work = geometry.multiply_adds() as usize / T::NR;
     parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
         let (task, to) = &mut task[0];
-        dots.add_up(task, x, dy, to);
+        dots.accumulate(task, x, dy, to);
     });
     let (first, rest) = sums.split_at(dw.len());
     dw.copy_from_slice(first);
@@ -111,7 +113,6 @@ pub(super) fn run<T: Float>(
             *total += sum;
         }
     }
-    scratch::recycle(sums);
 }
 
 /// A share of the passes, for some filters of a group.
@@ -121,18 +122,18 @@ struct Task {
     first: usize,
 }
 
-/// What is common to all tasks.
+/// The parts of the computation that all tasks share.
 struct Dots<'a> {
     level: Level,
     plan: &'a Correlation,
     spans: &'a [Span],
-    /// Of each column of a filter, the distance from one to the next.
+    /// Columns of a filter, and the distance of two of them.
     columns: usize,
     dilation: usize,
-    /// Output pixels of a row, and rows of a window's step.
+    /// Output pixels of a row, and the stride of the rows.
     width: usize,
     step: usize,
-    /// Rows of one residue of the height, and elements of one copy of a channel.
+    /// Rows of one phase of the height, and elements of one copy of a channel.
     rows: usize,
     copy: usize,
     /// Where the steps of each channel and tap begin in the copies.
@@ -174,13 +175,13 @@ impl<'a> Dots<'a> {
         }
     }
 
-    fn add_up<T: Float>(&self, task: &Task, x: &[T], dy: &[T], to: &mut [T]) {
+    fn accumulate<T: Float>(&self, task: &Task, x: &[T], dy: &[T], to: &mut [T]) {
         let plan = self.plan;
         let ([channels, filters], [x_pixels, y_pixels]) = (plan.channels, plan.pixels);
         let band = self.spans.iter().map(|span| plan.image.band_len(span.band));
-        let mut band = scratch::stale::<T>(band.max().unwrap_or(0));
-        let mut copies = scratch::stale::<T>(channels * self.columns * self.copy);
-        let mut sums = scratch::stale::<T>(to.len() * columns::<T>());
+        let mut band = Scratch::<T>::new(band.max().unwrap_or(0));
+        let mut copies = Scratch::<T>::new(channels * self.columns * self.copy);
+        let mut sums = Scratch::<T>::new(to.len() * T::NR);
         for pass in task.passes.clone() {
             let span = &self.spans[pass % self.spans.len()];
             let image = pass / self.spans.len() * plan.groups + task.group;
@@ -195,7 +196,7 @@ impl<'a> Dots<'a> {
                 span: span.pixels(),
             };
             let add = pass > task.passes.start;
-            self.sweep(
+            self.run_pass(
                 &planes,
                 &copies,
                 to.len() / self.offsets.len(),
@@ -203,15 +204,12 @@ impl<'a> Dots<'a> {
                 add,
             );
         }
-        for (to, lanes) in to.iter_mut().zip(sums.chunks_exact(columns::<T>())) {
+        for (to, lanes) in to.iter_mut().zip(sums.chunks_exact(T::NR)) {
             *to = total(lanes);
         }
-        scratch::recycle(band);
-        scratch::recycle(copies);
-        scratch::recycle(sums);
     }
 
-    /// Copies what each column of a filter sees.
+    /// Copies what each column of a filter reads.
     fn copy<T: Float>(&self, span: &Span, band: &[T], copies: &mut [T]) {
         let image = &self.plan.image;
         for (index, copy) in copies.chunks_mut(self.copy).enumerate() {
@@ -225,8 +223,8 @@ impl<'a> Dots<'a> {
         }
     }
 
-    /// Adds the pixels of one pass to the sums of so many filters.
-    fn sweep<T: Float>(
+    /// Adds the pixels of one pass to the sums of `filters` filters.
+    fn run_pass<T: Float>(
         &self,
         planes: &Planes<'_, T>,
         copies: &[T],
@@ -234,16 +232,16 @@ impl<'a> Dots<'a> {
         sums: &mut [T],
         add: bool,
     ) {
-        let wide = self.level.is_wide();
-        let [most, most_taps] = if wide {
+        let wide = T::wide(self.level);
+        let [most, most_taps] = if wide.is_some() {
             [FILTERS, TAPS]
         } else {
             [NARROW_FILTERS, NARROW_TAPS]
         };
-        let stride = self.offsets.len() * columns::<T>();
+        let stride = self.offsets.len() * T::NR;
         for (first, count) in balanced(filters, most) {
             let mut tap = 0;
-            // Tiles that have one tap more come first.
+            // Tiles with one tap more come first.
             let tiles = self.offsets.len().div_ceil(most_taps);
             let (height, larger) = (self.offsets.len() / tiles, self.offsets.len() % tiles);
             for (taps, tiles) in [(height + 1, larger), (height, tiles - larger)] {
@@ -251,33 +249,40 @@ impl<'a> Dots<'a> {
                     continue;
                 }
                 macro_rules! run {
-                    ($body:ident, $r:literal, $v:literal) => {
-                        self.level.run($body(Tiles::<T, $r, $v> {
+                    ($body:ident, $($isa:ident)?, $r:literal, $v:literal) => {{
+                        let tiles = Tiles::<T, $r, $v> {
                             dy: planes.filters(first),
                             ahead: planes.filters((first + $r).min(filters - $r)),
                             image: copies,
                             offsets: &self.offsets[tap..][..tiles * $v],
-                            to: &mut sums[first * stride + tap * columns::<T>()..],
+                            to: &mut sums[first * stride + tap * T::NR..],
                             stride,
                             add,
-                        }))
-                    };
+                        };
+                        self.level.run($body { tiles, $($isa)? })
+                    }};
                 }
                 macro_rules! taps {
-                    ($body:ident, $r:literal: $($v:literal)*) => {
+                    (Narrow, $r:literal: $($v:literal)*) => {
                         match taps {
-                            $($v => run!($body, $r, $v),)*
-                            _ => unreachable!("tiles have at most so many taps"),
+                            $($v => run!(Narrow, , $r, $v),)*
+                            _ => unreachable!("tiles have at most 3 taps"),
+                        }
+                    };
+                    (Wide $isa:ident, $r:literal: $($v:literal)*) => {
+                        match taps {
+                            $($v => run!(Wide, $isa, $r, $v),)*
+                            _ => unreachable!("tiles have at most 6 taps"),
                         }
                     };
                 }
                 match (wide, count) {
-                    (false, 1) => taps!(Narrow, 1: 1 2 3),
-                    (false, _) => taps!(Narrow, 2: 1 2 3),
-                    (true, 1) => taps!(Wide, 1: 1 2 3 4 5 6),
-                    (true, 2) => taps!(Wide, 2: 1 2 3 4 5 6),
-                    (true, 3) => taps!(Wide, 3: 1 2 3 4 5 6),
-                    (true, _) => taps!(Wide, 4: 1 2 3 4 5 6),
+                    (None, 1) => taps!(Narrow, 1: 1 2 3),
+                    (None, _) => taps!(Narrow, 2: 1 2 3),
+                    (Some(isa), 1) => taps!(Wide isa, 1: 1 2 3 4 5 6),
+                    (Some(isa), 2) => taps!(Wide isa, 2: 1 2 3 4 5 6),
+                    (Some(isa), 3) => taps!(Wide isa, 3: 1 2 3 4 5 6),
+                    (Some(isa), _) => taps!(Wide isa, 4: 1 2 3 4 5 6),
                 }
                 tap += taps * tiles;
             }
@@ -285,7 +290,7 @@ impl<'a> Dots<'a> {
     }
 }
 
-/// The sum of lanes: halves add up until one is left.
+/// The sum of lanes, by adding halves until one lane is left.
 fn total<T: Float>(lanes: &[T]) -> T {
     let mut sums = [T::zero(); 16];
     let sums = &mut sums[..lanes.len()];
@@ -300,7 +305,7 @@ fn total<T: Float>(lanes: &[T]) -> T {
     sums[0]
 }
 
-/// Gradients of some filters at some pixels.
+/// Gradients of filters at some pixels.
 struct Planes<'a, T> {
     dy: &'a [T],
     pixels: usize,
@@ -313,10 +318,10 @@ impl<'a, T: Float> Planes<'a, T> {
     }
 }
 
-/// Some tiles of `R` filters and `V` taps.
+/// Neighbouring tiles of `R` filters and `V` taps.
 struct Tiles<'a, T, const R: usize, const V: usize> {
     dy: [&'a [T]; R],
-    /// Gradients that are needed next.
+    /// Gradients that are read next, to be prefetched.
     ahead: [&'a [T]; R],
     image: &'a [T],
     offsets: &'a [usize],
@@ -327,10 +332,10 @@ struct Tiles<'a, T, const R: usize, const V: usize> {
 }
 
 impl<T: Float, const R: usize, const V: usize> Tiles<'_, T, R, V> {
-    /// Adds up, of all steps, the `width` lanes from `lane` on.
+    /// Sums the `width` lanes from `lane` on over all steps.
     #[inline(always)]
-    fn run<X: Vector<T>, const FMA: bool>(&mut self, lane: usize, width: usize) {
-        let line = columns::<T>();
+    fn run<X: Vector<T>, const FMA: bool>(&mut self, isa: X::Isa, lane: usize, width: usize) {
+        let line = T::NR;
         let count = self.dy[0].len();
         let mut dy = self.dy;
         let mut ahead = self.ahead;
@@ -344,18 +349,18 @@ impl<T: Float, const R: usize, const V: usize> Tiles<'_, T, R, V> {
             for v in 0..V {
                 windows[v] = &self.image[offsets[v]..][..count];
             }
-            let mut sums = [[X::splat(T::zero()); V]; R];
+            let mut sums = [[X::splat_with(isa, T::zero()); V]; R];
             for step in 0..whole {
                 let at = step * line + lane;
-                let mut vectors = [X::splat(T::zero()); R];
+                let mut vectors = [X::splat_with(isa, T::zero()); R];
                 for r in 0..R {
-                    vectors[r] = X::load(&dy[r][at..][..width]);
+                    vectors[r] = X::load_with(isa, &dy[r][at..][..width]);
                     if tile == 0 {
                         prefetch::line(&ahead[r][at..]);
                     }
                 }
                 for v in 0..V {
-                    let x = X::load(&windows[v][at..][..width]);
+                    let x = X::load_with(isa, &windows[v][at..][..width]);
                     for r in 0..R {
                         sums[r][v] = x.multiply_add::<FMA>(vectors[r], sums[r][v]);
                     }
@@ -364,24 +369,25 @@ impl<T: Float, const R: usize, const V: usize> Tiles<'_, T, R, V> {
             let at = whole * line + lane;
             if at < count {
                 let rest = (count - at).min(width);
-                let mut vectors = [X::splat(T::zero()); R];
+                let mut vectors = [X::splat_with(isa, T::zero()); R];
                 for r in 0..R {
-                    vectors[r] = X::load_head(&dy[r][at..][..rest]);
+                    vectors[r] = X::load_head_with(isa, &dy[r][at..][..rest]);
                 }
                 for v in 0..V {
-                    let x = X::load_head(&windows[v][at..][..rest]);
+                    let x = X::load_head_with(isa, &windows[v][at..][..rest]);
                     for r in 0..R {
                         sums[r][v] = x.multiply_add::<FMA>(vectors[r], sums[r][v]);
                     }
                 }
             }
-            // A slice of constant length and two plain loops: what the compiler does not unroll indexes the
-            // sums, keeps them in memory, and writes them there at every step.
+            // A slice of constant length and two plain loops: if the compiler does not unroll them, it indexes
+            // the sums, keeps them in memory, and stores them at every step.
             for r in 0..R {
                 let to = &mut self.to[r * self.stride + tile * V * line..][..V * line];
                 if self.add {
                     for v in 0..V {
-                        sums[r][v] = sums[r][v].add(X::load(&to[v * line + lane..][..width]));
+                        sums[r][v] =
+                            sums[r][v].add(X::load_with(isa, &to[v * line + lane..][..width]));
                     }
                 }
                 for v in 0..V {
@@ -392,26 +398,33 @@ impl<T: Float, const R: usize, const V: usize> Tiles<'_, T, R, V> {
     }
 }
 
-struct Wide<'a, T, const R: usize, const V: usize>(Tiles<'a, T, R, V>);
+/// Tiles of vectors of 512 bits.
+struct Wide<'a, T: Float, const R: usize, const V: usize> {
+    tiles: Tiles<'a, T, R, V>,
+    isa: WideIsa<T>,
+}
 
 impl<T: Float, const R: usize, const V: usize> Body for Wide<'_, T, R, V> {
     type Output = ();
-    const WIDE: bool = true;
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
-        self.0.run::<T::Wide, FMA>(0, columns::<T>());
+        self.tiles.run::<T::Wide, FMA>(self.isa, 0, T::NR);
     }
 }
 
-struct Narrow<'a, T, const R: usize, const V: usize>(Tiles<'a, T, R, V>);
+/// Tiles of two vectors of 256 bits, one after the other.
+struct Narrow<'a, T, const R: usize, const V: usize> {
+    tiles: Tiles<'a, T, R, V>,
+}
 
 impl<T: Float, const R: usize, const V: usize> Body for Narrow<'_, T, R, V> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
-        self.0.run::<T::Vector, FMA>(0, T::LANES);
-        self.0.run::<T::Vector, FMA>(T::LANES, T::LANES);
+        self.tiles.run::<T::Vector, FMA>((), 0, T::LANES);
+        self.tiles.run::<T::Vector, FMA>((), T::LANES, T::LANES);
     }
 }

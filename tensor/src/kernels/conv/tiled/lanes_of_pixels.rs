@@ -1,24 +1,27 @@
-//! Vectors of neighbouring pixels, scalars from the weights: some channels by some pieces of rows.
+//! Lanes of neighbouring pixels: vectors from the image, broadcast weights of up to `MR` output channels.
 
-use super::engine::Part;
+use super::part::Part;
 use super::plan::{Correlation, Phase, Run};
-use crate::kernels::gemm::microkernel::{Groups, Offsets, Packed, ROWS, Rows, Scalars, groups};
-use crate::kernels::simd::{Body, Float, Level, Vector};
-use crate::memory::scratch;
-use crate::parallel;
+use crate::kernels::gemm::microkernel::{
+    LeftOperand, LeftRows, MR, Offsets, Packed, Rows, row_tiles,
+};
+use crate::kernels::simd::{Array, Body, Float, Level, Vector};
+use crate::memory::Scratch;
+use crate::{Element, parallel};
 
-/// Pieces in one block, kept hot while all channels pass.
-pub(super) const PIECES: usize = 32;
+/// Vectors of pixels in one block: the image under them stays in the first-level cache for all output
+/// channels (as `NC`).
+pub(super) const BLOCK: usize = 32;
 
-/// Whether the sum runs along `w` as it lies.
+/// Whether the order of the sum is that of `w` in memory.
 pub(super) fn in_place(plan: &Correlation, phase: &Phase) -> bool {
     plan.weight[1] == phase.taps.len() && phase.taps_in_order()
 }
 
-/// Weights of one phase in panels of up to six channels; each block of channels starts a new panel.
-pub(super) struct Weights<T> {
+/// Weights of one phase in panels of up to `MR` channels; each block of channels starts a new panel.
+pub(super) struct Weights<T: Element> {
     /// Empty where the weights are read in place.
-    packed: Vec<T>,
+    packed: Scratch<T>,
     /// Elements of one group.
     group: usize,
 }
@@ -28,52 +31,42 @@ impl<T: Float> Weights<T> {
         let depth = phase.offsets.len();
         if in_place(plan, phase) || depth == 0 {
             return Self {
-                packed: Vec::new(),
+                packed: Scratch::new(0),
                 group: 0,
             };
         }
         let outputs = plan.channels[1];
         let panels = || {
             (0..outputs).step_by(block).flat_map(move |first| {
-                groups(block.min(outputs - first)).map(move |(r, rows)| (first + r, rows))
+                row_tiles(block.min(outputs - first)).map(move |(r, rows)| (first + r, rows))
             })
         };
-        let group = panels().count() * depth * ROWS;
-        let mut packed = scratch::stale::<T>(plan.groups * group);
+        let group = panels().count() * depth * MR;
+        let mut packed = Scratch::<T>::new(plan.groups * group);
         let taps = phase.taps.len();
         let panels: Vec<(usize, usize)> = panels().collect();
-        parallel::for_chunks_mut(
-            &mut packed,
-            depth * ROWS,
-            plan.groups * group,
-            |index, to| {
-                let (g, (first, rows)) = (index / panels.len(), panels[index % panels.len()]);
-                let start = g * plan.weight[2] + first * plan.weight[0];
-                for (channel, to) in to.chunks_mut(taps * ROWS).enumerate() {
-                    let from = &w[start + channel * plan.weight[1]..];
-                    if rows == ROWS {
-                        let from: [&[T]; ROWS] =
-                            std::array::from_fn(|r| &from[r * plan.weight[0]..]);
-                        for (to, &tap) in to.chunks_exact_mut(ROWS).zip(&phase.taps) {
-                            for r in 0..ROWS {
-                                to[r] = from[r][tap];
-                            }
+        parallel::for_chunks_mut(&mut packed, depth * MR, plan.groups * group, |index, to| {
+            let (g, (first, rows)) = (index / panels.len(), panels[index % panels.len()]);
+            let start = g * plan.weight[2] + first * plan.weight[0];
+            for (channel, to) in to.chunks_mut(taps * MR).enumerate() {
+                let from = &w[start + channel * plan.weight[1]..];
+                if rows == MR {
+                    let from: [&[T]; MR] = std::array::from_fn(|r| &from[r * plan.weight[0]..]);
+                    for (to, &tap) in to.chunks_exact_mut(MR).zip(&phase.taps) {
+                        for r in 0..MR {
+                            to[r] = from[r][tap];
                         }
-                        continue;
                     }
-                    for (to, &tap) in to.chunks_mut(ROWS).zip(&phase.taps) {
-                        for (r, to) in to.iter_mut().enumerate().take(rows) {
-                            *to = from[r * plan.weight[0] + tap];
-                        }
+                    continue;
+                }
+                for (to, &tap) in to.chunks_mut(MR).zip(&phase.taps) {
+                    for (r, to) in to.iter_mut().enumerate().take(rows) {
+                        *to = from[r * plan.weight[0] + tap];
                     }
                 }
-            },
-        );
+            }
+        });
         Self { packed, group }
-    }
-
-    pub fn recycle(self) {
-        scratch::recycle(self.packed);
     }
 }
 
@@ -90,7 +83,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let channels = dst.len() / pixels;
     let pieces = part.pieces(T::LANES);
     let offsets = &phase.offsets;
-    for pieces in pieces.chunks(PIECES) {
+    for pieces in pieces.chunks(BLOCK) {
         let to = Planes {
             dst: &mut *dst,
             pixels,
@@ -103,27 +96,27 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
                 matrix: &part.w[start..],
                 stride: plan.weight[0],
             };
-            sweep(level, [channels, depth], rows, image, offsets, pieces, to);
+            run_block(level, [channels, depth], rows, image, offsets, pieces, to);
         } else {
             // Panels before this block of channels: every block but the last is full.
-            let before = part.first / ROWS * depth * ROWS;
+            let before = part.first / MR * depth * MR;
             let panels = Packed(&weights.packed[part.group * weights.group + before..]);
-            sweep(level, [channels, depth], panels, image, offsets, pieces, to);
+            run_block(level, [channels, depth], panels, image, offsets, pieces, to);
         }
     }
 }
 
-/// Where the pieces go: planes of channels.
+/// Output planes.
 struct Planes<'a, T> {
     dst: &'a mut [T],
     pixels: usize,
-    /// Lanes of a piece that count, and the distance of their pixels.
+    /// Lanes of a vector that are used, and the distance of their pixels.
     lanes: usize,
     step: usize,
 }
 
-/// Computes some pieces of all channels.
-fn sweep<T: Float, G: Groups<T>>(
+/// Computes some vectors of pixels of all channels.
+fn run_block<T: Float, G: LeftOperand<T>>(
     level: Level,
     [channels, depth]: [usize; 2],
     weights: G,
@@ -139,18 +132,18 @@ fn sweep<T: Float, G: Groups<T>>(
         step,
     } = to;
     let whole = lanes == T::LANES && step == 1;
-    // Pieces that do not lie as vectors in the result pass through a buffer.
-    let mut buffer = scratch::stale::<T>(if whole {
+    // Vectors whose pixels are not contiguous in the result pass through a buffer.
+    let mut buffer = Scratch::<T>::new(if whole {
         0
     } else {
-        pieces.len() * ROWS * T::LANES
+        pieces.len() * MR * T::LANES
     });
-    for (index, (first, rows)) in groups(channels).enumerate() {
+    for (index, (first, rows)) in row_tiles(channels).enumerate() {
         let dst = &mut dst[first * pixels..];
         macro_rules! with {
             ($r:literal, $v:literal) => {
                 if whole {
-                    level.run(Sweep::<T, G, $r, $v, false> {
+                    level.run(PixelTiles::<T, G, $r, $v, false> {
                         depth,
                         weights,
                         index,
@@ -162,7 +155,7 @@ fn sweep<T: Float, G: Groups<T>>(
                         pixels,
                     });
                 } else {
-                    level.run(Sweep::<T, G, $r, $v, true> {
+                    level.run(PixelTiles::<T, G, $r, $v, true> {
                         depth,
                         weights,
                         index,
@@ -176,7 +169,7 @@ fn sweep<T: Float, G: Groups<T>>(
                 }
             };
         }
-        // With few channels, more pieces: at least 8 sums, at most 15 registers.
+        // With fewer channels, more vectors: at least 8 accumulators, at most 15 registers.
         match rows {
             1 => with!(1, 8),
             2 => with!(2, 4),
@@ -200,10 +193,10 @@ fn sweep<T: Float, G: Groups<T>>(
             }
         }
     }
-    scratch::recycle(buffer);
 }
 
-struct Sweep<'a, T, G, const R: usize, const V: usize, const BUFFERED: bool> {
+/// Tiles of `R` output channels by `V` vectors of pixels.
+struct PixelTiles<'a, T, G, const R: usize, const V: usize, const BUFFERED: bool> {
     depth: usize,
     weights: G,
     index: usize,
@@ -215,19 +208,19 @@ struct Sweep<'a, T, G, const R: usize, const V: usize, const BUFFERED: bool> {
     pixels: usize,
 }
 
-impl<T: Float, G: Groups<T>, const R: usize, const V: usize, const BUFFERED: bool> Body
-    for Sweep<'_, T, G, R, V, BUFFERED>
+impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED: bool> Body
+    for PixelTiles<'_, T, G, R, V, BUFFERED>
 {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let weights = self.weights.group::<R>(self.index, self.first, self.depth);
+        let weights = self.weights.rows::<R>(self.index, self.first, self.depth);
         let span = self.offsets.span(T::LANES);
         let offsets = &self.offsets.list()[..self.depth];
         let mut at = 0;
         while at < self.pieces.len() {
-            // Where fewer are left than a tile has, the last is computed again.
+            // If fewer are left than a tile has, the last is computed again.
             let mut pieces = [self.pieces[at]; V];
             let mut windows = [&self.image[..0]; V];
             for v in 0..V {
@@ -239,7 +232,7 @@ impl<T: Float, G: Groups<T>, const R: usize, const V: usize, const BUFFERED: boo
                 let offset = offsets[t];
                 let mut vectors = [T::Vector::splat(T::zero()); V];
                 for v in 0..V {
-                    vectors[v] = Vector::load(&windows[v][offset..][..T::LANES]);
+                    vectors[v] = Array::load(&windows[v][offset..][..T::LANES]);
                 }
                 let step = weights.step::<R>(t);
                 for r in 0..R {

@@ -1,37 +1,36 @@
-//! Weights for tiles with output channels in their lanes.
+//! Packed weights for lanes of output channels.
 
 use super::plan::{Correlation, Phase};
 use super::steps::Steps;
-use crate::kernels::gemm::microkernel::columns;
 use crate::kernels::simd::prefetch;
-use crate::kernels::simd::transpose::Spread;
+use crate::kernels::simd::transpose::ScatteredTranspose;
 use crate::kernels::simd::{Float, Level};
-use crate::memory::scratch;
-use crate::parallel;
+use crate::memory::Scratch;
+use crate::{Element, parallel};
 
 /// Weights of one phase in blocks of output channels as wide as a tile:
 /// `packed[((group · blocks + block) · depth + t) · columns + lane]`.
-pub(super) struct Weights<T> {
+pub(super) struct Weights<T: Element> {
     pub steps: Steps,
-    /// Empty where each block is needed once: then it is packed where it is needed, chunk by chunk.
-    packed: Vec<T>,
+    /// Empty if each block is used once: then [`Group::pack`] packs it before its use, chunk by chunk.
+    packed: Scratch<T>,
 }
 
 impl<T: Float> Weights<T> {
-    /// The weights, packed at once unless each is needed `once` only.
+    /// Packs the weights, unless each is used only `once`.
     pub fn new(level: Level, plan: &Correlation, phase: &Phase, w: &[T], once: bool) -> Self {
         let mut weights = Self {
             steps: Steps::new(phase),
-            packed: Vec::new(),
+            packed: Scratch::new(0),
         };
         if once || phase.offsets.len() == 0 {
             return weights;
         }
-        let width = columns::<T>();
+        let width = T::NR;
         let blocks = plan.channels[1].div_ceil(width);
         let block = phase.offsets.len() * width;
         let length = plan.groups * blocks * block;
-        let mut packed = scratch::stale::<T>(length);
+        let mut packed = Scratch::<T>::new(length);
         parallel::for_chunks_mut(&mut packed, block, length, |index, mut to| {
             let filters = Filters::new(plan, phase, &weights.steps, w, index / blocks);
             for &chunk in &weights.steps.chunks {
@@ -43,18 +42,14 @@ impl<T: Float> Weights<T> {
         weights.packed = packed;
         weights
     }
-
-    pub fn recycle(self) {
-        scratch::recycle(self.packed);
-    }
 }
 
-/// The weights of one group as a task reads them.
-pub(super) struct Group<'a, T> {
+/// The weights of one group, as one task uses them.
+pub(super) struct Group<'a, T: Element> {
     filters: Filters<'a, T>,
     packed: &'a [T],
-    /// Where they are packed if they are not yet.
-    fresh: Vec<T>,
+    /// One block and chunk, if the weights are packed before their use.
+    fresh: Scratch<T>,
 }
 
 impl<'a, T: Float> Group<'a, T> {
@@ -73,16 +68,16 @@ impl<'a, T: Float> Group<'a, T> {
             let length = weights.packed.len() / plan.groups;
             (&weights.packed[group * length..][..length], 0)
         };
-        longest *= phase.taps.len() * columns::<T>();
+        longest *= phase.taps.len() * T::NR;
         Self {
             filters,
             packed,
-            fresh: scratch::stale(longest),
+            fresh: Scratch::new(longest),
         }
     }
 
-    /// Packs the weights of one block of output channels and one chunk of input channels, if they are
-    /// not yet.
+    /// Packs the weights of one block of output channels and one chunk of input channels, unless all are
+    /// packed.
     pub fn pack(&mut self, level: Level, block: usize, chunk: (usize, usize)) {
         if self.packed.is_empty() {
             self.filters.pack(level, block, chunk, &mut self.fresh);
@@ -96,10 +91,10 @@ impl<'a, T: Float> Group<'a, T> {
         }
         let phase = self.filters.phase;
         let step = block * phase.offsets.len() + chunk.0 * phase.taps.len();
-        &self.packed[step * columns::<T>()..]
+        &self.packed[step * T::NR..]
     }
 
-    /// Asks for part `index` of `parts` of what packing a panel will read, if it is not packed yet.
+    /// Prefetches part `index` of `parts` of the weights that packing a panel will read, unless all are packed.
     pub fn prefetch(
         &self,
         block: usize,
@@ -112,7 +107,7 @@ impl<'a, T: Float> Group<'a, T> {
         let filters = &self.filters;
         let (taps, lanes) = (filters.phase.taps.len(), filters.lanes(block));
         let [output, input, _] = filters.plan.weight;
-        let w = &filters.w[block * columns::<T>() * output + first * input..];
+        let w = &filters.w[block * T::NR * output + first * input..];
         let (runs, distance, length) = if input == taps {
             (lanes, output, count * taps)
         } else {
@@ -123,13 +118,9 @@ impl<'a, T: Float> Group<'a, T> {
             prefetch::lines(&run[..length.min(run.len())]);
         }
     }
-
-    pub fn recycle(self) {
-        scratch::recycle(self.fresh);
-    }
 }
 
-/// The weights of one group where they are.
+/// The weights of one group in place.
 #[derive(Clone, Copy)]
 struct Filters<'a, T> {
     plan: &'a Correlation,
@@ -157,13 +148,13 @@ impl<'a, T: Float> Filters<'a, T> {
 
     /// Output channels in a block.
     fn lanes(&self, block: usize) -> usize {
-        let width = columns::<T>();
+        let width = T::NR;
         width.min(self.plan.channels[1] - block * width)
     }
 
     /// Packs the weights of one block of output channels and one chunk of input channels.
     fn pack(&self, level: Level, block: usize, (first, count): (usize, usize), to: &mut [T]) {
-        let (width, taps, lanes) = (columns::<T>(), self.phase.taps.len(), self.lanes(block));
+        let (width, taps, lanes) = (T::NR, self.phase.taps.len(), self.lanes(block));
         let [output, input, _] = self.plan.weight;
         let w = &self.w[block * width * output + first * input..];
         let to = &mut to[..count * taps * width];
@@ -185,8 +176,8 @@ impl<'a, T: Float> Filters<'a, T> {
             }
             return;
         }
-        // The filters of one input channel; where those of the next go on there, of as many as fill
-        // squares.
+        // The filters of one input channel, or of `LANES` if they follow each other in memory: then they
+        // fill blocks of the transpose.
         let each = if input == taps { T::LANES } else { 1 };
         let row = self.steps.rows[0].taps.len();
         let mut channel = 0;
@@ -195,14 +186,14 @@ impl<'a, T: Float> Filters<'a, T> {
             let each = each.min(left);
             let matrices = left / each;
             let places = self.places(count, each);
-            let task = Spread {
+            let task = ScatteredTranspose {
                 count: matrices,
                 size: [lanes, each * taps],
                 from: &w[channel * input..],
-                from_each: each * input,
-                from_row: output,
+                from_step: each * input,
+                from_stride: output,
                 to: &mut to[channel * row * width..],
-                to_each: each * row * width,
+                to_step: each * row * width,
                 places: &places,
             };
             task.run(level);
@@ -210,14 +201,14 @@ impl<'a, T: Float> Filters<'a, T> {
         }
     }
 
-    /// Where in a chunk of so many channels the taps of the first few begin.
+    /// Where in a chunk of `count` channels the taps of the first `channels` begin.
     fn places(&self, count: usize, channels: usize) -> Vec<usize> {
         let mut places = Vec::with_capacity(channels * self.phase.taps.len());
         for channel in 0..channels {
             for row in &self.steps.rows {
                 let first = count * row.taps.start + channel * row.taps.len();
                 let steps = first..first + row.taps.len();
-                places.extend(steps.map(|step| step * columns::<T>()));
+                places.extend(steps.map(|step| step * T::NR));
             }
         }
         places

@@ -1,36 +1,37 @@
-//! Images with their padding, as the tiles read them.
+//! Images with their padding, as tiles read them.
 
 use std::ops::Range;
 
-use crate::kernels::simd::deinterleave::{self, Halves};
+use crate::kernels::simd::deinterleave::{self, PairRows};
 use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
 
-/// Channels lie in different pages, which the processor does not foresee: so many rows are asked for ahead.
+/// Channels lie in different pages, which hardware prefetchers do not cross: rows of this many channels ahead
+/// are prefetched.
 const AHEAD: usize = 8;
 
-/// How an image lies in memory with its padding: `[cut, depth, height, channel, column]`, each row
-/// split by the residue of the column modulo the stride.
+/// The layout of an image with its padding: `[column block, depth, height, channel, column]`, each row split
+/// into phases of the column modulo the stride.
 ///
-/// The rows of all channels at one height lie together, so that a window touches few pages. The
-/// pixels of a row that meet one tap are neighbours, whatever the stride. Wide images are cut into
-/// upright parts that repeat the columns which both need.
+/// The rows of all channels at one height lie together, so that a window touches few pages. The pixels of
+/// a row under one tap of neighbouring windows are contiguous, whatever the stride. Wide images are divided
+/// into blocks of columns, which repeat the columns that two of them need.
 #[derive(Debug)]
 pub(super) struct Padded {
     channels: usize,
     /// The image's own extents, and the zeros before it.
     extents: [usize; 3],
     before: [usize; 3],
-    /// Extents of a cut with padding.
+    /// Extents of a column block with padding.
     with_zeros: [usize; 3],
-    /// Output columns of a cut, the distance of the first column of one cut from the last's, and
-    /// how many cuts there are.
+    /// Output columns of a column block, the distance of the first columns of two blocks, and how many
+    /// blocks there are.
     pub outputs: usize,
     advance: usize,
     cuts: usize,
-    /// Residues, and columns of each.
-    residues: usize,
+    /// Phases, and columns of each.
+    phases: usize,
     columns: usize,
     /// Elements of a row of one channel, of all channels, of a plane of rows.
     pub row: usize,
@@ -40,7 +41,7 @@ pub(super) struct Padded {
     pub window: usize,
 }
 
-/// Some neighbouring heights of a padded image, of all cuts and depths.
+/// Some neighbouring heights of a padded image, of all column blocks and depths.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Band {
     pub first: usize,
@@ -73,16 +74,17 @@ impl Padded {
         let width = axes[2].outputs.max(1);
         let even = width.div_ceil(width.div_ceil(cut));
         let whole = even.next_multiple_of(T::LANES);
-        // The last cut must not be narrower than a vector.
+        // The last block must not be narrower than a vector.
         let fits = width <= whole || (width - 1) % whole + 1 >= 2 * T::LANES;
         let outputs = if fits { whole } else { even };
         let (cuts, outputs) = (width.div_ceil(outputs), outputs.min(width));
         let last = Axis { outputs, ..axes[2] };
         let with_zeros = [axes[0].padded(), axes[1].padded(), last.padded()];
-        let residues = last.step;
-        let columns = with_zeros[2].div_ceil(residues);
-        let row = columns * residues;
-        // An odd number of cache lines: the rows under a window then spread over the first cache.
+        let phases = last.step;
+        let columns = with_zeros[2].div_ceil(phases);
+        let row = columns * phases;
+        // An odd number of cache lines: the rows under a window are then spread over the sets of the
+        // first-level cache.
         let line = 64 / size_of::<T>();
         let rows = ((channels * row).div_ceil(line) | 1) * line;
         let plane = rows * with_zeros[1];
@@ -94,7 +96,7 @@ impl Padded {
             outputs,
             advance: outputs * last.step,
             cuts,
-            residues,
+            phases,
             columns,
             row,
             rows,
@@ -103,14 +105,14 @@ impl Padded {
         }
     }
 
-    /// The place of a position of channel 0 in its cut.
+    /// Where a position of channel 0 is in its column block.
     pub fn at(&self, z: usize, y: usize, x: usize) -> usize {
-        z * self.plane + y * self.rows + x % self.residues * self.columns + x / self.residues
+        z * self.plane + y * self.rows + x % self.phases * self.columns + x / self.phases
     }
 
-    /// Which of `count` windows, `step` apart along depth (axis 0) or height (axis 1), meet the image
-    /// and not the zeros around it at `distance` from their first position.
-    pub fn met(&self, axis: usize, distance: usize, step: usize, count: usize) -> Range<usize> {
+    /// Which of `count` windows, `step` apart along depth (axis 0) or height (axis 1), cover the image and
+    /// not its padding at `distance` from their first position.
+    pub fn covered(&self, axis: usize, distance: usize, step: usize, count: usize) -> Range<usize> {
         let before = self.before[axis];
         let start = before.saturating_sub(distance).div_ceil(step);
         let end = (before + self.extents[axis])
@@ -133,33 +135,32 @@ impl Padded {
         self.with_zeros[0] == 1
     }
 
-    /// Elements of one cut of a band.
+    /// Elements of one column block of a band.
     pub fn cut(&self, band: Band) -> usize {
         self.with_zeros[0] * band.heights * self.rows
     }
 
-    /// Elements of one image, with those that may be read, not used, behind the last.
+    /// Elements of one image, with those behind the last that may be read and are not used.
     pub fn len(&self) -> usize {
         self.band_len(self.whole())
     }
 
-    /// The same of a band.
+    /// Elements of one band.
     pub fn band_len(&self, band: Band) -> usize {
         self.heights(band) * self.rows
     }
 
-    /// Rows of all cuts, depths and heights, and one more that a vector may reach into.
+    /// Rows of all column blocks, depths and heights, and one more that a vector may reach into.
     fn heights(&self, band: Band) -> usize {
         self.cuts * self.with_zeros[0] * band.heights + 1
     }
 
-    /// Copies images of `pixels` elements one after another; every element that a tap can meet is
-    /// written.
+    /// Copies images of `pixels` elements one after another; every element that a tap can read is written.
     pub fn fill<T: Float>(&self, level: Level, images: &[T], pixels: usize, to: &mut [T]) {
         self.fill_band(level, self.whole(), images, pixels, to);
     }
 
-    /// The same of a band of each image.
+    /// [`fill`](Self::fill) for a band of each image.
     pub fn fill_band<T: Float>(
         &self,
         level: Level,
@@ -176,7 +177,7 @@ impl Padded {
         });
     }
 
-    /// Copies the rows of all channels of one cut, depth and height, `index` counting all three.
+    /// Copies the rows of all channels of one column block, depth and height; `index` counts all three.
     fn fill_row<T: Float>(
         &self,
         level: Level,
@@ -192,7 +193,7 @@ impl Padded {
         if cut == self.cuts {
             return;
         }
-        // The positions of the cut's rows that lie in the image, and the first one's column.
+        // The positions of the block's rows that lie in the image, and the column of the first.
         let start = cut * self.advance;
         let first = x0.saturating_sub(start).min(self.with_zeros[2]);
         let end = (width + x0).saturating_sub(start).min(self.with_zeros[2]);
@@ -205,31 +206,31 @@ impl Padded {
         let from = &image[((z - z0) * height + y - y0) * width + column..];
         let pixels = depth * height * width;
         let channels = &mut to[..self.channels * self.row];
-        if self.residues > 1 {
+        if self.phases > 1 {
             channels.fill(T::zero());
         }
-        if self.residues == 2 {
-            let rows = Halves {
+        if self.phases == 2 {
+            let rows = PairRows {
                 from,
-                width: pixels,
+                from_stride: pixels,
                 count: end - first,
                 to: channels,
-                row: self.row,
-                at: deinterleave::halves(first, self.columns),
+                to_stride: self.row,
+                starts: deinterleave::starts_of_pairs(first, self.columns),
             };
-            return T::halve(level, rows);
+            return T::deinterleave_pairs(level, rows);
         }
         for (channel, to) in channels.chunks_exact_mut(self.row).enumerate() {
             if let Some(ahead) = from.get((channel + AHEAD) * pixels..) {
                 prefetch::lines(&ahead[..(end - first).min(ahead.len())]);
             }
             let from = &from[channel * pixels..][..end - first];
-            if self.residues == 1 {
+            if self.phases == 1 {
                 to[..first].fill(T::zero());
                 copy(from, &mut to[first..end]);
                 to[end..].fill(T::zero());
             } else {
-                deinterleave::split(level, from, first, self.residues, to, self.columns);
+                deinterleave::split(level, from, first, self.phases, to, self.columns);
             }
         }
     }

@@ -1,17 +1,17 @@
-//! Both a convolution and its input gradient as correlations of a padded image.
+//! A convolution and its input gradient, both as correlations of a padded image.
 
 use std::ops::Range;
 
 use super::padded::{Axis, Band, Padded};
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::conv::phases::{self, Residue};
+use crate::kernels::conv::phases::{self, AxisPhase};
 use crate::kernels::gemm::microkernel::Offsets;
 use crate::kernels::simd::Float;
 
 /// `dst[o, i] = Σ src[c, s·q + δ(k)] · w[o, c, k]` over an image with its padding.
 ///
-/// A convolution is one such sum. Its input gradient at stride `s` is one for each residue of the
-/// position modulo `s`: the [`Phase`]s, whose taps are those that meet a position of that residue.
+/// A convolution is one such sum. Its input gradient at stride `s` is one for each [`Phase`] of the position
+/// modulo `s`, with the taps that read positions of that phase.
 #[derive(Debug)]
 pub(super) struct Correlation {
     pub batch: usize,
@@ -28,14 +28,14 @@ pub(super) struct Correlation {
     extents: [usize; 3],
 }
 
-/// Output positions of one residue, and the taps that they see.
+/// Output positions of one phase, and their taps.
 #[derive(Debug)]
 pub(super) struct Phase {
-    /// Which taps of a filter.
+    /// Indices of the taps in a filter.
     pub taps: Vec<usize>,
-    /// The same by the rows of the filter that they lie in.
+    /// The taps by rows of the filter.
     pub rows: Vec<TapRow>,
-    /// Distance in the padded image of every `(channel, tap)`.
+    /// Distance of every `(channel, tap)` in the padded image.
     pub offsets: Offsets,
     /// First position, step and count along each axis of `dst`.
     outputs: [[usize; 3]; 3],
@@ -48,12 +48,12 @@ pub(super) struct Phase {
 pub(super) struct TapRow {
     /// Which of the phase's taps.
     pub taps: Range<usize>,
-    /// The depths and heights of the phase's output at which they meet the image; at the others they
-    /// fall in the padding.
-    pub met: [Range<usize>; 2],
+    /// The depths and heights of the phase's output at which they cover the image; at others they lie in
+    /// the padding.
+    pub covered: [Range<usize>; 2],
 }
 
-/// Whole rows of output planes, and the part of the padded image that they are made from.
+/// Rows of output planes, and the band of the padded image that they are computed from.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub rows: Range<usize>,
@@ -68,12 +68,12 @@ impl Span {
     }
 }
 
-/// Output columns of an image that are kept apart from the others: a block of pixels then has few
-/// columns and many rows, and most of the image under it is shared.
-const CUT: usize = 64;
+/// Output columns of a column block: a block of pixels then has few columns and many rows, which share
+/// most of the image under them.
+const BLOCK_COLUMNS: usize = 64;
 
-/// Bytes of a band of an image: half of the second cache.
-const CACHED: usize = 1 << 19;
+/// Bytes of a band of an image: half of a second-level cache of 1 MB.
+const BAND_BYTES: usize = 1 << 19;
 
 /// A run of output pixels along the last axis.
 #[derive(Clone, Copy, Debug)]
@@ -114,15 +114,15 @@ impl Phase {
 impl Correlation {
     /// The convolution itself.
     pub fn forward<T: Float>(geometry: &ConvGeometry) -> Self {
-        Self::forward_in_cuts::<T>(geometry, CUT)
+        Self::forward_in_blocks::<T>(geometry, BLOCK_COLUMNS)
     }
 
-    /// The convolution of images that are not cut.
+    /// The convolution itself, of images in one column block.
     pub fn whole<T: Float>(geometry: &ConvGeometry) -> Self {
-        Self::forward_in_cuts::<T>(geometry, usize::MAX)
+        Self::forward_in_blocks::<T>(geometry, usize::MAX)
     }
 
-    fn forward_in_cuts<T: Float>(geometry: &ConvGeometry, cut: usize) -> Self {
+    fn forward_in_blocks<T: Float>(geometry: &ConvGeometry, block: usize) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
         let deltas = [0, 1, 2].map(|axis| {
@@ -136,7 +136,7 @@ impl Correlation {
             step: geometry.stride[axis],
             window: geometry.window(axis),
         });
-        let image = Padded::new::<T>(channels, geometry.input, axes, cut);
+        let image = Padded::new::<T>(channels, geometry.input, axes, block);
         let outputs = output.map(|count| [0, 1, count]);
         let phase = Phase::new(
             geometry,
@@ -162,22 +162,22 @@ impl Correlation {
     pub fn input_gradient<T: Float>(geometry: &ConvGeometry) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
-        let residues = [0, 1, 2].map(|axis| phases::of_input(geometry, axis));
+        let axis_phases = [0, 1, 2].map(|axis| phases::of_input_gradient(geometry, axis));
         let axes = [0, 1, 2].map(|axis| {
-            let (before, residues) = &residues[axis];
-            let windows = residues.iter().map(Residue::window);
+            let (before, axis_phases) = &axis_phases[axis];
+            let windows = axis_phases.iter().map(AxisPhase::window);
             Axis {
                 before: *before,
-                outputs: residues.iter().map(|r| r.count).max().unwrap_or(1),
+                outputs: axis_phases.iter().map(|r| r.count).max().unwrap_or(1),
                 step: 1,
                 window: windows.max().unwrap_or(1),
             }
         });
-        let image = Padded::new::<T>(filters, output, axes, CUT);
+        let image = Padded::new::<T>(filters, output, axes, BLOCK_COLUMNS);
         let mut phases = Vec::new();
-        for z in &residues[0].1 {
-            for y in &residues[1].1 {
-                for x in &residues[2].1 {
+        for z in &axis_phases[0].1 {
+            for y in &axis_phases[1].1 {
+                for x in &axis_phases[2].1 {
                     let deltas = [z.taps.clone(), y.taps.clone(), x.taps.clone()];
                     let [sz, sy, sx] = geometry.stride;
                     let outputs = [
@@ -211,7 +211,7 @@ impl Correlation {
         [(y / rows - z0) / dz, (y % rows - y0) / dy]
     }
 
-    /// The output planes in at most `parts` parts.
+    /// The rows of the output planes in at most `parts` spans.
     pub fn spans(&self, parts: usize) -> Vec<Span> {
         let rows = self.extents[0] * self.extents[1];
         let parts = parts.min(rows);
@@ -223,12 +223,12 @@ impl Correlation {
         spans.collect()
     }
 
-    /// Bands of rows, each made from a part of the padded image that the second cache holds, if that
-    /// pays: `saved` is how many readings of the whole image that saves, `tile` is how many pixels
-    /// share a reading of the weights.
+    /// Spans of rows, each computed from a band of the padded image that stays in the second-level cache,
+    /// if that is faster. `saved` is how many times the whole image is read without bands; `tile` is how many
+    /// pixels share one read of the weights.
     pub fn bands<T: Float>(&self, saved: usize, tile: usize) -> Option<Vec<Span>> {
         let [depths, height, columns] = self.extents;
-        let most = CACHED / size_of::<T>();
+        let most = BAND_BYTES / size_of::<T>();
         if self.image.len() <= 2 * most || depths > 1 || !self.image.is_flat() {
             return None;
         }
@@ -238,8 +238,8 @@ impl Correlation {
         };
         let rows = (1..height).rev().find(small).unwrap_or(1);
         let rows = height.div_ceil(height.div_ceil(rows));
-        // Results are copied once more, and every band reads all weights, from another cache where
-        // there are many.
+        // Results are copied once more, and every band reads all weights, from a farther cache if there
+        // are many.
         let readings = if self.weight[2] > most {
             height * columns / tile
         } else {
@@ -252,7 +252,7 @@ impl Correlation {
         Some(self.strips(rows))
     }
 
-    /// Spans of so many rows of an image of one depth.
+    /// Spans of at most `rows` rows of an image of one depth.
     pub fn strips(&self, rows: usize) -> Vec<Span> {
         let [_, height, columns] = self.extents;
         let spans = (0..height).step_by(rows).map(|first| {
@@ -268,7 +268,7 @@ impl Correlation {
 
     /// The heights of the padded image under some rows of an image of one depth.
     fn band(&self, rows: &Range<usize>) -> Band {
-        // All phases have the same steps, and each starts within the first of its own.
+        // All phases have the same step, and each starts within its first step.
         let phase = &self.phases[0];
         let step = phase.outputs[1][1];
         let source = phase.steps[1] / self.image.rows;
@@ -280,13 +280,13 @@ impl Correlation {
         }
     }
 
-    /// The rows of output pixels of a span in one cut.
-    fn rows(&self, phase: &Phase, span: &Span, cut: usize) -> impl Iterator<Item = Run> + use<> {
+    /// The rows of output pixels of a span in one column block.
+    fn rows(&self, phase: &Phase, span: &Span, block: usize) -> impl Iterator<Item = Run> + use<> {
         let [[z0, dz, depth], [y0, dy, height], [x0, dx, _]] = phase.outputs;
         let ([sz, sy], [_, rows, columns]) = (phase.steps, self.extents);
-        let origin = cut * self.image.cut(span.band);
+        let origin = block * self.image.cut(span.band);
         let skipped = span.band.first * self.image.rows;
-        let first = x0 + cut * self.image.outputs * dx;
+        let first = x0 + block * self.image.outputs * dx;
         let Span { rows: of_span, .. } = span.clone();
         let all = (0..depth).flat_map(move |z| (0..height).map(move |y| [z, y]));
         all.filter_map(move |[z, y]| {
@@ -298,10 +298,10 @@ impl Correlation {
         })
     }
 
-    /// Vectors of `lanes` output pixels of one row: where the windows of the first begin in a span's
-    /// band of the padded image, and where it goes in its part of the plane of `dst`.
+    /// Vectors of `lanes` output pixels of one row: where the window of the first pixel begins in a span's
+    /// band of the padded image, and where the pixel is in the span's part of the plane of `dst`.
     ///
-    /// The last vector of a row overlaps the one before it rather than leave lanes idle.
+    /// The last vector of a row overlaps the one before it, so that no lane is idle.
     pub fn pieces(&self, phase: &Phase, span: &Span, lanes: usize) -> Vec<Run> {
         let (width, step) = (phase.width(), phase.step());
         let mut pieces = Vec::new();
@@ -318,7 +318,7 @@ impl Correlation {
         pieces
     }
 
-    /// Where the window of each output pixel begins in the padded image; the cuts follow each other.
+    /// Where the window of each output pixel begins in the padded image, column block by column block.
     pub fn origins(&self, phase: &Phase) -> Offsets {
         let (whole, width) = (&self.spans(1)[0], phase.width());
         let firsts = (0..width).step_by(self.image.outputs);
@@ -327,7 +327,7 @@ impl Correlation {
             let rows = self.rows(phase, whole, first / self.image.outputs);
             rows.flat_map(move |row| row.origin..row.origin + width)
         });
-        Offsets::of(phase.count(), origins)
+        Offsets::collect(phase.count(), origins)
     }
 }
 
@@ -348,9 +348,9 @@ impl Phase {
             for &[ky, dy] in &deltas[1] {
                 rows.push(TapRow {
                     taps: taps.len()..taps.len() + deltas[2].len(),
-                    met: [
-                        image.met(0, dz, stride[0], outputs[0][2]),
-                        image.met(1, dy, stride[1], outputs[1][2]),
+                    covered: [
+                        image.covered(0, dz, stride[0], outputs[0][2]),
+                        image.covered(1, dy, stride[1], outputs[1][2]),
                     ],
                 });
                 for &[kx, dx] in &deltas[2] {
@@ -364,7 +364,7 @@ impl Phase {
         Self {
             taps,
             rows,
-            offsets: Offsets::of(channels * distances.len(), list),
+            offsets: Offsets::collect(channels * distances.len(), list),
             outputs,
             steps: [stride[0] * image.plane, stride[1] * image.rows],
         }

@@ -1,28 +1,28 @@
-//! The steps of a sum whose weights are packed, in an order that can leave out what is padding.
+//! The steps of a sum with packed weights, in an order that can skip padding.
 
 use std::ops::Range;
 
-use super::engine::Part;
+use super::part::Part;
 use super::plan::{Phase, Run, TapRow};
-use crate::kernels::gemm::balanced;
 use crate::kernels::gemm::microkernel::Offsets;
-use crate::memory::scratch;
+use crate::kernels::partition::balanced;
+use crate::memory::Scratch;
 
-/// Longest sum in one pass: its weights fill half of the first cache.
-pub(super) const DEPTH: usize = 288;
+/// Longest sum of one pass: its weights fill half of the first-level cache.
+pub(super) const KC: usize = 288;
 
-/// Setting up a tile costs as much as so many steps of it.
+/// Steps of a tile that take as long as setting it up.
 const SETUP: f64 = 30.0;
 
-/// The steps of a phase's sums: some channels at a time, of these the rows of the filter one after the
-/// other, of each row channel by channel.
+/// The steps of a phase's sums: chunks of channels, in a chunk the rows of the filter one after the other,
+/// in a row channel by channel.
 #[derive(Debug)]
 pub(super) struct Steps {
     /// Distances in the padded image, in this order.
     pub offsets: Offsets,
     /// First channel and number of channels of each chunk.
     pub chunks: Vec<(usize, usize)>,
-    /// The rows of the filter, or all its taps as one row that every pixel meets.
+    /// The rows of the filter, or all its taps as one row that covers every pixel.
     pub rows: Vec<TapRow>,
 }
 
@@ -31,14 +31,16 @@ impl Steps {
         let taps = phase.taps.len();
         let channels = phase.offsets.len() / taps.max(1);
         let rows = rows(phase);
-        let chunks: Vec<_> = balanced(channels, together(rows[0].taps.len())).collect();
-        let mut list = scratch::stale(phase.offsets.len());
-        list.clear();
+        let chunks: Vec<_> = balanced(channels, channels_at_once(rows[0].taps.len())).collect();
+        let mut list = Scratch::new(phase.offsets.len());
+        let mut rest = &mut list[..];
         for &(first, count) in &chunks {
             for row in &rows {
                 for channel in first..first + count {
                     let of_channel = &phase.offsets.list()[channel * taps..];
-                    list.extend_from_slice(&of_channel[row.taps.clone()]);
+                    let to;
+                    (to, rest) = rest.split_at_mut(row.taps.len());
+                    to.copy_from_slice(&of_channel[row.taps.clone()]);
                 }
             }
         }
@@ -50,8 +52,8 @@ impl Steps {
         }
     }
 
-    /// For each row the runs among some that meet it, as ranges of their list.
-    pub fn met<T>(&self, part: &Part<'_, T>, runs: &[Run]) -> Vec<Vec<Range<usize>>> {
+    /// For each row of the filter the runs that it covers the image at, as ranges of their list.
+    pub fn covered<T>(&self, part: &Part<'_, T>, runs: &[Run]) -> Vec<Vec<Range<usize>>> {
         if let [_] = self.rows[..] {
             return vec![vec![0..runs.len()]];
         }
@@ -65,7 +67,7 @@ impl Steps {
         let of_row = |row: &TapRow| {
             let mut ranges: Vec<Range<usize>> = Vec::new();
             for (at, [z, y]) in heights.iter().enumerate() {
-                if !row.met[0].contains(z) || !row.met[1].contains(y) {
+                if !row.covered[0].contains(z) || !row.covered[1].contains(y) {
                     continue;
                 }
                 match ranges.last_mut() {
@@ -78,13 +80,13 @@ impl Steps {
         self.rows.iter().map(of_row).collect()
     }
 
-    /// The passes over a chunk of so many channels, given what [`met`](Self::met) says.
-    pub fn passes(&self, channels: usize, met: &[Vec<Range<usize>>]) -> Vec<Pass> {
+    /// The passes over a chunk of `channels` channels, given the result of [`covered`](Self::covered).
+    pub fn passes(&self, channels: usize, covered: &[Vec<Range<usize>>]) -> Vec<Pass> {
         let mut passes = Vec::new();
-        for (row, met) in self.rows.iter().zip(met) {
-            for (at, steps) in balanced(channels * row.taps.len(), DEPTH) {
+        for (row, covered) in self.rows.iter().zip(covered) {
+            for (at, steps) in balanced(channels * row.taps.len(), KC) {
                 let first = channels * row.taps.start + at;
-                passes.extend(met.iter().map(|runs| Pass {
+                passes.extend(covered.iter().map(|runs| Pass {
                     runs: runs.clone(),
                     first,
                     steps,
@@ -95,27 +97,27 @@ impl Steps {
     }
 }
 
-/// Some runs with some steps that they all meet.
+/// Runs with steps of the sum that all of them need.
 #[derive(Debug)]
 pub(super) struct Pass {
     pub runs: Range<usize>,
-    /// The first step of the chunk, and how many.
+    /// The first step in the chunk, and how many.
     pub first: usize,
     pub steps: usize,
 }
 
-/// The rows that a phase's sums are taken in: one by one where that saves more steps than it costs to
-/// set up tiles for shorter sums, else all as one.
+/// The rows of the filter in which a phase's sums are computed: one by one if skipping padding saves more
+/// steps than setting up tiles for shorter sums costs, else all as one.
 pub(super) fn rows(phase: &Phase) -> Vec<TapRow> {
     let channels = phase.offsets.len() / phase.taps.len().max(1);
     let whole = vec![TapRow {
         taps: 0..phase.taps.len(),
-        met: phase.heights().map(|count| 0..count),
+        covered: phase.heights().map(|count| 0..count),
     }];
     let cost = |rows: &[TapRow]| {
         let of_row = |row: &TapRow| {
-            let passes = channels.div_ceil(together(row.taps.len()));
-            met(phase, row) * ((channels * row.taps.len()) as f64 + SETUP * passes as f64)
+            let passes = channels.div_ceil(channels_at_once(row.taps.len()));
+            covered(phase, row) * ((channels * row.taps.len()) as f64 + SETUP * passes as f64)
         };
         rows.iter().map(of_row).sum::<f64>()
     };
@@ -126,22 +128,22 @@ pub(super) fn rows(phase: &Phase) -> Vec<TapRow> {
     }
 }
 
-/// Steps of a pixel in the mean.
+/// The mean number of steps of a pixel.
 pub(super) fn mean(phase: &Phase) -> f64 {
     let channels = phase.offsets.len() / phase.taps.len().max(1);
-    let of_row = |row: &TapRow| met(phase, row) * (channels * row.taps.len()) as f64;
+    let of_row = |row: &TapRow| covered(phase, row) * (channels * row.taps.len()) as f64;
     rows(phase).iter().map(of_row).sum()
 }
 
-/// Channels in one pass over rows of so many taps.
-fn together(taps: usize) -> usize {
-    (DEPTH / taps.max(1)).max(1)
+/// Channels in one pass over rows of `taps` taps.
+fn channels_at_once(taps: usize) -> usize {
+    (KC / taps.max(1)).max(1)
 }
 
-/// The share of a phase's pixels that meet a row.
-fn met(phase: &Phase, row: &TapRow) -> f64 {
-    let shares = row.met.iter().zip(phase.heights());
+/// The share of a phase's pixels at which a row covers the image.
+fn covered(phase: &Phase, row: &TapRow) -> f64 {
+    let shares = row.covered.iter().zip(phase.heights());
     shares
-        .map(|(met, count)| met.len() as f64 / count.max(1) as f64)
+        .map(|(covered, count)| covered.len() as f64 / count.max(1) as f64)
         .product()
 }

@@ -1,50 +1,51 @@
-//! The gradient by the weights: pixels are the steps of the sum.
+//! The weight gradient with filters in the lanes: the steps of the sum are pixels.
 
 use std::ops::Range;
 
 use super::dots;
-use super::engine::Lanes;
+use super::lanes::Lanes;
 use super::plan::Correlation;
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::gemm::microkernel::{self, Matrix, Offsets, Panel, Points, ROWS, columns};
-use crate::kernels::gemm::{balanced, pack};
-use crate::kernels::simd::transpose::turn;
+use crate::kernels::gemm::microkernel::{self, MR, Offsets, OutputRows, Panel, Windows};
+use crate::kernels::gemm::pack;
+use crate::kernels::partition::balanced;
+use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Level};
-use crate::memory::scratch;
+use crate::memory::Scratch;
 use crate::parallel;
 
-/// Pixels in one pass: their gradients fill half of the first cache.
-const DEPTH: usize = 256;
+/// Pixels in one pass: their gradients fill half of the first-level cache.
+const KC: usize = 256;
 
-/// Images are prepared in batches of about this many bytes, half of the second cache: every part of
-/// the gradient reads them all.
+/// Bytes of the images that are prepared at once, half of the second-level cache: every part of the
+/// gradient reads them all.
 const PREPARED: usize = 1 << 19;
 
-/// Tasks that several threads share evenly.
+/// Tasks, at least, so that threads share them evenly.
 const TASKS: usize = 16;
 
-/// With so few pixels, sums take as long to be moved as to be made. (With 196 of them, finishing sums part
-/// by part was slower.)
-const FEW: usize = 64;
+/// With at most this many pixels, moving the sums takes as long as computing them. (With 196 pixels,
+/// completing the sums part by part was slower.)
+const MAX_PIXELS_BY_PARTS: usize = 64;
 
-/// Sums that are finished together, where they are finished part by part.
-const PART: usize = 192 * ROWS;
+/// Rows of sums in a part, if sums are completed part by part (as `MC`).
+const PART: usize = 192 * MR;
 
-/// A batch is cut into at most so many shares.
-const SHARES: usize = 16;
+/// Most shares of a batch.
+const MAX_SHARES: usize = 16;
 
-/// In how many shares a batch is summed, from the shape alone: sums that are small beside the images
-/// let each thread prepare and read images of its own.
+/// In how many shares a batch is summed, from the shape alone: if sums are small beside the images, each
+/// thread prepares and reads images of its own.
 fn shares(batch: usize, image: usize, sums: usize) -> usize {
     let affordable = batch * image / (8 * sums).max(1);
-    SHARES.min(batch).min(affordable).max(1)
+    MAX_SHARES.min(batch).min(affordable).max(1)
 }
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]`.
 ///
-/// Lanes hold pixels where that pays, or what is asked for. Otherwise they hold filters, rows are
-/// `(channel, tap)`. Within a share of the batch, images and in them blocks of pixels add up in their
-/// order, and then the shares in theirs.
+/// Lanes hold pixels if that is faster or if `lanes` says so; otherwise filters, and rows are
+/// `(channel, tap)`. Within a share of the batch, images and blocks of their pixels are added in order, and
+/// then the shares in order.
 pub(super) fn run<T: Float>(
     level: Level,
     lanes: Option<Lanes>,
@@ -62,38 +63,38 @@ pub(super) fn run<T: Float>(
     }
     let pixels = match lanes {
         Some(lanes) => lanes == Lanes::Pixels,
-        None => dots::pays::<T>(geometry),
+        None => dots::is_profitable::<T>(geometry),
     };
-    if pixels && dots::serves(geometry) {
+    if pixels && dots::supports(geometry) {
         return dots::run(level, geometry, x, dy, dw);
     }
     let plan = Correlation::whole::<T>(geometry);
     let phase = &plan.phases[0];
     let filters = plan.channels[1];
-    let width = columns::<T>();
+    let width = T::NR;
     let blocks = filters.div_ceil(width);
-    let each = Each {
+    let shared = Shared {
         level,
         pixels: plan.origins(phase),
         taps: phase.offsets.len(),
         blocks,
         image: plan.image.len(),
-        turned: blocks * plan.pixels[1] * width,
+        transposed: blocks * plan.pixels[1] * width,
         plan: &plan,
     };
-    let length = plan.groups * blocks * each.taps * width;
-    if each.finishes::<T>(geometry.batch, length) {
-        return each.finish(geometry.batch, x, dy, dw);
+    let length = plan.groups * blocks * shared.taps * width;
+    if shared.is_by_parts::<T>(geometry.batch, length) {
+        return shared.run_by_parts(geometry.batch, x, dy, dw);
     }
-    let image = plan.groups * (each.image + each.turned);
+    let image = plan.groups * (shared.image + shared.transposed);
     let shares = shares(geometry.batch, image, length);
     let share = geometry.batch.div_ceil(shares);
     let count = geometry.batch.div_ceil(share);
-    let mut sums = scratch::stale::<T>(count * length);
+    let mut sums = Scratch::<T>::new(count * length);
     let work = geometry.multiply_adds() as usize / width;
     parallel::for_chunks_mut(&mut sums, length, work, |index, sums| {
         let first = index * share;
-        each.add_up(first..(first + share).min(geometry.batch), x, dy, sums);
+        shared.accumulate(first..(first + share).min(geometry.batch), x, dy, sums);
     });
     let (total, rest) = sums.split_at_mut(length);
     for sums in rest.chunks(length) {
@@ -102,7 +103,7 @@ pub(super) fn run<T: Float>(
         }
     }
 
-    let taps = each.taps;
+    let taps = shared.taps;
     let mut tasks = Vec::new();
     for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
         for (block, dw) in dw.chunks_mut(width * taps).enumerate() {
@@ -111,13 +112,12 @@ pub(super) fn run<T: Float>(
     }
     parallel::for_chunks_mut(&mut tasks, 1, length, |_, task| {
         let (sums, dw) = &mut task[0];
-        turn(level, [taps, dw.len() / taps], sums, width, dw, taps);
+        transpose(level, [taps, dw.len() / taps], sums, width, dw, taps);
     });
-    scratch::recycle(sums);
 }
 
-/// What is common to all images.
-struct Each<'a> {
+/// The parts of the computation that all images share.
+struct Shared<'a> {
     level: Level,
     plan: &'a Correlation,
     /// Where the window of each output pixel begins.
@@ -125,31 +125,31 @@ struct Each<'a> {
     taps: usize,
     /// Blocks of filters in a group.
     blocks: usize,
-    /// Elements of one group of a padded image, and of its gradient with filters in the lanes.
+    /// Elements of one group of a padded image, and of its transposed gradient.
     image: usize,
-    turned: usize,
+    transposed: usize,
 }
 
-impl Each<'_> {
-    /// `sums[group, block, tap, lane]` of these images.
-    fn add_up<T: Float>(&self, images: Range<usize>, x: &[T], dy: &[T], sums: &mut [T]) {
-        let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, columns::<T>());
+impl Shared<'_> {
+    /// Computes `sums[group, block, tap, lane]` of a range of images.
+    fn accumulate<T: Float>(&self, images: Range<usize>, x: &[T], dy: &[T], sums: &mut [T]) {
+        let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, T::NR);
         let [x_group, y_group] = self.lengths();
         let y_pixels = plan.pixels[1];
         // One task sums some rows of one block of filters of one group, over all images.
         let parts = TASKS.div_ceil(plan.groups * blocks);
-        let share = taps.div_ceil(parts).next_multiple_of(ROWS);
+        let share = taps.div_ceil(parts).next_multiple_of(MR);
         let share = taps.div_ceil(taps.div_ceil(share));
-        let together = self.together::<T>(images.len());
-        let mut padded = scratch::stale::<T>(together * plan.groups * self.image);
-        let mut turned = scratch::stale::<T>(together * plan.groups * self.turned);
+        let together = self.at_once::<T>(images.len());
+        let mut padded = Scratch::<T>::new(together * plan.groups * self.image);
+        let mut transposed = Scratch::<T>::new(together * plan.groups * self.transposed);
         for first in images.clone().step_by(together) {
             let count = together.min(images.end - first) * plan.groups;
             let (x, dy) = (
                 &x[first * plan.groups * x_group..][..count * x_group],
                 &dy[first * plan.groups * y_group..][..count * y_group],
             );
-            self.prepare(x, dy, &mut padded, &mut turned);
+            self.prepare(x, dy, &mut padded, &mut transposed);
             let mut tasks = Vec::new();
             for (index, sums) in sums.chunks_mut(taps * width).enumerate() {
                 for (part, sums) in sums.chunks_mut(share * width).enumerate() {
@@ -161,20 +161,18 @@ impl Each<'_> {
                 let (group, block, tap, sums) = &mut task[0];
                 let rows = sums.len() / width;
                 for index in (*group..count).step_by(plan.groups) {
-                    for (i0, steps) in balanced(y_pixels, DEPTH) {
-                        let to = Matrix {
+                    for (i0, steps) in balanced(y_pixels, KC) {
+                        let to = OutputRows {
                             head: sums,
                             stride: width,
                             add: first > images.start || index > *group || i0 > 0,
                         };
-                        let prepared = [&padded[..], &turned[..]];
-                        self.sweep(prepared, [index, *block], [*tap, rows], [i0, steps], to);
+                        let prepared = [&padded[..], &transposed[..]];
+                        self.sum(prepared, [index, *block], [*tap, rows], [i0, steps], to);
                     }
                 }
             });
         }
-        scratch::recycle(padded);
-        scratch::recycle(turned);
     }
 
     /// Elements of a group of an image and of its gradient.
@@ -182,69 +180,69 @@ impl Each<'_> {
         [0, 1].map(|side| self.plan.channels[side] * self.plan.pixels[side])
     }
 
-    /// How many of some images are prepared together.
-    fn together<T>(&self, images: usize) -> usize {
-        let each = self.plan.groups * (self.image + self.turned) * size_of::<T>();
+    /// How many of `images` images are prepared at once.
+    fn at_once<T>(&self, images: usize) -> usize {
+        let each = self.plan.groups * (self.image + self.transposed) * size_of::<T>();
         (PREPARED / each).clamp(1, images)
     }
 
-    /// Pads images, and turns their gradients so that filters lie in the lanes.
-    fn prepare<T: Float>(&self, x: &[T], dy: &[T], padded: &mut [T], turned: &mut [T]) {
+    /// Pads images and transposes their gradients, so that filters are in the lanes.
+    fn prepare<T: Float>(&self, x: &[T], dy: &[T], padded: &mut [T], transposed: &mut [T]) {
         let [x_group, y_group] = self.lengths();
-        let (pixels, filters, width) = (self.plan.pixels[1], self.plan.channels[1], columns::<T>());
+        let (pixels, filters, width) = (self.plan.pixels[1], self.plan.channels[1], T::NR);
         let count = x.len() / x_group;
         let padded = &mut padded[..count * self.image];
         self.plan.image.fill(self.level, x, x_group, padded);
-        let turned = &mut turned[..count * self.turned];
-        parallel::for_chunks_mut(turned, pixels * width, dy.len(), |i, to| {
+        let transposed = &mut transposed[..count * self.transposed];
+        parallel::for_chunks_mut(transposed, pixels * width, dy.len(), |i, to| {
             let (index, block) = (i / self.blocks, i % self.blocks);
             let lanes = width.min(filters - block * width);
             let from = &dy[index * y_group + block * width * pixels..];
-            pack::vectors(self.level, from, [1, pixels], pixels, lanes, width, to);
+            pack::right_panel(self.level, from, [1, pixels], pixels, lanes, width, to);
         });
     }
 
     /// Sums of some rows over some pixels of one group of an image, for one block of filters.
-    fn sweep<T: Float>(
+    fn sum<T: Float>(
         &self,
-        [padded, turned]: [&[T]; 2],
+        [padded, transposed]: [&[T]; 2],
         [index, block]: [usize; 2],
         [tap, rows]: [usize; 2],
         [first, steps]: [usize; 2],
-        to: Matrix<'_, T>,
+        to: OutputRows<'_, T>,
     ) {
-        let width = columns::<T>();
-        let of_block = index * self.turned + block * self.plan.pixels[1] * width;
+        let width = T::NR;
+        let of_block = index * self.transposed + block * self.plan.pixels[1] * width;
         let vectors = Panel {
-            panel: &turned[of_block + first * width..],
+            panel: &transposed[of_block + first * width..],
             stride: width,
         };
-        let points = Points {
+        let points = Windows {
             image: &padded[index * self.image..][..self.image],
-            at: &self.plan.phases[0].offsets.list()[tap..],
+            origins: &self.plan.phases[0].offsets.list()[tap..],
             offsets: &self.pixels,
             first,
         };
-        microkernel::sweep(self.level, [rows, steps], points, vectors, to);
+        microkernel::run(self.level, [rows, steps], points, vectors, to);
     }
 
-    /// Whether sums, `length` of them, are better finished part by part: where all images are prepared
-    /// at once, pixels are few, sums outgrow the second cache and there are tasks enough.
-    fn finishes<T: Float>(&self, batch: usize, length: usize) -> bool {
-        self.together::<T>(batch) == batch
-            && self.plan.pixels[1] <= FEW
+    /// Whether `length` sums are faster to complete part by part: if all images are prepared at once,
+    /// pixels are few, sums do not fit in the second-level cache and there are enough tasks.
+    fn is_by_parts<T: Float>(&self, batch: usize, length: usize) -> bool {
+        self.at_once::<T>(batch) == batch
+            && self.plan.pixels[1] <= MAX_PIXELS_BY_PARTS
             && length * size_of::<T>() > 2 * PREPARED
             && self.plan.groups * self.blocks >= TASKS
     }
 
-    /// The whole gradient; each part of the sums is turned to its place while it is in the second cache.
-    fn finish<T: Float>(&self, batch: usize, x: &[T], dy: &[T], dw: &mut [T]) {
-        let (plan, taps, width) = (self.plan, self.taps, columns::<T>());
+    /// The whole gradient; each part of the sums is transposed to its place while it is in the second-level cache.
+    fn run_by_parts<T: Float>(&self, batch: usize, x: &[T], dy: &[T], dw: &mut [T]) {
+        let (plan, taps, width) = (self.plan, self.taps, T::NR);
         let (pixels, filters) = (plan.pixels[1], plan.channels[1]);
         let count = batch * plan.groups;
-        let mut padded = scratch::stale::<T>(count * self.image);
-        let mut turned = scratch::stale::<T>(count * self.turned);
-        self.prepare(x, dy, &mut padded, &mut turned);
+        let mut padded = Scratch::<T>::new(count * self.image);
+        let mut transposed = Scratch::<T>::new(count * self.transposed);
+        self.prepare(x, dy, &mut padded, &mut transposed);
         let mut tasks = Vec::new();
         for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
             let blocks = dw.chunks_mut(width * taps).enumerate();
@@ -253,19 +251,19 @@ impl Each<'_> {
         let work = count * taps * self.blocks * pixels;
         parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
             let (group, block, dw) = &mut task[0];
-            let mut sums = scratch::stale::<T>(PART.min(taps) * width);
+            let mut sums = Scratch::<T>::new(PART.min(taps) * width);
             for (first, rows) in balanced(taps, PART) {
                 for index in (*group..count).step_by(plan.groups) {
-                    let to = Matrix {
+                    let to = OutputRows {
                         head: &mut sums,
                         stride: width,
                         add: index > *group,
                     };
-                    let prepared = [&padded[..], &turned[..]];
-                    self.sweep(prepared, [index, *block], [first, rows], [0, pixels], to);
+                    let prepared = [&padded[..], &transposed[..]];
+                    self.sum(prepared, [index, *block], [first, rows], [0, pixels], to);
                 }
                 let lanes = dw.len() / taps;
-                turn(
+                transpose(
                     self.level,
                     [rows, lanes],
                     &sums,
@@ -274,9 +272,6 @@ impl Each<'_> {
                     taps,
                 );
             }
-            scratch::recycle(sums);
         });
-        scratch::recycle(padded);
-        scratch::recycle(turned);
     }
 }

@@ -1,53 +1,52 @@
-//! Filters to and from their transforms, output channels in the lanes.
+//! Transforms of filters, and of their gradients back, output channels in the lanes.
 
 use std::marker::PhantomData;
 
 use super::transform::{From, Linear, Square, To, twice};
-use crate::kernels::gemm::balanced;
-use crate::kernels::gemm::microkernel::columns;
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::prefetch;
-use crate::kernels::simd::transpose::turn;
+use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::memory::scratch;
+use crate::memory::Scratch;
 use crate::parallel;
 
-/// Filters of one input channel after another that are turned together.
-const TOGETHER: usize = 8;
+/// Input channels whose filters are transposed at once.
+const INPUTS_AT_ONCE: usize = 8;
 
-/// Filters of `K × K` taps as a sum over input channels reads them.
+/// The filters of a sum over input channels, `K × K` taps each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filters {
-    /// Channels that come in and go out.
+    /// Input and output channels.
     pub inputs: usize,
     pub outputs: usize,
-    /// Distances in `w` between them.
+    /// Distances of two input and of two output channels in `w`.
     pub input: usize,
     pub output: usize,
-    /// Whether taps are read backwards, as the input gradient does.
-    pub turned: bool,
+    /// Whether taps are reversed, for the input gradient.
+    pub reversed: bool,
 }
 
-/// Elements between the points of filters of so many input channels: one line more than the data, or all points
-/// would compete for the same lines of the first cache.
+/// Distance of two points of a block of filters: one cache line more than the data, or all points would
+/// compete for the same sets of the first-level cache.
 pub(super) fn plane<T: Float>(inputs: usize) -> usize {
-    (inputs + 1) * columns::<T>()
+    (inputs + 1) * T::NR
 }
 
 impl Filters {
-    /// How many numbers the transforms to so many points have.
+    /// How many numbers the transforms have at `points` points.
     pub fn length<T: Float>(&self, points: usize) -> usize {
-        self.outputs.div_ceil(columns::<T>()) * points * plane::<T>(self.inputs)
+        self.outputs.div_ceil(T::NR) * points * plane::<T>(self.inputs)
     }
 
-    /// Elements between the points of sums of all pairs of channels, see [`plane`].
+    /// Distance of two points of the sums of all pairs of channels, see [`plane`].
     pub fn plane_of_sums<T: Float>(&self) -> usize {
-        let lanes = columns::<T>();
+        let lanes = T::NR;
         self.outputs.next_multiple_of(lanes) * self.inputs + lanes
     }
 
-    /// `U = G g Gᵀ` as `values[block][point][input][lane]`, points a [`plane`] apart; past the caches if all threads will read
-    /// them, and `values` then begins a line.
+    /// `U = G g Gᵀ` as `values[block][point][input][lane]`, points a [`plane`] apart. If they are `shared` by
+    /// all threads, they are written by non-temporal stores, and `values` must begin a cache line.
     pub fn transform<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
         level: Level,
@@ -62,7 +61,7 @@ impl Filters {
         });
     }
 
-    /// The transforms of some input channels of one block of output channels, from the first on so many:
+    /// The transforms of `inputs` input channels from `first_input` on, for one block of output channels:
     /// `values[point][input][lane]`, points a [`plane`] apart.
     pub fn transform_some<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
@@ -73,65 +72,70 @@ impl Filters {
         values: &mut [T],
         shared: bool,
     ) {
-        let (lanes, taps) = (columns::<T>(), K * K);
-        // Where the taps of one input channel follow those of another, several are turned at once.
-        let together = if self.input == taps { TOGETHER } else { 1 };
+        let (lanes, taps) = (T::NR, K * K);
+        // If the taps of one input channel follow those of another, several are transposed at once.
+        let together = if self.input == taps {
+            INPUTS_AT_ONCE
+        } else {
+            1
+        };
         let first = block * lanes;
         let count = lanes.min(self.outputs - first);
         let plane = plane::<T>(inputs);
-        let mut gathered = scratch::stale::<T>(together * taps * lanes);
+        let mut gathered = Scratch::<T>::new(together * taps * lanes);
         if count < lanes {
             gathered.fill(T::zero());
         }
-        let mut points = scratch::stale::<T>(if shared { A * A * together * lanes } else { 0 });
-        non_temporal::past_caches(|past| {
+        // Transforms `inputs` channels from `input` on to `to`, points `plane` apart.
+        let mut transform = |[input, inputs]: [usize; 2], to: &mut [T], plane: usize| {
+            let from = &w[(first_input + input) * self.input + first * self.output..];
+            let size = [count, inputs * taps];
+            transpose(level, size, from, self.output, &mut gathered, lanes);
+            if let Some(later) = from.get(INPUTS_AT_ONCE * self.input..) {
+                prefetch_rows(later, size, self.output);
+            }
+            level.lanewise(ToPoints::<T, L, K, A> {
+                gathered: &gathered,
+                reversed: self.reversed,
+                inputs,
+                to,
+                plane,
+                map: PhantomData,
+            });
+        };
+        if !shared {
             for (input, inputs) in balanced(inputs, together) {
-                let from = &w[(first_input + input) * self.input + first * self.output..];
-                let size = [count, inputs * taps];
-                turn(level, size, from, self.output, &mut gathered, lanes);
-                if let Some(later) = from.get(TOGETHER * self.input..) {
-                    prefetch_rows(later, size, self.output);
-                }
-                let to = &mut values[input * lanes..];
-                let mut forth = Forth::<T, L, K, A> {
-                    gathered: &gathered,
-                    turned: self.turned,
-                    inputs,
-                    to: &mut *to,
-                    plane,
-                    map: PhantomData,
-                };
-                if shared {
-                    forth.to = &mut points;
-                    forth.plane = inputs * lanes;
-                }
-                level.line(forth);
-                for (point, from) in points.chunks_exact(inputs * lanes).take(A * A).enumerate() {
-                    past.copy(from, &mut to[point * plane..][..inputs * lanes]);
+                transform([input, inputs], &mut values[input * lanes..], plane);
+            }
+            return;
+        }
+        let mut points = Scratch::<T>::new(A * A * together * lanes);
+        non_temporal::write(values, |writer| {
+            for (input, inputs) in balanced(inputs, together) {
+                let row = inputs * lanes;
+                transform([input, inputs], &mut points, row);
+                for (point, from) in points.chunks_exact(row).take(A * A).enumerate() {
+                    writer.copy(input * lanes + point * plane, from);
                 }
             }
         });
-        scratch::recycle(gathered);
-        scratch::recycle(points);
     }
 
-    /// `dw = Gᵀ dU G` from the sum, in order, of all `dU[point][block][input][lane]` that follow each other
-    /// in `sums`.
+    /// `dw = Gᵀ dU G` of the sum, in order, of all `dU[point][block][input][lane]` in `sums`.
     pub fn collect<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
         level: Level,
         sums: &[T],
         dw: &mut [T],
     ) {
-        let lanes = columns::<T>();
+        let lanes = T::NR;
         let work = self.inputs * self.outputs * A * A;
         let sums = Sums {
             values: sums,
             plane: self.plane_of_sums::<T>(),
             size: A * A * self.plane_of_sums::<T>(),
         };
-        // Here a block of outputs is contiguous, filters come first in `w`, and so are the taps of
-        // consecutive inputs.
+        // In `dw` a block of output channels is contiguous, and so are the taps of consecutive inputs.
         parallel::for_chunks_mut(dw, lanes * self.output, work, |block, dw| {
             let sums = Sums {
                 values: &sums.values[block * self.inputs * lanes..],
@@ -141,8 +145,8 @@ impl Filters {
         });
     }
 
-    /// The same for some input channels, from the first on so many, of the block of output channels whose
-    /// gradients `dw` holds.
+    /// [`collect`](Self::collect) for `inputs` input channels from `first_input` on and the block of output
+    /// channels of `dw`.
     pub fn collect_some<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
         level: Level,
@@ -150,11 +154,11 @@ impl Filters {
         [first_input, inputs]: [usize; 2],
         dw: &mut [T],
     ) {
-        let (lanes, taps) = (columns::<T>(), K * K);
+        let (lanes, taps) = (T::NR, K * K);
         let outputs = dw.len() / self.output;
-        let mut gathered = scratch::stale::<T>(TOGETHER * taps * lanes);
-        for (input, inputs) in balanced(inputs, TOGETHER) {
-            level.line(Back::<T, L, K, A> {
+        let mut gathered = Scratch::<T>::new(INPUTS_AT_ONCE * taps * lanes);
+        for (input, inputs) in balanced(inputs, INPUTS_AT_ONCE) {
+            level.lanewise(ToTaps::<T, L, K, A> {
                 sums: Sums {
                     values: &sums.values[input * lanes..],
                     ..*sums
@@ -165,13 +169,12 @@ impl Filters {
             });
             let size = [inputs * taps, outputs];
             let to = &mut dw[(first_input + input) * taps..];
-            turn(level, size, &gathered, lanes, to, self.output);
+            transpose(level, size, &gathered, lanes, to, self.output);
         }
-        scratch::recycle(gathered);
     }
 }
 
-/// Asks for rows that lie too far apart for the processor to see where they lead.
+/// Prefetches rows that are too far apart for hardware prefetchers.
 fn prefetch_rows<T>(from: &[T], [rows, columns]: [usize; 2], stride: usize) {
     for row in 0..rows {
         if let Some(row) = from.get(row * stride..row * stride + columns) {
@@ -180,8 +183,8 @@ fn prefetch_rows<T>(from: &[T], [rows, columns]: [usize; 2], stride: usize) {
     }
 }
 
-/// Sums at the points, `values[point · plane + input · lanes + lane]`, and as many more to be added to them
-/// every `size` numbers, as far as they reach.
+/// Sums at the points, `values[point · plane + input · lanes + lane]`; every `size` numbers further such sums
+/// to be added.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sums<'a, T> {
     pub values: &'a [T],
@@ -189,10 +192,10 @@ pub(super) struct Sums<'a, T> {
     pub size: usize,
 }
 
-/// From taps `gathered[input][tap][lane]` to points.
-struct Forth<'a, T, L, const K: usize, const A: usize> {
+/// The transform of taps `gathered[input][tap][lane]` to points.
+struct ToPoints<'a, T, L, const K: usize, const A: usize> {
     gathered: &'a [T],
-    turned: bool,
+    reversed: bool,
     inputs: usize,
     to: &'a mut [T],
     plane: usize,
@@ -200,10 +203,10 @@ struct Forth<'a, T, L, const K: usize, const A: usize> {
 }
 
 impl<T: Float, L: Linear<K, A>, const K: usize, const A: usize> Lanewise<T>
-    for Forth<'_, T, L, K, A>
+    for ToPoints<'_, T, L, K, A>
 {
     #[inline(always)]
-    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+    fn run_from<V: Vector<T>, const FMA: bool>(&mut self, isa: V::Isa, lane: usize) {
         let line = 2 * T::LANES;
         for input in 0..self.inputs {
             let vectors = &self.gathered[input * K * K * line + lane..];
@@ -212,11 +215,12 @@ impl<T: Float, L: Linear<K, A>, const K: usize, const A: usize> Lanewise<T>
                 row: A * self.plane,
                 column: self.plane,
             };
-            if self.turned {
-                twice::<T, V, L, _, FMA, K, A>(Backwards::<T, K>(vectors), to);
+            if self.reversed {
+                twice::<T, V, L, _, FMA, K, A>(isa, Reversed::<T, K>(vectors), to);
             } else {
                 let (row, column) = (K * line, line);
                 twice::<T, V, L, _, FMA, K, A>(
+                    isa,
                     From {
                         vectors,
                         row,
@@ -229,20 +233,20 @@ impl<T: Float, L: Linear<K, A>, const K: usize, const A: usize> Lanewise<T>
     }
 }
 
-/// Taps of a filter, last first.
+/// The taps of a filter in reverse order.
 #[derive(Clone, Copy)]
-struct Backwards<'a, T, const K: usize>(&'a [T]);
+struct Reversed<'a, T, const K: usize>(&'a [T]);
 
-impl<T: Float, V: Vector<T>, const K: usize> Square<V> for Backwards<'_, T, K> {
+impl<T: Float, V: Vector<T>, const K: usize> Square<T, V> for Reversed<'_, T, K> {
     #[inline(always)]
-    fn at(&self, i: usize, j: usize) -> V {
+    fn load(&self, isa: V::Isa, i: usize, j: usize) -> V {
         let tap = K * K - 1 - (i * K + j);
-        V::load(&self.0[2 * tap * T::LANES..])
+        V::load_with(isa, &self.0[2 * tap * T::LANES..])
     }
 }
 
-/// From sums at the points to taps `gathered[input][tap][lane]`.
-struct Back<'a, T, L, const K: usize, const A: usize> {
+/// The transform of sums at the points to taps `gathered[input][tap][lane]`.
+struct ToTaps<'a, T, L, const K: usize, const A: usize> {
     sums: Sums<'a, T>,
     inputs: usize,
     gathered: &'a mut [T],
@@ -250,10 +254,10 @@ struct Back<'a, T, L, const K: usize, const A: usize> {
 }
 
 impl<T: Float, L: Linear<A, K>, const K: usize, const A: usize> Lanewise<T>
-    for Back<'_, T, L, K, A>
+    for ToTaps<'_, T, L, K, A>
 {
     #[inline(always)]
-    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+    fn run_from<V: Vector<T>, const FMA: bool>(&mut self, isa: V::Isa, lane: usize) {
         let line = 2 * T::LANES;
         for input in 0..self.inputs {
             let values = &self.sums.values[input * line + lane..];
@@ -266,28 +270,28 @@ impl<T: Float, L: Linear<A, K>, const K: usize, const A: usize> Lanewise<T>
                 row: K * line,
                 column: line,
             };
-            twice::<T, V, L, _, FMA, A, K>(Added::<T, A>(sums), to);
+            twice::<T, V, L, _, FMA, A, K>(isa, Added::<T, A>(sums), to);
         }
     }
 }
 
-/// All sums at a point, added in order.
+/// The sum, in order, of all sums at a point.
 #[derive(Clone, Copy)]
 struct Added<'a, T, const A: usize>(Sums<'a, T>);
 
-impl<T: Float, V: Vector<T>, const A: usize> Square<V> for Added<'_, T, A> {
+impl<T: Float, V: Vector<T>, const A: usize> Square<T, V> for Added<'_, T, A> {
     #[inline(always)]
-    fn at(&self, i: usize, j: usize) -> V {
+    fn load(&self, isa: V::Isa, i: usize, j: usize) -> V {
         let Sums {
             values,
             plane,
             size,
         } = self.0;
         let first = (i * A + j) * plane;
-        let mut sum = V::load(&values[first..]);
+        let mut sum = V::load_with(isa, &values[first..]);
         let mut next = size + first;
         while next < values.len() {
-            sum = sum.add(V::load(&values[next..]));
+            sum = sum.add(V::load_with(isa, &values[next..]));
             next += size;
         }
         sum

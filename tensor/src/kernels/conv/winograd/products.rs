@@ -1,30 +1,30 @@
-//! The correlation of two directions: transform, multiply point by point, transform back.
+//! Forward and input gradient: transform, multiply point by point, transform back.
 
 use std::marker::PhantomData;
 
 use super::filters::{self, Filters};
-use super::tiles::{self, Grid, STRIP, Source, Spectrum, Strip, TOGETHER};
+use super::tiles::{self, Grid, PART, STRIP, Source, Spectrum, Strip};
 use super::transform::{From, Linear, Scheme, To, twice};
-use crate::kernels::gemm::balanced;
-use crate::kernels::gemm::microkernel::{self, Matrix, Panel, Rows, columns};
+use crate::kernels::gemm::microkernel::{self, OutputRows, Panel, Rows};
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::non_temporal;
-use crate::kernels::simd::transpose::turn_apart;
+use crate::kernels::simd::transpose::transpose_to_slices;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::memory::scratch;
+use crate::memory::Scratch;
 use crate::parallel;
 
-/// Longest sum in one pass.
-const DEPTH: usize = 288;
+/// Longest sum of one pass.
+const KC: usize = 288;
 
-/// Input channels whose filters are transformed for one block of output channels and used at once, from the second
-/// cache.
-const SOME: usize = 128;
+/// Input channels whose filters are transformed at once for one block of output channels, and used from the
+/// second-level cache.
+const INPUTS_AT_ONCE: usize = 128;
 
-/// Tiles whose products with one block of output channels stay in the second cache.
-const WAITING: usize = 200;
+/// Most tiles whose products with one block of output channels stay in the second-level cache.
+const MAX_TILES_IN_L2: usize = 200;
 
-/// So few tiles are one strip: rows enough for the tiles of a product, and soon transformed.
-const FEW: usize = 32;
+/// At most this many tiles are one strip: they are enough rows for the microkernel and quickly transformed.
+const MAX_TILES_OF_ONE_STRIP: usize = 32;
 
 /// Extents of the images on one side: `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,8 @@ pub(super) struct Problem {
 
 /// `dst[o, i, j] = Σ src[c, i + k + origin, j + l + origin'] · g[o, c, k, l]`
 ///
-/// Threads share what is smaller: the transforms of the filters, and take strips, or those of the tiles, and
-/// take blocks of channels.
+/// Threads share the smaller transforms: those of the filters, if tasks are strips, or those of the tiles, if
+/// tasks are blocks of channels.
 pub(super) fn correlate<
     T: Float,
     S: Scheme<M, K, A>,
@@ -72,10 +72,14 @@ pub(super) fn correlate<
     let grid = Grid::new(problem.to.height, problem.to.width, M);
     let tiles = problem.batch * grid.tiles();
     if tiles < problem.filters.outputs {
-        let strips = if tiles <= FEW { tiles } else { even(tiles) };
+        let strips = if tiles <= MAX_TILES_OF_ONE_STRIP {
+            tiles
+        } else {
+            even(tiles)
+        };
         return by_blocks::<T, S, M, K, A>(problem, grid, strips, src, w, dst);
     }
-    let together = grid.images(problem.batch, TOGETHER);
+    let together = grid.images(problem.batch, PART);
     let most = if together == problem.batch {
         even(tiles)
     } else {
@@ -87,7 +91,7 @@ pub(super) fn correlate<
     by_strips::<T, S, M, K, A>(problem, grid, [together, most], src, w, dst);
 }
 
-/// Tiles of a strip, at most, of an even number of strips.
+/// Most tiles of a strip if the number of strips is even.
 fn even(tiles: usize) -> usize {
     tiles.div_ceil(tiles.div_ceil(STRIP).next_multiple_of(2))
 }
@@ -95,16 +99,16 @@ fn even(tiles: usize) -> usize {
 impl Problem {
     /// Elementary steps of one image.
     fn work<T: Float>(&self) -> usize {
-        self.from.channels * self.to.channels * self.to.pixels() / columns::<T>()
+        self.from.channels * self.to.channels * self.to.pixels() / T::NR
     }
 
-    /// The transforms of a strip of some images, from `first` on.
+    /// The transforms of a strip of images from `first` on.
     fn prepare<T: Float, L: Linear<A, A>, const A: usize>(
         &self,
         src: &[T],
         first: usize,
         strip: &Strip,
-    ) -> Vec<T> {
+    ) -> Scratch<T> {
         let source = Source {
             planes: &src[first * self.from.channels * self.from.pixels()..],
             channels: self.from.channels,
@@ -112,14 +116,12 @@ impl Problem {
             width: self.from.width,
             origin: self.origin,
         };
-        let turned = source.turn(self.level, strip, A);
-        let spectra = tiles::transform::<T, L, A, A>(self.level, strip, &turned);
-        turned.recycle();
-        spectra
+        let transposed = source.transpose(self.level, strip, A);
+        tiles::transform::<T, L, A, A>(self.level, strip, &transposed)
     }
 }
 
-/// All transforms of the filters first, then strip after strip of some images, of so many tiles.
+/// Transforms all filters first, then goes through groups of `together` images in strips of `most` tiles.
 fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
     problem: &Problem,
     grid: Grid,
@@ -129,10 +131,10 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     dst: &mut [T],
 ) {
     let (level, filters) = (problem.level, &problem.filters);
-    let (lanes, points) = (columns::<T>(), A * A);
+    let (lanes, points) = (T::NR, A * A);
     let blocks = filters.outputs.div_ceil(lanes);
     let length = filters.length::<T>(points);
-    let mut buffer = scratch::stale::<T>(non_temporal::with_line::<T>(length));
+    let mut buffer = Scratch::<T>::new(non_temporal::with_line::<T>(length));
     let values = &mut non_temporal::from_line(&mut buffer)[..length];
     filters.transform::<T, S::Filter, K, A>(level, w, values, parallel::threads() > 1);
     let values = &*values;
@@ -161,20 +163,23 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
                     let (first, count) = strip.parts().get(part);
                     let spectrum = tiles::spectrum(&spectra, strip, part, points, channels);
                     let plane = tiles::plane::<T>(count, lanes);
-                    let mut product = scratch::stale::<T>(points * plane);
+                    let mut product = Scratch::<T>::new(points * plane);
                     multiply::<T, A>(level, &spectrum, count, &block, &mut product);
-                    put::<T, S::Result, M, A>(level, strip, [first, count], &product, &mut rows[0]);
-                    scratch::recycle(product);
+                    store_results::<T, S::Result, M, A>(
+                        level,
+                        strip,
+                        [first, count],
+                        &product,
+                        &mut rows[0],
+                    );
                 }
             });
-            scratch::recycle(spectra);
         });
     });
-    scratch::recycle(buffer);
 }
 
-/// All transforms of the tiles first, in strips of so many, then block after block of channels, whose filters are
-/// transformed where they are used: those of many channels would go through memory once more.
+/// Transforms all tiles first, in strips of `most`, then goes through blocks of output channels, whose filters
+/// are transformed before their use: those of many channels would pass through memory once more.
 fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
     problem: &Problem,
     grid: Grid,
@@ -184,7 +189,7 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     dst: &mut [T],
 ) {
     let (level, filters) = (problem.level, &problem.filters);
-    let (lanes, points) = (columns::<T>(), A * A);
+    let (lanes, points) = (T::NR, A * A);
     let strips: Vec<Strip> = grid.strips(problem.batch, most).collect();
     let channels = filters.inputs.next_multiple_of(lanes);
     let transforms = problem.batch * grid.tiles() * channels * A;
@@ -193,16 +198,16 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
         if parallel::threads() == 1 {
             spectra
         } else {
-            published(spectra)
+            shared_copy(&spectra)
         }
     });
     let parts: Vec<(usize, usize)> = (0..strips.len())
         .flat_map(|strip| (0..strips[strip].parts().count).map(move |part| (strip, part)))
         .collect();
-    // Some filters meet all tiles, whose products wait in a cache; or, where these are too many, all filters
-    // meet some tiles.
-    let [some, together] = if problem.batch * grid.tiles() <= WAITING {
-        [filters.inputs.min(SOME), parts.len()]
+    // Either some input channels for all tiles, whose products stay in a cache, or, if these are too many,
+    // all input channels for some tiles.
+    let [some, together] = if problem.batch * grid.tiles() <= MAX_TILES_IN_L2 {
+        [filters.inputs.min(INPUTS_AT_ONCE), parts.len()]
     } else {
         [filters.inputs, 1]
     };
@@ -212,12 +217,12 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let mut targets = cut(dst, problem.to, &strips, place);
     let work = problem.batch * problem.work::<T>();
     parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
-        let mut products = scratch::stale::<T>(together * length);
-        let mut values = scratch::stale::<T>(points * filters::plane::<T>(some));
+        let mut products = Scratch::<T>::new(together * length);
+        let mut values = Scratch::<T>::new(points * filters::plane::<T>(some));
         for parts in parts.chunks(together) {
             for (first, inputs) in balanced(filters.inputs, some) {
                 let values = &mut values[..points * filters::plane::<T>(inputs)];
-                // Of all input channels at once they are still there from the first parts.
+                // The transforms of all input channels remain from the first parts.
                 if inputs < filters.inputs || parts[0] == (0, 0) {
                     let some = [first, inputs];
                     filters
@@ -238,24 +243,20 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
             for (product, &(strip, part)) in products.chunks_exact(length).zip(parts) {
                 let (rows, strip) = (&mut targets[strip], &strips[strip]);
                 let (first, count) = strip.parts().get(part);
-                put::<T, S::Result, M, A>(level, strip, [first, count], product, rows);
+                store_results::<T, S::Result, M, A>(level, strip, [first, count], product, rows);
             }
         }
-        scratch::recycle(products);
-        scratch::recycle(values);
     });
-    spectra.into_iter().for_each(scratch::recycle);
 }
 
-/// The rows of each strip and block of channels, `[image][channel]`, at the place that `place(strip, block)`
-/// says.
+/// The rows of each strip and block of channels, `[image][channel]`, at index `place(strip, block)`.
 fn cut<'a, T: Float>(
     dst: &'a mut [T],
     planes: Planes,
     strips: &[Strip],
     place: impl Fn(usize, usize) -> usize,
 ) -> Vec<Vec<&'a mut [T]>> {
-    let lanes = columns::<T>();
+    let lanes = T::NR;
     let mut targets: Vec<Vec<&mut [T]>> = Vec::new();
     targets.resize_with(strips.len() * planes.channels.div_ceil(lanes), Vec::new);
     for (index, mut plane) in dst.chunks_mut(planes.pixels()).enumerate() {
@@ -269,15 +270,14 @@ fn cut<'a, T: Float>(
     targets
 }
 
-/// A copy for all threads to read.
-fn published<T: Float>(values: Vec<T>) -> Vec<T> {
-    let mut shared = scratch::stale(values.len());
-    non_temporal::past_caches(|past| past.copy(&values, &mut shared));
-    scratch::recycle(values);
+/// A copy by non-temporal stores, for all threads to read.
+fn shared_copy<T: Float>(values: &[T]) -> Scratch<T> {
+    let mut shared = Scratch::new(values.len());
+    non_temporal::write(&mut shared, |writer| writer.copy(0, values));
     shared
 }
 
-/// Transformed filters between some input channels, from `first` on, and one block of output channels:
+/// Transformed filters of `inputs` input channels from `first` on and one block of output channels:
 /// `values[point][input][lane]`, points a [`plane`](filters::plane) apart.
 #[derive(Clone, Copy, Debug)]
 struct Block<'a, T> {
@@ -286,8 +286,8 @@ struct Block<'a, T> {
     inputs: usize,
 }
 
-/// `product[point][tile][lane]` of some tiles with a block; added to what the input channels before its first have
-/// made.
+/// `product[point][tile][lane]` of tiles and a block, added to the products of the input channels before its
+/// first.
 fn multiply<T: Float, const A: usize>(
     level: Level,
     spectrum: &Spectrum<'_, T>,
@@ -295,13 +295,13 @@ fn multiply<T: Float, const A: usize>(
     block: &Block<'_, T>,
     product: &mut [T],
 ) {
-    let lanes = columns::<T>();
+    let lanes = T::NR;
     let plane = tiles::plane::<T>(tiles, lanes);
     for point in 0..A * A {
         let values = &block.values[point * filters::plane::<T>(block.inputs)..];
         let from = &spectrum.values[point * spectrum.plane + block.first..];
         let product = &mut product[point * plane..][..plane];
-        for (c0, depth) in balanced(block.inputs, DEPTH) {
+        for (c0, depth) in balanced(block.inputs, KC) {
             let vectors = Panel {
                 panel: &values[c0 * lanes..],
                 stride: lanes,
@@ -310,35 +310,35 @@ fn multiply<T: Float, const A: usize>(
                 matrix: &from[c0..],
                 stride: spectrum.channels,
             };
-            let to = Matrix {
+            let to = OutputRows {
                 head: &mut *product,
                 stride: lanes,
                 add: block.first + c0 > 0,
             };
-            microkernel::sweep(level, [tiles, depth], rows, vectors, to);
+            microkernel::run(level, [tiles, depth], rows, vectors, to);
         }
     }
 }
 
 /// Transforms products back and writes them to the strip's rows of their channels.
-fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
+fn store_results<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     level: Level,
     strip: &Strip,
     [first, count]: [usize; 2],
     product: &[T],
     rows: &mut [&mut [T]],
 ) {
-    let lanes = columns::<T>();
+    let lanes = T::NR;
     let (height, width) = (strip.height(), strip.grid.width);
     let plane = tiles::plane::<T>(count, lanes);
     let channels = rows.len() / strip.images;
-    // The pixels of a run of tiles of one row, channels in the lanes; turned together.
+    // The pixels of a run of tiles of one row, channels in the lanes; transposed at once.
     let row = strip.grid.columns.min(count) * M * lanes;
-    let mut pixels = scratch::stale::<T>(M * row);
+    let mut pixels = Scratch::<T>::new(M * row);
     let mut tile = 0;
     while tile < count {
         let (place, run) = strip.run(first + tile, count - tile);
-        level.line(Results::<T, L, M, A> {
+        level.lanewise(Results::<T, L, M, A> {
             product: &product[tile * lanes..],
             plane,
             pixels: &mut pixels,
@@ -350,14 +350,13 @@ fn put<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
         let rows = &mut rows[place.image * channels..][..channels];
         for i in 0..M.min(height - place.y) {
             let at = (place.y + i) * width + place.x;
-            turn_apart(level, across, &pixels[i * row..], lanes, rows, at);
+            transpose_to_slices(level, across, &pixels[i * row..], lanes, rows, at);
         }
         tile += run;
     }
-    scratch::recycle(pixels);
 }
 
-/// Some tiles of one row, in one block of channels.
+/// The inverse transform of neighbouring tiles of one row, for one block of channels.
 struct Results<'a, T, L, const M: usize, const A: usize> {
     product: &'a [T],
     plane: usize,
@@ -371,7 +370,7 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Lanewise<T>
     for Results<'_, T, L, M, A>
 {
     #[inline(always)]
-    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+    fn run_from<V: Vector<T>, const FMA: bool>(&mut self, isa: V::Isa, lane: usize) {
         for tile in 0..self.tiles {
             let from = &self.product[2 * tile * T::LANES + lane..];
             let square = From {
@@ -384,7 +383,7 @@ impl<T: Float, L: Linear<A, M>, const M: usize, const A: usize> Lanewise<T>
                 row: self.row,
                 column: 2 * T::LANES,
             };
-            twice::<T, V, L, _, FMA, A, M>(square, to);
+            twice::<T, V, L, _, FMA, A, M>(isa, square, to);
         }
     }
 }

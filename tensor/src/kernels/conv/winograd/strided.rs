@@ -1,15 +1,16 @@
 //! Winograd's filtering at stride 2.
 //!
-//! Rows and columns are split by residue: `x[2j + r]` is pixel `j` of a channel of its own. What was a
-//! convolution of `K × K` taps at stride 2 is one of half as many along each axis at stride 1, over four times the
-//! channels, some of whose taps are zero.
+//! Rows and columns are split into phases: `x[2j + r]` is pixel `j` of a channel of phase `r`. A convolution of
+//! `K × K` taps at stride 2 becomes one of half as many taps along each axis at stride 1, over four times the
+//! channels, some of whose taps are zero. So Winograd's filtering applies to the first layers ("stems") of
+//! image networks, 7 × 7 at stride 2.
 
 use super::products::{Planes, Problem};
-use super::{Form, against, along, sides, tiles};
+use super::{Form, forward_problem, input_gradient_problem, sides, tiles};
 use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::deinterleave;
 use crate::kernels::simd::{Float, Level};
-use crate::memory::scratch;
+use crate::memory::Scratch;
 use crate::parallel;
 
 /// Filters of 7 × 7 or 5 × 5 taps at stride 2 with a third of the multiplications, by `F(3 × 3, 4 × 4)` or
@@ -19,18 +20,18 @@ pub struct StridedWinograd {
     level: Option<Level>,
 }
 
-/// Residues of a pixel.
-const RESIDUES: usize = 4;
+/// Phases of a pixel.
+const PHASES: usize = 4;
 
-/// Fewer tiles are not worth the copies of the filters and their transforms.
-const LEAST: usize = 48;
+/// Fewest tiles that save more than the copies and transforms of the filters cost.
+const MIN_TILES: usize = 48;
 
 /// A convolution at stride 2 as one at stride 1.
 struct Split {
     form: Form,
-    /// The images by residue: channels `[channel][row's residue][column's residue]`.
+    /// The images by phase: channels `[channel][phase of the row][phase of the column]`.
     geometry: ConvGeometry,
-    /// `taps[k]` is the residue that tap `k` meets, and the tap it becomes; rows, then columns.
+    /// `taps[k]` is the phase that tap `k` reads, and the tap it becomes; rows, then columns.
     taps: [Vec<[usize; 2]>; 2],
 }
 
@@ -39,17 +40,17 @@ impl Split {
         let form = form(geometry);
         let [_, side] = form.sides();
         let mut split = geometry.clone();
-        split.channels *= RESIDUES;
+        split.channels *= PHASES;
         split.kernel = [1, side, side];
         split.stride = [1; 3];
         let out = geometry.output();
         let taps = [1, 2].map(|axis| {
             let padding = geometry.padding[axis][0];
-            // y[i] meets x[2i + k − p], which is pixel i + q of residue r where k − p = 2q + r.
+            // y[i] reads x[2i + k − p], which is pixel i + q of phase r where k − p = 2q + r.
             let before = padding.div_ceil(2);
             let extent = geometry.input[axis].div_ceil(2);
             split.input[axis] = extent;
-            // As much as the last window needs. It may need less than there is: see [`result`].
+            // As much as the last window needs, which may be less than there is: see [`result`].
             let after = (out[axis] + side - 1).saturating_sub(before + extent);
             split.padding[axis] = [before, after];
             (0..geometry.kernel[axis])
@@ -72,13 +73,13 @@ impl Split {
         [height * width, width]
     }
 
-    /// The images, split.
-    fn images<T: Float>(&self, level: Level, geometry: &ConvGeometry, x: &[T]) -> Vec<T> {
+    /// The images, split into phases.
+    fn images<T: Float>(&self, level: Level, geometry: &ConvGeometry, x: &[T]) -> Scratch<T> {
         let [_, height, width] = geometry.input;
         let [plane, row] = self.plane();
-        let mut split = scratch::stale::<T>(geometry.batch * geometry.channels * RESIDUES * plane);
+        let mut split = Scratch::<T>::new(geometry.batch * geometry.channels * PHASES * plane);
         let work = split.len();
-        parallel::for_chunks_mut(&mut split, RESIDUES * plane, work, |image, split| {
+        parallel::for_chunks_mut(&mut split, PHASES * plane, work, |image, split| {
             if height % 2 + width % 2 > 0 {
                 split.fill(T::zero());
             }
@@ -97,7 +98,7 @@ impl Split {
         let [plane, row] = self.plane();
         let work = dx.len();
         parallel::for_chunks_mut(dx, height * width, work, |image, dx| {
-            let split = &split[image * RESIDUES * plane..][..RESIDUES * plane];
+            let split = &split[image * PHASES * plane..][..PHASES * plane];
             for (y, to) in dx.chunks_exact_mut(width).enumerate() {
                 let from = &split[y % 2 * 2 * plane + y / 2 * row..];
                 deinterleave::join(from, plane, 0, 2, to);
@@ -105,13 +106,13 @@ impl Split {
         });
     }
 
-    /// `f(split filters, filters)` for each tap and its place in the split ones; the filters' taps in order.
+    /// `f(index in the split filter, index in the filter)` for each tap of a filter, in order.
     fn for_taps(&self, mut f: impl FnMut(usize, usize)) {
         let [_, side] = self.form.sides();
         let [rows, columns] = &self.taps;
-        for (k, [row_residue, row]) in rows.iter().enumerate() {
-            for (l, [residue, column]) in columns.iter().enumerate() {
-                let plane = row_residue * 2 + residue;
+        for (k, [row_phase, row]) in rows.iter().enumerate() {
+            for (l, [phase, column]) in columns.iter().enumerate() {
+                let plane = row_phase * 2 + phase;
                 f((plane * side + row) * side + column, k * columns.len() + l);
             }
         }
@@ -121,13 +122,13 @@ impl Split {
     fn pair(&self) -> [usize; 2] {
         let [_, side] = self.form.sides();
         let [rows, columns] = &self.taps;
-        [RESIDUES * side * side, rows.len() * columns.len()]
+        [PHASES * side * side, rows.len() * columns.len()]
     }
 
-    /// The filters, split.
-    fn filters<T: Float>(&self, w: &[T]) -> Vec<T> {
+    /// The filters, split into phases.
+    fn filters<T: Float>(&self, w: &[T]) -> Scratch<T> {
         let [to, from] = self.pair();
-        let mut split = scratch::stale::<T>(w.len() / from * to);
+        let mut split = Scratch::<T>::new(w.len() / from * to);
         split.fill(T::zero());
         for (split, w) in split.chunks_exact_mut(to).zip(w.chunks_exact(from)) {
             self.for_taps(|to, from| split[to] = w[from]);
@@ -144,7 +145,7 @@ impl Split {
     }
 }
 
-/// What half the taps of a supported geometry are filtered by.
+/// The form for half the taps of a supported geometry.
 fn form(geometry: &ConvGeometry) -> Form {
     match geometry.kernel {
         [1, 7, 7] => Form::ThreeOfFour,
@@ -159,7 +160,7 @@ fn result(geometry: &ConvGeometry) -> Planes {
 }
 
 impl StridedWinograd {
-    /// At the best level of the machine.
+    /// At the best level of the processor.
     pub const BEST: Self = Self { level: None };
 
     /// At a given level.
@@ -195,19 +196,21 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         Ok(())
     }
 
-    fn suits(&self, geometry: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+    fn is_profitable(&self, geometry: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
         if !self.level().fuses() {
-            return Err("this machine has no fused multiply-add");
+            return Err("this processor has no fused multiply-add");
         }
-        if size_of::<T>() == size_of::<f64>() {
-            return Err("double precision is asked for when its digits count");
+        if T::VALUES_DIGITS {
+            return Err(
+                "its rounding error is larger, and double precision is chosen for its digits",
+            );
         }
         if geometry.channels < 3 || geometry.filters < 2 * T::LANES {
             return Err("few channels: the transforms cost what they save");
         }
         let [side, _] = form(geometry).sides();
-        if tiles(geometry, Direction::Forward, side) < LEAST {
-            return Err("fewer than 48 tiles");
+        if tiles(geometry, Direction::Forward, side) < MIN_TILES {
+            return Err("few tiles: transforming the filters costs more than it saves");
         }
         Ok(())
     }
@@ -226,11 +229,9 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         let filters = split.filters(w);
         let problem = Problem {
             to: result(geometry),
-            ..along(self.level(), &split.geometry)
+            ..forward_problem(self.level(), &split.geometry)
         };
         split.form.correlate(&problem, &images, &filters, y);
-        scratch::recycle(images);
-        scratch::recycle(filters);
     }
 
     fn input_gradient(&self, geometry: &ConvGeometry, w: &[T], dy: &[T], dx: &mut [T]) {
@@ -240,15 +241,13 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         }
         let split = Split::new(geometry);
         let filters = split.filters(w);
-        let mut images = scratch::stale::<T>(split.geometry.x_len());
+        let mut images = Scratch::<T>::new(split.geometry.x_len());
         let problem = Problem {
             from: result(geometry),
-            ..against(self.level(), &split.geometry)
+            ..input_gradient_problem(self.level(), &split.geometry)
         };
         split.form.correlate(&problem, dy, &filters, &mut images);
         split.join(geometry, &images, dx);
-        scratch::recycle(images);
-        scratch::recycle(filters);
     }
 
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]) {
@@ -258,15 +257,13 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         }
         let split = Split::new(geometry);
         let images = split.images(self.level(), geometry, x);
-        let mut sums = scratch::stale::<T>(split.geometry.w_len());
+        let mut sums = Scratch::<T>::new(split.geometry.w_len());
         let problem = Problem {
             to: result(geometry),
-            ..along(self.level(), &split.geometry)
+            ..forward_problem(self.level(), &split.geometry)
         };
         split.form.weights(&problem, &images, dy, &mut sums);
         split.collect(&sums, dw);
-        scratch::recycle(images);
-        scratch::recycle(sums);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
@@ -284,7 +281,7 @@ mod tests {
     use crate::testing::geometries;
 
     #[test]
-    fn stems_of_any_padding_are_served_at_every_level() {
+    fn stems_of_any_padding_are_computed_at_every_level() {
         let more = [
             "mb2_ic3ih31iw34_oc20_kh7kw7_sh2sw2_ph2pw3",
             "mb1_ic5ih16iw9_oc17_kh7kw7_sh2sw2_ph0+1pw1+4",

@@ -1,20 +1,19 @@
-//! Tiles of an image, and the strips of rows in which they are worked through.
+//! Tiles of an image, strips of their rows, and the transforms of the pixels under them.
 
 use std::marker::PhantomData;
 
 use super::transform::{From, Linear, To, twice};
-use crate::kernels::gemm::microkernel::columns;
-use crate::kernels::gemm::{balanced, pack};
+use crate::kernels::gemm::pack;
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
-use crate::memory::scratch;
-use crate::parallel;
+use crate::memory::Scratch;
+use crate::{Element, parallel};
 
-/// Tiles that are transformed, multiplied and transformed back together: their products with a block
-/// of channels stay in the second cache.
-pub(super) const TOGETHER: usize = 64;
+/// Tiles of a part, which is transformed, multiplied and transformed back at once: its products with a block
+/// of channels stay in the second-level cache.
+pub(super) const PART: usize = 64;
 
-/// Tiles of one strip, at least, where there are so many: enough for the blocks of channels to be
-/// worth sharing.
+/// Tiles of one strip, at least, if there are as many: enough to reuse the transforms of filters.
 pub(super) const STRIP: usize = 192;
 
 /// A plane of pixels in tiles of `M × M`.
@@ -46,12 +45,12 @@ impl Grid {
         self.rows * self.columns
     }
 
-    /// Images that are worked through together: so many that they have this many tiles.
+    /// How many images together have at least this many tiles.
     pub fn images(&self, batch: usize, tiles: usize) -> usize {
         tiles.div_ceil(self.tiles()).clamp(1, batch)
     }
 
-    /// The strips of a group of images: ranges of rows with about so many tiles.
+    /// The strips of a group of images: ranges of rows with about `tiles` tiles.
     pub fn strips(&self, images: usize, tiles: usize) -> impl Iterator<Item = Strip> + use<> {
         let grid = *self;
         let rows = tiles.div_ceil(self.columns * images);
@@ -64,7 +63,7 @@ impl Grid {
     }
 }
 
-/// Some rows of tiles of some images.
+/// Neighbouring rows of tiles, of a group of images.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strip {
     pub grid: Grid,
@@ -111,11 +110,11 @@ impl Strip {
         (place, rest.min(most))
     }
 
-    /// The parts that are worked through together.
+    /// The parts of a strip, see [`PART`].
     pub fn parts(&self) -> Parts {
         Parts {
             tiles: self.tiles(),
-            count: self.tiles().div_ceil(TOGETHER),
+            count: self.tiles().div_ceil(PART),
         }
     }
 }
@@ -140,9 +139,9 @@ impl Parts {
     }
 }
 
-/// Rows of images with the channels in the lanes: `pixels[image][block][y][x][lane]`.
-pub(super) struct Turned<T> {
-    pub pixels: Vec<T>,
+/// Pixels with the channels in the lanes: `pixels[image][block][y][x][lane]`.
+pub(super) struct Transposed<T: Element> {
+    pub pixels: Scratch<T>,
     pub blocks: usize,
     /// Elements of a row, and of a block of one image.
     pub row: usize,
@@ -157,20 +156,20 @@ pub(super) struct Source<'a, T> {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
-    /// Where pixel `(0, 0)` of the grid begins to look, may be negative.
+    /// The first pixel under tile 0 of the grid; may be negative.
     pub origin: [isize; 2],
 }
 
 impl<T: Float> Source<'_, T> {
-    /// Turns the pixels under a strip of tiles of `reach` pixels.
-    pub fn turn(&self, level: Level, strip: &Strip, reach: usize) -> Turned<T> {
-        let lanes = columns::<T>();
+    /// Transposes the pixels under a strip of tiles, `reach × reach` pixels each.
+    pub fn transpose(&self, level: Level, strip: &Strip, reach: usize) -> Transposed<T> {
+        let lanes = T::NR;
         let side = strip.grid.side;
         let rows = (strip.rows - 1) * side + reach;
         let width = (strip.grid.columns - 1) * side + reach;
         let blocks = self.channels.div_ceil(lanes);
         let (row, block) = (width * lanes, rows * width * lanes);
-        let mut pixels = scratch::stale::<T>(strip.images * blocks * block);
+        let mut pixels = Scratch::<T>::new(strip.images * blocks * block);
         let plane = self.height * self.width;
         let y0 = (strip.first * side) as isize + self.origin[0];
         parallel::for_chunks_mut(
@@ -194,11 +193,11 @@ impl<T: Float> Source<'_, T> {
                     to[(before + inside) * lanes..].fill(T::zero());
                     let from = &planes[y as usize * self.width + start..];
                     let to = &mut to[before * lanes..];
-                    pack::vectors(level, from, [1, plane], inside, count, lanes, to);
+                    pack::right_panel(level, from, [1, plane], inside, count, lanes, to);
                 }
             },
         );
-        Turned {
+        Transposed {
             pixels,
             blocks,
             row,
@@ -207,13 +206,7 @@ impl<T: Float> Source<'_, T> {
     }
 }
 
-impl<T: Float> Turned<T> {
-    pub fn recycle(self) {
-        scratch::recycle(self.pixels);
-    }
-}
-
-/// Transformed tiles of one part: `values[point][tile][channel]`, planes a line apart.
+/// Transformed tiles of one part: `values[point][tile][channel]`, planes a cache line longer than their data.
 pub(super) struct Spectrum<'a, T> {
     pub values: &'a [T],
     pub plane: usize,
@@ -221,10 +214,10 @@ pub(super) struct Spectrum<'a, T> {
     pub channels: usize,
 }
 
-/// Elements between the points of `tiles` tiles: one line more than the data, or all points would
-/// compete for the same lines of the first cache.
+/// Distance of two points of `tiles` tiles: one cache line more than the data, or all points would compete
+/// for the same sets of the first-level cache.
 pub(super) fn plane<T: Float>(tiles: usize, channels: usize) -> usize {
-    tiles * channels + columns::<T>()
+    tiles * channels + T::NR
 }
 
 /// Transforms squares of `I` pixels into `O` points each, for all tiles of a strip and all channels.
@@ -233,13 +226,13 @@ pub(super) fn plane<T: Float>(tiles: usize, channels: usize) -> usize {
 pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usize>(
     level: Level,
     strip: &Strip,
-    turned: &Turned<T>,
-) -> Vec<T> {
-    let lanes = columns::<T>();
-    let channels = turned.blocks * lanes;
+    transposed: &Transposed<T>,
+) -> Scratch<T> {
+    let lanes = T::NR;
+    let channels = transposed.blocks * lanes;
     let parts = strip.parts();
     let length = O * O * plane::<T>(parts.most(), channels);
-    let mut values = scratch::stale::<T>(parts.count * length);
+    let mut values = Scratch::<T>::new(parts.count * length);
     let work = strip.tiles() * channels * O;
     parallel::for_chunks_mut(&mut values, length, work, |part, to| {
         let (first, tiles) = parts.get(part);
@@ -247,13 +240,13 @@ pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usiz
         let mut tile = 0;
         while tile < tiles {
             let (place, run) = strip.run(first + tile, tiles - tile);
-            for block in 0..turned.blocks {
-                let from = (place.image * turned.blocks + block) * turned.block
-                    + place.y * turned.row
+            for block in 0..transposed.blocks {
+                let from = (place.image * transposed.blocks + block) * transposed.block
+                    + place.y * transposed.row
                     + place.x * lanes;
-                level.line(TransformTiles::<T, L, I, O> {
-                    from: &turned.pixels[from..],
-                    row: turned.row,
+                level.lanewise(TransformTiles::<T, L, I, O> {
+                    from: &transposed.pixels[from..],
+                    row: transposed.row,
                     step: strip.grid.side * lanes,
                     to: &mut to[tile * channels + block * lanes..],
                     plane,
@@ -285,14 +278,14 @@ pub(super) fn spectrum<'a, T: Float>(
     }
 }
 
-/// Some tiles of one row, in one block of channels.
+/// The transform of neighbouring tiles of one row, for one block of channels.
 struct TransformTiles<'a, T, L, const I: usize, const O: usize> {
     from: &'a [T],
-    /// Elements between the rows of pixels, and between tiles.
+    /// Distance of two rows of pixels, and of two tiles.
     row: usize,
     step: usize,
     to: &'a mut [T],
-    /// Elements between points, and between tiles.
+    /// Distance of two points, and of two tiles.
     plane: usize,
     channels: usize,
     tiles: usize,
@@ -303,7 +296,7 @@ impl<T: Float, L: Linear<I, O>, const I: usize, const O: usize> Lanewise<T>
     for TransformTiles<'_, T, L, I, O>
 {
     #[inline(always)]
-    fn at<V: Vector<T>, const FMA: bool>(&mut self, lane: usize) {
+    fn run_from<V: Vector<T>, const FMA: bool>(&mut self, isa: V::Isa, lane: usize) {
         for tile in 0..self.tiles {
             let from = &self.from[tile * self.step + lane..];
             let square = From {
@@ -316,7 +309,7 @@ impl<T: Float, L: Linear<I, O>, const I: usize, const O: usize> Lanewise<T>
                 row: O * self.plane,
                 column: self.plane,
             };
-            twice::<T, V, L, _, FMA, I, O>(square, to);
+            twice::<T, V, L, _, FMA, I, O>(isa, square, to);
         }
     }
 }

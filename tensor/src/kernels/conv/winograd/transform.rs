@@ -47,13 +47,13 @@ pub(super) struct TwoOfFive;
 /// `factor · x + y`
 #[inline(always)]
 fn add<T: Float, V: Vector<T>, const FMA: bool>(factor: f64, x: V, y: V) -> V {
-    x.multiply_add::<FMA>(V::splat(T::of(factor)), y)
+    x.multiply_add::<FMA>(x.splat_like(T::of(factor)), y)
 }
 
 /// `factor · x`
 #[inline(always)]
 fn scale<T: Float, V: Vector<T>>(factor: f64, x: V) -> V {
-    x.multiply(V::splat(T::of(factor)))
+    x.multiply(x.splat_like(T::of(factor)))
 }
 
 macro_rules! scheme {
@@ -363,9 +363,9 @@ impl Linear<6, 5> for CollectOfTwoOfFive {
 }
 
 /// A square of vectors to be read.
-pub(super) trait Square<V> {
+pub(super) trait Square<T, V: Vector<T>> {
     /// The vector in row `i` and column `j`. Must be `#[inline(always)]`.
-    fn at(&self, i: usize, j: usize) -> V;
+    fn load(&self, isa: V::Isa, i: usize, j: usize) -> V;
 }
 
 /// Vectors in memory, with the distances between rows and between columns.
@@ -376,22 +376,22 @@ pub(super) struct From<'a, T> {
     pub column: usize,
 }
 
-impl<T: Float, V: Vector<T>> Square<V> for From<'_, T> {
+impl<T: Float, V: Vector<T>> Square<T, V> for From<'_, T> {
     #[inline(always)]
-    fn at(&self, i: usize, j: usize) -> V {
-        V::load(&self.vectors[i * self.row + j * self.column..])
+    fn load(&self, isa: V::Isa, i: usize, j: usize) -> V {
+        V::load_with(isa, &self.vectors[i * self.row + j * self.column..])
     }
 }
 
-/// Where vectors go, with the distances between rows and between columns.
+/// Where vectors are stored, with the distances between rows and between columns.
 pub(super) struct To<'a, T> {
     pub vectors: &'a mut [T],
     pub row: usize,
     pub column: usize,
 }
 
-/// `$body` for each `$i` below `$n`, at most 6, whatever the compiler thinks of so long a loop: an index that is
-/// not a constant would keep all vectors on the stack.
+/// `$body` for each `$i` below `$n`, at most 6, unrolled by the macro: with an index that is not a constant the
+/// compiler would keep all vectors on the stack.
 macro_rules! unrolled {
     ($i:ident < $n:expr => $body:block) => {
         unrolled!($i < $n => $body: 0 1 2 3 4 5)
@@ -406,27 +406,28 @@ macro_rules! unrolled {
 
 /// A map along both axes of a square: columns, then rows.
 ///
-/// Vectors are loaded where they are used and stored where they are made: a square in between, of a constant
-/// size that no register file holds, would be a copy on the stack.
+/// Vectors are loaded where they are used and stored where they are computed: an array of all of them, which
+/// no register file holds, would be a copy on the stack.
 #[inline(always)]
 pub(super) fn twice<
     T: Float,
     V: Vector<T>,
     L: Linear<I, O>,
-    S: Square<V>,
+    S: Square<T, V>,
     const FMA: bool,
     const I: usize,
     const O: usize,
 >(
+    isa: V::Isa,
     square: S,
     to: To<'_, T>,
 ) {
-    let zero = V::splat(T::zero());
+    let zero = V::splat_with(isa, T::zero());
     let mut half = [[zero; I]; O];
     unrolled!(j < I => {
         let mut column = [zero; I];
         for i in 0..I {
-            column[i] = square.at(i, j);
+            column[i] = square.load(isa, i, j);
         }
         let column = L::apply::<T, V, FMA>(column);
         for i in 0..O {

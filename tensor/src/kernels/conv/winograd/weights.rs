@@ -1,38 +1,39 @@
-//! The weight gradient: both sides are transformed, multiplied and summed over tiles, and the sums transformed back.
+//! The weight gradient: images and gradients are transformed, multiplied and summed over tiles, and the sums
+//! are transformed back.
 
 use super::filters::{Filters, Sums};
 use super::products::Problem;
 use super::tiles::{self, Grid, STRIP, Source, Strip};
 use super::transform::{Linear, Scheme};
-use crate::kernels::gemm::balanced;
-use crate::kernels::gemm::microkernel::{self, Columns, Matrix, Panel, columns};
+use crate::kernels::gemm::microkernel::{self, Columns, OutputRows, Panel};
+use crate::kernels::partition::balanced;
 use crate::kernels::simd::{Float, Level};
-use crate::memory::scratch;
-use crate::parallel;
+use crate::memory::Scratch;
+use crate::{Element, parallel};
 
-/// Sums of the weight gradient of at most this many numbers are made in several parts.
-const SMALL: usize = 1 << 18;
+/// Most numbers of the sums of the weight gradient that are computed in several parts.
+const MAX_SUMS_IN_PARTS: usize = 1 << 18;
 
-/// So many: an even share for two, four and eight threads.
+/// Parts of the sums: they divide evenly between two, four and eight threads.
 const PARTS: usize = 8;
 
-/// Input channels whose sums with a block of output channels are made and transformed back at once, in the second
-/// cache.
-const SOME: usize = 48;
+/// Input channels whose sums with a block of output channels are computed and transformed back at once, in
+/// the second-level cache.
+const INPUTS_AT_ONCE: usize = 48;
 
-/// Transforms of the input of so many bytes are read again for every few blocks of output channels: more would be read
-/// from too far away.
-const NEAR: usize = 3 << 19;
+/// Most bytes of the transforms of the input that are read again for every few blocks of output channels:
+/// more would come from a farther cache.
+const MAX_BYTES_REREAD: usize = 3 << 19;
 
 /// Blocks of output channels for which the tiles of those input channels are read once.
 const BLOCKS: usize = 2;
 
-/// In how many parts so many numbers are summed; the parts are then added in their order.
+/// In how many parts `sums` numbers are summed; the parts are then added in order.
 pub(super) fn parts(sums: usize) -> usize {
-    if sums <= SMALL { PARTS } else { 1 }
+    if sums <= MAX_SUMS_IN_PARTS { PARTS } else { 1 }
 }
 
-/// Tiles of one strip of the weight gradient: an even number of strips where each has sums of its own.
+/// Tiles of one strip of the weight gradient: an even number of strips if each has its own sums.
 fn strip_tiles(tiles: usize, sums: usize) -> usize {
     let strips = tiles.div_ceil(STRIP);
     if parts(sums) > 1 {
@@ -63,7 +64,7 @@ pub(super) fn gradient<
         from,
         to,
     } = *problem;
-    let lanes = columns::<T>();
+    let lanes = T::NR;
     let grid = Grid::new(to.height, to.width, M);
     let blocks = filters.outputs.div_ceil(lanes);
     let pairs = blocks * A * A * filters.inputs * lanes;
@@ -97,34 +98,32 @@ pub(super) fn gradient<
         ]
     };
     if let ([(first, strip)], 1) = (&strips[..], parts(pairs))
-        && strip.tiles() * A * A * filters.inputs * size_of::<T>() <= NEAR
+        && strip.tiles() * A * A * filters.inputs * size_of::<T>() <= MAX_BYTES_REREAD
     {
         let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
         by_blocks::<T, S::Collect, K, A>(&filters, &pair, dw);
-        return pair.recycle();
+        return;
     }
     let share = strips.len().div_ceil(parts(pairs));
-    let mut sums = scratch::stale::<T>(strips.len().div_ceil(share) * size);
+    let mut sums = Scratch::<T>::new(strips.len().div_ceil(share) * size);
     let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
     parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
         let strips = strips.iter().skip(part * share).take(share);
         for (index, (first, strip)) in strips.enumerate() {
             let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
             sum_strip(&filters, &pair, sums, index > 0);
-            pair.recycle();
         }
     });
     filters.collect::<T, S::Collect, K, A>(level, &sums, dw);
-    scratch::recycle(sums);
 }
 
-/// A strip's transforms of both sides.
-struct Pair<'a, T> {
+/// The transforms of a strip of images and of gradients.
+struct Pair<'a, T: Element> {
     level: Level,
     strip: &'a Strip,
     points: usize,
-    data: Vec<T>,
-    spread: Vec<T>,
+    data: Scratch<T>,
+    spread: Scratch<T>,
     /// Channels of either, rounded up.
     inputs: usize,
     outputs: usize,
@@ -137,35 +136,31 @@ impl<'a, T: Float> Pair<'a, T> {
         strip: &'a Strip,
         [source, result]: &[Source<'_, T>; 2],
     ) -> Self {
-        // Both at once, or a single strip would leave a second thread little to do.
+        // Both at once, or a single strip would leave a second thread idle.
         let work = strip.tiles() * (source.channels + result.channels) * A;
         let spectra = parallel::map_chunks(2, work, |side| {
             if side == 0 {
-                let turned = source.turn(level, strip, A);
-                let data = tiles::transform::<T, S::Data, A, A>(level, strip, &turned);
-                turned.recycle();
-                data
+                let transposed = source.transpose(level, strip, A);
+                tiles::transform::<T, S::Data, A, A>(level, strip, &transposed)
             } else {
-                let turned = result.turn(level, strip, M);
-                let spread = tiles::transform::<T, S::Spread, M, A>(level, strip, &turned);
-                turned.recycle();
-                spread
+                let transposed = result.transpose(level, strip, M);
+                tiles::transform::<T, S::Spread, M, A>(level, strip, &transposed)
             }
         });
-        let [data, spread] = <[Vec<T>; 2]>::try_from(spectra).expect("there are two sides");
+        let [data, spread] = <[Scratch<T>; 2]>::try_from(spectra).expect("there are two sides");
         Self {
             level,
             strip,
             points: A * A,
             data,
             spread,
-            inputs: source.channels.next_multiple_of(columns::<T>()),
-            outputs: result.channels.next_multiple_of(columns::<T>()),
+            inputs: source.channels.next_multiple_of(T::NR),
+            outputs: result.channels.next_multiple_of(T::NR),
         }
     }
 
-    /// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles at one point, between some input channels, from the first on so
-    /// many, and a block of output channels: `sums[input][lane]`, added to what is there, or in its place.
+    /// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles at one point, for `inputs` input channels from `first` on and a
+    /// block of output channels: `sums[input][lane]`, added to the values there if `add`.
     fn sum(
         &self,
         point: usize,
@@ -174,7 +169,7 @@ impl<'a, T: Float> Pair<'a, T> {
         sums: &mut [T],
         add: bool,
     ) {
-        let lanes = columns::<T>();
+        let lanes = T::NR;
         for part in 0..self.strip.parts().count {
             let (_, count) = self.strip.parts().get(part);
             let data = tiles::spectrum(&self.data, self.strip, part, self.points, self.inputs);
@@ -187,26 +182,21 @@ impl<'a, T: Float> Pair<'a, T> {
                 matrix: &data.values[point * data.plane + first..],
                 stride: self.inputs,
             };
-            let to = Matrix {
+            let to = OutputRows {
                 head: &mut *sums,
                 stride: lanes,
                 add: add || part > 0,
             };
-            microkernel::sweep(self.level, [inputs, count], matrix, vectors, to);
+            microkernel::run(self.level, [inputs, count], matrix, vectors, to);
         }
-    }
-
-    fn recycle(self) {
-        scratch::recycle(self.data);
-        scratch::recycle(self.spread);
     }
 }
 
 /// The sums of a strip at every point, of all pairs of channels: `sums[point][block][input][lane]`.
 fn sum_strip<T: Float>(filters: &Filters, pair: &Pair<'_, T>, sums: &mut [T], add: bool) {
-    let (lanes, inputs) = (columns::<T>(), filters.inputs);
+    let (lanes, inputs) = (T::NR, filters.inputs);
     let work = pair.strip.tiles() * inputs * pair.outputs * pair.points / lanes;
-    // Point by point: its planes of both sides stay in a cache for all blocks.
+    // Point by point: the planes of both sides stay in a cache for all blocks.
     parallel::for_chunks_mut(sums, filters.plane_of_sums::<T>(), work, |point, sums| {
         let blocks = sums.chunks_exact_mut(inputs * lanes);
         for (block, sums) in blocks.take(pair.outputs / lanes).enumerate() {
@@ -215,19 +205,19 @@ fn sum_strip<T: Float>(filters: &Filters, pair: &Pair<'_, T>, sums: &mut [T], ad
     });
 }
 
-/// The gradient from a single strip. Of many channels the sums would go through memory twice: those of some input
-/// channels and one block of output channels are transformed back while they are in a cache.
+/// The gradient of a single strip. With many channels the sums would pass through memory twice: so those of
+/// some input channels and one block of output channels are transformed back while they are in a cache.
 fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
     filters: &Filters,
     pair: &Pair<'_, T>,
     dw: &mut [T],
 ) {
-    let lanes = columns::<T>();
+    let lanes = T::NR;
     let work = pair.strip.tiles() * filters.inputs * filters.outputs * A * A / lanes;
     let row = lanes * filters.output;
     parallel::for_chunks_mut(dw, BLOCKS * row, work, |group, dw| {
-        let mut sums = scratch::stale::<T>(A * A * (SOME + 1) * lanes);
-        for (first, inputs) in balanced(filters.inputs, SOME) {
+        let mut sums = Scratch::<T>::new(A * A * (INPUTS_AT_ONCE + 1) * lanes);
+        for (first, inputs) in balanced(filters.inputs, INPUTS_AT_ONCE) {
             let (some, plane) = ([first, inputs], (inputs + 1) * lanes);
             for (block, dw) in dw.chunks_mut(row).enumerate() {
                 let block = group * BLOCKS + block;
@@ -243,6 +233,5 @@ fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
                 filters.collect_some::<T, L, K, A>(pair.level, &sums, some, dw);
             }
         }
-        scratch::recycle(sums);
     });
 }

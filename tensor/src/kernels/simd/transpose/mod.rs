@@ -1,143 +1,235 @@
 //! Transposing copies.
 //!
-//! A square as large as a vector is turned in registers: written as loops over arrays it becomes one
-//! load and one store for each number, measured six times slower.
+//! A block of `LANES × LANES` numbers is transposed in registers: `LANES` loads of rows, shuffles, `LANES`
+//! stores of columns. Written as a loop over arrays it becomes one load and one store for each number,
+//! measured six times slower. Rows or columns that are no multiple of a block are covered by a last block
+//! that overlaps the one before it.
 
-use super::{Float, Level};
+use super::level::Level;
+use super::scalar::Scalar;
+use crate::kernels::lies_inside;
 
-/// Where squares of a side begin that cover so many rows, at least one side: the last overlaps the one
-/// before rather than be cut.
-fn starts(count: usize, side: usize) -> impl Iterator<Item = usize> + Clone {
+#[cfg(target_arch = "x86_64")]
+mod avx;
+
+/// First rows of the blocks of height `side` that cover `count` rows, `count ≥ side`.
+fn block_starts(count: usize, side: usize) -> impl Iterator<Item = usize> + Clone {
     let last = count - side;
     (0..last).step_by(side).chain([last])
 }
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod avx;
+/// Transposes of at least one block, with the instructions of a level.
+pub(crate) trait Transpose: Scalar {
+    /// [`transpose`] of a matrix of at least `LANES × LANES`.
+    fn transpose_blocks(
+        level: Level,
+        size: [usize; 2],
+        from: &[Self],
+        from_stride: usize,
+        to: &mut [Self],
+        to_stride: usize,
+    );
 
-/// `to[j · to_row + i] = from[i · from_row + j]` for `rows × columns` numbers.
-pub(crate) fn turn<T: Float>(
+    /// [`transpose_to_slices`] of a matrix of at least `LANES × LANES`.
+    fn transpose_blocks_to_slices(
+        level: Level,
+        rows: usize,
+        from: &[Self],
+        from_stride: usize,
+        to: &mut [&mut [Self]],
+        first: usize,
+    );
+
+    /// [`ScatteredTranspose::run`] for matrices of at least `LANES × LANES`.
+    fn transpose_blocks_scattered(level: Level, task: ScatteredTranspose<'_, Self>);
+}
+
+macro_rules! transpose {
+    ($t:ty, $lanes:literal, $matrix:ident, $to_slices:ident, $scattered:ident) => {
+        impl Transpose for $t {
+            fn transpose_blocks(
+                level: Level,
+                size: [usize; 2],
+                from: &[Self],
+                from_stride: usize,
+                to: &mut [Self],
+                to_stride: usize,
+            ) {
+                #[cfg(target_arch = "x86_64")]
+                if level.avx2_fma().is_some() {
+                    // SAFETY: the processor has AVX2, as the level proves, which includes AVX.
+                    return unsafe { avx::$matrix(size, from, from_stride, to, to_stride) };
+                }
+                let _ = level;
+                portable::<Self, $lanes>(size, from, from_stride, to, to_stride);
+            }
+
+            fn transpose_blocks_to_slices(
+                level: Level,
+                rows: usize,
+                from: &[Self],
+                from_stride: usize,
+                to: &mut [&mut [Self]],
+                first: usize,
+            ) {
+                #[cfg(target_arch = "x86_64")]
+                if level.avx2_fma().is_some() {
+                    // SAFETY: the processor has AVX2, as the level proves, which includes AVX.
+                    return unsafe { avx::$to_slices(rows, from, from_stride, to, first) };
+                }
+                let _ = level;
+                portable_to_slices(rows, from, from_stride, to, first);
+            }
+
+            fn transpose_blocks_scattered(level: Level, task: ScatteredTranspose<'_, Self>) {
+                #[cfg(target_arch = "x86_64")]
+                if level.avx2_fma().is_some() {
+                    // SAFETY: the processor has AVX2, as the level proves, which includes AVX.
+                    return unsafe { avx::$scattered(task) };
+                }
+                let _ = level;
+                task.portable();
+            }
+        }
+    };
+}
+
+transpose!(f32, 8, matrix_f32, to_slices_f32, scattered_f32);
+transpose!(f64, 4, matrix_f64, to_slices_f64, scattered_f64);
+
+/// `to[j · to_stride + i] = from[i · from_stride + j]` for a matrix of `rows × columns` numbers.
+pub(crate) fn transpose<T: Transpose>(
     level: Level,
     [rows, columns]: [usize; 2],
     from: &[T],
-    from_row: usize,
+    from_stride: usize,
     to: &mut [T],
-    to_row: usize,
+    to_stride: usize,
 ) {
     if rows >= T::LANES && columns >= T::LANES {
-        return T::turn_squares(level, [rows, columns], from, from_row, to, to_row);
+        return T::transpose_blocks(level, [rows, columns], from, from_stride, to, to_stride);
     }
     for i in 0..rows {
         for j in 0..columns {
-            to[j * to_row + i] = from[i * from_row + j];
+            to[j * to_stride + i] = from[i * from_stride + j];
         }
     }
 }
 
-/// `to[j][at + i] = from[i · from_row + j]` for so many rows, and a column for each slice.
-pub(crate) fn turn_apart<T: Float>(
+/// `to[j][first + i] = from[i · from_stride + j]` for a matrix of `rows` rows and one column for each
+/// slice.
+pub(crate) fn transpose_to_slices<T: Transpose>(
     level: Level,
     rows: usize,
     from: &[T],
-    from_row: usize,
+    from_stride: usize,
     to: &mut [&mut [T]],
-    at: usize,
+    first: usize,
 ) {
     if rows >= T::LANES && to.len() >= T::LANES {
-        return T::turn_squares_apart(level, rows, from, from_row, to, at);
+        return T::transpose_blocks_to_slices(level, rows, from, from_stride, to, first);
     }
-    portable_apart(rows, from, from_row, to, at);
+    portable_to_slices(rows, from, from_stride, to, first);
 }
 
-/// The plain loop of [`turn_apart`].
-pub(crate) fn portable_apart<T: Copy>(
+/// The plain loop of [`transpose_to_slices`].
+fn portable_to_slices<T: Copy>(
     rows: usize,
     from: &[T],
-    from_row: usize,
+    from_stride: usize,
     to: &mut [&mut [T]],
-    at: usize,
+    first: usize,
 ) {
     for (j, to) in to.iter_mut().enumerate() {
-        assert!(at + rows <= to.len(), "columns lie inside");
-        for (i, to) in to[at..][..rows].iter_mut().enumerate() {
-            *to = from[i * from_row + j];
+        assert!(has_range(to.len(), first, rows), "columns lie inside");
+        for (i, to) in to[first..][..rows].iter_mut().enumerate() {
+            *to = from[i * from_stride + j];
         }
     }
 }
 
-/// The plain loop over squares.
-pub(crate) fn portable<T: Copy, const N: usize>(
+/// Whether a slice of `length` elements has `count` elements from `first` on.
+fn has_range(length: usize, first: usize, count: usize) -> bool {
+    first.checked_add(count).is_some_and(|end| end <= length)
+}
+
+/// The plain loop over blocks.
+fn portable<T: Copy, const N: usize>(
     [rows, columns]: [usize; 2],
     from: &[T],
-    from_row: usize,
+    from_stride: usize,
     to: &mut [T],
-    to_row: usize,
+    to_stride: usize,
 ) {
-    for first in starts(rows, N) {
-        for left in starts(columns, N) {
+    for first in block_starts(rows, N) {
+        for left in block_starts(columns, N) {
             for i in first..first + N {
-                let row = &from[i * from_row + left..][..N];
+                let row = &from[i * from_stride + left..][..N];
                 for (j, &x) in row.iter().enumerate() {
-                    to[(left + j) * to_row + i] = x;
+                    to[(left + j) * to_stride + i] = x;
                 }
             }
         }
     }
 }
 
-/// Matrices whose columns go each to a place of its own:
-/// `to[matrix · to_each + places[j] + i] = from[matrix · from_each + i · from_row + j]`.
-pub(crate) struct Spread<'a, T> {
+/// Transposes of `count` matrices whose columns go to given places:
+/// `to[matrix · to_step + places[j] + i] = from[matrix · from_step + i · from_stride + j]`.
+pub(crate) struct ScatteredTranspose<'a, T> {
+    /// How many matrices there are.
     pub count: usize,
     /// Rows and columns of each.
     pub size: [usize; 2],
     pub from: &'a [T],
-    pub from_each: usize,
-    pub from_row: usize,
+    /// Distance of the matrices.
+    pub from_step: usize,
+    /// Distance of the rows of a matrix.
+    pub from_stride: usize,
     pub to: &'a mut [T],
-    pub to_each: usize,
-    /// One for each column.
+    /// Distance of the results of two matrices.
+    pub to_step: usize,
+    /// Where each column begins in the result of a matrix.
     pub places: &'a [usize],
 }
 
-impl<T: Float> Spread<'_, T> {
+impl<T: Transpose> ScatteredTranspose<'_, T> {
     pub fn run(self, level: Level) {
         let [rows, columns] = self.size;
         if rows >= T::LANES && columns >= T::LANES {
-            T::spread_squares(level, self);
+            T::transpose_blocks_scattered(level, self);
         } else {
             self.portable();
         }
     }
 }
 
-impl<T: Copy> Spread<'_, T> {
-    /// Whether all matrices lie inside the slices.
+impl<T: Copy> ScatteredTranspose<'_, T> {
+    /// Whether all matrices lie inside the slices; no sum or product here may wrap.
     fn is_inside(&self) -> bool {
         let [rows, columns] = self.size;
         let last = self.count.saturating_sub(1);
-        let inside = |each: usize, size: [usize; 2], row: usize, length: usize| {
-            let first = last.checked_mul(each);
-            first.is_some_and(|first| {
-                first <= length && crate::kernels::lies_inside(size, [row, 1], length - first)
-            })
-        };
-        let farthest = self.places.iter().max().map_or(0, |place| place + 1);
-        self.places.len() == columns
-            && inside(self.from_each, self.size, self.from_row, self.from.len())
-            && inside(self.to_each, [farthest, rows], 1, self.to.len())
+        // Elements that the last matrix, whose first element must exist, can reach in a slice.
+        let room = |step: usize, length: usize| length.checked_sub(last.checked_mul(step)?);
+        let from_is_inside = room(self.from_step, self.from.len())
+            .is_some_and(|room| lies_inside(self.size, [self.from_stride, 1], room));
+        let to_is_inside = room(self.to_step, self.to.len()).is_some_and(|room| {
+            self.places
+                .iter()
+                .all(|&place| has_range(room, place, rows))
+        });
+        self.places.len() == columns && from_is_inside && to_is_inside
     }
 
     /// The plain loop.
-    pub fn portable(self) {
+    fn portable(self) {
         let [rows, columns] = self.size;
         assert!(self.is_inside(), "matrices lie inside");
         for matrix in 0..self.count {
-            let from = &self.from[matrix * self.from_each..];
-            let to = &mut self.to[matrix * self.to_each..];
+            let from = &self.from[matrix * self.from_step..];
+            let to = &mut self.to[matrix * self.to_step..];
             for j in 0..columns {
                 for i in 0..rows {
-                    to[self.places[j] + i] = from[i * self.from_row + j];
+                    to[self.places[j] + i] = from[i * self.from_stride + j];
                 }
             }
         }
@@ -148,7 +240,7 @@ impl<T: Copy> Spread<'_, T> {
 mod tests {
     use super::*;
 
-    fn every_number_is_mirrored<T: Float + PartialEq + std::fmt::Debug>() {
+    fn rows_become_columns<T: Transpose + PartialEq + std::fmt::Debug>() {
         for level in Level::all() {
             for [rows, columns] in [
                 [1, 1],
@@ -162,7 +254,7 @@ mod tests {
                 let (wide, tall) = (columns + 3, rows + 1);
                 let from: Vec<T> = (0..rows * wide).map(|i| T::of(i as f64)).collect();
                 let mut to = vec![T::zero(); columns * tall];
-                turn(level, [rows, columns], &from, wide, &mut to, tall);
+                transpose(level, [rows, columns], &from, wide, &mut to, tall);
                 for i in 0..rows {
                     for j in 0..columns {
                         assert_eq!(to[j * tall + i], from[i * wide + j], "({i}, {j})");
@@ -172,14 +264,14 @@ mod tests {
         }
     }
 
-    fn every_column_finds_its_slice<T: Float + PartialEq + std::fmt::Debug>() {
+    fn every_column_finds_its_slice<T: Transpose + PartialEq + std::fmt::Debug>() {
         for level in Level::all() {
             for [rows, columns] in [[1, 1], [8, 8], [9, 17], [16, 7], [3, 40], [41, 57]] {
                 let (wide, tall) = (columns + 3, rows + 5);
                 let from: Vec<T> = (0..rows * wide).map(|i| T::of(i as f64)).collect();
                 let mut to = vec![vec![T::of(-1.0); tall]; columns];
                 let mut slices: Vec<&mut [T]> = to.iter_mut().map(|to| &mut to[..]).collect();
-                turn_apart(level, rows, &from, wide, &mut slices, 2);
+                transpose_to_slices(level, rows, &from, wide, &mut slices, 2);
                 for (j, to) in to.iter().enumerate() {
                     for (i, &value) in to.iter().enumerate() {
                         let inside = (2..2 + rows).contains(&i);
@@ -196,51 +288,51 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_turned_into_slices_has_every_number_at_its_place() {
+    fn every_column_of_a_matrix_lands_in_its_slice() {
         every_column_finds_its_slice::<f32>();
         every_column_finds_its_slice::<f64>();
     }
 
     #[test]
     #[should_panic(expected = "columns lie inside")]
-    fn a_slice_that_is_too_short_is_refused() {
+    fn a_slice_that_is_too_short_panics() {
         let mut to = vec![vec![0.0_f32; 9]; 8];
         to[5].truncate(8);
         let mut slices: Vec<&mut [f32]> = to.iter_mut().map(|to| &mut to[..]).collect();
-        turn_apart(Level::best(), 8, &[0.0; 64], 8, &mut slices, 1);
+        transpose_to_slices(Level::best(), 8, &[0.0; 64], 8, &mut slices, 1);
     }
 
     #[test]
-    fn a_turned_matrix_has_every_number_at_its_mirrored_place() {
-        every_number_is_mirrored::<f32>();
-        every_number_is_mirrored::<f64>();
+    fn a_transposed_matrix_has_row_i_in_column_i() {
+        rows_become_columns::<f32>();
+        rows_become_columns::<f64>();
     }
 
-    fn every_column_finds_its_place<T: Float + PartialEq + std::fmt::Debug>() {
+    fn every_column_finds_its_place<T: Transpose + PartialEq + std::fmt::Debug>() {
         for level in Level::all() {
             for [rows, columns] in [[1, 3], [8, 8], [16, 9], [9, 17], [16, 27], [7, 72], [16, 6]] {
-                let (count, from_row) = (3, columns + 2);
-                let (from_each, to_each) = (rows * from_row + 1, rows + 5);
+                let (count, from_stride) = (3, columns + 2);
+                let (from_step, to_step) = (rows * from_stride + 1, rows + 5);
                 // Columns in reverse, as far apart as all matrices reach.
-                let places: Vec<usize> = (0..columns).rev().map(|j| j * count * to_each).collect();
-                let from: Vec<T> = (0..count * from_each).map(|i| T::of(i as f64)).collect();
-                let mut to = vec![T::zero(); columns * count * to_each];
-                let task = Spread {
+                let places: Vec<usize> = (0..columns).rev().map(|j| j * count * to_step).collect();
+                let from: Vec<T> = (0..count * from_step).map(|i| T::of(i as f64)).collect();
+                let mut to = vec![T::zero(); columns * count * to_step];
+                let task = ScatteredTranspose {
                     count,
                     size: [rows, columns],
                     from: &from,
-                    from_each,
-                    from_row,
+                    from_step,
+                    from_stride,
                     to: &mut to,
-                    to_each,
+                    to_step,
                     places: &places,
                 };
                 task.run(level);
                 for matrix in 0..count {
                     for i in 0..rows {
                         for j in 0..columns {
-                            let to = to[matrix * to_each + places[j] + i];
-                            let from = from[matrix * from_each + i * from_row + j];
+                            let to = to[matrix * to_step + places[j] + i];
+                            let from = from[matrix * from_step + i * from_stride + j];
                             assert_eq!(to, from, "matrix {matrix}, ({i}, {j})");
                         }
                     }
@@ -257,17 +349,53 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "matrices lie inside")]
-    fn a_place_outside_is_refused() {
-        let task = Spread {
+    fn a_column_outside_of_the_result_panics() {
+        let task = ScatteredTranspose {
             count: 2,
             size: [8, 8],
             from: &[0.0_f32; 128],
-            from_each: 64,
-            from_row: 8,
+            from_step: 64,
+            from_stride: 8,
             to: &mut [0.0; 127],
-            to_each: 64,
+            to_step: 64,
             places: &[0, 8, 16, 24, 32, 40, 48, 56],
         };
         task.run(Level::best());
+    }
+
+    #[test]
+    fn places_near_the_largest_index_do_not_wrap() {
+        for place in [usize::MAX, usize::MAX - 7, usize::MAX - 8] {
+            let mut places = [0, 8, 16, 24, 32, 40, 48, 56];
+            places[3] = place;
+            let mut to = [0.0; 64];
+            let task = ScatteredTranspose {
+                count: 1,
+                size: [8, 8],
+                from: &[0.0_f32; 64],
+                from_step: 64,
+                from_stride: 8,
+                to: &mut to,
+                to_step: 64,
+                places: &places,
+            };
+            assert!(!task.is_inside(), "{place}");
+        }
+    }
+
+    #[test]
+    fn steps_near_the_largest_index_do_not_wrap() {
+        let mut to = [0.0; 64];
+        let task = ScatteredTranspose {
+            count: 3,
+            size: [8, 8],
+            from: &[0.0_f32; 64],
+            from_step: usize::MAX / 2 + 1,
+            from_stride: 8,
+            to: &mut to,
+            to_step: 0,
+            places: &[0, 8, 16, 24, 32, 40, 48, 56],
+        };
+        assert!(!task.is_inside());
     }
 }

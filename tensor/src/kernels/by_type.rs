@@ -1,0 +1,160 @@
+//! Which kernels an element type runs: vectorised ones for `f32` and `f64`, plain loops for every other.
+
+use super::conv::{self, ConvKernel};
+use super::gemm::{self, Gemm};
+use super::simd::Level;
+use super::simd::non_temporal::{Fence, copy_lines, zip_blocks, zip_temporal};
+use super::simd::transpose::transpose;
+use crate::Real;
+use crate::memory::scratch::FreeList;
+
+/// An argument that no other crate can name or make: what takes it cannot be called or overridden there.
+#[derive(Clone, Copy, Debug)]
+pub struct Private;
+
+/// The kernels of an element type.
+///
+/// Every method has a plain default, and none can be overridden outside of this crate: for a number type
+/// of your own write `impl Kernels for MyNumber {}`.
+pub trait Kernels: Copy + Send + Sync + 'static {
+    /// `to[j · to_stride + i] = from[i · from_stride + j]` for a matrix of `rows × columns` elements.
+    #[doc(hidden)]
+    fn transpose(
+        _: Private,
+        [rows, columns]: [usize; 2],
+        from: &[Self],
+        from_stride: usize,
+        to: &mut [Self],
+        to_stride: usize,
+    ) {
+        for i in 0..rows {
+            for (j, &x) in from[i * from_stride..][..columns].iter().enumerate() {
+                to[j * to_stride + i] = x;
+            }
+        }
+    }
+
+    /// The free buffers of this type, if they are recycled.
+    #[doc(hidden)]
+    #[must_use]
+    fn free_list(_: Private) -> Option<&'static FreeList<Self>> {
+        None
+    }
+
+    /// Whether [`zip_non_temporal`](Self::zip_non_temporal) and
+    /// [`copy_non_temporal`](Self::copy_non_temporal) bypass the caches.
+    #[doc(hidden)]
+    #[must_use]
+    fn has_non_temporal_stores(_: Private) -> bool {
+        false
+    }
+
+    /// `out[i] = f(x[i], y[i])`
+    #[doc(hidden)]
+    #[inline(always)]
+    fn zip_non_temporal<T: Copy, U: Copy>(
+        _: Private,
+        out: &mut [Self],
+        x: &[T],
+        y: &[U],
+        f: impl Fn(T, U) -> Self,
+    ) {
+        zip_temporal(out, x, y, f);
+    }
+
+    /// Copies a slice.
+    #[doc(hidden)]
+    fn copy_non_temporal(_: &Fence, to: &mut [Self], from: &[Self]) {
+        to.copy_from_slice(from);
+    }
+
+    /// The matrix product; see [`gemm::multiply`].
+    #[doc(hidden)]
+    fn gemm(_: Private, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self])
+    where
+        Self: Real,
+    {
+        gemm::portable(task, a, b, c);
+    }
+
+    /// The convolution kernels; see [`conv::kernels`].
+    #[doc(hidden)]
+    #[must_use]
+    fn conv_kernels(_: Private) -> &'static [&'static dyn ConvKernel<Self>]
+    where
+        Self: Real,
+    {
+        conv::portable()
+    }
+}
+
+macro_rules! recycled {
+    ($t:ty) => {
+        fn free_list(_: Private) -> Option<&'static FreeList<Self>> {
+            static FREE: FreeList<$t> = FreeList::new();
+            Some(&FREE)
+        }
+    };
+}
+
+macro_rules! plain {
+    ($($t:ty)*) => {$(
+        impl Kernels for $t {
+            recycled!($t);
+        }
+    )*};
+}
+
+plain!(bool u8 i8 i16 u16 i32 u32 i64 u64 usize isize);
+
+macro_rules! vectorised {
+    ($t:ty, $block:literal, $line:literal, $gemm:path) => {
+        impl Kernels for $t {
+            recycled!($t);
+
+            fn transpose(
+                _: Private,
+                size: [usize; 2],
+                from: &[Self],
+                from_stride: usize,
+                to: &mut [Self],
+                to_stride: usize,
+            ) {
+                transpose(Level::best(), size, from, from_stride, to, to_stride);
+            }
+
+            fn has_non_temporal_stores(_: Private) -> bool {
+                cfg!(target_arch = "x86_64")
+            }
+
+            #[inline(always)]
+            fn zip_non_temporal<T: Copy, U: Copy>(
+                _: Private,
+                out: &mut [Self],
+                x: &[T],
+                y: &[U],
+                f: impl Fn(T, U) -> Self,
+            ) {
+                zip_blocks::<$block, _, _, _>(out, x, y, f);
+            }
+
+            fn copy_non_temporal(fence: &Fence, to: &mut [Self], from: &[Self]) {
+                copy_lines::<$line, _>(fence, to, from);
+            }
+
+            // Never inline these, or every crate that calls one compiles all kernels again.
+            #[inline(never)]
+            fn gemm(_: Private, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
+                $gemm(task, a, b, c);
+            }
+
+            #[inline(never)]
+            fn conv_kernels(_: Private) -> &'static [&'static dyn ConvKernel<Self>] {
+                conv::vectorised()
+            }
+        }
+    };
+}
+
+vectorised!(f32, 8, 16, gemm::single);
+vectorised!(f64, 4, 8, gemm::double);
