@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use wengert_nn::{FormatError, Linear, StateDict, StateError, TensorProblem, Values, rng};
 use wengert_tensor::Tensor;
 
-#[path = "../../../tests/counting/mod.rs"]
+#[path = "../../../tests/suite/counting.rs"]
 mod counting;
 
 /// A file of any header and data.

@@ -406,5 +406,8 @@ fn the_panic_points_at_the_caller() {
     }));
     let _ = catch_unwind(|| x.conv2d(&w, &ConvOptions::default()));
     std::panic::set_hook(before);
-    assert!(seen.lock().unwrap().ends_with("tests/conv.rs"), "{seen:?}");
+    assert!(
+        seen.lock().unwrap().ends_with("tests/suite/conv.rs"),
+        "{seen:?}"
+    );
 }

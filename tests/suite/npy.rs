@@ -6,7 +6,7 @@ use wengert::tensor::Tensor;
 
 #[test]
 fn files_written_by_numpy_are_read() {
-    let read = |name: &str| Npy::load(format!("tests/samples/{name}.npy")).expect(name);
+    let read = |name: &str| Npy::load(format!("tests/suite/samples/{name}.npy")).expect(name);
     let expected = Tensor::from_vec(vec![0.0, 0.25, 0.5, 0.75, 1.0, 1.25], [2, 3]);
     assert_eq!(read("f32"), Npy::F32(expected));
     let expected = Tensor::from_vec(vec![-1.5, -0.5, 0.5, 1.5, 2.5, 3.5], [2, 3]);
@@ -30,7 +30,7 @@ fn a_matrix_is_written_as_numpy_writes_it() {
         Npy::parse(&ours).expect("our own"),
         Npy::F32(x.permute([1, 0]))
     );
-    let theirs = std::fs::read("tests/samples/f32.npy").expect("the sample");
+    let theirs = std::fs::read("tests/suite/samples/f32.npy").expect("the sample");
     assert_eq!(Npy::from(x).to_bytes().len(), theirs.len());
 }
 
@@ -49,7 +49,7 @@ fn with_header(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_file_that_is_not_an_array_is_an_error_with_the_reason() {
-    let whole = std::fs::read("tests/samples/f32.npy").expect("the sample");
+    let whole = std::fs::read("tests/suite/samples/f32.npy").expect("the sample");
     let plain =
         |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}");
     let cases: [(Vec<u8>, &str); 17] = [
@@ -219,7 +219,7 @@ proptest! {
 
     #[test]
     fn a_header_with_one_byte_changed_never_panics(place in 6..128_usize, byte in any::<u8>()) {
-        let mut whole = std::fs::read("tests/samples/f32.npy").expect("the sample");
+        let mut whole = std::fs::read("tests/suite/samples/f32.npy").expect("the sample");
         whole[place] = byte;
         let _ = Npy::parse(&whole);
     }

@@ -1,13 +1,10 @@
-//! Data sets from directories: under which names they are found, and what is refused.
-
-mod counting;
-mod samples;
+//! Data sets from directories: the accepted file names, and the errors.
 
 use std::fs;
 use std::path::Path;
 
-use counting::peak_of;
-use samples::{OVERHEAD, gzip, idx};
+use crate::counting::peak_of;
+use crate::samples::{OVERHEAD, gzip, idx};
 use wengert::data::{Dataset, ImageSet};
 
 /// Three images of 2×4 to train on and two to test with, labels 0 to 9.
@@ -35,7 +32,7 @@ fn a_directory_of_four_files_is_read_under_any_of_their_names() {
     assert_eq!(plain.train.labels(), [0, 9, 5]);
     assert_eq!(plain.train.image(1), [8, 9, 10, 11, 12, 13, 14, 15]);
 
-    // Packed; packed under a plain name; plain under a packed one; with a dot.
+    // Gzipped; gzipped without the suffix; plain with the suffix; with a dot in the name.
     let bytes = fs::read(path("train-images-idx3-ubyte")).unwrap();
     fs::remove_file(path("train-images-idx3-ubyte")).unwrap();
     fs::write(path("train-images-idx3-ubyte.gz"), gzip(&bytes)).unwrap();

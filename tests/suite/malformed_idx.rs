@@ -1,23 +1,20 @@
-//! Damaged IDX files: every one is a typed error that names the file and the cause, in little memory.
-
-mod counting;
-mod samples;
+//! Damaged IDX files: each gives a typed error that names file and cause, and uses little memory.
 
 use std::io::Write;
 use std::path::Path;
 
-use counting::peak_of;
+use crate::counting::peak_of;
+use crate::samples::{OVERHEAD, gzip, idx};
 use flate2::{Compression, GzBuilder};
-use samples::{OVERHEAD, gzip, idx};
 use wengert::data::{DataError, Idx, Problem};
 
-/// The extra field of a gzip header, which is taken whole and cannot be longer.
+/// The largest extra field of a gzip header; the decompressor reads it whole.
 const EXTRA_FIELD: usize = 64 * 1024;
 
-/// The values that a damaged byte takes.
+/// The values that damaged bytes get.
 const DAMAGE: [u8; 5] = [0x00, 0x01, 0x7f, 0x80, 0xff];
 
-/// Parses, and bounds the memory by what is really there: the file and its unpacked `contents`.
+/// Parses, and asserts that memory is bounded by the sizes of the file and its unpacked `contents`.
 fn parse(bytes: &[u8], contents: usize) -> Result<Idx, DataError> {
     let (result, peak) = peak_of(|| Idx::parse("some-file", bytes));
     let extra = if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -109,7 +106,7 @@ fn absurd_extents_are_refused_before_memory_is_taken_for_them() {
             refuses(&format!("{extents:?}"), &idx(code, extents, &body), cause);
         }
     }
-    // Packed, the length cannot be compared, but deflate has its limits.
+    // The length of a gzipped file cannot be compared, but deflate has a largest ratio.
     let packed = gzip(&idx(8, &[1 << 31], &body));
     refuses("2^31 packed", &packed, "compressed bytes expand to at most");
 }

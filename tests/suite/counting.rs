@@ -1,4 +1,4 @@
-//! An allocator that counts, per thread, so that tests can bound the memory of what they call.
+//! An allocator that counts bytes per thread, so that a test can bound the memory of a call.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,7 +9,7 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 thread_local! {
-    // Constant and without a destructor: reading it never allocates, at any time of a thread's life.
+    // Constant and without a destructor, so reading it never allocates.
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What a call returns, and the most bytes that this thread held meanwhile beyond those it held before.
+/// The result of a call, and the peak growth of this thread's memory during it, in bytes.
 pub fn peak_of<R>(call: impl FnOnce() -> R) -> (R, usize) {
     let before = LIVE.get();
     PEAK.set(before);

@@ -18,7 +18,7 @@ fn the_digits_are_those_of_the_collection() {
         [0, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13, 15, 10, 15, 5, 0]
     );
     assert_eq!(all.labels()[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
-    // How many there are of each digit, as the collection's own description says of its test set.
+    // The count of each digit, from the collection's description of its test set.
     let mut counts = [0; 10];
     all.labels()
         .iter()
@@ -132,7 +132,7 @@ fn shuffled(batch: usize, seed: u64) -> LoaderOptions {
 
 #[test]
 fn the_order_is_that_of_chacha8_and_the_shuffle_of_fisher_and_yates() {
-    // From a separate implementation of both, checked with the first block of ChaCha20's zero key.
+    // From an independent implementation of both, checked against the first block of ChaCha20 with key zero.
     let set = colours(12);
     let order = |seed, epoch| Loader::new(&set, shuffled(4, seed)).order(epoch);
     assert_eq!(order(7, 3), [11, 2, 6, 5, 7, 10, 1, 8, 4, 0, 9, 3]);

@@ -1,0 +1,9 @@
+//! Data sets, files and reports. One program, so that what the tests share is compiled and linked once.
+
+mod counting;
+mod data_directories;
+mod data_sets;
+mod malformed_idx;
+mod npy;
+mod reports;
+mod samples;
