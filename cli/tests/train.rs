@@ -41,15 +41,13 @@ fn line<'a>(text: &'a str, start: &str) -> &'a str {
 
 #[test]
 fn digits_are_learned_saved_and_loaded_with_the_same_bits_for_any_number_of_threads() {
+    // `WENGERT_FULL=1` trains longer; the bits must be the same after any number of steps.
+    let full = std::env::var_os("WENGERT_FULL").is_some();
+    let (epochs, learned) = if full { ("6", 85.0) } else { ("2", 50.0) };
     let (one, two) = (scratch(), scratch());
-    let first = succeeds(
-        &["train", "digits", "--epochs", "6", "--threads", "1"],
-        one.path(),
-    );
-    let second = succeeds(
-        &["train", "digits", "--epochs", "6", "--threads", "2"],
-        two.path(),
-    );
+    let train = ["train", "digits", "--epochs", epochs, "--threads"];
+    let first = succeeds(&[&train[..], &["1"]].concat(), one.path());
+    let second = succeeds(&[&train[..], &["2"]].concat(), two.path());
     let weights = |text: &str| line(text, "weights ").to_owned();
     assert_eq!(weights(&first), weights(&second));
 
@@ -66,7 +64,7 @@ fn digits_are_learned_saved_and_loaded_with_the_same_bits_for_any_number_of_thre
         .expect("a number")
         .parse()
         .expect("it");
-    assert!(percent > 85.0, "{first}");
+    assert!(percent > learned, "{first}");
 
     let other = succeeds(
         &["train", "digits", "--epochs", "1", "--seed", "7"],
