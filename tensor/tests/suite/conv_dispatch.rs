@@ -74,7 +74,7 @@ fn the_explanation_ends_each_direction_with_a_kernel() {
 }
 
 /// The table of the documentation of `kernels::conv`.
-const TABLE: &str = include_str!("../src/kernels/conv/dispatch.md");
+const TABLE: &str = include_str!("../../src/kernels/conv/dispatch.md");
 
 /// The cells of each row.
 fn rows() -> impl Iterator<Item = Vec<&'static str>> {
