@@ -20,8 +20,8 @@ pub use rand_chacha::ChaCha8Rng;
 pub use crate::autograd::check::{CheckOptions, Report};
 pub use crate::autograd::ops::{CrossEntropyOptions, Reduction};
 pub use crate::autograd::{
-    Call, Contributions, Cotangents, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var,
-    check_gradients, check_op, generic,
+    Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var, check_gradients,
+    check_op, generic,
 };
 pub use crate::data::{Augment, Dataset, ImageSet, Loader, LoaderOptions, Normalize};
 pub use crate::evaluate::{accuracy, predictions};

@@ -3,23 +3,15 @@
 use std::collections::BTreeMap;
 use std::panic::Location;
 
-use wengert_tensor::{Real, Slice, Tensor, fail::fail, require};
+use wengert_tensor::{Real, Tensor, fail::fail, require};
 
 use crate::call::{Call, Place};
-use crate::few::Single;
 use crate::gradients::{DeadEnds, Gradients};
-use crate::op::{Contributions, Cotangents, Targets};
-use crate::tape::{Entries, Entry, Tape, recycle};
-use crate::var::{Node, Var};
-
-/// Whether the gradients themselves are recorded, so that they can be differentiated again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Graph {
-    /// Gradients are plain values, even where a cotangent is tracked; nothing is recorded.
-    Skip,
-    /// Gradients are tracked: `create_graph`.
-    Create,
-}
+use crate::inline_vec::InlineVec;
+use crate::rule::{Contributions, Graph, accumulate};
+use crate::slots::Slots;
+use crate::tape::{Entries, Entry, Node, Tape, recycle};
+use crate::var::Var;
 
 impl<T: Real> Var<T> {
     /// The gradients of this one-element value with respect to every leaf it depends on.
@@ -44,16 +36,10 @@ impl<T: Real> Var<T> {
     pub fn backward_keep(&self) -> Gradients<T> {
         let unit = self.unit("backward_keep");
         let node = self.require_node("backward_keep");
-        let mut slots = Slots::new(node.place().0, Graph::Skip);
-        slots.add(node.place(), Var::constant(unit));
-        sweep(
-            Walk::Keep(&node.tape),
-            slots,
-            None,
-            &node.tape,
-            node.generation,
-        )
-        .0
+        let mut slots = Slots::new(node.place().0 + 1);
+        slots.put(node.place(), Var::constant(unit));
+        let walk = Walk::Keep(&node.tape);
+        sweep(walk, slots, Graph::Skip, None, node).0
     }
 
     /// The gradients of `⟨self, cotangent⟩`, consuming the tape.
@@ -65,11 +51,10 @@ impl<T: Real> Var<T> {
     pub fn backward_from(&self, cotangent: &Tensor<T>) -> Gradients<T> {
         let node = self.require_node("backward");
         self.require_cotangent(cotangent.shape());
-        let mut slots = Slots::new(node.place().0, Graph::Skip);
-        slots.add(node.place(), Var::constant(cotangent.clone()));
-        let generation = node.generation;
-        let entries = node.tape.consume(Location::caller());
-        sweep(Walk::Consume(entries), slots, None, &node.tape, generation).0
+        let mut slots = Slots::new(node.place().0 + 1);
+        slots.put(node.place(), Var::constant(cotangent.clone()));
+        let walk = Walk::Consume(node.tape.consume(Location::caller()));
+        sweep(walk, slots, Graph::Skip, None, node).0
     }
 
     /// The gradients of this one-element value with respect to some variables, leaves or not, as
@@ -150,18 +135,15 @@ pub fn grad<T: Real>(
             last = last.max(node.place().0);
         }
     }
-    let Some(Node {
-        tape, generation, ..
-    }) = tape
-    else {
+    let Some(node) = tape else {
         return vec![None; inputs.len()];
     };
-    let mut slots = Slots::new(last, graph);
+    let mut slots = Slots::new(last + 1);
     let mut any = false;
     for (y, cotangent) in outputs {
         y.require_cotangent(cotangent.shape());
         if let Some(node) = y.node() {
-            slots.add(node.place(), cotangent.clone());
+            accumulate(&mut slots, graph, node.place(), cotangent.clone());
             any = true;
         }
     }
@@ -169,106 +151,7 @@ pub fn grad<T: Real>(
         return vec![None; inputs.len()];
     }
     let wanted: Vec<_> = inputs.iter().map(|x| x.node().map(Node::place)).collect();
-    sweep(Walk::Keep(tape), slots, Some(&wanted), tape, *generation).1
-}
-
-/// The cotangents that have been collected so far, by entry and output.
-///
-/// Few are alive at a time, so they lie close together, and entries hold only their numbers.
-#[derive(Debug)]
-pub(crate) struct Slots<T: Real> {
-    /// Per entry one more than the place of the cotangent of its first output; 0 if it has none.
-    first: Vec<u32>,
-    alive: Vec<Option<Var<T>>>,
-    free: Vec<u32>,
-    /// Those of outputs after the first; few ops have one.
-    others: BTreeMap<(usize, usize), Var<T>>,
-    pub(crate) graph: Graph,
-}
-
-impl<T: Real> Slots<T> {
-    pub(crate) fn new(last: usize, graph: Graph) -> Self {
-        Self {
-            first: vec![0; last + 1],
-            alive: Vec::new(),
-            free: Vec::new(),
-            others: BTreeMap::new(),
-            graph,
-        }
-    }
-
-    pub(crate) fn take(&mut self, (entry, output): (usize, usize)) -> Option<Var<T>> {
-        if output > 0 {
-            return self.others.remove(&(entry, output));
-        }
-        let place = std::mem::take(&mut self.first[entry]).checked_sub(1)?;
-        self.free.push(place);
-        self.alive[place as usize].take()
-    }
-
-    fn peek(&self, (entry, output): (usize, usize)) -> Option<&Var<T>> {
-        if output > 0 {
-            return self.others.get(&(entry, output));
-        }
-        let place = self.first.get(entry)?.checked_sub(1)?;
-        self.alive[place as usize].as_ref()
-    }
-
-    fn peek_mut(&mut self, (entry, output): (usize, usize)) -> Option<&mut Var<T>> {
-        if output > 0 {
-            return self.others.get_mut(&(entry, output));
-        }
-        let place = self.first.get(entry)?.checked_sub(1)?;
-        self.alive[place as usize].as_mut()
-    }
-
-    /// In a plain pass a tracked cotangent is stored untracked: rules that are handed it record
-    /// nothing, and sums may be changed in place.
-    pub(crate) fn put(&mut self, (entry, output): (usize, usize), cotangent: Var<T>) {
-        let cotangent = match self.graph {
-            Graph::Create => cotangent,
-            Graph::Skip => Var::constant(cotangent.into_value()),
-        };
-        if output > 0 {
-            self.others.insert((entry, output), cotangent);
-        } else if let Some(old) = self.peek_mut((entry, output)) {
-            *old = cotangent;
-        } else if let Some(place) = self.free.pop() {
-            self.first[entry] = place + 1;
-            self.alive[place as usize] = Some(cotangent);
-        } else {
-            self.alive.push(Some(cotangent));
-            self.first[entry] = self.alive.len() as u32;
-        }
-    }
-
-    pub(crate) fn add(&mut self, target: (usize, usize), cotangent: Var<T>) {
-        let graph = self.graph;
-        match (self.peek_mut(target), graph) {
-            (None, _) => self.put(target, cotangent),
-            (Some(sum), Graph::Create) => *sum = sum.add(&cotangent),
-            (Some(sum), Graph::Skip) => sum.value_mut().add_assign(cotangent.value()),
-        }
-    }
-
-    pub(crate) fn add_region(
-        &mut self,
-        target: (usize, usize),
-        region: &[Slice],
-        shape: &[usize],
-        cotangent: Var<T>,
-    ) {
-        match self.graph {
-            Graph::Create => self.add(target, cotangent.unslice(region, shape)),
-            Graph::Skip => {
-                let mut sum = self
-                    .take(target)
-                    .map_or_else(|| Tensor::zeros(shape), Var::into_value);
-                sum.region_add(region, cotangent.value());
-                self.put(target, Var::constant(sum));
-            }
-        }
-    }
+    sweep(Walk::Keep(&node.tape), slots, graph, Some(&wanted), node).1
 }
 
 /// Where a sweep finds its entries.
@@ -345,16 +228,19 @@ impl<T: Real> Walk<'_, T> {
 /// The sweep itself: returns the gradients by leaf, and of the wanted variables in order.
 fn sweep<T: Real>(
     mut walk: Walk<'_, T>,
-    slots: Slots<T>,
+    slots: Slots<Var<T>>,
+    graph: Graph,
     wanted: Option<&[Option<(usize, usize)>]>,
-    tape: &Tape<T>,
-    generation: u32,
+    Node {
+        tape, generation, ..
+    }: &Node<T>,
 ) -> (Gradients<T>, Vec<Option<Var<T>>>) {
-    let count = slots.first.len();
+    let (count, generation) = (slots.entries(), *generation);
     let needed = wanted.map(|wanted| walk.needed(wanted, count));
     let mut found = vec![None; wanted.map_or(0, <[_]>::len)];
     let mut sweep = Sweep {
         slots,
+        graph,
         needed: needed.as_deref(),
         by_leaf: BTreeMap::new(),
         dead_ends: DeadEnds::default(),
@@ -372,10 +258,10 @@ fn sweep<T: Real>(
         }
         for (found, wanted) in found.iter_mut().zip(wanted.unwrap_or_default()) {
             if let Some(place) = wanted.filter(|(entry, _)| *entry == index) {
-                *found = sweep.slots.peek(place).cloned();
+                *found = sweep.slots.get(place).cloned();
             }
         }
-        let place = (sweep.slots.graph == Graph::Create).then(|| Place {
+        let place = (graph == Graph::Create).then(|| Place {
             tape: tape.clone(),
             generation,
             entry: index,
@@ -410,7 +296,8 @@ fn sweep<T: Real>(
 
 /// What a sweep has collected so far.
 struct Sweep<'a, T: Real> {
-    slots: Slots<T>,
+    slots: Slots<Var<T>>,
+    graph: Graph,
     /// Per entry whether a wanted variable is among its ancestors; without it all entries matter,
     /// and leaves are told why they were not reached.
     needed: Option<&'a [bool]>,
@@ -419,7 +306,7 @@ struct Sweep<'a, T: Real> {
 }
 
 impl<T: Real> Sweep<'_, T> {
-    /// Hands the cotangents of an entry's outputs on to its inputs.
+    /// Adds what the rule of an entry makes of its outputs' cotangents to those of its inputs.
     fn visit(&mut self, index: usize, call: &Call<T>) {
         let entry = &call.entry;
         let Some(rule) = &entry.rule else {
@@ -429,19 +316,21 @@ impl<T: Real> Sweep<'_, T> {
             }
             return;
         };
-        let grads = Single::of(entry.outputs.len(), |k| self.slots.take((index, k)));
-        if grads.iter().all(Option::is_none) {
+        let cotangents = InlineVec::of(entry.outputs.len(), |k| self.slots.take((index, k)));
+        if cotangents.iter().all(Option::is_none) {
             if self.needed.is_none() {
                 self.dead_ends.note(index, entry);
             }
             return;
         }
         let mut out = Contributions {
-            slots: &mut self.slots,
-            targets: Targets::Sources(self.needed),
             call,
             op: rule.name(),
+            cotangents,
+            slots: &mut self.slots,
+            graph: self.graph,
+            needed: self.needed,
         };
-        rule.vjps(call, Cotangents { grads }, &mut out);
+        rule.vjp(call, &mut out);
     }
 }

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use wengert_tensor::Real;
 
-use crate::tape::{Entry, Saved, Tape};
-use crate::var::{Node, Var};
+use crate::tape::{Entry, Kept, Node, Tape};
+use crate::var::Var;
 
 /// One recorded call as its rule sees it.
 ///
@@ -13,9 +13,9 @@ use crate::var::{Node, Var};
 #[derive(Debug)]
 pub struct Call<T: Real> {
     pub(crate) entry: Entry<T>,
-    /// Operands and results are made when a rule first asks for them.
-    inputs: Asked<T, 2>,
-    outputs: Asked<T, 1>,
+    /// Made when the rule first reads them.
+    pub(crate) inputs: Lazy<T, 2>,
+    pub(crate) outputs: Lazy<T, 1>,
     /// Where operands and results are tracked, if they are.
     place: Option<Place<T>>,
 }
@@ -43,8 +43,8 @@ impl<T: Real> Call<T> {
     #[inline(always)]
     pub(crate) fn new(entry: Entry<T>, place: Option<Place<T>>) -> Self {
         Self {
-            inputs: Asked::new(entry.inputs.len()),
-            outputs: Asked::new(entry.outputs.len()),
+            inputs: Lazy::new(entry.inputs.len()),
+            outputs: Lazy::new(entry.outputs.len()),
             entry,
             place,
         }
@@ -78,7 +78,7 @@ impl<T: Real> Call<T> {
     pub fn output(&self, k: usize) -> &Var<T> {
         self.outputs.get(k).get_or_init(|| {
             let output = self.entry.outputs.get(k);
-            let output: &Saved<T> = output.expect("a rule asks for outputs that its op has");
+            let output: &Kept<T> = output.expect("a rule asks for outputs that its op has");
             let place = self.place.as_ref();
             let node = place.map(|place| place.node((place.entry, k)));
             Var::with_node(output.tensor(), node)
@@ -103,31 +103,16 @@ impl<T: Real> Call<T> {
         let input = self.entry.inputs.get(i);
         input.expect("a rule asks for inputs that its op has")
     }
-
-    /// The same call with other values in the place of its own.
-    pub(crate) fn changed(&self, change: impl Fn(&Var<T>) -> Var<T>) -> Self {
-        let changed = Self::new(self.entry.unruled(), None);
-        for i in 0..self.inputs() {
-            changed.inputs.get(i).get_or_init(|| change(self.input(i)));
-        }
-        for k in 0..self.entry.outputs.len() {
-            changed
-                .outputs
-                .get(k)
-                .get_or_init(|| change(self.output(k)));
-        }
-        changed
-    }
 }
 
-/// Places for the variables that a rule has asked for; the first `N` need no heap.
+/// Variables that are made when a rule first reads them; the first `N` need no heap.
 #[derive(Debug)]
-struct Asked<T: Real, const N: usize> {
+pub(crate) struct Lazy<T: Real, const N: usize> {
     head: [OnceCell<Var<T>>; N],
     rest: Vec<OnceCell<Var<T>>>,
 }
 
-impl<T: Real, const N: usize> Asked<T, N> {
+impl<T: Real, const N: usize> Lazy<T, N> {
     #[inline(always)]
     fn new(count: usize) -> Self {
         Self {
@@ -142,7 +127,7 @@ impl<T: Real, const N: usize> Asked<T, N> {
         }
     }
 
-    fn get(&self, i: usize) -> &OnceCell<Var<T>> {
+    pub(crate) fn get(&self, i: usize) -> &OnceCell<Var<T>> {
         match self.head.get(i) {
             Some(place) => place,
             None => &self.rest[i - N],

@@ -63,7 +63,7 @@ pub struct Apply<O>(pub O);
 
 impl<O: Op> Function for Apply<O> {
     fn call<T: Real>(&self, x: &[Var<T>]) -> Vec<Var<T>> {
-        Var::custom_many(self.0.clone(), &x.iter().collect::<Vec<_>>())
+        Var::apply_many(self.0.clone(), &x.iter().collect::<Vec<_>>())
     }
 }
 

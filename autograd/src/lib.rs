@@ -12,28 +12,35 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod apply;
 mod backward;
 mod call;
 pub mod check;
-mod few;
 mod function;
 mod gradients;
-mod note;
+mod inline_vec;
 mod op;
 pub mod ops;
+mod reads;
+mod rule;
 mod sample;
+mod saved;
+mod slots;
 mod tape;
 pub mod transform;
 mod var;
 
-pub use backward::{Graph, grad};
+pub use apply::Operands;
+pub use backward::grad;
 pub use call::Call;
 pub use check::{check_gradients, check_op};
 pub use function::{Apply, Closures, Differentiable, Function, Generic};
 pub use gradients::{Gradients, Unreached};
-pub use note::Note;
-pub use op::{Contributions, Cotangents, Inputs, Op, Outputs, Reads};
+pub use op::{Inputs, Op, Outputs};
+pub use reads::Reads;
+pub use rule::{Contributions, Graph};
 pub use sample::{Draw, LARGEST, Sample};
+pub use saved::Saved;
 pub use tape::Tape;
 pub use var::Var;
 #[doc(hidden)]

@@ -2,7 +2,8 @@
 
 use wengert_tensor::{Dual, Real, Tensor, require};
 
-use crate::backward::{Graph, grad as grad_of};
+use crate::backward::grad as grad_of;
+use crate::rule::Graph;
 use crate::tape::Tape;
 use crate::var::Var;
 

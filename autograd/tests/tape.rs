@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wengert_autograd::{
-    Call, Cotangents, Draw, Graph, Inputs, Op, Outputs, Reads, Sample, Tape, Var, grad, transform,
+    Call, Contributions, Draw, Graph, Inputs, Op, Outputs, Reads, Sample, Tape, Var, grad,
+    transform,
 };
 use wengert_tensor::{Real, Tensor};
 
@@ -330,13 +331,13 @@ struct Forgetful;
 
 impl Op for Forgetful {
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].map(|x| x * x).into()
     }
-    fn vjp<T: Real>(&self, _: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.mul(call.input(0)) * 2.0
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| g.mul(call.input(0)) * 2.0);
     }
     fn sample(draw: &mut Draw) -> Sample<Self> {
         Sample::new(Self, [draw.normal([3])])
@@ -347,7 +348,7 @@ impl Op for Forgetful {
 fn what_a_rule_did_not_declare_is_nan() {
     let tape = Tape::new();
     let x = tape.leaf(tensor(&[3.0]));
-    let y = Var::custom(Forgetful, &[&x]).sum(..);
+    let y = Var::apply(Forgetful, [&x]).sum(..);
     assert!(y.backward().wrt(&x).item().is_nan());
 }
 
@@ -357,12 +358,12 @@ struct Bomb;
 
 impl Op for Bomb {
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].clone().into()
     }
-    fn vjp<T: Real>(&self, _: usize, _: &Call<T>, _: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, _: &Call<T>, _: &mut Contributions<'_, T>) {
         panic!("boom")
     }
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -374,7 +375,7 @@ impl Op for Bomb {
 fn a_tape_survives_a_rule_that_panics() {
     let tape = Tape::new();
     let x = tape.leaf(tensor(&[3.0]));
-    let bad = Var::custom(Bomb, &[&x]).sum(..);
+    let bad = Var::apply(Bomb, [&x]).sum(..);
     let good = (&x * &x).sum(..);
     for _ in 0..2 {
         assert_eq!(panic_message(|| drop(bad.backward_keep())), "boom");

@@ -4,11 +4,11 @@ use std::fmt;
 
 use wengert_tensor::{Dual, Real, Tensor};
 
-use crate::backward::Slots;
 use crate::call::Call;
 use crate::function::Differentiable;
-use crate::op::{Contributions, Cotangents, Rule, Targets};
-use crate::tape::Tape;
+use crate::rule::{Contributions, Rule};
+use crate::slots::Slots;
+use crate::tape::{Entry, Input, Source, Tape};
 use crate::var::Var;
 
 /// One way to make a rule wrong.
@@ -112,7 +112,16 @@ impl<'a> Mutated<'a> {
         let before = tape.len();
         let y = f(x);
         let fault = self.fault;
-        tape.replace_rule(before, fault.op, |right| Box::new(Wrong { right, fault }));
+        tape.with_entries(|entries| {
+            let mut rules = entries[before..].iter_mut().flatten().map(|e| &mut e.rule);
+            let first =
+                rules.find(|rule| rule.as_ref().is_some_and(|rule| rule.name() == fault.op));
+            if let Some(rule) = first {
+                *rule = rule
+                    .take()
+                    .map(|right| Box::new(Wrong { right, fault }) as _);
+            }
+        });
         y
     }
 }
@@ -140,11 +149,14 @@ pub fn recorded(
     let before = tape.len();
     drop(function.f64(&x));
     let mut found: Vec<(&'static str, usize)> = Vec::new();
-    for (name, inputs) in tape.rules(before) {
-        if found.iter().all(|(known, _)| *known != name) {
-            found.push((name, inputs));
+    tape.with_entries(|entries| {
+        for entry in entries[before..].iter().flatten() {
+            let Some(rule) = &entry.rule else { continue };
+            if found.iter().all(|(known, _)| *known != rule.name()) {
+                found.push((rule.name(), entry.inputs.len()));
+            }
         }
-    }
+    });
     found
 }
 
@@ -160,29 +172,29 @@ impl<T: Real> Rule<T> for Wrong<T> {
         self.right.name()
     }
 
-    fn vjps(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let Fault { mutator, input, .. } = self.fault;
         let count = call.inputs();
-        let changed = self.changed(call);
-        let ones = (mutator == Mutator::IgnoreCotangent).then(|| Cotangents {
-            grads: (0..grad.grads.len())
-                .map(|k| grad.get(k).map(|g| Var::full(g.shape(), 1.0)))
-                .collect(),
-        });
         // What the right rule gives, apart.
         let wanted: Vec<_> = (0..count).map(|i| out.wants(i)).collect();
-        let mut slots = Slots::new(count.saturating_sub(1), out.slots.graph);
+        let apart = self.apart(call, &wanted);
+        let mut slots = Slots::new(count);
+        let cotangents = (0..call.entry.outputs.len()).map(|k| {
+            let g = out.take(k)?;
+            Some(match mutator {
+                Mutator::IgnoreCotangent => Var::full(g.shape(), 1.0),
+                _ => g,
+            })
+        });
         let mut right = Contributions {
-            slots: &mut slots,
-            targets: Targets::Apart(&wanted),
-            call,
+            call: &apart,
             op: self.right.name(),
+            cotangents: cotangents.collect(),
+            slots: &mut slots,
+            graph: out.graph,
+            needed: None,
         };
-        self.right.vjps(
-            changed.as_ref().unwrap_or(call),
-            ones.unwrap_or(grad),
-            &mut right,
-        );
+        self.right.vjp(&apart, &mut right);
         let mut given: Vec<_> = (0..count).map(|i| slots.take((i, 0))).collect();
 
         // A call may have fewer inputs than the one that the fault was chosen for.
@@ -202,7 +214,10 @@ impl<T: Real> Rule<T> for Wrong<T> {
             if i != input {
                 out.add(i, g);
             } else if mutator == Mutator::Overwrite {
-                out.overwrite(i, g);
+                if let Some(target) = call.source(i).filter(|_| out.wants(i)) {
+                    drop(out.slots.take(target));
+                }
+                out.add(i, g);
             } else if mutator != Mutator::Drop {
                 out.add(i, wrong(mutator, &g));
             }
@@ -211,14 +226,41 @@ impl<T: Real> Rule<T> for Wrong<T> {
 }
 
 impl<T: Real> Wrong<T> {
-    /// The call as a rule sees it that saved the wrong values.
-    fn changed(&self, call: &Call<T>) -> Option<Call<T>> {
-        let change: fn(&Var<T>) -> Var<T> = match self.fault.mutator {
+    /// The call with the values that the fault makes the rule read, and each wanted input `i` as if
+    /// output 0 of entry `i` had made it.
+    fn apart(&self, call: &Call<T>, wanted: &[bool]) -> Call<T> {
+        let read: fn(&Var<T>) -> Var<T> = match self.fault.mutator {
             Mutator::WrongSaved => |x| x.mul_scalar(1.001),
             Mutator::Detached => Var::detach,
-            _ => return None,
+            _ => Var::clone,
         };
-        Some(call.changed(change))
+        let Entry {
+            inputs,
+            outputs,
+            location,
+            ..
+        } = &call.entry;
+        let inputs = inputs.each(|i, input| Input {
+            value: input.value.clone(),
+            source: wanted[i].then_some(Source {
+                entry: i as u32,
+                output: 0,
+            }),
+        });
+        let entry = Entry {
+            rule: None,
+            inputs,
+            outputs: outputs.clone(),
+            location,
+        };
+        let apart = Call::new(entry, None);
+        for i in 0..call.inputs() {
+            apart.inputs.get(i).get_or_init(|| read(call.input(i)));
+        }
+        for k in 0..call.entry.outputs.len() {
+            apart.outputs.get(k).get_or_init(|| read(call.output(k)));
+        }
+        apart
     }
 }
 

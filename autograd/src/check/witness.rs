@@ -7,8 +7,9 @@ use wengert_tensor::testing::layouts::{alike, twins};
 use wengert_tensor::{Dual, Real, Tensor};
 
 use super::{CheckOptions, Derivative, Record, Report};
-use crate::backward::{Graph, grad};
+use crate::backward::grad;
 use crate::function::Differentiable;
+use crate::rule::Graph;
 use crate::sample::{Draw, LARGEST};
 use crate::tape::Tape;
 use crate::var::Var;

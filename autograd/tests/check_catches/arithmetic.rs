@@ -5,7 +5,7 @@ use wengert_tensor::keep;
 
 bug! {
     /// The derivative of the cosine without its minus.
-    wrong_sign, reads Reads::Inputs,
+    wrong_sign, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(T::cos),
     vjp |op, i, call, grad| {
@@ -18,7 +18,7 @@ bug! {
 
 bug! {
     /// `ln 2` with six digits.
-    a_constant_given_with_six_digits, reads Reads::Outputs,
+    a_constant_given_with_six_digits, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(T::exp2),
     vjp |op, i, call, grad| {
@@ -31,7 +31,7 @@ bug! {
 bug! {
     /// A multiplication whose backward used the other operand and forgot the incoming gradient
     /// (DL4J #5978).
-    the_incoming_cotangent_ignored, reads Reads::Inputs,
+    the_incoming_cotangent_ignored, reads Reads::INPUTS,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self {}, [draw.normal(&shape), draw.normal(&shape)])
@@ -45,7 +45,7 @@ bug! {
 
 bug! {
     /// A table of slopes kept in single precision.
-    single_precision_inside_a_double_rule, reads Reads::Outputs,
+    single_precision_inside_a_double_rule, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(T::tanh),
     vjp |op, i, call, grad| {
@@ -58,7 +58,7 @@ bug! {
 
 bug! {
     /// The cotangents of a product of matrices in each other's place, which square matrices hide.
-    inputs_swapped, reads Reads::Inputs,
+    inputs_swapped, reads Reads::INPUTS,
     sample |draw| {
         let n = draw.extent();
         Sample::new(Self {}, [draw.normal([n, n]), draw.normal([n, n])])
@@ -72,7 +72,7 @@ bug! {
 
 bug! {
     /// The gradient of a bias summed over the features of a square batch instead of its rows.
-    the_wrong_axis_summed_in_a_square, reads Reads::Shapes,
+    the_wrong_axis_summed_in_a_square, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.extent();
         Sample::new(Self {}, [draw.normal([n, n]), draw.normal([n])])
@@ -85,7 +85,7 @@ bug! {
 
 bug! {
     /// The gradient of a broadcast operand taken from one row of many (burn #181 is a relative).
-    a_broadcast_axis_not_summed, reads Reads::Inputs,
+    a_broadcast_axis_not_summed, reads Reads::INPUTS,
     sample |draw| {
         let (n, m) = (draw.extent(), draw.extent());
         Sample::new(Self {}, [draw.normal([n, m]), draw.normal([m])])
@@ -103,7 +103,7 @@ bug! {
 
 bug! {
     /// The derivative of a softmax without the part that comes through the sum.
-    a_softmax_that_forgets_the_sum, reads Reads::Outputs,
+    a_softmax_that_forgets_the_sum, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.normal([2, 3])]),
     forward |op, x| x[0].softmax(-1),
     vjp |op, i, call, grad| {
@@ -114,7 +114,7 @@ bug! {
 
 bug! {
     /// A derivative that divides by the operand: NaN at 0, where it is ½ (candle #2083).
-    not_a_number_at_zero, reads Reads::Both,
+    not_a_number_at_zero, reads Reads::ALL,
     sample |draw| {
         let x = draw.normal([5]).map(|x| if x < 0.0 { 0.0 } else { x });
         Sample::new(Self {}, [x])
@@ -129,7 +129,7 @@ bug! {
 
 bug! {
     /// The derivative of a product as the product over the factor, which may be 0 (burn #5141).
-    a_product_divided_by_its_factors, reads Reads::Inputs,
+    a_product_divided_by_its_factors, reads Reads::INPUTS,
     sample |draw| {
         let x = draw.off_zero([3]);
         let zero = draw.once_in(2);
@@ -148,7 +148,7 @@ bug! {
 bug! {
     /// Both branches computed and multiplied by a mask: `0·∞` where the exponential overflows
     /// (candle #2328).
-    a_branch_not_taken_overflows, reads Reads::Inputs,
+    a_branch_not_taken_overflows, reads Reads::INPUTS,
     sample |draw| {
         let x = draw.off_zero([4]);
         Sample::new(Self {}, [x.map(|x| if x > 1.0 { 900.0 } else { x })])
@@ -170,7 +170,7 @@ trait Cosine {
 
 impl<T: Real> Cosine for Var<T> {
     fn custom_cos(&self) -> Self {
-        Self::custom(Cos, &[self])
+        Self::apply(Cos, [self])
     }
 }
 
@@ -182,8 +182,10 @@ impl Op for Cos {
         x[0].map(T::cos).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        &**grad * (call.input(0) + std::f64::consts::FRAC_PI_2).custom_cos()
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| {
+            g * (call.input(0) + std::f64::consts::FRAC_PI_2).custom_cos()
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -70,7 +70,7 @@ fn draw_image(draw: &mut Draw) -> [Tensor<f64>; 2] {
 
 bug! {
     /// The padding of the height used for the width as well.
-    padding_computed_from_the_height_only, reads Reads::Inputs,
+    padding_computed_from_the_height_only, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, draw_image(draw)),
     forward |op, x| correlated(x, &ConvOptions::default().padding([0, 1])),
     vjp |op, i, call, grad| {
@@ -85,7 +85,7 @@ bug! {
 
 bug! {
     /// The dilation of the height used for the width as well.
-    dilation_of_one_axis_used_for_both, reads Reads::Inputs,
+    dilation_of_one_axis_used_for_both, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, draw_image(draw)),
     forward |op, x| correlated(x, &ConvOptions::default().dilation([1, 2])),
     vjp |op, i, call, grad| {
@@ -102,7 +102,7 @@ bug! {
 bug! {
     /// The gradient of an image with the filter turned round, as if it were a convolution and not a
     /// correlation; a symmetric filter hides it.
-    a_filter_turned_round, reads Reads::Inputs,
+    a_filter_turned_round, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, draw_image(draw)),
     forward |op, x| correlated(x, &ConvOptions::default()),
     vjp |op, i, call, grad| {
@@ -119,7 +119,7 @@ bug! {
 bug! {
     /// Stride and dilation in each other's place (candle #2337); as many pixels as taps hide it from
     /// the shapes.
-    conv_transpose_with_stride_and_dilation_swapped, reads Reads::Inputs,
+    conv_transpose_with_stride_and_dilation_swapped, reads Reads::INPUTS,
     sample |draw| {
         let n = draw.within(2, 4);
         Sample::new(Self {}, [draw.normal([1, 1, n]), draw.normal([1, 1, n])])
@@ -136,7 +136,7 @@ bug! {
 
 bug! {
     /// The weights of grouped channels, whose gradient forgets the stride (burn #1891).
-    grouped_weight_gradient_with_stride { groups: usize }, reads Reads::Inputs,
+    grouped_weight_gradient_with_stride { groups: usize }, reads Reads::INPUTS,
     sample |draw| {
         let (groups, taps) = (draw.within(1, 3), draw.within(2, 3));
         let width = taps + 2 * draw.within(1, 2);

@@ -21,7 +21,7 @@ fn pair(draw: &mut Draw) -> [Tensor<f64>; 2] {
 
 bug! {
     /// The derivative of the root without its ½.
-    a_root_without_its_half, reads Reads::Outputs,
+    a_root_without_its_half, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.any_within(0.5, 3.0)]),
     forward |op, x| x[0].map(T::sqrt),
     vjp |op, i, call, grad| grad * if WRONG { 1.0 } else { 0.5 } / call.output(0),
@@ -29,7 +29,7 @@ bug! {
 
 bug! {
     /// `−1/x` as the derivative of `1/x`.
-    a_reciprocal_whose_square_is_missing, reads Reads::Outputs,
+    a_reciprocal_whose_square_is_missing, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.any_off_zero()]),
     forward |op, x| x[0].map(|x| T::one() / x),
     vjp |op, i, call, grad| {
@@ -40,7 +40,7 @@ bug! {
 
 bug! {
     /// The logarithm to base 2 with the slope of the natural one.
-    a_logarithm_of_another_base, reads Reads::Inputs,
+    a_logarithm_of_another_base, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, [draw.any_within(0.5, 3.0)]),
     forward |op, x| x[0].map(T::log2),
     vjp |op, i, call, grad| {
@@ -50,7 +50,7 @@ bug! {
 
 bug! {
     /// A sigmoid with the slope of tanh (candle #2114 is a relative).
-    a_sigmoid_with_the_slope_of_tanh, reads Reads::Outputs,
+    a_sigmoid_with_the_slope_of_tanh, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(T::sigmoid),
     vjp |op, i, call, grad| {
@@ -61,7 +61,7 @@ bug! {
 
 bug! {
     /// The slope of the tangent as `1 + x²` instead of `1 + y²`: equal to second order at 0.
-    a_tangent_that_squares_its_argument, reads Reads::Both,
+    a_tangent_that_squares_its_argument, reads Reads::ALL,
     sample |draw| Sample::new(Self {}, [draw.any_within(-0.7, 0.7)]),
     forward |op, x| x[0].map(T::tan),
     vjp |op, i, call, grad| {
@@ -72,7 +72,7 @@ bug! {
 
 bug! {
     /// A leaky unit whose leak has no gradient.
-    a_leak_without_gradient, reads Reads::Inputs,
+    a_leak_without_gradient, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, [draw.any_off_zero()]),
     forward |op, x| x[0].map(|x| if x > T::zero() { x } else { x * T::of(0.1) }),
     vjp |op, i, call, grad| {
@@ -84,7 +84,7 @@ bug! {
 
 bug! {
     /// An exponential unit whose slope below zero is `y + 1`, right for α = 1 alone.
-    an_elu_right_for_alpha_one_only { alpha: f64 }, reads Reads::Both,
+    an_elu_right_for_alpha_one_only { alpha: f64 }, reads Reads::ALL,
     sample |draw| Sample::new(Self { alpha: draw.pick(&[1.0, 0.5, 2.0]) }, [draw.any_off_zero()]),
     forward |op, x| {
         let alpha = T::of(op.alpha);
@@ -99,7 +99,7 @@ bug! {
 
 bug! {
     /// `ln(1 + e^(βx)) / β`, whose slope has β in it once more.
-    a_softplus_scaled_twice { beta: f64 }, reads Reads::Inputs,
+    a_softplus_scaled_twice { beta: f64 }, reads Reads::INPUTS,
     sample |draw| Sample::new(Self { beta: draw.real(0.5, 2.0) }, [draw.any()]),
     forward |op, x| {
         let beta = T::of(op.beta);
@@ -113,7 +113,7 @@ bug! {
 
 bug! {
     /// `√(a² + b²)`, the slopes in each other's place.
-    a_hypotenuse_with_the_other_leg, reads Reads::Both,
+    a_hypotenuse_with_the_other_leg, reads Reads::ALL,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self {}, [draw.off_zero(&shape), draw.off_zero(&shape)])
@@ -124,7 +124,7 @@ bug! {
 
 bug! {
     /// A quotient whose divisor has a gradient of the wrong sign.
-    a_divisor_of_the_wrong_sign, reads Reads::Both,
+    a_divisor_of_the_wrong_sign, reads Reads::ALL,
     sample |draw| Sample::new(Self {}, pair(draw)),
     forward |op, x| &x[0] / &x[1],
     vjp |op, i, call, grad| {
@@ -139,7 +139,7 @@ bug! {
 
 bug! {
     /// A quotient whose divisor's gradient is not divided once more.
-    a_divisor_not_squared, reads Reads::Both,
+    a_divisor_not_squared, reads Reads::ALL,
     sample |draw| Sample::new(Self {}, pair(draw)),
     forward |op, x| &x[0] / &x[1],
     vjp |op, i, call, grad| {
@@ -150,7 +150,7 @@ bug! {
 
 bug! {
     /// A power whose exponent has a gradient without the logarithm.
-    an_exponent_without_its_logarithm, reads Reads::Both,
+    an_exponent_without_its_logarithm, reads Reads::ALL,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self {}, [draw.uniform(&shape, 0.5, 2.0), draw.normal(&shape)])
@@ -164,7 +164,7 @@ bug! {
 
 bug! {
     /// An angle whose second operand has the sign of the first.
-    an_angle_without_its_minus, reads Reads::Inputs,
+    an_angle_without_its_minus, reads Reads::INPUTS,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self {}, [draw.off_zero(&shape), draw.off_zero(&shape)])
@@ -183,7 +183,7 @@ bug! {
 
 bug! {
     /// A clamp that lets the cotangent pass everywhere (straight through).
-    a_clamp_that_passes_everything, reads Reads::Inputs,
+    a_clamp_that_passes_everything, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, [draw.any_off_zero()]),
     forward |op, x| x[0].map(|x| if x > T::zero() { x } else { T::zero() }),
     vjp |op, i, call, grad| {
@@ -193,7 +193,7 @@ bug! {
 
 bug! {
     /// The sign of the output, which has none, instead of that of the input.
-    a_modulus_with_the_sign_of_its_value, reads Reads::Both,
+    a_modulus_with_the_sign_of_its_value, reads Reads::ALL,
     sample |draw| Sample::new(Self {}, [draw.any_off_zero()]),
     forward |op, x| x[0].map(T::abs),
     vjp |op, i, call, grad| grad * if WRONG { call.output(0) } else { call.input(0) }.sign(),
@@ -201,7 +201,7 @@ bug! {
 
 bug! {
     /// The larger of two, both of which have the cotangent (candle #534).
-    a_maximum_that_gives_to_both, reads Reads::Inputs,
+    a_maximum_that_gives_to_both, reads Reads::INPUTS,
     sample |draw| {
         let a = draw.any_off_zero();
         let apart = draw.off_zero(a.shape());
@@ -216,7 +216,7 @@ bug! {
 
 bug! {
     /// A choice whose gradients go to the branch that was not taken.
-    a_choice_turned_round { mask: Tensor<bool> }, reads Reads::Shapes,
+    a_choice_turned_round { mask: Tensor<bool> }, reads Reads::SHAPES,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self { mask: draw.mask(&shape) }, [draw.normal(&shape), draw.normal(&shape)])
@@ -230,7 +230,7 @@ bug! {
 
 bug! {
     /// A blend whose weight is moved by the end alone, not by the distance to it.
-    a_blend_that_forgets_its_start, reads Reads::Inputs,
+    a_blend_that_forgets_its_start, reads Reads::INPUTS,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self {}, [0, 1, 2].map(|_| draw.normal(&shape)))
@@ -249,7 +249,7 @@ bug! {
 
 bug! {
     /// `eˣ − 1` taken for its own derivative.
-    an_exponential_short_by_one, reads Reads::Outputs,
+    an_exponential_short_by_one, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(T::exp_m1),
     vjp |op, i, call, grad| grad * (call.output(0) + if WRONG { 0.0 } else { 1.0 }),
@@ -257,7 +257,7 @@ bug! {
 
 bug! {
     /// A slope per channel that also learns from the positive elements.
-    a_slope_that_learns_from_what_it_does_not_touch, reads Reads::Inputs,
+    a_slope_that_learns_from_what_it_does_not_touch, reads Reads::INPUTS,
     sample |draw| {
         let (n, c) = (draw.extent(), draw.extent());
         Sample::new(Self {}, [draw.off_zero([n, c]), draw.normal([c])])

@@ -19,7 +19,7 @@ fn draw_index(draw: &mut Draw) -> (Tensor<i64>, usize) {
 
 bug! {
     /// Rows added at indices, whose gradient is picked in another order (burn #5296).
-    the_gradient_of_scatter_permuted { index: Tensor<i64>, rows: usize }, reads Reads::Shapes,
+    the_gradient_of_scatter_permuted { index: Tensor<i64>, rows: usize }, reads Reads::SHAPES,
     sample |draw| {
         let (index, rows) = draw_index(draw);
         let x = draw.normal([index.len(), 2]);
@@ -35,7 +35,7 @@ bug! {
 bug! {
     /// Rows picked by index, whose gradient is written and not added: a repeated index keeps one
     /// contribution (burn #4064, #3555).
-    repeated_indices_lost { index: Tensor<i64>, rows: usize }, reads Reads::Shapes,
+    repeated_indices_lost { index: Tensor<i64>, rows: usize }, reads Reads::SHAPES,
     sample |draw| {
         let (index, rows) = draw_index(draw);
         Sample::new(Self { index, rows }, [draw.normal([rows, 2])])
@@ -55,7 +55,7 @@ bug! {
 
 bug! {
     /// Every pixel copied to two, whose gradient keeps the last copy's (candle #3507).
-    a_gradient_overwritten_instead_of_accumulated, reads Reads::Shapes,
+    a_gradient_overwritten_instead_of_accumulated, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.extent();
         Sample::new(Self {}, [draw.normal([n])])
@@ -72,7 +72,7 @@ bug! {
 
 bug! {
     /// A slice that runs backwards, whose gradient runs forwards (MLX #4444).
-    a_slice_with_negative_step { slice: Slice }, reads Reads::Shapes,
+    a_slice_with_negative_step { slice: Slice }, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.extent();
         let step = draw.pick(&[-1, -2, 1, 2]);
@@ -90,7 +90,7 @@ bug! {
 
 bug! {
     /// A vectorised path that is wrong at one number of channels only (PyTorch #50042, there 24).
-    wrong_at_one_channel_count, reads Reads::Inputs,
+    wrong_at_one_channel_count, reads Reads::INPUTS,
     sample |draw| {
         let (channels, n) = (draw.extent(), draw.extent());
         Sample::new(Self {}, [draw.normal([channels, n]), draw.normal([channels, 1])])
@@ -107,7 +107,7 @@ bug! {
 bug! {
     /// A concatenation whose gradient is cut at the place of the first part for both
     /// (Rust taper #9 cut it off altogether).
-    a_join_cut_in_the_wrong_place, reads Reads::Shapes,
+    a_join_cut_in_the_wrong_place, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.extent();
         Sample::new(Self {}, [draw.normal([n]), draw.normal([n])])

@@ -13,7 +13,7 @@ fn misread<T: Real>(x: &Var<T>) -> Var<T> {
 
 bug! {
     /// Axes turned by the same permutation on the way back, right for swaps alone.
-    a_permutation_that_is_not_inverted { axes: Vec<isize> }, reads Reads::Shapes,
+    a_permutation_that_is_not_inverted { axes: Vec<isize> }, reads Reads::SHAPES,
     sample |draw| {
         let axes = draw.pick(&[vec![1, 0, 2], vec![1, 2, 0], vec![2, 0, 1]]);
         Sample::new(Self { axes }, [draw.normal([2, 2, 2])])
@@ -30,7 +30,7 @@ bug! {
 
 bug! {
     /// Padding whose gradient is cut at the other side.
-    padding_cut_at_the_other_side { before: isize, after: isize }, reads Reads::Shapes,
+    padding_cut_at_the_other_side { before: isize, after: isize }, reads Reads::SHAPES,
     sample |draw| {
         let (before, after) = (draw.within(0, 2) as isize, draw.within(0, 2) as isize);
         let n = draw.extent();
@@ -50,7 +50,7 @@ bug! {
 
 bug! {
     /// Elements rolled on by as much on the way back.
-    a_roll_that_goes_on { shift: isize }, reads Reads::Shapes,
+    a_roll_that_goes_on { shift: isize }, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.within(1, 5);
         Sample::new(Self { shift: draw.within(0, n) as isize }, [draw.normal([n])])
@@ -61,7 +61,7 @@ bug! {
 
 bug! {
     /// A lower triangle whose gradient is one diagonal too wide.
-    a_triangle_one_diagonal_too_wide, reads Reads::Shapes,
+    a_triangle_one_diagonal_too_wide, reads Reads::SHAPES,
     sample |draw| {
         let (n, m) = (draw.extent(), draw.extent());
         Sample::new(Self {}, [draw.normal([n, m])])
@@ -72,7 +72,7 @@ bug! {
 
 bug! {
     /// A kernel that takes its operand for contiguous (candle #3735, #3875).
-    an_operand_taken_for_contiguous, reads Reads::Inputs,
+    an_operand_taken_for_contiguous, reads Reads::INPUTS,
     sample |draw| {
         let shape = draw.any_shape();
         Sample::new(Self {}, [draw.normal(&shape), draw.normal(&shape)])
@@ -87,7 +87,7 @@ bug! {
 
 bug! {
     /// A kernel that takes its cotangent for contiguous.
-    a_cotangent_taken_for_contiguous, reads Reads::Shapes,
+    a_cotangent_taken_for_contiguous, reads Reads::SHAPES,
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(|x| x * T::of(3.0)),
     vjp |op, i, call, grad| {
@@ -99,7 +99,7 @@ bug! {
 bug! {
     /// An expanded operand, whose gradient is added up over the places that share memory
     /// (PyTorch #30303).
-    an_expanded_operand_that_gets_the_sum, reads Reads::Inputs,
+    an_expanded_operand_that_gets_the_sum, reads Reads::INPUTS,
     sample |draw| {
         let (n, m) = (draw.within(2, 4), draw.extent());
         let row = draw.normal([1, m]);
@@ -117,7 +117,7 @@ bug! {
 bug! {
     /// An early return where an operand is empty, which loses the gradient of the other one
     /// (candle #3756).
-    nothing_to_do_where_an_operand_is_empty, reads Reads::Shapes,
+    nothing_to_do_where_an_operand_is_empty, reads Reads::SHAPES,
     sample |draw| {
         let (n, m) = (draw.within(0, 1), draw.extent());
         Sample::new(Self {}, [draw.normal([n, m]), draw.normal([m])])

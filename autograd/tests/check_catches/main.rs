@@ -41,10 +41,14 @@ macro_rules! bug {
                     $forward.into()
                 }
 
-                fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-                    let ($vop, $i, $call, $grad) = (self, i, call, &**grad);
-                    let _ = ($vop, $i, $call);
-                    $vjp
+                fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+                    for i in 0..call.inputs() {
+                        out.input(i, |grad| {
+                            let ($vop, $i, $call, $grad) = (self, i, call, grad);
+                            let _ = ($vop, $i, $call, $grad);
+                            $vjp
+                        });
+                    }
                 }
 
                 fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -73,7 +77,7 @@ pub(crate) use bug;
 mod prelude {
     pub(crate) use super::bug;
     pub(crate) use wengert_autograd::{
-        Call, Cotangents, Draw, Inputs, Op, Outputs, Reads, Sample, Var, check_op,
+        Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample, Var, check_op,
     };
     pub(crate) use wengert_tensor::{Real, Tensor};
 }

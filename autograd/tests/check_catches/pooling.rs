@@ -13,7 +13,7 @@ fn enlarged<T: Real>(x: &Var<T>) -> Var<T> {
 
 bug! {
     /// A maximum whose gradient is that of the mean's scale.
-    max_pool_gradient_scaled_by_the_window, reads Reads::Both,
+    max_pool_gradient_scaled_by_the_window, reads Reads::ALL,
     sample |draw| {
         let (h, w) = (draw.within(1, 3), draw.within(1, 2));
         Sample::new(Self {}, [draw.apart([2, 2 * h, 2 * w])])
@@ -30,7 +30,7 @@ bug! {
 bug! {
     /// Equal elements that all have the whole cotangent: here every element has its double in the
     /// window, so that the maximum has a derivative at the tie.
-    ties_counted_as_often_as_they_occur, reads Reads::Both,
+    ties_counted_as_often_as_they_occur, reads Reads::ALL,
     sample |draw| {
         let (n, m) = (draw.extent(), draw.extent());
         Sample::new(Self {}, [draw.apart([n, m])])
@@ -50,7 +50,7 @@ bug! {
 bug! {
     /// A mean over padded windows, whose gradient divides by the pixels without the padding
     /// (PyTorch #188344).
-    avg_pool_with_padding, reads Reads::Shapes,
+    avg_pool_with_padding, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.within(2, 6);
         Sample::new(Self {}, [draw.normal([1, 1, n])])
@@ -71,7 +71,7 @@ bug! {
 
 bug! {
     /// A mean over overlapping windows, whose gradient takes them to lie side by side.
-    overlapping_windows_taken_to_be_apart, reads Reads::Shapes,
+    overlapping_windows_taken_to_be_apart, reads Reads::SHAPES,
     sample |draw| {
         let n = draw.within(2, 6);
         Sample::new(Self {}, [draw.normal([1, 1, n])])

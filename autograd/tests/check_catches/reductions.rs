@@ -10,7 +10,7 @@ fn matrix(draw: &mut Draw) -> Tensor<f64> {
 
 bug! {
     /// A mean over one axis, whose gradient is divided by all elements.
-    a_mean_divided_by_everything, reads Reads::Shapes,
+    a_mean_divided_by_everything, reads Reads::SHAPES,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| x[0].mean(1),
     vjp |op, i, call, grad| {
@@ -22,7 +22,7 @@ bug! {
 
 bug! {
     /// An unbiased variance with the gradient of the biased one.
-    a_variance_without_its_correction, reads Reads::Inputs,
+    a_variance_without_its_correction, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| {
         let centred = &x[0] - &x[0].mean(keep(1));
@@ -38,7 +38,7 @@ bug! {
 
 bug! {
     /// A norm whose gradient is not divided by it.
-    a_norm_not_divided, reads Reads::Both,
+    a_norm_not_divided, reads Reads::ALL,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| (&x[0] * &x[0]).sum(1).map(T::sqrt),
     vjp |op, i, call, grad| {
@@ -49,7 +49,7 @@ bug! {
 
 bug! {
     /// The shares of a log-sum-exp taken along the other axis of a square.
-    shares_along_the_wrong_axis, reads Reads::Inputs,
+    shares_along_the_wrong_axis, reads Reads::INPUTS,
     sample |draw| {
         let n = draw.within(1, 4);
         Sample::new(Self {}, [draw.normal([n, n])])
@@ -60,7 +60,7 @@ bug! {
 
 bug! {
     /// A running sum whose gradient runs in the same direction.
-    a_running_sum_that_runs_forwards_in_backward, reads Reads::Shapes,
+    a_running_sum_that_runs_forwards_in_backward, reads Reads::SHAPES,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| x[0].cumsum(1),
     vjp |op, i, call, grad| if WRONG { grad.cumsum(1) } else { grad.flip(1).cumsum(1).flip(1) },
@@ -68,7 +68,7 @@ bug! {
 
 bug! {
     /// The logarithm of a softmax whose gradient lacks the part through the sum.
-    a_log_softmax_that_forgets_the_sum, reads Reads::Outputs,
+    a_log_softmax_that_forgets_the_sum, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| x[0].log_softmax(-1),
     vjp |op, i, call, grad| {
@@ -79,7 +79,7 @@ bug! {
 
 bug! {
     /// Rows centred, whose gradient is not: the mean is taken for a constant.
-    a_mean_that_is_taken_for_a_constant, reads Reads::Shapes,
+    a_mean_that_is_taken_for_a_constant, reads Reads::SHAPES,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| &x[0] - &x[0].mean(keep(1)),
     vjp |op, i, call, grad| if WRONG { grad.clone() } else { grad - grad.mean(keep(1)) },
@@ -87,7 +87,7 @@ bug! {
 
 bug! {
     /// Rows of length one, whose gradient keeps the part along the row.
-    a_direction_whose_length_may_change, reads Reads::Both,
+    a_direction_whose_length_may_change, reads Reads::ALL,
     sample |draw| Sample::new(Self {}, [matrix(draw).map(|x| x + 3.0)]),
     forward |op, x| &x[0] / &(&x[0] * &x[0]).sum(keep(1)).map(T::sqrt),
     vjp |op, i, call, grad| {
@@ -100,7 +100,7 @@ bug! {
 
 bug! {
     /// A mean of counted targets, whose gradient is divided by all of them.
-    ignored_targets_that_count_in_the_mean { counted: Tensor<bool> }, reads Reads::Shapes,
+    ignored_targets_that_count_in_the_mean { counted: Tensor<bool> }, reads Reads::SHAPES,
     sample |draw| {
         let counted = Tensor::from_vec(vec![true, draw.once_in(2), draw.once_in(2)], [3]);
         Sample::new(Self { counted }, [draw.normal([3])])
@@ -117,7 +117,7 @@ bug! {
 
 bug! {
     /// One matrix for a whole batch, whose gradient is that of the batch's first member.
-    a_shared_matrix_that_learns_from_one_sample, reads Reads::Inputs,
+    a_shared_matrix_that_learns_from_one_sample, reads Reads::INPUTS,
     sample |draw| {
         let (b, n, m) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
         Sample::new(Self {}, [draw.normal([b, n, m]), draw.normal([m, 2])])

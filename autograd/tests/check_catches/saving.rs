@@ -1,13 +1,12 @@
 //! What a rule reads: unsaved values, constants that should vary, outputs that were not used.
 
 use crate::prelude::*;
-use wengert_autograd::Contributions;
 use wengert_tensor::keep;
 
 bug! {
     /// A rule that reads its operand and has not declared it.
     a_rule_that_reads_what_it_did_not_save,
-    reads if WRONG { Reads::Shapes } else { Reads::Inputs },
+    reads if WRONG { Reads::SHAPES } else { Reads::INPUTS },
     sample |draw| Sample::new(Self {}, [draw.normal([3])]),
     forward |op, x| &x[0] * &x[0],
     vjp |op, i, call, grad| grad * call.input(0) * 2.0,
@@ -15,7 +14,7 @@ bug! {
 
 bug! {
     /// A mean kept as a constant: the gradient is right, its own gradient is not.
-    a_mean_saved_as_a_constant, reads Reads::Inputs,
+    a_mean_saved_as_a_constant, reads Reads::INPUTS,
     sample |draw| {
         let n = draw.within(2, 5);
         Sample::new(Self {}, [draw.normal([n])])
@@ -31,7 +30,7 @@ bug! {
 
 bug! {
     /// A rule that computes on values instead of variables: right once, never twice.
-    a_rule_that_drops_its_history, reads Reads::Outputs,
+    a_rule_that_drops_its_history, reads Reads::OUTPUTS,
     sample |draw| Sample::new(Self {}, [draw.normal([3])]),
     forward |op, x| x[0].map(T::exp),
     vjp |op, i, call, grad| {
@@ -52,14 +51,9 @@ mod an_output_that_nothing_used {
             [x[0].map(T::sin), x[0].map(T::cos)].into()
         }
 
-        fn vjps<T: Real>(
-            &self,
-            call: &Call<T>,
-            grad: Cotangents<T>,
-            out: &mut Contributions<'_, T>,
-        ) {
+        fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
             let (sin, cos) = (call.output(0), call.output(1));
-            match (grad.get(0), grad.get(1)) {
+            match (out.take(0), out.take(1)) {
                 (Some(a), Some(b)) => out.add(0, a * cos - b * sin),
                 _ if WRONG => {}
                 (a, b) => {
@@ -96,7 +90,7 @@ struct Shifted<const WRONG: bool>;
 
 impl<const WRONG: bool> Op for Shifted<WRONG> {
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -107,8 +101,9 @@ impl<const WRONG: bool> Op for Shifted<WRONG> {
         if WRONG { x } else { x + &others[0] }.into()
     }
 
-    fn vjp<T: Real>(&self, _: usize, _: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        (**grad).clone()
+    fn vjp<T: Real>(&self, _: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, Var::clone);
+        out.input(1, Var::clone);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{ImplItem, Item, ItemMacro, Type, Visibility};
 use wengert_autograd::ops::{Entry, table};
 
 /// Functions without a gradient to check.
@@ -18,82 +20,145 @@ const EXEMPT: &[(&str, &str)] = &[
     ("argmin", "places"),
 ];
 
-/// The public functions on variables in one file of `src/ops`: written out, or named where a macro
-/// is called that writes them.
-fn functions(source: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut block = "";
-    for line in source.lines() {
-        let macro_call = line.strip_suffix("! {").filter(|name| is_name(name));
-        if line == "}" {
-            block = "";
-        } else if line == "impl<T: Real> Var<T> {" {
-            block = "impl";
-        } else if let Some(name) = macro_call {
-            block = name;
-            continue;
-        }
-        let code = line.split("//").next().unwrap_or_default().trim();
-        match block {
-            "impl" => found.extend(code.strip_prefix("pub fn ").map(first_word)),
-            "smooth" | "unary" => {
-                let named = code.split_once(", ").filter(|(name, rest)| {
-                    is_name(name) && rest.starts_with(|c: char| c.is_ascii_uppercase())
-                });
-                found.extend(named.map(|(name, _)| name.to_string()));
-            }
-            "" | "operators" => {}
-            // A list of names, with texts between.
-            _ => {
-                let words = code
-                    .split('"')
-                    .step_by(2)
-                    .flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && c != '_'));
-                found.extend(words.filter(|word| is_name(word)).map(str::to_string));
+/// The public functions of `Var` and the files that a syntax tree holds.
+#[derive(Default)]
+struct Sources {
+    /// Each function with its file.
+    functions: BTreeMap<String, PathBuf>,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Sources {
+    /// Reads a file and the modules that it declares.
+    fn read(&mut self, path: &Path) {
+        let source = fs::read_to_string(path).expect("a declared module has a file");
+        let file = syn::parse_file(&source).expect("what compiles parses");
+        self.files.insert(path.to_path_buf());
+        for item in &file.items {
+            match item {
+                Item::Mod(module) if module.content.is_none() => {
+                    self.read(&file_of(path, &module.ident.to_string()));
+                }
+                Item::Impl(block) if block.trait_.is_none() && is_var(&block.self_ty) => {
+                    for item in &block.items {
+                        match item {
+                            ImplItem::Fn(function)
+                                if matches!(function.vis, Visibility::Public(_)) =>
+                            {
+                                self.add(function.sig.ident.to_string(), path);
+                            }
+                            ImplItem::Macro(call) => panic!(
+                                "{}: a macro inside `impl Var`: {:?}",
+                                path.display(),
+                                call.mac.path.segments.last().map(|s| s.ident.to_string())
+                            ),
+                            _ => {}
+                        }
+                    }
+                }
+                Item::Macro(call) if call.ident.is_none() => {
+                    for function in generated(call) {
+                        self.add(function, path);
+                    }
+                }
+                _ => {}
             }
         }
     }
-    found
+
+    fn add(&mut self, function: String, path: &Path) {
+        self.functions.insert(function, path.to_path_buf());
+    }
 }
 
-fn first_word(code: &str) -> String {
-    code.chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect()
+/// The file of a module that a file declares.
+fn file_of(parent: &Path, module: &str) -> PathBuf {
+    let folder = if parent.ends_with("mod.rs") || parent.ends_with("lib.rs") {
+        parent
+            .parent()
+            .expect("a file is in a folder")
+            .to_path_buf()
+    } else {
+        parent.with_extension("")
+    };
+    let alone = folder.join(format!("{module}.rs"));
+    if alone.exists() {
+        alone
+    } else {
+        folder.join(module).join("mod.rs")
+    }
 }
 
-fn is_name(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_lowercase())
-        && word
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+fn is_var(of: &Type) -> bool {
+    matches!(of, Type::Path(path) if path.path.segments.last().is_some_and(|s| s.ident == "Var"))
+}
+
+/// The names of the methods that a macro call defines. `smooth!` and `unary!` are given pairs
+/// `method, Type`; any other macro lists its methods, so that all its lowercase words are taken for
+/// names, and a word too many is missing from the table.
+fn generated(call: &ItemMacro) -> Vec<String> {
+    let name = &call.mac.path.segments.last().expect("a path").ident;
+    let is_name = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase());
+    let tokens: Vec<String> = words(call.mac.tokens.clone());
+    if name == "operators" {
+        // They define operators, which are methods of traits.
+        Vec::new()
+    } else if name == "smooth" || name == "unary" {
+        let pairs = tokens.windows(3).filter(|w| {
+            is_name(&w[0]) && w[1] == "," && w[2].starts_with(|c: char| c.is_ascii_uppercase())
+        });
+        pairs.map(|w| w[0].clone()).collect()
+    } else {
+        tokens.into_iter().filter(|word| is_name(word)).collect()
+    }
+}
+
+/// The words and signs of a macro call that are in no brackets.
+fn words(tokens: TokenStream) -> Vec<String> {
+    let text = |token| match token {
+        TokenTree::Ident(word) => Some(word.to_string()),
+        TokenTree::Punct(sign) => Some(sign.to_string()),
+        // Other words must not seem to be neighbours.
+        TokenTree::Group(_) | TokenTree::Literal(_) => Some(String::new()),
+    };
+    tokens.into_iter().filter_map(text).collect()
+}
+
+/// All Rust files under a folder.
+fn files_under(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the sources are beside the tests");
+    let mut files = BTreeSet::new();
+    for entry in entries {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            files.extend(files_under(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.insert(path);
+        }
+    }
+    files
+}
+
+fn sources() -> Sources {
+    let mut sources = Sources::default();
+    sources.read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops/mod.rs"));
+    sources
+}
+
+#[test]
+fn every_file_of_an_op_is_declared_as_a_module() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
+    let declared = sources().files;
+    let lost: Vec<_> = files_under(&folder)
+        .into_iter()
+        .filter(|file| !declared.contains(file))
+        .collect();
+    assert!(lost.is_empty(), "no `mod` declares {lost:?}");
 }
 
 #[test]
 fn every_public_function_is_in_the_table_or_has_a_reason() {
-    let ops = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
-    let mut public = BTreeMap::new();
-    let list = |folder: &Path| -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).expect("the sources are beside the tests");
-        entries
-            .map(|entry| entry.expect("a readable directory").path())
-            .collect()
-    };
-    let files = list(&ops)
-        .into_iter()
-        .filter(|path| path.is_dir() && !path.ends_with("support"))
-        .flat_map(|folder| list(&folder));
-    for path in files {
-        let name = path
-            .file_name()
-            .expect("a file")
-            .to_string_lossy()
-            .into_owned();
-        let source = fs::read_to_string(&path).expect("a readable file");
-        for function in functions(&source) {
-            public.insert(function, name.clone());
-        }
-    }
+    let public = sources().functions;
     assert!(
         public.len() > 150,
         "only {} functions: the search is broken",

@@ -3,8 +3,9 @@
 use wengert_tensor::Tensor;
 
 use super::{Check, dot, dot_abs, excess, largest, reverse, unravel, values};
-use crate::backward::{Graph, grad};
+use crate::backward::grad;
 use crate::check::{Derivative, Record, Witness};
+use crate::rule::Graph;
 use crate::tape::Tape;
 use crate::var::Var;
 

@@ -4,8 +4,9 @@ use wengert_tensor::testing::layouts::alike;
 use wengert_tensor::{Dual, Tensor};
 
 use super::{Check, largest, reverse, values};
-use crate::backward::{Graph, grad};
+use crate::backward::grad;
 use crate::check::{Derivative, Witness};
+use crate::rule::Graph;
 use crate::tape::Tape;
 use crate::var::Var;
 

@@ -22,12 +22,12 @@ pub struct Conv {
 
 impl Conv {
     fn face<T: Real>(&self, face: Direction, a: &Var<T>, b: &Var<T>) -> Var<T> {
-        Var::custom(
+        Var::apply(
             Self {
                 face,
                 ..self.clone()
             },
-            &[a, b],
+            [a, b],
         )
     }
 }
@@ -42,7 +42,7 @@ impl Op for Conv {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -54,17 +54,23 @@ impl Op for Conv {
         face(&x[0], &x[1], &self.geometry, &self.kernel).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         use Direction::{Forward, InputGradient, WeightGradient};
         // The cotangent takes the place in the form that the result had.
-        let other = call.input(1 - i);
-        match (self.face, i) {
-            (Forward, 0) => self.face(InputGradient, other, grad),
-            (Forward, _) => self.face(WeightGradient, other, grad),
-            (InputGradient, 0) => self.face(WeightGradient, grad, other),
-            (InputGradient, _) => self.face(Forward, grad, other),
-            (WeightGradient, 0) => self.face(InputGradient, grad, other),
-            (WeightGradient, _) => self.face(Forward, other, grad),
+        let (a, b) = (call.input(0), call.input(1));
+        match self.face {
+            Forward => {
+                out.input(0, |g| self.face(InputGradient, b, g));
+                out.input(1, |g| self.face(WeightGradient, a, g));
+            }
+            InputGradient => {
+                out.input(0, |g| self.face(WeightGradient, g, b));
+                out.input(1, |g| self.face(Forward, g, a));
+            }
+            WeightGradient => {
+                out.input(0, |g| self.face(InputGradient, g, b));
+                out.input(1, |g| self.face(Forward, a, g));
+            }
         }
     }
 
@@ -245,7 +251,7 @@ impl<T: Real> Var<T> {
             face,
             kernel,
         };
-        self.unbatched(Self::custom(conv, &[&batch, weight]))
+        self.unbatched(Self::apply(conv, [&batch, weight]))
     }
 
     #[track_caller]
@@ -275,7 +281,7 @@ impl<T: Real> Var<T> {
             face,
             kernel,
         };
-        self.unbatched(Self::custom(conv, &[weight, &batch]))
+        self.unbatched(Self::apply(conv, [weight, &batch]))
     }
 
     /// The images as a batch: of one, if the axis is missing.

@@ -28,7 +28,7 @@ impl Op for Resample {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -68,14 +68,16 @@ impl Op for Resample {
         y.into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(
-            Self {
-                back: !self.back,
-                ..self.clone()
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Var::apply(
+                Self {
+                    back: !self.back,
+                    ..self.clone()
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -327,14 +329,14 @@ impl<T: Real> Var<T> {
             {
                 return x;
             }
-            Self::custom(
+            Self::apply(
                 Resample {
                     axis,
                     input,
                     taps: Rc::new(taps),
                     back: false,
                 },
-                &[&x],
+                [&x],
             )
         })
     }

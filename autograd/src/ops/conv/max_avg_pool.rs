@@ -7,14 +7,14 @@ use wengert_tensor::kernels::pooling::Windows;
 use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
 use wengert_tensor::{Divisor, Extents, PoolOptions};
 
-use crate::note::Note;
 use crate::ops::prelude::*;
+use crate::saved::Saved;
 
 /// The largest element of every window; the first of equal ones.
 #[derive(Clone, Debug)]
 pub struct MaxPool {
     windows: Rc<Windows>,
-    positions: Note<Tensor<i64>>,
+    positions: Saved<Tensor<i64>>,
 }
 
 impl Op for MaxPool {
@@ -23,7 +23,7 @@ impl Op for MaxPool {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -32,23 +32,25 @@ impl Op for MaxPool {
         values.into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (windows, positions) = (Rc::clone(&self.windows), self.positions.read());
-        Var::custom(
-            Pick {
-                windows,
-                positions,
-                back: true,
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let (windows, positions) = (Rc::clone(&self.windows), self.positions.read());
+            Var::apply(
+                Pick {
+                    windows,
+                    positions,
+                    back: true,
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (windows, shape) = draw_windows(draw);
         let op = Self {
             windows: Rc::new(windows),
-            positions: Note::default(),
+            positions: Saved::default(),
         };
         Sample::new(op, [draw.apart(shape)])
     }
@@ -72,7 +74,7 @@ impl Op for Pick {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -80,14 +82,16 @@ impl Op for Pick {
         pick(&x[0], &self.positions, &self.windows).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(
-            Self {
-                back: !self.back,
-                ..self.clone()
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Var::apply(
+                Self {
+                    back: !self.back,
+                    ..self.clone()
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -123,7 +127,7 @@ impl Op for AvgPool {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -131,14 +135,16 @@ impl Op for AvgPool {
         map(&x[0], &self.windows).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(
-            Self {
-                windows: Rc::clone(&self.windows),
-                back: !self.back,
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Var::apply(
+                Self {
+                    windows: Rc::clone(&self.windows),
+                    back: !self.back,
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -232,22 +238,22 @@ impl<T: Real> Var<T> {
 
     #[track_caller]
     fn max_pool(&self, windows: Rc<Windows>) -> (Self, Tensor<i64>) {
-        let positions = Note::default();
+        let positions = Saved::default();
         let op = MaxPool {
             windows,
             positions: positions.share(),
         };
-        (Self::custom(op, &[self]), positions.read())
+        (Self::apply(op, [self]), positions.read())
     }
 
     #[track_caller]
     fn avg_pool(&self, windows: Rc<Windows>) -> Self {
-        Self::custom(
+        Self::apply(
             AvgPool {
                 windows,
                 back: false,
             },
-            &[self],
+            [self],
         )
     }
 }

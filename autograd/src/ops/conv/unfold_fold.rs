@@ -52,7 +52,7 @@ impl Op for Unfold {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -68,15 +68,17 @@ impl Op for Unfold {
             .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let shape = call.input_shape(0).to_vec();
-        Var::custom(
-            Fold {
-                comb: self.0,
-                shape,
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let shape = call.input_shape(0).to_vec();
+            Var::apply(
+                Fold {
+                    comb: self.0,
+                    shape,
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -98,7 +100,7 @@ impl Op for Fold {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -107,8 +109,8 @@ impl Op for Fold {
         y.into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(Unfold(self.comb), &[grad])
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| Var::apply(Unfold(self.comb), [grad]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -185,7 +187,7 @@ impl<T: Real> Var<T> {
             comb.axis,
             comb.step
         );
-        Self::custom(Unfold(comb), &[self])
+        Self::apply(Unfold(comb), [self])
     }
 
     /// Windows of `size` places, `step` apart, over one axis: the axis then counts windows, and the
@@ -282,20 +284,20 @@ impl<T: Real> Var<T> {
             .reshape([batch, channels, kh, kw, rows, columns])
             .permute([0, 1, 4, 5, 2, 3]);
         let shape = vec![batch, channels, rows, padded[1], kh];
-        let lines = Self::custom(
+        let lines = Self::apply(
             Fold {
                 comb: combs[1],
                 shape,
             },
-            &[&windows],
+            [&windows],
         );
         let shape = vec![batch, channels, padded[0], padded[1]];
-        let image = Self::custom(
+        let image = Self::apply(
             Fold {
                 comb: combs[0],
                 shape,
             },
-            &[&lines],
+            [&lines],
         );
         let [above, beside] = padding.map(|sides| sides.map(|n| -(n as isize)));
         image.pad(&[[0, 0], [0, 0], above, beside], 0.0)

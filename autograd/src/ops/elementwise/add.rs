@@ -13,7 +13,7 @@ impl Op for Add {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -24,8 +24,9 @@ impl Op for Add {
         (x + &others[0]).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        (**grad).clone()
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(1, Var::clone);
+        out.input_owned(0, |g| g);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -46,7 +47,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn add(&self, other: &Self) -> Self {
-        pair("add", self, other, |a, b| Self::custom(Add, &[a, b]))
+        pair("add", self, other, |a, b| Self::apply(Add, [a, b]))
     }
 }
 

@@ -15,14 +15,15 @@ impl Op for Atan2 {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].atan2(&x[1]).into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let Some(g) = out.take(0) else { return };
         let (y, x) = (call.input(0), call.input(1));
         // Scaled by a power of two: the squares would overflow or vanish where the slopes do not.
         let scale = x
@@ -30,7 +31,7 @@ impl Op for Atan2 {
             .zip(y.value(), |x, y| unit_scale(x.abs().maximum(y.abs())));
         let scale = Var::constant(scale);
         let (y, x) = (y * &scale, x * &scale);
-        let scaled = &*grad / (x.square() + y.square()) * scale;
+        let scaled = g / (x.square() + y.square()) * scale;
         if out.wants(0) {
             out.add(0, &scaled * x);
         }
@@ -56,7 +57,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn atan2(&self, x: &Self) -> Self {
-        pair("atan2", self, x, |y, x| Self::custom(Atan2, &[y, x]))
+        pair("atan2", self, x, |y, x| Self::apply(Atan2, [y, x]))
     }
 }
 

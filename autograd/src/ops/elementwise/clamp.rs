@@ -16,7 +16,7 @@ impl Op for Clamp {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -33,8 +33,10 @@ impl Op for Clamp {
         .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Gate::inside(self.low, self.high, 1.0).apply(grad, call.input(0))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Gate::inside(self.low, self.high, 1.0).apply(grad, call.input(0))
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -64,7 +66,7 @@ impl<T: Real> Var<T> {
             "clamp: {:?}: {low}..={high} is an empty range",
             self.shape()
         );
-        Self::custom(Clamp { low, high }, &[self])
+        Self::apply(Clamp { low, high }, [self])
     }
 
     /// The clamp of networks: [`clamp`](Self::clamp) under another name.

@@ -13,7 +13,7 @@ impl Op for Div {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -24,8 +24,9 @@ impl Op for Div {
         (x / &others[0]).into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
-        let da = grad.div(call.input(1));
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let Some(g) = out.grad(0) else { return };
+        let da = g.div(call.input(1));
         if out.wants(1) {
             out.add(1, da.mul(call.output(0)).neg());
         }
@@ -50,7 +51,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn div(&self, other: &Self) -> Self {
-        pair("div", self, other, |a, b| Self::custom(Div, &[a, b]))
+        pair("div", self, other, |a, b| Self::apply(Div, [a, b]))
     }
 }
 

@@ -15,7 +15,7 @@ impl Op for Dropout {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -26,8 +26,8 @@ impl Op for Dropout {
         .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(self.clone(), &[grad])
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| Var::apply(self.clone(), [grad]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -69,12 +69,12 @@ impl<T: Real> Var<T> {
         );
         // With p = 1 nothing is kept, so there is nothing to scale.
         let scale = if p == 1.0 { 0.0 } else { 1.0 / (1.0 - p) };
-        Self::custom(
+        Self::apply(
             Dropout {
                 mask: kept.clone(),
                 scale,
             },
-            &[self],
+            [self],
         )
     }
 }

@@ -57,7 +57,7 @@ const SELU: [f64; 3] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5, 1.0];
 impl<T: Real> Var<T> {
     #[track_caller]
     fn elu_of(&self, alpha: f64, scale: f64, rate: f64) -> Self {
-        Self::custom(Elementwise(Elu { alpha, scale, rate }), &[self])
+        Self::apply(Elementwise(Elu { alpha, scale, rate }), [self])
     }
 
     /// `x` above 0, `α (eˣ − 1)` below (Clevert et al., 2015); its slope at 0 is α.

@@ -13,15 +13,17 @@ impl Op for Hardsigmoid {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].map(hardsigmoid).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Gate::inside(-3.0, 3.0, 1.0 / 6.0).apply(grad, call.input(0))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Gate::inside(-3.0, 3.0, 1.0 / 6.0).apply(grad, call.input(0))
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -86,7 +88,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn hardsigmoid(&self) -> Self {
-        Self::custom(Hardsigmoid, &[self])
+        Self::apply(Hardsigmoid, [self])
     }
 
     /// `x` times its [hard sigmoid](Self::hardsigmoid) (Howard et al., 2019); its slope is 0 at −3
@@ -94,7 +96,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn hardswish(&self) -> Self {
-        Self::custom(Elementwise(Hardswish), &[self])
+        Self::apply(Elementwise(Hardswish), [self])
     }
 }
 

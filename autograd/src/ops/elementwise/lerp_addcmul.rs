@@ -20,7 +20,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn addcmul(&self, a: &Self, b: &Self, value: f64) -> Self {
-        Self::custom(AddProduct { value }, &[self, a, b])
+        Self::apply(AddProduct { value }, [self, a, b])
     }
 }
 
@@ -36,11 +36,7 @@ impl Op for AddProduct {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i > 0
+        Reads::inputs([1, 2])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -52,17 +48,18 @@ impl Op for AddProduct {
         x.zip3(a, b, |x, a, b| x + a * b * value).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (g, shape) = (&**grad, call.input_shape(i));
-        if i == 0 {
-            return g.sum_to(shape);
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        for i in [1, 2] {
+            out.input(i, |g| {
+                let product = (g * call.input(3 - i)).sum_to(call.input_shape(i));
+                if self.value == 1.0 {
+                    product
+                } else {
+                    product * self.value
+                }
+            });
         }
-        let product = (g * call.input(3 - i)).sum_to(shape);
-        if self.value == 1.0 {
-            product
-        } else {
-            product * self.value
-        }
+        out.input(0, |g| g.sum_to(call.input_shape(0)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -14,7 +14,7 @@ impl Op for Larger {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -31,11 +31,10 @@ impl Op for Larger {
         kept.into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 {
-            larger(grad, call.input(1), call.input(2))
-        } else {
-            Var::full(call.input_shape(i), 0.0)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| larger(g, call.input(1), call.input(2)));
+        for i in [1, 2] {
+            out.input(i, |_| Var::full(call.input_shape(i), 0.0));
         }
     }
 
@@ -48,7 +47,7 @@ impl Op for Larger {
 
 #[track_caller]
 fn larger<T: Real>(grad: &Var<T>, a: &Var<T>, b: &Var<T>) -> Var<T> {
-    Var::custom(Larger, &[grad, &a.detach(), &b.detach()])
+    Var::apply(Larger, [grad, &a.detach(), &b.detach()])
 }
 
 /// The larger of two, element by element, of one shape.
@@ -61,15 +60,17 @@ impl Op for Maximum {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].maximum(&x[1]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        larger(grad, call.input(i), call.input(1 - i))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (a, b) = (call.input(0), call.input(1));
+        out.input(0, |g| larger(g, a, b));
+        out.input(1, |g| larger(g, b, a));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -87,15 +88,17 @@ impl Op for Minimum {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].minimum(&x[1]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        larger(grad, call.input(1 - i), call.input(i))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (a, b) = (call.input(0), call.input(1));
+        out.input(0, |g| larger(g, b, a));
+        out.input(1, |g| larger(g, a, b));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -129,9 +132,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn maximum(&self, other: &Self) -> Self {
-        pair("maximum", self, other, |a, b| {
-            Self::custom(Maximum, &[a, b])
-        })
+        pair("maximum", self, other, |a, b| Self::apply(Maximum, [a, b]))
     }
 
     /// The smaller of two, element by element, broadcasting; a NaN on either side wins.
@@ -143,9 +144,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn minimum(&self, other: &Self) -> Self {
-        pair("minimum", self, other, |a, b| {
-            Self::custom(Minimum, &[a, b])
-        })
+        pair("minimum", self, other, |a, b| Self::apply(Minimum, [a, b]))
     }
 }
 

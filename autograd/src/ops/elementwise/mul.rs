@@ -13,7 +13,7 @@ impl Op for Mul {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -24,8 +24,9 @@ impl Op for Mul {
         (x * &others[0]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.mul(call.input(1 - i))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| g.mul(call.input(1)));
+        out.input(1, |g| g.mul(call.input(0)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -46,7 +47,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn mul(&self, other: &Self) -> Self {
-        pair("mul", self, other, |a, b| Self::custom(Mul, &[a, b]))
+        pair("mul", self, other, |a, b| Self::apply(Mul, [a, b]))
     }
 }
 

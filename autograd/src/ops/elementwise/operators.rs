@@ -39,7 +39,7 @@ macro_rules! operators {
             type Output = Self;
             #[track_caller]
             fn $method(self, other: f64) -> Self {
-                Self::custom_owned($op(other), self)
+                Self::apply($op(other), self)
             }
         }
 
@@ -47,7 +47,7 @@ macro_rules! operators {
             type Output = Var<T>;
             #[track_caller]
             fn $method(self, other: f64) -> Var<T> {
-                Var::custom($op(other), &[self])
+                Var::apply($op(other), [self])
             }
         }
 
@@ -56,7 +56,7 @@ macro_rules! operators {
                 type Output = Var<T>;
                 #[track_caller]
                 fn $method(self, other: Var<T>) -> Var<T> {
-                    Var::custom_owned($reversed(self), other)
+                    Var::apply($reversed(self), other)
                 }
             }
 
@@ -64,7 +64,7 @@ macro_rules! operators {
                 type Output = Var<T>;
                 #[track_caller]
                 fn $method(self, other: &Var<T>) -> Var<T> {
-                    Var::custom($reversed(self), &[other])
+                    Var::apply($reversed(self), [other])
                 }
             }
         )?
@@ -107,7 +107,7 @@ impl<T: Real> Neg for Var<T> {
     type Output = Self;
     #[track_caller]
     fn neg(self) -> Self {
-        Self::custom_owned(Affine::scaling(-1.0), self)
+        Self::apply(Affine::scaling(-1.0), self)
     }
 }
 

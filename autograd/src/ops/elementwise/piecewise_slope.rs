@@ -16,26 +16,34 @@ pub(crate) struct Gate {
 impl Gate {
     /// Of a function with one kink, at 0: the slopes below, at and above it.
     pub(crate) const fn at_zero(below: f64, at: f64, above: f64) -> Self {
-        Self { low: 0.0, high: 0.0, slopes: [below, at, above, above, above] }
+        Self {
+            low: 0.0,
+            high: 0.0,
+            slopes: [below, at, above, above, above],
+        }
     }
 
     /// Of a function that is flat outside an open interval; an infinite end is no bound.
     pub(crate) const fn inside(low: f64, high: f64, slope: f64) -> Self {
         let at_low = if low.is_infinite() { slope } else { 0.0 };
         let at_high = if high.is_infinite() { slope } else { 0.0 };
-        Self { low, high, slopes: [0.0, at_low, slope, at_high, 0.0] }
+        Self {
+            low,
+            high,
+            slopes: [0.0, at_low, slope, at_high, 0.0],
+        }
     }
 
     /// `grad`, times the slope at `x`. One pass, and piecewise constant in `x`.
     #[track_caller]
     pub(crate) fn apply<T: Real>(self, grad: &Var<T>, x: &Var<T>) -> Var<T> {
-        Var::custom(self, &[grad, &x.detach()])
+        Var::apply(self, [grad, &x.detach()])
     }
 
     /// The same of a cotangent that is used up.
     #[track_caller]
     pub(crate) fn apply_owned<T: Real>(self, grad: Var<T>, x: &Var<T>) -> Var<T> {
-        Var::custom_owned_with(self, grad, &[&x.detach()])
+        Var::apply(self, (grad, [&x.detach()]))
     }
 
     /// Whether it lets pass what is above 0 and nothing else, as the slope of `relu`.
@@ -67,11 +75,7 @@ impl Op for Gate {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i == 1
+        Reads::inputs([1])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -90,8 +94,9 @@ impl Op for Gate {
         grad.into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 { self.apply(grad, call.input(1)) } else { Var::full(call.input_shape(1), 0.0) }
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(1, |_| Var::full(call.input_shape(1), 0.0));
+        out.input(0, |g| self.apply(g, call.input(1)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -100,7 +105,11 @@ impl Op for Gate {
             Self::at_zero(-1.0, 0.0, 1.0),
             Self::at_zero(0.3, 0.3, 1.0),
             Self::inside(-0.05, 0.05, 0.5),
-            Self { low: -0.05, high: 0.08, slopes: [1.0, 2.0, 3.0, 4.0, 5.0] },
+            Self {
+                low: -0.05,
+                high: 0.08,
+                slopes: [1.0, 2.0, 3.0, 4.0, 5.0],
+            },
         ]);
         let shape = draw.any_shape();
         Sample::new(gate, [draw.normal(&shape), draw.off_zero(&shape)])

@@ -13,26 +13,27 @@ impl Op for PowTensor {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].pow(&x[1]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, e) = (call.input(0), call.input(1));
         let zero = T::zero();
         // Where the slope is 0 by convention, its formula is kept away from 0·∞ as well.
-        if i == 0 {
+        out.input(0, |g| {
             let flat = e.value().map(|e| e == zero);
             let slope = e * x.masked_fill(&flat, 1.0).pow_tensor(&(e - 1.0));
-            &**grad * slope
-        } else {
+            g * slope
+        });
+        out.input(1, |g| {
             let flat = x.value().zip(e.value(), |x, e| x == zero && e >= zero);
             let log = x.masked_fill(&flat, 1.0).ln();
-            &**grad * (call.output(0) * log)
-        }
+            g * (call.output(0) * log)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -59,7 +60,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn pow_tensor(&self, exponent: &Self) -> Self {
         pair("pow_tensor", self, exponent, |x, e| {
-            Self::custom(PowTensor, &[x, e])
+            Self::apply(PowTensor, [x, e])
         })
     }
 }

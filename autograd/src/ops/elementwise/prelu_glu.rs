@@ -38,7 +38,11 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn glu(&self, axis: isize) -> Self {
         let extent = self.size(axis);
-        require!(extent.is_multiple_of(2), "glu: {:?}: axis {axis} has an odd extent", self.shape());
+        require!(
+            extent.is_multiple_of(2),
+            "glu: {:?}: axis {axis} has an odd extent",
+            self.shape()
+        );
         let half = extent as isize / 2;
         self.slice(axis, ..half) * self.slice(axis, half..).sigmoid()
     }
@@ -56,6 +60,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         let rank = draw.within(1, 3);
         let (mut shape, axis) = (draw.shape(rank), draw.axis(rank));
         shape[axis.rem_euclid(rank as isize) as usize] *= 2;
-        Case::new(format!("glu({axis})"), generic!([axis] |x| x.glu(axis)), [draw.normal(shape)])
+        Case::new(
+            format!("glu({axis})"),
+            generic!([axis] | x | x.glu(axis)),
+            [draw.normal(shape)],
+        )
     }),
 ];

@@ -18,7 +18,7 @@ impl Op for Relu {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Outputs
+        Reads::OUTPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -30,9 +30,9 @@ impl Op for Relu {
         x.into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let gate = Gate::at_zero(0.0, 0.0, 1.0);
-        out.add(0, gate.apply_owned(grad.into_first(), call.output(0)));
+        out.input_owned(0, |g| gate.apply_owned(g, call.output(0)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -45,7 +45,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn relu(&self) -> Self {
-        Self::custom(Relu, &[self])
+        Self::apply(Relu, [self])
     }
 
     /// [`relu`](Self::relu) of a variable that is used up: the result is written over it where nothing
@@ -53,7 +53,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn into_relu(self) -> Self {
-        Self::custom_owned(Relu, self)
+        Self::apply(Relu, self)
     }
 }
 

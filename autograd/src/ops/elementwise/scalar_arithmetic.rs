@@ -60,7 +60,7 @@ impl Op for Affine {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -71,16 +71,8 @@ impl Op for Affine {
         self.of(x).into()
     }
 
-    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
-        let grad = grad.into_first();
-        out.add(
-            0,
-            if self.scale == 1.0 {
-                grad
-            } else {
-                grad * self.scale
-            },
-        );
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input_owned(0, |g| if self.scale == 1.0 { g } else { g * self.scale });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -108,7 +100,7 @@ impl Op for DivScalar {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -119,8 +111,8 @@ impl Op for DivScalar {
         (x / self.value).into()
     }
 
-    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
-        out.add(0, grad.into_first() / self.value);
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input_owned(0, |g| g / self.value);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -138,35 +130,35 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn add_scalar(&self, value: f64) -> Self {
-        Self::custom(Affine::adding(value), &[self])
+        Self::apply(Affine::adding(value), [self])
     }
 
     /// `self − value`
     #[must_use]
     #[track_caller]
     pub fn sub_scalar(&self, value: f64) -> Self {
-        Self::custom(Affine::subtracting(value), &[self])
+        Self::apply(Affine::subtracting(value), [self])
     }
 
     /// `value − self`
     #[must_use]
     #[track_caller]
     pub fn rsub_scalar(&self, value: f64) -> Self {
-        Self::custom(Affine::subtracted_from(value), &[self])
+        Self::apply(Affine::subtracted_from(value), [self])
     }
 
     /// `self · value`
     #[must_use]
     #[track_caller]
     pub fn mul_scalar(&self, value: f64) -> Self {
-        Self::custom(Affine::scaling(value), &[self])
+        Self::apply(Affine::scaling(value), [self])
     }
 
     /// `self / value`
     #[must_use]
     #[track_caller]
     pub fn div_scalar(&self, value: f64) -> Self {
-        Self::custom(DivScalar::by(value), &[self])
+        Self::apply(DivScalar::by(value), [self])
     }
 
     /// `value / self`
@@ -184,7 +176,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn neg(&self) -> Self {
-        Self::custom(Affine::scaling(-1.0), &[self])
+        Self::apply(Affine::scaling(-1.0), [self])
     }
 }
 

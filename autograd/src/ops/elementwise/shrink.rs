@@ -5,7 +5,7 @@ use crate::ops::prelude::*;
 
 unary! {
     /// `x` outside ±λ, 0 inside and at the bounds, where the slope is 0 too.
-    hardshrink, Hardshrink { lambda: f64 }, reads Outputs,
+    hardshrink, Hardshrink { lambda: f64 }, reads OUTPUTS,
     sample |draw| (Hardshrink { lambda: 0.5 }, away_from(draw, 0.5)),
     forward |op, x| {
         let (zero, lambda) = (T::zero(), T::of(op.lambda));
@@ -14,7 +14,7 @@ unary! {
     vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
 
     /// `x` moved by λ towards 0, 0 where it would cross; the slope at ±λ is 0.
-    softshrink, Softshrink { lambda: f64 }, reads Outputs,
+    softshrink, Softshrink { lambda: f64 }, reads OUTPUTS,
     sample |draw| (Softshrink { lambda: 0.5 }, away_from(draw, 0.5)),
     forward |op, x| {
         let (zero, lambda) = (T::zero(), T::of(op.lambda));

@@ -4,31 +4,31 @@ use crate::ops::prelude::*;
 
 unary! {
     /// −1, 0 or 1 by the sign; NaN for NaN. The gradient is 0.
-    sign, Sign, reads Shapes,
+    sign, Sign, reads SHAPES,
     sample |draw| (Sign, draw.any_off_zero()),
     forward |op, x| x.sign(),
     vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
 
     /// The largest integer not above x. The gradient is 0.
-    floor, Floor, reads Shapes,
+    floor, Floor, reads SHAPES,
     sample |draw| (Floor, between(draw, 0.0)),
     forward |op, x| x.floor(),
     vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
 
     /// The smallest integer not below x. The gradient is 0.
-    ceil, Ceil, reads Shapes,
+    ceil, Ceil, reads SHAPES,
     sample |draw| (Ceil, between(draw, 0.0)),
     forward |op, x| x.ceil(),
     vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
 
     /// The nearest integer, halves to the even one. The gradient is 0.
-    round, Round, reads Shapes,
+    round, Round, reads SHAPES,
     sample |draw| (Round, between(draw, 0.5)),
     forward |op, x| x.round(),
     vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
 
     /// The integer part. The gradient is 0.
-    trunc, Trunc, reads Shapes,
+    trunc, Trunc, reads SHAPES,
     sample |draw| (Trunc, between(draw, 0.0)),
     forward |op, x| x.trunc(),
     vjp |op, grad, x, y| Var::full(x.shape(), 0.0),

@@ -13,7 +13,7 @@ impl Op for Sub {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -24,8 +24,9 @@ impl Op for Sub {
         (x - &others[0]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 { (**grad).clone() } else { grad.neg() }
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(1, Var::neg);
+        out.input_owned(0, |g| g);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -46,7 +47,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn sub(&self, other: &Self) -> Self {
-        pair("sub", self, other, |a, b| Self::custom(Sub, &[a, b]))
+        pair("sub", self, other, |a, b| Self::apply(Sub, [a, b]))
     }
 }
 

@@ -15,15 +15,17 @@ impl Op for Gather {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].gather(self.axis, &self.index).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::full(call.input_shape(0), 0.0).scatter_add(self.axis, &self.index, grad)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Var::full(call.input_shape(0), 0.0).scatter_add(self.axis, &self.index, grad)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -45,19 +47,16 @@ impl Op for ScatterAdd {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].scatter_add(self.axis, &self.index, &x[1]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 {
-            (**grad).clone()
-        } else {
-            grad.gather(self.axis, &self.index)
-        }
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(1, |g| g.gather(self.axis, &self.index));
+        out.input_owned(0, |g| g);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -82,21 +81,22 @@ impl Op for Scatter {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].scatter(self.axis, &self.index, &x[1]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 {
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| {
             let zeros = Var::full(self.index.shape(), 0.0);
-            grad.scatter(self.axis, &self.index, &zeros)
-        } else {
-            grad.gather(self.axis, &self.index)
+            g.scatter(self.axis, &self.index, &zeros)
+        });
+        out.input(1, |g| {
+            g.gather(self.axis, &self.index)
                 .masked_fill(&self.lost, 0.0)
-        }
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -159,12 +159,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
-        Self::custom(
+        Self::apply(
             Gather {
                 axis,
                 index: index.clone(),
             },
-            &[self],
+            [self],
         )
     }
 
@@ -177,12 +177,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        Self::custom(
+        Self::apply(
             ScatterAdd {
                 axis,
                 index: index.clone(),
             },
-            &[self, source],
+            [self, source],
         )
     }
 
@@ -196,7 +196,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        Self::custom(Scatter::new(axis, index, self.shape()), &[self, source])
+        Self::apply(Scatter::new(axis, index, self.shape()), [self, source])
     }
 }
 

@@ -15,15 +15,17 @@ impl Op for IndexSelect {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].index_select(self.axis, &self.index).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::full(call.input_shape(0), 0.0).index_add(self.axis, &self.index, grad)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Var::full(call.input_shape(0), 0.0).index_add(self.axis, &self.index, grad)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -45,19 +47,16 @@ impl Op for IndexAdd {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].index_add(self.axis, &self.index, &x[1]).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        if i == 0 {
-            (**grad).clone()
-        } else {
-            grad.index_select(self.axis, &self.index)
-        }
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(1, |g| g.index_select(self.axis, &self.index));
+        out.input_owned(0, |g| g);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -89,12 +88,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
-        Self::custom(
+        Self::apply(
             IndexSelect {
                 axis,
                 index: index.clone(),
             },
-            &[self],
+            [self],
         )
     }
 
@@ -107,12 +106,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        Self::custom(
+        Self::apply(
             IndexAdd {
                 axis,
                 index: index.clone(),
             },
-            &[self, source],
+            [self, source],
         )
     }
 

@@ -14,7 +14,7 @@ impl Op for Where {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -22,13 +22,10 @@ impl Op for Where {
     }
 
     // Chosen, not multiplied: a NaN in the branch that is not taken has no part in it.
-    fn vjp<T: Real>(&self, i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let zero = Var::full(grad.shape(), 0.0);
-        if i == 0 {
-            Var::where_(&self.mask, grad, &zero)
-        } else {
-            Var::where_(&self.mask, &zero, grad)
-        }
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let zero = |g: &Var<T>| Var::full(g.shape(), 0.0);
+        out.input(0, |g| Var::where_(&self.mask, g, &zero(g)));
+        out.input(1, |g| Var::where_(&self.mask, &zero(g), g));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -55,15 +52,15 @@ impl Op for MaskedFill {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].masked_fill(&self.mask, T::of(self.value)).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.masked_fill(&self.mask, 0.0)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.masked_fill(&self.mask, 0.0));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -94,7 +91,7 @@ impl<T: Real> Var<T> {
         let op = Where {
             mask: mask.broadcast_to(&shape),
         };
-        Self::custom(op, &[&a.broadcast_to(&shape), &b.broadcast_to(&shape)])
+        Self::apply(op, [&a.broadcast_to(&shape), &b.broadcast_to(&shape)])
     }
 
     /// `value` where the mask is true, the element itself elsewhere; both broadcast to their joint
@@ -110,7 +107,7 @@ impl<T: Real> Var<T> {
             mask: mask.broadcast_to(&shape),
             value,
         };
-        Self::custom(op, &[&self.broadcast_to(&shape)])
+        Self::apply(op, [&self.broadcast_to(&shape)])
     }
 
     /// The elements where the mask is true, in row-major order, as a tensor of rank 1; both broadcast

@@ -12,25 +12,23 @@ impl Op for Linear {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i < 2
+        Reads::inputs([0, 1])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].linear(&x[1], x.iter().nth(2)).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        match i {
-            0 => {
-                let dx = grad.rows().product(call.input(1), [false; 2]);
-                dx.reshape(call.input_shape(0))
-            }
-            1 => grad.rows().product(&call.input(0).rows(), [true, false]),
-            _ => grad.sum_to(call.input_shape(2)),
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| {
+            let dx = g.rows().product(call.input(1), [false; 2]);
+            dx.reshape(call.input_shape(0))
+        });
+        out.input(1, |g| {
+            g.rows().product(&call.input(0).rows(), [true, false])
+        });
+        if call.inputs() > 2 {
+            out.input(2, |g| g.sum_to(call.input_shape(2)));
         }
     }
 
@@ -89,8 +87,8 @@ impl<T: Real> Var<T> {
             );
         }
         match (outputs, bias) {
-            ([_], Some(bias)) => Self::custom(Linear, &[self, weight, bias]),
-            ([_], None) => Self::custom(Linear, &[self, weight]),
+            ([_], Some(bias)) => Self::apply(Linear, [self, weight, bias]),
+            ([_], None) => Self::apply(Linear, [self, weight]),
             (_, Some(bias)) => self.matmul(weight) + bias,
             (_, None) => self.matmul(weight),
         }

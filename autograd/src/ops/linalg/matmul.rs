@@ -15,23 +15,32 @@ impl Op for Matmul {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].matmul_transposed(&x[1], self.0).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         // Of y = A·B the cotangents are g·Bᵀ and Aᵀ·g; where an operand was given transposed, the
         // transpose of that, with the factors exchanged.
         let Transposed { left, right } = self.0;
-        match (i == 0, if i == 0 { left } else { right }) {
-            (true, false) => grad.product(call.input(1), [false, !right]),
-            (true, true) => call.input(1).product(grad, [right, true]),
-            (false, false) => call.input(0).product(grad, [!left, false]),
-            (false, true) => grad.product(call.input(0), [true, left]),
-        }
+        let (a, b) = (call.input(0), call.input(1));
+        out.input(0, |g| {
+            if left {
+                b.product(g, [right, true])
+            } else {
+                g.product(b, [false, !right])
+            }
+        });
+        out.input(1, |g| {
+            if right {
+                g.product(a, [true, left])
+            } else {
+                a.product(g, [!left, false])
+            }
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -59,7 +68,7 @@ impl<T: Real> Var<T> {
     /// are transposed first.
     #[track_caller]
     pub(crate) fn product(&self, other: &Self, [left, right]: [bool; 2]) -> Self {
-        Self::custom(Matmul(Transposed { left, right }), &[self, other])
+        Self::apply(Matmul(Transposed { left, right }), [self, other])
     }
 
     /// The matrix product `yᵢⱼ = Σₖ aᵢₖ bₖⱼ`.

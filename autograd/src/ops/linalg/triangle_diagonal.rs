@@ -15,7 +15,7 @@ impl Op for Triangle {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -27,8 +27,8 @@ impl Op for Triangle {
         .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(self.clone(), &[grad])
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| Var::apply(self.clone(), [grad]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -57,7 +57,7 @@ impl Op for Diagonal {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -65,15 +65,17 @@ impl Op for Diagonal {
         x[0].diagonal(self.offset, a, b).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let shape = call.input_shape(0).to_vec();
-        Var::custom(
-            OnDiagonal {
-                shape,
-                diagonal: self.clone(),
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let shape = call.input_shape(0).to_vec();
+            Var::apply(
+                OnDiagonal {
+                    shape,
+                    diagonal: self.clone(),
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -95,7 +97,7 @@ impl Op for OnDiagonal {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -108,8 +110,8 @@ impl Op for OnDiagonal {
         y.into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(self.diagonal.clone(), &[grad])
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| Var::apply(self.diagonal.clone(), [grad]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -150,7 +152,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn tril(&self, k: isize) -> Self {
-        Self::custom(Triangle { k, upper: false }, &[self])
+        Self::apply(Triangle { k, upper: false }, [self])
     }
 
     /// The upper triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≥ k`.
@@ -160,7 +162,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn triu(&self, k: isize) -> Self {
-        Self::custom(Triangle { k, upper: true }, &[self])
+        Self::apply(Triangle { k, upper: true }, [self])
     }
 
     /// The diagonal of axes `a` and `b`, as a new last axis: `y[…, i] = x[… i … i + offset …]`.
@@ -171,12 +173,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn diagonal(&self, offset: isize, a: isize, b: isize) -> Self {
-        Self::custom(
+        Self::apply(
             Diagonal {
                 offset,
                 axes: [a, b],
             },
-            &[self],
+            [self],
         )
     }
 }

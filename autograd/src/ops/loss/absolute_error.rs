@@ -15,7 +15,7 @@ impl Op for Huber {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -31,11 +31,13 @@ impl Op for Huber {
         .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (x, width) = (call.input(0), T::of(self.width));
-        let inner = x.value().map(|x| x.abs() < width);
-        let outer = Var::constant(x.value().map(|x| x.sign() * width));
-        &**grad * Var::where_(&inner, x, &outer)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let (x, width) = (call.input(0), T::of(self.width));
+            let inner = x.value().map(|x| x.abs() < width);
+            let outer = Var::constant(x.value().map(|x| x.sign() * width));
+            grad * Var::where_(&inner, x, &outer)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -76,7 +78,7 @@ impl<T: Real> Var<T> {
             delta > 0.0,
             "huber_loss: a delta of {delta} is not positive"
         );
-        reduction.of(&Self::custom(Huber { width: delta }, &[&(self - target)]))
+        reduction.of(&Self::apply(Huber { width: delta }, [&(self - target)]))
     }
 
     /// With the error `e = x − t`: `e²/(2·beta)` where `|e| < beta`, `|e| − beta/2` elsewhere; the
@@ -91,7 +93,7 @@ impl<T: Real> Var<T> {
         if beta == 0.0 {
             return self.l1_loss(target, reduction);
         }
-        let losses = Self::custom(Huber { width: beta }, &[&(self - target)]) / beta;
+        let losses = Self::apply(Huber { width: beta }, [&(self - target)]) / beta;
         reduction.of(&losses)
     }
 }

@@ -1,7 +1,7 @@
 //! Cross entropy of two classes.
 
-use crate::ops::prelude::*;
 use super::reduction::Reduction;
+use crate::ops::prelude::*;
 
 /// The logarithm of a probability is held at this or above.
 const LOWEST: f64 = -100.0;
@@ -21,7 +21,7 @@ impl Op for BinaryCrossEntropy {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -33,21 +33,22 @@ impl Op for BinaryCrossEntropy {
         x[0].zip(&x[1], loss).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, t) = (call.input(0), call.input(1));
-        let rest = 1.0 - x;
-        let slope = if i == 0 {
-            // At 0 and 1, where the slope is infinite, it is held at 1e12 as in PyTorch.
-            (x - t) / (x * rest).clamp(1e-12, f64::INFINITY)
-        } else {
-            held(&rest) - held(x)
-        };
-        &**grad * slope
+        // At 0 and 1, where the slope is infinite, it is held at 1e12 as in PyTorch.
+        out.input(0, |g| {
+            let slope = (x - t) / (x * (1.0 - x)).clamp(1e-12, f64::INFINITY);
+            g * slope
+        });
+        out.input(1, |g| g * (held(&(1.0 - x)) - held(x)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
-        let (x, t) = (draw.uniform(&shape, 0.05, 0.95), draw.uniform(&shape, 0.0, 1.0));
+        let (x, t) = (
+            draw.uniform(&shape, 0.05, 0.95),
+            draw.uniform(&shape, 0.0, 1.0),
+        );
         Sample::new(Self, [x, t])
     }
 }
@@ -128,8 +129,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<BinaryCrossEntropy>("binary_cross_entropy"),
     Entry::function("binary_cross_entropy", |draw| {
         let (options, shape) = draw_options(draw);
-        let inputs = [draw.uniform(&shape, 0.05, 0.95), draw.uniform(&shape, 0.0, 1.0)];
-        let f = generic!([options] |x, t| x.binary_cross_entropy(t, &options));
+        let inputs = [
+            draw.uniform(&shape, 0.05, 0.95),
+            draw.uniform(&shape, 0.0, 1.0),
+        ];
+        let f = generic!([options] | x, t | x.binary_cross_entropy(t, &options));
         Case::new(format!("{options:?}"), f, inputs)
     }),
     Entry::function("binary_cross_entropy_with_logits", |draw| {
@@ -140,9 +144,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         });
         let inputs = [draw.normal(&shape), draw.uniform(&shape, 0.0, 1.0)];
         let description = format!("{options:?}, {positive:?}");
-        let f = generic!([options, positive] |x, t| {
-            x.binary_cross_entropy_with_logits(t, positive.as_ref(), &options)
-        });
+        let f = generic!(
+            [options, positive] | x,
+            t | { x.binary_cross_entropy_with_logits(t, positive.as_ref(), &options) }
+        );
         Case::new(description, f, inputs)
     }),
 ];

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use wengert_tensor::parallel;
 
-use crate::ops::prelude::*;
-use super::reduction::Reduction;
 use super::class_targets::Targets;
+use super::reduction::Reduction;
+use crate::ops::prelude::*;
 
 /// The losses of all positions, and `ln Σ eˣ` over the classes of each.
 ///
@@ -97,11 +97,7 @@ impl Op for CrossEntropy {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
-    }
-
-    fn reads_output(&self, k: usize) -> bool {
-        k == 1
+        Reads::inputs([0]).and_outputs([1])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -126,22 +122,22 @@ impl Op for CrossEntropy {
         [losses, log].into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, log) = (call.input(0), call.output(1));
-        let zero = Var::full(log.shape(), 0.0);
-        let g = grad.get(0).unwrap_or(&zero);
+        let g = out.take(0).unwrap_or_else(|| Var::full(log.shape(), 0.0));
         let mass = Var::constant(self.targets.constant(|position| self.mass(position)));
-        let mut a = g * mass;
-        if let Some(log_grad) = grad.get(1) {
+        let mut a = &g * mass;
+        if let Some(log_grad) = out.grad(1) {
             a = a + log_grad;
         }
-        if [x, log, &a, g].iter().any(|var| var.is_tracked()) {
+        let dx = if [x, log, &a, &g].iter().any(|var| var.is_tracked()) {
             let softmax = (x - log.unsqueeze(1)).exp();
             let q = Var::constant(self.distribution(x.shape()));
             softmax * a.unsqueeze(1) - q * g.unsqueeze(1)
         } else {
-            Var::constant(self.gradient([x, log, &a, g].map(Var::value)))
-        }
+            Var::constant(self.gradient([x, log, &a, &g].map(Var::value)))
+        };
+        out.add(0, dx);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -241,7 +237,7 @@ impl<T: Real> Var<T> {
             targets: Rc::new(targets),
             smoothing,
         };
-        let [losses, _] = Self::custom_array(op, &[self]);
+        let [losses, _] = Self::apply_array(op, [self]);
         options.reduction.over(&losses, total)
     }
 

@@ -1,7 +1,7 @@
 //! Losses of whole distributions: Kullback–Leibler and Poisson.
 
-use crate::ops::prelude::*;
 use super::reduction::Reduction;
+use crate::ops::prelude::*;
 
 /// `x·ln x`, 0 at 0.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ impl Op for XLogX {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -21,8 +21,8 @@ impl Op for XLogX {
             .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        &**grad * (call.input(0).ln() + 1.0)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad * (call.input(0).ln() + 1.0));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -76,7 +76,7 @@ impl<T: Real> Var<T> {
         let losses = if options.log_target {
             target.exp() * (target - self)
         } else {
-            Self::custom(XLogX, &[target]) - target * self
+            Self::apply(XLogX, [target]) - target * self
         };
         options.reduction.of(&losses)
     }

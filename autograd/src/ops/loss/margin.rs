@@ -1,8 +1,8 @@
 //! Losses that ask for a margin.
 
-use crate::ops::prelude::*;
 use super::reduction::Reduction;
 use super::similarity::by_sign;
+use crate::ops::prelude::*;
 
 impl<T: Real> Var<T> {
     /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1; the operands broadcast.
@@ -69,7 +69,10 @@ impl<T: Real> Var<T> {
             target.shape()
         );
         let p = options.p;
-        require!(p == 1 || p == 2, "multi_margin_loss: {shape:?}: p is {p}, neither 1 nor 2");
+        require!(
+            p == 1 || p == 2,
+            "multi_margin_loss: {shape:?}: p is {p}, neither 1 nor 2"
+        );
         let classes = shape[shape.len() - 1];
         let places = target.unsqueeze(-1);
         let own: Tensor<bool> = target.one_hot::<f64>(classes).map(|one| one != 0.0);
@@ -106,7 +109,12 @@ pub struct MultiMarginOptions {
 
 impl Default for MultiMarginOptions {
     fn default() -> Self {
-        Self { p: 1, margin: 1.0, weight: None, reduction: Reduction::Mean }
+        Self {
+            p: 1,
+            margin: 1.0,
+            weight: None,
+            reduction: Reduction::Mean,
+        }
     }
 }
 
@@ -114,8 +122,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("soft_margin_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
-        let f = generic!([reduction] |x, t| x.soft_margin_loss(t, reduction));
-        Case::new(format!("{reduction:?}"), f, [draw.normal(&shape), draw.normal(&shape)])
+        let f = generic!([reduction] | x, t | x.soft_margin_loss(t, reduction));
+        Case::new(
+            format!("{reduction:?}"),
+            f,
+            [draw.normal(&shape), draw.normal(&shape)],
+        )
     }),
     Entry::function("hinge_embedding_loss", |draw| {
         let shape = draw.any_shape();
@@ -123,17 +135,25 @@ pub(super) const ENTRIES: &[Entry] = &[
         // No input near the margin.
         let x = draw.off_zero(&shape).map(|x| 1.0 + x);
         let description = format!("{reduction:?}, {target:?}");
-        let f = generic!([target, reduction] |x| x.hinge_embedding_loss(&target, 1.0, reduction));
+        let f = generic!([target, reduction] | x | x.hinge_embedding_loss(&target, 1.0, reduction));
         Case::new(description, f, [x])
     }),
     Entry::function("margin_ranking_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
-        let t = draw.mask(&shape).map(|positive| if positive { 1.0 } else { -1.0 });
+        let t = draw
+            .mask(&shape)
+            .map(|positive| if positive { 1.0 } else { -1.0 });
         // t·(y − x) + margin stays off 0.
         let y = draw.normal(&shape);
-        let x = draw.off_zero(&shape).zip3(&y, &t, |d, y, t| y + t * (d + 0.5));
-        let f = generic!([reduction] |x, y, t| x.margin_ranking_loss(y, t, 0.5, reduction));
+        let x = draw
+            .off_zero(&shape)
+            .zip3(&y, &t, |d, y, t| y + t * (d + 0.5));
+        let f = generic!(
+            [reduction] | x,
+            y,
+            t | x.margin_ranking_loss(y, t, 0.5, reduction)
+        );
         Case::new(format!("{reduction:?}"), f, [x, y, t])
     }),
     Entry::function("multi_margin_loss", |draw| {
@@ -147,9 +167,11 @@ pub(super) const ENTRIES: &[Entry] = &[
             reduction: draw.reduction(&[batch]),
         };
         let near = draw.uniform([batch, classes], -0.1, 0.1);
-        let x = draw.indices([batch, classes], 4).zip(&near, |whole, near| whole as f64 + near);
+        let x = draw
+            .indices([batch, classes], 4)
+            .zip(&near, |whole, near| whole as f64 + near);
         let description = format!("{options:?}, {target:?}");
-        let f = generic!([target, options] |x| x.multi_margin_loss(&target, &options));
+        let f = generic!([target, options] | x | x.multi_margin_loss(&target, &options));
         Case::new(description, f, [x])
     }),
 ];

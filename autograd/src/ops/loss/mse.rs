@@ -14,7 +14,7 @@ impl Op for SquaredError {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -22,9 +22,10 @@ impl Op for SquaredError {
         x[0].zip(&x[1], square).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let error = call.input(0) - call.input(1);
-        error * &**grad * if i == 0 { 2.0 } else { -2.0 }
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (x, target) = (call.input(0), call.input(1));
+        out.input(0, |g| (x - target) * g * 2.0);
+        out.input(1, |g| (x - target) * g * -2.0);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -42,7 +43,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn mse_loss(&self, target: &Self, reduction: Reduction) -> Self {
         let losses = pair("mse_loss", self, target, |x, t| {
-            Self::custom(SquaredError, &[x, t])
+            Self::apply(SquaredError, [x, t])
         });
         reduction.of(&losses)
     }

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::ops::prelude::*;
-use super::reduction::Reduction;
 use super::class_targets::Targets;
+use super::reduction::Reduction;
+use crate::ops::prelude::*;
 
 /// The weighted score of the class of every position, or the adjoint: a score put at its class.
 #[derive(Clone, Debug)]
@@ -17,12 +17,12 @@ impl ClassPick {
     /// The weighted score of its class for every position; 0 where the position does not count.
     #[track_caller]
     pub(crate) fn of<T: Real>(targets: Targets, scores: &Var<T>) -> Var<T> {
-        Var::custom(
+        Var::apply(
             Self {
                 targets: Rc::new(targets),
                 back: false,
             },
-            &[scores],
+            [scores],
         )
     }
 }
@@ -37,7 +37,7 @@ impl Op for ClassPick {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -70,14 +70,16 @@ impl Op for ClassPick {
         y.into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        Var::custom(
-            Self {
-                targets: Rc::clone(&self.targets),
-                back: !self.back,
-            },
-            &[grad],
-        )
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            Var::apply(
+                Self {
+                    targets: Rc::clone(&self.targets),
+                    back: !self.back,
+                },
+                [grad],
+            )
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -96,7 +96,7 @@ impl<T: Real> Var<T> {
             eps: options.eps,
             centred: true,
         };
-        let [y, mean, var, _] = Self::custom_array(op, &[self, &w, &b]);
+        let [y, mean, var, _] = Self::apply_array(op, [self, &w, &b]);
         BatchNormed {
             y,
             mean: mean.reshape([channels]),
@@ -210,7 +210,7 @@ impl<T: Real> Var<T> {
             eps: options.eps,
             centred,
         };
-        let [y, ..]: [Self; 4] = Self::custom_array(op, &[self, &w, &b]);
+        let [y, ..]: [Self; 4] = Self::apply_array(op, [self, &w, &b]);
         y
     }
 
@@ -271,7 +271,7 @@ impl<T: Real> Var<T> {
             centred: true,
         };
         let x = self.reshape([self.shape()[0], groups, each, inner]);
-        let [y, mean, var, _] = Self::custom_array(op, &[&x, &w, &b]);
+        let [y, mean, var, _] = Self::apply_array(op, [&x, &w, &b]);
         (y.reshape(self.shape()), [mean, var])
     }
 

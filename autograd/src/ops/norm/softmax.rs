@@ -27,7 +27,7 @@ impl Op for Softmax {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Outputs
+        Reads::OUTPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -45,13 +45,15 @@ impl Op for Softmax {
         .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (y, g) = (call.output(0), &**grad);
-        if self.kind == Kind::Log {
-            g - y.exp() * g.sum(keep(self.axis))
-        } else {
-            y * (g - (y * g).sum(keep(self.axis)))
-        }
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let y = call.output(0);
+        out.input(0, |g| {
+            if self.kind == Kind::Log {
+                g - y.exp() * g.sum(keep(self.axis))
+            } else {
+                y * (g - (y * g).sum(keep(self.axis)))
+            }
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -73,12 +75,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
-        Self::custom(
+        Self::apply(
             Softmax {
                 axis,
                 kind: Kind::Plain,
             },
-            &[self],
+            [self],
         )
     }
 
@@ -89,12 +91,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax_or_zero(&self, axis: isize) -> Self {
-        Self::custom(
+        Self::apply(
             Softmax {
                 axis,
                 kind: Kind::OrZero,
             },
-            &[self],
+            [self],
         )
     }
 
@@ -106,12 +108,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
-        Self::custom(
+        Self::apply(
             Softmax {
                 axis,
                 kind: Kind::Log,
             },
-            &[self],
+            [self],
         )
     }
 }

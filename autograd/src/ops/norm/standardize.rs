@@ -91,15 +91,7 @@ impl Op for Standardize {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i < 2
-    }
-
-    fn reads_output(&self, k: usize) -> bool {
-        k == 1 || k == 3
+        Reads::inputs([0, 1]).and_outputs([1, 3])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -124,24 +116,25 @@ impl Op for Standardize {
         [y, mean, var, rstd].into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let grads = [0, 1, 2, 3].map(|k| out.take(k));
         let x = call.input(0);
         let (mean, rstd) = (call.output(1), call.output(3));
         let count = (x.len() / rstd.len().max(1)) as f64;
-        if let Some(g) = grad.get(0) {
+        if let Some(g) = &grads[0] {
             self.through_value(call, g, count, out);
         }
         if !out.wants(0) {
             return;
         }
-        if let Some(g) = grad.get(1).filter(|_| self.centred) {
+        if let Some(g) = grads[1].as_ref().filter(|_| self.centred) {
             out.add(0, (g / count).broadcast_to(x.shape()));
         }
-        if let Some(g) = grad.get(2) {
+        if let Some(g) = &grads[2] {
             out.add(0, (x - mean) * (g * (2.0 / count)));
         }
         // −rstd³ (x − mean) / n, without the cube, which would overflow or vanish.
-        if let Some(g) = grad.get(3) {
+        if let Some(g) = &grads[3] {
             out.add(
                 0,
                 x.standardized(mean, rstd) * (g * rstd * rstd * (-1.0 / count)),
@@ -192,11 +185,7 @@ impl Op for Normalized {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i < 3
+        Reads::inputs([0, 1, 2])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -207,21 +196,12 @@ impl Op for Normalized {
         .into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let [x, mean, scale] = [0, 1, 2].map(|i| call.input(i));
-        let g = &*grad;
-        if out.wants(0) {
-            out.add(0, (g * scale).sum_to(call.input_shape(0)));
-        }
-        if out.wants(1) {
-            out.add(1, -(g * scale).sum_to(call.input_shape(1)));
-        }
-        if out.wants(2) {
-            out.add(2, (g * (x - mean)).sum_to(call.input_shape(2)));
-        }
-        if out.wants(3) {
-            out.add(3, g.sum_to(call.input_shape(3)));
-        }
+        out.input(0, |g| (g * scale).sum_to(call.input_shape(0)));
+        out.input(1, |g| -(g * scale).sum_to(call.input_shape(1)));
+        out.input(2, |g| (g * (x - mean)).sum_to(call.input_shape(2)));
+        out.input(3, |g| g.sum_to(call.input_shape(3)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -241,7 +221,7 @@ impl Op for Standardized {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -249,14 +229,11 @@ impl Op for Standardized {
             .into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let (g, shape) = (&**grad, call.input_shape(i));
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let [x, mean, rstd] = [0, 1, 2].map(|i| call.input(i));
-        match i {
-            0 => (g * rstd).sum_to(shape),
-            1 => -(g * rstd).sum_to(shape),
-            _ => (g * (x - mean)).sum_to(shape),
-        }
+        out.input(0, |g| (g * rstd).sum_to(call.input_shape(0)));
+        out.input(1, |g| -(g * rstd).sum_to(call.input_shape(1)));
+        out.input(2, |g| (g * (x - mean)).sum_to(call.input_shape(2)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -268,13 +245,13 @@ impl<T: Real> Var<T> {
     /// `(self − mean) · rstd`; all three broadcast.
     #[track_caller]
     fn standardized(&self, mean: &Self, rstd: &Self) -> Self {
-        Self::custom(Standardized, &[self, mean, rstd])
+        Self::apply(Standardized, [self, mean, rstd])
     }
 
     /// `(self − mean) · scale + shift`; all four broadcast.
     #[track_caller]
     pub(super) fn normalized(&self, mean: &Self, scale: &Self, shift: &Self) -> Self {
-        Self::custom(Normalized, &[self, mean, scale, shift])
+        Self::apply(Normalized, [self, mean, scale, shift])
     }
 }
 

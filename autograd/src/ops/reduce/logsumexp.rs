@@ -15,17 +15,19 @@ impl Op for LogSumExp {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].logsumexp(self.axes.clone()).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let x = call.input(0);
-        let [y, grad] = [call.output(0), grad].map(|y| restored(y, &self.axes, x.shape()));
-        (x - y).exp() * grad
+        out.input(0, |g| {
+            let [y, g] = [call.output(0), g].map(|y| restored(y, &self.axes, x.shape()));
+            (x - y).exp() * g
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -45,7 +47,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(LogSumExp { axes: axes.into() }, &[self])
+        Self::apply(LogSumExp { axes: axes.into() }, [self])
     }
 }
 

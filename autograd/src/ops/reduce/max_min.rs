@@ -16,7 +16,7 @@ impl Op for Extreme {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -32,11 +32,13 @@ impl Op for Extreme {
         .into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let x = call.input(0);
-        let y = restored(call.output(0), &self.axes, x.shape());
-        let share = Var::constant(share(x.value(), y.value(), &self.axes));
-        restored(grad, &self.axes, x.shape()) * share
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let x = call.input(0);
+            let y = restored(call.output(0), &self.axes, x.shape());
+            let share = Var::constant(share(x.value(), y.value(), &self.axes));
+            restored(grad, &self.axes, x.shape()) * share
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -93,12 +95,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn amax(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(
+        Self::apply(
             Extreme {
                 axes: axes.into(),
                 largest: true,
             },
-            &[self],
+            [self],
         )
     }
 
@@ -109,12 +111,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn amin(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(
+        Self::apply(
             Extreme {
                 axes: axes.into(),
                 largest: false,
             },
-            &[self],
+            [self],
         )
     }
 

@@ -14,7 +14,7 @@ impl Op for Centred {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -23,8 +23,8 @@ impl Op for Centred {
         x[0].zip(&kept, |x, mean| x - mean).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.centred(&self.axes)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.centred(&self.axes));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -55,7 +55,7 @@ impl Op for Variance {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -63,10 +63,12 @@ impl Op for Variance {
     }
 
     // The mean's own part cancels: Σ (x − mean) = 0.
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let x = call.input(0);
-        let factor = 2.0 / freedom(&self.axes, x.shape(), self.correction);
-        x.centred(&self.axes) * (restored(grad, &self.axes, x.shape()) * factor)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let x = call.input(0);
+            let factor = 2.0 / freedom(&self.axes, x.shape(), self.correction);
+            x.centred(&self.axes) * (restored(grad, &self.axes, x.shape()) * factor)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -137,12 +139,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
-        Self::custom(
+        Self::apply(
             Variance {
                 axes: axes.into(),
                 correction,
             },
-            &[self],
+            [self],
         )
     }
 
@@ -164,7 +166,7 @@ impl<T: Real> Var<T> {
     /// `self − mean` over some axes.
     #[track_caller]
     fn centred(&self, axes: &Axes) -> Self {
-        Self::custom(Centred { axes: axes.clone() }, &[self])
+        Self::apply(Centred { axes: axes.clone() }, [self])
     }
 }
 

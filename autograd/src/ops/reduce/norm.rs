@@ -15,7 +15,7 @@ impl Op for Norm2 {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -23,14 +23,16 @@ impl Op for Norm2 {
     }
 
     // The quotient first: it is at most 1, where a cotangent divided by a tiny norm may overflow.
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let x = call.input(0);
-        let [y, g] = [call.output(0), &**grad].map(|y| restored(y, &self.axes, x.shape()));
-        let flat = y.value().map(|y| y == T::zero());
-        if flat.any(..).item() {
-            return x / y.masked_fill(&flat, 1.0) * g.masked_fill(&flat, 0.0);
-        }
-        x / y * g
+        out.input(0, |g| {
+            let [y, g] = [call.output(0), g].map(|y| restored(y, &self.axes, x.shape()));
+            let flat = y.value().map(|y| y == T::zero());
+            if flat.any(..).item() {
+                return x / y.masked_fill(&flat, 1.0) * g.masked_fill(&flat, 0.0);
+            }
+            x / y * g
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -100,7 +102,7 @@ impl<T: Real> Var<T> {
         match p {
             0.0 => self.sign().abs().sum(axes),
             1.0 => self.abs().sum(axes),
-            2.0 => Self::custom(Norm2 { axes }, &[self]),
+            2.0 => Self::apply(Norm2 { axes }, [self]),
             f64::INFINITY => self.abs().amax(axes),
             f64::NEG_INFINITY => self.abs().amin(axes),
             _ => {

@@ -16,16 +16,18 @@ impl Op for Prod {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].prod(self.axes.clone()).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let x = call.input(0);
-        restored(grad, &self.axes, x.shape()) * others(x, &self.axes)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let x = call.input(0);
+            restored(grad, &self.axes, x.shape()) * others(x, &self.axes)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -72,7 +74,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn prod(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(Prod { axes: axes.into() }, &[self])
+        Self::apply(Prod { axes: axes.into() }, [self])
     }
 }
 

@@ -14,8 +14,8 @@ struct Recurrence {
 
 impl Recurrence {
     #[track_caller]
-    fn apply<T: Real>(&self, a: &Var<T>, b: &Var<T>) -> Var<T> {
-        Var::custom(self.clone(), &[a, b])
+    fn of<T: Real>(&self, a: &Var<T>, b: &Var<T>) -> Var<T> {
+        Var::apply(self.clone(), [a, b])
     }
 
     fn transposed(&self) -> Self {
@@ -32,7 +32,7 @@ impl Op for Recurrence {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -59,8 +59,9 @@ impl Op for Recurrence {
         y.into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
-        let db = self.transposed().apply(call.input(0), &grad);
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let Some(g) = out.grad(0) else { return };
+        let db = self.transposed().of(call.input(0), g);
         if out.wants(0) {
             let y = call.output(0);
             let (now, before) = if self.adjoint { (y, &db) } else { (&db, y) };
@@ -104,15 +105,17 @@ impl Op for Cumsum {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].cumsum(self.axis).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.flip(self.axis).cumsum(self.axis).flip(self.axis)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            grad.flip(self.axis).cumsum(self.axis).flip(self.axis)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -134,7 +137,7 @@ impl Op for Cumprod {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
+        Reads::ALL
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -142,15 +145,17 @@ impl Op for Cumprod {
     }
 
     // y is the solution of yᵢ = xᵢ yᵢ₋₁ with y₋₁ = 1.
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let x = call.input(0);
-        let axis = wengert_tensor::resolve_axis("cumprod", self.axis, x.shape());
-        let later = Recurrence {
-            axis,
-            adjoint: true,
-        }
-        .apply(x, grad);
-        later * delayed(call.output(0), axis, 1.0)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let x = call.input(0);
+            let axis = wengert_tensor::resolve_axis("cumprod", self.axis, x.shape());
+            let later = Recurrence {
+                axis,
+                adjoint: true,
+            }
+            .of(x, grad);
+            later * delayed(call.output(0), axis, 1.0)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -174,7 +179,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Self {
-        Self::custom(Cumsum { axis }, &[self])
+        Self::apply(Cumsum { axis }, [self])
     }
 
     /// The running product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
@@ -186,7 +191,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn cumprod(&self, axis: isize) -> Self {
-        Self::custom(Cumprod { axis }, &[self])
+        Self::apply(Cumprod { axis }, [self])
     }
 }
 

@@ -14,22 +14,24 @@ impl Op for Sum {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].sum(self.axes.clone()).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let shape = call.input_shape(0);
-        let axes = self.axes.resolve("sum", shape);
-        let kept: Vec<_> = shape
-            .iter()
-            .enumerate()
-            .map(|(axis, &n)| if axes.contains(axis) { 1 } else { n })
-            .collect();
-        grad.reshape(kept).broadcast_to(shape)
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let shape = call.input_shape(0);
+            let axes = self.axes.resolve("sum", shape);
+            let kept: Vec<_> = shape
+                .iter()
+                .enumerate()
+                .map(|(axis, &n)| if axes.contains(axis) { 1 } else { n })
+                .collect();
+            grad.reshape(kept).broadcast_to(shape)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -53,7 +55,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn sum(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(Sum { axes: axes.into() }, &[self])
+        Self::apply(Sum { axes: axes.into() }, [self])
     }
 }
 

@@ -17,15 +17,7 @@ impl Op for GruGates {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i > 0
-    }
-
-    fn reads_output(&self, k: usize) -> bool {
-        k == 1
+        Reads::inputs([1, 2]).and_outputs([1])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -37,14 +29,13 @@ impl Op for GruGates {
         [next, Tensor::concat(&[&r, &z, &n], -1)].into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let h = call.input(2);
         let [_, _, through] = parts(call.input(1));
         let [r, z, n] = parts(call.output(1));
-        let zero = Var::full(h.shape(), 0.0);
-        let dh = grad.get(0).unwrap_or(&zero);
-        let (mut dz, mut dn) = (dh * (h - &n), dh * (1.0 - &z));
-        let direct = grad.get(1).map(parts::<T, 3>);
+        let dh = out.take(0).unwrap_or_else(|| Var::full(h.shape(), 0.0));
+        let (mut dz, mut dn) = (&dh * (h - &n), &dh * (1.0 - &z));
+        let direct = out.grad(1).map(parts::<T, 3>);
         if let Some([_, direct_z, direct_n]) = &direct {
             (dz, dn) = (dz + direct_z, dn + direct_n);
         }
@@ -91,7 +82,7 @@ impl<T: Real> Var<T> {
     pub fn gru_cell(&self, h: &Self, params: &CellParams<'_, T>) -> Self {
         params.check("gru_cell", 3, self, h);
         let (inputs, states) = (params.input_sums(self), params.hidden_sums(h));
-        let [next, _] = Self::custom_array(GruGates, &[&inputs, &states, h]);
+        let [next, _] = Self::apply_array(GruGates, [&inputs, &states, h]);
         next
     }
 
@@ -111,7 +102,7 @@ impl<T: Real> Var<T> {
     ) -> (Self, Self) {
         let step: Steps<'_, T> = &|params, sums, state| {
             let states = params.hidden_sums(&state[0]);
-            let [next, _] = Self::custom_array(GruGates, &[sums, &states, &state[0]]);
+            let [next, _] = Self::apply_array(GruGates, [sums, &states, &state[0]]);
             vec![next]
         };
         let state = state.map(|h| vec![h]);

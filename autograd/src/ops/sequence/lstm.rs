@@ -16,15 +16,7 @@ impl Op for LstmGates {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Both
-    }
-
-    fn reads_input(&self, i: usize) -> bool {
-        i == 1
-    }
-
-    fn reads_output(&self, k: usize) -> bool {
-        k > 0
+        Reads::inputs([1]).and_outputs([1, 2])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -39,18 +31,17 @@ impl Op for LstmGates {
         [h, memory, Tensor::concat(&[&i, &f, &g, &o], -1)].into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (c, memory) = (call.input(1), call.output(1));
         let [i, f, g, o] = parts(call.output(2));
-        let zero = Var::full(c.shape(), 0.0);
-        let dh = grad.get(0).unwrap_or(&zero);
+        let dh = out.take(0).unwrap_or_else(|| Var::full(c.shape(), 0.0));
         let squashed = memory.tanh();
-        let mut dmemory = dh * &o * (1.0 - &squashed * &squashed);
-        if let Some(direct) = grad.get(1) {
+        let mut dmemory = &dh * &o * (1.0 - &squashed * &squashed);
+        if let Some(direct) = out.grad(1) {
             dmemory = dmemory + direct;
         }
         let mut dgates = [&dmemory * &g, &dmemory * c, &dmemory * &i, dh * squashed];
-        if let Some(direct) = grad.get(2) {
+        if let Some(direct) = out.grad(2) {
             let direct = parts::<T, 4>(direct);
             dgates = std::array::from_fn(|k| &dgates[k] + &direct[k]);
         }
@@ -91,7 +82,7 @@ impl<T: Real> Var<T> {
             c.shape()
         );
         let sums = params.input_sums(self) + params.hidden_sums(h);
-        let [h, c, _] = Self::custom_array(LstmGates, &[&sums, c]);
+        let [h, c, _] = Self::apply_array(LstmGates, [&sums, c]);
         (h, c)
     }
 
@@ -118,7 +109,7 @@ impl<T: Real> Var<T> {
         let state = state.map(|(h, c)| vec![h, c]);
         let step: Steps<'_, T> = &|params, sums, state| {
             let sums = sums + params.hidden_sums(&state[0]);
-            let [h, c, _] = Self::custom_array(LstmGates, &[&sums, &state[1]]);
+            let [h, c, _] = Self::apply_array(LstmGates, [&sums, &state[1]]);
             vec![h, c]
         };
         let (y, last) = self.sequence("lstm", [4, 2], layers, state, options, step);

@@ -14,15 +14,15 @@ impl Op for Broadcast {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].broadcast_to(&self.shape).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.sum_to(call.input_shape(0))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.sum_to(call.input_shape(0)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -44,11 +44,11 @@ impl<T: Real> Var<T> {
         if self.shape() == shape {
             return self.clone();
         }
-        Self::custom(
+        Self::apply(
             Broadcast {
                 shape: shape.to_vec(),
             },
-            &[self],
+            [self],
         )
     }
 
@@ -98,14 +98,14 @@ pub(crate) fn pair<T: Real>(
 #[track_caller]
 pub(crate) fn over_first<T: Real, O: Op>(op: O, a: Var<T>, b: &Var<T>) -> Var<T> {
     if a.shape() == b.shape() {
-        return Var::custom_owned_with(op, a, &[b]);
+        return Var::apply(op, (a, [b]));
     }
     let shape = wengert_tensor::broadcast_shapes(op.name(), a.shape(), b.shape());
     let b = b.broadcast_to(&shape);
     if a.shape() == shape {
-        return Var::custom_owned_with(op, a, &[&b]);
+        return Var::apply(op, (a, [&b]));
     }
-    Var::custom(op, &[&a.broadcast_to(&shape), &b])
+    Var::apply(op, [&a.broadcast_to(&shape), &b])
 }
 
 impl Case {

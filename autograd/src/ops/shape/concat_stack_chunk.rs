@@ -14,20 +14,18 @@ impl Op for Concat {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         Tensor::concat(&x.iter().collect::<Vec<_>>(), self.axis).into()
     }
 
-    fn vjps<T: Real>(&self, call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let mut start = 0;
         for i in 0..call.inputs() {
             let end = start + call.input(i).size(self.axis) as isize;
-            if out.wants(i) {
-                out.add(i, grad.slice(self.axis, start..end));
-            }
+            out.input(i, |g| g.slice(self.axis, start..end));
             start = end;
         }
     }
@@ -56,7 +54,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn concat(parts: &[&Self], axis: isize) -> Self {
-        Self::custom(Concat { axis }, parts)
+        Self::apply(Concat { axis }, parts)
     }
 
     /// Tensors of one shape along a new axis, which becomes axis `axis` of the result.

@@ -14,15 +14,15 @@ impl Op for Flip {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].flip(self.axes.clone()).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.flip(self.axes.clone())
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.flip(self.axes.clone()));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -49,15 +49,15 @@ impl Op for Roll {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].roll(self.shift, self.axis).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.roll(-self.shift, self.axis)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.roll(-self.shift, self.axis));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -81,7 +81,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn flip(&self, axes: impl Into<Axes>) -> Self {
-        Self::custom(Flip { axes: axes.into() }, &[self])
+        Self::apply(Flip { axes: axes.into() }, [self])
     }
 
     /// The places of an axis moved on by `shift`, those that leave one end coming in at the other.
@@ -91,7 +91,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn roll(&self, shift: isize, axis: isize) -> Self {
-        Self::custom(Roll { shift, axis }, &[self])
+        Self::apply(Roll { shift, axis }, [self])
     }
 
     /// The whole tensor repeated along its axes; more counts than axes add new ones in front.

@@ -15,16 +15,18 @@ impl Op for Pad {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].pad(&self.widths, T::of(self.value)).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let widths: Vec<_> = self.widths.iter().map(|width| width.map(|n| -n)).collect();
-        grad.pad(&widths, 0.0)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let widths: Vec<_> = self.widths.iter().map(|width| width.map(|n| -n)).collect();
+            grad.pad(&widths, 0.0)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -101,12 +103,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn pad(&self, widths: &[[isize; 2]], value: f64) -> Self {
-        Self::custom(
+        Self::apply(
             Pad {
                 widths: widths.to_vec(),
                 value,
             },
-            &[self],
+            [self],
         )
     }
 

@@ -14,20 +14,22 @@ impl Op for Permute {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].permute(&self.axes).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        let rank = self.axes.len() as isize;
-        let mut inverse = vec![0; self.axes.len()];
-        for (to, &from) in (0..).zip(&self.axes) {
-            inverse[from.rem_euclid(rank) as usize] = to;
-        }
-        grad.permute(inverse)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| {
+            let rank = self.axes.len() as isize;
+            let mut inverse = vec![0; self.axes.len()];
+            for (to, &from) in (0..).zip(&self.axes) {
+                inverse[from.rem_euclid(rank) as usize] = to;
+            }
+            grad.permute(inverse)
+        });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -48,11 +50,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn permute(&self, axes: impl AsRef<[isize]>) -> Self {
-        Self::custom(
+        Self::apply(
             Permute {
                 axes: axes.as_ref().to_vec(),
             },
-            &[self],
+            [self],
         )
     }
 

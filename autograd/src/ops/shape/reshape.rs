@@ -14,15 +14,15 @@ impl Op for Reshape {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].reshape(&self.shape).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.reshape(call.input_shape(0))
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.reshape(call.input_shape(0)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -49,11 +49,11 @@ impl<T: Real> Var<T> {
         if self.shape() == shape {
             return self.clone();
         }
-        Self::custom(
+        Self::apply(
             Reshape {
                 shape: shape.to_vec(),
             },
-            &[self],
+            [self],
         )
     }
 

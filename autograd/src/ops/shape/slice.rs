@@ -14,15 +14,17 @@ impl Op for SliceOp {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         region_of(&x[0], &self.region).into()
     }
 
-    fn vjps<T: Real>(&self, _call: &Call<T>, grad: Cotangents<T>, out: &mut Contributions<'_, T>) {
-        out.add_region(0, &self.region, grad.into_first());
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        if let Some(g) = out.take(0) {
+            out.add_region(0, &self.region, g);
+        }
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -45,7 +47,7 @@ impl Op for Unslice {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Shapes
+        Reads::SHAPES
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -54,8 +56,8 @@ impl Op for Unslice {
         y.into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, _call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-        grad.region(&self.region)
+    fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |grad| grad.region(&self.region));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -106,11 +108,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn region(&self, region: &[Slice]) -> Self {
-        Self::custom(
+        Self::apply(
             SliceOp {
                 region: region.to_vec(),
             },
-            &[self],
+            [self],
         )
     }
 
@@ -121,12 +123,12 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn unslice(&self, region: &[Slice], shape: impl AsRef<[usize]>) -> Self {
-        Self::custom(
+        Self::apply(
             Unslice {
                 region: region.to_vec(),
                 shape: shape.as_ref().to_vec(),
             },
-            &[self],
+            [self],
         )
     }
 

@@ -6,7 +6,7 @@
 /// ```text
 /// unary! {
 ///     /// Documentation of the method.
-///     name, Type { option: f64 }, reads Inputs,
+///     name, Type { option: f64 }, reads INPUTS,
 ///     sample |draw| (Type { option: draw.real(0.0, 1.0) }, draw.any()),
 ///     forward |op, x| …a Tensor…,
 ///     vjp |op, grad, x, y| …a Var…,
@@ -32,7 +32,7 @@ macro_rules! unary {
                 #[must_use]
                 #[track_caller]
                 pub fn $name(&self $(, $($field: $field_type),*)?) -> Self {
-                    Self::custom($type $({ $($field),* })?, &[self])
+                    Self::apply($type $({ $($field),* })?, [self])
                 }
             }
         )+
@@ -70,10 +70,13 @@ macro_rules! unary {
                 $forward.into()
             }
 
-            fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
-                let ($vop, $grad, $vx, $vy) = (self, &**grad, call.input(0), call.output(0));
-                let _ = ($vop, $grad, $vx, $vy);
-                $vjp
+            fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+                let ($vop, $vx, $vy) = (self, call.input(0), call.output(0));
+                let _ = ($vop, $vx, $vy);
+                out.input(0, |$grad| {
+                    let _ = $grad;
+                    $vjp
+                });
             }
 
             fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -149,7 +152,7 @@ macro_rules! smooth {
                 #[must_use]
                 #[track_caller]
                 pub fn $name(&self $(, $($field: $field_type),*)?) -> Self {
-                    Self::custom(Elementwise($type $({ $($field),* })?), &[self])
+                    Self::apply(Elementwise($type $({ $($field),* })?), [self])
                 }
             }
         )+

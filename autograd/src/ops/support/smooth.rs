@@ -65,8 +65,8 @@ impl<F: Smooth> Op for Elementwise<F> {
 
     fn reads(&self) -> Reads {
         match F::OF {
-            Of::X => Reads::Inputs,
-            Of::Y => Reads::Outputs,
+            Of::X => Reads::INPUTS,
+            Of::Y => Reads::OUTPUTS,
         }
     }
 
@@ -74,12 +74,12 @@ impl<F: Smooth> Op for Elementwise<F> {
         x[0].map_costly(Value(&self.0)).into()
     }
 
-    fn vjp<T: Real>(&self, _i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let z = match F::OF {
             Of::X => call.input(0),
             Of::Y => call.output(0),
         };
-        Var::custom(Slope(self.0.clone()), &[grad, z])
+        out.input(0, |g| Var::apply(Slope(self.0.clone()), [g, z]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -98,20 +98,17 @@ impl<F: Smooth> Op for Slope<F> {
     }
 
     fn reads(&self) -> Reads {
-        Reads::Inputs
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         x[0].zip_costly(&x[1], SlopeAt(&self.0)).into()
     }
 
-    fn vjp<T: Real>(&self, i: usize, call: &Call<T>, grad: &Cotangents<T>) -> Var<T> {
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (g, z) = (call.input(0), call.input(1));
-        if i == 0 {
-            Var::custom(self.clone(), &[grad, z])
-        } else {
-            &**grad * g * self.0.curvature(z)
-        }
+        out.input(0, |h| Var::apply(self.clone(), [h, z]));
+        out.input(1, |h| h * g * self.0.curvature(z));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

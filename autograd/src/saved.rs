@@ -1,54 +1,54 @@
-//! What a forward run finds out for its rule.
+//! What a forward run saves for its rule.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// Something piecewise constant in the inputs that an op's forward run writes down for its rule:
+/// A value that is piecewise constant in the inputs and that an op's forward run saves for its rule:
 /// positions of maxima, a mask.
 ///
 /// A differentiable intermediate is an extra output instead: from here, a gradient of the gradient
 /// would miss its derivative.
 ///
-/// A clone of the op starts with nothing written, since it may run on other inputs.
-pub struct Note<V>(Rc<RefCell<Option<V>>>);
+/// A clone of the op starts with nothing saved, since it may run on other inputs.
+pub struct Saved<V>(Rc<RefCell<Option<V>>>);
 
-impl<V: Clone> Note<V> {
-    /// Writes, over what was there.
+impl<V: Clone> Saved<V> {
+    /// Saves a value, in place of an earlier one.
     pub fn write(&self, value: V) {
         *self.0.borrow_mut() = Some(value);
     }
 
-    /// What the forward run wrote.
+    /// The value that the forward run saved.
     ///
     /// # Panics
     /// If there was none.
     #[must_use]
     pub fn read(&self) -> V {
         let value = self.0.borrow().clone();
-        value.expect("the rule runs after the forward run, which writes")
+        value.expect("the rule runs after the forward run, which saves")
     }
 
-    /// A second hand on the same note, for the method that records the op and returns what it found.
+    /// Another handle to the same value, for the method that records the op and returns the value.
     pub(crate) fn share(&self) -> Self {
         Self(Rc::clone(&self.0))
     }
 }
 
-impl<V> Default for Note<V> {
+impl<V> Default for Saved<V> {
     fn default() -> Self {
         Self(Rc::default())
     }
 }
 
-impl<V> Clone for Note<V> {
+impl<V> Clone for Saved<V> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl<V> fmt::Debug for Note<V> {
+impl<V> fmt::Debug for Saved<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Note")
+        f.write_str("Saved")
     }
 }

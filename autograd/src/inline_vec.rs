@@ -1,22 +1,18 @@
-//! A short list that needs no heap for its first members: most ops have at most two operands, and
-//! one output.
+//! A vector whose first members are stored inline: most ops have at most two operands and one output.
 
-/// An ordered list of which the first `N` members are stored inline.
+/// A vector of which the first `N` members are stored inline.
 #[derive(Clone, Debug)]
-pub(crate) struct Few<X, const N: usize = 2> {
+pub(crate) struct InlineVec<X, const N: usize = 2> {
     head: [Option<X>; N],
     /// A single pointer, and nothing to be dropped where there are no more.
     #[expect(
         clippy::box_collection,
-        reason = "a list that is seldom there should be small"
+        reason = "it is rarely there and should be small"
     )]
     rest: Option<Box<Vec<X>>>,
 }
 
-/// A list that most often has one member.
-pub(crate) type Single<X> = Few<X, 1>;
-
-impl<X> Single<X> {
+impl<X> InlineVec<X, 1> {
     /// The only member.
     #[inline]
     pub(crate) fn only(self) -> Option<X> {
@@ -25,7 +21,7 @@ impl<X> Single<X> {
     }
 }
 
-impl<X, const N: usize> Few<X, N> {
+impl<X, const N: usize> InlineVec<X, N> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self {
@@ -34,17 +30,11 @@ impl<X, const N: usize> Few<X, N> {
         }
     }
 
-    /// The first member.
-    #[inline]
-    pub(crate) fn into_first(self) -> Option<X> {
-        self.head.into_iter().next().flatten()
-    }
-
     #[inline(always)]
     pub(crate) fn one(x: X) -> Self {
-        let mut few = Self::new();
-        few.head[0] = Some(x);
-        few
+        let mut vec = Self::new();
+        vec.head[0] = Some(x);
+        vec
     }
 
     /// `make(i)` for every `i` below `count`, in order.
@@ -57,13 +47,21 @@ impl<X, const N: usize> Few<X, N> {
 
     /// `f(i, x)` of every member.
     #[inline]
-    pub(crate) fn each<Y>(&self, mut f: impl FnMut(usize, &X) -> Y) -> Few<Y, N> {
-        Few::of(self.len(), |i| f(i, self.get(i).expect("counted")))
+    pub(crate) fn each<Y>(&self, mut f: impl FnMut(usize, &X) -> Y) -> InlineVec<Y, N> {
+        InlineVec::of(self.len(), |i| f(i, self.get(i).expect("counted")))
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.head.iter().flatten().count() + self.rest().len()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, i: usize) -> Option<&mut X> {
+        match self.head.get_mut(i) {
+            Some(place) => place.as_mut(),
+            None => self.rest.as_mut()?.get_mut(i - N),
+        }
     }
 
     #[inline]
@@ -83,7 +81,7 @@ impl<X, const N: usize> Few<X, N> {
     }
 }
 
-impl<X, const N: usize> IntoIterator for Few<X, N> {
+impl<X, const N: usize> IntoIterator for InlineVec<X, N> {
     type Item = X;
     type IntoIter = std::iter::Chain<
         std::iter::Flatten<std::array::IntoIter<Option<X>, N>>,
@@ -96,7 +94,7 @@ impl<X, const N: usize> IntoIterator for Few<X, N> {
     }
 }
 
-impl<X, const N: usize> FromIterator<X> for Few<X, N> {
+impl<X, const N: usize> FromIterator<X> for InlineVec<X, N> {
     fn from_iter<I: IntoIterator<Item = X>>(items: I) -> Self {
         let mut items = items.into_iter().fuse();
         let head = std::array::from_fn(|_| items.next());
@@ -110,20 +108,20 @@ impl<X, const N: usize> FromIterator<X> for Few<X, N> {
 
 #[cfg(test)]
 mod tests {
-    use super::Few;
+    use super::InlineVec;
 
     #[test]
     fn members_keep_their_order_across_the_inline_edge() {
         for n in 0..5 {
-            let few: Few<usize> = (0..n).collect();
-            assert_eq!(few.len(), n);
+            let vec: InlineVec<usize> = (0..n).collect();
+            assert_eq!(vec.len(), n);
             assert_eq!(
-                few.iter().copied().collect::<Vec<_>>(),
+                vec.iter().copied().collect::<Vec<_>>(),
                 (0..n).collect::<Vec<_>>()
             );
-            assert_eq!(few.get(n), None);
-            assert_eq!(few.into_iter().count(), n);
-            let made = Few::<usize>::of(n, |i| i);
+            assert_eq!(vec.get(n), None);
+            assert_eq!(vec.into_iter().count(), n);
+            let made = InlineVec::<usize>::of(n, |i| i);
             assert!(made.into_iter().eq(0..n));
         }
     }

@@ -1,0 +1,254 @@
+//! Running an op, and recording it.
+
+use std::panic::Location;
+
+use wengert_tensor::{Real, Tensor, fail::fail, require};
+
+use crate::inline_vec::InlineVec;
+use crate::op::{Inputs, Op, Outputs};
+use crate::reads::Reads;
+use crate::rule::Rule;
+use crate::tape::{Entry, Input, Kept, Node, Tape};
+use crate::var::Var;
+
+impl<T: Real> Var<T> {
+    /// Runs an op of one output and records it if an operand is tracked. Built-in ops and your own go the
+    /// same way.
+    ///
+    /// Operands are given in one of these forms:
+    ///
+    /// * `[&a, &b]`, a slice or a `&Vec` of references: the operands are only read,
+    /// * `a` or `(a, [&b])`: the first is taken by value, and an op with
+    ///   [`forward_owned`](Op::forward_owned) may reuse its buffer.
+    ///
+    /// # Panics
+    /// As the op's forward does; if the operands live on different tapes, or on a consumed one; if
+    /// the op has another number of outputs than one.
+    #[must_use]
+    #[track_caller]
+    pub fn apply<O: Op>(op: O, operands: impl Operands<T>) -> Self {
+        let name = op.name();
+        let Some(output) = operands.record(op).only() else {
+            fail(format_args!(
+                "{name}: has not exactly one output; use apply_many"
+            ));
+        };
+        output
+    }
+
+    /// As [`apply`](Self::apply), for an op of any number of outputs.
+    ///
+    /// # Panics
+    /// As [`apply`](Self::apply), for any number of outputs.
+    #[must_use]
+    #[track_caller]
+    pub fn apply_many<O: Op>(op: O, operands: impl Operands<T>) -> Vec<Self> {
+        operands.record(op).into_iter().collect()
+    }
+
+    /// As [`apply`](Self::apply), for an op of exactly `N` outputs.
+    #[track_caller]
+    pub(crate) fn apply_array<O: Op, const N: usize>(
+        op: O,
+        operands: impl Operands<T>,
+    ) -> [Self; N] {
+        let name = op.name();
+        let outputs = operands.record(op);
+        let count = outputs.outputs.len();
+        require!(count == N, "{name}: has {count} outputs, {N} are taken");
+        let mut outputs = outputs.into_iter();
+        std::array::from_fn(|_| outputs.next().expect("counted above"))
+    }
+
+    /// As [`apply`](Self::apply), after broadcasting all operands to their joint shape, so that the op
+    /// itself can be strict about shapes.
+    ///
+    /// # Panics
+    /// As [`apply`](Self::apply), or if the operands do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn broadcasting<O: Op>(op: O, inputs: &[&Self]) -> Self {
+        let shape = inputs.iter().fold(Vec::new(), |shape, x| {
+            wengert_tensor::broadcast_shapes(op.name(), &shape, x.shape())
+        });
+        let inputs: Vec<_> = inputs.iter().map(|x| x.broadcast_to(&shape)).collect();
+        Self::apply(op, &inputs.iter().collect::<Vec<_>>())
+    }
+}
+
+/// The operands of an op, borrowed or with the first taken by value: see [`Var::apply`].
+pub trait Operands<T: Real>: sealed::Record<T> {}
+
+impl<T: Real, X: sealed::Record<T>> Operands<T> for X {}
+
+mod sealed {
+    use super::{Op, Real, Recorded};
+
+    pub trait Record<T: Real> {
+        /// Runs an op on these operands and records it if any of them is tracked.
+        #[track_caller]
+        fn record<O: Op>(self, op: O) -> Recorded<T>;
+    }
+}
+
+impl<T: Real> sealed::Record<T> for &[&Var<T>] {
+    #[inline]
+    #[track_caller]
+    fn record<O: Op>(self, op: O) -> Recorded<T> {
+        let outputs = op.forward(&Inputs(self));
+        let node = common_tape(op.name(), self).map(|tape| {
+            let kept = kept(self, &outputs, op.reads());
+            push(tape, Box::new(op), kept, Location::caller())
+        });
+        let outputs = outputs.0;
+        Recorded { outputs, node }
+    }
+}
+
+impl<T: Real> sealed::Record<T> for &Vec<&Var<T>> {
+    #[inline]
+    #[track_caller]
+    fn record<O: Op>(self, op: O) -> Recorded<T> {
+        (&self[..]).record(op)
+    }
+}
+
+impl<T: Real, const N: usize> sealed::Record<T> for [&Var<T>; N] {
+    #[inline]
+    #[track_caller]
+    fn record<O: Op>(self, op: O) -> Recorded<T> {
+        (&self[..]).record(op)
+    }
+}
+
+impl<T: Real> sealed::Record<T> for Var<T> {
+    #[inline]
+    #[track_caller]
+    fn record<O: Op>(self, op: O) -> Recorded<T> {
+        let (value, node) = self.into_parts();
+        let Some(node) = node else {
+            let outputs = op.forward_owned(value, &Inputs(&[])).0;
+            return Recorded { outputs, node };
+        };
+        node.require_alive(format_args!("{}: operand 0", op.name()));
+        let reads = op.reads();
+        let operand = Input::new(Kept::new(&value, reads.reads_input(0)), Some(&node));
+        let outputs = op.forward_owned(value, &Inputs(&[]));
+        // All in one function: a value that is passed through memory costs a store and a load.
+        let entry = node.tape.push(Entry {
+            inputs: InlineVec::one(operand),
+            outputs: outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k))),
+            rule: Some(Box::new(op)),
+            location: Location::caller(),
+        });
+        Recorded {
+            outputs: outputs.0,
+            node: Some(Node {
+                entry,
+                output: 0,
+                ..node
+            }),
+        }
+    }
+}
+
+impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
+    #[inline]
+    #[track_caller]
+    fn record<O: Op>(self, op: O) -> Recorded<T> {
+        let (first, others) = self;
+        let inputs = [&[&first], &others[..]].concat();
+        let reads = op.reads();
+        let tape = common_tape(op.name(), &inputs).cloned();
+        // Kept now, before the first is moved.
+        let operands = tape.map(|tape| (tape, kept_inputs(&inputs, reads)));
+        let outputs = op.forward_owned(first.into_value(), &Inputs(&others));
+        let node = operands.map(|(tape, operands)| {
+            let results = outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k)));
+            push(&tape, Box::new(op), (operands, results), Location::caller())
+        });
+        let outputs = outputs.0;
+        Recorded { outputs, node }
+    }
+}
+
+/// The outputs of an op, and the place on a tape of the first one if they are tracked.
+#[derive(Debug)]
+pub struct Recorded<T: Real> {
+    outputs: InlineVec<Tensor<T>, 1>,
+    node: Option<Node<T>>,
+}
+
+impl<T: Real> Recorded<T> {
+    /// The only output.
+    #[inline]
+    fn only(self) -> Option<Var<T>> {
+        let value = self.outputs.only()?;
+        Some(Var::with_node(value, self.node))
+    }
+
+    /// The outputs in order.
+    fn into_iter(self) -> impl Iterator<Item = Var<T>> {
+        let node = self.node;
+        self.outputs.into_iter().enumerate().map(move |(k, y)| {
+            let output = k as u32;
+            let node = node.clone().map(|node| Node { output, ..node });
+            Var::with_node(y, node)
+        })
+    }
+}
+
+/// What an entry keeps of a call; compiled for each type of number, and not for each op as well.
+#[inline(never)]
+fn kept<T: Real>(
+    inputs: &[&Var<T>],
+    outputs: &Outputs<T>,
+    reads: Reads,
+) -> (InlineVec<Input<T>>, InlineVec<Kept<T>, 1>) {
+    let results = outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k)));
+    (kept_inputs(inputs, reads), results)
+}
+
+#[inline]
+fn kept_inputs<T: Real>(inputs: &[&Var<T>], reads: Reads) -> InlineVec<Input<T>> {
+    InlineVec::of(inputs.len(), |i| {
+        let x = inputs[i];
+        Input::new(Kept::new(x.value(), reads.reads_input(i)), x.node())
+    })
+}
+
+/// Puts a call on a tape; compiled as [`kept`] is.
+#[inline(never)]
+fn push<T: Real>(
+    tape: &Tape<T>,
+    rule: Box<dyn Rule<T>>,
+    (inputs, outputs): (InlineVec<Input<T>>, InlineVec<Kept<T>, 1>),
+    location: &'static Location<'static>,
+) -> Node<T> {
+    let entry = tape.push(Entry {
+        rule: Some(rule),
+        inputs,
+        outputs,
+        location,
+    });
+    tape.node(entry)
+}
+
+/// The tape of the tracked operands, all of which must be alive on one tape.
+#[track_caller]
+fn common_tape<'a, T: Real>(op: &str, inputs: &[&'a Var<T>]) -> Option<&'a Tape<T>> {
+    let mut tape: Option<&Tape<T>> = None;
+    for (i, node) in inputs
+        .iter()
+        .enumerate()
+        .filter_map(|(i, x)| Some((i, x.node()?)))
+    {
+        node.require_alive(format_args!("{op}: operand {i}"));
+        require!(
+            tape.is_none_or(|tape| tape.is(&node.tape)),
+            "{op}: operand {i}: belongs to another tape than an operand before it"
+        );
+        tape = Some(&node.tape);
+    }
+    tape
+}

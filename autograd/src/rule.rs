@@ -1,0 +1,160 @@
+//! What the rule of an op is given, and where it puts the cotangents that it computes.
+
+use std::fmt::Debug;
+
+use wengert_tensor::{Real, Slice, Tensor};
+
+use crate::call::Call;
+use crate::inline_vec::InlineVec;
+use crate::slots::Slots;
+use crate::var::Var;
+
+/// Whether the gradients themselves are recorded, so that they can be differentiated again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Graph {
+    /// Gradients are plain values, even where a cotangent is tracked; nothing is recorded.
+    Skip,
+    /// Gradients are tracked: `create_graph`.
+    Create,
+}
+
+/// The rule of an [`Op`](crate::Op) with its number type fixed, as a tape stores it.
+pub(crate) trait Rule<T: Real>: Debug {
+    fn name(&self) -> &'static str;
+    fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
+}
+
+/// The cotangents of a call's outputs, and where its rule puts those of the inputs.
+///
+/// The cotangent of an input that nobody wants need not be computed: [`input`](Self::input) runs its
+/// closure only if it is wanted. What several inputs share is computed before, or asks
+/// [`wants`](Self::wants).
+#[derive(Debug)]
+pub struct Contributions<'a, T: Real> {
+    pub(crate) call: &'a Call<T>,
+    pub(crate) op: &'static str,
+    pub(crate) cotangents: InlineVec<Option<Var<T>>, 1>,
+    pub(crate) slots: &'a mut Slots<Var<T>>,
+    pub(crate) graph: Graph,
+    /// By entry, whether its cotangent is needed; all are without it.
+    pub(crate) needed: Option<&'a [bool]>,
+}
+
+impl<T: Real> Contributions<'_, T> {
+    /// The cotangent of output `k`; `None` if nothing used that output.
+    ///
+    /// The only output of an op always has one.
+    #[must_use]
+    pub fn grad(&self, k: usize) -> Option<&Var<T>> {
+        self.cotangents.get(k)?.as_ref()
+    }
+
+    /// As [`grad`](Self::grad), by value, so that its buffer may be reused; afterwards there is none.
+    #[must_use]
+    pub fn take(&mut self, k: usize) -> Option<Var<T>> {
+        self.cotangents.get_mut(k)?.take()
+    }
+
+    /// Whether the cotangent of input `i` is wanted; to compute another is wasted work.
+    #[must_use]
+    pub fn wants(&self, i: usize) -> bool {
+        self.target(i).is_some()
+    }
+
+    /// Adds `vjp(g)` to the cotangent of input `i`, where `g` is the cotangent of output 0. The closure
+    /// runs only if the input is wanted and output 0 has a cotangent.
+    ///
+    /// # Panics
+    /// As [`add`](Self::add).
+    pub fn input(&mut self, i: usize, vjp: impl FnOnce(&Var<T>) -> Var<T>) {
+        if let Some(target) = self.target(i)
+            && let Some(grad) = self.grad(0)
+        {
+            let cotangent = vjp(grad);
+            self.add_to(target, i, cotangent);
+        }
+    }
+
+    /// As [`input`](Self::input), and the closure takes the cotangent by value, so that it may reuse the
+    /// buffer: for the last input, since there is no cotangent afterwards.
+    ///
+    /// # Panics
+    /// As [`add`](Self::add).
+    pub fn input_owned(&mut self, i: usize, vjp: impl FnOnce(Var<T>) -> Var<T>) {
+        if let Some(target) = self.target(i)
+            && let Some(grad) = self.take(0)
+        {
+            let cotangent = vjp(grad);
+            self.add_to(target, i, cotangent);
+        }
+    }
+
+    /// Adds to the cotangent of input `i`; ignored if it is not wanted.
+    ///
+    /// # Panics
+    /// If the shape is not that of the input: the rule is wrong.
+    pub fn add(&mut self, i: usize, cotangent: Var<T>) {
+        if let Some(target) = self.target(i) {
+            self.add_to(target, i, cotangent);
+        }
+    }
+
+    /// Adds to a region of the cotangent of input `i`, one slice per axis, which is zero elsewhere.
+    ///
+    /// Many small regions of one large input cost their own size each, not the input's.
+    pub fn add_region(&mut self, i: usize, region: &[Slice], cotangent: Var<T>) {
+        let Some(target) = self.target(i) else {
+            return;
+        };
+        let shape = self.call.input_shape(i);
+        match self.graph {
+            Graph::Create => accumulate(
+                self.slots,
+                self.graph,
+                target,
+                cotangent.unslice(region, shape),
+            ),
+            Graph::Skip => {
+                let sum = self.slots.take(target);
+                let mut sum = sum.map_or_else(|| Tensor::zeros(shape), Var::into_value);
+                sum.region_add(region, cotangent.value());
+                self.slots.put(target, Var::constant(sum));
+            }
+        }
+    }
+
+    /// Entry and output that the cotangent of input `i` is of, if it is wanted.
+    fn target(&self, i: usize) -> Option<(usize, usize)> {
+        let source = self.call.source(i);
+        source.filter(|(entry, _)| self.needed.is_none_or(|needed| needed[*entry]))
+    }
+
+    fn add_to(&mut self, target: (usize, usize), i: usize, cotangent: Var<T>) {
+        let expected = self.call.input_shape(i);
+        assert!(
+            cotangent.shape() == expected,
+            "{}: wrong rule: the cotangent of input {i} is {:?}, the input {expected:?}",
+            self.op,
+            cotangent.shape()
+        );
+        accumulate(self.slots, self.graph, target, cotangent);
+    }
+}
+
+/// Adds to a cotangent.
+///
+/// In a plain pass a tracked cotangent is stored untracked: rules that are given it record nothing, and
+/// sums may be changed in place.
+pub(crate) fn accumulate<T: Real>(
+    slots: &mut Slots<Var<T>>,
+    graph: Graph,
+    target: (usize, usize),
+    cotangent: Var<T>,
+) {
+    match (slots.get_mut(target), graph) {
+        (Some(sum), Graph::Create) => *sum = sum.add(&cotangent),
+        (Some(sum), Graph::Skip) => sum.value_mut().add_assign(cotangent.value()),
+        (None, Graph::Create) => slots.put(target, cotangent),
+        (None, Graph::Skip) => slots.put(target, Var::constant(cotangent.into_value())),
+    }
+}

@@ -1,0 +1,71 @@
+//! Where a backward pass collects cotangents.
+
+use std::collections::BTreeMap;
+
+/// What has been collected so far, by entry and output.
+///
+/// Few are alive at a time, so they are stored close together, and entries hold only their numbers.
+#[derive(Debug)]
+pub(crate) struct Slots<V> {
+    /// Per entry one more than the place of the value of its first output; 0 if it has none.
+    first: Vec<u32>,
+    alive: Vec<Option<V>>,
+    free: Vec<u32>,
+    /// Those of outputs after the first; few ops have one.
+    others: BTreeMap<(usize, usize), V>,
+}
+
+impl<V> Slots<V> {
+    pub(crate) fn new(entries: usize) -> Self {
+        Self {
+            first: vec![0; entries],
+            alive: Vec::new(),
+            free: Vec::new(),
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// The number of entries.
+    pub(crate) const fn entries(&self) -> usize {
+        self.first.len()
+    }
+
+    pub(crate) fn take(&mut self, (entry, output): (usize, usize)) -> Option<V> {
+        if output > 0 {
+            return self.others.remove(&(entry, output));
+        }
+        let place = std::mem::take(&mut self.first[entry]).checked_sub(1)?;
+        self.free.push(place);
+        self.alive[place as usize].take()
+    }
+
+    pub(crate) fn get(&self, (entry, output): (usize, usize)) -> Option<&V> {
+        if output > 0 {
+            return self.others.get(&(entry, output));
+        }
+        let place = self.first.get(entry)?.checked_sub(1)?;
+        self.alive[place as usize].as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, (entry, output): (usize, usize)) -> Option<&mut V> {
+        if output > 0 {
+            return self.others.get_mut(&(entry, output));
+        }
+        let place = self.first.get(entry)?.checked_sub(1)?;
+        self.alive[place as usize].as_mut()
+    }
+
+    pub(crate) fn put(&mut self, (entry, output): (usize, usize), value: V) {
+        if output > 0 {
+            self.others.insert((entry, output), value);
+        } else if let Some(old) = self.get_mut((entry, output)) {
+            *old = value;
+        } else if let Some(place) = self.free.pop() {
+            self.first[entry] = place + 1;
+            self.alive[place as usize] = Some(value);
+        } else {
+            self.alive.push(Some(value));
+            self.first[entry] = self.alive.len() as u32;
+        }
+    }
+}
