@@ -176,19 +176,19 @@ impl<T: Real> Drop for Lifted<'_, T> {
 }
 
 impl<T: Real> Walk<'_, T> {
-    /// Notes what was recorded after the differentiated value.
-    fn note_tail(&self, count: usize, dead_ends: &mut DeadEnds) {
-        let mut note = |index: usize, entry: &Entry<T>| {
+    /// Adds to the dead ends what was recorded after the differentiated value.
+    fn add_tail(&self, count: usize, dead_ends: &mut DeadEnds) {
+        let mut add = |index: usize, entry: &Entry<T>| {
             if entry.rule.is_some() {
-                dead_ends.note(index, entry);
+                dead_ends.add(index, entry);
             } else {
-                dead_ends.note_leaf(index, entry.location);
+                dead_ends.add_leaf(index, entry.location);
             }
         };
         match self {
             Self::Consume(entries) => {
                 for (index, entry) in entries.iter().enumerate().skip(count) {
-                    note(
+                    add(
                         index,
                         entry.as_ref().expect("no rule runs while a sweep begins"),
                     );
@@ -196,7 +196,7 @@ impl<T: Real> Walk<'_, T> {
             }
             Self::Keep(tape) => {
                 for index in count..tape.len() {
-                    tape.peek(index, |entry| note(index, entry));
+                    tape.peek(index, |entry| add(index, entry));
                 }
             }
         }
@@ -246,7 +246,7 @@ fn sweep<T: Real>(
         dead_ends: DeadEnds::default(),
     };
     if wanted.is_none() {
-        walk.note_tail(count, &mut sweep.dead_ends);
+        walk.add_tail(count, &mut sweep.dead_ends);
     }
     if let Walk::Consume(entries) = &mut walk {
         entries.truncate(count);
@@ -299,7 +299,7 @@ struct Sweep<'a, T: Real> {
     slots: Slots<Var<T>>,
     graph: Graph,
     /// Per entry whether a wanted variable is among its ancestors; without it all entries matter,
-    /// and leaves are told why they were not reached.
+    /// and unreached leaves are reported with the reason.
     needed: Option<&'a [bool]>,
     by_leaf: BTreeMap<usize, Tensor<T>>,
     dead_ends: DeadEnds,
@@ -312,14 +312,14 @@ impl<T: Real> Sweep<'_, T> {
         let Some(rule) = &entry.rule else {
             match self.slots.take((index, 0)) {
                 Some(gradient) => drop(self.by_leaf.insert(index, gradient.into_value())),
-                None => self.dead_ends.note_leaf(index, entry.location),
+                None => self.dead_ends.add_leaf(index, entry.location),
             }
             return;
         };
         let cotangents = InlineVec::of(entry.outputs.len(), |k| self.slots.take((index, k)));
         if cotangents.iter().all(Option::is_none) {
             if self.needed.is_none() {
-                self.dead_ends.note(index, entry);
+                self.dead_ends.add(index, entry);
             }
             return;
         }

@@ -1,4 +1,4 @@
-//! A recorded call as its rule sees it.
+//! A recorded call as its rule reads it.
 
 use std::cell::OnceCell;
 
@@ -7,7 +7,7 @@ use wengert_tensor::Real;
 use crate::tape::{Entry, Kept, Node, Tape};
 use crate::var::Var;
 
-/// One recorded call as its rule sees it.
+/// One recorded call as its rule reads it.
 ///
 /// A value that the op did not declare in [`Op::reads`](crate::Op::reads) is NaN of the right shape.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Call<T: Real> {
     place: Option<Place<T>>,
 }
 
-/// A place on a tape whose values are handed out tracked.
+/// A place on a tape whose values a rule reads as tracked variables.
 #[derive(Debug)]
 pub(crate) struct Place<T: Real> {
     pub(crate) tape: Tape<T>,
@@ -78,7 +78,7 @@ impl<T: Real> Call<T> {
     pub fn output(&self, k: usize) -> &Var<T> {
         self.outputs.get(k).get_or_init(|| {
             let output = self.entry.outputs.get(k);
-            let output: &Kept<T> = output.expect("a rule asks for outputs that its op has");
+            let output: &Kept<T> = output.expect("a rule reads outputs that its op has");
             let place = self.place.as_ref();
             let node = place.map(|place| place.node((place.entry, k)));
             Var::with_node(output.tensor(), node)
@@ -101,7 +101,7 @@ impl<T: Real> Call<T> {
 
     fn operand(&self, i: usize) -> &crate::tape::Input<T> {
         let input = self.entry.inputs.get(i);
-        input.expect("a rule asks for inputs that its op has")
+        input.expect("a rule reads inputs that its op has")
     }
 }
 

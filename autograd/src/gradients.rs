@@ -113,7 +113,7 @@ impl<T: Real> Gradients<T> {
     }
 }
 
-/// The entries that no cotangent reached, for the report of where the paths of unreached leaves end.
+/// The entries that no cotangent reached: from them follows where the paths of unreached leaves end.
 #[derive(Default)]
 pub(crate) struct DeadEnds {
     /// Per entry: name, place, and the entries that it reads.
@@ -122,11 +122,11 @@ pub(crate) struct DeadEnds {
 }
 
 impl DeadEnds {
-    pub(crate) fn note_leaf(&mut self, index: usize, at: &'static Location<'static>) {
+    pub(crate) fn add_leaf(&mut self, index: usize, at: &'static Location<'static>) {
         self.leaves.push((index, at));
     }
 
-    pub(crate) fn note<T: Real>(&mut self, index: usize, entry: &Entry<T>) {
+    pub(crate) fn add<T: Real>(&mut self, index: usize, entry: &Entry<T>) {
         let sources = entry
             .inputs
             .iter()

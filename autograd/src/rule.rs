@@ -26,9 +26,9 @@ pub(crate) trait Rule<T: Real>: Debug {
 
 /// The cotangents of a call's outputs, and where its rule puts those of the inputs.
 ///
-/// The cotangent of an input that nobody wants need not be computed: [`input`](Self::input) runs its
-/// closure only if it is wanted. What several inputs share is computed before, or asks
-/// [`wants`](Self::wants).
+/// The cotangent of an input that nobody wants is not computed: [`input`](Self::input) runs its closure
+/// only if it is wanted. Work that several inputs share is done before; [`wants`](Self::wants) tests
+/// whether it is needed.
 #[derive(Debug)]
 pub struct Contributions<'a, T: Real> {
     pub(crate) call: &'a Call<T>,

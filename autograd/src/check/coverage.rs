@@ -85,7 +85,7 @@ impl fmt::Display for Situation {
     }
 }
 
-/// Why a witness is not heard in a situation that the function does meet.
+/// Why a witness cannot judge the function in a situation that it does meet.
 #[derive(Clone, Copy, Debug)]
 pub struct Exemption {
     /// Which situation.

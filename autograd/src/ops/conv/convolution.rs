@@ -243,7 +243,7 @@ impl<T: Real> Var<T> {
         let batch = self.batched(op, axes, weight);
         let geometry = match geometry_of(batch.shape(), weight.shape(), options) {
             Ok(geometry) => geometry,
-            Err(error) => refuse(op, self, weight, &error),
+            Err(error) => fail_at(op, self, weight, &error),
         };
         let (face, kernel) = (Direction::Forward, options.kernel.clone());
         let conv = Conv {
@@ -272,7 +272,7 @@ impl<T: Real> Var<T> {
                     let longer = self.pad(&widths, 0.0);
                     return longer.convolve_transposed(op, axes, weight, &options);
                 }
-                None => refuse(op, self, weight, &error),
+                None => fail_at(op, self, weight, &error),
             },
         };
         let (face, kernel) = (Direction::InputGradient, options.kernel.clone());
@@ -314,7 +314,7 @@ impl<T: Real> Var<T> {
 
 #[cold]
 #[track_caller]
-fn refuse<T: Real>(op: &str, x: &Var<T>, w: &Var<T>, error: &GeometryError) -> ! {
+fn fail_at<T: Real>(op: &str, x: &Var<T>, w: &Var<T>, error: &GeometryError) -> ! {
     fail(format_args!(
         "{op}: {:?} * {:?}: {error}",
         x.shape(),

@@ -1,6 +1,6 @@
 //! `+ − × ÷` on variables, owned or borrowed, and with plain numbers on either side.
 //!
-//! What is owned and stands first, or alone, is used up: the result may be written over it.
+//! The first operand, if it is taken by value, may give its buffer to the result.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

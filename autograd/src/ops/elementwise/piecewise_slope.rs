@@ -40,7 +40,7 @@ impl Gate {
         Var::apply(self, [grad, &x.detach()])
     }
 
-    /// The same of a cotangent that is used up.
+    /// As [`apply`](Self::apply), and takes the cotangent by value, to work in place.
     #[track_caller]
     pub(crate) fn apply_owned<T: Real>(self, grad: Var<T>, x: &Var<T>) -> Var<T> {
         Var::apply(self, (grad, [&x.detach()]))

@@ -1,4 +1,4 @@
-//! The rectifier, whose value and gradient may be written over what they are made from.
+//! The rectifier; value and gradient may be computed in place.
 
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;
@@ -48,8 +48,8 @@ impl<T: Real> Var<T> {
         Self::apply(Relu, [self])
     }
 
-    /// [`relu`](Self::relu) of a variable that is used up: the result is written over it where nothing
-    /// else holds its memory, neither a copy nor the rule of what made it.
+    /// [`relu`](Self::relu), and takes the variable by value: in place if nothing else holds the buffer,
+    /// neither a copy nor the rule of the op that made it.
     #[must_use]
     #[track_caller]
     pub fn into_relu(self) -> Self {

@@ -37,7 +37,7 @@ impl Affine {
         }
     }
 
-    /// Of a tensor that is lent, or of one's own, which is written over.
+    /// Of a tensor by reference, or by value, in place if the buffer is uniquely owned.
     fn of<T: Real, X>(&self, x: X) -> Tensor<T>
     where
         X: Add<f64, Output = Tensor<T>> + Mul<f64, Output = Tensor<T>> + Neg<Output = Tensor<T>>,
@@ -201,15 +201,15 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("neg", |draw| {
         Case::new("−x", generic!(|x| -x), [draw.any()])
     }),
-    // Every operator of a variable that is used up, after each other.
+    // Every operator that takes a variable by value, one after the other.
     Entry::function("neg", |draw| {
         Case::new(
-            "written over each other",
+            "in place, one after the other",
             generic!(|x| -(0.3 - (((x - 0.2) * 1.7 + 0.4) / 1.3 - 0.1)) * 0.7),
             [draw.any()],
         )
     }),
-    // Of a product, whose operands and result the tape keeps: nothing may be written over.
+    // Of a product, whose operands and result the tape keeps: nothing may be computed in place.
     Entry::function("mul_scalar", |draw| {
         Case::new(
             "kept",

@@ -146,7 +146,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let description = format!("{options:?}, {positive:?}");
         let f = generic!(
             [options, positive] | x,
-            t | { x.binary_cross_entropy_with_logits(t, positive.as_ref(), &options) }
+            t | x.binary_cross_entropy_with_logits(t, positive.as_ref(), &options)
         );
         Case::new(description, f, inputs)
     }),

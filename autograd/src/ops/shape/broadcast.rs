@@ -93,8 +93,8 @@ pub(crate) fn pair<T: Real>(
     strict(&a.broadcast_to(&shape), &b.broadcast_to(&shape))
 }
 
-/// The same of a first operand that is used up: where it has the shape of the result, that may be
-/// written over it.
+/// As [`pair`], and takes the first operand by value: where it has the shape of the result, the op may
+/// reuse its buffer.
 #[track_caller]
 pub(crate) fn over_first<T: Real, O: Op>(op: O, a: Var<T>, b: &Var<T>) -> Var<T> {
     if a.shape() == b.shape() {

@@ -30,7 +30,7 @@ pub struct Case {
 }
 
 impl Entry {
-    /// An op, sampled where it says itself.
+    /// An op, with its own samples.
     #[must_use]
     pub const fn op<O: Op>(name: &'static str) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Entry {
         }
     }
 
-    /// The same with reasons why some witnesses are not heard in some situations.
+    /// The same with reasons why some witnesses cannot judge it in some situations.
     #[must_use]
     pub const fn exempt(mut self, exemptions: &'static [Exemption]) -> Self {
         self.exemptions = exemptions;
@@ -75,7 +75,7 @@ impl Entry {
         self.strict
     }
 
-    /// The reasons why some witnesses are not heard in some situations.
+    /// The reasons why some witnesses cannot judge it in some situations.
     #[must_use]
     pub const fn exemptions(&self) -> &'static [Exemption] {
         self.exemptions
