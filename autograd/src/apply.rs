@@ -95,10 +95,12 @@ impl<T: Real> sealed::Record<T> for &[&Var<T>] {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
+        // A closure would be its own caller.
+        let location = Location::caller();
         let outputs = op.forward(&Inputs(self));
         let node = common_tape(op.name(), self).map(|tape| {
             let kept = kept(self, &outputs, op.reads());
-            push(tape, Box::new(op), kept, Location::caller())
+            push(tape, Box::new(op), kept, location)
         });
         let outputs = outputs.0;
         Recorded { outputs, node }
@@ -158,14 +160,14 @@ impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
     fn record<O: Op>(self, op: O) -> Recorded<T> {
         let (first, others) = self;
         let inputs = [&[&first], &others[..]].concat();
-        let reads = op.reads();
+        let (reads, location) = (op.reads(), Location::caller());
         let tape = common_tape(op.name(), &inputs).cloned();
         // Kept now, before the first is moved.
         let operands = tape.map(|tape| (tape, kept_inputs(&inputs, reads)));
         let outputs = op.forward_owned(first.into_value(), &Inputs(&others));
         let node = operands.map(|(tape, operands)| {
             let results = outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k)));
-            push(&tape, Box::new(op), (operands, results), Location::caller())
+            push(&tape, Box::new(op), (operands, results), location)
         });
         let outputs = outputs.0;
         Recorded { outputs, node }

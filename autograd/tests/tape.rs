@@ -193,18 +193,39 @@ fn an_unreached_leaf_tells_where_its_path_ends() {
     );
     let _ends_here = (&dead * 2.0).exp();
     let y = (&x * &x).sum(..);
-    let _later = dead.tanh();
+    let (_later, line) = (dead.tanh(), line!());
     for gradients in [y.backward_keep(), y.backward()] {
         assert!(gradients.get(&unused).is_none());
         assert!(gradients.unreached(&unused).expect("unused").end.is_none());
         assert!(gradients.unreached(&x).is_none());
         let (op, at) = gradients.unreached(&dead).expect("dead").end.expect("used");
         assert_eq!(op, "tanh");
-        assert!(at.file().ends_with("tape.rs"));
+        assert!(at.file().ends_with("tests/tape.rs"), "{at}");
+        assert_eq!(at.line(), line);
         assert!(
             panic_message(|| drop(gradients.wrt(&dead).clone())).contains("its path ends at tanh")
         );
     }
+}
+
+#[test]
+fn a_recorded_op_is_placed_where_it_was_called() {
+    let tape = Tape::new();
+    let of = |f: &dyn Fn(&Var<f64>)| {
+        let dead = tape.leaf(tensor(&[1.0]));
+        f(&dead);
+        let gradients = tape.leaf(tensor(&[1.0])).backward_keep();
+        let (op, at) = gradients.unreached(&dead).expect("dead").end.expect("used");
+        assert!(at.file().ends_with("tests/tape.rs"), "{op}: {at}");
+    };
+    of(&|x| drop(x.tanh()));
+    of(&|x| drop(x.add(x)));
+    of(&|x| drop(x * x));
+    of(&|x| drop(x * 2.0));
+    of(&|x| drop(x.clone() * 2.0));
+    of(&|x| drop(x.clone() * x));
+    of(&|x| drop(x.maximum(x)));
+    of(&|x| drop(x.clone().into_relu()));
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn add(&self, other: &Self) -> Self {
-        pair("add", self, other, |a, b| Self::apply(Add, [a, b]))
+        pair("add", Add, self, other)
     }
 }
 

@@ -57,7 +57,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn atan2(&self, x: &Self) -> Self {
-        pair("atan2", self, x, |y, x| Self::apply(Atan2, [y, x]))
+        pair("atan2", Atan2, self, x)
     }
 }
 

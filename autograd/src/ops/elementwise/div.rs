@@ -51,7 +51,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn div(&self, other: &Self) -> Self {
-        pair("div", self, other, |a, b| Self::apply(Div, [a, b]))
+        pair("div", Div, self, other)
     }
 }
 

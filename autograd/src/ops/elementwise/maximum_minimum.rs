@@ -132,7 +132,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn maximum(&self, other: &Self) -> Self {
-        pair("maximum", self, other, |a, b| Self::apply(Maximum, [a, b]))
+        pair("maximum", Maximum, self, other)
     }
 
     /// The smaller of two, element by element, broadcasting; a NaN on either side wins.
@@ -144,7 +144,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn minimum(&self, other: &Self) -> Self {
-        pair("minimum", self, other, |a, b| Self::apply(Minimum, [a, b]))
+        pair("minimum", Minimum, self, other)
     }
 }
 

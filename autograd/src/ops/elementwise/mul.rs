@@ -47,7 +47,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn mul(&self, other: &Self) -> Self {
-        pair("mul", self, other, |a, b| Self::apply(Mul, [a, b]))
+        pair("mul", Mul, self, other)
     }
 }
 

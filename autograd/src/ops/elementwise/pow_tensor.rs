@@ -59,9 +59,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn pow_tensor(&self, exponent: &Self) -> Self {
-        pair("pow_tensor", self, exponent, |x, e| {
-            Self::apply(PowTensor, [x, e])
-        })
+        pair("pow_tensor", PowTensor, self, exponent)
     }
 }
 

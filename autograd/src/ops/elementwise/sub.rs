@@ -47,7 +47,7 @@ impl<T: Real> Var<T> {
         reason = "the operator calls this method"
     )]
     pub fn sub(&self, other: &Self) -> Self {
-        pair("sub", self, other, |a, b| Self::apply(Sub, [a, b]))
+        pair("sub", Sub, self, other)
     }
 }
 

@@ -42,9 +42,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn mse_loss(&self, target: &Self, reduction: Reduction) -> Self {
-        let losses = pair("mse_loss", self, target, |x, t| {
-            Self::apply(SquaredError, [x, t])
-        });
+        let losses = pair("mse_loss", SquaredError, self, target);
         reduction.of(&losses)
     }
 }

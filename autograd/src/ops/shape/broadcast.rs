@@ -78,19 +78,15 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Calls a strict op of two operands on two that broadcast to each other.
+/// Applies a strict op of two operands to two that broadcast to each other; `name` is for messages.
+// The op itself and not a closure that applies it: a closure would be the recorded caller.
 #[track_caller]
-pub(crate) fn pair<T: Real>(
-    op: &str,
-    a: &Var<T>,
-    b: &Var<T>,
-    strict: impl FnOnce(&Var<T>, &Var<T>) -> Var<T>,
-) -> Var<T> {
+pub(crate) fn pair<T: Real, O: Op>(name: &str, op: O, a: &Var<T>, b: &Var<T>) -> Var<T> {
     if a.shape() == b.shape() {
-        return strict(a, b);
+        return Var::apply(op, [a, b]);
     }
-    let shape = wengert_tensor::broadcast_shapes(op, a.shape(), b.shape());
-    strict(&a.broadcast_to(&shape), &b.broadcast_to(&shape))
+    let shape = wengert_tensor::broadcast_shapes(name, a.shape(), b.shape());
+    Var::apply(op, [&a.broadcast_to(&shape), &b.broadcast_to(&shape)])
 }
 
 /// As [`pair`], and takes the first operand by value: where it has the shape of the result, the op may
