@@ -1,36 +1,37 @@
-//! Naming axes and ranges: [`Axes`] for reductions, [`Slice`] for views.
+//! Arguments that select axes and ranges: [`Axes`] for reductions, [`Slice`] for views.
 
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 use crate::layout::MAX_RANK;
 use crate::require;
 
-/// The axis `axis` of `shape` counted from the front; a negative one counts from the end.
+/// An axis as an index into `shape`; a negative one counts from the end.
 ///
 /// # Panics
-/// If there is no such axis.
+/// If the axis does not exist; the message starts with `op`.
 #[must_use]
 #[track_caller]
 #[inline]
 pub fn resolve_axis(op: &str, axis: isize, shape: &[usize]) -> usize {
     let rank = shape.len() as isize;
-    let place = if axis < 0 { axis + rank } else { axis };
+    let index = if axis < 0 { axis + rank } else { axis };
     require!(
-        (0..rank).contains(&place),
+        (0..rank).contains(&index),
         "{op}: {shape:?}: axis {axis} is outside the {rank} axes"
     );
-    place as usize
+    index as usize
 }
 
-/// Which axes an operation works on: all (`..`), one (`1`, `-1`) or several (`[0, 2]`);
-/// with [`keep`] they stay, as extent 1.
+/// Which axes a reduction reduces: all (`..`), one (`1`, `-1`) or several (`[0, 2]`).
+///
+/// Reduced axes are removed from the result; with [`keep`] they stay, with extent 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axes {
     named: Option<Vec<isize>>,
     kept: bool,
 }
 
-/// The same axes, kept as extent 1 in the result of a reduction.
+/// The same axes, kept with extent 1 in the result of a reduction (`keepdim` in `PyTorch`).
 #[must_use]
 pub fn keep(axes: impl Into<Axes>) -> Axes {
     Axes {
@@ -76,16 +77,16 @@ impl From<isize> for Axes {
 }
 
 impl Axes {
-    /// Whether the axes stay in the result, as extent 1.
+    /// Whether the axes stay in the result, with extent 1.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.kept
     }
 
-    /// The axes of a tensor of that shape that are meant.
+    /// These axes as a set, for a tensor of shape `shape`.
     ///
     /// # Panics
-    /// If one does not exist or is named twice.
+    /// If an axis does not exist or is named twice; the message starts with `op`.
     #[must_use]
     #[track_caller]
     pub fn resolve(&self, op: &str, shape: &[usize]) -> AxisSet {
@@ -96,18 +97,18 @@ impl Axes {
         };
         let mut set = AxisSet { bits: 0 };
         for &axis in named {
-            let place = resolve_axis(op, axis, shape);
+            let index = resolve_axis(op, axis, shape);
             require!(
-                !set.contains(place),
-                "{op}: {shape:?}: {named:?} names axis {place} twice"
+                !set.contains(index),
+                "{op}: {shape:?}: {named:?} names axis {index} twice"
             );
-            set.bits |= 1 << place;
+            set.bits |= 1 << index;
         }
         set
     }
 }
 
-/// Some of the axes of one tensor.
+/// A set of axes, without duplicates and independent of their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AxisSet {
     bits: u16,
@@ -120,13 +121,13 @@ impl AxisSet {
         axis < MAX_RANK && self.bits & (1 << axis) != 0
     }
 
-    /// How many axes are in the set.
+    /// The number of axes in the set.
     #[must_use]
     pub fn len(self) -> usize {
         self.bits.count_ones() as usize
     }
 
-    /// Whether no axis is in the set.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.bits == 0
@@ -138,8 +139,8 @@ impl AxisSet {
     }
 }
 
-/// A range of an axis with Python's rules: negative ends count from the end, ends outside are
-/// clamped, a negative step runs backwards.
+/// A range of an axis by the rules of Python's slices: a negative bound counts from the end, a bound
+/// outside the axis is clamped, a negative step goes backwards.
 ///
 /// Made from `1..3`, `..-1`, `2..`, `..`, or by [`Slice::new`].
 ///
@@ -159,7 +160,8 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Python's `start:stop:step`; `None` is the end that the step comes from or runs to.
+    /// Python's `start:stop:step`, with `stop` excluded. For a positive step `None` means the first element
+    /// and the end of the axis; for a negative one, the last element and the beginning.
     ///
     /// # Panics
     /// If the step is 0.
@@ -180,7 +182,7 @@ impl Slice {
         Self::new(self.start, self.stop, step)
     }
 
-    /// First place and number of places on an axis of that extent.
+    /// The first index and the number of elements on an axis of extent `extent`.
     #[must_use]
     pub(crate) fn resolve(&self, extent: usize) -> (usize, usize) {
         let extent = extent as isize;
@@ -189,10 +191,10 @@ impl Slice {
         } else {
             (-1, extent - 1)
         };
-        let clamp = |end: Option<isize>, otherwise: isize| match end {
-            None => otherwise,
-            Some(end) if end < 0 => end.saturating_add(extent).clamp(lowest, highest),
-            Some(end) => end.clamp(lowest, highest),
+        let clamp = |bound: Option<isize>, default: isize| match bound {
+            None => default,
+            Some(bound) if bound < 0 => bound.saturating_add(extent).clamp(lowest, highest),
+            Some(bound) => bound.clamp(lowest, highest),
         };
         let (start, stop) = if self.step > 0 {
             (clamp(self.start, lowest), clamp(self.stop, highest))
@@ -252,8 +254,9 @@ impl From<RangeTo<isize>> for Slice {
     }
 }
 
-/// The place behind an inclusive end; behind the last place there is none to name.
-fn behind(last: isize) -> Option<isize> {
+/// The exclusive end of a range that includes `last`. The one after −1, the last element, is `None`: 0 would
+/// mean the first.
+fn exclusive_end(last: isize) -> Option<isize> {
     (last != -1).then_some(last.saturating_add(1))
 }
 
@@ -261,7 +264,7 @@ impl From<RangeInclusive<isize>> for Slice {
     fn from(range: RangeInclusive<isize>) -> Self {
         Self {
             start: Some(*range.start()),
-            stop: behind(*range.end()),
+            stop: exclusive_end(*range.end()),
             step: 1,
         }
     }
@@ -271,7 +274,7 @@ impl From<RangeToInclusive<isize>> for Slice {
     fn from(range: RangeToInclusive<isize>) -> Self {
         Self {
             start: None,
-            stop: behind(range.end),
+            stop: exclusive_end(range.end),
             step: 1,
         }
     }

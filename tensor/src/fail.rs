@@ -1,23 +1,23 @@
-//! How a caller's mistake is reported: one form of message, at the caller's line.
+//! Panics for a caller's mistake: one form of message, located at the caller's line.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 thread_local! {
-    /// Where in a model this thread is. Only messages ever read it.
+    /// The layers whose code is running on this thread, outermost first. Read only for panic messages.
     static SCOPES: RefCell<Vec<Arc<str>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A place in a model, named in every failure until it is dropped.
+/// Prefixes the messages of [`fail`] on this thread with the path of a layer, until it is dropped.
 #[must_use = "the scope ends when this is dropped"]
 #[derive(Debug)]
 pub struct Scope(());
 
 impl Scope {
-    /// Enters a place such as `layer1.0.conv2`; it replaces the enclosing one in messages.
+    /// Starts a scope with a path such as `layer1.0.conv2`. Of nested scopes messages name the innermost.
     pub fn enter(path: Arc<str>) -> Self {
-        // In the destructor of a thread-local the list may be gone: messages then name no place.
+        // In the destructor of a thread-local the list may be destroyed already: messages then have no path.
         let _ = SCOPES.try_with(|scopes| scopes.borrow_mut().push(path));
         Self(())
     }
@@ -25,15 +25,16 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        // The path is dropped outside of the borrow.
+        // Binding the path drops it after the borrow has ended.
         let _path = SCOPES.try_with(|scopes| scopes.borrow_mut().pop());
     }
 }
 
-/// Panics with `{path}: {message}`, the path being that of the innermost [`Scope`].
+/// Panics with `{path}: {message}`, where `path` is that of the innermost [`Scope`], or with the message
+/// alone outside of every scope.
 ///
 /// # Panics
-/// Always; that is its purpose.
+/// Always.
 #[cold]
 #[track_caller]
 pub fn fail(message: fmt::Arguments<'_>) -> ! {

@@ -1,6 +1,6 @@
-//! Elements picked and placed by tensors of indices.
+//! Gather and scatter: reading and writing at positions given by a tensor of indices.
 //!
-//! Indices count from 0; negative ones are refused, as everything outside the axis.
+//! Indices count from 0. An index outside the axis, which includes every negative one, panics.
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
@@ -9,30 +9,37 @@ use crate::layout::{Layout, MAX_RANK};
 use crate::{Element, Number, Tensor, parallel, require};
 
 impl<T: Element> Tensor<T> {
-    /// Elements picked along an axis, each by an index of its own:
-    /// `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
+    /// Elements selected along an axis: `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
     ///
-    /// * `index`: of the same rank; on the other axes no longer than `self`
-    /// * returns the shape of `index`
+    /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
+    /// * returns a tensor of the shape of `index`
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// let index = Tensor::from_vec(vec![1, 0], [2, 1]);
+    /// assert_eq!(x.gather(1, &index).to_vec(), [2, 3]);
+    /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit or an index is outside the axis.
+    /// If the axis does not exist, the shape of `index` does not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let axis = resolve_axis("gather", axis, self.shape());
         require_fit("gather", self.shape(), axis, index);
         require_inside("gather", self.shape(), axis, index);
-        self.picked("gather", axis, index)
+        self.gather_unchecked("gather", axis, index)
     }
 
-    /// The elements at indices that are known to be inside.
-    fn picked(&self, op: &str, axis: usize, index: &Tensor<i64>) -> Self {
+    /// [`gather`](Self::gather) with indices that the caller has checked.
+    fn gather_unchecked(&self, op: &str, axis: usize, index: &Tensor<i64>) -> Self {
         let mut out = buffer(op, index.shape());
         if out.is_empty() {
             return Self::from_vec(out, index.shape());
         }
-        let starts = across(self.layout(), self.buffer().len(), axis, index.shape());
+        let starts = first_along(self.layout(), self.buffer().len(), axis, index.shape());
         let nest = Nest::new([index.layout(), &starts]);
         let ([di, dx], along) = (nest.inner(), self.strides()[axis]);
         let (indices, x, length) = (index.buffer(), self.buffer(), out.len());
@@ -51,23 +58,24 @@ impl<T: Element> Tensor<T> {
         Self::from_vec(out, index.shape())
     }
 
-    /// A copy into which elements of `src` are written along an axis:
-    /// `y[i, index[i, j, k], k] = src[i, j, k]` for `axis` 1. Where an index repeats, the last one
-    /// in row-major order stays.
+    /// A copy with elements of `src` written along an axis: `y[i, index[i, j, k], k] = src[i, j, k]` for
+    /// `axis` 1. If an index repeats, the last element in row-major order of `index` wins.
     ///
-    /// * `index`: of the same rank; on the other axes no longer than `self`
-    /// * `src`: on no axis shorter than `index`; what lies beyond is not used
+    /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
+    /// * `src`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
     ///
     /// # Panics
-    /// If the shapes do not fit or an index is outside the axis.
+    /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
     pub fn scatter(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
-        self.placed("scatter", axis, index, src, |_, x| x)
+        self.scatter_with("scatter", axis, index, src, |_, x| x)
     }
 
+    /// A copy with `y[i, index[i, j, k], k] ← f(y[i, index[i, j, k], k], src[i, j, k])` for `axis` 1, in
+    /// row-major order of `index`.
     #[track_caller]
-    fn placed(
+    fn scatter_with(
         &self,
         op: &str,
         axis: isize,
@@ -77,11 +85,11 @@ impl<T: Element> Tensor<T> {
     ) -> Self {
         let axis = resolve_axis(op, axis, self.shape());
         require_fit(op, self.shape(), axis, index);
-        let enough = src.rank() == index.rank()
+        let is_large_enough = src.rank() == index.rank()
             && src.shape().iter().zip(index.shape()).all(|(s, i)| s >= i);
         require!(
-            enough,
-            "{op}: {:?}: {:?} is too small a source for an index of {:?}",
+            is_large_enough,
+            "{op}: {:?}: a source of {:?} is too small for an index of {:?}",
             self.shape(),
             src.shape(),
             index.shape()
@@ -95,8 +103,8 @@ impl<T: Element> Tensor<T> {
         let out = result.as_mut_slice();
         let row_major = Layout::row_major(op, self.shape());
         let along = row_major.strides()[axis];
-        let starts = across(&row_major, length, axis, index.shape());
-        let source = part(src.layout(), src.buffer().len(), index.shape());
+        let starts = first_along(&row_major, length, axis, index.shape());
+        let source = leading(src.layout(), src.buffer().len(), index.shape());
         let nest = Nest::new([index.layout(), &source, &starts]);
         let [di, ds, dy] = nest.inner();
         let (indices, values) = (index.buffer(), src.buffer());
@@ -110,13 +118,13 @@ impl<T: Element> Tensor<T> {
         result
     }
 
-    /// Slices picked along an axis: `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
+    /// Slices selected along an axis: `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
     ///
     /// * `index`: a vector
-    /// * returns the shape of `self` with the length of `index` on that axis
+    /// * returns a tensor of the shape of `self`, with the length of `index` on that axis
     ///
     /// # Panics
-    /// If there is no such axis, `index` is not a vector or an index is outside the axis.
+    /// If the axis does not exist, `index` is not a vector or an index is outside the axis.
     #[must_use]
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
@@ -128,8 +136,8 @@ impl<T: Element> Tensor<T> {
         shape[axis] = index.len();
         let inner: usize = shape[axis + 1..].iter().product();
         let Some(x) = self.as_slice().filter(|_| inner > 1) else {
-            let lined_up = lined_up(index, axis, self.rank());
-            return self.picked(OP, axis, &lined_up.broadcast_to(&shape));
+            let index = along_axis(index, axis, self.rank());
+            return self.gather_unchecked(OP, axis, &index.broadcast_to(&shape));
         };
         let mut out = buffer(OP, &shape);
         let indices = index.to_vec();
@@ -147,30 +155,30 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// A copy to which elements of `src` are added along an axis:
-    /// `y[i, index[i, j, k], k] += src[i, j, k]` for `axis` 1. Where an index repeats, everything
-    /// adds up, in row-major order of the index. The adjoint of [`gather`](Self::gather).
+    /// A copy with elements of `src` added along an axis: `y[i, index[i, j, k], k] += src[i, j, k]` for `axis`
+    /// 1. If an index repeats, all its elements are added, in row-major order of `index`. The adjoint of
+    /// [`gather`](Self::gather).
     ///
-    /// * `index`: of the same rank; on the other axes no longer than `self`
-    /// * `src`: on no axis shorter than `index`; what lies beyond is not used
+    /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
+    /// * `src`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
     ///
     /// # Panics
-    /// If the shapes do not fit or an index is outside the axis.
+    /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
-        self.placed("scatter_add", axis, index, src, |y, x| y + x)
+        self.scatter_with("scatter_add", axis, index, src, |y, x| y + x)
     }
 
-    /// A copy to which slices are added along an axis: `y[i, index[j], k] += src[i, j, k]` for
-    /// `axis` 1. Where an index repeats, everything adds up, in the order of the index. The adjoint
-    /// of [`index_select`](Self::index_select).
+    /// A copy with slices added along an axis: `y[i, index[j], k] += src[i, j, k]` for `axis` 1. If an index
+    /// repeats, all its slices are added, in the order of `index`. The adjoint of
+    /// [`index_select`](Self::index_select).
     ///
     /// * `index`: a vector
-    /// * `src`: the shape of `self` with the length of `index` on that axis
+    /// * `src`: the shape of `self`, with the length of `index` on that axis
     ///
     /// # Panics
-    /// If the shapes do not fit or an index is outside the axis.
+    /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
@@ -209,9 +217,10 @@ impl<T: Number> Tensor<T> {
 }
 
 impl Tensor<i64> {
-    /// Indices as rows of an identity matrix: `y[…, c] = 1` where `c` is the index, 0 elsewhere.
+    /// One-hot encoding: `y[…, c] = 1` if the index `x[…]` is `c`, else 0.
     ///
-    /// * `self`: any shape; returns that shape with a last axis of `classes`
+    /// * `self`: any shape
+    /// * returns a tensor of that shape with a new last axis of extent `classes`
     ///
     /// # Panics
     /// If an index is not in `0..classes`.
@@ -231,7 +240,7 @@ impl Tensor<i64> {
     }
 }
 
-/// Whether an index of that shape can pick from, or place into, a tensor of shape `shape`.
+/// Panics if the shape of `index` does not fit a gather from, or a scatter into, a tensor of shape `shape`.
 #[track_caller]
 fn require_fit(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
     require!(
@@ -239,9 +248,9 @@ fn require_fit(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
         "{op}: {shape:?}: an index of {:?} has another rank",
         index.shape()
     );
-    for (other, (&places, &extent)) in index.shape().iter().zip(shape).enumerate() {
+    for (other, (&count, &extent)) in index.shape().iter().zip(shape).enumerate() {
         require!(
-            other == axis || places <= extent,
+            other == axis || count <= extent,
             "{op}: {shape:?}: an index of {:?} exceeds extent {extent} of axis {other}",
             index.shape()
         );
@@ -261,24 +270,25 @@ fn require_vector(op: &str, shape: &[usize], index: &Tensor<i64>) {
 fn require_inside(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
     let extent = shape[axis];
     let outside = |&i: &i64| usize::try_from(i).map_or(true, |i| i >= extent);
-    let culprit = match index.as_slice() {
+    let first_outside = match index.as_slice() {
         Some(indices) => indices.iter().copied().find(outside),
         None => index.iter().find(outside),
     };
-    if let Some(index) = culprit {
+    if let Some(index) = first_outside {
         crate::fail::fail(format_args!(
             "{op}: {shape:?}: index {index} is outside axis {axis} of extent {extent}"
         ));
     }
 }
 
-/// The part of a layout that starts at the first element and has the extents `shape`.
-fn part(layout: &Layout, buffer: usize, shape: &[usize]) -> Layout {
+/// The first `shape[k]` indices of each axis `k`.
+fn leading(layout: &Layout, buffer: usize, shape: &[usize]) -> Layout {
     Layout::strided(shape, layout.strides(), layout.offset(), buffer)
 }
 
-/// The elements at index 0 of an axis, the same for each of `shape[axis]` places.
-fn across(layout: &Layout, buffer: usize, axis: usize, shape: &[usize]) -> Layout {
+/// The first `shape[k]` indices of each axis `k`, but index 0 of `axis` repeated with stride 0: the positions
+/// to which `index · stride` of that axis is added.
+fn first_along(layout: &Layout, buffer: usize, axis: usize, shape: &[usize]) -> Layout {
     let mut strides = [0; MAX_RANK];
     let strides = &mut strides[..shape.len()];
     strides.copy_from_slice(layout.strides());
@@ -286,8 +296,8 @@ fn across(layout: &Layout, buffer: usize, axis: usize, shape: &[usize]) -> Layou
     Layout::strided(shape, strides, layout.offset(), buffer)
 }
 
-/// A vector along one axis among `rank`.
-fn lined_up(vector: &Tensor<i64>, axis: usize, rank: usize) -> Tensor<i64> {
+/// A vector reshaped to `rank` axes, all of extent 1 but `axis`.
+fn along_axis(vector: &Tensor<i64>, axis: usize, rank: usize) -> Tensor<i64> {
     let mut shape = vec![1; rank];
     shape[axis] = vector.len();
     vector.reshape(shape)

@@ -1,16 +1,16 @@
-//! Going through the elements one by one, for uses that no elementwise function covers.
+//! The iterator over the elements of a tensor. Elementwise functions are faster: they are vectorised.
 
 use crate::layout::{Layout, MAX_RANK};
 use crate::{Element, Tensor};
 
-/// The elements of a tensor in row-major order, by value.
+/// An iterator over the elements of a tensor in row-major order, by value; see [`Tensor::iter`].
 #[derive(Debug)]
 pub struct Elements<'a, T: Element> {
     buffer: &'a [T],
     layout: &'a Layout,
     index: [usize; MAX_RANK],
     position: isize,
-    rest: usize,
+    remaining: usize,
 }
 
 impl<'a, T: Element> Elements<'a, T> {
@@ -20,7 +20,7 @@ impl<'a, T: Element> Elements<'a, T> {
             layout: tensor.layout(),
             index: [0; MAX_RANK],
             position: tensor.layout().offset() as isize,
-            rest: tensor.len(),
+            remaining: tensor.len(),
         }
     }
 }
@@ -29,12 +29,12 @@ impl<T: Element> Iterator for Elements<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        if self.rest == 0 {
+        if self.remaining == 0 {
             return None;
         }
-        self.rest -= 1;
+        self.remaining -= 1;
         let value = self.buffer[self.position as usize];
-        if self.rest > 0 {
+        if self.remaining > 0 {
             let (shape, strides) = (self.layout.shape(), self.layout.strides());
             for axis in (0..shape.len()).rev() {
                 self.index[axis] += 1;
@@ -50,7 +50,7 @@ impl<T: Element> Iterator for Elements<'_, T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.rest, Some(self.rest))
+        (self.remaining, Some(self.remaining))
     }
 }
 

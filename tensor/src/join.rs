@@ -1,4 +1,4 @@
-//! Putting tensors together and taking them apart.
+//! Joining, splitting, padding and repeating tensors.
 
 use crate::axes::{Slice, resolve_axis};
 use crate::create::{buffer, require_memory};
@@ -7,10 +7,10 @@ use crate::layout::Layout;
 use crate::{Element, Number, Tensor, require};
 
 impl<T: Element> Tensor<T> {
-    /// The tensors one behind the other along an axis; their other extents agree.
+    /// The tensors joined along an existing axis; all other extents must be equal.
     ///
     /// # Panics
-    /// If the list is empty, the axis does not exist or another extent differs.
+    /// If the list is empty, the axis does not exist or the extents of another axis differ.
     #[must_use]
     #[track_caller]
     pub fn concat(parts: &[&Self], axis: isize) -> Self {
@@ -19,12 +19,12 @@ impl<T: Element> Tensor<T> {
         let axis = resolve_axis("concat", axis, first);
         let mut shape = first.to_vec();
         shape[axis] = 0;
-        for (place, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter().enumerate() {
             let fits = part.rank() == first.len()
                 && (0..first.len()).all(|a| a == axis || part.shape()[a] == first[a]);
             require!(
                 fits,
-                "concat: {first:?} and, at place {place}, {:?}: may differ on axis {axis} only",
+                "concat: {first:?} and, at index {index}, {:?}: may differ on axis {axis} only",
                 part.shape()
             );
             shape[axis] = shape[axis].saturating_add(part.shape()[axis]);
@@ -41,19 +41,19 @@ impl<T: Element> Tensor<T> {
         Self::from_parts(out, layout)
     }
 
-    /// Tensors of one shape along a new axis, which becomes axis `axis` of the result.
+    /// Tensors of equal shapes joined along a new axis, which becomes axis `axis` of the result.
     ///
     /// # Panics
-    /// If the list is empty, a shape differs or the result has no such axis.
+    /// If the list is empty, the shapes differ or the result has no such axis.
     #[must_use]
     #[track_caller]
     pub fn stack(parts: &[&Self], axis: isize) -> Self {
         require!(!parts.is_empty(), "stack: no tensors");
         let first = parts[0].shape();
-        for (place, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter().enumerate() {
             require!(
                 part.shape() == first,
-                "stack: {first:?} and, at place {place}, {:?}: the shapes differ",
+                "stack: {first:?} and, at index {index}, {:?}: the shapes differ",
                 part.shape()
             );
         }
@@ -66,10 +66,10 @@ impl<T: Element> Tensor<T> {
         Self::concat(&parts.iter().collect::<Vec<_>>(), axis)
     }
 
-    /// Views of consecutive ranges of an axis.
+    /// Views of consecutive ranges of an axis, one per element of `sizes`.
     ///
     /// # Panics
-    /// If the sizes do not add up to the extent.
+    /// If the axis does not exist or the sizes do not add up to its extent.
     #[must_use]
     #[track_caller]
     pub fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
@@ -91,11 +91,11 @@ impl<T: Element> Tensor<T> {
         parts
     }
 
-    /// Views of `count` consecutive ranges of an axis, of equal size but for a smaller last one;
-    /// fewer, if the axis is too short for so many.
+    /// Views of at most `count` consecutive ranges of an axis. Each has `⌈extent / count⌉` elements, the last
+    /// one possibly fewer.
     ///
     /// # Panics
-    /// If there is no such axis or `count` is 0.
+    /// If the axis does not exist or `count` is 0.
     #[must_use]
     #[track_caller]
     pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
@@ -110,10 +110,11 @@ impl<T: Element> Tensor<T> {
         self.split(axis, sizes)
     }
 
-    /// `value` around the tensor: `[before, behind]` places per axis; a negative number crops.
+    /// The tensor padded with `value`: `widths` has one pair `[before, after]` per axis; a negative number
+    /// crops.
     ///
     /// # Panics
-    /// If there is not one pair per axis, or more is cropped than is there.
+    /// If the number of pairs is not the rank, or an axis is cropped by more than its extent.
     #[must_use]
     #[track_caller]
     pub fn pad(&self, widths: &[[isize; 2]], value: T) -> Self {
@@ -127,19 +128,19 @@ impl<T: Element> Tensor<T> {
         let mut shape = self.shape().to_vec();
         let mut inner = self.clone();
         let mut region = Vec::with_capacity(widths.len());
-        for (axis, &[before, behind]) in widths.iter().enumerate() {
+        for (axis, &[before, after]) in widths.iter().enumerate() {
             let extent = shape[axis] as isize;
-            let (from, to) = (before.saturating_neg().max(0), extent + behind.min(0));
+            let (from, to) = (before.saturating_neg().max(0), extent + after.min(0));
             require!(
                 from <= to,
-                "pad: {:?}: {before} before and {behind} behind crop more than the extent {extent} \
+                "pad: {:?}: {before} before and {after} after crop more than the extent {extent} \
                  of axis {axis}",
                 self.shape()
             );
             inner = inner.slice(axis as isize, from..to);
             let start = before.max(0);
             let end = start.saturating_add(to - from);
-            shape[axis] = end.saturating_add(behind.max(0)) as usize;
+            shape[axis] = end.saturating_add(after.max(0)) as usize;
             region.push(Slice::from(start..end));
         }
         if shape == inner.shape() {
@@ -150,10 +151,11 @@ impl<T: Element> Tensor<T> {
         padded
     }
 
-    /// The places of an axis moved on by `shift`, those that leave one end coming in at the other.
+    /// The elements moved along an axis by `shift` with wrap-around:
+    /// `y[…, (i + shift) mod n, …] = x[…, i, …]`.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn roll(&self, shift: isize, axis: isize) -> Self {
@@ -165,7 +167,8 @@ impl<T: Element> Tensor<T> {
         Self::concat(&[&self.slice(axis, cut..), &self.slice(axis, ..cut)], axis)
     }
 
-    /// The whole tensor repeated along its axes; more counts than axes add new ones in front.
+    /// The whole tensor repeated `counts[k]` times along axis `k` (`np.tile`); if there are more counts than
+    /// axes, new axes are added in front.
     ///
     /// # Panics
     /// If there are fewer counts than axes.
@@ -187,7 +190,7 @@ impl<T: Element> Tensor<T> {
             return Self::from_parts(Vec::new(), layout);
         }
         require_memory::<T>("repeat", &extents, layout.len());
-        // From the last axis to the first, so that what is copied again lies in longer stretches.
+        // From the last axis to the first, so that later copies move longer contiguous ranges.
         let mut repeated = self.reshape(shape);
         for (axis, &count) in counts.iter().enumerate().rev() {
             if count > 1 {
@@ -199,7 +202,7 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// The lower triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≤ k`.
+    /// The lower triangle of each matrix, 0 elsewhere: keeps the elements `[…, i, j]` with `j − i ≤ k`.
     ///
     /// # Panics
     /// If the rank is below 2.
@@ -212,7 +215,7 @@ impl<T: Number> Tensor<T> {
         })
     }
 
-    /// The upper triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≥ k`.
+    /// The upper triangle of each matrix, 0 elsewhere: keeps the elements `[…, i, j]` with `j − i ≥ k`.
     ///
     /// # Panics
     /// If the rank is below 2.
@@ -225,9 +228,9 @@ impl<T: Number> Tensor<T> {
         })
     }
 
-    /// A copy with the columns `dropped(row, columns)` of every row set to 0.
+    /// A copy with the range of columns `zeroed(row, columns)` of every row set to 0.
     #[track_caller]
-    fn triangle(&self, op: &str, dropped: impl Fn(usize, usize) -> std::ops::Range<usize>) -> Self {
+    fn triangle(&self, op: &str, zeroed: impl Fn(usize, usize) -> std::ops::Range<usize>) -> Self {
         require!(
             self.rank() >= 2,
             "{op}: {:?}: not a matrix or a batch of them",
@@ -239,7 +242,7 @@ impl<T: Number> Tensor<T> {
             return out;
         }
         for (i, row) in out.as_mut_slice().chunks_mut(columns).enumerate() {
-            row[dropped(i % rows, columns)].fill(T::zero());
+            row[zeroed(i % rows, columns)].fill(T::zero());
         }
         out
     }

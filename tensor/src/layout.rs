@@ -1,4 +1,4 @@
-//! Where the elements of a tensor lie in its buffer: dims, strides, offset.
+//! [`Layout`]: shape, strides and offset map an index to a position in a buffer.
 //!
 //! Views are pure functions from layout to layout; nothing here touches an element.
 
@@ -11,10 +11,11 @@ mod views;
 /// The largest number of axes a tensor may have.
 pub const MAX_RANK: usize = 8;
 
-/// Element `[i, j, …]` of a tensor lies at `offset + i·strides[0] + j·strides[1] + …`.
+/// Shape, strides and offset: element `[i, j, …]` is at position
+/// `offset + i·strides[0] + j·strides[1] + …` of the buffer.
 ///
-/// Invariants: every such position lies inside the buffer that the layout was made for, and the
-/// product of the extents other than 0 is at most `isize::MAX`.
+/// Invariants: every such position is inside the buffer that the layout was made for, and the
+/// product of the nonzero extents is at most `isize::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     dims: [usize; MAX_RANK],
@@ -35,10 +36,10 @@ impl fmt::Debug for Layout {
     }
 }
 
-/// The number of elements of a shape; none if the product of its extents, zeros left out, exceeds
+/// The number of elements of a shape; `None` if the product of its nonzero extents exceeds
 /// `isize::MAX`.
 ///
-/// An extent of 0 does not excuse the others: strides are products of them.
+/// The nonzero extents count also if another extent is 0, because strides are products of them.
 ///
 /// ```
 /// # use wengert_tensor::element_count;
@@ -56,7 +57,7 @@ pub fn element_count(shape: &[usize]) -> Option<usize> {
 }
 
 impl Layout {
-    /// The layout of a single number.
+    /// The layout of a tensor of rank 0.
     pub(crate) const SCALAR: Self = Self {
         dims: [0; MAX_RANK],
         strides: [0; MAX_RANK],
@@ -66,7 +67,7 @@ impl Layout {
         contiguous: true,
     };
 
-    /// Row-major, from the start of a buffer; `op` names the caller in messages.
+    /// The row-major layout of a shape at offset 0; panic messages start with `op`.
     ///
     /// # Panics
     /// If there are more than [`MAX_RANK`] axes or the size overflows.
@@ -82,7 +83,7 @@ impl Layout {
         layout
     }
 
-    /// A shape, checked; the strides are all 0 yet.
+    /// A checked shape with offset 0 and all strides 0, for the caller to fill in.
     #[track_caller]
     fn with_shape(op: &str, shape: &[usize]) -> Self {
         require!(
@@ -107,10 +108,12 @@ impl Layout {
         }
     }
 
-    /// Any strides over a buffer of `buffer` elements, checked.
+    /// A layout of any strides over a buffer of `buffer` elements. The strides of axes of extent 0 or 1
+    /// are replaced by the row-major ones.
     ///
     /// # Panics
-    /// If the lists differ in length, a size overflows, or an element would lie outside the buffer.
+    /// If `shape` and `strides` differ in length, the number of elements overflows, or an element would be
+    /// outside the buffer.
     #[must_use]
     #[track_caller]
     pub fn strided(shape: &[usize], strides: &[isize], offset: usize, buffer: usize) -> Self {
@@ -121,14 +124,15 @@ impl Layout {
             shape.len(),
             strides.len()
         );
-        // A step that nobody takes may be any number; as if row-major, it overflows nowhere.
-        let usual = Self::row_major("strided", shape);
+        // The stride of an axis of extent 0 or 1 is never used, so it may be any number; the row-major one
+        // cannot overflow.
+        let row_major = Self::row_major("strided", shape);
         for (axis, &stride) in strides.iter().enumerate() {
-            let is_taken = layout.len > 0 && shape[axis] > 1;
-            layout.strides[axis] = if is_taken {
+            let is_used = layout.len > 0 && shape[axis] > 1;
+            layout.strides[axis] = if is_used {
                 stride
             } else {
-                usual.strides[axis]
+                row_major.strides[axis]
             };
         }
         layout.offset = offset;
@@ -137,7 +141,7 @@ impl Layout {
             "strided: {shape:?}, strides {strides:?}, offset {offset}: \
              reaches outside a buffer of {buffer}"
         );
-        layout.classified()
+        layout.with_contiguity()
     }
 
     /// Whether the first and the last reachable element lie inside a buffer of `buffer` elements.
@@ -154,8 +158,8 @@ impl Layout {
         low >= 0 && high < buffer as i128
     }
 
-    /// Works out whether the elements follow each other in row-major order.
-    fn classified(mut self) -> Self {
+    /// This layout with `contiguous` recomputed from shape and strides.
+    fn with_contiguity(mut self) -> Self {
         let mut expected = 1;
         self.contiguous = true;
         if self.len > 1 {
@@ -176,7 +180,7 @@ impl Layout {
         &self.dims[..self.rank as usize]
     }
 
-    /// The distance in the buffer from one element to the next, by axis.
+    /// The distance in elements between neighbours along each axis.
     #[must_use]
     #[inline]
     pub fn strides(&self) -> &[isize] {
@@ -204,21 +208,21 @@ impl Layout {
         self.len
     }
 
-    /// Whether there is no element.
+    /// Whether the number of elements is 0.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether the elements follow each other in row-major order, without gaps.
+    /// Whether the elements are adjacent in the buffer, in row-major order.
     #[must_use]
     #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.contiguous
     }
 
-    /// The row-major layout of the same shape at the start of a buffer.
+    /// The row-major layout of the same shape at offset 0.
     #[must_use]
     pub fn to_row_major(&self) -> Self {
         if self.contiguous {
@@ -227,7 +231,7 @@ impl Layout {
         Self::row_major("to_row_major", self.shape())
     }
 
-    /// The position of an element in the buffer, if the index is inside the shape.
+    /// The position in the buffer of the element at an index; `None` if the index is out of bounds.
     #[must_use]
     pub fn position(&self, index: &[usize]) -> Option<usize> {
         let inside =
@@ -239,9 +243,9 @@ impl Layout {
         })
     }
 
-    /// The row-major layout of the joint shape of two layouts, by the rules of `NumPy`.
+    /// The row-major layout of the shape that two layouts broadcast to, by the rules of `NumPy`.
     #[track_caller]
-    pub(crate) fn joint(op: &str, a: &Self, b: &Self) -> Self {
+    pub(crate) fn broadcast_pair(op: &str, a: &Self, b: &Self) -> Self {
         if a.shape() == b.shape() {
             return a.to_row_major();
         }
@@ -265,13 +269,19 @@ impl Layout {
     }
 }
 
-/// The joint shape of two shapes that broadcast to each other, by the rules of `NumPy`.
+/// The shape that two shapes broadcast to, by the rules of `NumPy`: axes are aligned at the last one, and
+/// an extent of 1 or a missing axis is repeated.
+///
+/// ```
+/// # use wengert_tensor::broadcast_shapes;
+/// assert_eq!(broadcast_shapes("add", &[4, 1, 3], &[2, 1]), [4, 2, 3]);
+/// ```
 ///
 /// # Panics
-/// In the name of `op`, if they do not broadcast to each other.
+/// If two extents differ and neither is 1; the message starts with `op`.
 #[must_use]
 #[track_caller]
 pub fn broadcast_shapes(op: &str, a: &[usize], b: &[usize]) -> Vec<usize> {
     let (a, b) = (Layout::row_major(op, a), Layout::row_major(op, b));
-    Layout::joint(op, &a, &b).shape().to_vec()
+    Layout::broadcast_pair(op, &a, &b).shape().to_vec()
 }

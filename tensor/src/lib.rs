@@ -1,4 +1,4 @@
-//! Numbers in memory: strided tensors and the kernels that work on them. No gradients here.
+//! Strided tensors on the CPU and the kernels that compute on them. Differentiation is in `wengert-autograd`.
 
 // Allowed in `kernels::simd` and `kernels::gemm::fallback` only.
 #![deny(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Changing part of a tensor, in place: what views read, these write.
+//! Writing to a part of a tensor, selected as views select what they read.
 
 use crate::axes::Slice;
 use crate::elementwise::zip;
@@ -6,11 +6,11 @@ use crate::layout::Layout;
 use crate::{Element, Number, Tensor};
 
 impl<T: Element> Tensor<T> {
-    /// `x ← f(x, y)` for every element `x` that a view of `self` shows, `source` broadcast to the
-    /// shape of the view; copies first if the memory is shared.
+    /// `x ← f(x, y)` for every element `x` of a view of `self`, with `y` from `source` broadcast to the shape of
+    /// the view. In place if the buffer is uniquely owned, else after a copy.
     ///
-    /// The view may show an element more than once (overlapping windows, stride 0): it is then
-    /// updated once per appearance, in row-major order of the view.
+    /// The view may contain an element several times (overlapping windows, stride 0): it is then updated
+    /// that many times, in row-major order of the view.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -35,29 +35,30 @@ impl<T: Element> Tensor<T> {
         zip::update(self.as_mut_slice(), &view, &source, f);
     }
 
-    /// Overwrites a region, one [`Slice`] per leading axis, with `source`, broadcast to it.
+    /// Overwrites the region given by one [`Slice`] per leading axis with `source`, broadcast to the region.
     ///
     /// # Panics
     /// If there are more slices than axes or `source` does not broadcast to the region.
     #[track_caller]
     pub fn region_assign(&mut self, region: &[Slice], source: &Self) {
-        self.update_view(|layout| cut(layout, region), source, |_, new| new);
+        self.update_view(|layout| slice_axes(layout, region), source, |_, new| new);
     }
 }
 
 impl<T: Number> Tensor<T> {
-    /// Adds `source`, broadcast, to a region, one [`Slice`] per leading axis.
+    /// Adds `source`, broadcast to the region, to the region given by one [`Slice`] per leading axis.
     ///
     /// # Panics
     /// If there are more slices than axes or `source` does not broadcast to the region.
     #[track_caller]
     pub fn region_add(&mut self, region: &[Slice], source: &Self) {
-        self.update_view(|layout| cut(layout, region), source, |x, y| x + y);
+        self.update_view(|layout| slice_axes(layout, region), source, |x, y| x + y);
     }
 }
 
+/// The view given by one slice per leading axis.
 #[track_caller]
-fn cut(layout: &Layout, region: &[Slice]) -> Layout {
+fn slice_axes(layout: &Layout, region: &[Slice]) -> Layout {
     crate::require!(
         region.len() <= layout.rank(),
         "region: {:?}: {} slices for {} axes",

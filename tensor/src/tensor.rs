@@ -1,4 +1,4 @@
-//! [`Tensor`]: shared storage and a layout over it.
+//! [`Tensor`]: a shared buffer and a layout.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::{Element, axes::resolve_axis};
 
 /// An array of any rank up to [`MAX_RANK`](crate::MAX_RANK), of elements of one type.
 ///
-/// A tensor is a value: nothing that another tensor does changes it. Views share memory and cost
-/// no copy; what changes a tensor takes `&mut self` and copies first if the memory is shared.
-/// Whatever computes new elements returns a contiguous, row-major tensor.
+/// Tensors have value semantics: changing one never changes another. Views share a buffer without a copy;
+/// a method that changes a tensor takes `&mut self` and copies the buffer first if it is shared. A method
+/// that computes new elements returns a contiguous, row-major tensor.
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -27,12 +27,12 @@ use crate::{Element, axes::resolve_axis};
 /// ```
 pub struct Tensor<T: Element = f32> {
     storage: Arc<Storage<T>>,
-    /// Shared, since most results have the layout of an operand, and a tensor is moved often.
+    /// In an `Arc`, because most results have the layout of an operand, and so that a tensor is cheap to move.
     layout: Arc<Layout>,
 }
 
 impl<T: Element> Clone for Tensor<T> {
-    /// The same tensor once more; the memory is shared.
+    /// A tensor with the same elements; it shares the buffer.
     #[inline]
     fn clone(&self) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl<T: Element> fmt::Debug for Tensor<T> {
 }
 
 impl<T: Element> PartialEq for Tensor<T> {
-    /// Equal shapes and equal elements; the memory layouts may differ.
+    /// Whether shapes and elements are equal; strides and offset may differ.
     fn eq(&self, other: &Self) -> bool {
         self.shape() == other.shape()
             && match (self.as_slice(), other.as_slice()) {
@@ -73,7 +73,7 @@ impl<T: Element> PartialEq for Tensor<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// A layout over a buffer that was made for it.
+    /// A tensor of a buffer and a layout whose positions are all inside the buffer.
     pub(crate) fn from_parts(values: Vec<T>, layout: impl Into<Arc<Layout>>) -> Self {
         Self {
             storage: Arc::new(Storage::new(values)),
@@ -81,7 +81,7 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// One element, in the shape of a layout that has one.
+    /// A tensor of one element; the layout has one element at position 0.
     #[inline]
     pub(crate) fn from_one(value: T, layout: impl Into<Arc<Layout>>) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// Another view of the same memory. The layout must come from this tensor's own.
+    /// Another view of the same buffer. The layout must be a view of this tensor's layout.
     #[inline]
     pub(crate) fn with_layout(&self, layout: impl Into<Arc<Layout>>) -> Self {
         Self {
@@ -99,21 +99,21 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// Where the elements lie in the buffer.
+    /// The layout: shape, strides and offset.
     #[must_use]
     #[inline]
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The layout, to be kept without the elements.
+    /// The layout, for a caller that keeps it longer than the tensor.
     #[must_use]
     #[inline]
     pub fn shared_layout(&self) -> Arc<Layout> {
         Arc::clone(&self.layout)
     }
 
-    /// The row-major layout of the same shape at the start of a buffer; this tensor's own if it is that.
+    /// The row-major layout of the same shape at offset 0; shared with this tensor if it has that layout.
     #[inline]
     pub(crate) fn row_major(&self) -> Arc<Layout> {
         if self.layout.is_contiguous() && self.layout.offset() == 0 {
@@ -123,44 +123,44 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The row-major layout of the joint shape of two tensors, by the rules of `NumPy`.
+    /// The row-major layout of the shape that two tensors broadcast to, by the rules of `NumPy`.
     #[inline]
     #[track_caller]
-    pub(crate) fn joint<U: Element>(&self, op: &str, other: &Tensor<U>) -> Arc<Layout> {
+    pub(crate) fn broadcast_layout<U: Element>(&self, op: &str, other: &Tensor<U>) -> Arc<Layout> {
         if Arc::ptr_eq(&self.layout, &other.layout) || self.shape() == other.shape() {
             self.row_major()
         } else {
-            Arc::new(Layout::joint(op, &self.layout, &other.layout))
+            Arc::new(Layout::broadcast_pair(op, &self.layout, &other.layout))
         }
     }
 
-    /// Whether both are views of one piece of memory.
+    /// Whether both are views of the same buffer.
     #[must_use]
     pub fn shares_memory(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.storage, &other.storage)
     }
 
-    /// Whether another tensor [shares the memory](Self::shares_memory) of this one at the moment.
+    /// Whether another tensor [shares the buffer](Self::shares_memory) of this one at the moment.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.storage) > 1
     }
 
-    /// The bytes of the memory that the tensor lives on, whatever part of it the layout shows, and a
-    /// number that tells this piece of memory from every other one in use.
+    /// The size of the whole buffer in bytes, of which a view may use a part, and a number that identifies
+    /// the buffer among those in use: its address.
     #[must_use]
     pub fn memory(&self) -> (usize, usize) {
         let bytes = size_of_val(self.buffer());
         (bytes, Arc::as_ptr(&self.storage).addr())
     }
 
-    /// The whole buffer, of which the layout picks elements.
+    /// The whole buffer, of which the layout selects the elements.
     #[inline]
     pub(crate) fn buffer(&self) -> &[T] {
         self.storage.as_slice()
     }
 
-    /// The first element; the tensor is not empty.
+    /// The first element. The tensor must not be empty.
     #[inline]
     pub(crate) fn first(&self) -> T {
         self.buffer()[self.layout.offset()]
@@ -173,7 +173,7 @@ impl<T: Element> Tensor<T> {
         self.layout.shape()
     }
 
-    /// The distance in memory from one element to the next, by axis.
+    /// The distance in elements between neighbours along each axis.
     #[must_use]
     pub fn strides(&self) -> &[isize] {
         self.layout.strides()
@@ -193,7 +193,7 @@ impl<T: Element> Tensor<T> {
         self.layout.len()
     }
 
-    /// Whether there is no element.
+    /// Whether the number of elements is 0.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.layout.is_empty()
@@ -202,7 +202,7 @@ impl<T: Element> Tensor<T> {
     /// The extent of one axis; a negative one counts from the end.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn size(&self, axis: isize) -> usize {
@@ -226,14 +226,14 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// Whether the elements lie in memory in row-major order, without gaps.
+    /// Whether the elements are adjacent in memory, in row-major order.
     #[must_use]
     #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.layout.is_contiguous()
     }
 
-    /// The elements in row-major order, if they lie so in memory.
+    /// The elements in row-major order; `None` if they are not [contiguous](Self::is_contiguous).
     #[must_use]
     #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
@@ -243,10 +243,10 @@ impl<T: Element> Tensor<T> {
             .then(|| &self.buffer()[start..start + self.layout.len()])
     }
 
-    /// The same tensor in row-major order in memory; no copy if it is so already.
+    /// The same elements in a contiguous, row-major buffer; no copy if the tensor is contiguous already.
     ///
     /// # Panics
-    /// If there is no memory for so many elements, as for a view broadcast to 2⁴⁰ of them.
+    /// If a copy does not fit in memory, as of a view broadcast to 2⁴⁰ elements.
     #[must_use]
     #[track_caller]
     pub fn contiguous(&self) -> Self {
@@ -264,7 +264,7 @@ impl<T: Element> Tensor<T> {
         values
     }
 
-    /// The elements in row-major order.
+    /// A copy of the elements in row-major order.
     #[must_use]
     #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
@@ -274,7 +274,8 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The elements in row-major order; no copy if nobody else uses the memory.
+    /// The elements in row-major order; no copy if the tensor is contiguous, uses its whole buffer and does not
+    /// share it.
     #[must_use]
     #[track_caller]
     pub fn into_vec(self) -> Vec<T> {
@@ -288,10 +289,10 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The only element.
+    /// The element of a tensor that has one.
     ///
     /// # Panics
-    /// If there is not exactly one.
+    /// If the number of elements is not 1.
     #[must_use]
     #[track_caller]
     pub fn item(&self) -> T {
@@ -304,10 +305,10 @@ impl<T: Element> Tensor<T> {
         self.first()
     }
 
-    /// The element at an index.
+    /// The element at an index: `x.get([i, j])` for a matrix.
     ///
     /// # Panics
-    /// If the index is outside the shape.
+    /// If the index has another rank or is out of bounds.
     #[must_use]
     #[track_caller]
     pub fn get(&self, index: impl AsRef<[usize]>) -> T {
@@ -321,14 +322,14 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The elements in row-major order, by value.
+    /// An iterator over the elements in row-major order, by value.
     #[must_use]
     pub fn iter(&self) -> crate::iter::Elements<'_, T> {
         crate::iter::Elements::new(self)
     }
 
-    /// The elements for writing, in row-major order; copies first if the memory is shared or the
-    /// order is another.
+    /// The elements in row-major order, mutable; copies first if the buffer is shared or the tensor is not
+    /// contiguous.
     ///
     /// # Panics
     /// If a copy is needed and does not fit in memory.
@@ -341,8 +342,8 @@ impl<T: Element> Tensor<T> {
         self.writable().expect("made unique above")
     }
 
-    /// The elements for writing, if that needs no copy: nobody else uses the memory, and the order is
-    /// row-major.
+    /// The elements in row-major order, mutable, if that needs no copy: the buffer is uniquely owned and the
+    /// tensor contiguous.
     #[inline]
     pub(crate) fn writable(&mut self) -> Option<&mut [T]> {
         if !self.is_contiguous() {
@@ -353,7 +354,7 @@ impl<T: Element> Tensor<T> {
         Some(&mut storage.as_mut_slice()[start..start + len])
     }
 
-    /// Whether a write needs no copy.
+    /// Whether [`as_mut_slice`](Self::as_mut_slice) needs no copy.
     pub(crate) fn is_writable(&mut self) -> bool {
         self.writable().is_some()
     }

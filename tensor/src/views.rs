@@ -1,4 +1,4 @@
-//! Views: the same memory under another layout, without a copy.
+//! Views: the same buffer with another layout, without a copy.
 
 use crate::axes::{Axes, Slice, resolve_axis};
 use crate::{Element, Tensor};
@@ -14,10 +14,10 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout().permute(axes.as_ref()))
     }
 
-    /// Two axes exchanged.
+    /// Axes `a` and `b` exchanged.
     ///
     /// # Panics
-    /// If one does not exist.
+    /// If an axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Self {
@@ -34,21 +34,21 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout().transpose(-2, -1))
     }
 
-    /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`,
-    /// `x.slice(1, Slice::new(None, None, -1))`, with Python's rules.
+    /// A range of one axis, by the rules of Python's slices: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`,
+    /// `x.slice(1, Slice::new(None, None, -1))`.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn slice(&self, axis: isize, range: impl Into<Slice>) -> Self {
         self.with_layout(self.layout().slice(axis, range.into()))
     }
 
-    /// One place on an axis, which disappears; a negative index counts from the end.
+    /// The slice at one index of an axis, which is removed; a negative index counts from the end.
     ///
     /// # Panics
-    /// If there is no such axis or place.
+    /// If the axis does not exist or the index is out of bounds.
     #[must_use]
     #[track_caller]
     pub fn select(&self, axis: isize, index: isize) -> Self {
@@ -58,35 +58,36 @@ impl<T: Element> Tensor<T> {
     /// An axis of extent 1 removed.
     ///
     /// # Panics
-    /// If the extent is not 1.
+    /// If the axis does not exist or its extent is not 1.
     #[must_use]
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Self {
         self.with_layout(self.layout().squeeze(axis))
     }
 
-    /// An axis of extent 1 inserted, as axis `axis` of the result.
+    /// An axis of extent 1 inserted as axis `axis` of the result; a negative `axis` counts from the end of
+    /// the result.
     ///
     /// # Panics
-    /// If the result has no such axis.
+    /// If the result has no such axis or more than [`MAX_RANK`](crate::MAX_RANK) axes.
     #[must_use]
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Self {
         self.with_layout(self.layout().unsqueeze(axis))
     }
 
-    /// Axes of extent 1 repeated, and new ones added in front, up to `shape`; the elements are
-    /// not copied, whatever the size.
+    /// Broadcast to `shape`: axes of extent 1 are repeated, and new axes are added in front. No element is
+    /// copied: repeated axes have stride 0.
     ///
     /// # Panics
-    /// If another extent than 1 would change.
+    /// If an extent other than 1 would change, or the number of elements overflows.
     #[must_use]
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Self {
         self.with_layout(self.layout().broadcast_to(shape.as_ref()))
     }
 
-    /// The given axes in reverse order.
+    /// The elements in reverse order along the given axes.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -96,8 +97,8 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout().flip(&axes.into()))
     }
 
-    /// The same elements in row-major order under another shape: a view where strides can say
-    /// it, a copy elsewhere.
+    /// Another shape for the same elements in the same row-major order: a view if strides can describe it,
+    /// else a copy.
     ///
     /// # Panics
     /// If the number of elements differs.
@@ -110,10 +111,10 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The axes `from..=to` as one.
+    /// Axes `from` to `to`, both included, merged into one; a view if possible, as [`reshape`](Self::reshape).
     ///
     /// # Panics
-    /// If one does not exist or `to` lies before `from`.
+    /// If an axis does not exist or `to` is before `from`.
     #[must_use]
     #[track_caller]
     pub fn flatten(&self, from: isize, to: isize) -> Self {
@@ -122,7 +123,7 @@ impl<T: Element> Tensor<T> {
         let to = resolve_axis("flatten", to, shape);
         crate::require!(
             from <= to,
-            "flatten: {shape:?}: axis {to} lies before axis {from}"
+            "flatten: {shape:?}: axis {to} is before axis {from}"
         );
         let mut merged = shape[..from].to_vec();
         merged.push(shape[from..=to].iter().product());
@@ -140,11 +141,21 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout().diagonal(offset, a, b))
     }
 
-    /// Windows of `size` places, `step` apart, over one axis: the axis then counts windows, and
-    /// the place inside the window is a new last axis.
+    /// Windows of `size` elements along one axis, starting every `step` elements. The axis then counts
+    /// windows; the position inside a window is a new last axis.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let x = Tensor::from_vec(vec![0, 1, 2, 3, 4], [5]);
+    /// let windows = x.unfold_axis(0, 3, 2);
+    /// assert_eq!(windows.shape(), [2, 3]);
+    /// assert_eq!(windows.to_vec(), [0, 1, 2, 2, 3, 4]);
+    /// ```
     ///
     /// # Panics
-    /// If there is no such axis, the step is 0 or the window exceeds the axis.
+    /// If the axis does not exist, the step is 0, the window exceeds the axis, or the result has more than
+    /// [`MAX_RANK`](crate::MAX_RANK) axes.
     #[must_use]
     #[track_caller]
     pub fn unfold_axis(&self, axis: isize, size: usize, step: usize) -> Self {

@@ -224,7 +224,7 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<U>,
         f: impl Pointwise<(T, U), V>,
     ) -> Tensor<V> {
-        let layout = self.joint(op, other);
+        let layout = self.broadcast_layout(op, other);
         if layout.len() == 1 {
             return Tensor::from_one(f.at((self.first(), other.first())), layout);
         }
@@ -259,8 +259,8 @@ impl<T: Element> Tensor<T> {
         c: &Tensor<V>,
         f: impl Fn(T, U, V) -> W + Sync,
     ) -> Tensor<W> {
-        let layout = Layout::joint(op, self.layout(), b.layout());
-        let layout = Layout::joint(op, &layout, c.layout());
+        let layout = Layout::broadcast_pair(op, self.layout(), b.layout());
+        let layout = Layout::broadcast_pair(op, &layout, c.layout());
         if layout.len() == 1 {
             return Tensor::from_one(f(self.first(), b.first(), c.first()), layout);
         }
@@ -302,9 +302,9 @@ impl<T: Element> Tensor<T> {
         d: &Tensor<W>,
         f: impl Fn(T, U, V, W) -> X + Sync,
     ) -> Tensor<X> {
-        let layout = Layout::joint("zip4", self.layout(), b.layout());
-        let layout = Layout::joint("zip4", &layout, c.layout());
-        let layout = Layout::joint("zip4", &layout, d.layout());
+        let layout = Layout::broadcast_pair("zip4", self.layout(), b.layout());
+        let layout = Layout::broadcast_pair("zip4", &layout, c.layout());
+        let layout = Layout::broadcast_pair("zip4", &layout, d.layout());
         let mut out = buffer("zip4", layout.shape());
         if layout.is_empty() {
             return Tensor::from_parts(out, layout);

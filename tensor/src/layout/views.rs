@@ -1,11 +1,11 @@
-//! Layouts of views: each a pure function of the layout that is viewed.
+//! The layouts of views: each a pure function of the layout of the original.
 
 use super::{Layout, MAX_RANK};
 use crate::axes::{Axes, Slice, resolve_axis};
 use crate::require;
 
 impl Layout {
-    /// The axes in another order.
+    /// The axes in another order: axis `k` of the result is axis `axes[k]`.
     ///
     /// # Panics
     /// If `axes` is not a permutation of the axes.
@@ -31,13 +31,13 @@ impl Layout {
             view.dims[to] = self.dims[from];
             view.strides[to] = self.strides[from];
         }
-        view.classified()
+        view.with_contiguity()
     }
 
-    /// Two axes exchanged.
+    /// Axes `a` and `b` exchanged.
     ///
     /// # Panics
-    /// If one does not exist.
+    /// If an axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Self {
@@ -46,10 +46,10 @@ impl Layout {
         let mut view = *self;
         view.dims.swap(a, b);
         view.strides.swap(a, b);
-        view.classified()
+        view.with_contiguity()
     }
 
-    /// A range of one axis, with Python's rules.
+    /// A range of one axis, by the rules of Python's slices.
     ///
     /// # Panics
     /// If there is no such axis.
@@ -59,7 +59,7 @@ impl Layout {
         let axis = resolve_axis("slice", axis, self.shape());
         let (start, count) = slice.resolve(self.dims[axis]);
         let mut view = *self;
-        // Where nothing is selected, the offset stays: the start may lie behind the buffer.
+        // An empty range keeps the offset: its start may be past the end of the buffer.
         if count > 0 {
             view = view.advanced(axis, start);
         }
@@ -70,7 +70,7 @@ impl Layout {
         view.recounted()
     }
 
-    /// The first element moved along an axis; `by` is inside its extent.
+    /// The offset moved by `by` steps along an axis; `by` is less than its extent.
     fn advanced(mut self, axis: usize, by: usize) -> Self {
         if self.len > 0 {
             self.offset = self
@@ -80,29 +80,30 @@ impl Layout {
         self
     }
 
-    /// The number of elements after the extents have shrunk or changed places.
+    /// This layout with `len` and `contiguous` recomputed after the extents have changed. The product of
+    /// the extents must not have grown.
     fn recounted(mut self) -> Self {
         self.len = self.shape().iter().product();
-        self.classified()
+        self.with_contiguity()
     }
 
-    /// One place on an axis; the axis disappears.
+    /// The slice at one index of an axis, which is removed; a negative index counts from the end.
     ///
     /// # Panics
-    /// If there is no such axis or place.
+    /// If the axis does not exist or the index is out of bounds.
     #[must_use]
     #[track_caller]
     pub fn select(&self, axis: isize, index: isize) -> Self {
         let axis = resolve_axis("select", axis, self.shape());
         let extent = self.dims[axis];
         let from_end = if index < 0 { extent as isize } else { 0 };
-        let place = index + from_end;
+        let position = index + from_end;
         require!(
-            (0..extent as isize).contains(&place),
+            (0..extent as isize).contains(&position),
             "select: {:?}: index {index} is outside axis {axis} of extent {extent}",
             self.shape()
         );
-        self.advanced(axis, place as usize)
+        self.advanced(axis, position as usize)
             .without_axis(axis)
             .recounted()
     }
@@ -120,7 +121,7 @@ impl Layout {
     /// An axis of extent 1 removed.
     ///
     /// # Panics
-    /// If the extent is not 1.
+    /// If the axis does not exist or its extent is not 1.
     #[must_use]
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Self {
@@ -134,10 +135,11 @@ impl Layout {
         self.without_axis(axis)
     }
 
-    /// An axis of extent 1 inserted, so that it becomes axis `axis` of the result.
+    /// An axis of extent 1 inserted as axis `axis` of the result; a negative `axis` counts from the end of
+    /// the result.
     ///
     /// # Panics
-    /// If the result has no such axis or too many.
+    /// If the result has no such axis or more than [`MAX_RANK`] axes.
     #[must_use]
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Self {
@@ -147,25 +149,25 @@ impl Layout {
             "unsqueeze: {:?}: more than {MAX_RANK} axes",
             self.shape()
         );
-        let place = if axis < 0 {
+        let position = if axis < 0 {
             axis + rank as isize + 1
         } else {
             axis
         };
         require!(
-            (0..=rank as isize).contains(&place),
+            (0..=rank as isize).contains(&position),
             "unsqueeze: {:?}: axis {axis} is outside the {} axes of the result",
             self.shape(),
             rank + 1
         );
-        let place = place as usize;
+        let position = position as usize;
         let mut view = *self;
-        view.dims.copy_within(place..rank, place + 1);
-        view.strides.copy_within(place..rank, place + 1);
-        view.dims[place] = 1;
-        // As if row-major, so that a contiguous tensor has the usual strides.
-        view.strides[place] = if place < rank {
-            self.dims[place].max(1) as isize * self.strides[place]
+        view.dims.copy_within(position..rank, position + 1);
+        view.strides.copy_within(position..rank, position + 1);
+        view.dims[position] = 1;
+        // The row-major stride, so that a contiguous layout keeps row-major strides.
+        view.strides[position] = if position < rank {
+            self.dims[position].max(1) as isize * self.strides[position]
         } else {
             1
         };
@@ -173,7 +175,7 @@ impl Layout {
         view
     }
 
-    /// Whether only extents of 1 stand between this shape and that one, or missing axes in front.
+    /// Whether this layout broadcasts to `shape`: aligned at the last axis, each extent is equal or 1.
     #[must_use]
     pub fn broadcasts_to(&self, shape: &[usize]) -> bool {
         shape.len() >= self.rank() && {
@@ -183,10 +185,10 @@ impl Layout {
         }
     }
 
-    /// Axes repeated with stride 0, and new axes in front, up to `shape`.
+    /// Broadcast to `shape`: axes of extent 1 are repeated with stride 0, and new axes are added in front.
     ///
     /// # Panics
-    /// If another extent than 1 would change, or the size overflows.
+    /// If an extent other than 1 would change, or the number of elements overflows.
     #[must_use]
     #[track_caller]
     pub fn broadcast_to(&self, shape: &[usize]) -> Self {
@@ -206,10 +208,10 @@ impl Layout {
             }
         }
         view.offset = self.offset;
-        view.classified()
+        view.with_contiguity()
     }
 
-    /// The order of the given axes reversed.
+    /// The elements in reverse order along the given axes.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -223,10 +225,11 @@ impl Layout {
                 view.strides[axis] = -view.strides[axis];
             }
         }
-        view.classified()
+        view.with_contiguity()
     }
 
-    /// The same elements in the same row-major order under another shape, if strides can say it.
+    /// Another shape for the same elements in the same row-major order; `None` if no strides describe it, so
+    /// that a copy is needed.
     ///
     /// # Panics
     /// If the number of elements differs.
@@ -247,6 +250,7 @@ impl Layout {
         }
         let blocks = self.blocks();
         let mut blocks = blocks.shape().iter().zip(blocks.strides()).rev();
+        // How much of the current block is not yet divided into axes, and the stride of the next axis.
         let (mut rest, mut stride) = (1, 1);
         for axis in (0..shape.len()).rev() {
             if rest == 1
@@ -262,10 +266,11 @@ impl Layout {
             rest /= shape[axis];
             stride *= shape[axis] as isize;
         }
-        Some(view.classified())
+        Some(view.with_contiguity())
     }
 
-    /// Unit axes dropped, neighbours merged wherever one stride serves both.
+    /// The same elements with axes of extent 1 dropped and neighbouring axes merged where one stride covers
+    /// both.
     fn blocks(&self) -> Self {
         let mut merged = Self::SCALAR;
         merged.offset = self.offset;
@@ -284,10 +289,11 @@ impl Layout {
                 merged.rank += 1;
             }
         }
-        merged.classified()
+        merged.with_contiguity()
     }
 
-    /// The diagonal of two axes, as a new last axis; `offset` moves it towards larger `b`.
+    /// The diagonal of axes `a` and `b` as a new last axis; a positive `offset` starts at index `offset` of
+    /// `b`, a negative one at index `-offset` of `a`.
     ///
     /// # Panics
     /// If an axis does not exist or both are the same.
@@ -317,10 +323,12 @@ impl Layout {
         view.recounted()
     }
 
-    /// Windows of `size` places, `step` apart, over one axis; the place in the window is a new last axis.
+    /// Windows of `size` elements along one axis, starting every `step` elements. The axis then counts
+    /// windows; the position inside a window is a new last axis.
     ///
     /// # Panics
-    /// If there is no such axis, the step is 0 or the window exceeds the axis.
+    /// If the axis does not exist, the step is 0, the window exceeds the axis, or the result has more than
+    /// [`MAX_RANK`] axes.
     #[must_use]
     #[track_caller]
     pub fn unfold_axis(&self, axis: isize, size: usize, step: usize) -> Self {
@@ -347,9 +355,9 @@ impl Layout {
         view.dims[rank] = size;
         view.strides[rank] = self.strides[axis];
         view.rank += 1;
-        // Overlapping windows can count more elements than the buffer holds.
+        // Overlapping windows repeat elements, so the count may overflow.
         let checked = Self::with_shape("unfold_axis", view.shape());
         view.len = checked.len;
-        view.classified()
+        view.with_contiguity()
     }
 }

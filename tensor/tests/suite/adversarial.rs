@@ -307,7 +307,7 @@ fn mistakes_are_told_with_their_numbers() {
         ),
         (
             refusal(|| Tensor::concat(&[&x, &x.t()], 0)),
-            "concat: [2, 3] and, at place 1, [3, 2]: may differ on axis 0 only",
+            "concat: [2, 3] and, at index 1, [3, 2]: may differ on axis 0 only",
         ),
         (
             refusal(|| Tensor::from_vec(vec![1.0], [2])),

@@ -197,13 +197,13 @@ refused! {
         "scatter: [3, 4]: an index of [4, 1] exceeds extent 3 of axis 0",
         |x, i| drop(x.scatter(1, &i(&[0; 4], &[4, 1]), x));
     a_small_source_is_refused:
-        "scatter: [3, 4]: [1, 1] is too small a source for an index of [2, 1]",
+        "scatter: [3, 4]: a source of [1, 1] is too small for an index of [2, 1]",
         |x, i| drop(x.scatter(1, &i(&[0; 2], &[2, 1]), &Tensor::zeros([1, 1])));
     slices_to_add_need_their_shape:
         "index_add: [3, 4]: the source is [3, 4], the index on axis 1 needs [3, 2]",
         |x, i| drop(x.index_add(1, &i(&[0, 1], &[2]), x));
     labels_stay_among_the_classes: "one_hot: [2, 3]: index 3 is outside axis 1 of extent 3",
         |_, i| drop(i(&[0, 3], &[2]).one_hot::<f32>(3));
-    no_more_than_there_are: "topk: [3, 4]: axis 0 has fewer than 4 places",
+    no_more_than_there_are: "topk: [3, 4]: axis 0 has fewer than 4 elements",
         |x, _| drop(x.topk(0, 4, true));
 }

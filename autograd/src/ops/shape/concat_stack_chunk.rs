@@ -65,10 +65,10 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn stack(parts: &[&Self], axis: isize) -> Self {
         require!(!parts.is_empty(), "stack: no tensors");
-        for (place, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter().enumerate() {
             require!(
                 part.shape() == parts[0].shape(),
-                "stack: {:?} and, at place {place}, {:?}: the shapes differ",
+                "stack: {:?} and, at index {index}, {:?}: the shapes differ",
                 parts[0].shape(),
                 part.shape()
             );
