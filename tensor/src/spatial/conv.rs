@@ -1,4 +1,4 @@
-//! Convolution of tensors: the three directions, and the methods.
+//! Convolution of tensors: forward, input gradient, weight gradient, and the methods of `Tensor`.
 
 mod options;
 
@@ -10,13 +10,14 @@ use crate::kernels::conv::{
 };
 use crate::{Real, Tensor, create, require};
 
-/// `y[n, o, i] = Σ x[n, c, s·i + d·k − p] · w[o, c, k]`, by the kernel of the choice.
+/// A convolution, `y[n, o, i] = Σ x[n, c, s·i + d·k − p] · w[o, c, k]`, by the kernel that `choice` selects.
 ///
 /// * `x`: `[batch, channels, …]`, `w`: `[filters, channels / groups, …]`
 /// * returns `[batch, filters, …]`
 ///
 /// # Panics
-/// If a shape is not that of the geometry, or the kernel does not exist or does not support it.
+/// If a shape is not that of the geometry, no kernel has the chosen name, or it does not support the
+/// geometry.
 #[must_use]
 #[track_caller]
 pub fn forward<T: Real>(
@@ -28,7 +29,9 @@ pub fn forward<T: Real>(
     forward_with(choose(geometry, Direction::Forward, choice), x, w, geometry)
 }
 
-/// The cotangent of `x` for the cotangent `dy` of [`forward`]'s result.
+/// The gradient of [`forward`] with respect to `x`, given the cotangent `dy` of its result.
+///
+/// * returns `dx`, of the shape of `x`
 ///
 /// # Panics
 /// As [`forward`] does.
@@ -44,7 +47,9 @@ pub fn input_gradient<T: Real>(
     input_gradient_with(kernel, w, dy, geometry)
 }
 
-/// The cotangent of `w` for the cotangent `dy` of [`forward`]'s result.
+/// The gradient of [`forward`] with respect to `w`, given the cotangent `dy` of its result.
+///
+/// * returns `dw`, of the shape of `w`
 ///
 /// # Panics
 /// As [`forward`] does.
@@ -60,7 +65,7 @@ pub fn weight_gradient<T: Real>(
     weight_gradient_with(kernel, x, dy, geometry)
 }
 
-/// [`forward`] by a kernel in hand, such as one's own.
+/// [`forward`] by a given kernel, such as one of your own.
 ///
 /// # Panics
 /// If a shape is not that of the geometry, or the kernel does not support it.
@@ -79,7 +84,7 @@ pub fn forward_with<T: Real>(
     })
 }
 
-/// [`input_gradient`] by a kernel in hand, such as one's own.
+/// [`input_gradient`] by a given kernel, such as one of your own.
 ///
 /// # Panics
 /// If a shape is not that of the geometry, or the kernel does not support it.
@@ -98,7 +103,7 @@ pub fn input_gradient_with<T: Real>(
     })
 }
 
-/// [`weight_gradient`] by a kernel in hand, such as one's own.
+/// [`weight_gradient`] by a given kernel, such as one of your own.
 ///
 /// # Panics
 /// If a shape is not that of the geometry, or the kernel does not support it.
@@ -129,6 +134,7 @@ fn choose<T: Real>(
     }
 }
 
+/// Checks geometry, operands and kernel, then calls `call` with contiguous slices and the result's buffer.
 #[track_caller]
 fn run<T: Real>(
     kernel: &dyn ConvKernel<T>,
@@ -154,7 +160,7 @@ fn run<T: Real>(
         ));
     }
     let [a, b] = operands.map(|(operand, _)| operand);
-    // What sums nothing needs no kernel, and none has to think of it.
+    // Empty sums are 0, so kernels need not handle empty operands.
     if a.is_empty() || b.is_empty() || out.contains(&0) {
         return Tensor::zeros(out);
     }
@@ -168,10 +174,10 @@ fn run<T: Real>(
     Tensor::from_vec(values, out)
 }
 
-/// The extents without the spatial axes in front that a tensor of some rank lacks.
+/// The shape of a tensor of rank `rank`, 3 to 5: five extents without the unused spatial axes.
 fn shape([outer, inner, spatial @ ..]: [usize; 5], rank: usize) -> Vec<usize> {
-    let lacking = 5_usize.saturating_sub(rank).min(3);
-    [&[outer, inner], &spatial[lacking..]].concat()
+    let unused = 5_usize.saturating_sub(rank).min(3);
+    [&[outer, inner], &spatial[unused..]].concat()
 }
 
 impl<T: Real> Tensor<T> {
@@ -184,8 +190,8 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
     ///
     /// # Panics
-    /// If the channel counts disagree, the window exceeds the padded signal, or the options make no
-    /// convolution.
+    /// If the channel counts disagree, the window exceeds the padded signal, or the options are
+    /// invalid.
     #[must_use]
     #[track_caller]
     pub fn conv1d(&self, w: &Self, options: &ConvOptions) -> Self {
@@ -201,8 +207,8 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_height, out_width]`, see [`ConvGeometry::output`]
     ///
     /// # Panics
-    /// If the channel counts disagree, the window exceeds the padded image, or the options make no
-    /// convolution.
+    /// If the channel counts disagree, the window exceeds the padded image, or the options are
+    /// invalid.
     #[must_use]
     #[track_caller]
     pub fn conv2d(&self, w: &Self, options: &ConvOptions) -> Self {
@@ -217,15 +223,16 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
     /// # Panics
-    /// If the channel counts disagree, the window exceeds the padded volume, or the options make no
-    /// convolution.
+    /// If the channel counts disagree, the window exceeds the padded volume, or the options are
+    /// invalid.
     #[must_use]
     #[track_caller]
     pub fn conv3d(&self, w: &Self, options: &ConvOptions) -> Self {
         convolve("conv3d", 3, self, w, options)
     }
 
-    /// Transposed convolution: every element lays a filter over the result, scaled by itself.
+    /// Transposed convolution: adds each element of `self` times a filter to a window of the result. The
+    /// input gradient of a convolution with the same options.
     ///
     /// `y[n, o, s·i + d·k − p] += x[n, c, i] · w[c, o, k]`
     ///
@@ -234,10 +241,10 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_width]` with
     ///   `out = (width − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding`
     ///
-    /// The output padding must be below stride or dilation.
+    /// The output padding must be less than the stride or less than the dilation.
     ///
     /// # Panics
-    /// If the channel counts disagree, or the options make no transposed convolution.
+    /// If the channel counts disagree, or the options are invalid.
     #[must_use]
     #[track_caller]
     pub fn conv_transpose1d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
@@ -251,7 +258,7 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_height, out_width]`
     ///
     /// # Panics
-    /// If the channel counts disagree, or the options make no transposed convolution.
+    /// If the channel counts disagree, or the options are invalid.
     #[must_use]
     #[track_caller]
     pub fn conv_transpose2d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
@@ -265,7 +272,7 @@ impl<T: Real> Tensor<T> {
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
     /// # Panics
-    /// If the channel counts disagree, or the options make no transposed convolution.
+    /// If the channel counts disagree, or the options are invalid.
     #[must_use]
     #[track_caller]
     pub fn conv_transpose3d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
@@ -291,7 +298,7 @@ fn convolve<T: Real>(
                 y.squeeze(0)
             }
         }
-        Err(error) => refuse(op, x, w, &error),
+        Err(error) => fail_geometry(op, x, w, &error),
     }
 }
 
@@ -313,18 +320,18 @@ fn convolve_transposed<T: Real>(
                 y.squeeze(0)
             }
         }
-        Err(error) => match options.lengthened(axes) {
-            Some((rows, options)) => {
+        Err(error) => match options.with_padded_input(axes) {
+            Some((zeros, options)) => {
                 let mut widths = vec![[0, 0]; x.rank() - axes];
-                widths.extend(rows.iter().map(|&rows| [0, rows as isize]));
+                widths.extend(zeros.iter().map(|&count| [0, count as isize]));
                 convolve_transposed(op, axes, &x.pad(&widths, T::zero()), w, &options)
             }
-            None => refuse(op, x, w, &error),
+            None => fail_geometry(op, x, w, &error),
         },
     }
 }
 
-/// The images as a batch: of one, if the axis is missing.
+/// The images with a batch axis: one of extent 1 is added if it is missing.
 #[track_caller]
 fn batched<T: Real>(op: &str, axes: usize, x: &Tensor<T>, w: &Tensor<T>) -> Tensor<T> {
     require!(
@@ -343,7 +350,7 @@ fn batched<T: Real>(op: &str, axes: usize, x: &Tensor<T>, w: &Tensor<T>) -> Tens
 
 #[cold]
 #[track_caller]
-fn refuse<T: Real>(op: &str, x: &Tensor<T>, w: &Tensor<T>, error: &GeometryError) -> ! {
+fn fail_geometry<T: Real>(op: &str, x: &Tensor<T>, w: &Tensor<T>, error: &GeometryError) -> ! {
     fail(format_args!(
         "{op}: {:?} * {:?}: {error}",
         x.shape(),

@@ -1,4 +1,4 @@
-//! Operations on images: convolution, pooling, and the windows that both move over them.
+//! Convolution and pooling over one, two or three spatial axes.
 
 pub mod conv;
 pub mod pooling;

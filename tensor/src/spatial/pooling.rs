@@ -1,4 +1,4 @@
-//! Pooling of tensors: the maps, their adjoints, and the methods.
+//! Pooling of tensors: maximum and average, their adjoints, and the methods of `Tensor`.
 
 mod options;
 
@@ -10,17 +10,18 @@ use crate::kernels::pooling::{self as kernels, Windows};
 use crate::spatial::window::Extents;
 use crate::{Element, Number, Real, Tensor, create, require};
 
-/// The largest element of every window, and its position: a flat index into the spatial axes.
+/// Max pooling: the largest element of each window, and its position as a flat index into the spatial axes
+/// of `x`.
 ///
-/// The first of equal elements counts, in row-major order; the first NaN before any number. A window
-/// without a pixel has the value −∞ and the position −1.
+/// Of equal elements the first in row-major order is chosen; a NaN is chosen before any number. A window that
+/// contains only padding has the value −∞ and the position −1.
 ///
 /// # Panics
 /// If the last axes of `x` are not those of the windows.
 #[must_use]
 #[track_caller]
 pub fn max<T: Number>(x: &Tensor<T>, windows: &Windows) -> (Tensor<T>, Tensor<i64>) {
-    let shape = moved("max_pool", x, windows, Towards::Output);
+    let shape = resized("max_pool", x, windows, To::Output);
     let mut values = create::buffer("max_pool", &shape);
     let mut positions = create::buffer("max_pool", &shape);
     kernels::max(windows, dense(&x.contiguous()), &mut values, &mut positions);
@@ -30,14 +31,15 @@ pub fn max<T: Number>(x: &Tensor<T>, windows: &Windows) -> (Tensor<T>, Tensor<i6
     )
 }
 
-/// The elements at the positions that [`max`] gave, 0 where there is none: its derivative.
+/// The elements of `x` at the positions that [`max`] returned, 0 where the position is −1. With a tangent of
+/// the input as `x` this is the derivative of max pooling.
 ///
 /// # Panics
 /// If the last axes of `x` are not those of the windows, or a position is outside.
 #[must_use]
 #[track_caller]
 pub fn gather<T: Number>(x: &Tensor<T>, positions: &Tensor<i64>, windows: &Windows) -> Tensor<T> {
-    let shape = moved("max_pool", x, windows, Towards::Output);
+    let shape = resized("max_pool", x, windows, To::Output);
     let (x, positions) = (x.contiguous(), positions.contiguous());
     check_positions(&positions, &shape, windows);
     let mut values = create::buffer("max_pool", &shape);
@@ -45,14 +47,15 @@ pub fn gather<T: Number>(x: &Tensor<T>, positions: &Tensor<i64>, windows: &Windo
     Tensor::from_vec(values, &shape)
 }
 
-/// Every element added to the pixel at its position: the adjoint of [`gather`].
+/// Adds each element of `y` to a zero tensor at its position: the adjoint of [`gather`], and the gradient of
+/// max pooling.
 ///
 /// # Panics
 /// If the last axes of `y` are not those of the windows, or a position is outside.
 #[must_use]
 #[track_caller]
 pub fn scatter<T: Number>(y: &Tensor<T>, positions: &Tensor<i64>, windows: &Windows) -> Tensor<T> {
-    let shape = moved("max_pool", y, windows, Towards::Input);
+    let shape = resized("max_pool", y, windows, To::Input);
     let (y, positions) = (y.contiguous(), positions.contiguous());
     check_positions(&positions, y.shape(), windows);
     let mut values = create::buffer("max_pool", &shape);
@@ -60,27 +63,28 @@ pub fn scatter<T: Number>(y: &Tensor<T>, positions: &Tensor<i64>, windows: &Wind
     Tensor::from_vec(values, &shape)
 }
 
-/// The mean of every window, `Σ x / divisor`.
+/// Average pooling: `Σ x / divisor` over each window; see [`Divisor`](crate::Divisor).
 ///
 /// # Panics
 /// If the last axes of `x` are not those of the windows.
 #[must_use]
 #[track_caller]
 pub fn average<T: Real>(x: &Tensor<T>, windows: &Windows) -> Tensor<T> {
-    let shape = moved("avg_pool", x, windows, Towards::Output);
+    let shape = resized("avg_pool", x, windows, To::Output);
     let mut values = create::buffer("avg_pool", &shape);
     kernels::average(windows, dense(&x.contiguous()), &mut values);
     Tensor::from_vec(values, &shape)
 }
 
-/// The adjoint of [`average`]: every element divided and added to the pixels of its window.
+/// The adjoint of [`average`], which is its gradient: each element of `dy`, divided by its divisor, is added
+/// to all elements of its window.
 ///
 /// # Panics
 /// If the last axes of `dy` are not those of the windows.
 #[must_use]
 #[track_caller]
 pub fn average_adjoint<T: Real>(dy: &Tensor<T>, windows: &Windows) -> Tensor<T> {
-    let shape = moved("avg_pool", dy, windows, Towards::Input);
+    let shape = resized("avg_pool", dy, windows, To::Input);
     let mut values = create::buffer("avg_pool", &shape);
     kernels::average_adjoint(windows, dense(&dy.contiguous()), &mut values);
     Tensor::from_vec(values, &shape)
@@ -90,28 +94,29 @@ fn dense<T: Element>(x: &Tensor<T>) -> &[T] {
     x.as_slice().expect("the caller made it contiguous")
 }
 
+/// Which side of the windows a result is on.
 #[derive(Clone, Copy, PartialEq)]
-enum Towards {
+enum To {
     Input,
     Output,
 }
 
-/// The shape of a tensor on one side of the windows, as it is on the other.
+/// The shape of `x` with its spatial extents replaced: input extents by output extents, or the reverse.
 #[track_caller]
-fn moved<T: Element>(op: &str, x: &Tensor<T>, windows: &Windows, towards: Towards) -> Vec<usize> {
-    let lacking = 3 - windows.axes();
+fn resized<T: Element>(op: &str, x: &Tensor<T>, windows: &Windows, to: To) -> Vec<usize> {
+    let unused = 3 - windows.axes();
     let (input, output) = (windows.input(), windows.output());
-    let (from, to) = match towards {
-        Towards::Output => (&input[lacking..], &output[lacking..]),
-        Towards::Input => (&output[lacking..], &input[lacking..]),
+    let (from, to) = match to {
+        To::Output => (&input[unused..], &output[unused..]),
+        To::Input => (&output[unused..], &input[unused..]),
     };
-    let Some(planes) = x.shape().strip_suffix(from) else {
+    let Some(leading) = x.shape().strip_suffix(from) else {
         fail(format_args!(
             "{op}: {:?}: the last axes are not {from:?}",
             x.shape()
         ))
     };
-    [planes, to].concat()
+    [leading, to].concat()
 }
 
 #[track_caller]
@@ -125,12 +130,12 @@ fn check_positions(positions: &Tensor<i64>, shape: &[usize], windows: &Windows) 
     let largest = dense(positions).iter().copied().max();
     if let Some(at) = largest.filter(|&at| at >= pixels) {
         fail(format_args!(
-            "max_pool: {shape:?}: position {at} is outside of {pixels} pixels"
+            "max_pool: {shape:?}: position {at} is outside the {pixels} pixels"
         ));
     }
 }
 
-/// The windows of an operation, or its failure at the caller.
+/// The windows that `windows(shape, axes)` returns, after a check of the rank; panics with its error.
 #[track_caller]
 fn windows_for<T: Element>(
     op: &str,
@@ -158,17 +163,18 @@ macro_rules! pools {
         $max:ident $average:ident $adaptive_max:ident $adaptive_average:ident;
     )*) => {$(
         impl<T: Number> Tensor<T> {
-            #[doc = concat!("The largest element of each window of ", $images, ", and its position.")]
+            #[doc = concat!("Max pooling of ", $images, ": the largest element of each window, and its position.")]
             ///
-            /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the taps `k`; padding never wins. Of
-            /// equal elements the first in row-major order counts; a NaN wins.
+            /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the kernel positions `k`; padding counts as −∞. Of
+            /// equal elements the first in row-major order is chosen; a NaN is chosen before any number.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
-            /// * returns values and positions, which are flat indices into the spatial axes
+            /// * returns values and positions, both of the pooled shape; a position is a flat index into the
+            ///   spatial axes of `self`
             ///
             /// # Panics
-            /// If the rank is another, the window exceeds the padded input, or the padding half of
-            /// the window.
+            /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
+            /// window.
             #[must_use]
             #[track_caller]
             pub fn $max(&self, options: &PoolOptions) -> (Self, Tensor<i64>) {
@@ -178,16 +184,16 @@ macro_rules! pools {
                 max(self, &windows)
             }
 
-            #[doc = concat!("The largest element of each of a number of windows that share ", $images, " out, and its position.")]
+            #[doc = concat!("Adaptive max pooling of ", $images, " to given output extents; returns values and positions.")]
             ///
-            /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
-            /// `⌈(i + 1)·m/n⌉`. Ties and NaN as in a plain maximum.
+            /// Along an axis of extent `m`, window `i` of `n` is `⌊i·m/n⌋..⌈(i + 1)·m/n⌉`. Ties and NaN are
+            /// treated as in max pooling with a fixed window.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
             ///
             /// # Panics
-            /// If the rank is another, or there are windows but no pixels.
+            /// If the rank does not fit, or the output is not empty but the input is.
             #[must_use]
             #[track_caller]
             pub fn $adaptive_max(&self, output: impl Into<Extents>) -> (Self, Tensor<i64>) {
@@ -200,16 +206,16 @@ macro_rules! pools {
         }
 
         impl<T: Real> Tensor<T> {
-            #[doc = concat!("The mean of each window of ", $images, ".")]
+            #[doc = concat!("Average pooling of ", $images, ": the mean of each window.")]
             ///
-            /// `y[n, c, i] = Σ x[n, c, s·i + d·k − p] / divisor` over the taps `k`, see
-            /// [`Divisor`](crate::Divisor).
+            /// `y[n, c, i] = Σ x[n, c, s·i + d·k − p] / divisor` over the kernel positions `k`; padding counts
+            /// as 0. See [`Divisor`](crate::Divisor).
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             ///
             /// # Panics
-            /// If the rank is another, the window exceeds the padded input, or the padding half of
-            /// the window.
+            /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
+            /// window.
             #[must_use]
             #[track_caller]
             pub fn $average(&self, options: &PoolOptions) -> Self {
@@ -219,16 +225,15 @@ macro_rules! pools {
                 average(self, &windows)
             }
 
-            #[doc = concat!("The mean of each of a number of windows that share ", $images, " out.")]
+            #[doc = concat!("Adaptive average pooling of ", $images, " to given output extents.")]
             ///
-            /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
-            /// `⌈(i + 1)·m/n⌉`.
+            /// Along an axis of extent `m`, window `i` of `n` is `⌊i·m/n⌋..⌈(i + 1)·m/n⌉`.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
             ///
             /// # Panics
-            /// If the rank is another, or there are windows but no pixels.
+            /// If the rank does not fit, or the output is not empty but the input is.
             #[must_use]
             #[track_caller]
             pub fn $adaptive_average(&self, output: impl Into<Extents>) -> Self {

@@ -1,16 +1,16 @@
-//! How a window moves over an image: extents and padding, per axis or for all axes at once.
+//! Option values of convolution and pooling: [`Extents`] and [`Padding`], one for all axes or one per axis.
 
 use crate::kernels::conv::GeometryError;
 
-/// One number for every spatial axis, or one for each: `2` or `[2, 1]`.
+/// A number for each spatial axis: `2` for the same on all, `[2, 1]` for one per axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Extents(PerAxis<usize>);
 
 impl Extents {
-    /// The values of `axes` spatial axes, behind ones for those in front.
+    /// The values for three spatial axes, of which the last `axes` are used; the others get 1.
     ///
     /// # Errors
-    /// If there is one for each of another number of axes.
+    /// If this is a list of another length than `axes`; the error names `what`.
     pub fn resolve(self, what: &'static str, axes: usize) -> Result<[usize; 3], GeometryError> {
         self.0.resolve(what, axes, 1)
     }
@@ -34,26 +34,27 @@ impl From<&[usize]> for Extents {
     }
 }
 
-/// What lies around an image.
+/// Padding around each image: how many elements are added before and after each spatial axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Padding {
-    /// So much that the result has the extents of the input; the odd unit goes behind. The stride
-    /// must be 1.
+    /// As much as the result needs to have the extents of the input: `d·(k − 1)` in total, split evenly, with
+    /// the odd element after. The stride must be 1.
     Same,
-    /// A number of pixels: `1`, `[1, 2]` per axis, or `[[1, 2], [0, 3]]` before and behind each.
+    /// A number of elements: `1` everywhere, `[1, 2]` per axis, or `[[1, 2], [0, 3]]` before and after each
+    /// axis.
     Pixels(Sides),
 }
 
-/// Pixels before and behind the axes; see [`Padding`].
+/// Padding before and after each axis; see [`Padding`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sides(PerAxis<[usize; 2]>);
 
 impl Padding {
-    /// The pixels before and behind `axes` spatial axes of windows of some kernel, behind none for
-    /// the axes in front.
+    /// The padding `[before, after]` of three spatial axes, of which the last `axes` are used; the others
+    /// get none.
     ///
     /// # Errors
-    /// If there are pixels for another number of axes, or `Same` meets a stride.
+    /// If this is a list of another length than `axes`, or `Same` with a stride other than 1.
     pub fn resolve(
         self,
         axes: usize,
@@ -65,7 +66,7 @@ impl Padding {
             Self::Pixels(Sides(sides)) => sides.resolve("padding", axes, [0; 2]),
             Self::Same if stride != [1; 3] => Err(GeometryError::Same { stride }),
             Self::Same => Ok([0, 1, 2].map(|axis| {
-                // A kernel of 0 is refused later, with its own message.
+                // A kernel extent of 0 has an error of its own, reported later.
                 let total = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
                 [total / 2, total - total / 2]
             })),
@@ -97,7 +98,8 @@ impl From<&[[usize; 2]]> for Padding {
     }
 }
 
-/// `count` may exceed what is kept: that is an error only once the axes are known.
+/// One value for all axes, or a list of `count` values. `count` may be larger than 3: that is reported by
+/// `resolve`, which knows the number of axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum PerAxis<V> {
     All(V),
@@ -114,13 +116,14 @@ impl<V: Copy + Default> PerAxis<V> {
         Self::Each { values, count }
     }
 
-    fn resolve(self, what: &'static str, axes: usize, front: V) -> Result<[V; 3], GeometryError> {
-        let mut resolved = [front; 3];
-        let behind = &mut resolved[3 - axes..];
+    /// The values of the last `axes` of three axes; the unused ones in front get `unused`.
+    fn resolve(self, what: &'static str, axes: usize, unused: V) -> Result<[V; 3], GeometryError> {
+        let mut resolved = [unused; 3];
+        let used = &mut resolved[3 - axes..];
         match self {
-            Self::All(value) => behind.fill(value),
+            Self::All(value) => used.fill(value),
             Self::Each { values, count } if count == axes => {
-                behind.copy_from_slice(&values[..count]);
+                used.copy_from_slice(&values[..count]);
             }
             Self::Each { count: given, .. } => {
                 return Err(GeometryError::Axes { what, given, axes });

@@ -482,7 +482,7 @@ fn a_mistake_is_told_with_the_numbers() {
     let dy = Tensor::<f64>::ones([2, 3, 2, 4]);
     assert_eq!(
         message(|| scatter(&dy, &Tensor::full([2, 3, 2, 4], 32), &windows)),
-        "max_pool: [2, 3, 2, 4]: position 32 is outside of 32 pixels"
+        "max_pool: [2, 3, 2, 4]: position 32 is outside the 32 pixels"
     );
     assert_eq!(
         message(|| average(&dy, &windows)),

@@ -265,7 +265,7 @@ impl<T: Real> Var<T> {
         let batch = self.batched(op, axes, weight);
         let geometry = match transposed_geometry_of(batch.shape(), weight.shape(), options) {
             Ok(geometry) => geometry,
-            Err(error) => match options.lengthened(axes) {
+            Err(error) => match options.with_padded_input(axes) {
                 Some((rows, options)) => {
                     let mut widths = vec![[0, 0]; self.rank() - axes];
                     widths.extend(rows.iter().map(|&rows| [0, rows as isize]));

@@ -1,9 +1,9 @@
-//! How a convolution is asked for: the options and the geometry they make.
+//! [`ConvOptions`] and [`ConvTransposeOptions`], and the geometries that they describe.
 
 use crate::kernels::conv::{ConvGeometry, GeometryError, KernelChoice};
 use crate::spatial::window::{Extents, Padding};
 
-/// How filters move over an image.
+/// Options of a convolution.
 ///
 /// ```
 /// use wengert_tensor::{ConvOptions, Padding, Tensor};
@@ -17,15 +17,15 @@ use crate::spatial::window::{Extents, Padding};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConvOptions {
-    /// Pixels from one window to the next; 1 by default.
+    /// Distance between neighbouring windows; 1 by default.
     pub stride: Extents,
     /// Zeros around the image; none by default.
     pub padding: Padding,
-    /// Pixels from one tap of a filter to the next; 1 by default.
+    /// Distance between neighbouring elements of a filter in the image; 1 by default.
     pub dilation: Extents,
-    /// Groups of channels that do not see each other; 1 by default.
+    /// Number of groups: filters of a group read the channels of that group only; 1 by default.
     pub groups: usize,
-    /// Which kernel computes it; the fastest by default.
+    /// Which implementation computes it; [`KernelChoice::Auto`] by default.
     pub kernel: KernelChoice,
 }
 
@@ -50,7 +50,7 @@ macro_rules! builders {
             self
         }
 
-        /// With other padding: `1`, `[1, 2]` or `[[1, 2], [0, 3]]`.
+        /// With padding: `1`, `[1, 2]` or `[[1, 2], [0, 3]]`.
         #[must_use]
         pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
             self.padding = padding.into();
@@ -71,7 +71,7 @@ macro_rules! builders {
             self
         }
 
-        /// By another kernel: a [`KernelChoice`] or a name.
+        /// With another implementation: a [`KernelChoice`] or the name of a kernel.
         #[must_use]
         pub fn kernel(mut self, kernel: impl Into<KernelChoice>) -> Self {
             self.kernel = kernel.into();
@@ -84,21 +84,22 @@ impl ConvOptions {
     builders!();
 }
 
-/// How filters are laid over an image that they make: the options of the convolution whose input
-/// gradient this is.
+/// Options of a transposed convolution: those of the convolution whose input gradient it is, and
+/// `output_padding`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConvTransposeOptions {
-    /// Pixels of the result from one window to the next; 1 by default.
+    /// Distance in the result between the windows of neighbouring inputs; 1 by default.
     pub stride: Extents,
-    /// Pixels cut from the result on its sides; none by default.
+    /// Elements cropped from the result on its sides; none by default.
     pub padding: Padding,
-    /// Pixels added behind the result, fewer than the stride or the dilation; none by default.
+    /// Elements added at the end of each axis of the result, fewer than the stride or the dilation; none by
+    /// default.
     pub output_padding: Extents,
-    /// Pixels from one tap of a filter to the next; 1 by default.
+    /// Distance between neighbouring elements of a filter in the image; 1 by default.
     pub dilation: Extents,
-    /// Groups of channels that do not see each other; 1 by default.
+    /// Number of groups: filters of a group read the channels of that group only; 1 by default.
     pub groups: usize,
-    /// Which kernel computes it; the fastest by default.
+    /// Which implementation computes it; [`KernelChoice::Auto`] by default.
     pub kernel: KernelChoice,
 }
 
@@ -118,22 +119,22 @@ impl Default for ConvTransposeOptions {
 impl ConvTransposeOptions {
     builders!();
 
-    /// With more pixels behind the result: `1` or `[1, 0]`.
+    /// With more elements at the end of each axis of the result: `1` or `[1, 0]`.
     #[must_use]
     pub fn output_padding(mut self, output_padding: impl Into<Extents>) -> Self {
         self.output_padding = output_padding.into();
         self
     }
 
-    /// The same transposed convolution of a longer image: how many rows of zeros go behind each of the
-    /// spatial axes, and the options for that. `None` if the image is long enough.
+    /// An equal transposed convolution of an image padded with zeros, for output padding of a stride or more:
+    /// how many zeros to append to each spatial axis, and the options to use with them. `None` if none are
+    /// needed.
     ///
-    /// A dilated filter may reach so far that output padding of a stride and more is allowed. The convolution
-    /// that it is the transpose of would have more windows than the image has pixels; the missing
-    /// pixels are zeros.
+    /// Output padding may reach the stride if the dilation is larger. The convolution whose input gradient is
+    /// wanted would then have more windows than the image has pixels; the missing pixels are zeros.
     #[must_use]
     #[doc(hidden)]
-    pub fn lengthened(&self, axes: usize) -> Option<(Vec<usize>, Self)> {
+    pub fn with_padded_input(&self, axes: usize) -> Option<(Vec<usize>, Self)> {
         let extents =
             |what, given: &Extents| Some(given.resolve(what, axes).ok()?[3 - axes..].to_vec());
         let extra = extents("output padding", &self.output_padding)?;
@@ -145,23 +146,23 @@ impl ConvTransposeOptions {
         if !allowed || each().all(|(extra, stride)| extra < stride) {
             return None;
         }
-        let rows = each().map(|(extra, stride)| extra / stride).collect();
+        let zeros = each().map(|(extra, stride)| extra / stride).collect();
         let rest: Vec<_> = each().map(|(extra, stride)| extra % stride).collect();
-        Some((rows, self.clone().output_padding(rest.as_slice())))
+        Some((zeros, self.clone().output_padding(rest.as_slice())))
     }
 }
 
-/// The geometry of images `[batch, channels, …]` under filters `[filters, channels / groups, …]` with
-/// one, two or three spatial axes.
+/// The geometry of a convolution of images of shape `x`, `[batch, channels, …]`, with filters of shape `w`,
+/// `[filters, channels / groups, …]`, with one, two or three spatial axes.
 ///
 /// # Errors
-/// What is wrong with the shapes or options, with the numbers.
+/// If the shapes and options do not fit each other.
 pub fn geometry_of(
     x: &[usize],
     w: &[usize],
     options: &ConvOptions,
 ) -> Result<ConvGeometry, GeometryError> {
-    let (axes, x, w) = five(x, w)?;
+    let (axes, x, w) = with_three_axes(x, w)?;
     let [_, _, kernel @ ..] = w;
     let stride = options.stride.resolve("stride", axes)?;
     let dilation = options.dilation.resolve("dilation", axes)?;
@@ -169,17 +170,19 @@ pub fn geometry_of(
     ConvGeometry::new(x, w, stride, padding, dilation, options.groups)
 }
 
-/// The geometry of the convolution whose input gradient is the transposed convolution of `x`
-/// `[batch, channels, …]` by `w` `[channels, filters / groups, …]`: its `y` is our `x`.
+/// The geometry of the convolution whose input gradient is the transposed convolution of images of shape
+/// `x`, `[batch, channels, …]`, with filters of shape `w`, `[channels, filters / groups, …]`. The result of
+/// that convolution has the shape `x`.
 ///
 /// # Errors
-/// What is wrong with the shapes or options, with the numbers.
+/// If the shapes and options do not fit each other.
 pub fn transposed_geometry_of(
     x: &[usize],
     w: &[usize],
     options: &ConvTransposeOptions,
 ) -> Result<ConvGeometry, GeometryError> {
-    let (axes, [batch, channels, small @ ..], [rows, per_group, kernel @ ..]) = five(x, w)?;
+    let (axes, [batch, channels, small @ ..], [rows, per_group, kernel @ ..]) =
+        with_three_axes(x, w)?;
     if channels != rows {
         return Err(GeometryError::Channels {
             channels,
@@ -208,16 +211,20 @@ pub fn transposed_geometry_of(
     };
     geometry.check_options()?;
     for (axis, extra) in extra.into_iter().enumerate() {
-        enlarge(&mut geometry, axis, extra)?;
+        set_result_extent(&mut geometry, axis, extra)?;
     }
     geometry.validated()
 }
 
-/// Replaces the extent of a small image by that of the image it is the convolution of:
+/// Replaces the extent `n` of an axis of a transposed convolution's input by that of its result,
 /// `(n − 1)·s − p₀ − p₁ + window + extra`.
-fn enlarge(geometry: &mut ConvGeometry, axis: usize, extra: usize) -> Result<(), GeometryError> {
+fn set_result_extent(
+    geometry: &mut ConvGeometry,
+    axis: usize,
+    extra: usize,
+) -> Result<(), GeometryError> {
     let (stride, dilation) = (geometry.stride[axis], geometry.dilation[axis]);
-    let refused = GeometryError::Transposed {
+    let error = GeometryError::Transposed {
         axis,
         input: geometry.input[axis],
         stride,
@@ -226,38 +233,42 @@ fn enlarge(geometry: &mut ConvGeometry, axis: usize, extra: usize) -> Result<(),
         output_padding: extra,
     };
     if extra >= stride.max(dilation) || geometry.input[axis] == 0 {
-        return Err(refused);
+        return Err(error);
     }
-    let [before, behind] = &mut geometry.padding[axis];
+    let [before, after] = &mut geometry.padding[axis];
+    // In `i128` the sums cannot overflow.
     let wide = |value: usize| value as i128;
     let window = wide(dilation) * (wide(geometry.kernel[axis]) - 1) + 1;
     let reach = (wide(geometry.input[axis]) - 1) * wide(stride) + window;
-    let made = reach + wide(extra) - wide(*before) - wide(*behind);
-    // Where the extra pixels would make room for one more window, padding must yield to them.
+    let extent = reach + wide(extra) - wide(*before) - wide(*after);
+    // If the extra elements would make room for one more window, as many are taken from the padding after.
     if extra >= stride {
-        *behind = behind.saturating_sub(extra);
-        if made + wide(*before) + wide(*behind) >= reach + wide(stride) {
-            return Err(refused);
+        *after = after.saturating_sub(extra);
+        if extent + wide(*before) + wide(*after) >= reach + wide(stride) {
+            return Err(error);
         }
     }
-    if made < 0 {
-        return Err(refused);
+    if extent < 0 {
+        return Err(error);
     }
-    geometry.input[axis] = usize::try_from(made).unwrap_or(usize::MAX);
+    geometry.input[axis] = usize::try_from(extent).unwrap_or(usize::MAX);
     Ok(())
 }
 
-/// The spatial axes, and both shapes with three of them.
-fn five(x: &[usize], w: &[usize]) -> Result<(usize, [usize; 5], [usize; 5]), GeometryError> {
+/// The number of spatial axes, and both shapes extended to three spatial axes, with ones in front.
+fn with_three_axes(
+    x: &[usize],
+    w: &[usize],
+) -> Result<(usize, [usize; 5], [usize; 5]), GeometryError> {
     if x.len() != w.len() || !(3..=5).contains(&x.len()) {
         let (x, w) = (x.len(), w.len());
         return Err(GeometryError::Ranks { x, w });
     }
-    let five = |shape: &[usize]| {
+    let extended = |shape: &[usize]| {
         let mut extents = [1; 5];
         extents[..2].copy_from_slice(&shape[..2]);
         extents[7 - shape.len()..].copy_from_slice(&shape[2..]);
         extents
     };
-    Ok((x.len() - 2, five(x), five(w)))
+    Ok((x.len() - 2, extended(x), extended(w)))
 }

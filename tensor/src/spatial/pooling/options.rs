@@ -1,10 +1,10 @@
-//! How a pooling is asked for: the options and the windows they make.
+//! [`PoolOptions`], and the windows that they describe.
 
 use crate::kernels::conv::GeometryError;
 use crate::kernels::pooling::{Divisor, PoolGeometry, Windows};
 use crate::spatial::window::{Extents, Padding};
 
-/// How windows move over an image.
+/// Options of max and average pooling.
 ///
 /// ```
 /// use wengert_tensor::{PoolOptions, Tensor};
@@ -16,18 +16,18 @@ use crate::spatial::window::{Extents, Padding};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PoolOptions {
-    /// Taps of a window; 2 by default.
+    /// Extents of the window; 2 by default.
     pub kernel: Extents,
-    /// Pixels from one window to the next; by default the kernel.
+    /// Distance between neighbouring windows; `None`, the default, means the kernel extents.
     pub stride: Option<Extents>,
-    /// Pixels around the image, −∞ for a maximum and 0 for an average; none by default.
+    /// Padding around the image: −∞ for a maximum, 0 for an average; none by default.
     pub padding: Padding,
-    /// Pixels from one tap of a window to the next; 1 by default.
+    /// Distance between neighbouring elements of a window; 1 by default.
     pub dilation: Extents,
-    /// Whether a last window may reach beyond the padded image; not by default. One that would
-    /// start behind the image is dropped.
+    /// Whether the last window may extend past the padded image; false by default. A window that would start
+    /// past the end of the image is dropped, as in `PyTorch`.
     pub ceil_mode: bool,
-    /// What an average divides by; by default the taps that lie in the image or its padding.
+    /// What an average divides by; by default the number of window elements inside the image or its padding.
     pub divisor: Divisor,
 }
 
@@ -38,7 +38,7 @@ impl Default for PoolOptions {
 }
 
 impl PoolOptions {
-    /// Windows side by side: `2` or `[3, 2]`.
+    /// Windows of the given extents, `2` or `[3, 2]`, that do not overlap: the stride is the kernel.
     #[must_use]
     pub fn new(kernel: impl Into<Extents>) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl PoolOptions {
         self
     }
 
-    /// With padding: `1`, `[1, 2]` or `[[1, 2], [0, 3]]`; at most half of the window.
+    /// With padding: `1`, `[1, 2]` or `[[1, 2], [0, 3]]`; at most half of the kernel extent.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.padding = padding.into();
@@ -72,7 +72,7 @@ impl PoolOptions {
         self
     }
 
-    /// With windows that may reach beyond the padded image.
+    /// With a last window that may extend past the padded image; see [`ceil_mode`](Self::ceil_mode).
     #[must_use]
     pub fn ceil(mut self) -> Self {
         self.ceil_mode = true;
@@ -89,7 +89,7 @@ impl PoolOptions {
     /// The windows over the last `axes` axes of a shape.
     ///
     /// # Errors
-    /// What is wrong with the shape or the options, with the numbers.
+    /// If the options do not fit the shape.
     pub fn windows(&self, shape: &[usize], axes: usize) -> Result<Windows, GeometryError> {
         let kernel = self.kernel.resolve("kernel", axes)?;
         let stride = self.stride.unwrap_or(self.kernel);
@@ -107,10 +107,10 @@ impl PoolOptions {
     }
 }
 
-/// The windows that share the last `axes` axes of a shape out evenly.
+/// The windows of adaptive pooling of the last `axes` axes of a shape to `output` extents.
 ///
 /// # Errors
-/// What is wrong with the shape or the extents, with the numbers.
+/// If the extents do not fit the shape.
 pub fn adaptive_windows(
     shape: &[usize],
     axes: usize,
@@ -120,7 +120,7 @@ pub fn adaptive_windows(
     Ok(windows.over(axes))
 }
 
-/// The last `axes` extents, behind ones for those in front.
+/// The last `axes` extents of a shape as three, with ones in front.
 fn spatial(shape: &[usize], axes: usize) -> Result<[usize; 3], GeometryError> {
     let Some(front) = shape.len().checked_sub(axes) else {
         let (what, given) = ("shape", shape.len());
