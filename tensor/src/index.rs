@@ -4,7 +4,7 @@
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
-use crate::elementwise::loop_nest::Nest;
+use crate::elementwise::loop_nest::LoopNest;
 use crate::layout::{Layout, MAX_RANK};
 use crate::{Element, Number, Tensor, parallel, require};
 
@@ -40,11 +40,11 @@ impl<T: Element> Tensor<T> {
             return Self::from_vec(out, index.shape());
         }
         let starts = first_along(self.layout(), self.buffer().len(), axis, index.shape());
-        let nest = Nest::new([index.layout(), &starts]);
+        let nest = LoopNest::new([index.layout(), &starts]);
         let ([di, dx], along) = (nest.inner(), self.strides()[axis]);
         let (indices, x, length) = (index.buffer(), self.buffer(), out.len());
         parallel::for_chunks_mut(&mut out, parallel::CHUNK, length, |chunk, out| {
-            nest.for_runs(
+            nest.for_inner_loops(
                 chunk * parallel::CHUNK,
                 out.len(),
                 |done, [i, start], count| {
@@ -105,10 +105,10 @@ impl<T: Element> Tensor<T> {
         let along = row_major.strides()[axis];
         let starts = first_along(&row_major, length, axis, index.shape());
         let source = leading(src.layout(), src.buffer().len(), index.shape());
-        let nest = Nest::new([index.layout(), &source, &starts]);
+        let nest = LoopNest::new([index.layout(), &source, &starts]);
         let [di, ds, dy] = nest.inner();
         let (indices, values) = (index.buffer(), src.buffer());
-        nest.for_runs(0, index.len(), |_, [i, s, start], count| {
+        nest.for_inner_loops(0, index.len(), |_, [i, s, start], count| {
             for step in 0..count as isize {
                 let index = indices[(i + step * di) as usize] as isize;
                 let y = &mut out[(start + step * dy + index * along) as usize];

@@ -1,7 +1,7 @@
 //! Products of vectors, matrices and batches of matrices.
 
 use crate::create::buffer;
-use crate::elementwise::loop_nest::Nest;
+use crate::elementwise::loop_nest::LoopNest;
 use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
 use crate::matrix::Matrix;
@@ -210,11 +210,11 @@ fn product<T: Real>(a: &Operand<T>, b: &Operand<T>, batches: &[usize], out: &mut
         return;
     }
     let (x, y) = (a.starts(batches), b.starts(batches));
-    let nest = Nest::new([&x, &y]);
+    let nest = LoopNest::new([&x, &y]);
     let (a, b) = (a.matrices.buffer(), b.matrices.buffer());
     let work = m.saturating_mul(k).saturating_mul(n).saturating_mul(count);
     parallel::for_chunks_mut(out, m * n, work, |batch, out| {
-        nest.for_runs(batch, 1, |_, [x, y], _| {
+        nest.for_inner_loops(batch, 1, |_, [x, y], _| {
             gemm::multiply(&task, &a[x as usize..], &b[y as usize..], out);
         });
     });

@@ -1,4 +1,4 @@
-//! Operators and named functions, element by element.
+//! Operators and elementwise functions. Operands broadcast; owned operands are computed in place if possible.
 
 use std::any::Any;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -19,7 +19,7 @@ macro_rules! operators {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(mut self, other: &Tensor<T>) -> Tensor<T> {
-                if takes(&mut self, other) {
+                if can_hold_result(&mut self, other) {
                     self.zip_in_place(other, |a, b| a $op b);
                     return self;
                 }
@@ -31,7 +31,7 @@ macro_rules! operators {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, mut other: Tensor<T>) -> Tensor<T> {
-                if takes(&mut other, self) {
+                if can_hold_result(&mut other, self) {
                     other.zip_in_place(self, |b, a| a $op b);
                     return other;
                 }
@@ -91,8 +91,9 @@ macro_rules! operators {
     )*};
 }
 
-/// Whether the result of two operands may be written over the first.
-fn takes<T: Element>(owned: &mut Tensor<T>, other: &Tensor<T>) -> bool {
+/// Whether the result of two operands can be computed in place in the first: it has the shape of the result,
+/// and its buffer is uniquely owned.
+fn can_hold_result<T: Element>(owned: &mut Tensor<T>, other: &Tensor<T>) -> bool {
     owned.len() > 1 && other.layout().broadcasts_to(owned.shape()) && owned.is_writable()
 }
 
@@ -121,7 +122,8 @@ impl<T: Number + Neg<Output = T>> Neg for Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// `self += other`, broadcast to the shape of `self`; in place where nobody else uses the memory.
+    /// `self += other`, with `other` broadcast to the shape of `self`; in place if the tensor is contiguous and
+    /// its buffer uniquely owned.
     ///
     /// # Panics
     /// If `other` does not broadcast to the shape of `self`.
@@ -130,21 +132,21 @@ impl<T: Number> Tensor<T> {
         self.zip_in_place(other, |a, b| a + b);
     }
 
-    /// The larger of each pair, broadcast; a NaN on either side wins.
+    /// The elementwise maximum, broadcast; NaN if either element is NaN.
     #[must_use]
     #[track_caller]
     pub fn maximum(&self, other: &Self) -> Self {
         self.zip_named("maximum", other, T::maximum)
     }
 
-    /// The smaller of each pair, broadcast; a NaN on either side wins.
+    /// The elementwise minimum, broadcast; NaN if either element is NaN.
     #[must_use]
     #[track_caller]
     pub fn minimum(&self, other: &Self) -> Self {
         self.zip_named("minimum", other, T::minimum)
     }
 
-    /// Every element moved into `low..=high`; NaN stays NaN.
+    /// Every element limited to the range from `low` to `high`: `min(max(x, low), high)`; NaN stays NaN.
     ///
     /// # Panics
     /// If `low > high` or one of them is NaN.
@@ -164,7 +166,8 @@ impl<T: Number> Tensor<T> {
         })
     }
 
-    /// Every element as another type of number, by way of `f64`; the same type stays exact.
+    /// Every element converted to another number type, through `f64`. Integers truncate and saturate. A
+    /// conversion to the same type is exact and shares the buffer.
     #[must_use]
     #[track_caller]
     pub fn cast<U: Number>(&self) -> Tensor<U> {
@@ -176,7 +179,7 @@ impl<T: Number> Tensor<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// Every element the same.
+    /// Sets every element to `value`.
     #[track_caller]
     pub fn fill(&mut self, value: T) {
         if self.is_writable() {
@@ -203,13 +206,13 @@ macro_rules! named {
 named! {
     /// eˣ
     exp
-    /// `eˣ − 1`, exact near 0.
+    /// `eˣ − 1`, accurate near 0.
     exp_m1
     /// 2ˣ
     exp2
     /// The natural logarithm.
     ln
-    /// `ln(1 + x)`, exact near 0.
+    /// `ln(1 + x)`, accurate near 0.
     ln_1p
     /// The logarithm to base 2.
     log2
@@ -235,40 +238,40 @@ named! {
     sigmoid
     /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
     erf
-    /// `1 − erf x`, without its cancellation.
+    /// `1 − erf x`, accurate also where `erf x` is near 1.
     erfc
     /// |x|
     abs
     /// −1, 0 or 1; NaN for NaN.
     sign
-    /// The largest integer not above x.
+    /// The largest integer that is at most x.
     floor
-    /// The smallest integer not below x.
+    /// The smallest integer that is at least x.
     ceil
-    /// The nearest integer, halves to the even one.
+    /// The nearest integer; halves round to the even one.
     round
-    /// The integer part.
+    /// The integer part: rounded towards 0.
     trunc
-    /// The value with every tangent dropped.
+    /// The value without tangents; of a number that is not dual, the number itself.
     primal
 }
 
 impl<T: Real> Tensor<T> {
-    /// Every element to a constant power.
+    /// `xᵃ` for every element, with a constant exponent.
     #[must_use]
     #[track_caller]
     pub fn powf(&self, exponent: f64) -> Self {
         self.map_costly(|x: T| x.powf(exponent))
     }
 
-    /// `xʸ`, broadcast.
+    /// `xʸ`, broadcast, with exponents from a tensor.
     #[must_use]
     #[track_caller]
     pub fn pow(&self, exponent: &Self) -> Self {
         self.zip_named("pow", exponent, T::pow)
     }
 
-    /// The angle of the points (`x`, `self`), in (−π, π], broadcast.
+    /// The angle of the point (`x`, `self`) in (−π, π], broadcast: `self` is the ordinate.
     #[must_use]
     #[track_caller]
     pub fn atan2(&self, x: &Self) -> Self {

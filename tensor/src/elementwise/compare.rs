@@ -1,4 +1,4 @@
-//! Comparisons, masks, and choosing by a mask.
+//! Comparisons, Boolean operations, and selection by a mask.
 
 use crate::{Element, Number, Tensor};
 
@@ -17,7 +17,7 @@ impl<T: Element> Tensor<T> {
         self.zip_named("ne", other, |a, b| a != b)
     }
 
-    /// `a` where the mask is true, `b` elsewhere; all three broadcast to their joint shape.
+    /// `a` where the mask is true, `b` elsewhere, with all three broadcast to one shape (`torch.where`).
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -27,7 +27,7 @@ impl<T: Element> Tensor<T> {
         mask.zip3_named("where", a, b, |mask, a, b| if mask { a } else { b })
     }
 
-    /// `value` where the mask is true, the element itself elsewhere, broadcast.
+    /// `value` where the mask is true, the element of `self` elsewhere, broadcast.
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -52,18 +52,18 @@ macro_rules! orders {
 }
 
 orders! {
-    /// Where `self < other`, broadcast; false where one is NaN.
+    /// Where `self < other`, broadcast; false if either is NaN.
     lt <;
-    /// Where `self ≤ other`, broadcast; false where one is NaN.
+    /// Where `self ≤ other`, broadcast; false if either is NaN.
     le <=;
-    /// Where `self > other`, broadcast; false where one is NaN.
+    /// Where `self > other`, broadcast; false if either is NaN.
     gt >;
-    /// Where `self ≥ other`, broadcast; false where one is NaN.
+    /// Where `self ≥ other`, broadcast; false if either is NaN.
     ge >=;
 }
 
 impl<T: Number> Tensor<T> {
-    /// Where the element is not a number.
+    /// Where the element is NaN.
     #[must_use]
     #[track_caller]
     pub fn is_nan(&self) -> Tensor<bool> {

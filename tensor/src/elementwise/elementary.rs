@@ -1,12 +1,12 @@
-//! Exponential functions and logarithms without branches, calls or tables, so that loops over them
-//! become vectors.
+//! Exponential functions and logarithms without branches, calls or tables, so that the compiler vectorises
+//! loops over them.
 //!
-//! They round every product and sum on its own, also where the machine could fuse them: a lane of
-//! a vector, a single number and every instruction set give the same bits.
+//! Products and sums are rounded separately, never fused: a vector lane, a single number and every
+//! instruction set give the same bits.
 //!
-//! Every bound here is in units in the last place of the exact result, and tested: single precision
-//! against the platform's double precision over numbers of every size, double precision against the
-//! platform's own functions, which are within one unit themselves.
+//! Error bounds are in ulps (units in the last place) of the exact result. Tests check single precision
+//! against the platform's double precision over numbers of every magnitude, and double precision against the
+//! platform's functions, whose own error is at most 1 ulp.
 
 /// The functions of one float type.
 macro_rules! functions {
@@ -14,22 +14,22 @@ macro_rules! functions {
         $module:ident, $t:ty, $bits:ty, bias: $bias:literal, mantissa: $mantissa:literal,
         round: $round:expr, range: $low:literal..$high:literal, one_from: $one_from:literal,
         ln2: $ln2_high:literal + $ln2_low:literal, root: $root:literal,
-        bend: |$r:ident, $r2:ident| $bend:expr, series: |$z:ident, $w:ident| $series:expr
+        exp_remainder: |$r:ident, $r2:ident| $exp_remainder:expr, series: |$z:ident, $w:ident| $series:expr
     ) => {
         pub(crate) mod $module {
-            /// Added to a number it rounds it to an integer, which the lowest bits then hold: so large
-            /// that the sum has no digits behind the point.
+            /// `1.5 · 2^mantissa`: adding it rounds a small number to an integer, which is then in the lowest
+            /// bits of the sum.
             const ROUND: $t = $round;
 
-            /// `(eʳ − 1 − r) / r²` for |r| ≤ ln 2 / 2: the polynomial whose largest error of `eʳ − 1` is
-            /// smallest (Remez, 1934), in the order of Estrin (1960), which has short chains.
+            /// `(eʳ − 1 − r) / r²` for |r| ≤ ln 2 / 2: the minimax polynomial for `eʳ − 1` (Remez, 1934),
+            /// evaluated by Estrin's scheme (1960), which has short dependency chains.
             #[inline(always)]
-            fn bend($r: $t, $r2: $t) -> $t {
-                $bend
+            fn exp_remainder($r: $t, $r2: $t) -> $t {
+                $exp_remainder
             }
 
-            /// `eʳ − 1` where `x = n ln 2 + r`, and `n + BIAS` in the lowest bits, which are behind the
-            /// mantissa's once they are shifted there; `BIAS` is an integer.
+            /// Range reduction `x = n ln 2 + r`: returns `eʳ − 1`, and a word whose lowest bits are `n + BIAS`.
+            /// Shifted left by the width of the mantissa, they are the exponent field of `2ⁿ`.
             #[inline(always)]
             fn reduced<const BIAS: $bits>(x: $t) -> ($t, $bits) {
                 let shift = ROUND + BIAS as $t;
@@ -37,56 +37,56 @@ macro_rules! functions {
                 let n = shifted - shift;
                 let r = (x - n * $ln2_high) - n * $ln2_low;
                 let square = r * r;
-                (r + square * bend(r, square), shifted.to_bits())
+                (r + square * exp_remainder(r, square), shifted.to_bits())
             }
 
-            /// eˣ, within 2 units; results below the normal numbers are kept.
+            /// eˣ, within 2 ulps, subnormal results included.
             #[inline(always)]
             #[must_use]
             pub(crate) fn exp(x: $t) -> $t {
-                // Beyond these the result is ∞ or 0 anyway. A NaN passes both comparisons.
+                // Beyond these bounds the result is ∞ or 0. Both comparisons are false for NaN, which is kept.
                 let x = if x > $high { $high } else { x };
                 let x = if x < $low { $low } else { x };
-                // 2ⁿ alone would overflow, or lose a result below the normal numbers.
+                // 2ⁿ as a product of two powers: 2ⁿ alone could overflow or be subnormal.
                 let (p, n) = reduced::<{ 2 * $bias }>(x);
                 let half = n >> 1;
                 let rest = n.wrapping_sub(half);
                 (1.0 + p) * <$t>::from_bits(half << $mantissa) * <$t>::from_bits(rest << $mantissa)
             }
 
-            /// `eˣ − 1` for |x| ≤ 64, within 2 units.
+            /// `eˣ − 1` for |x| ≤ 64, within 2 ulps.
             #[inline(always)]
-            fn near_exp_m1(x: $t) -> $t {
+            fn exp_m1_bounded(x: $t) -> $t {
                 let (p, n) = reduced::<$bias>(x);
                 let scale = <$t>::from_bits(n << $mantissa);
                 scale * p + (scale - 1.0)
             }
 
-            /// `eˣ − 1`, within 2 units.
+            /// `eˣ − 1`, within 2 ulps.
             #[inline(always)]
             #[must_use]
             pub(crate) fn exp_m1(x: $t) -> $t {
                 let size = if x.abs() > 64.0 { 64.0 } else { x.abs() };
-                let near = near_exp_m1(size.copysign(x));
+                let near = exp_m1_bounded(size.copysign(x));
                 let near = if x == 0.0 { x } else { near };
                 if x > 64.0 { exp(x) } else { near }
             }
 
-            /// tanh x, within 3 units.
+            /// tanh x, within 3 ulps.
             #[inline(always)]
             #[must_use]
             pub(crate) fn tanh(x: $t) -> $t {
-                // From here on the value rounds to 1. A NaN passes the comparison.
+                // From $one_from on the value rounds to 1. The comparison is false for NaN, which is kept.
                 let size = if x.abs() > $one_from {
                     $one_from
                 } else {
                     x.abs()
                 };
-                let e = near_exp_m1(size + size);
+                let e = exp_m1_bounded(size + size);
                 (e / (e + 2.0)).copysign(x)
             }
 
-            /// `1 / (1 + e⁻ˣ)`, within 3 units.
+            /// `1 / (1 + e⁻ˣ)`, within 3 ulps.
             #[inline(always)]
             #[must_use]
             pub(crate) fn sigmoid(x: $t) -> $t {
@@ -95,14 +95,14 @@ macro_rules! functions {
                 if x < 0.0 { e * up } else { up }
             }
 
-            /// `ln x + correction` for a normal `x`; the correction is small beside `x − 1`. The method is
-            /// that of Sun's fdlibm (1993).
+            /// `ln(x · 2^exponent) + correction` for a normal `x` and a correction that is small compared with
+            /// `x − 1`. Method: fdlibm (Sun Microsystems, 1993).
             #[inline(always)]
             fn ln_normal(x: $t, exponent: $t, correction: $t) -> $t {
-                // The bits of 2^mantissa: they hold an integer added to them in their lowest places.
+                // The bits of 2^mantissa: an integer ORed into the lowest bits is added to the number.
                 const INTEGER: $bits = ($bias + $mantissa) << $mantissa;
                 const FRACTION: $bits = (1 << $mantissa) - 1;
-                // x = 2ᵏ (1 + f) with 1 + f from √½ to √2.
+                // x = 2ᵏ (1 + f) with 1 + f in [√½, √2).
                 let bits = x
                     .to_bits()
                     .wrapping_sub($root)
@@ -118,11 +118,11 @@ macro_rules! functions {
                 k * $ln2_high - ((half - small) - f)
             }
 
-            /// ln x, within 1 unit; −∞ at 0, NaN below.
+            /// ln x, within 1 ulp; −∞ at 0, NaN for negative x.
             #[inline(always)]
             #[must_use]
             pub(crate) fn ln(x: $t) -> $t {
-                // Numbers below the normal ones are made normal.
+                // Subnormal numbers are scaled to normal ones.
                 const SCALE: $t = ((1 as $bits) << $mantissa) as $t;
                 let is_small = x < <$t>::MIN_POSITIVE;
                 let normal = if is_small { x * SCALE } else { x };
@@ -132,12 +132,12 @@ macro_rules! functions {
                 if x < <$t>::INFINITY { y } else { x }
             }
 
-            /// `ln(1 + x)`, within 2 units; −∞ at −1, NaN below.
+            /// `ln(1 + x)`, within 2 ulps; −∞ at −1, NaN below −1.
             #[inline(always)]
             #[must_use]
             pub(crate) fn ln_1p(x: $t) -> $t {
                 let u = 1.0 + x;
-                // What the sum has lost, whichever of the two was larger.
+                // The rounding error of the sum 1 + x, computed for the larger of the two operands.
                 let lost = if x < 1.0 {
                     x - (u - 1.0)
                 } else {
@@ -157,7 +157,7 @@ functions!(
     f32, f32, u32, bias: 127, mantissa: 23,
     round: 12_582_912.0, range: -104.0..89.0, one_from: 10.0,
     ln2: 0.693_359_375 + -2.121_944_4e-4, root: 0x3f35_04f3,
-    bend: |r, r2| {
+    exp_remainder: |r, r2| {
         let (low, high) = (0.500_000_006 + 0.166_665_44 * r, 0.041_666_286 + 0.008_366_489 * r);
         low + r2 * (high + 0.001_394_626_6 * r2)
     },
@@ -170,7 +170,7 @@ functions!(
     f64, f64, u64, bias: 1023, mantissa: 52,
     round: 6_755_399_441_055_744.0, range: -746.0..710.0, one_from: 22.0,
     ln2: 0.693_147_180_369_123_8 + 1.908_214_929_270_587_7e-10, root: 0x3fe6_a09e_667f_3bcd,
-    bend: |r, r2| {
+    exp_remainder: |r, r2| {
         let r4 = r2 * r2;
         let low = (0.500_000_000_000_000_5 + 0.166_666_666_666_666_85 * r)
             + r2 * (0.041_666_666_666_577_86 + 0.008_333_333_333_315_074 * r);

@@ -1,17 +1,17 @@
-//! The error function in single precision, without branches, calls or tables, so that loops over it
-//! become vectors. In double precision the platform-independent one of `libm` serves.
+//! The error function in single precision, without branches, calls or tables, so that the compiler vectorises
+//! loops over it. Double precision uses the crate `libm`.
 //!
-//! Method and coefficients are those of the Cephes library (Moshier, 1992), with two roundings fewer:
-//! the square in the exponent is split, and 1 is added to the slope at 0 last.
+//! Method and coefficients: the Cephes library (Moshier, 1992), changed to round twice less: the square in the
+//! exponent is split, and the linear term of the series at 0 is added last.
 
 use crate::elementwise::elementary::f32::exp;
 
-/// Up to here the series at 0, beyond it the expansion in 1/x.
-const NEAR: f32 = 1.0;
+/// Below this |x| the series at 0 is used, from here on the expansion in 1/x.
+const SERIES_BOUND: f32 = 1.0;
 
 /// `erf x − x` for |x| < 1.
 #[inline(always)]
-fn bend(x: f32) -> f32 {
+fn erf_minus_x(x: f32) -> f32 {
     let s = x * x;
     let t = 7.853_861_4e-5_f32;
     let t = t * s - 8.010_193_6e-4;
@@ -25,9 +25,10 @@ fn bend(x: f32) -> f32 {
 /// `1 − erf x` for x ≥ 1.
 #[inline(always)]
 fn tail(x: f32) -> f32 {
-    // From here on the value rounds to 0. A NaN passes the comparison.
+    // From 11 on the value rounds to 0. The comparison is false for NaN, which is kept.
     let x = if x > 11.0 { 11.0 } else { x };
-    // e^(−x²): the square of the upper half of x is exact, and the rest is small.
+    // e^(−x²) = e^(−u²) · e^(u² − x²): the square of u, the upper half of the bits of x, is exact, and the
+    // second exponent is small.
     let upper = f32::from_bits(x.to_bits() & 0xffff_f000);
     let rest = (upper - x) * (upper + x);
     let more = rest * (1.0 + rest * (0.5 + rest * (1.0 / 6.0 + rest * (1.0 / 24.0))));
@@ -51,36 +52,36 @@ fn tail(x: f32) -> f32 {
     let r = r * s - 2.820_767_6e-1;
     let r = r * s + 5.641_895e-1;
     let series = if x < 2.0 { p } else { r };
-    // Two roundings fewer than by products with `q` and with `1 + more`.
+    // Two roundings fewer than the products with `q` and with `1 + more`.
     let value = exp(-upper * upper) * (series / x);
     value + value * more
 }
 
-/// The error function, within 2 units in the last place.
+/// The error function, within 2 ulps (units in the last place).
 #[inline(always)]
 #[must_use]
 pub(crate) fn erf(x: f32) -> f32 {
     let size = x.abs();
     let far = 1.0 - tail(size);
-    let near = size + bend(size);
-    (if size < NEAR { near } else { far }).copysign(x)
+    let near = size + erf_minus_x(size);
+    (if size < SERIES_BOUND { near } else { far }).copysign(x)
 }
 
-/// `1 − erf x`, within 5 units in the last place.
+/// `1 − erf x`, within 5 ulps (units in the last place).
 #[inline(always)]
 #[must_use]
 pub(crate) fn erfc(x: f32) -> f32 {
     let size = x.abs();
     let tail = tail(size);
     let far = if x < 0.0 { 2.0 - tail } else { tail };
-    let near = (1.0 - x) - bend(x);
-    if size < NEAR { near } else { far }
+    let near = (1.0 - x) - erf_minus_x(x);
+    if size < SERIES_BOUND { near } else { far }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{erf, erfc};
-    use crate::elementwise::elementary::tests::off_single as off;
+    use crate::elementwise::elementary::tests::ulps_single as ulps;
 
     #[test]
     fn every_kind_of_argument_is_right_to_the_last_digits() {
@@ -90,18 +91,18 @@ mod tests {
                 assert!(erf(x).is_nan() && erfc(x).is_nan());
                 continue;
             }
-            assert!(off(erf(x), libm::erf(f64::from(x))) <= 2.0, "erf {x:e}");
-            assert!(off(erfc(x), libm::erfc(f64::from(x))) <= 5.0, "erfc {x:e}");
+            assert!(ulps(erf(x), libm::erf(f64::from(x))) <= 2.0, "erf {x:e}");
+            assert!(ulps(erfc(x), libm::erfc(f64::from(x))) <= 5.0, "erfc {x:e}");
         }
     }
 
     #[test]
-    fn the_seams_and_the_ends_are_right() {
+    fn the_bounds_of_the_pieces_and_the_limits_are_right() {
         for x in [1.0_f32, 2.0, 9.2, 10.05, 11.0] {
             for x in [x.next_down(), x, x.next_up()] {
                 for x in [x, -x] {
-                    assert!(off(erf(x), libm::erf(f64::from(x))) <= 2.0, "erf {x:e}");
-                    assert!(off(erfc(x), libm::erfc(f64::from(x))) <= 5.0, "erfc {x:e}");
+                    assert!(ulps(erf(x), libm::erf(f64::from(x))) <= 2.0, "erf {x:e}");
+                    assert!(ulps(erfc(x), libm::erfc(f64::from(x))) <= 5.0, "erfc {x:e}");
                 }
             }
         }

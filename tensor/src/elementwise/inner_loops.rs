@@ -2,38 +2,42 @@
 
 use crate::Element;
 
-/// Elements at equal distances: of one operand, in one innermost loop.
+/// The elements of one operand in an innermost loop: `buffer[start + i·stride]`.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<'a, T> {
+pub(crate) struct StridedSlice<'a, T> {
     pub(crate) buffer: &'a [T],
     pub(crate) start: isize,
     pub(crate) stride: isize,
 }
 
-impl<'a, T: Element> Run<'a, T> {
+impl<'a, T: Element> StridedSlice<'a, T> {
     #[inline]
     pub(crate) fn at(&self, i: usize) -> T {
         self.buffer[self.start.wrapping_add(i as isize * self.stride) as usize]
     }
 
-    /// The elements, if they lie side by side.
+    /// The first `count` elements as a slice, if the stride is 1.
     #[inline]
-    pub(crate) fn dense(&self, count: usize) -> Option<&'a [T]> {
+    pub(crate) fn as_contiguous(&self, count: usize) -> Option<&'a [T]> {
         let start = self.start as usize;
         (self.stride == 1).then(|| &self.buffer[start..start + count])
     }
 
-    /// The element, if it is the same all the time.
+    /// The element, if the stride is 0.
     #[inline]
-    pub(crate) fn same(&self) -> Option<T> {
+    pub(crate) fn as_constant(&self) -> Option<T> {
         (self.stride == 0).then(|| self.at(0))
     }
 }
 
 /// `out[i] = f(a[i])`
 #[inline]
-pub(crate) fn map_run<T: Element, U>(out: &mut [U], a: Run<'_, T>, f: impl Fn(T) -> U) {
-    if let Some(a) = a.dense(out.len()) {
+pub(crate) fn map_strided<T: Element, U>(
+    out: &mut [U],
+    a: StridedSlice<'_, T>,
+    f: impl Fn(T) -> U,
+) {
+    if let Some(a) = a.as_contiguous(out.len()) {
         for (out, &a) in out.iter_mut().zip(a) {
             *out = f(a);
         }
@@ -46,20 +50,20 @@ pub(crate) fn map_run<T: Element, U>(out: &mut [U], a: Run<'_, T>, f: impl Fn(T)
 
 /// `out[i] = f(a[i], b[i])`
 #[inline]
-pub(crate) fn zip_run<T: Element, U: Element, V>(
+pub(crate) fn zip_strided<T: Element, U: Element, V>(
     out: &mut [V],
-    a: Run<'_, T>,
-    b: Run<'_, U>,
+    a: StridedSlice<'_, T>,
+    b: StridedSlice<'_, U>,
     f: impl Fn(T, U) -> V,
 ) {
-    if let (Some(a), Some(b)) = (a.dense(out.len()), b.dense(out.len())) {
+    if let (Some(a), Some(b)) = (a.as_contiguous(out.len()), b.as_contiguous(out.len())) {
         for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
             *out = f(a, b);
         }
-    } else if let Some(b) = b.same() {
-        map_run(out, a, |a| f(a, b));
-    } else if let Some(a) = a.same() {
-        map_run(out, b, |b| f(a, b));
+    } else if let Some(b) = b.as_constant() {
+        map_strided(out, a, |a| f(a, b));
+    } else if let Some(a) = a.as_constant() {
+        map_strided(out, b, |b| f(a, b));
     } else {
         for (i, out) in out.iter_mut().enumerate() {
             *out = f(a.at(i), b.at(i));
@@ -69,12 +73,16 @@ pub(crate) fn zip_run<T: Element, U: Element, V>(
 
 /// `out[i] = f(out[i], a[i])`
 #[inline]
-pub(crate) fn update_run<T: Element, U: Copy>(out: &mut [U], a: Run<'_, T>, f: impl Fn(U, T) -> U) {
-    if let Some(a) = a.dense(out.len()) {
+pub(crate) fn update_strided<T: Element, U: Copy>(
+    out: &mut [U],
+    a: StridedSlice<'_, T>,
+    f: impl Fn(U, T) -> U,
+) {
+    if let Some(a) = a.as_contiguous(out.len()) {
         for (out, &a) in out.iter_mut().zip(a) {
             *out = f(*out, a);
         }
-    } else if let Some(a) = a.same() {
+    } else if let Some(a) = a.as_constant() {
         for out in out {
             *out = f(*out, a);
         }
@@ -87,22 +95,26 @@ pub(crate) fn update_run<T: Element, U: Copy>(out: &mut [U], a: Run<'_, T>, f: i
 
 /// `out[i] = f(a[i], b[i], c[i])`
 #[inline]
-pub(crate) fn zip3_run<A: Element, B: Element, C: Element, U>(
+pub(crate) fn zip3_strided<A: Element, B: Element, C: Element, U>(
     out: &mut [U],
-    a: Run<'_, A>,
-    b: Run<'_, B>,
-    c: Run<'_, C>,
+    a: StridedSlice<'_, A>,
+    b: StridedSlice<'_, B>,
+    c: StridedSlice<'_, C>,
     f: impl Fn(A, B, C) -> U,
 ) {
     let count = out.len();
-    if let (Some(a), Some(b), Some(c)) = (a.dense(count), b.dense(count), c.dense(count)) {
+    if let (Some(a), Some(b), Some(c)) = (
+        a.as_contiguous(count),
+        b.as_contiguous(count),
+        c.as_contiguous(count),
+    ) {
         for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
             *out = f(a, b, c);
         }
-    } else if let Some(c) = c.same() {
-        zip_run(out, a, b, |a, b| f(a, b, c));
-    } else if let Some(b) = b.same() {
-        zip_run(out, a, c, |a, c| f(a, b, c));
+    } else if let Some(c) = c.as_constant() {
+        zip_strided(out, a, b, |a, b| f(a, b, c));
+    } else if let Some(b) = b.as_constant() {
+        zip_strided(out, a, c, |a, c| f(a, b, c));
     } else {
         for (i, out) in out.iter_mut().enumerate() {
             *out = f(a.at(i), b.at(i), c.at(i));
@@ -112,16 +124,16 @@ pub(crate) fn zip3_run<A: Element, B: Element, C: Element, U>(
 
 /// `out[i] = f(a[i], b[i], c[i], d[i])`
 #[inline]
-pub(crate) fn zip4_run<A: Element, B: Element, C: Element, D: Element, U>(
+pub(crate) fn zip4_strided<A: Element, B: Element, C: Element, D: Element, U>(
     out: &mut [U],
-    a: Run<'_, A>,
-    b: Run<'_, B>,
-    c: Run<'_, C>,
-    d: Run<'_, D>,
+    a: StridedSlice<'_, A>,
+    b: StridedSlice<'_, B>,
+    c: StridedSlice<'_, C>,
+    d: StridedSlice<'_, D>,
     f: impl Fn(A, B, C, D) -> U,
 ) {
-    if let Some(d) = d.same() {
-        zip3_run(out, a, b, c, |a, b, c| f(a, b, c, d));
+    if let Some(d) = d.as_constant() {
+        zip3_strided(out, a, b, c, |a, b, c| f(a, b, c, d));
     } else {
         for (i, out) in out.iter_mut().enumerate() {
             *out = f(a.at(i), b.at(i), c.at(i), d.at(i));

@@ -1,19 +1,19 @@
-//! A loop nest over strided operands.
+//! [`LoopNest`]: loops over strided operands in row-major order.
 
 use crate::layout::{Layout, MAX_RANK};
 
 /// A loop nest in row-major order over `N` operands of one shape.
 ///
-/// Unit axes are dropped, neighbours merged where one stride serves both in every operand.
-pub(crate) struct Nest<const N: usize> {
+/// Axes of extent 1 are dropped. Neighbouring axes are merged if, in every operand, one stride covers both.
+pub(crate) struct LoopNest<const N: usize> {
     pub(crate) rank: usize,
     pub(crate) dims: [usize; MAX_RANK],
     pub(crate) strides: [[isize; N]; MAX_RANK],
     pub(crate) start: [isize; N],
 }
 
-impl<const N: usize> Nest<N> {
-    /// The layouts have the same shape, without an empty axis.
+impl<const N: usize> LoopNest<N> {
+    /// The layouts must have the same shape and at least one element.
     pub(crate) fn new(layouts: [&Layout; N]) -> Self {
         let mut nest = Self::starting_at(layouts.map(|layout| layout.offset() as isize));
         for (axis, &extent) in layouts[0].shape().iter().enumerate() {
@@ -25,7 +25,7 @@ impl<const N: usize> Nest<N> {
         nest
     }
 
-    /// No loop yet: one element of each operand.
+    /// A nest without loops: one element of each operand, at positions `start`.
     pub(crate) fn starting_at(start: [isize; N]) -> Self {
         Self {
             rank: 0,
@@ -35,7 +35,7 @@ impl<const N: usize> Nest<N> {
         }
     }
 
-    /// A loop inside the innermost one, of more than one step; merged with it where possible.
+    /// Adds a loop inside the innermost one, merged with it if possible. `extent` is at least 2.
     pub(crate) fn push(&mut self, extent: usize, strides: [isize; N]) {
         if let Some(last) = self.rank.checked_sub(1) {
             let outer = self.strides[last];
@@ -55,20 +55,21 @@ impl<const N: usize> Nest<N> {
         self.strides[self.rank.saturating_sub(1)]
     }
 
-    /// Calls `run(done, positions, count)` for each stretch of the innermost loop that covers the
-    /// row-major places `from..from + count` of the shape.
+    /// Covers the row-major positions `from..from + count` of the shape by (parts of) innermost loops, and
+    /// calls `body(done, positions, length)` for each: the number of elements before it, the position of its
+    /// first element in every operand, and its length.
     #[inline]
-    pub(crate) fn for_runs(
+    pub(crate) fn for_inner_loops(
         &self,
         from: usize,
         count: usize,
-        mut run: impl FnMut(usize, [isize; N], usize),
+        mut body: impl FnMut(usize, [isize; N], usize),
     ) {
         let mut position = self.start;
         if self.rank <= 1 {
             advance(&mut position, self.strides[0], from as isize);
             if count > 0 {
-                run(0, position, count);
+                body(0, position, count);
             }
             return;
         }
@@ -83,7 +84,7 @@ impl<const N: usize> Nest<N> {
         let mut done = 0;
         while done < count {
             let length = (self.dims[last] - index[last]).min(count - done);
-            run(done, position, length);
+            body(done, position, length);
             done += length;
             if done < count {
                 self.step(&mut index, &mut position);
@@ -91,7 +92,7 @@ impl<const N: usize> Nest<N> {
         }
     }
 
-    /// From anywhere in an innermost loop to the start of the next one.
+    /// Moves `index` and `position` from inside an innermost loop to the start of the next one.
     fn step(&self, index: &mut [usize; MAX_RANK], position: &mut [isize; N]) {
         let last = self.rank.saturating_sub(1);
         advance(position, self.strides[last], -(index[last] as isize));
@@ -108,6 +109,7 @@ impl<const N: usize> Nest<N> {
     }
 }
 
+/// Moves the position of every operand by `by` steps along an axis.
 #[inline]
 pub(crate) fn advance<const N: usize>(position: &mut [isize; N], strides: [isize; N], by: isize) {
     for (position, stride) in position.iter_mut().zip(strides) {

@@ -1,4 +1,5 @@
-//! Elementwise operations: the engine, its loops, and the elementary functions.
+//! Elementwise operations: `zip` runs them all, `arithmetic` and `compare` are the methods, `elementary` and
+//! `error_function` the vectorisable functions.
 
 mod arithmetic;
 mod compare;

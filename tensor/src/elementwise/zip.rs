@@ -1,39 +1,41 @@
-//! The elementwise engine: everything that works element by element goes through here.
+//! The elementwise engine: every elementwise operation runs here.
 //!
-//! Operands without gaps and of one shape are slices; everything else is a loop nest that is
-//! walked plane by plane. Chunks depend on shapes and layouts alone, and no element on another,
-//! so the order of the walk never shows in a result.
+//! Contiguous operands of one shape are processed as slices, all others as a loop nest in tiles
+//! ([`TiledLoop`]). Chunks depend on shapes and layouts alone and elements are independent of each other, so
+//! results do not depend on the number of threads or the order of the loops.
 
 use crate::create::buffer;
-use crate::elementwise::inner_loops::{Run, map_run, update_run, zip_run, zip3_run, zip4_run};
-use crate::elementwise::loop_nest::Nest;
+use crate::elementwise::inner_loops::{
+    StridedSlice, map_strided, update_strided, zip_strided, zip3_strided, zip4_strided,
+};
+use crate::elementwise::loop_nest::LoopNest;
 use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, Pointwise};
-use crate::elementwise::tiling::Planes;
+use crate::elementwise::tiling::TiledLoop;
 use crate::kernels::simd::Level;
 use crate::kernels::simd::non_temporal;
 use crate::layout::Layout;
 use crate::parallel::{self, CHUNK};
 use crate::{Element, Tensor};
 
-/// Elements that count as one step of work: the cheap loops are vectorised.
+/// Elements per elementary step of work, since memory-bound loops are vectorised; see [`parallel::GRAIN`].
 const PER_STEP: usize = 4;
 
-/// The elements of a tensor into a slice, in row-major order.
+/// Copies the elements of a tensor to a slice, in row-major order.
 pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
     if x.is_contiguous() || x.is_empty() {
         return map_into::<Cheap, _, _>(x, out, |x| x);
     }
-    let planes = Planes::new([&x.layout().to_row_major(), x.layout()]);
-    let (chunk, buffer) = (planes.chunk(), x.buffer());
+    let tiled = TiledLoop::new([&x.layout().to_row_major(), x.layout()]);
+    let (chunk, buffer) = (tiled.chunk(), x.buffer());
     let work = out.len() / PER_STEP;
     parallel::for_chunks_mut(out, chunk, work, |index, out| {
         let from = index * chunk;
-        planes.for_planes(from, out.len(), &mut |plane| {
-            if !plane.copy_transposed(out, from, buffer) {
-                let mut tile = Vec::new();
-                let a = plane.operand(1, buffer, &mut tile);
-                for row in 0..plane.rows() {
-                    map_run(plane.target(out, from, row), a.row(row), |x| x);
+        tiled.for_tiles(from, out.len(), &mut |tile| {
+            if !tile.copy_transposed(out, from, buffer) {
+                let mut packed = Vec::new();
+                let a = tile.operand(1, buffer, &mut packed);
+                for row in 0..tile.rows() {
+                    map_strided(tile.target(out, from, row), a.row(row), |x| x);
                 }
             }
         });
@@ -64,20 +66,21 @@ fn map_into<C: Cost, T: Element, U: Element>(
         });
         return;
     }
-    let planes = Planes::new([&x.layout().to_row_major(), x.layout()]);
-    let (chunk, buffer) = (planes.chunk(), x.buffer());
+    let tiled = TiledLoop::new([&x.layout().to_row_major(), x.layout()]);
+    let (chunk, buffer) = (tiled.chunk(), x.buffer());
     parallel::for_chunks_mut(out, chunk, work, |index, out| {
-        let (from, mut tile) = (index * chunk, Vec::new());
-        planes.for_planes(from, out.len(), &mut |plane| {
-            let a = plane.operand(1, buffer, &mut tile);
-            for row in 0..plane.rows() {
-                map_run(plane.target(out, from, row), a.row(row), |x| f.at(x));
+        let (from, mut packed) = (index * chunk, Vec::new());
+        tiled.for_tiles(from, out.len(), &mut |tile| {
+            let a = tile.operand(1, buffer, &mut packed);
+            for row in 0..tile.rows() {
+                map_strided(tile.target(out, from, row), a.row(row), |x| f.at(x));
             }
         });
     });
 }
 
-/// `out[i] = f((x[i], y[i]))` in row-major order, both broadcast to the layout, which is not empty.
+/// `out[i] = f((x[i], y[i]))` in row-major order, with both operands broadcast to the shape of `layout`, which
+/// must not be empty.
 fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     x: &Tensor<T>,
     y: &Tensor<U>,
@@ -103,23 +106,23 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     }
     let left = x.layout().broadcast_to(layout.shape());
     let right = y.layout().broadcast_to(layout.shape());
-    let planes = Planes::new([layout, &left, &right]);
-    let (chunk, x, y) = (planes.chunk(), x.buffer(), y.buffer());
+    let tiled = TiledLoop::new([layout, &left, &right]);
+    let (chunk, x, y) = (tiled.chunk(), x.buffer(), y.buffer());
     parallel::for_chunks_mut(out, chunk, work, |index, out| {
-        let (from, mut left, mut right) = (index * chunk, Vec::new(), Vec::new());
-        planes.for_planes(from, out.len(), &mut |plane| {
-            let a = plane.operand(1, x, &mut left);
-            let b = plane.operand(2, y, &mut right);
-            for row in 0..plane.rows() {
-                let target = plane.target(out, from, row);
-                zip_run(target, a.row(row), b.row(row), |x, y| f.at((x, y)));
+        let (from, mut packed_x, mut packed_y) = (index * chunk, Vec::new(), Vec::new());
+        tiled.for_tiles(from, out.len(), &mut |tile| {
+            let a = tile.operand(1, x, &mut packed_x);
+            let b = tile.operand(2, y, &mut packed_y);
+            for row in 0..tile.rows() {
+                let target = tile.target(out, from, row);
+                zip_strided(target, a.row(row), b.row(row), |x, y| f.at((x, y)));
             }
         });
     });
 }
 
-/// `x ← f(x, y)` for every `x` that a layout shows in a buffer, in row-major order, `y` from a
-/// tensor of the same shape.
+/// `x ← f(x, y)` for every element `x` of the view `view` of `out`, in row-major order, with `y` from a tensor
+/// of the same shape.
 #[track_caller]
 pub(crate) fn update<T: Element>(
     out: &mut [T],
@@ -131,16 +134,16 @@ pub(crate) fn update<T: Element>(
     if source.is_empty() {
         return;
     }
-    let nest = Nest::new([view, source.layout()]);
+    let nest = LoopNest::new([view, source.layout()]);
     let [step, stride] = nest.inner();
-    nest.for_runs(0, source.len(), |_, [x, y], count| {
-        let y = Run {
+    nest.for_inner_loops(0, source.len(), |_, [x, y], count| {
+        let y = StridedSlice {
             buffer: source.buffer(),
             start: y,
             stride,
         };
         if step == 1 {
-            update_run(&mut out[x as usize..x as usize + count], y, &f);
+            update_strided(&mut out[x as usize..x as usize + count], y, &f);
         } else {
             for i in 0..count {
                 let x = &mut out[x.wrapping_add(i as isize * step) as usize];
@@ -151,15 +154,15 @@ pub(crate) fn update<T: Element>(
 }
 
 impl<T: Element> Tensor<T> {
-    /// `f` of every element.
+    /// `y[i] = f(x[i])` for every element; of the same shape.
     #[must_use]
     #[track_caller]
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
         self.map_by::<Cheap, U>(f)
     }
 
-    /// [`map`](Self::map) of a function that is bound by arithmetic, such as an exponential: with the
-    /// longest vectors of the machine, and shared among threads at fewer elements.
+    /// [`map`](Self::map) for a function that is bound by arithmetic, such as an exponential: uses the widest
+    /// vectors of the processor, and several threads from fewer elements on.
     #[must_use]
     #[track_caller]
     pub fn map_costly<U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
@@ -177,7 +180,7 @@ impl<T: Element> Tensor<T> {
         Tensor::from_parts(out, layout)
     }
 
-    /// `f(a, b)` of every pair of elements, after broadcasting both to their joint shape.
+    /// `y[i] = f(a[i], b[i])`, with both operands broadcast to one shape.
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -191,7 +194,7 @@ impl<T: Element> Tensor<T> {
         self.zip_named("zip", other, f)
     }
 
-    /// [`zip`](Self::zip) of a function of pairs that is bound by arithmetic, as
+    /// [`zip`](Self::zip) for a function of pairs that is bound by arithmetic; see
     /// [`map_costly`](Self::map_costly).
     ///
     /// # Panics
@@ -206,7 +209,7 @@ impl<T: Element> Tensor<T> {
         self.zip_by::<Costly, U, V>("zip", other, f)
     }
 
-    /// [`zip`](Self::zip) under the name of an operation, for its messages.
+    /// [`zip`](Self::zip) with the name of the operation for panic messages.
     #[track_caller]
     pub(crate) fn zip_named<U: Element, V: Element>(
         &self,
@@ -235,7 +238,7 @@ impl<T: Element> Tensor<T> {
         Tensor::from_parts(out, layout)
     }
 
-    /// `f(a, b, c)` of every triple of elements, after broadcasting all to their joint shape.
+    /// `y[i] = f(a[i], b[i], c[i])`, with all operands broadcast to one shape.
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -250,7 +253,7 @@ impl<T: Element> Tensor<T> {
         self.zip3_named("zip3", b, c, f)
     }
 
-    /// [`zip3`](Self::zip3) under the name of an operation, for its messages.
+    /// [`zip3`](Self::zip3) with the name of the operation for panic messages.
     #[track_caller]
     pub(crate) fn zip3_named<U: Element, V: Element, W: Element>(
         &self,
@@ -271,25 +274,25 @@ impl<T: Element> Tensor<T> {
         let first = self.layout().broadcast_to(layout.shape());
         let second = b.layout().broadcast_to(layout.shape());
         let third = c.layout().broadcast_to(layout.shape());
-        let planes = Planes::new([&layout, &first, &second, &third]);
-        let (chunk, work) = (planes.chunk(), out.len() / PER_STEP);
+        let tiled = TiledLoop::new([&layout, &first, &second, &third]);
+        let (chunk, work) = (tiled.chunk(), out.len() / PER_STEP);
         let buffers = (self.buffer(), b.buffer(), c.buffer());
         parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
-            let (from, mut tiles) = (index * chunk, (Vec::new(), Vec::new(), Vec::new()));
-            planes.for_planes(from, out.len(), &mut |plane| {
-                let a = plane.operand(1, buffers.0, &mut tiles.0);
-                let b = plane.operand(2, buffers.1, &mut tiles.1);
-                let c = plane.operand(3, buffers.2, &mut tiles.2);
-                for row in 0..plane.rows() {
-                    let target = plane.target(out, from, row);
-                    zip3_run(target, a.row(row), b.row(row), c.row(row), &f);
+            let (from, mut packed) = (index * chunk, (Vec::new(), Vec::new(), Vec::new()));
+            tiled.for_tiles(from, out.len(), &mut |tile| {
+                let a = tile.operand(1, buffers.0, &mut packed.0);
+                let b = tile.operand(2, buffers.1, &mut packed.1);
+                let c = tile.operand(3, buffers.2, &mut packed.2);
+                for row in 0..tile.rows() {
+                    let target = tile.target(out, from, row);
+                    zip3_strided(target, a.row(row), b.row(row), c.row(row), &f);
                 }
             });
         });
         Tensor::from_parts(out, layout)
     }
 
-    /// `f(a, b, c, d)` of every quadruple of elements, after broadcasting all to their joint shape.
+    /// `y[i] = f(a[i], b[i], c[i], d[i])`, with all operands broadcast to one shape.
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -311,27 +314,27 @@ impl<T: Element> Tensor<T> {
         }
         let [a_view, b_view, c_view, d_view] = [self.layout(), b.layout(), c.layout(), d.layout()]
             .map(|operand| operand.broadcast_to(layout.shape()));
-        let planes = Planes::new([&layout, &a_view, &b_view, &c_view, &d_view]);
-        let (chunk, work) = (planes.chunk(), out.len() / PER_STEP);
+        let tiled = TiledLoop::new([&layout, &a_view, &b_view, &c_view, &d_view]);
+        let (chunk, work) = (tiled.chunk(), out.len() / PER_STEP);
         let buffers = (self.buffer(), b.buffer(), c.buffer(), d.buffer());
         parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
             let from = index * chunk;
-            let mut tiles = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            planes.for_planes(from, out.len(), &mut |plane| {
-                let a = plane.operand(1, buffers.0, &mut tiles.0);
-                let b = plane.operand(2, buffers.1, &mut tiles.1);
-                let c = plane.operand(3, buffers.2, &mut tiles.2);
-                let d = plane.operand(4, buffers.3, &mut tiles.3);
-                for row in 0..plane.rows() {
-                    let target = plane.target(out, from, row);
-                    zip4_run(target, a.row(row), b.row(row), c.row(row), d.row(row), &f);
+            let mut packed = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            tiled.for_tiles(from, out.len(), &mut |tile| {
+                let a = tile.operand(1, buffers.0, &mut packed.0);
+                let b = tile.operand(2, buffers.1, &mut packed.1);
+                let c = tile.operand(3, buffers.2, &mut packed.2);
+                let d = tile.operand(4, buffers.3, &mut packed.3);
+                for row in 0..tile.rows() {
+                    let target = tile.target(out, from, row);
+                    zip4_strided(target, a.row(row), b.row(row), c.row(row), d.row(row), &f);
                 }
             });
         });
         Tensor::from_parts(out, layout)
     }
 
-    /// `x ← f(x)` for every element; copies first if the memory is shared.
+    /// `x ← f(x)` for every element; in place if the tensor is contiguous and its buffer uniquely owned.
     #[track_caller]
     pub fn map_in_place(&mut self, f: impl Fn(T) -> T + Sync) {
         let Some(values) = self.writable() else {
@@ -348,8 +351,8 @@ impl<T: Element> Tensor<T> {
         });
     }
 
-    /// `x ← f(x, y)` for every element, `other` broadcast to the shape of `self`; copies first if
-    /// the memory is shared.
+    /// `x ← f(x, y)` for every element, with `other` broadcast to the shape of `self`; in place if the tensor is
+    /// contiguous and its buffer uniquely owned.
     ///
     /// # Panics
     /// If `other` does not broadcast to the shape of `self`.
@@ -375,14 +378,14 @@ impl<T: Element> Tensor<T> {
             });
             return;
         }
-        let planes = Planes::new([&layout, &right]);
-        let (chunk, buffer) = (planes.chunk(), other.buffer());
+        let tiled = TiledLoop::new([&layout, &right]);
+        let (chunk, buffer) = (tiled.chunk(), other.buffer());
         parallel::for_chunks_mut(values, chunk, work, |index, part| {
-            let (from, mut tile) = (index * chunk, Vec::new());
-            planes.for_planes(from, part.len(), &mut |plane| {
-                let b = plane.operand(1, buffer, &mut tile);
-                for row in 0..plane.rows() {
-                    update_run(plane.target(part, from, row), b.row(row), &f);
+            let (from, mut packed) = (index * chunk, Vec::new());
+            tiled.for_tiles(from, part.len(), &mut |tile| {
+                let b = tile.operand(1, buffer, &mut packed);
+                for row in 0..tile.rows() {
+                    update_strided(tile.target(part, from, row), b.row(row), &f);
                 }
             });
         });

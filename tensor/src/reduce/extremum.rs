@@ -7,7 +7,7 @@ use super::fold::fold;
 use super::{count, nothing};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
-use crate::elementwise::loop_nest::Nest;
+use crate::elementwise::loop_nest::LoopNest;
 use crate::{Axes, Number, Tensor, parallel, require};
 
 /// Results searched at the same time where they are neighbours in memory.
@@ -166,14 +166,14 @@ impl<T: Number> Tensor<T> {
 struct Search<'a, T> {
     buffer: &'a [T],
     /// Over the places where a search starts.
-    starts: Nest<1>,
+    starts: LoopNest<1>,
     extent: usize,
     stride: isize,
 }
 
 impl<'a, T: Number> Search<'a, T> {
     fn new(x: &'a Tensor<T>, axis: usize) -> Self {
-        let mut starts = Nest::starting_at([x.layout().offset() as isize]);
+        let mut starts = LoopNest::starting_at([x.layout().offset() as isize]);
         for (other, (&extent, &stride)) in x.shape().iter().zip(x.strides()).enumerate() {
             if other != axis && extent > 1 {
                 starts.push(extent, [stride]);
@@ -191,7 +191,7 @@ impl<'a, T: Number> Search<'a, T> {
     fn find(&self, first: usize, values: &[T], out: &mut [i64]) {
         let [step] = self.starts.inner();
         self.starts
-            .for_runs(first, out.len(), |done, [base], count| {
+            .for_inner_loops(first, out.len(), |done, [base], count| {
                 let (out, values) = (&mut out[done..done + count], &values[done..done + count]);
                 if step == 1 && self.stride != 1 && count >= 4 {
                     let tiles = out.chunks_mut(TILE).zip(values.chunks(TILE));
@@ -255,12 +255,13 @@ impl<'a, T: Number> Search<'a, T> {
     /// The elements at the places found.
     fn pick(&self, places: &[i64], out: &mut [T]) {
         let [step] = self.starts.inner();
-        self.starts.for_runs(0, out.len(), |done, [base], count| {
-            for i in 0..count {
-                let along = places[done + i] as isize * self.stride;
-                out[done + i] = self.buffer[(base + i as isize * step + along) as usize];
-            }
-        });
+        self.starts
+            .for_inner_loops(0, out.len(), |done, [base], count| {
+                for i in 0..count {
+                    let along = places[done + i] as isize * self.stride;
+                    out[done + i] = self.buffer[(base + i as isize * step + along) as usize];
+                }
+            });
     }
 }
 

@@ -1,7 +1,7 @@
 //! In which order a reduction takes the elements of a tensor, and where they lie.
 
 use crate::Axes;
-use crate::elementwise::loop_nest::Nest;
+use crate::elementwise::loop_nest::LoopNest;
 use crate::layout::Layout;
 
 /// Partial results side by side: 8 vectors of 4 `f32`, enough to hide the latency of an addition.
@@ -12,11 +12,11 @@ pub(super) const BLOCK: usize = 1024;
 /// One loop nest for each group of axes of the input.
 pub(super) struct Plan {
     /// Over the results.
-    pub(super) kept: Nest<1>,
+    pub(super) kept: LoopNest<1>,
     /// Over the runs that make one result: the reduced axes before a kept one.
-    outer: Nest<1>,
+    outer: LoopNest<1>,
     /// Over one run: the last neighbouring reduced axes.
-    inner: Nest<1>,
+    inner: LoopNest<1>,
     /// How many runs make one result.
     runs: usize,
     /// The length of a run.
@@ -29,9 +29,9 @@ impl Plan {
         let shape = layout.shape();
         let reduced = axes.resolve(op, shape);
         let mut plan = Self {
-            kept: Nest::starting_at([layout.offset() as isize]),
-            outer: Nest::starting_at([0]),
-            inner: Nest::starting_at([0]),
+            kept: LoopNest::starting_at([layout.offset() as isize]),
+            outer: LoopNest::starting_at([0]),
+            inner: LoopNest::starting_at([0]),
             runs: 1,
             run: 1,
         };
@@ -114,11 +114,11 @@ impl Plan {
     ) {
         let ([step], [stride]) = (self.outer.inner(), self.inner.inner());
         self.outer
-            .for_runs(piece.first_run, piece.runs, |_, [start], runs| {
+            .for_inner_loops(piece.first_run, piece.runs, |_, [start], runs| {
                 for run in 0..runs as isize {
                     let start = base + start + run * step;
                     self.inner
-                        .for_runs(piece.first, piece.count, |done, [at], count| {
+                        .for_inner_loops(piece.first, piece.count, |done, [at], count| {
                             f(done % LANES, start + at, stride, count);
                         });
                 }

@@ -37,7 +37,7 @@ where
             let piece = self.plan.piece(block);
             self.plan
                 .kept
-                .for_runs(first, count, |done, [base], count| {
+                .for_inner_loops(first, count, |done, [base], count| {
                     let out = &mut now[done..done + count];
                     let params = &self.params[first + done..first + done + count];
                     let results = Results { base, step, params };
@@ -115,7 +115,7 @@ where
         let mut partial = Vec::with_capacity(count.div_ceil(BLOCK));
         self.plan
             .kept
-            .for_runs(first, out.len(), |done, [base], results| {
+            .for_inner_loops(first, out.len(), |done, [base], results| {
                 for i in 0..results {
                     let start = (base + i as isize * step) as usize;
                     partial.clear();

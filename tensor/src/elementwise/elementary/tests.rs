@@ -1,21 +1,20 @@
 use super::{f32 as single, f64 as double};
 
-/// The distance to the exact value, in units in the last place of that.
-pub(crate) fn off_single(found: f32, exact: f64) -> f64 {
+/// The error of a value in ulps of the exact one.
+pub(crate) fn ulps_single(found: f32, exact: f64) -> f64 {
     let nearest = (exact as f32).abs().clamp(f32::MIN_POSITIVE, f32::MAX);
     let power_of_two = f32::from_bits(nearest.to_bits() & 0x7f80_0000);
     (f64::from(found) - exact).abs() / (f64::from(power_of_two) * f64::from(f32::EPSILON))
 }
 
-/// The distance to a neighbour of the exact value.
-fn off_double(found: f64, near: f64) -> f64 {
+/// The error of a value in ulps of `near`, which is within 1 ulp of the exact one.
+fn ulps_double(found: f64, near: f64) -> f64 {
     let size = near.abs().max(f64::MIN_POSITIVE);
     let power_of_two = f64::from_bits(size.to_bits() & 0x7ff0_0000_0000_0000);
     (found - near).abs() / (power_of_two * f64::EPSILON)
 }
 
-/// Name, the function, the same in double precision, and the largest error that its documentation
-/// promises.
+/// Name, function, the same function in double precision, and the documented error bound in ulps.
 type Single = (&'static str, fn(f32) -> f32, fn(f64) -> f64, f64);
 
 fn logistic(x: f64) -> f64 {
@@ -36,7 +35,7 @@ const SINGLE: [Single; 6] = [
     ("ln_1p", single::ln_1p, f64::ln_1p, 2.0),
 ];
 
-/// Every `step`-th of all numbers in single precision: normal and below, infinite, NaN.
+/// Checks every `step`-th bit pattern of single precision: normal, subnormal, infinite, NaN.
 fn check_single(step: usize) {
     for (name, function, exact, bound) in SINGLE {
         for bits in (0..=u32::MAX).step_by(step) {
@@ -47,9 +46,9 @@ fn check_single(step: usize) {
             } else if (exact as f32).is_infinite() {
                 assert_eq!(found, exact as f32, "{name} {x:e}");
             } else {
-                // Here, not at the largest of all: NaN is no largest.
-                let off = off_single(found, exact);
-                assert!(off <= bound, "{name} {x:e}: {off:.2} units");
+                // Asserted for each number: a maximum over all of them would ignore NaN.
+                let ulps = ulps_single(found, exact);
+                assert!(ulps <= bound, "{name} {x:e}: {ulps:.2} ulps");
             }
         }
     }
@@ -87,9 +86,9 @@ fn double_precision_agrees_with_the_platform() {
             } else if near.is_infinite() {
                 assert_eq!(found, near, "{name} {x:e}");
             } else {
-                // The platform may be on the other side of the exact value.
-                let off = off_double(found, near);
-                assert!(off <= bound + 1.0, "{name} {x:e}: {off:.2} units");
+                // The platform's own error may have the opposite sign.
+                let ulps = ulps_double(found, near);
+                assert!(ulps <= bound + 1.0, "{name} {x:e}: {ulps:.2} ulps");
             }
         };
         for i in -300_000..300_000 {
@@ -98,7 +97,7 @@ fn double_precision_agrees_with_the_platform() {
                 check(x);
             }
         }
-        // Numbers of every size.
+        // Numbers of every magnitude.
         for bits in (0..=u64::MAX).step_by(0x0000_1234_5678_9abc) {
             check(f64::from_bits(bits));
         }
@@ -116,10 +115,7 @@ fn corners_are_exact() {
     assert_eq!(double::exp(f64::INFINITY), f64::INFINITY);
     assert_eq!(double::exp(f64::NEG_INFINITY), 0.0);
     assert!(double::exp(f64::NAN).is_nan() && double::tanh(f64::NAN).is_nan());
-    assert!(
-        double::exp(-745.0) > 0.0,
-        "results below the normal numbers are kept"
-    );
+    assert!(double::exp(-745.0) > 0.0, "subnormal results are kept");
     assert_eq!(single::tanh(f32::INFINITY), 1.0);
     assert_eq!(double::tanh(f64::NEG_INFINITY), -1.0);
     assert_eq!(double::ln(1.0), 0.0);
