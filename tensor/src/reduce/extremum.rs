@@ -1,84 +1,85 @@
-//! Largest and smallest elements, and where they are.
+//! Maxima and minima, and their indices.
 
 use std::hint::select_unpredictable;
 
 use super::accumulate::Fold;
 use super::fold::fold;
-use super::{count, nothing};
+use super::{count, no_params};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::loop_nest::LoopNest;
 use crate::{Axes, Number, Tensor, parallel, require};
 
-/// Results searched at the same time where they are neighbours in memory.
-const TILE: usize = 128;
+/// The number of results searched together if neighbouring results read neighbouring elements.
+const COLUMN_TILE: usize = 128;
 
 impl<T: Number> Tensor<T> {
-    /// The largest element over some axes; a NaN wins. Of equal elements the first in row-major
-    /// order is meant, which matters to dual numbers.
+    /// The largest element over some axes; NaN if there is a NaN. Of equal elements the first in row-major order
+    /// is chosen; equal dual numbers may have different tangents.
     ///
     /// # Panics
-    /// If an axis does not exist or is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
     #[track_caller]
     pub fn max(&self, axes: impl Into<Axes>) -> Self {
         self.extremum("max", &axes.into(), f64::NEG_INFINITY, |b, a| b > a)
     }
 
-    /// The smallest element over some axes; a NaN wins. Of equal elements the first in row-major
-    /// order is meant, which matters to dual numbers.
+    /// The smallest element over some axes; NaN if there is a NaN. Of equal elements the first in row-major
+    /// order is chosen; equal dual numbers may have different tangents.
     ///
     /// # Panics
-    /// If an axis does not exist or is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
     #[track_caller]
     pub fn min(&self, axes: impl Into<Axes>) -> Self {
         self.extremum("min", &axes.into(), f64::INFINITY, |b, a| b < a)
     }
 
-    /// Where along an axis the largest element is: the first of equal ones; the first NaN wins.
-    /// The axis disappears.
+    /// The index of the largest element along an axis, which is removed. The first of equal elements is chosen;
+    /// the first NaN, if there is one.
     ///
     /// # Panics
-    /// If there is no such axis, or it is empty.
+    /// If the axis does not exist or has extent 0.
     #[must_use]
     #[track_caller]
     pub fn argmax(&self, axis: isize) -> Tensor<i64> {
-        self.place("argmax", axis, f64::NEG_INFINITY, |b, a| b > a)
+        self.value_and_index("argmax", axis, f64::NEG_INFINITY, |b, a| b > a)
             .1
     }
 
-    /// Where along an axis the smallest element is: the first of equal ones; the first NaN wins.
-    /// The axis disappears.
+    /// The index of the smallest element along an axis, which is removed. The first of equal elements is
+    /// chosen; the first NaN, if there is one.
     ///
     /// # Panics
-    /// If there is no such axis, or it is empty.
+    /// If the axis does not exist or has extent 0.
     #[must_use]
     #[track_caller]
     pub fn argmin(&self, axis: isize) -> Tensor<i64> {
-        self.place("argmin", axis, f64::INFINITY, |b, a| b < a).1
+        self.value_and_index("argmin", axis, f64::INFINITY, |b, a| b < a)
+            .1
     }
 
-    /// The largest element along an axis and its place: the first of equal ones; the first NaN
-    /// wins. The axis disappears from both.
+    /// The largest element along an axis, which is removed, and its index. The first of equal elements is
+    /// chosen; the first NaN, if there is one.
     ///
     /// # Panics
-    /// If there is no such axis, or it is empty.
+    /// If the axis does not exist or has extent 0.
     #[must_use]
     #[track_caller]
     pub fn max_with_indices(&self, axis: isize) -> (Self, Tensor<i64>) {
-        self.place("max_with_indices", axis, f64::NEG_INFINITY, |b, a| b > a)
+        self.value_and_index("max_with_indices", axis, f64::NEG_INFINITY, |b, a| b > a)
     }
 
-    /// The smallest element along an axis and its place: the first of equal ones; the first NaN
-    /// wins. The axis disappears from both.
+    /// The smallest element along an axis, which is removed, and its index. The first of equal elements is
+    /// chosen; the first NaN, if there is one.
     ///
     /// # Panics
-    /// If there is no such axis, or it is empty.
+    /// If the axis does not exist or has extent 0.
     #[must_use]
     #[track_caller]
     pub fn min_with_indices(&self, axis: isize) -> (Self, Tensor<i64>) {
-        self.place("min_with_indices", axis, f64::INFINITY, |b, a| b < a)
+        self.value_and_index("min_with_indices", axis, f64::INFINITY, |b, a| b < a)
     }
 
     #[track_caller]
@@ -90,82 +91,84 @@ impl<T: Number> Tensor<T> {
         beats: impl Fn(T, T) -> bool + Sync,
     ) -> Self {
         let shape = self.shape();
-        let nothing = nothing(op, shape, axes);
+        let no_params = no_params(op, shape, axes);
         require!(
-            nothing.is_empty() || count(op, shape, axes) > 0,
+            no_params.is_empty() || count(op, shape, axes) > 0,
             "{op}: {shape:?}: no element to choose from"
         );
         if T::PLAIN {
-            return self.best(op, axes, lowest, beats, &nothing);
+            return self.extreme_values(op, axes, lowest, beats, &no_params);
         }
         let reduced = axes.resolve(op, shape);
         let (last, first): (Vec<_>, Vec<_>) = (0..shape.len()).partition(|&a| reduced.contains(a));
         let order: Vec<isize> = first.iter().chain(&last).map(|&a| a as isize).collect();
         let rows = self
             .permute(order)
-            .reshape([nothing.len(), count(op, shape, axes)]);
+            .reshape([no_params.len(), count(op, shape, axes)]);
         let result = super::result_layout(op, shape, axes);
-        rows.place(op, 1, lowest, beats).0.reshape(result.shape())
+        rows.value_and_index(op, 1, lowest, beats)
+            .0
+            .reshape(result.shape())
     }
 
-    /// The extreme values; which of several equal elements they are is open.
+    /// The extreme values. Which of several equal elements is returned is unspecified.
     #[track_caller]
-    fn best(
+    fn extreme_values(
         &self,
         op: &str,
         axes: &Axes,
         lowest: f64,
         beats: impl Fn(T, T) -> bool + Sync,
-        nothing: &[()],
+        no_params: &[()],
     ) -> Self {
         let function = Fold {
             identity: T::of(lowest),
             term: |x: T, ()| x,
             join: |a: T, b: T| select_unpredictable(beats(b, a) | b.is_nan(), b, a),
         };
-        fold(op, self, axes, nothing, &function)
+        fold(op, self, axes, no_params, &function)
     }
 
     #[track_caller]
-    fn place(
+    fn value_and_index(
         &self,
         op: &str,
         axis: isize,
         lowest: f64,
         beats: impl Fn(T, T) -> bool + Sync,
     ) -> (Self, Tensor<i64>) {
-        let place = resolve_axis(op, axis, self.shape());
+        let resolved = resolve_axis(op, axis, self.shape());
         let axes = axis.into();
-        let nothing = nothing(op, self.shape(), &axes);
+        let no_params = no_params(op, self.shape(), &axes);
         require!(
-            nothing.is_empty() || self.shape()[place] > 0,
-            "{op}: {:?}: axis {place} is empty",
+            no_params.is_empty() || self.shape()[resolved] > 0,
+            "{op}: {:?}: axis {resolved} is empty",
             self.shape()
         );
-        let mut best = self.best(op, &axes, lowest, beats, &nothing);
+        let mut best = self.extreme_values(op, &axes, lowest, beats, &no_params);
         let mut indices = buffer(op, best.shape());
         if indices.is_empty() {
             return (best.clone(), Tensor::from_vec(indices, best.shape()));
         }
-        let search = Search::new(self, place);
+        let search = Search::new(self, resolved);
         let values = best.as_slice().expect("a reduction's result is contiguous");
-        let chunk = TILE * (parallel::GRAIN / TILE).div_ceil(search.extent);
+        let chunk = COLUMN_TILE * (parallel::GRAIN / COLUMN_TILE).div_ceil(search.extent);
         parallel::for_chunks_mut(&mut indices, chunk, self.len(), |index, out| {
             let first = index * chunk;
             search.find(first, &values[first..first + out.len()], out);
         });
         if !T::PLAIN {
-            search.pick(&indices, best.as_mut_slice());
+            search.gather(&indices, best.as_mut_slice());
         }
         let indices = Tensor::from_vec(indices, best.shape());
         (best, indices)
     }
 }
 
-/// A search along one axis for values that are known to be there.
+/// A search along one axis for values that are known to be elements.
 struct Search<'a, T> {
     buffer: &'a [T],
-    /// Over the places where a search starts.
+    /// Over the positions where a search starts: index 0 of the axis.
     starts: LoopNest<1>,
     extent: usize,
     stride: isize,
@@ -187,16 +190,16 @@ impl<'a, T: Number> Search<'a, T> {
         }
     }
 
-    /// Where the searches from `first` on find their values.
+    /// The index of `values[i]` in row `first + i`, for every `i`.
     fn find(&self, first: usize, values: &[T], out: &mut [i64]) {
         let [step] = self.starts.inner();
         self.starts
             .for_inner_loops(first, out.len(), |done, [base], count| {
                 let (out, values) = (&mut out[done..done + count], &values[done..done + count]);
                 if step == 1 && self.stride != 1 && count >= 4 {
-                    let tiles = out.chunks_mut(TILE).zip(values.chunks(TILE));
+                    let tiles = out.chunks_mut(COLUMN_TILE).zip(values.chunks(COLUMN_TILE));
                     for (tile, (out, values)) in tiles.enumerate() {
-                        self.find_side_by_side(base + (tile * TILE) as isize, values, out);
+                        self.find_columns(base + (tile * COLUMN_TILE) as isize, values, out);
                     }
                     return;
                 }
@@ -218,7 +221,7 @@ impl<'a, T: Number> Search<'a, T> {
             return (0..self.extent).find(at).expect("the value is an element");
         }
         let values = &self.buffer[base as usize..base as usize + self.extent];
-        // Whole chunks are compared without a branch, which vectorises.
+        // Whole chunks are compared without a branch, so that the loop is vectorised.
         let in_chunk = |chunk: &[T]| chunk.iter().fold(false, |found, &x| found | same(x, value));
         let chunks = values
             .chunks(CHUNK)
@@ -229,10 +232,11 @@ impl<'a, T: Number> Search<'a, T> {
         start + rest.expect("the value is an element")
     }
 
-    fn find_side_by_side(&self, base: isize, values: &[T], out: &mut [i64]) {
-        const OPEN: i64 = -1;
-        out.fill(OPEN);
-        let mut open = out.len();
+    /// [`find`](Self::find) for rows that start at neighbouring positions: all are searched together.
+    fn find_columns(&self, base: isize, values: &[T], out: &mut [i64]) {
+        const NOT_FOUND: i64 = -1;
+        out.fill(NOT_FOUND);
+        let mut remaining = out.len();
         for i in 0..self.extent {
             let start = (base + i as isize * self.stride) as usize;
             let row = &self.buffer[start..start + values.len()];
@@ -241,19 +245,19 @@ impl<'a, T: Number> Search<'a, T> {
                 continue;
             }
             for (out, (&x, &value)) in out.iter_mut().zip(pairs()) {
-                if *out == OPEN && same(x, value) {
+                if *out == NOT_FOUND && same(x, value) {
                     *out = i as i64;
-                    open -= 1;
+                    remaining -= 1;
                 }
             }
-            if open == 0 {
+            if remaining == 0 {
                 return;
             }
         }
     }
 
-    /// The elements at the places found.
-    fn pick(&self, places: &[i64], out: &mut [T]) {
+    /// The elements at the indices found.
+    fn gather(&self, places: &[i64], out: &mut [T]) {
         let [step] = self.starts.inner();
         self.starts
             .for_inner_loops(0, out.len(), |done, [base], count| {
@@ -265,7 +269,7 @@ impl<'a, T: Number> Search<'a, T> {
     }
 }
 
-/// Equal, where NaN equals NaN.
+/// Whether two numbers are equal or both NaN.
 #[inline]
 fn same<T: Number>(x: T, value: T) -> bool {
     x == value || (x.is_nan() && value.is_nan())

@@ -1,28 +1,28 @@
-//! The reduction engine: one fold over some of the axes, in an order that the shape alone fixes.
+//! The reduction engine: a fold over some axes, in an order that depends on the shape alone.
 //!
-//! The elements that make one result are taken in row-major order and dealt to [`LANES`] partial
-//! results in turn, afresh with each run of neighbouring reduced axes; the lanes of a block are
-//! folded as a tree, and so are the blocks. Strides and threads decide only how the elements are
-//! fetched and who does it. So the same elements give the same bits in any layout and on any
-//! number of threads, the lanes are vectors of the machine, and the rounding error of a sum of
-//! `n` numbers grows like `log n` beyond the 32 steps of a lane.
+//! The elements of one result are taken in row-major order. Element `i` of a segment, the innermost
+//! neighbouring reduced axes, is accumulated into lane `i mod LANES` of its block; the [`LANES`] partial
+//! results of a block are joined as a tree, and so are the blocks. Strides and threads change only how
+//! elements are read and on which thread. So the same elements give the same bits in any layout and for any
+//! number of threads, the lanes are vector registers, and the rounding error of a sum of `n` numbers grows
+//! like `log n` beyond the 32 additions per lane and block.
 //!
 //! [`LANES`]: super::plan::LANES
 
 use super::accumulate::{Accumulate, join_rows};
 use super::plan::{BLOCK, Plan};
-use super::work::{TILE, Work};
+use super::task::{COLUMN_TILE, Task};
 use crate::create::buffer;
 use crate::kernels::simd::Level;
 use crate::layout::Layout;
 use crate::{Axes, Element, Tensor, parallel};
 
-/// Elements a task should have at least.
-const TASK: usize = 1 << 16;
+/// The least number of elements of one task.
+const MIN_TASK_ELEMENTS: usize = 1 << 16;
 
-/// Results from which on each is made whole by one task, so that memory is read from end to end; fewer
-/// are shared out block by block.
-const LONG_ROWS: usize = 16;
+/// From this number of results on, one task computes all blocks of a result, so that memory is read
+/// sequentially; with fewer results each block is a piece of work of its own.
+const MIN_RESULTS_FOR_ROW_TASKS: usize = 16;
 
 /// The row-major layout of a reduction's result.
 #[track_caller]
@@ -39,7 +39,7 @@ pub(super) fn result_layout(op: &str, shape: &[usize], axes: &Axes) -> Layout {
     Layout::row_major(op, &extents[..rank])
 }
 
-/// Folds some axes of `x`; `params` has one element per result, in row-major order.
+/// Folds some axes of `x`; `params` has one parameter per result, in row-major order.
 #[track_caller]
 pub(super) fn fold<T, P, F>(
     op: &str,
@@ -63,31 +63,32 @@ where
         return Tensor::full(result.shape(), function.identity());
     }
     let plan = Plan::new(op, x.layout(), axes);
-    if plan.is_scattered() {
+    if plan.should_copy_first() {
         return fold(op, &x.contiguous(), axes, params, function);
     }
-    let work = Work {
+    let task = Task {
         function,
         plan: &plan,
         level: Level::best(),
         buffer: x.buffer(),
         params,
     };
-    if plan.has_plain_rows() && plan.blocks() > 1 && result.len() >= LONG_ROWS {
+    if plan.has_contiguous_rows() && plan.blocks() > 1 && result.len() >= MIN_RESULTS_FOR_ROW_TASKS
+    {
         let mut out = buffer(op, result.shape());
-        let chunk = TASK.div_ceil(plan.count());
+        let chunk = MIN_TASK_ELEMENTS.div_ceil(plan.count());
         parallel::for_chunks_mut(&mut out, chunk, x.len(), |index, out| {
-            work.long_rows(index * chunk, out);
+            task.long_rows(index * chunk, out);
         });
         return Tensor::from_parts(out, result);
     }
     let mut partial = buffer(op, &[plan.blocks(), result.len()]);
-    let mut chunk = TASK.div_ceil(plan.count().min(BLOCK));
+    let mut chunk = MIN_TASK_ELEMENTS.div_ceil(plan.count().min(BLOCK));
     if plan.has_columns() {
-        chunk = chunk.next_multiple_of(TILE);
+        chunk = chunk.next_multiple_of(COLUMN_TILE);
     }
     parallel::for_chunks_mut(&mut partial, chunk, x.len(), |index, out| {
-        work.run(index * chunk, out);
+        task.run(index * chunk, out);
     });
     join_rows(&mut partial, result.len(), |a, b| function.join(a, b));
     Tensor::from_parts(partial, result)

@@ -1,4 +1,4 @@
-//! The inner loops of the reduction engine: elements dealt to lanes.
+//! The inner loops of the reduction engine: elements are accumulated into lanes.
 
 use super::accumulate::Accumulate;
 use super::plan::{BLOCK, LANES};
@@ -11,9 +11,9 @@ pub(super) struct Results<'a, P> {
     pub(super) params: &'a [P],
 }
 
-/// One value to each lane, as far as there are values.
+/// Accumulates one value into each lane, as far as there are values.
 #[inline(always)]
-fn deal<T, P, F>(function: &F, lanes: &mut [F::Output], values: &[T], param: P)
+fn accumulate<T, P, F>(function: &F, lanes: &mut [F::Output], values: &[T], param: P)
 where
     T: Copy,
     P: Copy,
@@ -24,25 +24,25 @@ where
     }
 }
 
-/// Values to the lanes in turn, the first to lane 0.
+/// Accumulates value `i` into lane `i mod LANES`.
 #[inline(always)]
-fn deal_all<T, P, F>(function: &F, lanes: &mut [F::Output; LANES], values: &[T], param: P)
+fn accumulate_all<T, P, F>(function: &F, lanes: &mut [F::Output; LANES], values: &[T], param: P)
 where
     T: Copy,
     P: Copy,
     F: Accumulate<T, P>,
 {
     let (chunks, tail) = values.as_chunks::<LANES>();
-    // A copy, so that the lanes stay in registers.
+    // A local copy keeps the lanes in registers.
     let mut local = *lanes;
     for chunk in chunks {
-        deal(function, &mut local, chunk, param);
+        accumulate(function, &mut local, chunk, param);
     }
     *lanes = local;
-    deal(function, lanes, tail, param);
+    accumulate(function, lanes, tail, param);
 }
 
-/// The lanes joined as a tree.
+/// The result of all lanes, joined as a tree.
 #[inline(always)]
 pub(super) fn join<T, P, F>(function: &F, mut lanes: [F::Output; LANES]) -> F::Output
 where
@@ -58,8 +58,8 @@ where
     lanes[0]
 }
 
-/// Values dealt to lanes, the first to `lane`.
-pub(super) struct Deal<'a, T, P, F: Accumulate<T, P>> {
+/// Accumulates value `i` into lane `(lane + i) mod LANES`.
+pub(super) struct AccumulateValues<'a, T, P, F: Accumulate<T, P>> {
     pub(super) function: &'a F,
     pub(super) lanes: &'a mut [F::Output; LANES],
     pub(super) lane: usize,
@@ -67,7 +67,7 @@ pub(super) struct Deal<'a, T, P, F: Accumulate<T, P>> {
     pub(super) param: P,
 }
 
-impl<T, P, F> Body for Deal<'_, T, P, F>
+impl<T, P, F> Body for AccumulateValues<'_, T, P, F>
 where
     T: Copy,
     P: Copy,
@@ -79,22 +79,22 @@ where
     fn run<const FMA: bool>(self) {
         let to_lane_0 = (LANES - self.lane) % LANES;
         let (head, rest) = self.values.split_at(to_lane_0.min(self.values.len()));
-        deal(
+        accumulate(
             self.function,
             &mut self.lanes[self.lane..],
             head,
             self.param,
         );
-        deal_all(self.function, self.lanes, rest, self.param);
+        accumulate_all(self.function, self.lanes, rest, self.param);
     }
 }
 
-/// Results each of which folds one stretch of memory.
+/// Results each of which folds one contiguous range of `count` elements.
 pub(super) struct Rows<'a, T, P, F: Accumulate<T, P>> {
     pub(super) function: &'a F,
     pub(super) buffer: &'a [T],
     pub(super) start: Results<'a, P>,
-    /// The length of each stretch.
+    /// The length of each range.
     pub(super) count: usize,
     pub(super) out: &'a mut [F::Output],
 }
@@ -117,14 +117,14 @@ where
         for (out, &param) in self.out.iter_mut().zip(params) {
             let values = &self.buffer[base as usize..base as usize + self.count];
             let mut lanes = [self.function.identity(); LANES];
-            deal_all(self.function, &mut lanes, values, param);
+            accumulate_all(self.function, &mut lanes, values, param);
             *out = join(self.function, lanes);
             base += step;
         }
     }
 }
 
-/// The blocks of one result, each folded alone.
+/// The partial results of all blocks of one result.
 pub(super) struct Blocks<'a, T, P, F: Accumulate<T, P>> {
     pub(super) function: &'a F,
     pub(super) values: &'a [T],
@@ -144,28 +144,28 @@ where
     fn run<const FMA: bool>(self) {
         for block in self.values.chunks(BLOCK) {
             let mut lanes = [self.function.identity(); LANES];
-            deal_all(self.function, &mut lanes, block, self.param);
+            accumulate_all(self.function, &mut lanes, block, self.param);
             self.out.push(join(self.function, lanes));
         }
     }
 }
 
-/// Rows of values, one value for each of several results, dealt to lanes, the first row to `lane`.
-pub(super) struct DealColumns<'a, T, P, F: Accumulate<T, P>> {
+/// Accumulates row `i`, one value for each of several results, into lane `(lane + i) mod LANES`.
+pub(super) struct AccumulateColumns<'a, T, P, F: Accumulate<T, P>> {
     pub(super) function: &'a F,
     pub(super) buffer: &'a [T],
     /// The first row.
     pub(super) start: Results<'a, P>,
-    /// From row to row.
+    /// The distance from one row to the next.
     pub(super) stride: isize,
-    /// How many rows.
+    /// The number of rows.
     pub(super) count: usize,
     pub(super) lane: usize,
-    /// The lanes, one after the other.
+    /// The lanes of all results: lane by lane, one value for each result.
     pub(super) tile: &'a mut [F::Output],
 }
 
-impl<'a, T, P, F> DealColumns<'a, T, P, F>
+impl<'a, T, P, F> AccumulateColumns<'a, T, P, F>
 where
     T: Copy,
     P: Copy,
@@ -184,9 +184,9 @@ where
         &self.buffer[start..start + self.start.params.len()]
     }
 
-    /// `N` rows of one lane, from `first` on.
+    /// Accumulates rows `first`, `first + LANES`, …, `N` of them, which belong to the same lane.
     #[inline(always)]
-    fn deal_rows<const N: usize>(&mut self, first: usize) {
+    fn accumulate_rows<const N: usize>(&mut self, first: usize) {
         let (function, params) = (self.function, self.start.params);
         let rows: [&[T]; N] = std::array::from_fn(|n| self.row(first + n * LANES));
         for (j, (sum, &param)) in self.lane(first).iter_mut().zip(params).enumerate() {
@@ -199,7 +199,7 @@ where
     }
 
     #[inline(always)]
-    fn deal_scattered(&mut self, row: usize) {
+    fn accumulate_strided(&mut self, row: usize) {
         let (function, buffer) = (self.function, self.buffer);
         let Results { base, step, params } = self.start;
         let mut position = base + row as isize * self.stride;
@@ -210,7 +210,7 @@ where
     }
 }
 
-impl<T, P, F> Body for DealColumns<'_, T, P, F>
+impl<T, P, F> Body for AccumulateColumns<'_, T, P, F>
 where
     T: Copy,
     P: Copy,
@@ -222,21 +222,21 @@ where
     fn run<const FMA: bool>(mut self) {
         if self.start.step != 1 {
             for row in 0..self.count {
-                self.deal_scattered(row);
+                self.accumulate_strided(row);
             }
             return;
         }
-        // The rows of one lane together: each lane is fetched and stored less often. (And a join
-        // that keeps one of two numbers becomes a slow store under a mask if it is the only one.)
+        // Several rows of one lane together: each lane is loaded and stored less often. And a join that keeps
+        // one of two numbers, as a maximum, is compiled to a slow masked store if it is the only one.
         let mut done = 0;
         while done + 4 * LANES <= self.count {
-            (done..done + LANES).for_each(|row| self.deal_rows::<4>(row));
+            (done..done + LANES).for_each(|row| self.accumulate_rows::<4>(row));
             done += 4 * LANES;
         }
         while done + 2 * LANES <= self.count {
-            (done..done + LANES).for_each(|row| self.deal_rows::<2>(row));
+            (done..done + LANES).for_each(|row| self.accumulate_rows::<2>(row));
             done += 2 * LANES;
         }
-        (done..self.count).for_each(|row| self.deal_rows::<1>(row));
+        (done..self.count).for_each(|row| self.accumulate_rows::<1>(row));
     }
 }

@@ -1,7 +1,7 @@
-//! Reductions: many elements to one, along some of the axes.
+//! Reductions over some axes, cumulative sums, and softmax.
 //!
-//! `x.sum(..)` takes all axes, `x.sum(1)` one, `x.sum([0, 2])` several; `x.sum(keep(1))` keeps them
-//! as extent 1. Naming no axis, `[]`, reduces nothing.
+//! `x.sum(..)` reduces all axes, `x.sum(1)` one, `x.sum([0, 2])` several; `x.sum(keep(1))` keeps them with extent
+//! 1. An empty list `[]` reduces no axis.
 
 mod accumulate;
 mod extremum;
@@ -12,7 +12,7 @@ mod plan;
 mod scale;
 mod scan;
 mod softmax;
-mod work;
+mod task;
 
 use accumulate::{Accumulate, Fold};
 use fold::{fold, result_layout};
@@ -20,7 +20,7 @@ pub use scale::unit_scale;
 
 use crate::{Axes, Element, Number, Tensor, require};
 
-/// How many elements make one result.
+/// The number of elements that are reduced to one result.
 fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
     let reduced = axes.resolve(op, shape);
     let extents = shape.iter().enumerate();
@@ -30,28 +30,28 @@ fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
         .product()
 }
 
-/// One parameter of no content per result.
-fn nothing(op: &str, shape: &[usize], axes: &Axes) -> Vec<()> {
+/// The parameters of a fold that has none: one `()` per result.
+fn no_params(op: &str, shape: &[usize], axes: &Axes) -> Vec<()> {
     vec![(); result_layout(op, shape, axes).len()]
 }
 
-/// Folds some axes, every result with the same function.
+/// A [`fold`] without parameters.
 #[track_caller]
-fn fold_alike<T: Element, F: Accumulate<T, ()>>(
+fn fold_without_params<T: Element, F: Accumulate<T, ()>>(
     op: &str,
     x: &Tensor<T>,
     axes: &Axes,
     function: &F,
 ) -> Tensor<F::Output> {
-    fold(op, x, axes, &nothing(op, x.shape(), axes), function)
+    fold(op, x, axes, &no_params(op, x.shape(), axes), function)
 }
 
 impl<T: Number> Tensor<T> {
-    /// The sum over some axes, `y = Σ x`; of no elements 0.
+    /// The sum over some axes, `y = Σ x`; 0 over no elements.
     ///
-    /// The order of the additions depends on the shape alone (lanes within blocks of 1024
-    /// elements, blocks as a tree), so the result has the same bits for any layout and any number
-    /// of threads, and its error grows with the logarithm of the count.
+    /// The order of the additions depends on the shape alone (lanes within blocks of 1024 elements, blocks
+    /// joined as a tree), so the result has the same bits for any layout and any number of threads, and its
+    /// rounding error grows with the logarithm of the number of elements.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -68,10 +68,11 @@ impl<T: Number> Tensor<T> {
             term: |x: T, ()| x,
             join: |a: T, b: T| a + b,
         };
-        fold_alike(op, self, axes, &function)
+        fold_without_params(op, self, axes, &function)
     }
 
-    /// The product over some axes; of no elements 1. The order is that of [`sum`](Self::sum).
+    /// The product over some axes; 1 over no elements. The order of the multiplications is that of
+    /// [`sum`](Self::sum).
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -84,11 +85,13 @@ impl<T: Number> Tensor<T> {
             term: |x: T, ()| x,
             join: |a: T, b: T| a * b,
         };
-        fold_alike("prod", self, &axes, &function)
+        fold_without_params("prod", self, &axes, &function)
     }
 
-    /// The sum over every axis that broadcasting to the shape of `self` would have repeated: the
-    /// adjoint of [`broadcast_to`](Self::broadcast_to).
+    /// The sum over the axes that broadcasting from `shape` to the shape of `self` repeats: the adjoint of
+    /// [`broadcast_to`](Self::broadcast_to).
+    ///
+    /// * returns a tensor of shape `shape`
     ///
     /// # Panics
     /// If `shape` does not broadcast to the shape of `self`.
@@ -116,7 +119,7 @@ impl<T: Number> Tensor<T> {
 }
 
 impl Tensor<bool> {
-    /// Whether one element at least is true; of no elements false.
+    /// Whether at least one element is true; false over no elements.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -129,10 +132,10 @@ impl Tensor<bool> {
             term: |x: bool, ()| x,
             join: |a: bool, b: bool| a | b,
         };
-        fold_alike("any", self, &axes, &function)
+        fold_without_params("any", self, &axes, &function)
     }
 
-    /// Whether every element is true; of no elements true.
+    /// Whether every element is true; true over no elements.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -145,10 +148,10 @@ impl Tensor<bool> {
             term: |x: bool, ()| x,
             join: |a: bool, b: bool| a & b,
         };
-        fold_alike("all", self, &axes, &function)
+        fold_without_params("all", self, &axes, &function)
     }
 
-    /// How many elements are true.
+    /// The number of true elements over some axes.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -161,6 +164,6 @@ impl Tensor<bool> {
             term: |x: bool, ()| i64::from(x),
             join: |a: i64, b: i64| a + b,
         };
-        fold_alike("count_true", self, &axes, &function)
+        fold_without_params("count_true", self, &axes, &function)
     }
 }

@@ -1,13 +1,13 @@
-//! Means, variances, and what standardization divides by.
+//! Means, variances, and reciprocal standard deviations.
 
 use super::accumulate::Fold;
 use super::fold::fold;
 use super::scale::{is_exact, scales};
-use super::{count, fold_alike, result_layout};
+use super::{count, fold_without_params, result_layout};
 use crate::{Axes, Real, Tensor};
 
 impl<T: Real> Tensor<T> {
-    /// The mean over some axes, `y = Σ x / n`; of no elements NaN.
+    /// The mean over some axes, `y = Σ x / n`; NaN over no elements.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -18,11 +18,11 @@ impl<T: Real> Tensor<T> {
         self.sum_named("mean", &axes) / count("mean", self.shape(), &axes) as f64
     }
 
-    /// The mean over some axes as `y = x₀ + Σ (x − x₀) / n`, `x₀` the first element; of no elements NaN.
+    /// The mean over some axes as `y = x₀ + Σ (x − x₀) / n` with the first element `x₀`; NaN over no elements.
     ///
-    /// Where all elements have a large offset in common, the [plain mean](Self::mean) is off by some
-    /// units in its last place, which is much beside their deviation; this one is off by half a unit,
-    /// and the mean of equal elements is that element.
+    /// If all elements share a large offset, the [plain mean](Self::mean) has an error of several ulps (units in
+    /// the last place), which is large compared with the deviations. The error of this mean is half an ulp,
+    /// and the mean of equal elements is exactly that element.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -34,13 +34,13 @@ impl<T: Real> Tensor<T> {
             "shifted_mean",
             self,
             &axes,
-            &self.firsts("shifted_mean", &axes),
+            &self.first_elements("shifted_mean", &axes),
         )
     }
 
-    /// The variance over some axes, `y = Σ (x − mean)² / (n − correction)`, of the
-    /// [shifted mean](Self::shifted_mean). Correction 0 is the variance of a population (batch norm
-    /// normalises by it), 1 the unbiased estimate from a sample. NaN where `n ≤ correction`.
+    /// The variance over some axes, `y = Σ (x − mean)² / (n − correction)`, with the
+    /// [shifted mean](Self::shifted_mean). Correction 0 gives the population variance, by which batch norm
+    /// normalises; 1 the unbiased sample variance. NaN if `n ≤ correction`.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -60,7 +60,7 @@ impl<T: Real> Tensor<T> {
     pub fn mean_var(&self, axes: impl Into<Axes>, correction: usize) -> (Self, Self) {
         let axes = axes.into();
         let n = count("var", self.shape(), &axes);
-        let shift = self.firsts("var", &axes);
+        let shift = self.first_elements("var", &axes);
         let mean = shifted_mean("var", self, &axes, &shift);
         let squares = deviations("var", self, &axes, &mean);
         let freedom = if n > correction {
@@ -71,10 +71,10 @@ impl<T: Real> Tensor<T> {
         (mean, squares / freedom)
     }
 
-    /// Over some axes the mean, the biased variance, and `1/√(variance + eps)`.
+    /// The mean, the population variance and `1/√(variance + eps)` over some axes.
     ///
-    /// The mean is that of [`shifted_mean`](Self::shifted_mean). The last is right even where the variance
-    /// overflows or vanishes: squares are scaled as in [`norm2`](Self::norm2).
+    /// The mean is that of [`shifted_mean`](Self::shifted_mean). The reciprocal root is accurate even if the
+    /// variance overflows or underflows: squares are scaled as in [`norm2`](Self::norm2).
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -83,7 +83,7 @@ impl<T: Real> Tensor<T> {
     pub fn mean_var_rstd(&self, axes: impl Into<Axes>, eps: f64) -> [Self; 3] {
         let (op, axes) = ("mean_var_rstd", axes.into());
         let n = count(op, self.shape(), &axes) as f64;
-        let shift = self.firsts(op, &axes);
+        let shift = self.first_elements(op, &axes);
         let mean = shifted_mean(op, self, &axes, &shift);
         let squares = deviations(op, self, &axes, &mean);
         let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, eps)).collect();
@@ -123,8 +123,8 @@ impl<T: Real> Tensor<T> {
         [Self::from_vec(means, var.shape()), var, rstd]
     }
 
-    /// Over some axes the mean square and `1/√(mean square + eps)`; the latter is right even where the
-    /// mean square overflows or vanishes.
+    /// The mean square `m = Σ x² / n` and `1/√(m + eps)` over some axes. The reciprocal root is accurate even if
+    /// `m` overflows or underflows.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -139,7 +139,7 @@ impl<T: Real> Tensor<T> {
             term: |x: T, ()| x * x,
             join: sum,
         };
-        let squares = fold_alike(op, self, &axes, &function);
+        let squares = fold_without_params(op, self, &axes, &function);
         let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, eps)).collect();
         let Some(scales) = scales(op, self, &axes, &exact) else {
             let mean = squares / n;
@@ -156,14 +156,14 @@ impl<T: Real> Tensor<T> {
         [mean, rstd]
     }
 
-    /// The first element of each result of a reduction, without its tangent; 0 where it is not finite or
-    /// there is none.
-    fn firsts(&self, op: &str, axes: &Axes) -> Vec<T> {
+    /// The first element of each result of a reduction, without its tangent; 0 if it is not finite or does not
+    /// exist.
+    fn first_elements(&self, op: &str, axes: &Axes) -> Vec<T> {
         if self.is_empty() {
             return vec![T::zero(); result_layout(op, self.shape(), axes).len()];
         }
         let reduced = axes.resolve(op, self.shape());
-        let firsts = reduced
+        let first_elements = reduced
             .iter()
             .fold(self.clone(), |x, axis| x.slice(axis as isize, 0..1));
         let finite = |x: T| {
@@ -173,7 +173,7 @@ impl<T: Real> Tensor<T> {
                 T::zero()
             }
         };
-        firsts.iter().map(finite).collect()
+        first_elements.iter().map(finite).collect()
     }
 }
 
@@ -210,16 +210,16 @@ fn reciprocal_root<T: Real>(x: &Tensor<T>, eps: f64) -> Tensor<T> {
     x.map(|x| T::one() / (x + eps).sqrt())
 }
 
-/// A mean of squares, and `1/√(mean + eps)`, of the mean of squares that were scaled.
+/// The mean of squares `m` and `1/√(m + eps)`, given the mean of the squares of `x · scale`.
 fn unscaled<T: Real>(mean: &Tensor<T>, scales: &[T], eps: f64) -> (Tensor<T>, Tensor<T>) {
     let scales = Tensor::from_slice(scales, mean.shape());
     let rstd = mean.zip(&scales, |mean, scale| {
-        let room = T::of(eps * scale.to_f64() * scale.to_f64());
-        if room.to_f64().is_infinite() {
-            // The mean is nothing beside eps.
+        let scaled_eps = T::of(eps * scale.to_f64() * scale.to_f64());
+        if scaled_eps.to_f64().is_infinite() {
+            // The mean is negligible compared with eps.
             T::of(1.0 / eps.sqrt())
         } else {
-            scale / (mean + room).sqrt()
+            scale / (mean + scaled_eps).sqrt()
         }
     });
     (mean.zip(&scales, |mean, scale| mean / scale / scale), rstd)

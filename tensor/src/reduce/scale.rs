@@ -1,19 +1,21 @@
-//! Powers of two that keep squares in range, as in BLAS `nrm2`.
+//! Norms without overflow or underflow: elements are scaled by a power of two before they are squared, as in
+//! BLAS `nrm2`.
 
 use super::accumulate::Fold;
 use super::fold::fold;
-use super::fold_alike;
+use super::fold_without_params;
 use crate::{Axes, Real, Tensor};
 
-/// The exponents of a number type: whether it is as wide as `f64`, or only as wide as `f32`.
-fn is_wide<T: Real>() -> bool {
+/// Whether a number type has the exponent range of `f64`, not that of `f32`.
+fn has_f64_range<T: Real>() -> bool {
     T::of(f64::MAX).to_f64().is_finite()
 }
 
-/// The power of two that brings `|x|` into [1, 2), as far as the type reaches; 1 for 0, infinities and NaN.
+/// The power of two that scales `|x|` into [1, 2), limited to normal numbers of the type; 1 for 0, infinities
+/// and NaN.
 ///
-/// Multiplying by it rounds nothing. `x²` overflows or vanishes long before `x` does, but not the square
-/// of a number near 1.
+/// Multiplying by it is exact. `x²` can overflow or underflow where `x` does not; the square of a number
+/// in [1, 2) cannot.
 #[must_use]
 #[inline]
 pub fn unit_scale<T: Real>(x: T) -> T {
@@ -23,30 +25,31 @@ pub fn unit_scale<T: Real>(x: T) -> T {
         return T::one();
     }
     let exponent = (x.to_bits() >> 52) as i64 - BIAS;
-    let most = if is_wide::<T>() { 1022 } else { 126 };
+    let most = if has_f64_range::<T>() { 1022 } else { 126 };
     let scale = (-exponent).clamp(-most, most) + BIAS;
     T::of(f64::from_bits((scale as u64) << 52))
 }
 
-/// The least sum of squares that is exact to rounding: squares that vanished are nothing beside it.
-fn least<T: Real>() -> f64 {
-    if is_wide::<T>() {
+/// The smallest sum of squares that is accurate to rounding: squares that underflowed are negligible compared
+/// with it.
+fn smallest_accurate<T: Real>() -> f64 {
+    if has_f64_range::<T>() {
         f64::from_bits((1023 - 990) << 52)
     } else {
         f64::from_bits((1023 - 100) << 52)
     }
 }
 
-/// Whether no square that matters to a sum of squares overflowed or vanished, where `room` is added to
-/// the sum anyway.
+/// Whether a sum of squares, to which `room` is going to be added, is accurate: nothing overflowed, and squares
+/// that underflowed are negligible.
 pub(super) fn is_exact<T: Real>(squares: T, room: f64) -> bool {
     let squares = squares.to_f64();
     let in_range = squares.is_finite() && T::of(room).to_f64().is_finite();
-    in_range && squares.max(room) >= least::<T>()
+    in_range && squares.max(room) >= smallest_accurate::<T>()
 }
 
-/// For each result the power of two that brings the largest absolute value into [1, 2), or 1 if `is_exact`
-/// says that this result needs none; `None` if all are 1.
+/// For each result, the power of two that scales its largest absolute value into [1, 2), or 1 if `is_exact` is
+/// true for it; `None` if all are 1.
 pub(super) fn scales<T: Real>(
     op: &str,
     x: &Tensor<T>,
@@ -56,7 +59,7 @@ pub(super) fn scales<T: Real>(
     if is_exact.iter().all(|&exact| exact) {
         return None;
     }
-    let largest = largest(op, x, axes);
+    let largest = max_abs(op, x, axes);
     let scales: Vec<T> = largest
         .iter()
         .zip(is_exact)
@@ -65,34 +68,34 @@ pub(super) fn scales<T: Real>(
     scales.iter().any(|&s| s != T::one()).then_some(scales)
 }
 
-/// The largest absolute values, without tangents; 0 of no elements, NaN if there is one.
-fn largest<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
+/// The largest absolute values, without tangents; 0 over no elements, NaN if there is one.
+fn max_abs<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     let function = Fold {
         identity: T::zero(),
         term: |x: T, ()| x.primal().abs(),
         join: |a: T, b: T| if b > a || b.is_nan() { b } else { a },
     };
-    fold_alike(op, x, axes, &function)
+    fold_without_params(op, x, axes, &function)
 }
 
 impl<T: Real> Tensor<T> {
-    /// For each result of a reduction over some axes the power of two that brings the largest absolute
-    /// value into [1, 2); see [`unit_scale`]. It carries no tangent.
+    /// For each result of a reduction over some axes, the power of two that scales its largest absolute value
+    /// into [1, 2); see [`unit_scale`]. It has no tangent.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn unit_scales(&self, axes: impl Into<Axes>) -> Self {
-        largest("unit_scales", self, &axes.into()).map(unit_scale)
+        max_abs("unit_scales", self, &axes.into()).map(unit_scale)
     }
 
-    /// The Euclidean norm over some axes, `y = √(Σ x²)`; of no elements 0.
+    /// The Euclidean norm over some axes, `y = √(Σ x²)`; 0 over no elements.
     ///
-    /// Squares that would overflow or vanish are scaled first by a power of two, as in BLAS `nrm2`, so that
-    /// the norm is right wherever it can be represented: `(2ᵏx).norm2()` is `2ᵏ` times `x.norm2()`.
-    /// The order of the additions is that of [`sum`](Self::sum). A NaN makes the norm NaN, an infinity
-    /// makes it infinite. The tangent of a norm that is 0 is 0.
+    /// If squares would overflow or underflow, the elements are first scaled by a power of two, as in BLAS
+    /// `nrm2`, so the norm is accurate wherever it is representable. The order of the additions is that of
+    /// [`sum`](Self::sum). The norm is NaN if there is a NaN, else infinite if there is an infinity. The
+    /// tangent of a norm that is 0 is 0.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -105,7 +108,7 @@ impl<T: Real> Tensor<T> {
             term: |x: T, ()| x * x,
             join: |a: T, b: T| a + b,
         };
-        let squares = fold_alike("norm2", self, &axes, &function);
+        let squares = fold_without_params("norm2", self, &axes, &function);
         let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, 0.0)).collect();
         let Some(scales) = scales("norm2", self, &axes, &exact) else {
             return squares.map(root);
@@ -121,7 +124,7 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// `√x`, without a tangent at 0.
+/// `√x`, with tangent 0 at 0.
 fn root<T: Real>(x: T) -> T {
     if x == T::zero() { T::zero() } else { x.sqrt() }
 }

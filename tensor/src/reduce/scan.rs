@@ -1,4 +1,4 @@
-//! Running sums and products.
+//! Cumulative sums and products.
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
@@ -6,20 +6,20 @@ use crate::elementwise::zip;
 use crate::{Number, Tensor, parallel};
 
 impl<T: Number> Tensor<T> {
-    /// The running sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
+    /// The cumulative sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Self {
         self.scan("cumsum", axis, |a, b| a + b)
     }
 
-    /// The running product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
+    /// The cumulative product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn cumprod(&self, axis: isize) -> Self {

@@ -1,4 +1,4 @@
-//! Exponentials that sum to one, and the logarithm of a sum of exponentials.
+//! Softmax, its logarithm, and log-sum-exp.
 
 use std::hint::select_unpredictable;
 use std::marker::PhantomData;
@@ -13,8 +13,8 @@ use crate::kernels::simd::{Body, Level};
 use crate::{Axes, Real, Tensor, parallel};
 
 impl<T: Real> Tensor<T> {
-    /// `y = ln Σ eˣ` over some axes, without overflow; of no elements −∞, as of elements that are
-    /// all −∞.
+    /// `y = ln Σ eˣ` over some axes, computed as `m + ln Σ e^(x − m)` with the maximum `m`, so that it does not
+    /// overflow; −∞ over no elements, and if all elements are −∞.
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -25,9 +25,9 @@ impl<T: Real> Tensor<T> {
         if count("logsumexp", self.shape(), &axes) == 0 {
             return self.sum(axes).ln();
         }
-        let top = self.max(axes.clone()).primal();
-        // ∞ − ∞ is NaN; beside an infinite element the others do not matter.
-        let shift = top.map(|m| if m.to_f64().is_finite() { m } else { T::zero() });
+        let max = self.max(axes.clone()).primal();
+        // An infinite maximum is not subtracted: ∞ − ∞ would be NaN.
+        let shift = max.map(|m| if m.to_f64().is_finite() { m } else { T::zero() });
         let function = Fold {
             identity: T::zero(),
             term: |x: T, shift: T| (x - shift).exp(),
@@ -37,21 +37,22 @@ impl<T: Real> Tensor<T> {
         fold("logsumexp", self, &axes, shifts, &function).ln() + &shift
     }
 
-    /// `y = eˣ / Σ eˣ` along an axis, without overflow. NaN where every element is −∞.
+    /// `y = eˣ / Σ eˣ` along an axis, computed with the maximum subtracted, so that it does not overflow. NaN
+    /// if all elements along the axis are −∞ or one is +∞.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
         self.normalised::<Softmax>("softmax", axis)
     }
 
-    /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), exact where
-    /// that underflows.
+    /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), accurate also where the
+    /// softmax underflows.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
@@ -59,7 +60,7 @@ impl<T: Real> Tensor<T> {
     }
 
     #[track_caller]
-    fn normalised<F: Function>(&self, op: &str, axis: isize) -> Self {
+    fn normalised<F: RowFunction>(&self, op: &str, axis: isize) -> Self {
         let place = resolve_axis(op, axis, self.shape());
         if self.is_empty() {
             return self.clone();
@@ -72,7 +73,7 @@ impl<T: Real> Tensor<T> {
         let block = extent * inner;
         let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
         let level = Level::best();
-        // Two exponentials or one, two sums and a product, in passes over a row in the first cache.
+        // Estimate: an exponential, two sums and a product per element.
         parallel::for_chunks_mut(
             &mut out,
             chunk,
@@ -115,18 +116,18 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// Columns worked on at the same time: their numbers fill whole vectors, whatever their length.
+/// The number of columns computed together: a row of them fills whole vectors.
 const COLUMNS: usize = 32;
 
-/// What is done along the axis.
-trait Function {
-    /// With one row.
+/// A function of the elements along the axis.
+trait RowFunction {
+    /// Of one contiguous row.
     fn row<T: Real>(from: &[T], to: &mut [T]);
-    /// With each column, in place.
+    /// Of each column, in place.
     fn columns<T: Real>(rows: &mut [[T; COLUMNS]]);
 }
 
-/// Rows of one length, of a tensor and of its result.
+/// Applies a function to every contiguous row of length `extent`.
 struct Rows<'a, T, F> {
     from: &'a [T],
     to: &'a mut [T],
@@ -134,7 +135,7 @@ struct Rows<'a, T, F> {
     function: PhantomData<F>,
 }
 
-impl<T: Real, F: Function> Body for Rows<'_, T, F> {
+impl<T: Real, F: RowFunction> Body for Rows<'_, T, F> {
     type Output = ();
     const USES_512_BITS: bool = true;
 
@@ -147,17 +148,17 @@ impl<T: Real, F: Function> Body for Rows<'_, T, F> {
     }
 }
 
-/// Columns of one length, of a tensor and of its result.
+/// Applies a function to every column of length `extent`, `COLUMNS` at a time.
 struct Columns<'a, T, F> {
     from: &'a [T],
     to: &'a mut [T],
     extent: usize,
-    /// Distances along a column, and from one column to the next.
+    /// Distance between neighbours of a column, and between the starts of neighbouring columns.
     strides: [usize; 2],
     function: PhantomData<F>,
 }
 
-impl<T: Real, F: Function> Body for Columns<'_, T, F> {
+impl<T: Real, F: RowFunction> Body for Columns<'_, T, F> {
     type Output = ();
     const USES_512_BITS: bool = true;
 
@@ -195,10 +196,10 @@ impl<T: Real, F: Function> Body for Columns<'_, T, F> {
 
 struct Softmax;
 
-impl Function for Softmax {
+impl RowFunction for Softmax {
     #[inline(always)]
     fn row<T: Real>(from: &[T], to: &mut [T]) {
-        let scale = T::one() / exponentials(from, top(from), to);
+        let scale = T::one() / exponentials(from, row_max(from), to);
         for y in to {
             *y *= scale;
         }
@@ -206,11 +207,11 @@ impl Function for Softmax {
 
     #[inline(always)]
     fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
-        let top = tops(rows);
+        let max = column_maxima(rows);
         let mut sum = [T::zero(); COLUMNS];
         for row in &mut *rows {
             for j in 0..COLUMNS {
-                row[j] = (row[j] - top[j]).exp();
+                row[j] = (row[j] - max[j]).exp();
                 sum[j] += row[j];
             }
         }
@@ -225,23 +226,23 @@ impl Function for Softmax {
 
 struct LogSoftmax;
 
-impl Function for LogSoftmax {
+impl RowFunction for LogSoftmax {
     #[inline(always)]
     fn row<T: Real>(from: &[T], to: &mut [T]) {
-        let top = top(from);
-        let log = exponentials(from, top, to).ln();
+        let max = row_max(from);
+        let log = exponentials(from, max, to).ln();
         for (y, &x) in to.iter_mut().zip(from) {
-            *y = x - top - log;
+            *y = x - max - log;
         }
     }
 
     #[inline(always)]
     fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
-        let top = tops(rows);
+        let max = column_maxima(rows);
         let mut sum = [T::zero(); COLUMNS];
         for row in &mut *rows {
             for j in 0..COLUMNS {
-                row[j] -= top[j];
+                row[j] -= max[j];
                 sum[j] += row[j].exp();
             }
         }
@@ -254,40 +255,40 @@ impl Function for LogSoftmax {
     }
 }
 
-/// The larger of two; a NaN wins.
+/// The maximum of two numbers; NaN if either is NaN.
 #[inline(always)]
 fn larger<T: Real>(a: T, b: T) -> T {
     select_unpredictable((b > a) | b.is_nan(), b, a)
 }
 
-/// The largest value of a row, without its tangent; NaN if there is one.
+/// The maximum of a row, without its tangent; NaN if there is one.
 #[inline(always)]
-fn top<T: Real>(row: &[T]) -> T {
+fn row_max<T: Real>(row: &[T]) -> T {
     join_all(row, row[0], larger).primal()
 }
 
-/// The largest value of each column, without its tangent; NaN if there is one.
+/// The maximum of each column, without its tangent; NaN if there is one.
 #[inline(always)]
-fn tops<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
-    let mut top = rows[0];
+fn column_maxima<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
+    let mut max = rows[0];
     for row in &rows[1..] {
         for j in 0..COLUMNS {
-            top[j] = larger(top[j], row[j]);
+            max[j] = larger(max[j], row[j]);
         }
     }
-    top.map(T::primal)
+    max.map(T::primal)
 }
 
-/// `y = e^(x − top)` and the sum of that.
+/// Writes `e^(x − max)` to `to` and returns the sum.
 #[inline(always)]
-fn exponentials<T: Real>(from: &[T], top: T, to: &mut [T]) -> T {
+fn exponentials<T: Real>(from: &[T], max: T, to: &mut [T]) -> T {
     let mut lanes = [T::zero(); LANES];
     let (chunks, tail) = from.as_chunks::<LANES>();
     let (y_chunks, y_tail) = to.as_chunks_mut::<LANES>();
     for (x, y) in chunks.iter().zip(y_chunks) {
         let mut e = [T::zero(); LANES];
         for i in 0..LANES {
-            e[i] = (x[i] - top).exp();
+            e[i] = (x[i] - max).exp();
         }
         for i in 0..LANES {
             lanes[i] += e[i];
@@ -295,16 +296,16 @@ fn exponentials<T: Real>(from: &[T], top: T, to: &mut [T]) -> T {
         *y = e;
     }
     for ((lane, &x), y) in lanes.iter_mut().zip(tail).zip(y_tail) {
-        *y = (x - top).exp();
+        *y = (x - max).exp();
         *lane += *y;
     }
     join_lanes(lanes, |a, b| a + b)
 }
 
-/// Partial results side by side.
+/// Partial results accumulated independently.
 const LANES: usize = 32;
 
-/// The elements of a row joined, in an order that its length alone fixes.
+/// All elements of a row joined, in an order that depends on its length alone.
 #[inline(always)]
 fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
     let mut lanes = [identity; LANES];
@@ -320,7 +321,7 @@ fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
     join_lanes(lanes, join)
 }
 
-/// The lanes joined as a tree.
+/// The result of all lanes, joined as a tree.
 #[inline(always)]
 fn join_lanes<T: Real>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
     let mut width = LANES;

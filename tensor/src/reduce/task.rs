@@ -1,16 +1,16 @@
-//! What one task of a reduction does.
+//! The part of a reduction that one task computes.
 
 use super::accumulate::{Accumulate, join_rows};
-use super::lanes::{Blocks, Deal, DealColumns, Results, Rows};
-use super::plan::{BLOCK, LANES, Piece, Plan};
+use super::lanes::{AccumulateColumns, AccumulateValues, Blocks, Results, Rows};
+use super::plan::{BLOCK, BlockRange, LANES, Plan};
 use crate::Element;
 use crate::kernels::simd::Level;
 
-/// Results made at the same time where they lie side by side.
-pub(super) const TILE: usize = 512;
+/// The number of results computed together if neighbouring results read neighbouring elements.
+pub(super) const COLUMN_TILE: usize = 512;
 
-/// A reduction under way.
-pub(super) struct Work<'a, T, P, F> {
+/// A reduction: the fold, the order of its elements, and its operands.
+pub(super) struct Task<'a, T, P, F> {
     pub(super) function: &'a F,
     pub(super) plan: &'a Plan,
     pub(super) level: Level,
@@ -18,60 +18,62 @@ pub(super) struct Work<'a, T, P, F> {
     pub(super) params: &'a [P],
 }
 
-impl<T, P, F> Work<'_, T, P, F>
+impl<T, P, F> Task<'_, T, P, F>
 where
     T: Element,
     P: Copy,
     F: Accumulate<T, P>,
 {
-    /// The partial results from `place` on, counted block by block.
-    pub(super) fn run(&self, mut place: usize, mut out: &mut [F::Output]) {
+    /// Computes partial results `index..` in the order block by block, within a block result by result.
+    pub(super) fn run(&self, mut index: usize, mut out: &mut [F::Output]) {
         let [step] = self.plan.kept.inner();
         let results = self.params.len();
-        // Reused from one result to the next.
+        // Scratch vectors, reused for all results.
         let (mut tile, mut packed) = (Vec::new(), Vec::new());
         while !out.is_empty() {
-            let (block, first) = (place / results, place % results);
+            let (block, first) = (index / results, index % results);
             let count = out.len().min(results - first);
             let (now, rest) = out.split_at_mut(count);
-            let piece = self.plan.piece(block);
+            let range = self.plan.range(block);
             self.plan
                 .kept
                 .for_inner_loops(first, count, |done, [base], count| {
                     let out = &mut now[done..done + count];
                     let params = &self.params[first + done..first + done + count];
                     let results = Results { base, step, params };
-                    if count >= 4 && (self.plan.has_columns() || self.plan.has_short_runs()) {
-                        self.columns(&piece, &results, out, &mut tile);
-                    } else if self.plan.has_plain_rows() {
-                        self.plain_rows(&piece, results, out);
+                    if count >= 4 && (self.plan.has_columns() || self.plan.has_short_segments()) {
+                        self.columns(&range, &results, out, &mut tile);
+                    } else if self.plan.has_contiguous_rows() {
+                        self.contiguous_rows(&range, results, out);
                     } else {
-                        self.rows(&piece, &results, out, &mut packed);
+                        self.rows(&range, &results, out, &mut packed);
                     }
                 });
-            place += count;
+            index += count;
             out = rest;
         }
     }
 
-    /// One block of results side by side, a tile at a time.
+    /// One block of results that read neighbouring elements, `COLUMN_TILE` results at a time.
     fn columns(
         &self,
-        piece: &Piece,
+        range: &BlockRange,
         results: &Results<'_, P>,
         out: &mut [F::Output],
         tile: &mut Vec<F::Output>,
     ) {
-        let chunks = out.chunks_mut(TILE).zip(results.params.chunks(TILE));
+        let chunks = out
+            .chunks_mut(COLUMN_TILE)
+            .zip(results.params.chunks(COLUMN_TILE));
         for (number, (out, params)) in chunks.enumerate() {
             let width = out.len();
             let mut lanes = self.plan.lanes();
             tile.clear();
             tile.resize(lanes * width, self.function.identity());
-            let base = results.base + (number * TILE) as isize * results.step;
+            let base = results.base + (number * COLUMN_TILE) as isize * results.step;
             self.plan
-                .for_stretches(piece, base, |lane, position, stride, count| {
-                    self.level.run(DealColumns {
+                .for_ranges(range, base, |lane, position, stride, count| {
+                    self.level.run(AccumulateColumns {
                         function: self.function,
                         buffer: self.buffer,
                         start: Results {
@@ -96,19 +98,24 @@ where
         }
     }
 
-    /// One block of results of which each is one stretch of memory.
-    fn plain_rows(&self, piece: &Piece, mut results: Results<'_, P>, out: &mut [F::Output]) {
-        results.base += piece.first as isize;
+    /// One block of results, each of which reads one contiguous range.
+    fn contiguous_rows(
+        &self,
+        range: &BlockRange,
+        mut results: Results<'_, P>,
+        out: &mut [F::Output],
+    ) {
+        results.base += range.first as isize;
         self.level.run(Rows {
             function: self.function,
             buffer: self.buffer,
             start: results,
-            count: piece.count,
+            count: range.count,
             out,
         });
     }
 
-    /// The whole results from `first` on, each one stretch of memory of several blocks.
+    /// Results `first..`, each of which reads one contiguous range of several blocks.
     pub(super) fn long_rows(&self, first: usize, out: &mut [F::Output]) {
         let [step] = self.plan.kept.inner();
         let count = self.plan.count();
@@ -131,10 +138,10 @@ where
             });
     }
 
-    /// One block of results, whatever they are made of.
+    /// One block of results in the general case.
     fn rows(
         &self,
-        piece: &Piece,
+        range: &BlockRange,
         results: &Results<'_, P>,
         out: &mut [F::Output],
         packed: &mut Vec<T>,
@@ -144,17 +151,18 @@ where
         for (out, &param) in out.iter_mut().zip(results.params) {
             let mut lanes = [function.identity(); LANES];
             self.plan
-                .for_stretches(piece, base, |lane, position, stride, count| {
+                .for_ranges(range, base, |lane, position, stride, count| {
                     let values = if stride == 1 {
                         &buffer[position as usize..position as usize + count]
                     } else {
-                        let places = (0..count as isize).map(|i| (position + i * stride) as usize);
+                        let positions =
+                            (0..count as isize).map(|i| (position + i * stride) as usize);
                         packed.clear();
-                        packed.extend(places.map(|place| buffer[place]));
+                        packed.extend(positions.map(|position| buffer[position]));
                         &packed[..]
                     };
                     let lanes = &mut lanes;
-                    self.level.run(Deal {
+                    self.level.run(AccumulateValues {
                         function,
                         lanes,
                         lane,
