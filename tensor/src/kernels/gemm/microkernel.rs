@@ -315,7 +315,6 @@ struct WideTiles<'a, T: Float, A, const R: usize> {
 
 impl<T: Float, A: LeftOperand<T>, const R: usize> Body for WideTiles<'_, T, A, R> {
     type Output = ();
-    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
@@ -399,8 +398,11 @@ pub(crate) fn run<T: Float, A: LeftOperand<T>>(
             ($($r:literal)* | $($only_512:literal)*) => {
                 if let Some(isa) = wide {
                     match height {
-                        $($r => level.run(wide_tiles!($r, isa)),)*
-                        $($only_512 => level.run(wide_tiles!($only_512, isa)),)*
+                        $($r => T::run_wide(isa, wide_tiles!($r, isa)),)*
+                        // A constant, so that operands with fewer rows compile none of these.
+                        $($only_512 if const { A::MR_512 >= $only_512 } => {
+                            T::run_wide(isa, wide_tiles!($only_512, isa));
+                        })*
                         _ => unreachable!("tiles have at most 12 rows"),
                     }
                 } else {

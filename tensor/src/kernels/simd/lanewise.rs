@@ -17,7 +17,7 @@ impl Level {
     #[inline]
     pub(crate) fn lanewise<T: Scalar, W: Lanewise<T>>(self, work: W) {
         if let Some(isa) = T::wide(self) {
-            self.run(OneVector { work, isa });
+            T::run_wide(isa, OneVector { work, isa });
         } else {
             self.run(TwoVectors {
                 work,
@@ -34,7 +34,6 @@ struct OneVector<W, T: Scalar> {
 
 impl<T: Scalar, W: Lanewise<T>> Body for OneVector<W, T> {
     type Output = ();
-    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {

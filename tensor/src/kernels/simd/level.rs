@@ -45,12 +45,19 @@ impl Avx512 {
         let has_all = has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq");
         has_all.then_some(Self(narrow))
     }
+
+    /// Runs a body compiled for this level alone.
+    #[inline]
+    pub(super) fn run<B: Body>(self, body: B) -> B::Output {
+        // SAFETY: `self` proves that the processor has all instructions that the function enables.
+        unsafe { avx512(body) }
+    }
 }
 
 /// Whether the baseline of this target multiplies and adds in one instruction.
 ///
 /// Elsewhere `mul_add` calls the C library, which is forty times slower than two instructions.
-const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+pub(super) const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 impl Level {
     /// What every processor of the target has.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
-use super::level::Level;
+use super::level::{Body, Level};
 use super::vector::{Array, Vector};
 use crate::Real;
 
@@ -25,6 +25,8 @@ pub(crate) trait Scalar: Real {
     fn fused(self, a: Self, b: Self) -> Self;
     /// The proof that a level has registers of 512 bits, if it has.
     fn wide(level: Level) -> Option<WideIsa<Self>>;
+    /// Runs a body written for [`Wide`](Self::Wide): it is compiled for no level without 512 bits.
+    fn run_wide<B: Body>(isa: WideIsa<Self>, body: B) -> B::Output;
 }
 
 /// The proof that [`Scalar::Wide`] needs.
@@ -52,6 +54,17 @@ macro_rules! scalar {
                 return level.avx512();
                 #[cfg(not(target_arch = "x86_64"))]
                 return level.has_512_bits().then_some(());
+            }
+
+            #[inline]
+            fn run_wide<B: Body>(isa: WideIsa<Self>, body: B) -> B::Output {
+                #[cfg(target_arch = "x86_64")]
+                return isa.run(body);
+                #[cfg(not(target_arch = "x86_64"))]
+                {
+                    let () = isa;
+                    return body.run::<{ super::level::BASELINE_FMA }>();
+                }
             }
         }
     };

@@ -249,8 +249,8 @@ impl<'a> Dots<'a> {
                     continue;
                 }
                 macro_rules! run {
-                    ($body:ident, $($isa:ident)?, $r:literal, $v:literal) => {{
-                        let tiles = Tiles::<T, $r, $v> {
+                    ($r:literal, $v:literal, $tiles:ident => $run:expr) => {{
+                        let $tiles = Tiles::<T, $r, $v> {
                             dy: planes.filters(first),
                             ahead: planes.filters((first + $r).min(filters - $r)),
                             image: copies,
@@ -259,19 +259,19 @@ impl<'a> Dots<'a> {
                             stride,
                             add,
                         };
-                        self.level.run($body { tiles, $($isa)? })
+                        $run
                     }};
                 }
                 macro_rules! taps {
                     (Narrow, $r:literal: $($v:literal)*) => {
                         match taps {
-                            $($v => run!(Narrow, , $r, $v),)*
+                            $($v => run!($r, $v, tiles => self.level.run(Narrow { tiles })),)*
                             _ => unreachable!("tiles have at most 3 taps"),
                         }
                     };
                     (Wide $isa:ident, $r:literal: $($v:literal)*) => {
                         match taps {
-                            $($v => run!(Wide, $isa, $r, $v),)*
+                            $($v => run!($r, $v, tiles => T::run_wide($isa, Wide { tiles, isa: $isa })),)*
                             _ => unreachable!("tiles have at most 6 taps"),
                         }
                     };
@@ -406,7 +406,6 @@ struct Wide<'a, T: Float, const R: usize, const V: usize> {
 
 impl<T: Float, const R: usize, const V: usize> Body for Wide<'_, T, R, V> {
     type Output = ();
-    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
