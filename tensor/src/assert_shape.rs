@@ -1,49 +1,49 @@
-//! [`assert_shape!`](crate::assert_shape): says what shape is meant, and names its extents.
+//! [`assert_shape!`](crate::assert_shape): asserts the shape of a tensor and binds its extents to names.
 
 use crate::fail::fail;
 
-/// What one place of an asserted shape asks for.
+/// One item of the pattern of a shape.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Asked {
     /// `_`
     Any,
-    /// A name: the same extent wherever it stands.
+    /// A name: the same extent at every occurrence.
     Named(&'static str),
-    /// An expression.
+    /// An expression: exactly that extent.
     Exactly(usize),
     /// `..`
     Rest,
 }
 
-/// The extents of the places asked for, those of `..` left out.
+/// The extents that the items of the pattern match, without those that `..` matches.
 #[doc(hidden)]
 #[must_use]
 #[track_caller]
 pub fn bind(value: &str, asked: &[Asked], written: &str, shape: &[usize]) -> Vec<usize> {
     let rest = asked.iter().position(|asked| matches!(asked, Asked::Rest));
-    let places = asked.len() - usize::from(rest.is_some());
+    let count = asked.len() - usize::from(rest.is_some());
     let fits = if rest.is_some() {
-        shape.len() >= places
+        shape.len() >= count
     } else {
-        shape.len() == places
+        shape.len() == count
     };
     if !fits {
-        let axes = if rest.is_some() {
-            "axes at least"
-        } else {
-            "axes"
-        };
+        let at_least = if rest.is_some() { "at least " } else { "" };
         fail(format_args!(
-            "assert_shape: {value} is {shape:?}, not {written}: {places} {axes} are needed"
+            "assert_shape: {value} is {shape:?}, not {written}: {at_least}{count} axes are needed"
         ));
     }
-    let skipped = shape.len() - places;
-    let mut extents = Vec::with_capacity(places);
-    for (place, one) in asked.iter().enumerate() {
-        let behind = rest.is_some_and(|rest| place > rest);
-        let axis = if behind { place - 1 + skipped } else { place };
-        let expected = match *one {
+    let skipped = shape.len() - count;
+    let mut extents = Vec::with_capacity(count);
+    for (position, item) in asked.iter().enumerate() {
+        let is_after_rest = rest.is_some_and(|rest| position > rest);
+        let axis = if is_after_rest {
+            position - 1 + skipped
+        } else {
+            position
+        };
+        let expected = match *item {
             Asked::Rest => continue,
             Asked::Any => None,
             Asked::Exactly(extent) => Some(extent),
@@ -61,18 +61,18 @@ pub fn bind(value: &str, asked: &[Asked], written: &str, shape: &[usize]) -> Vec
     extents
 }
 
-/// What a name that stands further in front was bound to.
+/// The extent that an earlier occurrence of the name has matched.
 fn bound(name: &str, asked: &[Asked], extents: &[usize]) -> Option<usize> {
-    let places = asked.iter().filter(|asked| !matches!(asked, Asked::Rest));
+    let items = asked.iter().filter(|asked| !matches!(asked, Asked::Rest));
     let named = |asked: &Asked| matches!(asked, Asked::Named(known) if *known == name);
-    let found = places.zip(extents).find(|(asked, _)| named(asked));
+    let found = items.zip(extents).find(|(asked, _)| named(asked));
     found.map(|(_, &extent)| extent)
 }
 
 /// Asserts the shape of a tensor, or of anything else with a method `shape`, and binds its extents.
 ///
-/// A name is bound to its extent, and must have the same extent wherever it stands; any other
-/// expression must be the extent; `_` is any extent, `..` any number of axes.
+/// A name is bound to its extent; if it occurs again, the extents must be equal. Any other expression must be
+/// equal to the extent. `_` matches any extent, `..` any number of axes.
 ///
 /// ```
 /// use wengert_tensor::{Tensor, assert_shape};
@@ -89,10 +89,10 @@ fn bound(name: &str, asked: &[Asked], extents: &[usize]) -> Option<usize> {
 /// assert_eq!(h, 28);
 /// ```
 ///
-/// A name that is bound already is shadowed; to compare with it, put it in parentheses.
+/// A name shadows an existing variable; to compare with the variable, put it in parentheses.
 ///
 /// # Panics
-/// If the shape is another, at the caller's line, with both.
+/// If the shape does not match the pattern; at the caller's line, with both in the message.
 ///
 /// ```should_panic
 /// # use wengert_tensor::{Tensor, assert_shape};

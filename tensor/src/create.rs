@@ -1,4 +1,4 @@
-//! Making tensors from values, functions and patterns.
+//! Constructors: from values and functions, constants, sequences, random numbers.
 
 use std::ops::Range;
 
@@ -9,36 +9,36 @@ use crate::layout::Layout;
 use crate::memory::Scratch;
 use crate::{Element, Number, Tensor, require};
 
-/// A buffer for the elements of a shape, to be written whole.
+/// A buffer for the elements of a shape, with unspecified values: the caller must write every element.
 ///
 /// # Panics
-/// If they do not fit in memory.
+/// If the elements do not fit in memory.
 #[track_caller]
 pub(crate) fn buffer<T: Element>(op: &str, shape: &[usize]) -> Vec<T> {
     let length = shape.iter().product();
-    if length > LARGE {
+    if length > CHECKED_LENGTH {
         require_memory::<T>(op, shape, length);
     }
     Scratch::new(length).into_vec()
 }
 
-/// Elements from which on a buffer is asked for politely first: where the allocator refuses, the
-/// process would abort.
-const LARGE: usize = 1 << 26;
-
-/// Beyond this a request is a mistake, such as a broadcast view made dense, even on a system that
-/// promises more memory than it has.
-const MOST_BYTES: usize = 1 << 38;
-
-/// Checks that a list of `length` elements can be allocated, before it is made: a failed allocation
+/// Longer buffers are checked by [`require_memory`] before they are allocated, because a failed allocation
 /// aborts the process.
+const CHECKED_LENGTH: usize = 1 << 26;
+
+/// Larger requests are treated as a mistake, such as a copy of a huge broadcast view, also on a system that
+/// overcommits memory.
+const MAX_BYTES: usize = 1 << 38;
+
+/// Checks that `length` elements can be allocated. To be called before large allocations, because a failed
+/// allocation aborts the process instead of a panic.
 ///
 /// # Panics
-/// If it cannot, with the name of the operation, the shape that asks for it, and the bytes.
+/// If they cannot be allocated; the message has the operation, the shape and the size in bytes.
 #[track_caller]
 pub fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
     let bytes = length.saturating_mul(size_of::<T>());
-    let fits = bytes <= MOST_BYTES && Vec::<T>::new().try_reserve_exact(length).is_ok();
+    let fits = bytes <= MAX_BYTES && Vec::<T>::new().try_reserve_exact(length).is_ok();
     require!(
         fits,
         "{op}: {shape:?}: {length} elements do not fit in memory, {bytes} bytes"
@@ -46,10 +46,10 @@ pub fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
 }
 
 impl<T: Element> Tensor<T> {
-    /// A tensor of the given elements, in row-major order.
+    /// A tensor of shape `shape` with the given elements in row-major order, without a copy.
     ///
     /// # Panics
-    /// If their number is not that of the shape.
+    /// If the number of elements is not that of the shape.
     #[must_use]
     #[track_caller]
     pub fn from_vec(values: Vec<T>, shape: impl AsRef<[usize]>) -> Self {
@@ -64,17 +64,17 @@ impl<T: Element> Tensor<T> {
         Self::from_parts(values, layout)
     }
 
-    /// A tensor of a copy of the given elements, in row-major order.
+    /// A tensor of shape `shape` with a copy of the given elements in row-major order.
     ///
     /// # Panics
-    /// If their number is not that of the shape.
+    /// If the number of elements is not that of the shape.
     #[must_use]
     #[track_caller]
     pub fn from_slice(values: &[T], shape: impl AsRef<[usize]>) -> Self {
         Self::from_vec(values.to_vec(), shape)
     }
 
-    /// Element `[i, j, …]` is `f(&[i, j, …])`; called in row-major order.
+    /// A tensor whose element `[i, j, …]` is `f(&[i, j, …])`; `f` is called in row-major order.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -102,14 +102,14 @@ impl<T: Element> Tensor<T> {
         Self::from_parts(values, layout)
     }
 
-    /// One value as a tensor of rank 0.
+    /// A tensor of rank 0.
     #[must_use]
     #[inline]
     pub fn scalar(value: T) -> Self {
         Self::from_one(value, Layout::SCALAR)
     }
 
-    /// Every element the same.
+    /// A tensor with all elements equal to `value`.
     #[must_use]
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, value: T) -> Self {
@@ -124,24 +124,24 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// Every element 0.
+    /// A tensor of zeros.
     #[must_use]
     #[track_caller]
     pub fn zeros(shape: impl AsRef<[usize]>) -> Self {
         Self::full(shape, T::zero())
     }
 
-    /// Every element 1.
+    /// A tensor of ones.
     #[must_use]
     #[track_caller]
     pub fn ones(shape: impl AsRef<[usize]>) -> Self {
         Self::full(shape, T::one())
     }
 
-    /// `start, start + step, …`, as far as below `end` (above it, for a negative step); rank 1.
+    /// The vector `start, start + step, …` with `end` excluded.
     ///
     /// # Panics
-    /// If the step is 0 or not a number.
+    /// If the step is 0 or the number of elements is not finite.
     #[must_use]
     #[track_caller]
     pub fn arange(start: f64, end: f64, step: f64) -> Self {
@@ -154,7 +154,7 @@ impl<T: Number> Tensor<T> {
         Self::from_fn([count], |i| T::of(start + i[0] as f64 * step))
     }
 
-    /// `count` evenly spaced numbers from `first` to `last`, both included; rank 1.
+    /// A vector of `count` evenly spaced numbers from `first` to `last`, both included.
     #[must_use]
     #[track_caller]
     pub fn linspace(first: f64, last: f64, count: usize) -> Self {
@@ -176,8 +176,9 @@ impl<T: Number> Tensor<T> {
         Self::from_fn([n, n], |i| if i[0] == i[1] { T::one() } else { T::zero() })
     }
 
-    /// Numbers drawn evenly from `range`, in row-major order: `low + (high − low)·u` with `u` in
-    /// `[0, 1)`, drawn in `f64`, so that every type of number starts equal from one seed.
+    /// Random numbers from the uniform distribution over `range`, drawn in row-major order:
+    /// `low + (high − low)·u` with `u` in `[0, 1)`. They are drawn in `f64`, so that one seed gives the same
+    /// numbers, up to rounding, for every number type.
     ///
     /// # Panics
     /// If the range is empty or not finite.
@@ -191,16 +192,16 @@ impl<T: Number> Tensor<T> {
         let width = range.end - range.start;
         require!(
             width > 0.0 && width.is_finite(),
-            "uniform: {range:?}: no such range"
+            "uniform: {range:?}: the range is empty or not finite"
         );
         Self::from_fn(shape, |_| T::of(range.start + width * rng.random::<f64>()))
     }
 
-    /// Numbers drawn from the normal distribution, in row-major order and in `f64`, so that every
-    /// type of number starts equal from one seed.
+    /// Random numbers from the normal distribution, drawn in row-major order. They are drawn in `f64`, so that
+    /// one seed gives the same numbers, up to rounding, for every number type.
     ///
     /// # Panics
-    /// If `std` is negative or one of both is not finite.
+    /// If `mean` or `std` is not finite or `std` is negative.
     #[must_use]
     #[track_caller]
     pub fn normal(

@@ -1,24 +1,25 @@
-//! Tensors as text, in the manner of `NumPy`.
+//! Formatting of tensors, as in `NumPy`.
 
 use std::fmt::{self, Write};
 
 use crate::{Element, Tensor};
 
-/// Tensors with more elements than this show only the ends of their axes.
-const MOST: usize = 1000;
-/// How many places each end of an axis shows then.
-const EDGE: usize = 3;
-/// Rows are broken before they exceed this many characters.
-const LINE: usize = 100;
-/// Digits behind the point, at most, if the caller asks for no number of them.
-const DIGITS: usize = 4;
+/// Tensors with more elements than this are abbreviated.
+const MAX_ELEMENTS: usize = 1000;
+/// How many indices are shown at both ends of an abbreviated axis.
+const EDGE_ITEMS: usize = 3;
+/// Lines are broken before they exceed this many characters.
+const LINE_WIDTH: usize = 100;
+/// The most digits after the decimal point if no precision is given.
+const MAX_DIGITS: usize = 4;
 
 impl<T: Element> fmt::Display for Tensor<T> {
-    /// Rows of aligned columns, in one pair of brackets for each axis.
+    /// Rows of aligned columns, with one pair of brackets per axis.
     ///
-    /// Floats show as many digits behind the point as tell them apart, at most 4; or exactly `p`
-    /// with `{:.p}`. If the largest is 10⁸ or more, or the smallest but 0 below 10⁻⁴, all are
-    /// written with exponents. Beyond 1000 elements, each axis shows three places at either end.
+    /// Floats have as many digits after the decimal point as the longest needs, at most 4; exactly `p` with
+    /// `{:.p}`. If the largest magnitude is 10⁸ or more, or the smallest nonzero one is below 10⁻⁴, all are
+    /// written with exponents. Above 1000 elements only the first and last three indices of each axis are
+    /// shown.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -39,34 +40,34 @@ impl<T: Element> fmt::Display for Tensor<T> {
     }
 }
 
-/// What is shown of a tensor.
+/// The part of a tensor that is shown, as text.
 struct Table {
-    /// For each axis the places, and where some are left out.
-    places: Vec<Vec<Option<usize>>>,
-    /// The elements at those places in row-major order, all of one width.
+    /// For each axis the indices that are shown, with `None` for an ellipsis.
+    indices: Vec<Vec<Option<usize>>>,
+    /// The elements at those indices in row-major order, padded to one width.
     texts: Vec<String>,
-    /// How many elements fit on a line.
+    /// The number of elements per line.
     per_line: usize,
 }
 
 impl Table {
     fn new<T: Element>(x: &Tensor<T>, precision: Option<usize>) -> Self {
         let shown = |&extent: &usize| {
-            if x.len() <= MOST || extent <= 2 * EDGE {
+            if x.len() <= MAX_ELEMENTS || extent <= 2 * EDGE_ITEMS {
                 return (0..extent).map(Some).collect();
             }
-            let ends = [0..EDGE, extent - EDGE..extent];
+            let ends = [0..EDGE_ITEMS, extent - EDGE_ITEMS..extent];
             let [head, tail] = ends.map(|end| end.map(Some));
             head.chain([None]).chain(tail).collect()
         };
-        let places: Vec<Vec<Option<usize>>> = x.shape().iter().map(shown).collect();
+        let indices: Vec<Vec<Option<usize>>> = x.shape().iter().map(shown).collect();
         let mut values = Vec::new();
-        collect(x, &places, &mut Vec::new(), &mut values);
+        collect(x, &indices, &mut Vec::new(), &mut values);
         let mut texts = T::texts(&values, precision);
         let width = align(&mut texts);
-        let per_line = LINE.saturating_sub(2 * x.rank()) / (width + 1);
+        let per_line = LINE_WIDTH.saturating_sub(2 * x.rank()) / (width + 1);
         Self {
-            places,
+            indices,
             texts,
             per_line: per_line.max(1),
         }
@@ -78,20 +79,20 @@ impl Table {
         axis: usize,
         texts: &mut std::slice::Iter<'_, String>,
     ) -> fmt::Result {
-        let Some(places) = self.places.get(axis) else {
-            return f.write_str(texts.next().expect("one text for each place"));
+        let Some(indices) = self.indices.get(axis) else {
+            return f.write_str(texts.next().expect("one text for each index"));
         };
-        let below = self.places.len() - axis - 1;
+        let below = self.indices.len() - axis - 1;
         f.write_char('[')?;
-        for (i, place) in places.iter().enumerate() {
+        for (i, index) in indices.iter().enumerate() {
             if i > 0 && below == 0 && i % self.per_line != 0 {
                 f.write_char(' ')?;
             } else if i > 0 {
-                // One blank line more for each axis between these blocks and the rows.
+                // Blocks of rank r are separated by r − 1 blank lines.
                 let breaks = below.max(1);
                 write!(f, "{:\n<breaks$}{:axis$} ", "", "")?;
             }
-            match place {
+            match index {
                 Some(_) => self.write(f, axis + 1, texts)?,
                 None => f.write_str("...")?,
             }
@@ -100,25 +101,25 @@ impl Table {
     }
 }
 
-/// The elements at the given places, in row-major order.
+/// Appends the elements at the given indices of each axis to `values`, in row-major order.
 fn collect<T: Element>(
     x: &Tensor<T>,
-    places: &[Vec<Option<usize>>],
+    shown: &[Vec<Option<usize>>],
     index: &mut Vec<usize>,
     values: &mut Vec<T>,
 ) {
-    let Some(axis) = places.get(index.len()) else {
+    let Some(axis) = shown.get(index.len()) else {
         values.push(x.get(&*index));
         return;
     };
-    for place in axis.iter().flatten() {
-        index.push(*place);
-        collect(x, places, index, values);
+    for i in axis.iter().flatten() {
+        index.push(*i);
+        collect(x, shown, index, values);
         index.pop();
     }
 }
 
-/// Blanks in front, so that all texts are as wide as the widest; returns the width.
+/// Pads all texts with leading spaces to the width of the widest, which is returned.
 fn align(texts: &mut [String]) -> usize {
     let width = texts
         .iter()
@@ -131,7 +132,7 @@ fn align(texts: &mut [String]) -> usize {
     width
 }
 
-/// Floats as text, alike enough to stand in columns.
+/// Floats formatted alike: all with the same number of digits, and with exponents all or none.
 pub(crate) fn float_texts<T>(values: &[T], precision: Option<usize>) -> Vec<String>
 where
     T: Copy + Into<f64> + fmt::Display + fmt::LowerExp,
@@ -147,8 +148,8 @@ where
         }
     };
     let digits = precision.unwrap_or_else(|| {
-        let needed = finite().map(|&x| digits_behind_point(&plain(x))).max();
-        needed.unwrap_or(0).clamp(1, DIGITS)
+        let needed = finite().map(|&x| digits_after_point(&plain(x))).max();
+        needed.unwrap_or(0).clamp(1, MAX_DIGITS)
     });
     let text = |&x: &T| match (x.into().is_finite(), with_exponents) {
         (false, _) => x.to_string(),
@@ -158,12 +159,12 @@ where
     values.iter().map(text).collect()
 }
 
-fn digits_behind_point(number: &str) -> usize {
-    let behind = number.split_once('.').map_or("", |(_, behind)| behind);
-    behind.bytes().take_while(u8::is_ascii_digit).count()
+fn digits_after_point(number: &str) -> usize {
+    let fraction = number.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.bytes().take_while(u8::is_ascii_digit).count()
 }
 
-/// Dual numbers as text: aligned values and aligned tangents.
+/// Dual numbers formatted as `value+tangentε`, with values and tangents aligned.
 pub(crate) fn dual_texts<T: Element>(
     values: &[T],
     tangents: &[T],

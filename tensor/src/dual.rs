@@ -8,30 +8,37 @@ use num_traits::{One, Zero};
 use crate::kernels::Kernels;
 use crate::{Element, Number, Real};
 
-/// `value + tangent·ε` with `ε² = 0` (Clifford, 1873): arithmetic carries the exact derivative along.
+/// A dual number `value + tangent·ε` with `ε² = 0` (Clifford, 1873): arithmetic computes exact derivatives.
 ///
-/// Comparison looks at the value alone, so a program takes the same branches as on plain numbers.
-/// Where a function has a kink, the tangent follows the convention that the op documents: 0 for
-/// `abs` and `sign` at 0, the mean of both at a tie of `maximum` or `minimum`.
+/// Comparisons use the value alone, so a program takes the same branches as on plain numbers. At a kink the
+/// tangent follows a convention: 0 for `abs` and `sign` at 0, the mean of both tangents at a tie of `maximum`
+/// or `minimum`.
 ///
-/// `Dual<Dual<f64>>` carries second derivatives.
+/// `Dual<Dual<f64>>` computes second derivatives.
+///
+/// ```
+/// use wengert_tensor::Dual;
+///
+/// let x = Dual::new(3.0, 1.0);
+/// assert_eq!((x * x).tangent, 6.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dual<T = f64> {
-    /// The number itself.
+    /// The value.
     pub value: T,
-    /// Its derivative along the chosen direction.
+    /// The derivative in the direction that the inputs' tangents define.
     pub tangent: T,
 }
 
 impl<T> Dual<T> {
-    /// A number and its derivative.
+    /// A dual number of a value and its derivative.
     pub const fn new(value: T, tangent: T) -> Self {
         Self { value, tangent }
     }
 }
 
 impl<T: Real> Dual<T> {
-    /// A number that does not vary.
+    /// A constant: tangent 0.
     #[must_use]
     pub fn constant(value: T) -> Self {
         Self {
@@ -40,8 +47,7 @@ impl<T: Real> Dual<T> {
         }
     }
 
-    /// `f(value)` with its slope there. A tangent of zero stays zero where the slope is infinite,
-    /// as long as the value itself is a number.
+    /// The chain rule: `value` is `f(self.value)` and `slope` is `f′(self.value)`.
     fn chain(self, value: T, slope: T) -> Self {
         Self {
             value,
@@ -206,7 +212,7 @@ impl<T: Real> Real for Dual<T> {
         )
     }
     fn atan2(self, x: Self) -> Self {
-        // Scaled by a power of two: the squares would overflow or vanish where the slopes do not.
+        // Scaled by a power of two, because the squares may overflow or underflow where the slopes do not.
         let scale = crate::unit_scale(self.value.abs().maximum(x.value.abs()));
         let (b, a) = (self.value * scale, x.value * scale);
         Self::new(
@@ -219,10 +225,10 @@ impl<T: Real> Real for Dual<T> {
         self.chain(root, T::of(0.5) / root)
     }
     fn erf(self) -> Self {
-        self.chain(self.value.erf(), bell(self.value))
+        self.chain(self.value.erf(), erf_slope(self.value))
     }
     fn erfc(self) -> Self {
-        self.chain(self.value.erfc(), -bell(self.value))
+        self.chain(self.value.erfc(), -erf_slope(self.value))
     }
     fn floor(self) -> Self {
         Self::constant(self.value.floor())
@@ -261,7 +267,7 @@ impl<T: Real> Real for Dual<T> {
         } else {
             exponent.value * self.value.pow(exponent.value - T::one())
         };
-        // 0ʸ does not vary with y where y ≥ 0, though ln 0 is infinite.
+        // The derivative of 0ʸ in y is 0 for y ≥ 0, although ln 0 is infinite.
         let by_exponent = if self.value.is_zero() && exponent.value >= T::zero() {
             T::zero()
         } else {
@@ -322,7 +328,7 @@ impl<T: Real> Real for Dual<T> {
     }
 }
 
-/// The slope of the error function, `2/√π · e^(−x²)`.
-fn bell<T: Real>(x: T) -> T {
+/// The derivative of the error function, `2/√π · e^(−x²)`.
+fn erf_slope<T: Real>(x: T) -> T {
     T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp()
 }

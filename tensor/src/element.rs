@@ -1,27 +1,28 @@
-//! What a tensor may hold: [`Element`] ⊂ [`Number`] ⊂ [`Real`](crate::Real).
+//! The traits of element types: [`Element`], its subtrait [`Number`]; the subtrait [`Real`](crate::Real) of that
+//! has a file of its own.
 
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use crate::kernels::Kernels;
 
-/// A value that a tensor can hold: `bool`, integers, floats, dual numbers.
+/// An element type of tensors: `bool`, integers, floats, dual numbers.
 pub trait Element: Kernels + Default + PartialEq + Debug {
-    /// What a poisoned or unread cell holds: NaN where there is one, the default elsewhere.
+    /// A value that marks an element as not yet written: NaN if the type has one, else the default.
     #[must_use]
     fn poison() -> Self {
         Self::default()
     }
 
-    /// Elements as text that can stand in columns, `precision` digits behind the point where they
-    /// have one.
+    /// The elements formatted alike, so that they can be aligned in columns; floats have `precision` digits after
+    /// the decimal point.
     #[must_use]
     fn texts(values: &[Self], _precision: Option<usize>) -> Vec<String> {
         values.iter().map(|x| format!("{x:?}")).collect()
     }
 }
 
-/// An element with arithmetic and an order: integers, floats, dual numbers.
+/// An element type with arithmetic and an order: integers, floats, dual numbers.
 pub trait Number:
     Element
     + PartialOrd
@@ -33,24 +34,24 @@ pub trait Number:
     + num_traits::Zero
     + num_traits::One
 {
-    /// Whether equal numbers may stand for each other; equal dual numbers differ in their tangents.
+    /// Whether equal numbers are interchangeable; equal dual numbers are not, as their tangents may differ.
     const PLAIN: bool = true;
 
-    /// Whether the value is not a number; never for integers.
+    /// Whether the value is NaN; false for integers.
     #[must_use]
     fn is_nan(self) -> bool {
         false
     }
 
-    /// The nearest `f64`; of a dual number its value.
+    /// The nearest `f64`; the tangent of a dual number is dropped.
     #[must_use]
     fn to_f64(self) -> f64;
 
-    /// The nearest number of this type to an `f64`; integers truncate and saturate.
+    /// The number of this type nearest to an `f64`; integers truncate and saturate.
     #[must_use]
     fn of(x: f64) -> Self;
 
-    /// The larger of two; a NaN on either side wins.
+    /// The larger of two numbers; NaN if either is NaN.
     #[must_use]
     fn maximum(self, other: Self) -> Self {
         if self >= other || self.is_nan() {
@@ -60,7 +61,7 @@ pub trait Number:
         }
     }
 
-    /// The smaller of two; a NaN on either side wins.
+    /// The smaller of two numbers; NaN if either is NaN.
     #[must_use]
     fn minimum(self, other: Self) -> Self {
         if self <= other || self.is_nan() {

@@ -8,20 +8,28 @@ use crate::matrix::Matrix;
 use crate::{Real, Tensor, parallel, require};
 
 impl<T: Real> Tensor<T> {
-    /// The matrix product, with the rules of `NumPy` and `PyTorch`.
+    /// The matrix product, by the rules of `NumPy` and `PyTorch`.
     ///
     /// `y[…, i, j] = Σₖ a[…, i, k] · b[…, k, j]`
     ///
     /// * `self`: `[…, m, k]`, `other`: `[…, k, n]`, returns `[…, m, n]`
     /// * the axes before the last two are batches and broadcast against each other
-    /// * a vector `[k]` on the left is a row, on the right a column; its own axis of extent 1 is
-    ///   not in the result, so two vectors give a number
+    /// * a vector `[k]` is a row on the left, a column on the right; the axis of extent 1 that it gets is not in
+    ///   the result, so the product of two vectors has rank 0
     ///
-    /// Transposed, stepped and broadcast operands are read where they are; only an operand with
-    /// negative strides is copied first. Empty sums are 0.
+    /// Operands may be transposed, stepped or broadcast views, which are not copied; only an operand with a
+    /// negative stride is. Empty sums are 0.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let a = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// let x = Tensor::from_vec(vec![1.0, 10.0], [2]);
+    /// assert_eq!(a.matmul(&x).to_vec(), [21.0, 43.0]);
+    /// ```
     ///
     /// # Panics
-    /// If an operand has no axis, the inner dimensions differ or the batches do not broadcast.
+    /// If an operand has rank 0, the inner dimensions differ or the batches do not broadcast.
     #[must_use]
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
@@ -53,7 +61,7 @@ impl<T: Real> Tensor<T> {
         Self::from_vec(out, shape)
     }
 
-    /// The inner product of two vectors, `y = Σ a[i] · b[i]`, of rank 0.
+    /// The inner product of two vectors, `y = Σ a[i] · b[i]`; of rank 0.
     ///
     /// # Panics
     /// If an operand is not a vector or the lengths differ.
@@ -84,7 +92,7 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// A batch of matrices, none of whose strides is negative.
+/// A batch of matrices with non-negative strides.
 struct Operand<T: Real> {
     matrices: Tensor<T>,
     size: [usize; 2],
@@ -92,10 +100,10 @@ struct Operand<T: Real> {
 }
 
 impl<T: Real> Operand<T> {
-    /// A vector becomes a matrix by an axis of extent 1 at `place`.
-    fn new(x: &Tensor<T>, is_vector: bool, place: isize) -> Self {
+    /// A vector becomes a matrix by a new axis `new_axis` of extent 1.
+    fn new(x: &Tensor<T>, is_vector: bool, new_axis: isize) -> Self {
         let mut matrices = if is_vector {
-            x.unsqueeze(place)
+            x.unsqueeze(new_axis)
         } else {
             x.clone()
         };
@@ -124,7 +132,7 @@ impl<T: Real> Operand<T> {
         &self.matrices.shape()[..self.matrices.rank() - 2]
     }
 
-    /// Where the matrices start, broadcast to the joint batches.
+    /// The positions of the first elements of the matrices, broadcast to the batches of the result.
     fn starts(&self, batches: &[usize]) -> Layout {
         let rank = self.matrices.rank();
         let layout = self.matrices.layout();
@@ -134,8 +142,8 @@ impl<T: Real> Operand<T> {
         first.broadcast_to(batches)
     }
 
-    /// The one stride from row to row through all batches, if there is one.
-    fn stacked(&self) -> Option<usize> {
+    /// The stride from row to row if all batches together are one matrix with a constant row stride.
+    fn stacked_row_stride(&self) -> Option<usize> {
         let rows = self.matrices.rank() - 1;
         let (shape, strides) = (self.matrices.shape(), self.matrices.strides());
         let mut row = None;
@@ -154,6 +162,7 @@ impl<T: Real> Operand<T> {
     }
 }
 
+/// The batch axes of both operands broadcast to each other.
 #[track_caller]
 fn joint_batches<T: Real>(
     a: &Operand<T>,
@@ -182,7 +191,7 @@ fn joint_batches<T: Real>(
     (0..rank).map(joint).collect()
 }
 
-/// Every product of the batches; nothing is empty.
+/// Computes the products of all batches; no extent is 0.
 fn product<T: Real>(a: &Operand<T>, b: &Operand<T>, batches: &[usize], out: &mut [T]) {
     let ([m, k], [_, n]) = (a.size, b.size);
     let mut task = Gemm {
@@ -191,11 +200,11 @@ fn product<T: Real>(a: &Operand<T>, b: &Operand<T>, batches: &[usize], out: &mut
         ..Gemm::row_major(m, k, n)
     };
     let count: usize = batches.iter().product();
-    // One matrix on the right for all: their rows are one tall matrix.
+    // One right matrix for all batches: the left matrices are stacked and multiplied at once.
     let one_right = b.batches().iter().all(|&extent| extent == 1);
     if count > 1
         && one_right
-        && let Some(row) = a.stacked()
+        && let Some(row) = a.stacked_row_stride()
     {
         task.m = m * count;
         task.a[0] = row;

@@ -1,4 +1,5 @@
-//! Products of two matrices: the common case of [`matmul`](Tensor::matmul), and what it has beside it.
+//! Products of two matrices without batches: the fast path of [`matmul`](Tensor::matmul), products with
+//! transposed operands, and [`linear`](Tensor::linear).
 
 use crate::create::buffer;
 use crate::elementwise::zip;
@@ -6,21 +7,21 @@ use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
 use crate::{Real, Tensor, require};
 
-/// Which operands of a product are transposed first: their last two axes exchanged.
+/// Which operands of a matrix product are transposed: their last two axes exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Transposed {
-    /// The left one.
+    /// The left operand.
     pub left: bool,
-    /// The right one.
+    /// The right operand.
     pub right: bool,
 }
 
 impl<T: Real> Tensor<T> {
-    /// [`matmul`](Self::matmul) of operands of rank 2 or more, some transposed, without a view of them
-    /// being made.
+    /// [`matmul`](Self::matmul) of operands of which some are transposed, as `op(A)·op(B)` in BLAS; does not
+    /// create the transposed views of matrices.
     ///
     /// # Panics
-    /// If an operand to be transposed has a rank below 2, or as `matmul` does.
+    /// If an operand to be transposed has a rank below 2, and in the cases of `matmul`.
     #[must_use]
     #[track_caller]
     pub fn matmul_transposed(&self, other: &Self, transposed: Transposed) -> Self {
@@ -33,15 +34,16 @@ impl<T: Real> Tensor<T> {
         a.matmul(&b)
     }
 
-    /// An affine map of the last axis: `y[.., o] = Σᵢ x[.., i] · weight[o, i] + bias[o]`.
+    /// An affine map of the last axis, `y = x·weightᵀ + bias`:
+    /// `y[.., o] = Σᵢ x[.., i] · weight[o, i] + bias[o]`.
     ///
     /// * `self`: `x`, `[.., inputs]`
     /// * `weight`: `[outputs, inputs]`
-    /// * `bias`: `[outputs]`, or anything that broadcasts to the result
+    /// * `bias`: `[outputs]`, or any shape that broadcasts to that of the result
     /// * returns `[.., outputs]`
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit each other.
     #[must_use]
     #[track_caller]
     pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
@@ -63,12 +65,12 @@ impl<T: Real> Tensor<T> {
             flat = self.contiguous().reshape([rows, *inputs]);
             Matrix::of_contiguous(&flat)
         };
-        let turned;
+        let transposed;
         let w = if let Some(matrix) = Matrix::new(weight, true) {
             matrix
         } else {
-            turned = weight.t().contiguous();
-            Matrix::of_contiguous(&turned)
+            transposed = weight.t().contiguous();
+            Matrix::of_contiguous(&transposed)
         };
         let mut shape = [0; crate::MAX_RANK];
         shape[..front.len()].copy_from_slice(front);
@@ -82,7 +84,7 @@ impl<T: Real> Tensor<T> {
         Self::from_parts(y, layout)
     }
 
-    /// The elements broadcast to a row-major layout.
+    /// Writes the elements, broadcast to the shape of `layout`, to `out` in row-major order.
     #[track_caller]
     fn repeat_into(&self, layout: &Layout, out: &mut [T]) {
         match self.as_slice() {
@@ -96,7 +98,7 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// A matrix where it lies, none of whose strides is negative.
+/// A matrix in the buffer of a tensor, with non-negative strides.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a, T> {
     values: &'a [T],
@@ -105,12 +107,12 @@ pub(crate) struct Matrix<'a, T> {
 }
 
 impl<'a, T: Real> Matrix<'a, T> {
-    /// `None` if the tensor is no matrix or runs backwards.
+    /// `None` if the rank is not 2 or a stride is negative.
     pub(crate) fn new(x: &'a Tensor<T>, transposed: bool) -> Option<Self> {
         let (&[rows, columns], &[row, column]) = (x.shape(), x.strides()) else {
             return None;
         };
-        // Nobody takes a step along an axis of one place: its direction means nothing.
+        // The stride of an axis of extent 0 or 1 is never used, so a negative one may be replaced.
         let step = |extent: usize, stride: isize| match usize::try_from(stride) {
             Err(_) if extent <= 1 || x.is_empty() => Some(1),
             stride => stride.ok(),
@@ -124,9 +126,9 @@ impl<'a, T: Real> Matrix<'a, T> {
         Some(if transposed { plain.t() } else { plain })
     }
 
-    /// Of a contiguous matrix.
+    /// Of a contiguous tensor of rank 2.
     fn of_contiguous(x: &'a Tensor<T>) -> Self {
-        Self::new(x, false).expect("a contiguous matrix runs forwards")
+        Self::new(x, false).expect("a contiguous matrix has positive strides")
     }
 
     fn t(self) -> Self {
@@ -138,7 +140,7 @@ impl<'a, T: Real> Matrix<'a, T> {
         }
     }
 
-    /// The product as a tensor.
+    /// The matrix product as a new tensor.
     #[track_caller]
     pub(crate) fn times(&self, other: &Self) -> Tensor<T> {
         let ([m, k], [inner, n]) = (self.size, other.size);

@@ -1,20 +1,20 @@
-//! The one place that knows of threads.
+//! Parallel loops. No other module uses threads.
 //!
-//! Every function here cuts its work by the *data*, never by the number of threads, and returns
+//! Every function here divides its work by the *data*, never by the number of threads, and returns
 //! partial results in index order: results have the same bits for any number of threads.
 //!
-//! How many threads there are: what [`with_threads`] says; otherwise `RAYON_NUM_THREADS`, at most four
-//! for each processor; otherwise one for each processor. The calling thread is one of them, so that
-//! with one thread no other is involved.
+//! The number of threads is that of [`with_threads`]; otherwise `RAYON_NUM_THREADS`, limited to four
+//! per processor; otherwise one per processor. The calling thread is one of them, so that with one
+//! thread no other is involved.
 //!
-//! One thread, the caller, does all the work:
-//! * in a worker of somebody's rayon pool, whose other workers have jobs of their own. Ask for more
-//!   with [`with_threads`];
+//! The calling thread does all the work
+//! * in a worker of a rayon pool that the user created, because the other workers of that pool have
+//!   jobs of their own. [`with_threads`] allows more threads there;
 //! * in a child process after `fork`, which copies no threads. [`with_threads`] starts new ones;
 //! * in the destructor of a thread-local, where the thread's own state may be gone.
 //!
-//! Waiting for other threads never runs a job of anybody else on the calling thread, neither one of
-//! its rayon pool nor one of ours: it may hold a lock, or a borrow of a thread-local, meanwhile.
+//! While the calling thread waits for other threads it runs no other job, neither of its rayon pool nor
+//! of this module. So it may hold a lock, or a borrow of a thread-local, during any operation.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -24,8 +24,8 @@ mod workers;
 use workers::{Role, region};
 pub use workers::{threads, with_threads};
 
-/// Work below this many elementary steps (an addition, a load) is done by the caller alone:
-/// handing a part of it to a polling thread costs about as much.
+/// Work of fewer elementary steps (an addition, a load) is done by the caller alone: passing a part of it
+/// to a polling thread would cost about as much.
 pub const GRAIN: usize = 1 << 14;
 
 /// The number of elements in a chunk of cheap elementwise work.
@@ -63,7 +63,7 @@ fn chunks_mut<U: Send>(
         chunk,
         out,
     });
-    // A closure of its own, so that the lock is released before the work begins.
+    // In a closure, so that the lock is released before the work begins.
     let take = |role, workers| {
         let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
         rest.take(role, workers)
@@ -85,9 +85,10 @@ struct Remaining<'a, U> {
 }
 
 impl<'a, U> Remaining<'a, U> {
-    /// Takes some chunks; returns the index of the first as well. The caller takes from the front, helpers
-    /// from the back, so that each is likely to have in its cache what it wrote in the region before.
-    /// Many at first, because taking has a cost; one by one in the end, so that all workers end together.
+    /// Takes some chunks, and returns them with the index of the first. The caller takes from the front, helpers
+    /// from the back, so that each is likely to have in its cache what it wrote in the previous region.
+    /// The number of chunks taken decreases: large at first, because taking has a cost; one in the end, so
+    /// that all workers finish at about the same time.
     fn take(&mut self, role: Role, workers: usize) -> Option<(usize, &'a mut [U])> {
         let count = self.out.len().div_ceil(self.chunk);
         if count == 0 {
@@ -120,7 +121,7 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
     chunks_mut(&mut results, 1, work, &|index, result| {
         result[0] = Some(f(index));
     });
-    // Every place is filled.
+    // Every result is `Some`.
     results.into_iter().flatten().collect()
 }
 

@@ -1,4 +1,4 @@
-//! [`Real`]: the numbers that layers, rules and checks are generic over.
+//! [`Real`]: the number types that layers, gradient rules and checks are generic over.
 
 use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 
@@ -8,9 +8,9 @@ use crate::elementwise::error_function;
 
 /// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
 ///
-/// A new number type implements what has no default: the arithmetic, and the elementary functions
-/// that cannot be made from the others. The defaults of the rest are plain formulas, exact enough
-/// for the type's own use; `f32` and `f64` override them with exact ones, the platform's or ours.
+/// A new number type implements the methods without a default: arithmetic, and the elementary functions that
+/// the others are computed from. The defaults are formulas that avoid cancellation and overflow; `f32` and
+/// `f64` override them with the more accurate functions of the platform or of this crate.
 ///
 /// Kernels are reached through the supertrait [`Kernels`](crate::kernels::Kernels): `f32` and `f64` run
 /// vectorised code, every other number plain loops.
@@ -36,19 +36,20 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
     #[must_use]
     fn erf(self) -> Self;
-    /// `1 − erf x`, without its cancellation.
+    /// `1 − erf x`, accurate also where `erf x` is near 1.
     #[must_use]
     fn erfc(self) -> Self;
-    /// The largest integer not above `self`.
+    /// The largest integer that is at most `self`.
     #[must_use]
     fn floor(self) -> Self;
 
-    /// The value with every tangent dropped: constants of a rule are made with it.
+    /// The value without tangents, at every level of nested dual numbers; for quantities that a derivative
+    /// treats as constant.
     #[must_use]
     fn primal(self) -> Self {
         self
     }
-    /// x to a constant power, for every real exponent.
+    /// `self` to a constant power. `x⁰` is 1 for every x.
     #[must_use]
     fn powf(self, exponent: f64) -> Self {
         if exponent == 0.0 {
@@ -71,12 +72,12 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
         }
         (self.ln() * Self::of(exponent)).exp()
     }
-    /// `self` to the power `exponent`, both varying.
+    /// `self` to the power `exponent`, differentiable in both.
     #[must_use]
     fn pow(self, exponent: Self) -> Self {
         (self.ln() * exponent).exp()
     }
-    /// |x|; its slope at 0 is 0.
+    /// |x|; its derivative at 0 is 0.
     #[must_use]
     fn abs(self) -> Self {
         if self < Self::zero() { -self } else { self }
@@ -94,12 +95,12 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
             Self::zero()
         }
     }
-    /// The smallest integer not below `self`.
+    /// The smallest integer that is at least `self`.
     #[must_use]
     fn ceil(self) -> Self {
         -(-self).floor()
     }
-    /// The nearest integer, halves to the even one.
+    /// The nearest integer; halves round to the even one.
     #[must_use]
     fn round(self) -> Self {
         let (below, half) = (self.floor(), Self::of(0.5));
@@ -111,7 +112,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
             below
         }
     }
-    /// The integer part.
+    /// The integer part: rounded towards 0.
     #[must_use]
     fn trunc(self) -> Self {
         if self < Self::zero() {
@@ -125,18 +126,18 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn tan(self) -> Self {
         self.sin() / self.cos()
     }
-    /// The angle of the point (`x`, `self`), in (−π, π].
+    /// The angle of the point (`x`, `self`) in (−π, π]: `self` is the ordinate.
     #[must_use]
     fn atan2(self, x: Self) -> Self {
         let (zero, pi) = (Self::zero(), Self::of(std::f64::consts::PI));
         if x > zero {
             (self / x).atan()
         } else if x < zero {
-            let turned = (self / x).atan();
+            let opposite = (self / x).atan();
             if self < zero {
-                turned - pi
+                opposite - pi
             } else {
-                turned + pi
+                opposite + pi
             }
         } else if self > zero {
             pi * Self::of(0.5) - (x / self).atan()
@@ -146,7 +147,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
             self
         }
     }
-    /// `eˣ − 1`, exact near 0.
+    /// `eˣ − 1`, accurate near 0.
     #[must_use]
     fn exp_m1(self) -> Self {
         let u = self.exp();
@@ -160,7 +161,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
             below * self / u.ln()
         }
     }
-    /// `ln(1 + x)`, exact near 0.
+    /// `ln(1 + x)`, accurate near 0.
     #[must_use]
     fn ln_1p(self) -> Self {
         let u = Self::one() + self;
@@ -194,11 +195,11 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     #[must_use]
     fn asinh(self) -> Self {
         let (x, one) = (self.abs(), Self::one());
-        // Beyond this x² would overflow in f32; √(x² + 1) is x to the last digit.
+        // Above this bound x² may overflow in f32, and √(x² + 1) rounds to x.
         let up = if x.to_f64() > 1e9 {
             x.ln() + Self::of(std::f64::consts::LN_2)
         } else {
-            // ln(x + √(x² + 1)) without its cancellation near 0.
+            // ln(x + √(x² + 1)) as ln_1p(x + x² / (1 + √(x² + 1))), which does not cancel near 0.
             let square = x * x;
             (x + square / (one + (one + square).sqrt())).ln_1p()
         };
@@ -245,7 +246,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn log10(self) -> Self {
         self.ln() * Self::of(std::f64::consts::LOG10_E)
     }
-    /// `self · a + b`, fused or not as the platform is fast at.
+    /// `self · a + b`; whether it is fused depends on the type and the processor.
     #[must_use]
     fn mul_then_add(self, a: Self, b: Self) -> Self {
         self * a + b

@@ -43,20 +43,20 @@ pub(super) struct Helper {
     shared: Arc<Shared>,
 }
 
-/// What a helper's thread and its callers tell each other.
+/// The state that a helper's thread and its callers share.
 #[derive(Debug, Default)]
 struct Shared {
     /// Whether a caller has reserved the helper. That caller alone assigns a task.
     reserved: AtomicBool,
-    /// How many tasks have been assigned.
+    /// The number of tasks assigned so far.
     assigned: AtomicUsize,
-    /// How many tasks are completed, rayon's bookkeeping included.
+    /// The number of tasks completed so far, rayon's bookkeeping included.
     completed: AtomicUsize,
     /// Whether a task has run to its end or panicked. Only the helper's thread reads it.
     has_run: AtomicBool,
     /// When the helper last polled, in nanoseconds on [`clock`].
     polled: AtomicU64,
-    /// Whether the helper shall poll for a while, without a task.
+    /// A request that the helper polls for a while, although it has no task.
     wake: AtomicBool,
     closing: AtomicBool,
     /// Whether the caller sleeps until its task is completed.
@@ -211,7 +211,7 @@ impl Shared {
     }
 }
 
-/// Notes, when dropped, that the task has run.
+/// Records, when dropped, that the task has run.
 struct HasRun<'a>(&'a Shared);
 
 impl Drop for HasRun<'_> {
