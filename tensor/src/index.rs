@@ -59,7 +59,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A copy with elements of `src` written along an axis: `y[i, index[i, j, k], k] = src[i, j, k]` for
-    /// `axis` 1. If an index repeats, the last element in row-major order of `index` wins.
+    /// `axis` 1. If an index repeats, the last element in row-major order of `index` is kept.
     ///
     /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
     /// * `src`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored

@@ -144,7 +144,7 @@ impl Layout {
         layout.with_contiguity()
     }
 
-    /// Whether the first and the last reachable element lie inside a buffer of `buffer` elements.
+    /// Whether the lowest and the highest position of an element are inside a buffer of `buffer` elements.
     fn is_inside(&self, buffer: usize) -> bool {
         if self.len == 0 {
             return self.offset <= buffer;

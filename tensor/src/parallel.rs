@@ -129,6 +129,6 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
 ///
 /// `work` estimates the elementary steps of the whole call; below [`GRAIN`] the caller does it alone.
 pub fn for_each_index(count: usize, work: usize, f: impl Fn(usize) + Sync) {
-    // A vector of units takes no memory.
+    // A vector of `()` uses no memory.
     chunks_mut(&mut vec![(); count], 1, work, &|index, _| f(index));
 }

@@ -1,6 +1,7 @@
-//! Threads of other people: their rayon pools, locks, thread-locals and child processes.
+//! Parallel regions on the user's threads: in their rayon pools, under their locks, with their thread-locals, in
+//! child processes.
 //!
-//! The law: a thread that waits for a region of ours runs nothing else meanwhile.
+//! The law: a thread that waits for a parallel region runs no other job meanwhile.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,14 +14,14 @@ use std::time::Duration;
 use rayon::prelude::*;
 use wengert_tensor::{Tensor, parallel};
 
-/// Large enough to be done by several threads.
+/// Large enough for several threads to share the work.
 const EXTENT: usize = 192;
 
-/// Enough elementary steps to be worth any number of threads.
+/// An estimate of work that is large enough for any number of threads.
 const MUCH: usize = usize::MAX;
 
-/// Fails instead of hanging.
-fn ends(f: impl FnOnce() + Send + 'static) {
+/// Runs `f` on a thread, and panics if it has not ended after two minutes.
+fn must_end(f: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
     let thread = thread::spawn(move || {
         f();
@@ -37,7 +38,7 @@ fn pool(threads: usize) -> rayon::ThreadPool {
     builder.build().unwrap()
 }
 
-/// A permutation: products of it are exact.
+/// A permutation matrix: its products are exact.
 fn rotation() -> Tensor<f32> {
     let is_one = |i: usize| i % EXTENT == (i / EXTENT + 1) % EXTENT;
     let values = (0..EXTENT * EXTENT).map(|i| f32::from(u8::from(is_one(i))));
@@ -48,7 +49,7 @@ thread_local! {
     static OWN: RefCell<usize> = const { RefCell::new(0) };
 }
 
-/// Panics if another job of ours is running on this thread.
+/// Panics if another job of this test is running on this thread.
 fn alone_on_this_thread<R>(f: impl FnOnce() -> R) -> R {
     OWN.with_borrow_mut(|count| {
         *count += 1;
@@ -59,7 +60,7 @@ fn alone_on_this_thread<R>(f: impl FnOnce() -> R) -> R {
 #[test]
 fn a_lock_may_be_held_over_an_operation_in_a_rayon_pool() {
     for threads in [2, 4, 8] {
-        ends(move || {
+        must_end(move || {
             let (lock, w) = (Mutex::new(rotation()), rotation());
             pool(threads).install(|| {
                 (0..12).into_par_iter().with_max_len(1).for_each(|_| {
@@ -76,7 +77,7 @@ fn a_lock_may_be_held_over_an_operation_in_a_rayon_pool() {
 #[test]
 fn a_lock_may_be_held_while_helpers_work_for_a_worker_of_a_rayon_pool() {
     for threads in [2, 4, 8] {
-        ends(move || {
+        must_end(move || {
             let (lock, w) = (Mutex::new(rotation()), rotation());
             let pool = pool(threads);
             let inner = rayon::ThreadPoolBuilder::new()
@@ -107,7 +108,7 @@ fn a_lock_may_be_held_while_helpers_work_for_a_worker_of_a_rayon_pool() {
 #[test]
 fn no_other_job_runs_on_a_thread_that_waits_for_a_region() {
     for threads in [2, 4, 8] {
-        ends(move || {
+        must_end(move || {
             let count = AtomicUsize::new(0);
             pool(threads).install(|| {
                 (0..200).into_par_iter().with_max_len(1).for_each(|i| {
@@ -133,7 +134,7 @@ fn no_other_job_runs_on_a_thread_that_waits_for_a_region() {
 #[test]
 fn a_helper_may_hold_a_lock_over_a_region_of_its_own() {
     for threads in [2, 4, 8] {
-        ends(move || {
+        must_end(move || {
             parallel::with_threads(threads, || {
                 let (lock, count) = (Mutex::new(()), AtomicUsize::new(0));
                 for _ in 0..20 {
@@ -156,11 +157,11 @@ fn a_helper_may_hold_a_lock_over_a_region_of_its_own() {
 #[test]
 fn threads_that_share_helpers_may_share_a_lock() {
     for threads in [2, 4, 8] {
-        ends(move || {
+        must_end(move || {
             let (lock, w) = (Arc::new(Mutex::new(rotation())), Arc::new(rotation()));
             let step = move || {
                 for _ in 0..3 {
-                    // The caller and the helpers contend for it.
+                    // The caller and the helpers contend for the lock.
                     parallel::for_each_index(3, MUCH, |_| {
                         let mut g = lock.lock().unwrap();
                         *g = g.matmul(&w);
@@ -178,7 +179,7 @@ fn threads_that_share_helpers_may_share_a_lock() {
 #[test]
 fn a_panic_in_a_chunk_leaves_a_rayon_worker_to_its_own_jobs() {
     for threads in [2, 4, 8] {
-        ends(move || {
+        must_end(move || {
             pool(threads).install(|| {
                 (0..40).into_par_iter().with_max_len(1).for_each(|i| {
                     alone_on_this_thread(|| {
@@ -204,7 +205,7 @@ fn a_panic_in_a_chunk_leaves_a_rayon_worker_to_its_own_jobs() {
 
 #[test]
 fn a_chunk_may_use_rayon_itself() {
-    ends(|| {
+    must_end(|| {
         parallel::with_threads(3, || {
             let (sent, received) = mpsc::channel();
             parallel::for_each_index(20, MUCH, |i| {
@@ -241,7 +242,7 @@ fn the_destructor_of_a_thread_local_may_compute() {
     thread_local! {
         static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
     }
-    ends(|| {
+    must_end(|| {
         let (sent, received) = mpsc::channel();
         let thread = thread::spawn(move || {
             // Now the thread-locals of the library exist too, and may be destroyed before this one.
@@ -258,19 +259,19 @@ fn the_destructor_of_a_thread_local_may_compute() {
 }
 
 #[test]
-fn any_environment_starts_a_bounded_number_of_threads() {
+fn any_environment_starts_a_limited_number_of_threads() {
     let processors = thread::available_parallelism().unwrap().get();
     assert!((1..=4 * processors).contains(&parallel::threads()));
 }
 
 #[test]
-fn a_thousand_threads_asked_for_in_the_environment_are_bounded() {
+fn a_thousand_threads_in_the_environment_are_limited() {
     for asked in ["1000", "1", "0", "many"] {
         let mut test = Command::new(std::env::current_exe().unwrap());
         test.env("RAYON_NUM_THREADS", asked);
         test.args([
             "--exact",
-            "any_environment_starts_a_bounded_number_of_threads",
+            "any_environment_starts_a_limited_number_of_threads",
         ]);
         let output = test.output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
@@ -286,7 +287,7 @@ fn a_thousand_threads_asked_for_in_the_environment_are_bounded() {
 fn a_forked_child_computes_alone() {
     use std::os::unix::process::CommandExt;
 
-    ends(|| {
+    must_end(|| {
         let (w, expected) = (rotation(), rotation().matmul(&rotation()).to_vec());
         let child_computes = move || {
             let alone = parallel::threads() == 1 && w.matmul(&w).to_vec() == expected;

@@ -1,4 +1,4 @@
-//! Threads: who works, what panics carry, and that nothing waits for ever.
+//! Which threads run a parallel region, how panics propagate, and that no region deadlocks.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 
 use wengert_tensor::parallel;
 
-/// Enough elementary steps to be worth any number of threads.
+/// An estimate of work that is large enough for any number of threads.
 const MUCH: usize = usize::MAX;
 
-/// The threads that take one of `pieces` pieces each, if so many come before a long time has passed.
+/// The threads that process `pieces` pieces of work, of which each waits until as many threads have arrived or
+/// ten seconds have passed.
 fn workers(pieces: usize) -> HashSet<ThreadId> {
-    workers_who(pieces, || {})
+    workers_after(pieces, || {})
 }
 
-/// The same, each of which has done this.
-fn workers_who(pieces: usize, work: impl Fn() + Sync) -> HashSet<ThreadId> {
+/// [`workers`], with `work` done by each of them first.
+fn workers_after(pieces: usize, work: impl Fn() + Sync) -> HashSet<ThreadId> {
     let (ids, arrived) = (Mutex::new(HashSet::new()), Condvar::new());
     parallel::for_each_index(pieces, MUCH, |_| {
         work();
@@ -33,7 +34,7 @@ fn workers_who(pieces: usize, work: impl Fn() + Sync) -> HashSet<ThreadId> {
 }
 
 #[test]
-fn as_many_threads_work_as_were_asked_for_the_caller_among_them() {
+fn the_requested_number_of_threads_work_including_the_caller() {
     for threads in 1..5 {
         parallel::with_threads(threads, || {
             assert_eq!(parallel::threads(), threads);
@@ -45,7 +46,7 @@ fn as_many_threads_work_as_were_asked_for_the_caller_among_them() {
 }
 
 #[test]
-fn inner_counts_hold_inside_and_outer_ones_afterwards() {
+fn nested_thread_counts_are_restored() {
     parallel::with_threads(3, || {
         parallel::with_threads(2, || assert_eq!(parallel::threads(), 2));
         assert_eq!(parallel::threads(), 3);
@@ -56,15 +57,15 @@ fn inner_counts_hold_inside_and_outer_ones_afterwards() {
 }
 
 #[test]
-fn helpers_know_whom_they_help() {
+fn a_helper_has_the_thread_count_of_its_caller() {
     parallel::with_threads(3, || {
-        let helped = workers_who(3, || assert_eq!(parallel::threads(), 3));
+        let helped = workers_after(3, || assert_eq!(parallel::threads(), 3));
         assert_eq!(helped.len(), 3);
     });
 }
 
 #[test]
-fn a_worker_of_a_rayon_pool_works_alone_unless_it_asks_for_more() {
+fn a_worker_of_a_rayon_pool_works_alone_without_with_threads() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
     pool.unwrap().install(|| {
         assert_eq!(parallel::threads(), 1);
@@ -75,14 +76,14 @@ fn a_worker_of_a_rayon_pool_works_alone_unless_it_asks_for_more() {
 }
 
 #[test]
-fn every_chunk_is_given_out_once_with_its_index() {
+fn every_chunk_is_processed_once_with_its_index() {
     for threads in [1, 2, 3, 7] {
         parallel::with_threads(threads, || {
             for (length, chunk) in [(0, 3), (1, 1), (9, 3), (10, 3), (1000, 7), (5, 100), (3, 0)] {
                 let mut out = vec![0; length];
                 parallel::for_chunks_mut(&mut out, chunk, MUCH, |index, part| {
                     assert!(part.len() <= chunk.max(1));
-                    // Time for helpers to come and take from the back.
+                    // Gives helpers time to take chunks from the back.
                     thread::sleep(Duration::from_micros(20));
                     for (i, to) in part.iter_mut().enumerate() {
                         *to += 1 + index * chunk.max(1) + i;
@@ -100,7 +101,7 @@ fn every_chunk_is_given_out_once_with_its_index() {
 fn little_work_stays_with_the_caller() {
     let caller = thread::current().id();
     parallel::with_threads(3, || {
-        // They are awake, and would come.
+        // The helpers are polling now and would take work if it were offered.
         workers(3);
         parallel::for_each_index(50, parallel::GRAIN - 1, |_| {
             thread::sleep(Duration::from_micros(100));
@@ -163,7 +164,7 @@ fn callers_that_share_helpers_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_panic_reaches_the_caller_with_its_message_and_the_others_go_on() {
+fn a_panic_reaches_the_caller_with_its_message_and_other_threads_continue() {
     for threads in [1, 2, 3] {
         parallel::with_threads(threads, || {
             for at in [0, 7, 15] {
@@ -184,6 +185,6 @@ fn a_panic_reaches_the_caller_with_its_message_and_the_others_go_on() {
 
 #[test]
 #[should_panic(expected = "0 threads do no work")]
-fn no_threads_are_refused() {
+fn zero_threads_panic() {
     parallel::with_threads(0, || ());
 }

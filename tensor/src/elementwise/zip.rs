@@ -154,7 +154,7 @@ pub(crate) fn update<T: Element>(
 }
 
 impl<T: Element> Tensor<T> {
-    /// `y[i] = f(x[i])` for every element; of the same shape.
+    /// `y[i] = f(x[i])` for every element; the result has the shape of `self`.
     #[must_use]
     #[track_caller]
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {

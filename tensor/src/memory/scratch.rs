@@ -228,10 +228,10 @@ fn allocate<T: Element>(length: usize) -> Vec<T> {
 
 /// Makes the C library keep up to 512 KB of free memory at the end of its heap.
 ///
-/// Glibc returns more than 128 KB of it to the system, and a training step that frees its short buffers
-/// together would ask for them again in the next step. Once a block that was mapped is freed, glibc keeps
-/// twice its size (`man 3 mallopt`, `M_MMAP_THRESHOLD`), and free lists free no large block. To other
-/// allocators this is one more block.
+/// By default glibc returns free memory above 128 KB to the system, so a training step that frees its short
+/// buffers together would request their memory again in the next step. Freeing one large block makes glibc
+/// keep twice the size of that block (`man 3 mallopt`, `M_MMAP_THRESHOLD`); since large buffers go to the
+/// free lists instead, this function allocates and frees one. With another allocator that has no effect.
 fn raise_trim_threshold() {
     const MAPPED: usize = 1 << 18;
     static RAISED: Once = Once::new();

@@ -1,7 +1,7 @@
-//! One helper: a thread that runs one borrowed task at a time for whoever has reserved it.
+//! [`Helper`]: a thread that runs one borrowed task at a time for the caller that has reserved it.
 //!
 //! A helper is a rayon pool of one thread, which is how a borrowed closure reaches another thread
-//! without `unsafe`. The thread runs one endless job of ours, [`Shared::serve`], and takes a task
+//! without `unsafe`. The thread runs one endless job, [`Shared::serve`], and takes a task
 //! from the pool's queue only when one was assigned. Three invariants follow:
 //!
 //! 1. A caller never runs a job while it waits. rayon's scope runs other jobs of the calling
@@ -10,8 +10,8 @@
 //!    rayon has counted the task out. So the scope finds nothing to wait for.
 //! 2. A helper that runs a task has no other task in its queue: only the thread that has reserved
 //!    it assigns, and it is reserved for one task at a time. A task that waits in rayon, or in a
-//!    region of its own, therefore runs nobody else's task.
-//! 3. A reserved helper is idle, so a task never waits behind another.
+//!    region of its own, therefore runs no other task.
+//! 3. A reserved helper is idle, so a task never waits for another.
 
 use std::hint::spin_loop;
 use std::io;
@@ -32,8 +32,8 @@ const POLL_FOR_END: Duration = Duration::from_micros(100);
 /// After this long a polling caller yields its processor at each poll.
 const POLL_WITHOUT_YIELD: Duration = Duration::from_micros(10);
 
-/// A helper whose last poll is this many nanoseconds old sleeps, or has no processor.
-const STALE: u64 = 10_000;
+/// A helper whose last poll is at least this many nanoseconds old counts as asleep or descheduled.
+const MAX_POLL_AGE: u64 = 10_000;
 
 /// A thread that runs tasks, and the pool through which it receives them.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Helper {
     /// Whether the helper polls for tasks, as of `now` on [`clock`].
     pub(super) fn is_polling(&self, now: u64) -> bool {
         // A poll may be later than the clock that is read first.
-        now.saturating_sub(self.shared.polled.load(Ordering::Relaxed)) < STALE
+        now.saturating_sub(self.shared.polled.load(Ordering::Relaxed)) < MAX_POLL_AGE
     }
 
     /// Has the helper poll for tasks for a while.

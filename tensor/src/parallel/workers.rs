@@ -1,6 +1,6 @@
-//! Who works: the calling thread and its helpers.
+//! The workers of a parallel region: the calling thread and its helpers.
 //!
-//! Waking a thread takes 20 to 50 µs on a virtual machine, as long as many a whole operation. So
+//! Waking a thread takes 20 to 50 µs on a virtual machine, as long as many whole operations. So
 //! the caller works itself, polls for the end of its helpers' tasks before it sleeps, and idle
 //! helpers poll for a moment before they sleep: the next operation of a training step reaches them
 //! in a microsecond. OpenMP's threads do the same.
@@ -23,15 +23,14 @@ use rayon::ThreadPoolBuildError;
 use super::GRAIN;
 use super::helper::{Helper, clock};
 
-/// Work of fewer elementary steps is done before a sleeping helper is awake. As much in several
-/// regions is a sign that more will follow: helpers are woken then, for later regions.
-const WORTH_WAKING: usize = 1 << 17;
+/// Work of fewer elementary steps would be finished before a sleeping helper is awake. If callers have done
+/// this much alone, over several regions, more is expected: helpers are woken for later regions.
+const MIN_WORK_TO_WAKE: usize = 1 << 17;
 
-/// `RAYON_NUM_THREADS` starts at most so many threads for each processor: more only wait for each
-/// other.
-const THREADS_PER_PROCESSOR: usize = 4;
+/// The most threads per processor that `RAYON_NUM_THREADS` can start; more would only wait for each other.
+const MAX_THREADS_PER_PROCESSOR: usize = 4;
 
-/// Who takes chunks.
+/// The role of a thread in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Caller,
@@ -51,7 +50,7 @@ struct Workers {
     alone: AtomicUsize,
 }
 
-/// The workers of a program that has not asked for others.
+/// The workers that are used outside of [`with_threads`].
 static DEFAULT: LazyLock<Arc<Workers>> = LazyLock::new(|| {
     // Fewer threads give the same results.
     let helpers = (1..default_threads()).map_while(|index| Helper::new(index - 1).ok());
@@ -60,15 +59,15 @@ static DEFAULT: LazyLock<Arc<Workers>> = LazyLock::new(|| {
 
 fn default_threads() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let asked = std::env::var("RAYON_NUM_THREADS").ok();
-    match asked.and_then(|asked| asked.parse::<usize>().ok()) {
+    let variable = std::env::var("RAYON_NUM_THREADS").ok();
+    match variable.and_then(|value| value.parse::<usize>().ok()) {
         None | Some(0) => processors,
-        Some(threads) => threads.min(THREADS_PER_PROCESSOR * processors),
+        Some(threads) => threads.min(MAX_THREADS_PER_PROCESSOR * processors),
     }
 }
 
 thread_local! {
-    /// The workers that were asked for, or that this thread is one of.
+    /// The workers of the innermost [`with_threads`], or those that this thread is one of.
     static WORKERS: RefCell<Option<Arc<Workers>>> = const { RefCell::new(None) };
 }
 
@@ -77,7 +76,7 @@ struct Entered(Option<Arc<Workers>>);
 
 impl Entered {
     fn new(workers: Arc<Workers>) -> Self {
-        // In the destructor of a thread-local there may be no place for them: the thread works alone.
+        // In the destructor of a thread-local `WORKERS` may be destroyed already: the thread works alone.
         let outer = WORKERS.try_with(|current| current.replace(Some(workers)));
         Self(outer.ok().flatten())
     }
@@ -85,49 +84,49 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // What was replaced is dropped outside of the borrow.
+        // Binding the replaced value drops it after the borrow has ended.
         let _inner = WORKERS.try_with(|current| current.replace(self.0.take()));
     }
 }
 
 /// The workers of this thread; none if it works alone.
 fn current() -> Option<Arc<Workers>> {
-    let asked = WORKERS.try_with(|current| current.borrow().clone()).ok()?;
-    let workers = match asked {
+    let own = WORKERS.try_with(|current| current.borrow().clone()).ok()?;
+    let workers = match own {
         Some(workers) => workers,
-        // The other workers of that pool are busy, or will be, with jobs like the one that runs here.
+        // In a worker of a rayon pool the pool's other workers have jobs of their own.
         None if rayon::current_thread_index().is_some() => return None,
         None => DEFAULT.clone(),
     };
     (workers.process == process::id()).then_some(workers)
 }
 
-/// How many threads work together where this is called. Never let a result depend on it.
+/// The number of threads that a parallel region uses at most if it is called here. Results must not depend on
+/// it.
 #[must_use]
 pub fn threads() -> usize {
     current().map_or(1, |workers| workers.helpers.len() + 1)
 }
 
-/// Runs `f` on this thread; whatever this module cuts in it is done by `threads` threads, this one
-/// among them.
+/// Runs `f` on this thread, with parallel regions inside it on `threads` threads, this one included.
 ///
 /// # Panics
-/// If `threads` is 0 or the operating system refuses to start them.
+/// If `threads` is 0 or the operating system cannot start the threads.
 pub fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
     let workers = Workers::new(threads).expect("the operating system starts the threads");
     let _entered = Entered::new(Arc::new(workers));
     f()
 }
 
-/// Has `task` run by the caller and, if that may be profitable, by helpers at the same time.
+/// Runs `task` on the caller and, if it may be profitable, on helpers at the same time.
 ///
-/// `task` takes pieces of work until there are none: any subset of the workers could do all of it.
+/// `task` takes pieces of work until there are none, so any subset of the workers completes the region.
 pub(super) fn region(pieces: usize, work: usize, task: Task<'_>) {
-    // A helper that gets less work costs more than it saves.
-    let most = pieces.saturating_sub(1).min(work / GRAIN);
+    // A helper with less work than `GRAIN` costs more than it saves.
+    let max_helpers = pieces.saturating_sub(1).min(work / GRAIN);
     match current() {
         Some(workers) => {
-            let helpers = workers.reserve(most, work);
+            let helpers = workers.reserve(max_helpers, work);
             workers.run(&helpers, helpers.len() + 1, task);
         }
         None => task(Role::Caller, 1),
@@ -149,15 +148,15 @@ impl Workers {
         }
     }
 
-    /// Reserves at most `most` idle helpers: those that poll, and sleeping ones if the work is long
+    /// Reserves at most `max_helpers` idle helpers: those that poll, and sleeping ones if the work is large
     /// enough to wake them.
-    fn reserve(&self, most: usize, work: usize) -> Vec<&Helper> {
+    fn reserve(&self, max_helpers: usize, work: usize) -> Vec<&Helper> {
         let now = clock();
         let mut reserved = Vec::new();
         let polling = self.helpers.iter().filter(|helper| helper.is_polling(now));
-        let sleeping = self.helpers.iter().filter(|_| work >= WORTH_WAKING);
+        let sleeping = self.helpers.iter().filter(|_| work >= MIN_WORK_TO_WAKE);
         for helper in polling.chain(sleeping) {
-            if reserved.len() == most {
+            if reserved.len() == max_helpers {
                 break;
             }
             if helper.reserve() {
@@ -170,10 +169,10 @@ impl Workers {
         reserved
     }
 
-    /// Wakes the helpers once callers have done enough alone.
+    /// Adds `work` to what callers have done alone, and wakes the helpers if that is enough.
     fn wake_for_later(&self, work: usize) {
         let alone = self.alone.fetch_add(work, Ordering::Relaxed);
-        if alone.saturating_add(work) >= WORTH_WAKING {
+        if alone.saturating_add(work) >= MIN_WORK_TO_WAKE {
             self.alone.store(0, Ordering::Relaxed);
             self.helpers.iter().for_each(Helper::wake);
         }

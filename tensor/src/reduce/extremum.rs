@@ -190,7 +190,7 @@ impl<'a, T: Number> Search<'a, T> {
         }
     }
 
-    /// The index of `values[i]` in row `first + i`, for every `i`.
+    /// Writes to `out[i]` the index of `values[i]` along the axis, for result `first + i` of the reduction.
     fn find(&self, first: usize, values: &[T], out: &mut [i64]) {
         let [step] = self.starts.inner();
         self.starts

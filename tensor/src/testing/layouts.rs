@@ -75,7 +75,8 @@ fn permuted<T: Element>(x: &Tensor<T>) -> Tensor<T> {
     Tensor::from_vec(memory.to_vec(), memory.shape()).permute(&reversed)
 }
 
-/// The elements `step` places apart in poison, after `before` places of poison on every axis.
+/// A view with the elements of `x` of a buffer filled with poison: on every axis it starts at index `before` and
+/// has step `step`.
 fn placed<T: Element>(x: &Tensor<T>, before: usize, step: usize) -> Tensor<T> {
     let room = |&extent: &usize| before + (extent * step).saturating_sub(step - 1);
     let shape: Vec<usize> = x.shape().iter().map(room).collect();
@@ -85,7 +86,7 @@ fn placed<T: Element>(x: &Tensor<T>, before: usize, step: usize) -> Tensor<T> {
     (0..x.rank()).fold(around, |view, axis| view.slice(axis as isize, region[axis]))
 }
 
-/// The tensor with stride 0 on every axis along which it does not change, if there is one.
+/// The tensor with stride 0 on every axis along which all elements are equal; `None` if there is no such axis.
 fn repeated<T: Element>(x: &Tensor<T>) -> Option<Tensor<T>> {
     if x.is_empty() {
         return None;

@@ -1,4 +1,5 @@
-//! What tests and the laboratory need: oracles, geometries, layouts, and the limits of the machine.
+//! Support for tests and the laboratory: the conformance test of kernels and its reference, named geometries,
+//! tensors in all layouts, and the measured limits of the machine.
 
 pub mod conformance;
 pub mod geometries;

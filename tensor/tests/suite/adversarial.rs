@@ -1,4 +1,4 @@
-//! Shapes and layouts that broke other libraries.
+//! Shapes, layouts and arguments at the limits, of kinds that have broken other libraries.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,7 +6,7 @@ use wengert_tensor::pooling::adaptive_windows;
 use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor, element_count};
 
-/// The message of the panic that `f` must end in.
+/// The message of the panic in which `f` must end.
 fn refusal<R>(f: impl FnOnce() -> R) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(f)) else {
         panic!("nothing was refused");
@@ -20,7 +20,7 @@ fn refusal<R>(f: impl FnOnce() -> R) -> String {
 const TWO_32: usize = 1 << 32;
 
 #[test]
-fn sizes_that_overflow_are_refused_before_anything_is_allocated() {
+fn shapes_whose_size_overflows_panic_before_any_allocation() {
     for shape in [
         &[usize::MAX][..],
         &[usize::MAX, 2],
@@ -49,7 +49,7 @@ fn sizes_that_overflow_are_refused_before_anything_is_allocated() {
 }
 
 #[test]
-fn a_view_of_more_elements_than_memory_is_legal_until_it_is_made_dense() {
+fn a_view_of_more_elements_than_memory_is_legal_until_it_is_copied() {
     let view = Tensor::from_vec(vec![3.0_f32], [1]).broadcast_to([1 << 40]);
     assert_eq!(view.len(), 1 << 40);
     assert_eq!(view.get([(1 << 40) - 1]), 3.0);
@@ -69,7 +69,7 @@ fn a_view_of_more_elements_than_memory_is_legal_until_it_is_made_dense() {
 }
 
 #[test]
-fn lists_that_do_not_fit_in_memory_are_refused_before_they_are_made() {
+fn vectors_that_do_not_fit_in_memory_panic_before_allocation() {
     let huge = 1 << 36;
     let view = Tensor::from_vec(vec![3.0_f32], [1]).broadcast_to([huge]);
     let message = refusal(|| view.chunk(0, huge));
@@ -86,7 +86,7 @@ fn lists_that_do_not_fit_in_memory_are_refused_before_they_are_made() {
 }
 
 #[test]
-fn the_count_of_elements_looks_at_all_extents() {
+fn the_element_count_checks_all_extents_for_overflow() {
     for (shape, count) in [
         (&[][..], Some(1)),
         (&[2, 0, 3], Some(0)),
@@ -143,7 +143,7 @@ fn lengths_around_every_block_edge_work() {
 }
 
 #[test]
-fn a_layout_stays_inside_its_buffer() {
+fn a_layout_outside_its_buffer_panics() {
     for (shape, strides, offset, buffer) in [
         (&[3][..], &[1][..], 0, 2),
         (&[3], &[-1], 1, 3),
@@ -162,7 +162,7 @@ fn a_layout_stays_inside_its_buffer() {
 }
 
 #[test]
-fn overlapping_windows_show_and_collect_each_element_as_often_as_it_appears() {
+fn overlapping_windows_read_and_update_an_element_once_per_occurrence() {
     let x = Tensor::from_vec(vec![1, 2, 3, 4, 5], [5]);
     let windows = x.unfold_axis(0, 3, 1);
     assert_eq!(windows.to_vec(), [1, 2, 3, 2, 3, 4, 3, 4, 5]);
@@ -180,7 +180,7 @@ fn overlapping_windows_show_and_collect_each_element_as_often_as_it_appears() {
 }
 
 #[test]
-fn the_largest_and_smallest_numbers_are_arguments_like_others() {
+fn the_extreme_integers_are_valid_arguments_or_panic_with_a_message() {
     let (most, least) = (isize::MAX, isize::MIN);
     let x = Tensor::from_vec(vec![1, 2, 3], [3]);
     assert_eq!(
@@ -232,14 +232,14 @@ fn the_largest_and_smallest_numbers_are_arguments_like_others() {
 }
 
 #[test]
-fn a_step_that_nobody_takes_may_be_any_number() {
+fn the_stride_of_an_axis_of_extent_1_may_be_any_number() {
     let layout = Layout::strided(&[1, 0, 2], &[isize::MIN, isize::MAX, isize::MIN], 0, 0);
     assert!(layout.flip(&(..).into()).is_empty());
     assert!(layout.unsqueeze(0).transpose(0, 1).reshape(&[0]).is_some());
 }
 
 #[test]
-fn writing_to_a_repeated_view_writes_a_copy() {
+fn writing_to_a_broadcast_view_writes_to_a_copy() {
     let x = Tensor::from_vec(vec![1.0, 2.0], [2, 1]);
     let mut wide = x.broadcast_to([2, 3]);
     wide.as_mut_slice()[0] = 9.0;
@@ -251,7 +251,7 @@ fn writing_to_a_repeated_view_writes_a_copy() {
 }
 
 #[test]
-fn a_part_of_an_owned_buffer_is_written_in_place_and_comes_out_alone() {
+fn a_view_of_a_uniquely_owned_buffer_is_written_in_place() {
     let mut x = Tensor::from_vec(vec![1, 2, 3, 4], [4]).slice(0, 1..3);
     let before = x.as_slice().unwrap().as_ptr();
     x.map_in_place(|x| x * 10);
@@ -261,7 +261,7 @@ fn a_part_of_an_owned_buffer_is_written_in_place_and_comes_out_alone() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_numbers() {
+fn panic_messages_have_the_numbers() {
     let x = Tensor::<f32>::zeros([2, 3]);
     for (message, expected) in [
         (

@@ -1,4 +1,4 @@
-//! The assertion says which axis is wrong, and binds what it says it binds.
+//! `assert_shape!` binds extents to names, and names the wrong axis in its message.
 
 use std::panic::catch_unwind;
 
@@ -14,7 +14,7 @@ fn zeros(shape: &[usize]) -> Tensor {
 }
 
 #[test]
-fn names_are_bound_from_both_ends() {
+fn names_before_and_after_dots_are_bound() {
     let x = zeros(&[2, 3, 5, 7]);
     assert_shape!(x, [a, .., d]);
     assert_eq!([a, d], [2, 7]);
@@ -30,7 +30,7 @@ fn names_are_bound_from_both_ends() {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn the_message_has_the_axis_and_both_shapes() {
     let told = message(|| {
         let images = zeros(&[4, 3, 8, 9]);
         assert_shape!(images, [n, 3, side, side]);

@@ -38,7 +38,7 @@ fn a_signal_is_correlated_not_convolved() {
 }
 
 #[test]
-fn one_axis_is_the_plane_with_one_row_and_the_volume_with_one_more() {
+fn conv1d_and_conv3d_agree_with_conv2d_on_axes_of_extent_1() {
     let x = values::<f64>(&[2, 4, 11], 1);
     let w = values::<f64>(&[6, 2, 3], 2);
     let options = ConvOptions::default().stride(2).dilation(2).groups(2);
@@ -57,7 +57,7 @@ fn one_axis_is_the_plane_with_one_row_and_the_volume_with_one_more() {
 }
 
 #[test]
-fn same_padding_keeps_the_extents_and_puts_the_odd_zero_behind() {
+fn same_padding_keeps_the_extents_and_puts_the_odd_zero_after() {
     let x = Tensor::from_slice(&[1.0, 2.0, 3.0], [1, 1, 3]);
     let w = Tensor::from_slice(&[1.0, 1.0], [1, 1, 2]);
     let options = ConvOptions::default().padding(Padding::Same);
@@ -70,7 +70,7 @@ fn same_padding_keeps_the_extents_and_puts_the_odd_zero_behind() {
 }
 
 #[test]
-fn a_missing_batch_axis_is_missing_in_the_result() {
+fn without_a_batch_axis_the_result_has_none() {
     let x = values::<f64>(&[3, 6, 7], 1);
     let w = values::<f64>(&[4, 3, 2, 3], 2);
     let options = ConvOptions::default().padding(1);
@@ -145,7 +145,7 @@ fn the_gradients_are_adjoints_with_the_shapes_of_their_operands() {
 }
 
 #[test]
-fn a_transposed_convolution_lays_scaled_filters() {
+fn a_transposed_convolution_adds_scaled_filters() {
     let x = Tensor::from_slice(&[1.0, 2.0], [1, 1, 2]);
     let w = Tensor::from_slice(&[1.0, 10.0, 100.0], [1, 1, 3]);
     let plain = ConvTransposeOptions::default().stride(2);
@@ -188,7 +188,7 @@ fn transposed_convolutions_of_all_options_match_the_formula() {
                     .dilation(d)
                     .padding([[before, behind]])
                     .output_padding(extra);
-                // Padding that eats everything makes no image.
+                // Skips options whose padding crops the whole result.
                 let reach = (n - 1) * s + d * (k - 1) + 1 + extra;
                 if reach <= before + behind {
                     continue;
@@ -225,7 +225,7 @@ fn a_transposed_convolution_is_the_adjoint_of_a_convolution() {
 }
 
 #[test]
-fn nothing_in_gives_nothing_or_zeros_out() {
+fn empty_operands_give_an_empty_result_or_zeros() {
     let options = ConvOptions::default().padding(1);
     let w = values::<f32>(&[4, 3, 3, 3], 1);
     let none = Tensor::<f32>::zeros([0, 3, 5, 6]).conv2d(&w, &options);
@@ -250,7 +250,7 @@ fn nothing_in_gives_nothing_or_zeros_out() {
 }
 
 #[test]
-fn a_mistake_is_told_with_the_shapes_and_the_numbers() {
+fn panic_messages_have_the_shapes_and_the_numbers() {
     let x = Tensor::<f64>::ones([2, 3, 8, 8]);
     let ones = |shape: &[usize]| Tensor::<f64>::ones(shape);
     let plain = ConvOptions::default();
@@ -309,7 +309,7 @@ fn a_mistake_is_told_with_the_shapes_and_the_numbers() {
 }
 
 #[test]
-fn absurd_options_never_overflow() {
+fn huge_options_never_overflow() {
     let (x, w) = ([1, 1, 3], [1, 1, 2]);
     let max = usize::MAX;
     for options in [
@@ -322,7 +322,7 @@ fn absurd_options_never_overflow() {
     ] {
         assert!(geometry_of(&x, &w, &options).is_err(), "{options:?}");
     }
-    // A step beyond the image is no mistake, as long as it can be counted.
+    // A stride larger than the image is valid as long as the arithmetic does not overflow.
     assert!(geometry_of(&x, &w, &ConvOptions::default().stride(1 << 20)).is_ok());
     for options in [
         ConvTransposeOptions::default().padding(max),
@@ -340,7 +340,7 @@ fn absurd_options_never_overflow() {
     assert!(transposed_geometry_of(&[1, 1, 0], &w, &ConvTransposeOptions::default()).is_err());
 }
 
-/// A user's kernel: the plain loops for filters of one tap, nothing else.
+/// A user's kernel: the plain loops, for 1 × 1 filters only.
 struct OnlyPointwise;
 
 impl ConvKernel<f64> for OnlyPointwise {
@@ -370,7 +370,7 @@ impl ConvKernel<f64> for OnlyPointwise {
 }
 
 #[test]
-fn a_kernel_in_hand_is_used_where_it_supports_the_geometry() {
+fn a_given_kernel_is_used_if_it_supports_the_geometry() {
     let x = values::<f64>(&[1, 2, 3, 3], 1);
     let (w, w3) = (
         values::<f64>(&[2, 2, 1, 1], 2),

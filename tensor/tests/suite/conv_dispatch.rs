@@ -1,4 +1,4 @@
-//! Which kernel a convolution gets.
+//! Which kernel the dispatch selects.
 
 use wengert_tensor::kernels::conv::{
     ConvGeometry, Direction, KernelChoice, dispatch, explain, kernels,
@@ -33,7 +33,7 @@ fn kernel_names_are_unique() {
 }
 
 #[test]
-fn the_accurate_policy_takes_accurate_kernels_only() {
+fn the_accurate_policy_selects_accurate_kernels_only() {
     for line in [
         "mb4_ic32ih32iw32_oc32_kh3kw3_ph1pw1",
         "mb1_ic3ih64iw64_oc64_kh7kw7_sh2sw2_ph3pw3",
@@ -47,7 +47,7 @@ fn the_accurate_policy_takes_accurate_kernels_only() {
 }
 
 #[test]
-fn a_kernel_is_taken_by_its_name() {
+fn a_kernel_is_selected_by_its_name() {
     for name in names::<f64>() {
         match dispatch::<f64>(&geometry(), Direction::Forward, &name.into()) {
             Ok(kernel) => assert_eq!(kernel.name(), name),

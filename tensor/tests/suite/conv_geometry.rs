@@ -1,4 +1,4 @@
-//! The geometry of a convolution: what it accepts, what it counts, how it reads as a line.
+//! The geometry of a convolution: validation, derived sizes, and its notation as text.
 
 use proptest::prelude::*;
 use wengert_tensor::kernels::conv::{ConvGeometry, GeometryError};
@@ -23,7 +23,7 @@ fn extents_follow_the_formula_of_the_documentation() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_numbers() {
+fn errors_have_the_numbers() {
     assert_eq!(
         message("ic3ih5iw4_oc2_kh2kw3_ph1pw1_dh4dw3"),
         "window 7 (kernel 3, dilation 3) exceeds the padded width 6 (4 + 1 + 1)"
@@ -54,7 +54,7 @@ fn what_is_wrong_is_said_with_its_numbers() {
 }
 
 #[test]
-fn absurd_sizes_are_refused_and_never_overflow() {
+fn huge_sizes_are_errors_and_never_overflow() {
     let max = usize::MAX;
     let lines = [
         format!("mb{max}_ic{max}iw{max}_oc{max}_kw{max}"),
@@ -109,7 +109,7 @@ fn a_line_that_is_not_a_geometry_names_the_token() {
 }
 
 #[test]
-fn defaults_are_left_out_of_the_line() {
+fn defaults_are_omitted_from_the_notation() {
     for line in [
         "mb1_ic3iw9_oc4_kw3",
         "mb1_ic3ih9iw9_oc4_kh3kw3",

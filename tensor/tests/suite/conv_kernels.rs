@@ -250,8 +250,9 @@ fn gradients_are_adjoint_to_the_forward_pass_on_the_corners() {
 }
 
 #[test]
-fn an_infinite_pixel_of_a_depthwise_image_reaches_the_taps_that_meet_it_and_no_others() {
-    // Widths that leave lanes over; 3 and 5 wide filters have loops of their own, 2 wide ones have not.
+fn an_infinite_pixel_of_a_depthwise_image_affects_only_the_windows_that_contain_it() {
+    // Widths that are no multiple of the vector length; filters of width 3 and 5 have specialised loops, of
+    // width 2 not.
     for line in [
         "mb1_ic3ih7iw13_oc3_kh3kw3_ph1pw1_g3",
         "mb1_ic3ih9iw21_oc3_kh5kw5_ph2pw2_g3",
@@ -312,7 +313,7 @@ fn results_have_the_same_bits_for_any_number_of_threads() {
 }
 
 fn axis() -> impl Strategy<Value = [usize; 6]> {
-    // Small enough to coincide often: equal extents hide transposed indices, distinct ones show them.
+    // So small that some extents are equal and some differ: transposed indices show only if they differ.
     let extents = prop::sample::select(vec![1_usize, 2, 3, 5, 7, 8, 9, 17]);
     (
         extents,
@@ -329,7 +330,7 @@ fn axis() -> impl Strategy<Value = [usize; 6]> {
 
 fn geometries() -> impl Strategy<Value = ConvGeometry> {
     let counts = (1..4_usize, 1..4_usize, 1..10_usize, 1..10_usize);
-    // The depth is trivial in most draws: 2-d is what the fast kernels are for.
+    // The depth is 1 in most cases, because the fast kernels are two-dimensional.
     let depth = prop_oneof![4 => Just([1, 1, 1, 0, 0, 1]), 1 => axis()];
     (counts, [axis().boxed(), axis().boxed()], depth).prop_filter_map(
         "the window exceeds the image",
@@ -372,7 +373,7 @@ proptest! {
     }
 }
 
-/// A kernel that is the plain loops but for one deliberate mistake.
+/// The plain loops with one deliberate mistake.
 struct Mistaken(fn(&ConvGeometry, [&mut [f64]; 3]));
 
 impl ConvKernel<f64> for Mistaken {
@@ -400,7 +401,7 @@ impl ConvKernel<f64> for Mistaken {
 }
 
 #[test]
-fn conformance_refuses_wrong_kernels() {
+fn the_conformance_test_rejects_wrong_kernels() {
     let g: ConvGeometry = "mb2_ic2ih6iw7_oc3_kh3kw3_ph1pw1".parse().unwrap();
     assert_eq!(conformance(&Mistaken(|_, _| ()), &g), Ok(()));
     let failure = |mistake| conformance(&Mistaken(mistake), &g).unwrap_err().failure;
@@ -422,7 +423,7 @@ fn conformance_refuses_wrong_kernels() {
         }
     });
     assert!(matches!(swapped, Failure::Wrong { .. }));
-    // One element of 25,600, between those that are compared with the definition.
+    // One element of 25,600, which is not among those that are compared with the definition.
     let large = "mb1_ic16ih40iw40_oc16_kh3kw3_ph1pw1".parse().unwrap();
     let one = Mistaken(|_, [y, ..]| {
         if let Some(y) = y.get_mut(1) {
@@ -438,7 +439,7 @@ fn conformance_refuses_wrong_kernels() {
 
 #[test]
 #[should_panic(expected = "conv: mb1_ic1iw3_oc1_kw2: y has 3 elements, not 2")]
-fn a_slice_of_another_length_is_refused() {
+fn a_slice_of_the_wrong_length_panics() {
     let g: ConvGeometry = "ic1iw3_oc1_kw2".parse().unwrap();
     Direct.forward(&g, &[0.0_f32; 3], &[0.0; 2], &mut [0.0; 3]);
 }

@@ -1,11 +1,11 @@
-//! Making tensors.
+//! Constructors of tensors.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wengert_tensor::{Dual, Number, Tensor, memory};
 
 #[test]
-fn every_type_of_number_starts_equal_from_one_seed() {
+fn one_seed_gives_every_number_type_the_same_numbers() {
     fn draws<T: Number>() -> [Tensor<f64>; 2] {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let uniform = Tensor::<T>::uniform([50], -1.0..3.0, &mut rng);
@@ -19,7 +19,7 @@ fn every_type_of_number_starts_equal_from_one_seed() {
 }
 
 #[test]
-fn draws_follow_their_distribution() {
+fn random_numbers_follow_their_distribution() {
     const COUNT: usize = 40_000;
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let moments = |x: &Tensor<f64>| {
@@ -45,7 +45,7 @@ fn draws_follow_their_distribution() {
 }
 
 #[test]
-fn sequences_end_where_they_should() {
+fn arange_excludes_and_linspace_includes_the_end() {
     assert_eq!(Tensor::<i64>::arange(0.0, 5.0, 2.0).to_vec(), [0, 2, 4]);
     assert_eq!(
         Tensor::<f64>::arange(1.0, 0.0, -0.25).to_vec(),
@@ -64,7 +64,7 @@ fn sequences_end_where_they_should() {
 }
 
 #[test]
-fn buffers_come_back_and_nothing_of_them_shows() {
+fn recycled_buffers_do_not_affect_results() {
     let filled = Tensor::full([123_457], 5_u16);
     drop(filled);
     let zeros = Tensor::<u16>::zeros([123_457]);

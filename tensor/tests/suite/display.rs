@@ -1,4 +1,4 @@
-//! Tensors as people read them.
+//! Tensors formatted as text.
 
 use wengert_tensor::{Dual, Tensor};
 
@@ -17,7 +17,7 @@ fn columns_are_aligned() {
 }
 
 #[test]
-fn matrices_of_a_batch_stand_apart() {
+fn matrices_of_a_batch_are_separated_by_blank_lines() {
     let x = Tensor::<i64>::arange(0.0, 8.0, 1.0).reshape([2, 2, 2]);
     assert_eq!(x.to_string(), "[[[0 1]\n  [2 3]]\n\n [[4 5]\n  [6 7]]]");
     let x = x.reshape([2, 1, 2, 2]);
@@ -35,7 +35,7 @@ fn a_single_number_has_no_brackets() {
 }
 
 #[test]
-fn nothing_tells_its_shape() {
+fn empty_tensors_show_their_shape() {
     assert_eq!(Tensor::<f32>::zeros([0]).to_string(), "[]");
     assert_eq!(
         Tensor::<f32>::zeros([2, 0]).to_string(),
@@ -56,7 +56,7 @@ fn floats_show_the_digits_that_they_need() {
 }
 
 #[test]
-fn exponents_appear_where_columns_would_hide_the_numbers() {
+fn exponents_are_used_for_very_large_and_very_small_numbers() {
     assert_eq!(
         shown(&[1.0, 2.5e-5], &[2]),
         "[1.0e0 2.5e-5]".replace("[1", "[ 1")
@@ -69,7 +69,7 @@ fn exponents_appear_where_columns_would_hide_the_numbers() {
 }
 
 #[test]
-fn the_caller_may_ask_for_digits() {
+fn the_precision_of_the_format_sets_the_digits() {
     let x = Tensor::from_slice(&[1.0, 2.0 / 3.0], [2]);
     assert_eq!(format!("{x:.6}"), "[1.000000 0.666667]");
     assert_eq!(format!("{x:.0}"), "[1 1]");
@@ -78,7 +78,7 @@ fn the_caller_may_ask_for_digits() {
 }
 
 #[test]
-fn large_tensors_show_their_ends() {
+fn large_tensors_are_abbreviated() {
     let x = Tensor::<i64>::arange(0.0, 2000.0, 1.0);
     assert_eq!(x.to_string(), "[   0    1    2 ... 1997 1998 1999]");
     let x = x.reshape([200, 10]);
@@ -90,7 +90,7 @@ fn large_tensors_show_their_ends() {
 }
 
 #[test]
-fn huge_views_are_shown_at_no_cost() {
+fn huge_views_are_formatted_without_a_copy() {
     let x = Tensor::scalar(1.0_f32).broadcast_to([1 << 20, 1 << 20]);
     assert!(x.to_string().starts_with("[[1.0 1.0 1.0 ..."));
 }
@@ -124,14 +124,14 @@ fn dual_numbers_show_value_and_tangent() {
 }
 
 #[test]
-fn views_are_shown_in_their_own_order() {
+fn views_are_formatted_in_row_major_order() {
     let x = Tensor::<i64>::arange(0.0, 6.0, 1.0).reshape([2, 3]);
     assert_eq!(x.t().to_string(), "[[0 3]\n [1 4]\n [2 5]]");
     assert_eq!(x.flip(1).to_string(), "[[2 1 0]\n [5 4 3]]");
 }
 
 #[test]
-fn debug_tells_type_shape_and_strides() {
+fn debug_shows_type_shape_and_strides() {
     let x = Tensor::<f32>::zeros([2, 8]).t();
     let text = format!("{x:?}");
     assert!(

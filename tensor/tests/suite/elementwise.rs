@@ -10,7 +10,7 @@ fn shapes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop::sample::select(EXTENTS.to_vec()), 0..5)
 }
 
-/// Two shapes that broadcast together.
+/// Two shapes that broadcast to each other.
 fn pairs() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     (
         shapes(),
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn three_operands_broadcast_like_two_after_another((a, b) in pairs(), (c, _) in pairs()) {
+    fn zip3_equals_two_zips((a, b) in pairs(), (c, _) in pairs()) {
         let shape = joint(&a, &b);
         let c: Vec<usize> = joint(&shape, &[]).iter().zip(c.iter().chain(std::iter::repeat(&1)))
             .map(|(&n, &m)| if m == 1 { 1 } else { n }).collect();
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn a_region_is_what_the_slices_show(
+    fn a_region_contains_the_elements_of_its_slices(
         n in 0..9_usize, m in 1..6_usize,
         start in -9..9_isize, stop in -9..9_isize, step in prop::sample::select(vec![-3, -2, -1, 1, 2, 3]),
     ) {
@@ -150,7 +150,7 @@ proptest! {
     }
 }
 
-/// For variety of layouts inside the properties above.
+/// Transposes matrices, for more layouts in the properties above.
 trait Transposed {
     fn t_or_self(&self) -> Self;
 }
@@ -190,7 +190,7 @@ fn large_operands_of_any_layout_give_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
-fn four_operands_broadcast_to_their_joint_shape_in_any_layout() {
+fn zip4_broadcasts_operands_of_any_layout() {
     let of = |shape: &[usize], salt: usize| {
         let count: usize = shape.iter().product();
         Tensor::from_vec(
@@ -233,7 +233,7 @@ fn results_larger_than_any_cache_are_right() {
 }
 
 #[test]
-fn operands_that_cross_in_any_order_meet_the_right_elements() {
+fn operands_transposed_in_any_order_are_matched_by_index() {
     let permutations = [
         [0, 1, 2, 3],
         [0, 2, 3, 1],
@@ -271,7 +271,7 @@ fn operands_that_cross_in_any_order_meet_the_right_elements() {
 }
 
 #[test]
-fn the_same_buffer_may_stand_in_every_operand() {
+fn one_buffer_may_be_every_operand() {
     let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
     assert_eq!((&x * &x).to_vec(), [1.0, 4.0, 9.0, 16.0]);
     assert_eq!((&x * &x.t()).to_vec(), [1.0, 6.0, 6.0, 16.0]);
@@ -284,7 +284,7 @@ fn the_same_buffer_may_stand_in_every_operand() {
 }
 
 #[test]
-fn four_forms_of_ownership_give_one_result() {
+fn owned_and_borrowed_operands_give_the_same_result() {
     let a = Tensor::from_fn([5, 3], |i| i[0] as f64 - i[1] as f64 * 0.25);
     let b = Tensor::from_fn([3], |i| i[0] as f64 + 1.0);
     let expected = &a / &b;
@@ -337,7 +337,7 @@ fn casts_are_exact_where_the_numbers_exist() {
 }
 
 #[test]
-fn comparisons_know_nan() {
+fn comparisons_with_nan_are_false() {
     let x = Tensor::from_vec(vec![1.0, f64::NAN, -0.0], [3]);
     let y = Tensor::scalar(0.0);
     assert_eq!(x.gt(&y).to_vec(), [true, false, false]);
@@ -362,7 +362,7 @@ fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
                 (Real::asinh(x.sinh()) - x).abs() <= 4e-16 * x.abs(),
                 "asinh at {x}"
             );
-            // Where the slope of tanh is small, what it rounds away cannot come back.
+            // Where the slope of tanh is small, its rounding error is amplified by the inverse.
             let lost = 2e-16 * (2.0 * x.abs()).exp();
             if lost < 1.0 {
                 let back = Real::atanh(x.tanh());
@@ -385,7 +385,7 @@ fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
 
 /// A copy in the layout of another tensor holds the same elements.
 #[test]
-fn a_tensor_laid_out_like_another_is_equal() {
+fn a_copy_in_another_layout_is_equal() {
     let x = Tensor::from_fn([2, 3, 4], |at| (12 * at[0] + 4 * at[1] + at[2]) as f64);
     for (name, twin) in twins(&x) {
         let alike = alike(&x.map(|x| x as f32), &twin);

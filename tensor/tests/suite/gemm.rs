@@ -1,11 +1,11 @@
-//! The matrix products, against sums in higher precision and against each other.
+//! The matrix product kernels, against sums in higher precision and against each other.
 
 use wengert_tensor::kernels::gemm::{self, Gemm};
 use wengert_tensor::kernels::simd::Level;
 use wengert_tensor::{Real, parallel};
 
-/// Every shape that takes another path: lone rows and columns, short and long sums, partial tiles,
-/// several blocks of each axis.
+/// Shapes that reach every code path: single rows and columns, short and long sums, partial tiles, several blocks
+/// of each axis.
 const SHAPES: [[usize; 3]; 26] = [
     [1, 1, 1],
     [1, 7, 5],
@@ -28,7 +28,8 @@ const SHAPES: [[usize; 3]; 26] = [
     [250, 300, 60],
     [16, 144, 256],
     [100, 33, 257],
-    // Few rows: sums of the other operand's in several blocks, dot products of several and in pieces.
+    // Few rows: sums of the rows of the other operand in several blocks; dot products, several at a time and
+    // divided.
     [12, 30, 70],
     [2, 23, 2150],
     [300, 17, 4],
@@ -102,7 +103,7 @@ fn check<T: Real>(epsilon: f64, product: impl Fn(&Gemm, &[T], &[T], &mut [T]), t
 
 fn every_task(mut f: impl FnMut(&Gemm)) {
     for [m, k, n] in SHAPES {
-        // The large ones take the same paths in every layout that has no gaps; they cost the most.
+        // Large matrices take the same path in every contiguous layout and cost the most time.
         let kinds = if m * k * n > 100_000 { 2 } else { 4 };
         for a in &layouts(m, k)[..kinds] {
             for b in &layouts(k, n)[..kinds] {
@@ -141,14 +142,14 @@ fn every_level_gives_the_product_in_double_precision() {
 }
 
 #[test]
-fn matrixmultiply_and_the_plain_loop_are_second_opinions() {
+fn matrixmultiply_and_the_plain_loop_agree_with_the_reference() {
     every_task(|task| check::<f32>(6e-8, gemm::reference_f32, task));
     every_task(|task| check::<f64>(2e-16, gemm::reference_f64, task));
     every_task(|task| check::<f64>(2e-16, gemm::portable, task));
 }
 
 #[test]
-fn a_broadcast_operand_is_read_again_and_again() {
+fn an_operand_may_have_stride_0() {
     let task = Gemm {
         a: [0, 1],
         b: [1, 0],
@@ -165,10 +166,10 @@ fn the_number_of_threads_does_not_change_a_bit() {
         [130, 300, 260],
         [40, 64, 3136],
         [7, 600, 1001],
-        // Columns in parts, each over three blocks of the sum.
+        // Columns divided into parts, each with three blocks of the sum.
         [26, 700, 450],
         [96, 900, 33],
-        // Sums of rows in several blocks of columns; dot products of several columns, in pieces.
+        // Sums of rows in several blocks of columns; dot products of several columns, divided.
         [5, 203, 2500],
         [3, 9000, 70],
     ];
@@ -223,7 +224,7 @@ fn a_nan_or_an_infinity_reaches_exactly_its_row_and_column() {
 
 #[test]
 #[should_panic(expected = "A reaches beyond its slice")]
-fn strides_that_wrap_are_beyond_the_slice() {
+fn strides_that_overflow_are_out_of_bounds() {
     let task = Gemm {
         a: [1 << 63, 1],
         ..Gemm::row_major(3, 1, 2)

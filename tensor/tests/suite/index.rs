@@ -1,13 +1,13 @@
-//! Picking, placing and ordering elements, against plain loops.
+//! Gather, scatter, one-hot and sorting, against plain loops.
 
 use proptest::prelude::*;
 use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Dual, Tensor, parallel};
 
-/// A generator of awkward draws.
-struct Draws(u64);
+/// A generator of random test data.
+struct Generator(u64);
 
-impl Draws {
+impl Generator {
     fn below(&mut self, n: usize) -> usize {
         self.0 = self
             .0
@@ -34,12 +34,12 @@ proptest! {
 
     #[test]
     fn gather_and_scatter_follow_their_formulas(shape in shapes(), axis in 0..4_usize, seed in any::<u64>()) {
-        let (axis, mut draws) = (axis % shape.len(), Draws(seed));
-        let mut picked: Vec<usize> = shape.iter().map(|&n| 1 + draws.below(n)).collect();
-        picked[axis] = draws.below(2 * shape[axis] + 1);
-        let larger: Vec<usize> = picked.iter().map(|&n| n + draws.below(3)).collect();
-        let (x, src) = (draws.numbers(&shape), draws.numbers(&larger));
-        let index = draws.indices(&picked, shape[axis]);
+        let (axis, mut generator) = (axis % shape.len(), Generator(seed));
+        let mut picked: Vec<usize> = shape.iter().map(|&n| 1 + generator.below(n)).collect();
+        picked[axis] = generator.below(2 * shape[axis] + 1);
+        let larger: Vec<usize> = picked.iter().map(|&n| n + generator.below(3)).collect();
+        let (x, src) = (generator.numbers(&shape), generator.numbers(&larger));
+        let index = generator.indices(&picked, shape[axis]);
         let at = |place: &[usize]| {
             let mut target = place.to_vec();
             target[axis] = index.get(place) as usize;
@@ -69,11 +69,11 @@ proptest! {
     fn selecting_and_adding_slices_follow_their_formulas(
         shape in shapes(), axis in 0..4_usize, count in 0..9_usize, seed in any::<u64>()
     ) {
-        let (axis, mut draws) = (axis % shape.len(), Draws(seed));
+        let (axis, mut generator) = (axis % shape.len(), Generator(seed));
         let mut picked = shape.clone();
         picked[axis] = count;
-        let (x, src) = (draws.numbers(&shape), draws.numbers(&picked));
-        let index = draws.indices(&[count], shape[axis]);
+        let (x, src) = (generator.numbers(&shape), generator.numbers(&picked));
+        let index = generator.indices(&[count], shape[axis]);
         let mut wide = vec![1; shape.len()];
         wide[axis] = count;
         let by_gather = index.reshape(wide).broadcast_to(&picked);
@@ -90,9 +90,9 @@ proptest! {
     }
 
     #[test]
-    fn order_is_stable_and_complete(shape in shapes(), axis in 0..4_usize, seed in any::<u64>()) {
-        let (axis, mut draws) = (axis % shape.len(), Draws(seed));
-        let x = Tensor::from_fn(&shape, |_| match draws.below(8) {
+    fn sort_is_stable_and_topk_is_its_beginning(shape in shapes(), axis in 0..4_usize, seed in any::<u64>()) {
+        let (axis, mut generator) = (axis % shape.len(), Generator(seed));
+        let x = Tensor::from_fn(&shape, |_| match generator.below(8) {
             7 => f64::NAN,
             number => number as f64,
         });
@@ -124,9 +124,12 @@ proptest! {
 }
 
 #[test]
-fn large_picks_are_the_same_on_any_number_of_threads() {
-    let mut draws = Draws(1);
-    let (x, index) = (draws.numbers(&[300, 64]), draws.indices(&[2000], 300));
+fn large_gathers_have_the_same_bits_for_any_number_of_threads() {
+    let mut generator = Generator(1);
+    let (x, index) = (
+        generator.numbers(&[300, 64]),
+        generator.indices(&[2000], 300),
+    );
     let wide = index.unsqueeze(1).broadcast_to([2000, 64]);
     let all = || {
         let y = x.index_select(0, &index);
@@ -147,7 +150,7 @@ fn large_picks_are_the_same_on_any_number_of_threads() {
 }
 
 #[test]
-fn one_hot_rows_pick_what_the_index_picks() {
+fn one_hot_rows_times_a_matrix_select_its_rows() {
     let labels = Tensor::from_slice(&[2_i64, 0, 1, 2], [2, 2]);
     let hot = labels.one_hot::<f64>(3);
     assert_eq!(
@@ -159,7 +162,7 @@ fn one_hot_rows_pick_what_the_index_picks() {
 }
 
 #[test]
-fn dual_numbers_move_with_their_tangents() {
+fn indexing_keeps_the_tangents_of_dual_numbers() {
     let x = Tensor::from_fn([4], |i| Dual::new((7 * i[0] % 4) as f64, i[0] as f64));
     let (sorted, places) = x.sort(0, false);
     assert_eq!(sorted.map(|x| x.tangent as i64), places);
@@ -183,13 +186,13 @@ macro_rules! refused {
 refused! {
     an_index_beyond_the_axis_is_named: "gather: [3, 4]: index 4 is outside axis 1 of extent 4",
         |x, i| drop(x.gather(1, &i(&[0, 4], &[1, 2])));
-    a_negative_index_is_refused: "index_select: [3, 4]: index -1 is outside axis 0 of extent 3",
+    a_negative_index_panics: "index_select: [3, 4]: index -1 is outside axis 0 of extent 3",
         |x, i| drop(x.index_select(0, &i(&[-1], &[1])));
     a_scattered_index_stays_inside: "scatter_add: [3, 4]: index 3 is outside axis 0 of extent 3",
         |x, i| drop(x.scatter_add(0, &i(&[3], &[1, 1]), x));
     an_added_slice_stays_inside: "index_add: [3, 4]: index 9 is outside axis 1 of extent 4",
         |x, i| drop(x.index_add(1, &i(&[0, 9], &[2]), &Tensor::zeros([3, 2])));
-    an_empty_axis_has_no_place: "gather: [0]: index 0 is outside axis 0 of extent 0",
+    an_empty_axis_has_no_index: "gather: [0]: index 0 is outside axis 0 of extent 0",
         |_, i| drop(Tensor::<f32>::zeros([0]).gather(0, &i(&[0], &[1])));
     ranks_must_agree: "gather: [3, 4]: an index of [2] has another rank",
         |x, i| drop(x.gather(1, &i(&[0, 1], &[2])));
@@ -202,8 +205,8 @@ refused! {
     slices_to_add_need_their_shape:
         "index_add: [3, 4]: the source is [3, 4], the index on axis 1 needs [3, 2]",
         |x, i| drop(x.index_add(1, &i(&[0, 1], &[2]), x));
-    labels_stay_among_the_classes: "one_hot: [2, 3]: index 3 is outside axis 1 of extent 3",
+    a_label_outside_the_classes_panics: "one_hot: [2, 3]: index 3 is outside axis 1 of extent 3",
         |_, i| drop(i(&[0, 3], &[2]).one_hot::<f32>(3));
-    no_more_than_there_are: "topk: [3, 4]: axis 0 has fewer than 4 elements",
+    topk_of_more_elements_than_there_are_panics: "topk: [3, 4]: axis 0 has fewer than 4 elements",
         |x, _| drop(x.topk(0, 4, true));
 }

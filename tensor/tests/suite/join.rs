@@ -18,7 +18,7 @@ fn shapes() -> impl Strategy<Value = Vec<usize>> {
 
 proptest! {
     #[test]
-    fn what_is_split_joins_to_the_same(shape in shapes(), axis in -4..4_isize, count in 1..4_usize) {
+    fn concat_undoes_split(shape in shapes(), axis in -4..4_isize, count in 1..4_usize) {
         let x = counting(&shape);
         let axis = axis.rem_euclid(shape.len() as isize);
         for (name, x) in twins(&x) {
@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stacked_selects_to_the_same(shape in shapes(), axis in 0..5_isize) {
+    fn select_undoes_stack(shape in shapes(), axis in 0..5_isize) {
         let (x, rank) = (counting(&shape), shape.len() as isize);
         let axis = axis.min(rank);
         let y = x.map(|x| -x);
@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn padding_surrounds_and_cropping_undoes_it(shape in shapes(), widths in prop::collection::vec([0..4_isize, 0..3_isize], 5)) {
+    fn cropping_undoes_padding(shape in shapes(), widths in prop::collection::vec([0..4_isize, 0..3_isize], 5)) {
         let x = counting(&shape);
         let widths = &widths[..shape.len()];
         let crops: Vec<[isize; 2]> = widths.iter().map(|&[a, b]| [-a, -b]).collect();
@@ -56,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn rolling_moves_places_round(shape in shapes(), shift in -7..7_isize, axis in 0..5_usize) {
+    fn roll_wraps_indices_around(shape in shapes(), shift in -7..7_isize, axis in 0..5_usize) {
         let x = counting(&shape);
         let axis = axis % shape.len();
         let rolled = x.roll(shift, axis as isize);
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn repeats_wrap_round(shape in shapes(), counts in prop::collection::vec(0..4_usize, 5)) {
+    fn repeat_wraps_indices_around(shape in shapes(), counts in prop::collection::vec(0..4_usize, 5)) {
         let x = counting(&shape);
         let (rank, counts) = (shape.len(), &counts[..(shape.len() + 1).min(5)]);
         let added = counts.len() - rank;
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn triangles_share_the_matrix_between_them(shape in shapes(), k in -6..6_isize) {
+    fn tril_and_triu_partition_the_matrix(shape in shapes(), k in -6..6_isize) {
         let x = counting(&shape);
         if shape.len() >= 2 {
             for (name, x) in twins(&x) {

@@ -1,5 +1,5 @@
-//! The tests of tensors and kernels. One program, so that what they share is compiled and linked once;
-//! what counts the threads or the memory of a whole process has a program of its own.
+//! The tests of tensors and kernels in one program, so that what they share is compiled and linked once. Tests
+//! that count the threads or the memory of a whole process have programs of their own.
 
 mod adversarial;
 mod assert_shape;

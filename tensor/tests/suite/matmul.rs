@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Dual, Tensor, Transposed, parallel};
 
-/// Sums of at most some hundred products of numbers of size 1.
+/// The tolerance for sums of at most some hundred products of numbers of magnitude 1.
 const ROUNDING: f64 = 1e-12;
 
 fn noise(shape: &[usize], seed: u64) -> Tensor<f64> {
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn threads_leave_the_bits_alone(
+    fn products_have_the_same_bits_for_any_number_of_threads(
         (m, k, n) in (1..70_usize, 1..70_usize, 1..70_usize), batch in 1..5_usize
     ) {
         let (a, b) = (noise(&[batch, m, k], 1), noise(&[batch, k, n], 2));
@@ -170,7 +170,7 @@ fn batches_must_broadcast() {
 
 #[test]
 #[should_panic(expected = "matmul: [] × [3]: a single number is no matrix")]
-fn a_number_is_no_matrix() {
+fn a_tensor_of_rank_0_is_not_a_matrix() {
     let _ = Tensor::scalar(1.0_f32).matmul(&Tensor::zeros([3]));
 }
 
@@ -181,7 +181,7 @@ fn inner_products_need_one_length() {
 }
 
 #[test]
-fn transposed_operands_are_read_where_they_are() {
+fn matmul_transposed_equals_matmul_of_transposes() {
     for front in [&[][..], &[3]] {
         for (left, right) in [(false, false), (true, false), (false, true), (true, true)] {
             let shape = |rows, columns, turned| {
@@ -198,7 +198,7 @@ fn transposed_operands_are_read_where_they_are() {
             let expected = plain(&turn(&a, left), &turn(&b, right));
             let transposed = Transposed { left, right };
             near(&a.matmul_transposed(&b, transposed), &expected);
-            // Backwards in memory.
+            // Negative strides.
             let (a, b) = (a.flip([-1, -2]), b.flip(-2));
             let expected = plain(&turn(&a, left), &turn(&b, right));
             near(&a.matmul_transposed(&b, transposed), &expected);
@@ -215,7 +215,7 @@ fn an_affine_map_is_a_product_and_a_bias() {
             let product = plain(&x, &w.t()).reshape([front, &[outputs]].concat());
             near(&x.linear(&w, None), &product);
             near(&x.flip(-1).linear(&w.flip(-1), None), &product);
-            // Backwards along axes that may have one place, and be contiguous all the same.
+            // Negative strides along axes of extent 1, so that the tensor may still be contiguous.
             let backwards = x.flip(-1).contiguous().flip(-1);
             near(
                 &backwards.linear(&w.flip(0).contiguous().flip(0), None),
@@ -245,12 +245,12 @@ fn dual_numbers_go_through_an_affine_map() {
 
 #[test]
 #[should_panic(expected = "linear: [2, 3], weight [4, 5]: the last extents are not equal")]
-fn an_affine_map_of_other_extents_is_refused() {
+fn an_affine_map_with_wrong_extents_panics() {
     let _ = noise(&[2, 3], 0).linear(&noise(&[4, 5], 0), None);
 }
 
 #[test]
-fn a_single_row_may_run_backwards() {
+fn a_single_row_may_have_a_negative_stride() {
     let a = noise(&[3, 4], 1).flip(0).slice(0, 1..2);
     assert!(a.is_contiguous() && a.strides()[0] < 0);
     let (b, w) = (noise(&[4, 5], 2), noise(&[5, 4], 3));

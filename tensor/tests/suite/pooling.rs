@@ -1,4 +1,4 @@
-//! Pooling against naive loops, its adjoints, and its conventions at the corners.
+//! Pooling against naive loops, its adjoints, and its conventions for ties, NaN and padding.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
 use wengert_tensor::{Divisor, Dual, PoolOptions, Real, Tensor, parallel};
 
-/// Values without a pattern, many of them equal: ties are common.
+/// Pseudorandom values, many of them equal, so that ties are common.
 fn values<T: Real>(shape: &[usize], seed: usize) -> Tensor<T> {
     let length = shape.iter().product();
     let value = |i: usize| ((i * 7919 + seed * 104_729) % 97 % 9) as f64 - 4.0;
@@ -28,7 +28,7 @@ fn message<R>(f: impl FnOnce() -> R) -> String {
         .expect("a message")
 }
 
-/// One axis of a pooling, as the definition has it.
+/// One axis of a pooling, by the definition.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     input: usize,
@@ -58,7 +58,7 @@ impl Axis {
         }
     }
 
-    /// Positions of the taps relative to the image, those beyond the padding left out.
+    /// The positions in the image of the elements of a window, without those beyond the padding.
     fn taps(self, i: usize) -> Vec<isize> {
         let first = (i * self.stride) as isize - self.before as isize;
         let taps = (0..self.kernel).map(|k| first + (k * self.dilation) as isize);
@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn scatter_and_the_spread_average_are_adjoints(
+    fn scatter_and_average_adjoint_are_adjoints(
         axes in [axis(), axis()],
         ceil in any::<bool>(),
         divisor in prop::sample::select(vec![Divisor::Padded, Divisor::Image, Divisor::Fixed(3)]),
@@ -208,7 +208,7 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
         assert_eq!(x.avg_pool2d(&PoolOptions::default()), mean);
         let sums = x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(1)));
         assert_eq!(sums, &mean * 4.0);
-        // Strided twice in two ways: the general loop must agree with the one for tiles.
+        // The same windows given in two ways: the general loop must agree with the loop for tiles.
         let general = PoolOptions::new(2)
             .dilation(1)
             .padding([[0, 0], [0, 0]])
@@ -220,12 +220,12 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
 }
 
 #[test]
-fn of_equal_elements_the_first_counts_and_of_nans_too() {
+fn the_first_of_equal_elements_and_the_first_nan_are_chosen() {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     let position = |cells: [f64; 4]| {
         let x = Tensor::from_slice(&cells, [1, 2, 2]);
         let (y, at) = x.max_pool2d(&PoolOptions::default());
-        // The same window in the loop that is not for tiles.
+        // The same windows in the general loop.
         let (same, at_too) = x.max_pool2d(&PoolOptions::new(2).stride(1));
         assert_eq!(at, at_too);
         assert!(y == same || y.item().is_nan() && same.item().is_nan());
@@ -241,7 +241,7 @@ fn of_equal_elements_the_first_counts_and_of_nans_too() {
 }
 
 #[test]
-fn padding_never_wins_a_maximum() {
+fn padding_is_never_the_maximum() {
     let x = Tensor::from_slice(&[-5.0, -3.0, -4.0], [1, 1, 3]);
     let (y, at) = x.max_pool1d(&PoolOptions::new(3).stride(1).padding(1));
     assert_eq!(y.to_vec(), [-3.0, -3.0, -3.0]);
@@ -249,8 +249,8 @@ fn padding_never_wins_a_maximum() {
 }
 
 #[test]
-fn a_window_that_meets_no_pixel_has_no_position_and_passes_nothing_back() {
-    // Taps at −1 and 1 of an image of one pixel.
+fn a_window_of_padding_has_position_minus_1_and_no_gradient() {
+    // The window covers −1 and 1 of an image of one pixel.
     let x = Tensor::from_slice(&[7.0], [1, 1, 1]);
     let options = PoolOptions::new(2).dilation(2).padding(1);
     let windows = options.windows(x.shape(), 1).unwrap();
@@ -266,11 +266,11 @@ fn a_window_that_meets_no_pixel_has_no_position_and_passes_nothing_back() {
 
 #[test]
 fn the_window_beyond_the_padded_image_counts_only_what_is_inside_it() {
-    // Extent 4, kernel 3, stride 2, ceil: windows [0, 3) and [2, 5), of which 4 is outside.
+    // Extent 4, kernel 3, stride 2, ceil mode: windows [0, 3) and [2, 5), where 4 is outside.
     let x = Tensor::from_slice(&[1.0, 2.0, 3.0, 6.0], [1, 1, 4]);
     let options = PoolOptions::new(3).stride(2).ceil();
     assert_eq!(x.avg_pool1d(&options).to_vec(), [2.0, 4.5]);
-    // With padding 1: windows [−1, 2), [1, 4), [3, 6); the padding behind counts, 5 does not.
+    // With padding 1: windows [−1, 2), [1, 4), [3, 6); 4 is padding and counts, 5 is beyond it and does not.
     let options = options.padding(1);
     assert_eq!(x.avg_pool1d(&options).to_vec(), [1.0, 11.0 / 3.0, 3.0]);
     let image = options.divisor(Divisor::Image);
@@ -278,7 +278,7 @@ fn the_window_beyond_the_padded_image_counts_only_what_is_inside_it() {
 }
 
 #[test]
-fn adaptive_windows_share_the_image_out() {
+fn adaptive_windows_cover_the_image() {
     let x = values::<f64>(&[2, 3, 7, 5], 1);
     for [rows, columns] in [[3, 2], [1, 1], [7, 5], [2, 4], [9, 6], [0, 2]] {
         let y = x.adaptive_avg_pool2d([rows, columns]);
@@ -318,7 +318,7 @@ fn adaptive_windows_share_the_image_out() {
 }
 
 #[test]
-fn one_axis_and_three_agree_with_two() {
+fn pooling_over_one_and_three_axes_agrees_with_two() {
     let x = values::<f64>(&[2, 3, 4, 11], 1);
     let options = PoolOptions::new(3).stride(2).padding(1);
     let lines = x.reshape([6, 4, 11]);
@@ -396,7 +396,7 @@ fn overlapping_windows_add_up_in_the_adjoint() {
 }
 
 #[test]
-fn positions_from_elsewhere_are_scattered_too() {
+fn positions_that_max_did_not_return_are_scattered_too() {
     let windows = PoolOptions::default().windows(&[1, 4, 4], 2).unwrap();
     let at = Tensor::from_slice(&[15, -1, 15, 0], [1, 2, 2]);
     let dy = Tensor::from_slice(&[1.0, 10.0, 100.0, 1000.0], [1, 2, 2]);
@@ -447,7 +447,7 @@ fn an_empty_batch_pools_to_an_empty_batch() {
 }
 
 #[test]
-fn a_mistake_is_told_with_the_numbers() {
+fn panic_messages_have_the_numbers() {
     let x = Tensor::<f64>::ones([2, 3, 4, 8]);
     assert_eq!(
         message(|| x.max_pool2d(&PoolOptions::new(5))),

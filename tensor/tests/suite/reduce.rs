@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use wengert_tensor::testing::layouts::twins;
 use wengert_tensor::{Axes, Dual, Tensor, keep, parallel};
 
-/// `f64` sums of a few thousand numbers of size 1.
+/// The tolerance for `f64` sums of a few thousand numbers of magnitude 1.
 const ROUNDING: f64 = 1e-11;
-/// The same in `f32`: lanes and trees keep it near one rounding per element.
+/// The tolerance for the same sums in `f32`.
 const SINGLE: f64 = 1e-5;
 
-/// Numbers in −1…1 that follow no pattern.
+/// Pseudorandom numbers in [−1, 1].
 fn noise(shape: &[usize]) -> Tensor<f64> {
     let mut state = 1_u64 + shape.iter().product::<usize>() as u64;
     Tensor::from_fn(shape, |_| {
@@ -46,7 +46,7 @@ fn near(found: &Tensor<f64>, expected: &[f64], tolerance: f64) {
     }
 }
 
-/// Shapes whose extents surround the sizes of lanes and blocks, with the axes to reduce.
+/// Shapes with extents around the numbers of lanes and of elements in a block, and the axes to reduce.
 fn cases() -> impl Strategy<Value = (Vec<usize>, Vec<bool>)> {
     let extents = prop::sample::select(vec![1, 2, 3, 4, 5, 7, 8, 17, 31, 32, 33, 64, 129, 1030]);
     prop::collection::vec((extents, any::<bool>()), 0..5).prop_filter_map("too large", |axes| {
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_elements_have_their_own_mean_and_no_variance((shape, reduced) in cases(), value in -1e6..1e6_f32) {
+    fn the_mean_of_equal_elements_is_exact_and_their_variance_is_0((shape, reduced) in cases(), value in -1e6..1e6_f32) {
         let x = Tensor::full(&shape, value);
         prop_assert_eq!(x.shifted_mean(axes(&reduced)), Tensor::full(x.sum(axes(&reduced)).shape(), value));
         prop_assert!(x.var(axes(&reduced), 0).iter().all(|var| var == 0.0));
@@ -140,13 +140,13 @@ proptest! {
     }
 
     #[test]
-    fn layouts_and_threads_leave_the_bits_alone((shape, reduced) in cases()) {
+    fn results_have_the_same_bits_for_any_layout_and_number_of_threads((shape, reduced) in cases()) {
         let x = noise(&shape);
         let all = |x: &Tensor<f64>| {
             let axes = || axes(&reduced);
             let [mean, _, rstd] = x.mean_var_rstd(axes(), 1e-5);
             let sums = [x.sum(axes()), x.prod(axes()), x.var(axes(), 1), x.norm2(axes()), mean, rstd];
-            // So small that squares vanish.
+            // So small that squares underflow.
             let tiny = (x * 1e-200).norm2(axes());
             let others = [x.max(axes()), x.logsumexp(axes()), tiny];
             sums.iter().chain(&others).map(bits).collect::<Vec<_>>()
@@ -171,7 +171,7 @@ proptest! {
     }
 
     #[test]
-    fn places_and_rows_along_an_axis((shape, _) in cases(), axis in 0..5_usize, ties in any::<bool>()) {
+    fn extrema_sums_and_softmax_along_an_axis_agree_with_plain_loops((shape, _) in cases(), axis in 0..5_usize, ties in any::<bool>()) {
         prop_assume!(!shape.is_empty());
         let axis = axis % shape.len();
         let x = if ties { noise(&shape).map(|x| (x * 3.0).round()) } else { noise(&shape) };
@@ -200,7 +200,7 @@ proptest! {
 }
 
 #[test]
-fn reductions_of_nothing_are_neutral() {
+fn reductions_over_no_elements_give_the_neutral_element() {
     let x = Tensor::<f32>::zeros([3, 0]);
     assert_eq!(x.sum(1).to_vec(), [0.0; 3]);
     assert_eq!(x.prod(-1).to_vec(), [1.0; 3]);
@@ -219,13 +219,13 @@ fn reductions_of_nothing_are_neutral() {
 
 #[test]
 #[should_panic(expected = "max: [3, 0]: no element to choose from")]
-fn the_largest_of_nothing_is_refused() {
+fn max_over_no_elements_panics() {
     let _ = Tensor::<f32>::zeros([3, 0]).max(1);
 }
 
 #[test]
 #[should_panic(expected = "argmin: [3, 0]: axis 1 is empty")]
-fn the_place_of_the_smallest_of_nothing_is_refused() {
+fn argmin_over_no_elements_panics() {
     let _ = Tensor::<f32>::zeros([3, 0]).argmin(-1);
 }
 
@@ -237,7 +237,7 @@ fn an_axis_that_does_not_exist_is_named() {
 
 #[test]
 #[should_panic(expected = "sum_to: [2, 3]: [2] does not broadcast to it")]
-fn sum_to_undoes_only_broadcasts() {
+fn sum_to_a_shape_that_does_not_broadcast_panics() {
     let _ = Tensor::<f32>::zeros([2, 3]).sum_to([2]);
 }
 
@@ -260,7 +260,7 @@ fn sum_to_is_the_adjoint_of_broadcast_to() {
 }
 
 #[test]
-fn a_nan_wins_wherever_it_stands() {
+fn a_nan_is_the_extremum_at_every_index() {
     for n in [1, 5, 31, 32, 33, 100, 3000] {
         for place in [0, n / 2, n - 1] {
             let mut row: Vec<f32> = (0..n).map(|i| i as f32).collect();
@@ -280,7 +280,7 @@ fn a_nan_wins_wherever_it_stands() {
 }
 
 #[test]
-fn infinities_stay_finite_business() {
+fn softmax_and_logsumexp_of_infinite_elements() {
     let inf = f64::INFINITY;
     let x = Tensor::from_slice(&[-inf, -inf, inf, 1.0, -inf, 2.0, 1e4, -1e4], [4, 2]);
     assert_eq!(x.max(1).to_vec(), [-inf, inf, 2.0, 1e4]);
@@ -298,10 +298,10 @@ fn infinities_stay_finite_business() {
 }
 
 #[test]
-fn what_is_no_number_stays_in_its_row_however_many_columns_there_are() {
+fn a_nan_affects_its_own_row_only() {
     let inf = f64::INFINITY;
     for columns in [33, 70] {
-        // Row 1 has a NaN, row 2 an ∞, row 3 one number among −∞; column 40 of the longer is in reach too.
+        // Row 1 has a NaN, row 2 an ∞, row 3 one number among −∞.
         let x = Tensor::<f64>::from_fn([4, columns], |i| match (i[0], i[1]) {
             (1, 7) => f64::NAN,
             (2, 32) => inf,
@@ -322,22 +322,22 @@ fn what_is_no_number_stays_in_its_row_however_many_columns_there_are() {
 }
 
 #[test]
-fn cancellation_costs_what_rounding_must() {
-    // 1e8 swallows a 1 in f32; which ones is fixed by the shape, in every layout.
+fn cancellation_is_bounded_and_the_same_in_every_layout() {
+    // In f32 1e8 + 1 is 1e8. Which ones are lost depends on the order of the sum, which the shape determines.
     let row = [1e8_f32, 1.0, -1e8, 1.0].repeat(1000);
     let x = Tensor::from_slice(&row, [4000]);
     let sum = x.sum(..).item();
     for (layout, twin) in twins(&x) {
         assert_eq!(twin.sum(..).item().to_bits(), sum.to_bits(), "{layout}");
     }
-    // Small deviations from a large mean: one pass over x² would lose them all.
+    // Small deviations from a large mean: the formula Σ x² − n·mean² would cancel.
     let x = Tensor::from_fn([1000], |i| 1e5 + (i[0] % 2) as f32);
     assert!((x.var(.., 0).item() - 0.25).abs() < 1e-3);
 }
 
 #[test]
-fn a_long_sum_of_equal_numbers_keeps_its_digits() {
-    // Adding 0.1 one by one in f32 is off by 1 % here.
+fn a_long_sum_of_equal_numbers_is_accurate() {
+    // A sequential sum of 0.1 in f32 would have an error of 1 % here.
     let x = Tensor::full([1 << 20], 0.1_f32);
     let exact = f64::from(0.1_f32) * f64::from(1 << 20);
     assert!((f64::from(x.sum(..).item()) - exact).abs() / exact < 1e-6);
@@ -345,7 +345,7 @@ fn a_long_sum_of_equal_numbers_keeps_its_digits() {
 }
 
 #[test]
-fn dual_numbers_take_the_first_of_equal_elements() {
+fn the_extremum_of_equal_dual_numbers_is_the_first() {
     let x = Tensor::from_fn([3, 4], |i| {
         Dual::new((i[1] % 2) as f64, (10 * i[0] + i[1]) as f64)
     });
@@ -360,7 +360,7 @@ fn dual_numbers_take_the_first_of_equal_elements() {
 }
 
 #[test]
-fn dual_numbers_carry_the_slopes_of_every_reduction() {
+fn reductions_of_dual_numbers_have_the_right_tangents() {
     let (x, h) = (noise(&[4, 5]), 1e-6);
     let direction = noise(&[5, 4]).reshape([4, 5]);
     let dual = x.zip(&direction, Dual::new);
@@ -414,7 +414,7 @@ fn a_broadcast_view_is_reduced_without_a_copy() {
 }
 
 #[test]
-fn the_norm_is_right_wherever_it_can_be_represented() {
+fn the_norm_is_accurate_wherever_it_is_representable() {
     let norm = |x: &[f32]| Tensor::from_slice(x, [x.len()]).norm2(..).item();
     assert!((norm(&[3e-25, 4e-25]) / 5e-25 - 1.0).abs() < 2.0 * f32::EPSILON);
     assert_eq!(norm(&[1e20, 1.0, 1.0]), 1e20);
@@ -426,7 +426,7 @@ fn the_norm_is_right_wherever_it_can_be_represented() {
     assert!(norm(&[1e30, f32::NAN]).is_nan());
     let double = Tensor::from_slice(&[3e-200_f64, 4e-200, 0.0], [3]);
     assert!((double.norm2(..).item() - 5e-200).abs() < 1e-214);
-    // Each result is scaled by itself.
+    // Every result has its own scale.
     let rows = Tensor::from_slice(&[3e25_f32, 4e25, 3.0, 4.0, 3e-25, 4e-25], [3, 2]);
     for (found, expected) in rows.norm2(1).iter().zip([5e25, 5.0, 5e-25]) {
         assert!(
@@ -437,7 +437,7 @@ fn the_norm_is_right_wherever_it_can_be_represented() {
 }
 
 #[test]
-fn a_mean_with_a_large_offset_is_off_by_half_a_unit_at_most() {
+fn the_shifted_mean_has_an_error_of_half_an_ulp_at_most() {
     let x = Tensor::from_fn([65_536], |i| 1e4_f32 + (i[0] % 7) as f32 * 0.1);
     let exact = x.cast::<f64>().mean(..).item();
     assert!((f64::from(x.shifted_mean(..).item()) - exact).abs() <= 0.51 * 0.000_976_562_5);

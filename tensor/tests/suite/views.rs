@@ -1,4 +1,4 @@
-//! Views are the same elements in other places.
+//! Views against copies with the same elements.
 
 use proptest::prelude::*;
 use wengert_tensor::{Slice, Tensor};
@@ -14,7 +14,7 @@ fn shapes() -> impl Strategy<Value = Vec<usize>> {
 
 proptest! {
     #[test]
-    fn a_permutation_and_its_inverse_are_nothing(shape in shapes(), seed in any::<u64>()) {
+    fn a_permutation_and_its_inverse_are_the_identity(shape in shapes(), seed in any::<u64>()) {
         let x = counting(&shape);
         let mut axes: Vec<isize> = (0..shape.len() as isize).collect();
         for i in (1..axes.len()).rev() {
@@ -49,8 +49,8 @@ proptest! {
     }
 }
 
-/// A tensor whose layout is neither contiguous nor simple.
-fn tangled(shape: &[usize]) -> Tensor<i64> {
+/// A tensor whose layout is permuted, sliced and flipped.
+fn sliced_and_flipped(shape: &[usize]) -> Tensor<i64> {
     let doubled: Vec<usize> = shape.iter().rev().map(|n| 2 * n).collect();
     let reversed: Vec<isize> = (0..shape.len() as isize).rev().collect();
     let mut x = counting(&doubled).permute(reversed);
@@ -65,7 +65,7 @@ fn tangled(shape: &[usize]) -> Tensor<i64> {
 proptest! {
     #[test]
     fn every_view_of_a_view_is_the_view_of_its_copy(shape in shapes(), k in -4..4_isize, a in 0..4_usize, b in 0..4_usize) {
-        let x = tangled(&shape);
+        let x = sliced_and_flipped(&shape);
         let dense = x.contiguous();
         prop_assert_eq!(x.unsqueeze(0), dense.unsqueeze(0));
         prop_assert_eq!(x.unsqueeze(-1).squeeze(-1), dense.clone());
@@ -93,7 +93,7 @@ proptest! {
 
     #[test]
     fn windows_are_slices(shape in shapes(), axis in 0..5_usize, size in 0..4_usize, step in 1..4_usize) {
-        let x = tangled(&shape);
+        let x = sliced_and_flipped(&shape);
         if !shape.is_empty() && size <= shape[axis % shape.len()] {
             let axis = axis % shape.len();
             let windows = x.unfold_axis(axis as isize, size, step);
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn a_slice_of_a_slice_picks_among_the_places_of_the_first(
+    fn a_slice_of_a_slice_selects_from_the_first(
         n in 0..12_usize, a in -13..13_isize, b in -13..13_isize, c in -13..13_isize, d in -13..13_isize,
         s in prop::sample::select(vec![-3, -1, 1, 2]), t in prop::sample::select(vec![-2, -1, 1, 3]),
     ) {
@@ -120,8 +120,8 @@ proptest! {
     }
 
     #[test]
-    fn a_broadcast_view_shows_the_same_places(shape in shapes(), added in 0..3_usize, n in 0..4_usize) {
-        let x = tangled(&shape);
+    fn a_broadcast_view_repeats_elements(shape in shapes(), added in 0..3_usize, n in 0..4_usize) {
+        let x = sliced_and_flipped(&shape);
         let mut wide: Vec<usize> = vec![n; added];
         wide.extend(shape.iter().map(|&m| if m == 1 { n } else { m }));
         let view = x.broadcast_to(&wide);
@@ -154,7 +154,7 @@ fn diagonal(x: &Tensor<i64>, offset: isize, a: usize, b: usize) -> Tensor<i64> {
 }
 
 #[test]
-fn reshaping_a_view_copies_only_where_strides_cannot_say_it() {
+fn reshape_copies_only_if_no_strides_describe_the_shape() {
     let x = counting(&[4, 6]);
     let memory = x.as_slice().unwrap().as_ptr_range();
     let shares = |y: &Tensor<i64>| {
@@ -186,7 +186,7 @@ fn axes_are_named_by_numbers_lists_and_ranges() {
     assert_eq!((rows, columns), (2, 3));
 }
 
-/// Python's `slice.indices`, walked.
+/// The indices of Python's `slice.indices`.
 fn python(n: isize, start: isize, stop: isize, step: isize) -> Vec<i64> {
     let (low, high) = if step < 0 { (-1, n - 1) } else { (0, n) };
     let end = |x: isize| if x < 0 { (x + n).max(low) } else { x.min(high) };
