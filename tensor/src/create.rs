@@ -154,7 +154,8 @@ impl<T: Number> Tensor<T> {
         Self::from_fn([count], |i| T::of(start + i[0] as f64 * step))
     }
 
-    /// A vector of `count` evenly spaced numbers from `first` to `last`, both included.
+    /// A vector of `count` evenly spaced numbers from `first` to `last`, both included; for a `count` of 1 only
+    /// `first`.
     #[must_use]
     #[track_caller]
     pub fn linspace(first: f64, last: f64, count: usize) -> Self {

@@ -18,7 +18,7 @@ pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use options::CheckOptions;
 pub use report::{Derivative, Record, Report};
 
-use wengert_tensor::{Tensor, testing::layouts::twins};
+use wengert_tensor::{Tensor, testing::layouts::all_layouts};
 
 use crate::function::{Apply, Differentiable, Generic};
 use crate::op::{Inputs, Op, Outputs};
@@ -31,7 +31,7 @@ use crate::var::Var;
 ///
 /// ```
 /// use wengert_autograd::{check_gradients, generic};
-/// use wengert_tensor::{Tensor, testing::layouts::twins};
+/// use wengert_tensor::{Tensor, testing::layouts::all_layouts};
 ///
 /// let x = Tensor::from_vec(vec![0.5, -1.0, 2.0], [3]);
 /// let report = check_gradients(generic!(|x| (x * x).tanh()), &[x]);
@@ -86,8 +86,8 @@ pub fn check_op<O: Op>() -> Report {
             ..CheckOptions::default()
         };
         let lay = |x: &Tensor<f64>| {
-            let twins = twins(x);
-            draw.pick(&twins).1
+            let copies = all_layouts(x);
+            draw.pick(&copies).1
         };
         let inputs: Vec<_> = sample.inputs.iter().map(lay).collect();
         let checked = check_gradients_with(Generic(Apply(sample.op)), &inputs, &options);

@@ -3,7 +3,7 @@
 mod first;
 mod second;
 
-use wengert_tensor::testing::layouts::{alike, twins};
+use wengert_tensor::testing::layouts::{all_layouts, in_layout_of};
 use wengert_tensor::{Dual, Real, Tensor};
 
 use super::{CheckOptions, Derivative, Record, Report};
@@ -92,10 +92,10 @@ fn cotangent(draw: &mut Draw, shape: &[usize]) -> Tensor<f64> {
         let axis = draw.pick(&axes) as isize;
         return c.slice(axis, ..1).contiguous().broadcast_to(shape);
     }
-    let mut twins = twins(&c);
-    let chosen = draw.within(0, 2 * twins.len());
-    if chosen < twins.len() {
-        twins.swap_remove(chosen).1
+    let mut copies = all_layouts(&c);
+    let chosen = draw.within(0, 2 * copies.len());
+    if chosen < copies.len() {
+        copies.swap_remove(chosen).1
     } else {
         c
     }
@@ -197,7 +197,7 @@ impl Check<'_> {
                 if x.strides().contains(&0) {
                     lifted
                 } else {
-                    alike(&lifted, x)
+                    in_layout_of(&lifted, x)
                 }
             })
             .collect()

@@ -144,13 +144,13 @@ fn same_as_contiguous(f: &dyn Differentiable, inputs: &[Tensor<f64>]) -> Result<
     let dense: Vec<_> = inputs.iter().map(Tensor::contiguous).collect();
     let (found, expected) = (run(f, inputs), run(f, &dense));
     if found.len() != expected.len() {
-        return Err("gives other gradients than for the contiguous twin".to_owned());
+        return Err("gives other gradients than for the contiguous copy".to_owned());
     }
     for (a, b) in found.iter().zip(&expected) {
         let size = b.iter().fold(1e-300_f64, |m, b| m.max(b.abs()));
         let mut pairs = a.iter().zip(b);
         if a.len() != b.len() || pairs.any(|(a, b)| !((a - b).abs() <= 1e-13 * size)) {
-            return Err(format!("differs from the contiguous twin: {a:?} and {b:?}"));
+            return Err(format!("differs from the contiguous copy: {a:?} and {b:?}"));
         }
     }
     Ok(())

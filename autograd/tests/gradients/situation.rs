@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use wengert_autograd::check::Situation;
 use wengert_autograd::{Differentiable, Draw, Graph, Tape, Var, grad};
-use wengert_tensor::{Dual, Tensor, testing::layouts::twins};
+use wengert_tensor::{Dual, Tensor, testing::layouts::all_layouts};
 
 /// A function with one of its operands used in two places.
 pub struct Twice<'a> {
@@ -119,11 +119,11 @@ fn plain(inputs: Vec<Tensor<f64>>) -> Arranged {
     }
 }
 
-/// The twin of a layout by its name.
-fn twin(x: &Tensor<f64>, name: &str) -> Tensor<f64> {
-    let mut twins = twins(x);
-    let place = twins.iter().position(|(layout, _)| *layout == name);
-    twins.swap_remove(place.unwrap_or(0)).1
+/// A copy of a tensor in the layout of that name.
+fn with_layout(x: &Tensor<f64>, name: &str) -> Tensor<f64> {
+    let mut copies = all_layouts(x);
+    let index = copies.iter().position(|(layout, _)| *layout == name);
+    copies.swap_remove(index.unwrap_or(0)).1
 }
 
 /// The inputs of a case as the situation wants them; `None` if the function takes no such inputs, or
@@ -164,9 +164,9 @@ fn laid_out(inputs: &[Tensor<f64>], name: &str, draw: &mut Draw) -> Option<Arran
     let chosen = draw.pick(&able);
     let mut place = |(i, x): (usize, &Tensor<f64>)| {
         if i == chosen || draw.once_in(2) {
-            twin(x, name)
+            with_layout(x, name)
         } else {
-            draw.pick(&twins(x)).1
+            draw.pick(&all_layouts(x)).1
         }
     };
     Some(plain(inputs.iter().enumerate().map(&mut place).collect()))

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes now, and the most since the start of the process or since [`reset_peaks`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {
-    /// Now.
+    /// Bytes in use now.
     pub now: usize,
-    /// The peak.
+    /// The most bytes in use at one time since the last reset.
     pub peak: usize,
 }
 

@@ -121,9 +121,9 @@ const COLUMNS: usize = 32;
 
 /// A function of the elements along the axis.
 trait RowFunction {
-    /// Of one contiguous row.
+    /// Computes the function of one contiguous row `from` into `to`.
     fn row<T: Real>(from: &[T], to: &mut [T]);
-    /// Of each column, in place.
+    /// Computes the function of each column, in place.
     fn columns<T: Real>(rows: &mut [[T; COLUMNS]]);
 }
 

@@ -11,26 +11,26 @@ use crate::{Element, Tensor};
 /// [poison](Element::poison).
 ///
 /// ```
-/// use wengert_tensor::{Tensor, testing::layouts::twins};
+/// use wengert_tensor::{Tensor, testing::layouts::all_layouts};
 ///
 /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]);
-/// for (layout, twin) in twins(&x) {
-///     assert_eq!(twin.exp(), x.exp(), "{layout}");
+/// for (layout, copy) in all_layouts(&x) {
+///     assert_eq!(copy.exp(), x.exp(), "{layout}");
 /// }
 /// ```
 #[must_use]
-pub fn twins<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
+pub fn all_layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
     let contiguous = Tensor::from_vec(x.to_vec(), x.shape());
-    let mut twins = vec![
+    let mut copies = vec![
         ("permuted", permuted(x)),
         ("offset", placed(x, 1, 1)),
         ("stepped", placed(x, 0, 2)),
         ("reversed", x.flip(..).contiguous().flip(..)),
         ("mixed", permuted(&placed(&x.flip(..), 3, 2)).flip(..)),
     ];
-    twins.extend(repeated(x).map(|twin| ("stride 0", twin)));
-    twins.insert(0, ("contiguous", contiguous));
-    twins
+    copies.extend(repeated(x).map(|copy| ("stride 0", copy)));
+    copies.insert(0, ("contiguous", contiguous));
+    copies
 }
 
 /// The elements of `x` in the memory layout of `like`: the same order of axes, steps, reversed and repeated
@@ -38,7 +38,7 @@ pub fn twins<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
 ///
 /// The elements of `x` must be equal along every axis of stride 0 of `like`.
 #[must_use]
-pub fn alike<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> Tensor<T> {
+pub fn in_layout_of<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> Tensor<T> {
     let rank = x.rank();
     if like.is_contiguous() || x.is_empty() || like.rank() != rank {
         return x.clone();

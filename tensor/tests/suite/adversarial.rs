@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wengert_tensor::pooling::adaptive_windows;
-use wengert_tensor::testing::layouts::twins;
+use wengert_tensor::testing::layouts::all_layouts;
 use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor, element_count};
 
 /// The message of the panic in which `f` must end.
@@ -115,13 +115,13 @@ fn every_rank_and_every_empty_shape_works() {
         let count: usize = shape.iter().product();
         let x = Tensor::from_vec((0..count as i64).collect(), shape);
         assert_eq!(x.rank(), shape.len());
-        for (name, twin) in twins(&x) {
-            assert_eq!(twin, x, "{name}");
-            assert_eq!(&twin + &x, x.map(|x| 2 * x), "{name}");
-            assert_eq!(twin.reshape([count]).to_vec(), x.to_vec(), "{name}");
-            assert_eq!(twin.iter().len(), count);
+        for (name, copy) in all_layouts(&x) {
+            assert_eq!(copy, x, "{name}");
+            assert_eq!(&copy + &x, x.map(|x| 2 * x), "{name}");
+            assert_eq!(copy.reshape([count]).to_vec(), x.to_vec(), "{name}");
+            assert_eq!(copy.iter().len(), count);
             let reversed: Vec<i64> = (0..count as i64).rev().collect();
-            assert_eq!(twin.flip(..).to_vec(), reversed);
+            assert_eq!(copy.flip(..).to_vec(), reversed);
         }
     }
 }
@@ -131,8 +131,8 @@ fn lengths_around_every_block_edge_work() {
     for block in [8, 16, 24, 32, 64, 4096, 16_384, 32_768] {
         for length in [block - 1, block, block + 1] {
             let x = Tensor::from_fn([length], |i| i[0] as f32);
-            for (name, twin) in twins(&x) {
-                let y = twin * 2.0 + &x;
+            for (name, copy) in all_layouts(&x) {
+                let y = copy * 2.0 + &x;
                 assert!(
                     y.iter().enumerate().all(|(i, y)| y == 3.0 * i as f32),
                     "{name} {length}"

@@ -1,7 +1,7 @@
 //! The elementwise engine against loops over indices.
 
 use proptest::prelude::*;
-use wengert_tensor::testing::layouts::{alike, twins};
+use wengert_tensor::testing::layouts::{all_layouts, in_layout_of};
 use wengert_tensor::{Dual, Real, Slice, Tensor, parallel};
 
 const EXTENTS: [usize; 8] = [0, 1, 1, 2, 3, 7, 8, 9];
@@ -68,8 +68,8 @@ proptest! {
     fn every_layout_of_both_operands_gives_the_same_pairs((a, b) in pairs()) {
         let (x, y) = (numbers(&a, 3), numbers(&b, 5));
         let expected = Tensor::from_fn(joint(&a, &b), |i| 1000 * at(&x, i) - at(&y, i));
-        for (left, x) in twins(&x) {
-            for (right, y) in twins(&y) {
+        for (left, x) in all_layouts(&x) {
+            for (right, y) in all_layouts(&y) {
                 let pairs = x.zip(&y, |x, y| 1000 * x - y);
                 prop_assert!(pairs.is_contiguous());
                 prop_assert_eq!(&pairs, &expected, "{} and {}", left, right);
@@ -81,15 +81,15 @@ proptest! {
     fn every_layout_gives_the_same_map(shape in shapes()) {
         let x = numbers(&shape, 7);
         let expected = Tensor::from_fn(&shape, |i| x.get(i) as f64 * 0.5);
-        for (name, twin) in twins(&x) {
-            prop_assert_eq!(twin.map(|x| x as f64 * 0.5), expected.clone(), "{}", name);
-            prop_assert_eq!(twin.to_vec(), x.to_vec(), "{}", name);
-            prop_assert_eq!(twin.iter().collect::<Vec<_>>(), x.to_vec(), "{}", name);
-            prop_assert_eq!(twin.contiguous(), x.clone(), "{}", name);
-            let mut changed = twin.clone();
+        for (name, copy) in all_layouts(&x) {
+            prop_assert_eq!(copy.map(|x| x as f64 * 0.5), expected.clone(), "{}", name);
+            prop_assert_eq!(copy.to_vec(), x.to_vec(), "{}", name);
+            prop_assert_eq!(copy.iter().collect::<Vec<_>>(), x.to_vec(), "{}", name);
+            prop_assert_eq!(copy.contiguous(), x.clone(), "{}", name);
+            let mut changed = copy.clone();
             changed.map_in_place(|x| x + 1);
             prop_assert_eq!(changed, x.map(|x| x + 1), "{}", name);
-            prop_assert_eq!(&twin, &x, "{} was changed through a clone", name);
+            prop_assert_eq!(&copy, &x, "{} was changed through a clone", name);
         }
     }
 
@@ -100,10 +100,10 @@ proptest! {
             .map(|(&n, &m)| if m == 1 { 1 } else { n }).collect();
         let (x, y, z) = (numbers(&a, 3), numbers(&b, 5), numbers(&c, 11));
         let expected = x.zip(&y, |x, y| 10_000 * x + 100 * y).zip(&z, |s, z| s + z);
-        for (name, x) in twins(&x) {
+        for (name, x) in all_layouts(&x) {
             prop_assert_eq!(x.zip3(&y, &z, |x, y, z| 10_000 * x + 100 * y + z), expected.clone(), "{}", name);
         }
-        for (name, z) in twins(&z) {
+        for (name, z) in all_layouts(&z) {
             prop_assert_eq!(x.zip3(&y.t_or_self(), &z, |x, y, z| 10_000 * x + 100 * y + z), expected.clone(), "{}", name);
         }
     }
@@ -113,8 +113,8 @@ proptest! {
         let (x, y) = (numbers(&a, 3), numbers(&b, 5));
         if joint(&a, &b) == a {
             let expected = x.zip(&y, |x, y| 3 * x - y);
-            for (left, x) in twins(&x) {
-                for (right, y) in twins(&y) {
+            for (left, x) in all_layouts(&x) {
+                for (right, y) in all_layouts(&y) {
                     let mut changed = x.clone();
                     changed.zip_in_place(&y, |x, y| 3 * x - y);
                     prop_assert_eq!(&changed, &expected, "{} and {}", left, right);
@@ -136,8 +136,8 @@ proptest! {
         let region = [Slice::new(Some(start), Some(stop), step), Slice::new(None, None, -1)];
         let view = x.slice(0, region[0]).slice(1, region[1]);
         let source = numbers(view.shape(), 5);
-        for (name, twin) in twins(&x) {
-            let mut changed = twin.clone();
+        for (name, copy) in all_layouts(&x) {
+            let mut changed = copy.clone();
             changed.region_add(&region, &source);
             prop_assert_eq!(changed.slice(0, region[0]).slice(1, region[1]), &view + &source, "{}", name);
             prop_assert_eq!(
@@ -173,7 +173,7 @@ fn large_operands_of_any_layout_give_the_same_bits_for_any_number_of_threads() {
     let expected = (&(&x * &row) / &column).exp_m1();
     for threads in [1, 2, 3, 7] {
         parallel::with_threads(threads, || {
-            for (name, x) in twins(&x) {
+            for (name, x) in all_layouts(&x) {
                 assert_eq!((&x * &row / &column).exp_m1(), expected, "{name}");
                 assert_eq!(x.permute([2, 0, 1]).contiguous(), x.permute([2, 0, 1]));
             }
@@ -208,7 +208,7 @@ fn zip4_broadcasts_operands_of_any_layout() {
     for [a, b, c, d] in shapes {
         let [a, b, c, d] = [of(a, 1), of(b, 2), of(c, 3), of(d, 4)];
         let expected = (&a - &b) * &c + &d;
-        for (name, a) in twins(&a) {
+        for (name, a) in all_layouts(&a) {
             let found = a.zip4(&b, &c, &d, |a, b, c, d| (a - b) * c + d);
             assert_eq!(found, expected, "{name}");
             let turned = d.zip4(&c, &b, &a, |d, c, b, a| (a - b) * c + d);
@@ -387,12 +387,12 @@ fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
 #[test]
 fn a_copy_in_another_layout_is_equal() {
     let x = Tensor::from_fn([2, 3, 4], |at| (12 * at[0] + 4 * at[1] + at[2]) as f64);
-    for (name, twin) in twins(&x) {
-        let alike = alike(&x.map(|x| x as f32), &twin);
-        assert_eq!(alike, x.map(|x| x as f32), "{name}");
-        assert_eq!(alike.is_contiguous(), twin.is_contiguous(), "{name}");
+    for (name, copy) in all_layouts(&x) {
+        let copied = in_layout_of(&x.map(|x| x as f32), &copy);
+        assert_eq!(copied, x.map(|x| x as f32), "{name}");
+        assert_eq!(copied.is_contiguous(), copy.is_contiguous(), "{name}");
     }
     let row = Tensor::from_vec(vec![1.0, 2.0], [2, 1]).broadcast_to([2, 3]);
-    assert_eq!(alike(&row, &row), row);
-    assert_eq!(alike(&row, &row).strides()[1], 0);
+    assert_eq!(in_layout_of(&row, &row), row);
+    assert_eq!(in_layout_of(&row, &row).strides()[1], 0);
 }

@@ -1,7 +1,7 @@
 //! Gather, scatter, one-hot and sorting, against plain loops.
 
 use proptest::prelude::*;
-use wengert_tensor::testing::layouts::twins;
+use wengert_tensor::testing::layouts::all_layouts;
 use wengert_tensor::{Dual, Tensor, parallel};
 
 /// A generator of random test data.
@@ -54,10 +54,10 @@ proptest! {
             0
         });
         let a = axis as isize;
-        for (layout, x) in twins(&x) {
-            for (_, index) in twins(&index) {
+        for (layout, x) in all_layouts(&x) {
+            for (_, index) in all_layouts(&index) {
                 prop_assert_eq!(&x.gather(a, &index), &gathered, "{}", layout);
-                for (_, src) in twins(&src) {
+                for (_, src) in all_layouts(&src) {
                     prop_assert_eq!(&x.scatter(a, &index, &src).to_vec(), &written, "{}", layout);
                     prop_assert_eq!(&x.scatter_add(a, &index, &src).to_vec(), &added, "{}", layout);
                 }
@@ -78,10 +78,10 @@ proptest! {
         wide[axis] = count;
         let by_gather = index.reshape(wide).broadcast_to(&picked);
         let a = axis as isize;
-        for (layout, x) in twins(&x) {
-            for (_, index) in twins(&index) {
+        for (layout, x) in all_layouts(&x) {
+            for (_, index) in all_layouts(&index) {
                 prop_assert_eq!(x.index_select(a, &index), x.gather(a, &by_gather), "{}", layout);
-                for (_, src) in twins(&src) {
+                for (_, src) in all_layouts(&src) {
                     let expected = x.scatter_add(a, &by_gather, &src);
                     prop_assert_eq!(x.index_add(a, &index, &src), expected, "{}", layout);
                 }
@@ -116,8 +116,8 @@ proptest! {
                 prop_assert_eq!(bits(&top), bits(&values.slice(a, ..k as isize)));
                 prop_assert_eq!(at, places.slice(a, ..k as isize).contiguous());
             }
-            for (layout, twin) in twins(&x) {
-                prop_assert_eq!(&twin.sort(a, descending).1, &places, "{}", layout);
+            for (layout, copy) in all_layouts(&x) {
+                prop_assert_eq!(&copy.sort(a, descending).1, &places, "{}", layout);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::Tensor;
-use wengert_tensor::testing::layouts::twins;
+use wengert_tensor::testing::layouts::all_layouts;
 
 fn counting(shape: &[usize]) -> Tensor<i64> {
     let mut next = 0;
@@ -21,7 +21,7 @@ proptest! {
     fn concat_undoes_split(shape in shapes(), axis in -4..4_isize, count in 1..4_usize) {
         let x = counting(&shape);
         let axis = axis.rem_euclid(shape.len() as isize);
-        for (name, x) in twins(&x) {
+        for (name, x) in all_layouts(&x) {
             let parts = x.chunk(axis, count);
             prop_assert!(parts.len() <= count);
             let parts: Vec<&Tensor<i64>> = parts.iter().collect();
@@ -47,7 +47,7 @@ proptest! {
         let x = counting(&shape);
         let widths = &widths[..shape.len()];
         let crops: Vec<[isize; 2]> = widths.iter().map(|&[a, b]| [-a, -b]).collect();
-        for (name, x) in twins(&x) {
+        for (name, x) in all_layouts(&x) {
             let padded = x.pad(widths, -7);
             prop_assert_eq!(&padded.pad(&crops, 0), &x, "{}", name);
             let inside = x.iter().count();
@@ -87,7 +87,7 @@ proptest! {
     fn tril_and_triu_partition_the_matrix(shape in shapes(), k in -6..6_isize) {
         let x = counting(&shape);
         if shape.len() >= 2 {
-            for (name, x) in twins(&x) {
+            for (name, x) in all_layouts(&x) {
                 prop_assert_eq!(&(x.tril(k) + x.triu(k + 1)), &x, "{}", name);
                 let kept = Tensor::from_fn(&shape, |i| {
                     let [.., row, column] = i else { unreachable!() };

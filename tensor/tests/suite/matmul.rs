@@ -1,7 +1,7 @@
 //! Matrix products against plain loops, over ranks, layouts and batches.
 
 use proptest::prelude::*;
-use wengert_tensor::testing::layouts::twins;
+use wengert_tensor::testing::layouts::all_layouts;
 use wengert_tensor::{Dual, Tensor, Transposed, parallel};
 
 /// The tolerance for sums of at most some hundred products of numbers of magnitude 1.
@@ -80,9 +80,9 @@ proptest! {
         let single = a.cast::<f32>().matmul(&b.cast::<f32>()).cast::<f64>();
         let off = (&single - &expected).abs();
         prop_assert!(off.iter().all(|d| d < 1e-4));
-        for (layout, x) in twins(&a) {
+        for (layout, x) in all_layouts(&a) {
             near(&x.matmul(&b), &expected);
-            for (other, y) in twins(&b) {
+            for (other, y) in all_layouts(&b) {
                 let off = (&x.matmul(&y) - &expected).abs();
                 prop_assert!(off.iter().all(|d| d < ROUNDING), "{} × {}", layout, other);
             }

@@ -1,7 +1,7 @@
 //! Reductions against plain loops in `f64`, over awkward shapes, axes, layouts and thread counts.
 
 use proptest::prelude::*;
-use wengert_tensor::testing::layouts::twins;
+use wengert_tensor::testing::layouts::all_layouts;
 use wengert_tensor::{Axes, Dual, Tensor, keep, parallel};
 
 /// The tolerance for `f64` sums of a few thousand numbers of magnitude 1.
@@ -156,8 +156,8 @@ proptest! {
         for threads in [2, 3] {
             prop_assert_eq!(&parallel::with_threads(threads, || all(&x)), &expected);
         }
-        for (layout, twin) in twins(&x) {
-            prop_assert_eq!(&all(&twin), &expected, "{}", layout);
+        for (layout, copy) in all_layouts(&x) {
+            prop_assert_eq!(&all(&copy), &expected, "{}", layout);
         }
         for axis in 0..shape.len() as isize {
             let both = |threads| parallel::with_threads(threads, || {
@@ -181,7 +181,7 @@ proptest! {
         let largest = groups.iter().map(|g| first(g, g.iter().copied().fold(f64::MIN, f64::max)));
         let smallest = groups.iter().map(|g| first(g, g.iter().copied().fold(f64::MAX, f64::min)));
         let (largest, smallest): (Vec<i64>, Vec<i64>) = (largest.collect(), smallest.collect());
-        for (_, x) in twins(&x) {
+        for (_, x) in all_layouts(&x) {
             let axis = axis as isize;
             prop_assert_eq!(x.argmax(axis).to_vec(), largest.clone());
             prop_assert_eq!(x.argmin(axis).to_vec(), smallest.clone());
@@ -327,8 +327,8 @@ fn cancellation_is_bounded_and_the_same_in_every_layout() {
     let row = [1e8_f32, 1.0, -1e8, 1.0].repeat(1000);
     let x = Tensor::from_slice(&row, [4000]);
     let sum = x.sum(..).item();
-    for (layout, twin) in twins(&x) {
-        assert_eq!(twin.sum(..).item().to_bits(), sum.to_bits(), "{layout}");
+    for (layout, copy) in all_layouts(&x) {
+        assert_eq!(copy.sum(..).item().to_bits(), sum.to_bits(), "{layout}");
     }
     // Small deviations from a large mean: the formula Σ x² − n·mean² would cancel.
     let x = Tensor::from_fn([1000], |i| 1e5 + (i[0] % 2) as f32);

@@ -1,6 +1,6 @@
 //! The second derivative, and the first in `f32`.
 
-use wengert_tensor::testing::layouts::alike;
+use wengert_tensor::testing::layouts::in_layout_of;
 use wengert_tensor::{Dual, Tensor};
 
 use super::{Check, largest, reverse, values};
@@ -103,7 +103,7 @@ impl Check<'_> {
         let cotangents: Vec<Tensor<Dual>> = self
             .cotangents
             .iter()
-            .map(|c| alike(&c.map(Dual::constant), c))
+            .map(|c| in_layout_of(&c.map(Dual::constant), c))
             .collect();
         let run = |x: &[Var<Dual>]| self.f.dual(x).expect("it ran on dual numbers a moment ago");
         let gradients = reverse(&run, &inputs, &cotangents);
@@ -145,13 +145,17 @@ impl Check<'_> {
 
     /// The same gradients in `f32`: a rule must not be exact in one number type only.
     pub(super) fn single(&mut self) {
-        let inputs: Vec<Tensor<f32>> = self.inputs.iter().map(|x| alike(&x.cast(), x)).collect();
+        let inputs: Vec<Tensor<f32>> = self
+            .inputs
+            .iter()
+            .map(|x| in_layout_of(&x.cast(), x))
+            .collect();
         let plain: Vec<_> = inputs.iter().cloned().map(Var::constant).collect();
         if self.f.f32(&plain).is_none() {
             return;
         }
         self.report.heard.insert(Witness::Single);
-        let single = |c: &Tensor<f64>| alike(&c.cast(), c);
+        let single = |c: &Tensor<f64>| in_layout_of(&c.cast(), c);
         let cotangents: Vec<Tensor<f32>> = self.cotangents.iter().map(single).collect();
         let run = |x: &[Var<f32>]| self.f.f32(x).expect("it ran on f32 a moment ago");
         let gradients = reverse(&run, &inputs, &cotangents);
