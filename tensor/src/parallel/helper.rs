@@ -98,7 +98,7 @@ impl Helper {
         self.thread.unpark();
     }
 
-    /// Reserves the helper for one call of [`run_beside`](Self::run_beside); false if it is taken.
+    /// Reserves the helper for one call of [`run_beside`](Self::run_beside); false if it is reserved already.
     pub(super) fn reserve(&self) -> bool {
         let reserved = &self.shared.reserved;
         !reserved.load(Ordering::Relaxed) && !reserved.swap(true, Ordering::Acquire)

@@ -257,12 +257,12 @@ impl<'a, T: Number> Search<'a, T> {
     }
 
     /// The elements at the indices found.
-    fn gather(&self, places: &[i64], out: &mut [T]) {
+    fn gather(&self, indices: &[i64], out: &mut [T]) {
         let [step] = self.starts.inner();
         self.starts
             .for_inner_loops(0, out.len(), |done, [base], count| {
                 for i in 0..count {
-                    let along = places[done + i] as isize * self.stride;
+                    let along = indices[done + i] as isize * self.stride;
                     out[done + i] = self.buffer[(base + i as isize * step + along) as usize];
                 }
             });

@@ -61,14 +61,14 @@ impl<T: Real> Tensor<T> {
 
     #[track_caller]
     fn normalised<F: RowFunction>(&self, op: &str, axis: isize) -> Self {
-        let place = resolve_axis(op, axis, self.shape());
+        let axis = resolve_axis(op, axis, self.shape());
         if self.is_empty() {
             return self.clone();
         }
         let x = self.contiguous();
         let values = x.as_slice().expect("made contiguous");
-        let extent = self.shape()[place];
-        let inner: usize = self.shape()[place + 1..].iter().product();
+        let extent = self.shape()[axis];
+        let inner: usize = self.shape()[axis + 1..].iter().product();
         let mut out = buffer(op, self.shape());
         let block = extent * inner;
         let chunk = block * (parallel::CHUNK / 4).div_ceil(block);

@@ -60,8 +60,8 @@ pub fn in_layout_of<T: Element, U: Element>(x: &Tensor<T>, like: &Tensor<U>) -> 
     let innermost = steps.iter().copied().filter(|&step| step > 0).min();
     let core = placed(&core.permute(&order), 1, innermost.unwrap_or(1).min(3));
     let mut back = vec![0_isize; rank];
-    for (place, &axis) in order.iter().enumerate() {
-        back[axis as usize] = place as isize;
+    for (position, &axis) in order.iter().enumerate() {
+        back[axis as usize] = position as isize;
     }
     core.permute(&back)
         .broadcast_to(x.shape())
