@@ -1,11 +1,13 @@
 //! Running an op, and recording it.
 
+use std::cell::RefCell;
 use std::panic::Location;
 
 use wengert_tensor::{Real, Tensor, fail::fail, require};
 
 use crate::inline_vec::InlineVec;
 use crate::op::{Inputs, Op, Outputs};
+use crate::outline::{Outlined, Reach};
 use crate::reads::Reads;
 use crate::rule::Rule;
 use crate::tape::{Entry, Input, Kept, Node, Tape};
@@ -97,8 +99,14 @@ impl<T: Real> sealed::Record<T> for &[&Var<T>] {
     fn record<O: Op>(self, op: O) -> Recorded<T> {
         // A closure would be its own caller.
         let location = Location::caller();
+        let tape = common_tape(op.name(), self);
+        if let Some(tape) = tape
+            && let Some(outlined) = tape.outlined_ops()
+        {
+            return describe(&op, self, tape, outlined);
+        }
         let outputs = op.forward(&Inputs(self));
-        let node = common_tape(op.name(), self).map(|tape| {
+        let node = tape.map(|tape| {
             let kept = kept(self, &outputs, op.reads());
             push(tape, Box::new(op), kept, location)
         });
@@ -127,6 +135,11 @@ impl<T: Real> sealed::Record<T> for Var<T> {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
+        if let Some(tape) = self.tape()
+            && let Some(outlined) = tape.outlined_ops()
+        {
+            return describe(&op, &[&self], tape, outlined);
+        }
         let (value, node) = self.into_parts();
         let Some(node) = node else {
             let outputs = op.forward_owned(value, &Inputs(&[])).0;
@@ -162,6 +175,11 @@ impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
         let inputs = [&[&first], &others[..]].concat();
         let (reads, location) = (op.reads(), Location::caller());
         let tape = common_tape(op.name(), &inputs).cloned();
+        if let Some(tape) = &tape
+            && let Some(outlined) = tape.outlined_ops()
+        {
+            return describe(&op, &inputs, tape, outlined);
+        }
         // Kept now, before the first is moved.
         let operands = tape.map(|tape| (tape, kept_inputs(&inputs, reads)));
         let outputs = op.forward_owned(first.into_value(), &Inputs(&others));
@@ -172,6 +190,51 @@ impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
         let outputs = outputs.0;
         Recorded { outputs, node }
     }
+}
+
+/// Describes an op on a tape that does not run the expensive ones.
+#[cold]
+#[track_caller]
+fn describe<T: Real, O: Op>(
+    op: &O,
+    inputs: &[&Var<T>],
+    tape: &Tape<T>,
+    outlined: &RefCell<Vec<Outlined>>,
+) -> Recorded<T> {
+    let shapes: Vec<_> = inputs.iter().map(|x| x.shape()).collect();
+    let outline = op.outline(&shapes);
+    let results = if let Some(results) = outline.shapes {
+        results
+    } else {
+        let outputs = op.forward(&Inputs(inputs));
+        let outputs = outputs.0.into_iter();
+        outputs.map(|y| y.shape().to_vec()).collect()
+    };
+    let same_shape = results.first().map(Vec::as_slice) == shapes.first().copied();
+    let reach = if same_shape {
+        Reach::Point
+    } else {
+        Reach::Whole
+    };
+    let outputs: InlineVec<_, 1> = results
+        .iter()
+        .map(|shape| Tensor::scalar(T::zero()).broadcast_to(shape))
+        .collect();
+    let entry = tape.push(Entry {
+        rule: None,
+        inputs: InlineVec::new(),
+        outputs: outputs.each(|_, y| Kept::new(y, false)),
+        location: Location::caller(),
+    });
+    outlined.borrow_mut().push(Outlined {
+        entry: entry as usize,
+        op: op.name(),
+        sources: inputs.iter().filter_map(|x| x.entry()).collect(),
+        multiply_adds: outline.multiply_adds,
+        reach: outline.reach.unwrap_or(reach),
+    });
+    let node = Some(tape.node(entry));
+    Recorded { outputs, node }
 }
 
 /// The outputs of an op, and the place on a tape of the first one if they are tracked.

@@ -7,6 +7,7 @@ use wengert_tensor::{Real, Tensor};
 
 use crate::call::Call;
 use crate::inline_vec::InlineVec;
+use crate::outline::Outline;
 use crate::reads::Reads;
 use crate::rule::{Contributions, Rule};
 use crate::sample::{Draw, Sample};
@@ -104,6 +105,13 @@ pub trait Op: Clone + Debug + Sized + 'static {
     ///
     /// An op of one output writes `out.input(i, |g| …)` for each input.
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
+
+    /// Shapes, multiply-adds and reach for inputs of these shapes; by default the op is run to find
+    /// its shapes. Only a tape made by [`Tape::outline`](crate::Tape::outline) asks.
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        let _ = inputs;
+        Outline::run()
+    }
 
     /// An op and inputs where it is differentiable and well conditioned, drawn at random.
     fn sample(draw: &mut Draw) -> Sample<Self>;

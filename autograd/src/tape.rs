@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{Layout, Real, Tensor, fail::fail};
 
 use crate::inline_vec::InlineVec;
+use crate::outline::Outlined;
 use crate::rule::Rule;
 
 /// A list of recorded operations; `clone` is another handle to the same list.
@@ -34,6 +35,8 @@ struct List<T: Real> {
     /// How often the list was consumed, so that a variable knows whether its entry is still there.
     generation: Cell<u32>,
     consumed: Cell<Option<&'static Location<'static>>>,
+    /// The ops of a tape that does not run the expensive ones.
+    outlined: Option<RefCell<Vec<Outlined>>>,
 }
 
 /// The entries in order; one is missing while its rule runs.
@@ -165,12 +168,39 @@ impl<T: Real> Tape<T> {
     /// An empty tape.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_outline(None)
+    }
+
+    /// An empty tape that describes a computation in place of running it: ops that know the shapes of
+    /// their outputs are not run, and every output is a zero, broadcast to its shape.
+    ///
+    /// [`outlined`](Self::outlined) has what was described. There is no backward pass.
+    #[must_use]
+    pub fn outline() -> Self {
+        Self::with_outline(Some(RefCell::default()))
+    }
+
+    /// The ops of an [`outline`](Self::outline) in order; empty for other tapes.
+    #[must_use]
+    pub fn outlined(&self) -> Vec<Outlined> {
+        let outlined = self.outlined_ops();
+        outlined.map_or_else(Vec::new, |outlined| outlined.borrow().clone())
+    }
+
+    /// The list to describe ops in, if this tape does.
+    #[inline]
+    pub(crate) fn outlined_ops(&self) -> Option<&RefCell<Vec<Outlined>>> {
+        self.0.outlined.as_ref()
+    }
+
+    fn with_outline(outlined: Option<RefCell<Vec<Outlined>>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(Rc::new(List {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             entries: RefCell::new(Vec::new()),
             generation: Cell::new(0),
             consumed: Cell::new(None),
+            outlined,
         }))
     }
 

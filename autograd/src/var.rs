@@ -85,6 +85,12 @@ impl<T: Real> Var<T> {
         self.node.as_ref().map(|node| &node.tape)
     }
 
+    /// The entry of that tape that made this variable.
+    #[must_use]
+    pub fn entry(&self) -> Option<usize> {
+        self.node.as_ref().map(|node| node.entry as usize)
+    }
+
     /// The extents.
     #[must_use]
     pub fn shape(&self) -> &[usize] {

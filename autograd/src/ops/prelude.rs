@@ -6,6 +6,7 @@ pub(super) use super::support::{Case, Elementwise, Entry, Of, Slope, Smooth};
 pub(super) use crate::call::Call;
 pub(super) use crate::generic;
 pub(super) use crate::op::{Inputs, Op, Outputs};
+pub(super) use crate::outline::{Outline, Reach, Window};
 pub(super) use crate::reads::Reads;
 pub(super) use crate::rule::Contributions;
 pub(super) use crate::sample::{Draw, Sample};

@@ -74,6 +74,31 @@ impl Op for Conv {
         }
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        let geometry = &self.geometry;
+        let shape = match self.face {
+            Direction::Forward => geometry.y_shape(),
+            Direction::InputGradient => geometry.x_shape(),
+            Direction::WeightGradient => geometry.w_shape(),
+        };
+        let axes = inputs[0].len() - 2;
+        let plane = |extents: [usize; 3]| [extents[1], extents[2]];
+        // Neighbouring elements of a transposed convolution read different taps, so there is no one
+        // window.
+        let reach = match self.face {
+            Direction::Forward => Reach::Window(Window {
+                kernel: plane(geometry.kernel),
+                stride: plane(geometry.stride),
+                dilation: plane(geometry.dilation),
+            }),
+            Direction::InputGradient | Direction::WeightGradient => Reach::Whole,
+        };
+        let products = geometry.y_len() * geometry.group_channels() * geometry.taps();
+        Outline::of([&shape[..2], &shape[5 - axes..]].concat())
+            .multiply_adds(products)
+            .reach(reach)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (axes, geometry) = draw_geometry(draw);
         let (x, w, y) = (geometry.x_shape(), geometry.w_shape(), geometry.y_shape());

@@ -80,6 +80,10 @@ impl Op for Resample {
         });
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(1, 3);
         let mut shape = draw.filled_shape(rank);

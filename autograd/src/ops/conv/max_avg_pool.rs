@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use wengert_tensor::kernels::conv::GeometryError;
-use wengert_tensor::kernels::pooling::Windows;
+use wengert_tensor::kernels::pooling::{Span, Windows};
 use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
 use wengert_tensor::{Divisor, Extents, PoolOptions};
 
@@ -46,6 +46,10 @@ impl Op for MaxPool {
         });
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(reach(&self.windows))
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (windows, shape) = draw_windows(draw);
         let op = Self {
@@ -54,6 +58,32 @@ impl Op for MaxPool {
         };
         Sample::new(op, [draw.apart(shape)])
     }
+}
+
+/// What an element of the result depends on: the largest window and the largest step along each axis,
+/// because windows at a border may be cut.
+fn reach(windows: &Windows) -> Reach {
+    let [_, height, width] = windows.input();
+    let whole = |axis: usize, pixels: usize| {
+        matches!(windows.spans(axis), [span] if span.taps == pixels)
+    };
+    if whole(1, height) && whole(2, width) && height * width > 1 {
+        return Reach::Whole;
+    }
+    let largest = |each: fn(&[Span]) -> Option<usize>| {
+        [1, 2].map(|axis| each(windows.spans(axis)).unwrap_or(1).max(1))
+    };
+    Reach::Window(Window {
+        kernel: largest(|spans| spans.iter().map(|span| span.taps.max(span.counted)).max()),
+        stride: largest(|spans| {
+            let end = |span: &Span| span.start + span.taps * span.step;
+            let step = |pair: &[Span]| {
+                (pair[1].start - pair[0].start).max(end(&pair[1]) - end(&pair[0]))
+            };
+            spans.windows(2).map(step).max()
+        }),
+        dilation: largest(|spans| spans.iter().map(|span| span.step).max()),
+    })
 }
 
 /// The elements at some positions of the spatial axes, or the adjoint: elements added at them.
@@ -145,6 +175,10 @@ impl Op for AvgPool {
                 [grad],
             )
         });
+    }
+
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(reach(&self.windows))
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -39,6 +39,10 @@ impl Op for Clamp {
         });
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let [low, high] = draw.pick(&[
             [-0.05, 0.05],

@@ -33,6 +33,10 @@ impl Op for Div {
         out.add(0, da);
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
         Sample::new(Self, [draw.normal(&shape), draw.off_zero(&shape)])

@@ -26,6 +26,10 @@ impl Op for Hardsigmoid {
         });
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         Sample::new(Self, [around_three(draw)])
     }

@@ -62,6 +62,10 @@ impl Op for AddProduct {
         out.input(0, |g| g.sum_to(call.input_shape(0)));
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         Sample::new(
             Self {

@@ -29,6 +29,10 @@ impl Op for Mul {
         out.input(1, |g| g.mul(call.input(0)));
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
         Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])

@@ -99,6 +99,10 @@ impl Op for Gate {
         out.input(0, |g| self.apply(g, call.input(1)));
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let gate = draw.pick(&[
             Self::at_zero(0.0, 0.0, 1.0),

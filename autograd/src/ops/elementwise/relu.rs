@@ -35,6 +35,10 @@ impl Op for Relu {
         out.input_owned(0, |g| gate.apply_owned(g, call.output(0)));
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         Sample::new(Self, [draw.any_off_zero()])
     }

@@ -75,6 +75,10 @@ impl Op for Affine {
         out.input_owned(0, |g| if self.scale == 1.0 { g } else { g * self.scale });
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let scale = draw.pick(&[1.0, -1.0, 0.0, 2.5, -0.3]);
         let shift = draw.pick(&[0.0, 1.0, -0.7]);
@@ -113,6 +117,10 @@ impl Op for DivScalar {
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
         out.input_owned(0, |g| g / self.value);
+    }
+
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

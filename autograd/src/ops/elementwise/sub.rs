@@ -29,6 +29,10 @@ impl Op for Sub {
         out.input_owned(0, |g| g);
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
         Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])

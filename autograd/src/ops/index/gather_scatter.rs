@@ -28,6 +28,10 @@ impl Op for Gather {
         });
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (shape, axis, index) = indexed(draw);
         Sample::new(Self { axis, index }, [draw.normal(shape)])

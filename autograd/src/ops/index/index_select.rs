@@ -28,6 +28,10 @@ impl Op for IndexSelect {
         });
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (shape, axis, index) = sliced(draw);
         Sample::new(Self { axis, index }, [draw.normal(shape)])

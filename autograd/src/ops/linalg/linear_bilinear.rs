@@ -32,6 +32,14 @@ impl Op for Linear {
         }
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        let mut shape = inputs[0].to_vec();
+        let columns = shape.pop().unwrap_or(1);
+        shape.push(inputs[1][0]);
+        let products = shape.iter().product::<usize>() * columns;
+        Outline::of(shape).multiply_adds(products).reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (inputs, outputs) = (draw.extent(), draw.extent());
         let rank = draw.within(0, 2);

@@ -43,6 +43,21 @@ impl Op for Matmul {
         });
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        let Transposed { left, right } = self.0;
+        let [.., rows, columns] = *inputs[0] else {
+            return Outline::run();
+        };
+        let [batch @ .., below, beside] = inputs[1] else {
+            return Outline::run();
+        };
+        let (m, k) = if left { (columns, rows) } else { (rows, columns) };
+        let n = if right { *below } else { *beside };
+        let shape = [batch, &[m, n]].concat();
+        let products = shape.iter().product::<usize>() * k;
+        Outline::of(shape).multiply_adds(products).reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
         let batch = draw.pick(&[None, Some(1), Some(2), Some(3)]);

@@ -142,6 +142,10 @@ impl Op for Standardize {
         }
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(1, 4);
         let mut shape = draw.filled_shape(rank);

@@ -70,6 +70,10 @@ impl Op for Recurrence {
         out.add(1, db);
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(1, 3);
         let shape = draw.shape(rank);
@@ -118,6 +122,10 @@ impl Op for Cumsum {
         });
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.shape(rank), draw.axis(rank));
@@ -156,6 +164,10 @@ impl Op for Cumprod {
             .of(x, grad);
             later * delayed(call.output(0), axis, 1.0)
         });
+    }
+
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -25,6 +25,10 @@ impl Op for Flip {
         out.input(0, |grad| grad.flip(self.axes.clone()));
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let x = draw.any();
         Sample::new(
@@ -58,6 +62,10 @@ impl Op for Roll {
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
         out.input(0, |grad| grad.roll(-self.shift, self.axis));
+    }
+
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Whole)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

@@ -27,6 +27,10 @@ impl Op for SliceOp {
         }
     }
 
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Point)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let x = draw.any();
         let region = x.shape().iter().map(|&n| draw.slice(n)).collect();
@@ -58,6 +62,10 @@ impl Op for Unslice {
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
         out.input(0, |grad| grad.region(&self.region));
+    }
+
+    fn outline(&self, _inputs: &[&[usize]]) -> Outline {
+        Outline::run().reach(Reach::Point)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

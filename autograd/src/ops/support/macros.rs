@@ -79,6 +79,10 @@ macro_rules! unary {
                 });
             }
 
+            fn outline(&self, inputs: &[&[usize]]) -> Outline {
+                Outline::elementwise(inputs)
+            }
+
             fn sample(draw: &mut Draw) -> Sample<Self> {
                 let $draw = draw;
                 let (op, x) = $sample;

@@ -82,6 +82,10 @@ impl<F: Smooth> Op for Elementwise<F> {
         out.input(0, |g| Var::apply(Slope(self.0.clone()), [g, z]));
     }
 
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (f, x) = F::sample(draw);
         Sample::new(Self(f), [x])

@@ -1,0 +1,101 @@
+//! A tape that describes a computation in place of running it.
+
+use wengert_autograd::{Outlined, Reach, Tape, Var, Window};
+use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Tensor};
+
+type Network = fn(&Var, &Var) -> Var;
+
+fn outlined(network: Network, x: &[usize], w: &[usize]) -> (Vec<usize>, Vec<Outlined>) {
+    let tape = Tape::outline();
+    let (x, w) = (tape.leaf(Tensor::zeros(x)), tape.leaf(Tensor::zeros(w)));
+    let y = network(&x, &w);
+    (y.shape().to_vec(), tape.outlined())
+}
+
+#[test]
+fn the_shapes_of_an_outline_are_those_of_a_run() {
+    let networks: [(Network, &[usize], &[usize]); 9] = [
+        (
+            |x, w| x.conv2d(w, &ConvOptions::default().stride([2, 1]).padding(1)),
+            &[2, 3, 9, 8],
+            &[4, 3, 3, 2],
+        ),
+        (
+            |x, w| x.conv1d(w, &ConvOptions::default()),
+            &[3, 9],
+            &[4, 3, 2],
+        ),
+        (
+            |x, w| x.conv_transpose2d(w, &ConvTransposeOptions::default().stride(2)),
+            &[2, 3, 4, 5],
+            &[3, 2, 3, 2],
+        ),
+        (|x, w| x.linear(w, None).relu(), &[2, 3, 5], &[4, 5]),
+        (|x, w| x.matmul(&w.t()).tanh(), &[2, 3, 5], &[4, 5]),
+        (|x, w| (x * w - w) / 2.0 + x, &[2, 3, 5], &[3, 1]),
+        (
+            |x, w| x.avg_pool2d(&PoolOptions::new(2).ceil()) + w,
+            &[1, 2, 5, 7],
+            &[1],
+        ),
+        (|x, w| (x + w).softmax(-1).flatten(1, -1), &[2, 3, 5], &[5]),
+        (|x, w| x.relu() * w.into_relu_of_clone(), &[2, 2], &[2]),
+    ];
+    for (i, (network, x, w)) in networks.into_iter().enumerate() {
+        let run = network(
+            &Var::constant(Tensor::ones(x)),
+            &Var::constant(Tensor::ones(w)),
+        );
+        assert_eq!(outlined(network, x, w).0, run.shape(), "network {i}");
+    }
+}
+
+trait IntoReluOfClone {
+    fn into_relu_of_clone(&self) -> Var;
+}
+
+impl IntoReluOfClone for Var {
+    fn into_relu_of_clone(&self) -> Var {
+        self.clone().into_relu()
+    }
+}
+
+#[test]
+fn products_are_counted_by_their_definitions() {
+    let count = |network, x: &[usize], w: &[usize]| -> u64 {
+        let (_, ops) = outlined(network, x, w);
+        ops.iter().map(|op| op.multiply_adds).sum()
+    };
+    // 4 filters of 3·3·2 taps at 2·5·9 positions.
+    let conv: Network = |x, w| x.conv2d(w, &ConvOptions::default().stride([2, 1]).padding(1));
+    assert_eq!(count(conv, &[2, 3, 9, 8], &[4, 3, 3, 2]), 4 * 18 * 2 * 5 * 9);
+    let linear: Network = |x, w| x.linear(w, None);
+    assert_eq!(count(linear, &[2, 3, 5], &[4, 5]), 2 * 3 * 5 * 4);
+    let matmul: Network = |x, w| w.matmul(x);
+    assert_eq!(count(matmul, &[2, 5, 7], &[2, 4, 5]), 2 * 4 * 5 * 7);
+    let elementwise: Network = |x, w| (x * w).relu();
+    assert_eq!(count(elementwise, &[7], &[7]), 0);
+}
+
+#[test]
+fn windows_are_those_of_the_options_also_where_a_border_cuts_them() {
+    let pool: Network = |x, _| x.avg_pool2d(&PoolOptions::new([3, 2]).stride([2, 3]).padding([1, 0]));
+    let (_, ops) = outlined(pool, &[1, 1, 12, 12], &[1]);
+    let window = Window {
+        kernel: [3, 2],
+        stride: [2, 3],
+        dilation: [1; 2],
+    };
+    assert_eq!(ops[0].reach, Reach::Window(window));
+    let (_, ops) = outlined(|x, _| x.adaptive_avg_pool2d(1), &[1, 1, 6, 7], &[1]);
+    assert_eq!(ops[0].reach, Reach::Whole);
+}
+
+#[test]
+fn a_convolution_too_large_to_run_is_described() {
+    let conv: Network = |x, w| x.conv2d(w, &ConvOptions::default());
+    let tape = Tape::outline();
+    let large = |shape: [usize; 4]| tape.leaf(Tensor::scalar(0.0).broadcast_to(shape));
+    let y = conv(&large([1024, 1024, 512, 512]), &large([1024, 1024, 3, 3]));
+    assert_eq!(y.relu().shape(), [1024, 1024, 510, 510]);
+}
