@@ -16,10 +16,9 @@ struct Gated<T: Real = f32> {
 }
 fields!(Gated { value, gate });
 
-impl<T: Real> Module for Gated<T> {
-    type Element = T;
+impl<T: Real> Module<T> for Gated<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        self.value.forward(x, pass) * self.gate.forward(x, pass).sigmoid()
+        self.value.call(x, pass) * self.gate.call(x, pass).sigmoid()
     }
 }
 // [/layer]
@@ -42,7 +41,7 @@ fn main() {
     let mut optimizer = Optimizer::new(Adam { lr: 0.05, ..Adam::default() });
     for step in 0..300 {
         let mut pass = Pass::train(&model, step);
-        let y = model.forward(&pass.input(x.clone()), &mut pass);
+        let y = model.call(&pass.input(x.clone()), &mut pass);
         let loss = y.mse_loss(&pass.input(target.clone()), Reduction::Mean);
         if step % 50 == 0 {
             println!("step {step:>3}: loss {:.6}", loss.item());

@@ -12,10 +12,10 @@ const SIDE: usize = 11;
 
 /// `|∂y/∂x|` of the middle pixel of every output plane, summed over channels: `[SIDE, SIDE]`.
 fn field(layers: &[Conv2d]) -> Tensor {
-    let mut pass = Pass::eval(&Sequential::<f32>::new());
+    let mut pass = Pass::eval(layers);
     let tape = Tape::new();
     let x = tape.leaf(Tensor::ones([1, CHANNELS, SIDE, SIDE]));
-    let y = layers.iter().fold(x.clone(), |x, layer| layer.forward(&x, &mut pass));
+    let y = layers.iter().fold(x.clone(), |x, layer| layer.call(&x, &mut pass));
     let middle = (SIDE / 2) as isize;
     let gradients = y.select(-1, middle).select(-1, middle).sum(..).backward();
     gradients.wrt(&x).abs().sum([0, 1])

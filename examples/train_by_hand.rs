@@ -12,12 +12,11 @@ struct Cnn<T: Real = f32> {
 }
 fields!(Cnn { conv1, conv2, fc });
 
-impl<T: Real> Module for Cnn<T> {
-    type Element = T;
+impl<T: Real> Module<T> for Cnn<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.conv1.forward(x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
-        let x = self.conv2.forward(&x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
-        self.fc.forward(&x.flatten(1, -1), pass)
+        let x = self.conv1.call(x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
+        let x = self.conv2.call(&x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
+        self.fc.call(&x.flatten(1, -1), pass)
     }
 }
 
@@ -34,7 +33,7 @@ fn main() {
     for epoch in 0..10 {
         for batch in loader.epoch(epoch) {
             let mut pass = Pass::train(&model, batch.seed);
-            let logits = model.forward(&pass.input(batch.images), &mut pass);
+            let logits = model.call(&pass.input(batch.images), &mut pass);
             let loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
             let gradients = pass.backward(&loss);
             optimizer.step(&mut model, &gradients, pass);

@@ -19,13 +19,12 @@ struct Deep {
 }
 fields!(Deep as f32 { layers });
 
-impl Module for Deep {
-    type Element = f32;
+impl Module<f32> for Deep {
     fn forward(&self, x: &Var, pass: &mut Pass) -> Var {
         let (last, hidden) = self.layers.split_last().expect("there are layers");
         let pixels = x.flatten(1, -1);
-        let x = hidden.iter().fold(pixels, |x, layer| (self.activation)(&layer.forward(&x, pass)));
-        last.forward(&x, pass)
+        let x = hidden.iter().fold(pixels, |x, layer| (self.activation)(&layer.call(&x, pass)));
+        last.call(&x, pass)
     }
 }
 
@@ -64,7 +63,7 @@ fn main() -> std::io::Result<()> {
     for (name, network) in &networks {
         let mut pass = Pass::train(network, 0);
         let loss = network
-            .forward(&pass.input(batch.images.clone()), &mut pass)
+            .call(&pass.input(batch.images.clone()), &mut pass)
             .cross_entropy(&batch.labels, &CrossEntropyOptions::default());
         let gradients = pass.backward(&loss);
         let points: Vec<_> = (1..)
@@ -102,7 +101,7 @@ fn main() -> std::io::Result<()> {
                 let mut pass = Pass::train(&network, 0);
                 let x = pass.input(batch.images);
                 let loss = network
-                    .forward(&x, &mut pass)
+                    .call(&x, &mut pass)
                     .cross_entropy(&batch.labels, &CrossEntropyOptions::default());
                 let gradients = pass.backward(&loss);
                 optimizer.step(&mut network, &gradients, pass);

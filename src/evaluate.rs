@@ -1,6 +1,6 @@
 //! Accuracy and predictions of a model on a set of images.
 
-use wengert_nn::{Module, Parameters, Pass};
+use wengert_nn::{Module, Pass};
 use wengert_tensor::{Real, require};
 
 use crate::data::Loader;
@@ -15,12 +15,12 @@ use crate::data::Loader;
 #[track_caller]
 pub fn predictions<T: Real, M>(model: &M, loader: &Loader<'_>) -> Vec<i64>
 where
-    M: Module<Element = T> + Parameters<T>,
+    M: Module<T>,
 {
     let mut predicted = Vec::with_capacity(loader.set().len());
     for batch in loader.for_evaluation(loader.set()).epoch(0) {
         let mut pass = Pass::eval(model);
-        let scores = model.forward(&pass.input(batch.images), &mut pass);
+        let scores = model.call(&pass.input(batch.images), &mut pass);
         require!(
             scores.rank() == 2,
             "predictions: {:?}: a model must return [batch, classes]",
@@ -41,7 +41,7 @@ where
 #[track_caller]
 pub fn accuracy<T: Real, M>(model: &M, loader: &Loader<'_>) -> f64
 where
-    M: Module<Element = T> + Parameters<T>,
+    M: Module<T>,
 {
     let predicted = predictions(model, loader);
     let labels = loader.set().labels();

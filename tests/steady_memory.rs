@@ -21,7 +21,7 @@ fn faults() -> u64 {
 
 /// Page faults of `steps` training steps that come after 5 others.
 fn faults_of(
-    mut model: impl Module<Element = f32> + Parameters<f32>,
+    mut model: impl Module<f32>,
     rule: impl Rule<f32>,
     input: &Tensor,
     classes: usize,
@@ -32,7 +32,7 @@ fn faults_of(
     let mut optimizer = Optimizer::new(rule);
     let mut step = |seed| {
         let mut pass = Pass::train(&model, seed);
-        let logits = model.forward(&pass.input(input.clone()), &mut pass);
+        let logits = model.call(&pass.input(input.clone()), &mut pass);
         let loss = logits.cross_entropy(&labels, &CrossEntropyOptions::default());
         let gradients = pass.backward(&loss);
         optimizer.step(&mut model, &gradients, pass);
@@ -48,9 +48,9 @@ fn after_a_few_steps_training_needs_no_new_pages() {
     let rng = &mut rng(0);
     let dense = sequential![
         Linear::new(2, 16, rng),
-        Tanh::new(),
+        Tanh,
         Linear::new(16, 16, rng),
-        Tanh::new(),
+        Tanh,
         Linear::new(16, 3, rng),
     ];
     let points = Tensor::normal([16, 2], 0.0, 1.0, rng);
@@ -59,14 +59,14 @@ fn after_a_few_steps_training_needs_no_new_pages() {
 
     let images = sequential![
         Conv2d::new(1, 32, 5, rng).padding(2),
-        Relu::new(),
+        Relu,
         MaxPool2d::new(2),
         Conv2d::new(32, 64, 5, rng).padding(2),
-        Relu::new(),
+        Relu,
         MaxPool2d::new(2),
-        Flatten::new(),
+        Flatten,
         Linear::new(64 * 7 * 7, 128, rng),
-        Relu::new(),
+        Relu,
         Linear::new(128, 10, rng),
     ];
     let pixels = Tensor::uniform([8, 1, 28, 28], 0.0..1.0, rng);
@@ -85,7 +85,7 @@ fn after_a_few_steps_training_needs_no_new_pages() {
     // Activations of 40 MB: from 32 MB on the allocator maps every block anew.
     let wide = sequential![
         Linear::new(4, 10_000, rng),
-        Relu::new(),
+        Relu,
         Linear::new(10_000, 4, rng),
     ];
     let rows = Tensor::normal([1000, 4], 0.0, 1.0, rng);

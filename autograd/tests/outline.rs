@@ -68,7 +68,10 @@ fn products_are_counted_by_their_definitions() {
     };
     // 4 filters of 3·3·2 taps at 2·5·9 positions.
     let conv: Network = |x, w| x.conv2d(w, &ConvOptions::default().stride([2, 1]).padding(1));
-    assert_eq!(count(conv, &[2, 3, 9, 8], &[4, 3, 3, 2]), 4 * 18 * 2 * 5 * 9);
+    assert_eq!(
+        count(conv, &[2, 3, 9, 8], &[4, 3, 3, 2]),
+        4 * 18 * 2 * 5 * 9
+    );
     let linear: Network = |x, w| x.linear(w, None);
     assert_eq!(count(linear, &[2, 3, 5], &[4, 5]), 2 * 3 * 5 * 4);
     let matmul: Network = |x, w| w.matmul(x);
@@ -79,7 +82,8 @@ fn products_are_counted_by_their_definitions() {
 
 #[test]
 fn windows_are_those_of_the_options_also_where_a_border_cuts_them() {
-    let pool: Network = |x, _| x.avg_pool2d(&PoolOptions::new([3, 2]).stride([2, 3]).padding([1, 0]));
+    let pool: Network =
+        |x, _| x.avg_pool2d(&PoolOptions::new([3, 2]).stride([2, 3]).padding([1, 0]));
     let (_, ops) = outlined(pool, &[1, 1, 12, 12], &[1]);
     let window = Window {
         kernel: [3, 2],

@@ -65,7 +65,7 @@ impl Training {
     }
 
     fn loss(&self, pass: &mut Pass) -> Var {
-        let y = self.model.forward(&pass.input(self.input.clone()), pass);
+        let y = self.model.call(&pass.input(self.input.clone()), pass);
         match &self.target {
             Target::Classes(labels) => y.cross_entropy(labels, &CrossEntropyOptions::default()),
             Target::Numbers(numbers) => {
@@ -116,9 +116,9 @@ pub fn training(name: &str, batch: usize) -> Option<Training> {
         "mlp" => {
             let model = sequential![
                 Linear::new(2, 16, rng),
-                Tanh::new(),
+                Tanh,
                 Linear::new(16, 16, rng),
-                Tanh::new(),
+                Tanh,
                 Linear::new(16, 1, rng),
             ];
             let rule = Sgd {
@@ -131,14 +131,14 @@ pub fn training(name: &str, batch: usize) -> Option<Training> {
         "fashion" => {
             let model = sequential![
                 Conv2d::new(1, 32, 5, rng).padding(2),
-                Relu::new(),
+                Relu,
                 MaxPool2d::new(2),
                 Conv2d::new(32, 64, 5, rng).padding(2),
-                Relu::new(),
+                Relu,
                 MaxPool2d::new(2),
-                Flatten::new(),
+                Flatten,
                 Linear::new(64 * 7 * 7, 1024, rng),
-                Relu::new(),
+                Relu,
                 Linear::new(1024, 10, rng),
             ];
             Training::of_classes(model, Adam::default(), [batch, 1, 28, 28], 10)
@@ -157,9 +157,9 @@ pub fn training(name: &str, batch: usize) -> Option<Training> {
             let mut model = Vgg::new(VggLayout::Vgg16, &VggOptions::default(), rng);
             model.classifier = sequential![
                 Linear::new(512 * 7 * 7, 4096, rng),
-                Relu::new(),
+                Relu,
                 Linear::new(4096, 4096, rng),
-                Relu::new(),
+                Relu,
                 Linear::new(4096, 1000, rng),
             ];
             let rule = Sgd {

@@ -8,7 +8,7 @@ pub struct Cnn<T: Real = f32> {
     conv1: Conv2d<T>,
     conv2: Conv2d<T>,
     fc1: Linear<T>,
-    dropout: Dropout<T>,
+    dropout: Dropout,
     fc2: Linear<T>,
 }
 fields!(Cnn {
@@ -34,15 +34,13 @@ impl<T: Real> Cnn<T> {
     }
 }
 
-impl<T: Real> Module for Cnn<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Cnn<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let pool = PoolOptions::new(2);
-        let x = self.conv1.forward(x, pass).relu().max_pool2d(&pool).0;
-        let x = self.conv2.forward(&x, pass).relu().max_pool2d(&pool).0;
-        let x = self.fc1.forward(&x.flatten(1, -1), pass).relu();
-        let x = self.dropout.forward(&x, pass);
-        self.fc2.forward(&x, pass)
+        let x = self.conv1.call(x, pass).relu().max_pool2d(&pool).0;
+        let x = self.conv2.call(&x, pass).relu().max_pool2d(&pool).0;
+        let x = self.fc1.call(&x.flatten(1, -1), pass).relu();
+        let x = self.dropout.call(&x, pass);
+        self.fc2.call(&x, pass)
     }
 }

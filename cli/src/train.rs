@@ -204,7 +204,7 @@ fn train(model: &mut Cnn, task: &Task, options: &Options) -> Outcome {
             optimizer.set_lr(lr * 0.5 * (1.0 + (PI * step as f64 / steps as f64).cos()));
             let mut pass = Pass::train(model, batch.seed);
             let count = batch.labels.len() as f64;
-            let logits = model.forward(&pass.input(batch.images), &mut pass);
+            let logits = model.call(&pass.input(batch.images), &mut pass);
             let batch_loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
             let gradients = pass.backward(&batch_loss);
             optimizer.step(model, &gradients, pass);

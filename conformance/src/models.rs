@@ -243,7 +243,7 @@ fn activation(name: &str) -> Result<Activation, Failure> {
         "mish" => Activation::Mish,
         "elu" => Activation::Elu(1.0),
         "selu" => Activation::Selu,
-        "softplus" => Activation::Softplus,
+        "softplus" => Activation::Softplus(1.0, 20.0),
         "softsign" => Activation::Softsign,
         "hardsigmoid" => Activation::Hardsigmoid,
         "hardswish" => Activation::Hardswish,
@@ -275,7 +275,7 @@ fn model_stats(case: &Case, args: &Args<'_>) -> Result<(), Failure> {
     let layers: Vec<_> = summary
         .layers
         .iter()
-        .map(|layer| json!([layer.path, layer.kind, layer.output_shape]))
+        .map(|layer| json!([layer.path, pytorch_name(&layer.kind), layer.output_shape]))
         .collect();
     let found = json!({
         "parameters": summary.parameters,
@@ -294,6 +294,11 @@ fn model_stats(case: &Case, args: &Args<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// PyTorch's name of a layer's type: it writes the acronyms in capitals.
+fn pytorch_name(kind: &str) -> String {
+    kind.replace("Relu", "ReLU")
 }
 
 /// The arguments of a model's case that are no options of its optimizer.
@@ -333,7 +338,7 @@ impl<T: Real> Training<T> {
     fn logits(&self, x: &Tensor<T>) -> Tensor<T> {
         let mut pass = Pass::eval(&*self.model);
         let x = pass.input(x.clone());
-        self.model.forward(&x, &mut pass).into_value()
+        self.model.call(&x, &mut pass).into_value()
     }
 
     /// One step; the logits, the loss, and the gradients before it.
@@ -345,7 +350,7 @@ impl<T: Real> Training<T> {
     ) -> (Tensor<T>, T, Vec<(String, Tensor<T>)>) {
         let mut pass = Pass::train(&*self.model, 0);
         let x = pass.input(x.clone());
-        let logits = self.model.forward(&x, &mut pass);
+        let logits = self.model.call(&x, &mut pass);
         let loss = logits.cross_entropy(target, &CrossEntropyOptions::default());
         let gradients = pass.backward(&loss);
         let all = gradients.iter();

@@ -7,7 +7,7 @@ use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Dual, Real, Tensor};
 
 use crate::module::Module;
-use crate::parameters::{Parameters, ParametersExt, SlotMut};
+use crate::parameters::{ParametersExt, SlotMut};
 use crate::pass::{Mode, Pass};
 
 /// Checks every gradient of a model, that of its input included, in training and in evaluation.
@@ -101,9 +101,9 @@ where
     A: Fn(&mut Generator) -> P,
     B: Fn(&mut Generator) -> Q,
     C: Fn(&mut Generator) -> R,
-    P: Module<Element = f64> + Parameters<f64>,
-    Q: Module<Element = Dual> + Parameters<Dual>,
-    R: Module<Element = f32> + Parameters<f32>,
+    P: Module<f64>,
+    Q: Module<Dual>,
+    R: Module<f32>,
 {
     let mut draw = Draw::new(options.seed, LARGEST);
     let model = (builders.f64)(&mut crate::rng(options.seed));
@@ -139,7 +139,7 @@ impl<A, B, C> InMode<'_, A, B, C> {
     fn run<T, M>(&self, build: impl Fn(&mut Generator) -> M, x: &[Var<T>]) -> Vec<Var<T>>
     where
         T: Real,
-        M: Module<Element = T> + Parameters<T>,
+        M: Module<T>,
     {
         let mut model = build(&mut crate::rng(self.seed));
         let mut draw = Draw::new(self.seed, LARGEST);
@@ -153,15 +153,11 @@ impl<A, B, C> InMode<'_, A, B, C> {
             Mode::Train => Pass::train(&model, self.seed),
             Mode::Eval => Pass::eval(&model),
         };
-        let parameters = model.parameters();
-        let leaves = parameters
-            .iter()
-            .zip(x)
-            .map(|((_, param), x)| (param.id(), x.clone()));
+        let (input, parameters) = x.split_last().expect("the input comes last");
         let mut pass = pass
             .with_kernels(KernelChoice::Accurate)
-            .with_leaves(leaves);
-        vec![model.forward(&x[parameters.len()], &mut pass)]
+            .with_leaves(parameters.iter().cloned());
+        vec![model.call(input, &mut pass)]
     }
 }
 
@@ -170,9 +166,9 @@ where
     A: Fn(&mut Generator) -> P,
     B: Fn(&mut Generator) -> Q,
     C: Fn(&mut Generator) -> R,
-    P: Module<Element = f64> + Parameters<f64>,
-    Q: Module<Element = Dual> + Parameters<Dual>,
-    R: Module<Element = f32> + Parameters<f32>,
+    P: Module<f64>,
+    Q: Module<Dual>,
+    R: Module<f32>,
 {
     fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
         self.run(&self.builders.f64, x)

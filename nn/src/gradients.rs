@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::known::Known;
+use crate::index::Index;
 use crate::param::Param;
 
 /// The gradient of one parameter.
 #[derive(Clone, Debug)]
 pub(crate) struct Gradient<T: Real> {
     pub(crate) value: Option<Tensor<T>>,
-    /// Why there is none.
+    /// Why there is none; also `None` for a frozen parameter.
     pub(crate) missing: Option<String>,
 }
 
@@ -21,38 +21,38 @@ pub(crate) struct Gradient<T: Real> {
 /// and clipped before an optimizer reads them.
 #[derive(Clone, Debug)]
 pub struct Gradients<T: Real = f32> {
-    known: Arc<Known>,
-    /// One for each known parameter.
+    index: Arc<Index>,
+    /// One for each parameter of the index.
     entries: Vec<Gradient<T>>,
 }
 
 impl<T: Real> Gradients<T> {
-    pub(crate) fn new(known: Arc<Known>, entries: Vec<Gradient<T>>) -> Self {
-        Self { known, entries }
+    pub(crate) fn new(index: Arc<Index>, entries: Vec<Gradient<T>>) -> Self {
+        Self { index, entries }
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it.
     #[must_use]
     pub fn get(&self, param: &Param<T>) -> Option<&Tensor<T>> {
-        self.entries[self.known.place(param.id())?].value.as_ref()
+        self.entries[self.index.place(param.id())?].value.as_ref()
     }
 
     /// Every gradient with its parameter's path, in the model's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor<T>)> {
         let entries = self.entries.iter().enumerate();
-        entries.filter_map(|(i, g)| Some((self.known.path(i), g.value.as_ref()?)))
+        entries.filter_map(|(i, g)| Some((self.index.path(i), g.value.as_ref()?)))
     }
 
     /// Every gradient with its parameter's path, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Tensor<T>)> {
-        let (known, entries) = (&self.known, self.entries.iter_mut().enumerate());
-        entries.filter_map(|(i, g)| Some((known.path(i), g.value.as_mut()?)))
+        let (index, entries) = (&self.index, self.entries.iter_mut().enumerate());
+        entries.filter_map(|(i, g)| Some((index.path(i), g.value.as_mut()?)))
     }
 
     /// The parameters that the loss does not depend on, by path, and why.
     pub fn unreached(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.entries.iter().enumerate();
-        entries.filter_map(|(i, g)| Some((self.known.path(i), g.missing.as_deref()?)))
+        entries.filter_map(|(i, g)| Some((self.index.path(i), g.missing.as_deref()?)))
     }
 
     /// Panics if the loss does not depend on some parameter, naming each and where its path ends.
@@ -79,10 +79,10 @@ impl<T: Real> Gradients<T> {
     #[track_caller]
     pub fn accumulate(&mut self, other: Self) {
         for (i, theirs) in other.entries.into_iter().enumerate() {
-            let Some(place) = self.known.place(other.known.ids()[i]) else {
+            let Some(place) = self.index.place(other.index.ids()[i]) else {
                 wengert_tensor::fail::fail(format_args!(
                     "accumulate: {}: not a parameter here",
-                    other.known.path(i)
+                    other.index.path(i)
                 ));
             };
             let ours = &mut self.entries[place];

@@ -73,7 +73,7 @@ impl<T: Real> Param<T> {
         &self.value
     }
 
-    /// The values, to be changed: an optimizer's business.
+    /// The values, mutable: optimizers change them.
     pub const fn value_mut(&mut self) -> &mut Tensor<T> {
         &mut self.value
     }
@@ -96,9 +96,14 @@ impl<T: Real> Param<T> {
         self.frozen
     }
 
-    /// Holds the parameter constant, or lets it train again.
-    pub const fn set_frozen(&mut self, frozen: bool) {
-        self.frozen = frozen;
+    /// Holds the parameter constant: it gets no gradient.
+    pub const fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Lets the parameter train again.
+    pub const fn unfreeze(&mut self) {
+        self.frozen = false;
     }
 }
 
@@ -114,8 +119,8 @@ impl<T: Real> Clone for Param<T> {
 
 /// A tensor that a model keeps but does not train, such as a running mean.
 ///
-/// It changes through [`Pass::update`](crate::Pass::update) and [`Pass::commit`](crate::Pass::commit)
-/// alone.
+/// A forward pass changes it through [`Pass::update`](crate::Pass::update) and
+/// [`Pass::commit`](crate::Pass::commit); between passes it can be set, as an average of models needs.
 #[derive(Debug)]
 pub struct Buffer<T: Real = f32> {
     value: Tensor<T>,
@@ -138,7 +143,8 @@ impl<T: Real> Buffer<T> {
         &self.value
     }
 
-    pub(crate) const fn value_mut(&mut self) -> &mut Tensor<T> {
+    /// The values, mutable.
+    pub const fn value_mut(&mut self) -> &mut Tensor<T> {
         &mut self.value
     }
 
@@ -184,7 +190,8 @@ impl Counter {
         self.value
     }
 
-    pub(crate) const fn value_mut(&mut self) -> &mut i64 {
+    /// The value, mutable.
+    pub const fn value_mut(&mut self) -> &mut i64 {
         &mut self.value
     }
 

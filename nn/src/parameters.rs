@@ -1,9 +1,12 @@
 //! Walking the parameters and buffers of a model by path.
 
+use std::sync::Arc;
+
 use wengert_tensor::Real;
 
-use crate::label::Label;
+use crate::index::Index;
 use crate::param::{Buffer, Counter, Param};
+use crate::pattern::{no_match, path_matches};
 
 /// One tensor of a model.
 #[derive(Clone, Copy, Debug)]
@@ -27,20 +30,111 @@ pub enum SlotMut<'a, T: Real> {
     Counter(&'a mut Counter),
 }
 
+/// Identifies a layer within a model while the model stays where it is in memory: its address and its
+/// type, because a struct and its first field share an address.
+///
+/// Layers without fields have no address of their own; they go by their order among the children of
+/// the layer that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerId {
+    address: usize,
+    type_name: &'static str,
+    is_zero_sized: bool,
+}
+
+impl LayerId {
+    /// The identity of a layer.
+    #[must_use]
+    pub fn of<L: ?Sized>(layer: &L) -> Self {
+        Self {
+            address: (&raw const *layer).cast::<()>().addr(),
+            type_name: std::any::type_name::<L>(),
+            is_zero_sized: size_of_val(layer) == 0,
+        }
+    }
+
+    pub(crate) const fn is_zero_sized(self) -> bool {
+        self.is_zero_sized
+    }
+
+    /// The name of the type without its path and its parameters; a leading number among those is a
+    /// number of axes: `Conv2d` for `Conv<2, f32>`.
+    pub(crate) fn kind(self) -> String {
+        let (path, parameters) = self
+            .type_name
+            .split_once('<')
+            .unwrap_or((self.type_name, ""));
+        let name = path.rsplit("::").next().unwrap_or(path);
+        let axes: String = parameters
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        if axes.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name}{axes}d")
+        }
+    }
+}
+
+impl PartialEq for LayerId {
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.type_name, other.type_name);
+        // The pointers differ only where a type was compiled twice.
+        self.address == other.address && (std::ptr::eq(ours, theirs) || ours == theirs)
+    }
+}
+
+impl Eq for LayerId {}
+
 /// Anything with parameters, whatever the signature of its forward call.
 ///
 /// Implemented by [`fields!`](crate::fields) in one line; paths are those of `PyTorch`.
+#[diagnostic::on_unimplemented(
+    message = "the parameters of `{Self}` cannot be walked for the number type `{T}`",
+    label = "not covered by a `fields!` line",
+    note = "write `fields!({Self} {{ a, b }})` with the fields that hold parameters, buffers or layers",
+    note = "for a struct without the type parameter `T`: `fields!({Self} as f32 {{ a, b }})`; for one without such fields: `fields!({Self})`"
+)]
 pub trait Parameters<T: Real> {
     /// Calls `visit` with every tensor and its path, in the order of the fields.
     fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>));
 
     /// As [`walk`](Self::walk), with tensors that can be changed.
     fn walk_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, SlotMut<'_, T>));
+
+    /// The layer's identity; not to be overridden except by pointers, which pass on the layer's.
+    fn layer_id(&self) -> LayerId {
+        LayerId::of(self)
+    }
 }
 
 /// A path under construction: names joined by dots.
-#[derive(Clone, Debug, Default)]
-pub struct Path(String);
+#[derive(Debug, Default)]
+pub struct Path {
+    text: String,
+    depth: usize,
+    layers: Layers,
+}
+
+/// What a walk does with the layers that it meets.
+#[derive(Debug, Default)]
+enum Layers {
+    #[default]
+    Ignored,
+    Collected(Vec<FoundLayer>),
+    /// The number of layers that agree with an index; `None` after one that does not.
+    Compared(Arc<Index>, Option<usize>),
+}
+
+/// A layer as a walk meets it.
+#[derive(Debug)]
+pub(crate) struct FoundLayer {
+    pub(crate) id: LayerId,
+    pub(crate) path: String,
+    /// The number of names on the way, empty ones included.
+    pub(crate) depth: usize,
+}
 
 impl Path {
     /// The root.
@@ -49,22 +143,73 @@ impl Path {
         Self::default()
     }
 
+    /// The root of a walk that collects the layers.
+    pub(crate) fn collecting() -> Self {
+        Self {
+            layers: Layers::Collected(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    /// The root of a walk that compares the layers with those of an index.
+    pub(crate) fn comparing(index: Arc<Index>) -> Self {
+        Self {
+            layers: Layers::Compared(index, Some(0)),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn into_layers(self) -> Vec<FoundLayer> {
+        match self.layers {
+            Layers::Collected(layers) => layers,
+            Layers::Ignored | Layers::Compared(..) => Vec::new(),
+        }
+    }
+
+    /// The number of layers met, if each agreed with the index.
+    pub(crate) fn compared(&self) -> Option<usize> {
+        match self.layers {
+            Layers::Compared(_, count) => count,
+            Layers::Ignored | Layers::Collected(_) => None,
+        }
+    }
+
+    /// Announces the layer at this path; [`fields!`](crate::fields) does so before its fields.
+    pub fn layer(&mut self, id: LayerId) {
+        match &mut self.layers {
+            Layers::Ignored => {}
+            Layers::Collected(layers) => layers.push(FoundLayer {
+                id,
+                path: self.text.clone(),
+                depth: self.depth,
+            }),
+            Layers::Compared(index, count) => {
+                let expected = count.and_then(|at| index.layers().get(at));
+                let same =
+                    expected.is_some_and(|layer| layer.id == id && *layer.path == *self.text);
+                *count = count.filter(|_| same).map(|at| at + 1);
+            }
+        }
+    }
+
     /// Calls `f` with `name` appended.
     pub fn within<R>(&mut self, name: &str, f: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.0.len();
+        let length = self.text.len();
         if length > 0 && !name.is_empty() {
-            self.0.push('.');
+            self.text.push('.');
         }
-        self.0.push_str(name);
+        self.text.push_str(name);
+        self.depth += 1;
         let result = f(self);
-        self.0.truncate(length);
+        self.depth -= 1;
+        self.text.truncate(length);
         result
     }
 
     /// The names so far.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -99,20 +244,75 @@ pub trait ParametersExt<T: Real>: Parameters<T> {
             .sum()
     }
 
-    /// Freezes every parameter whose path starts with `prefix`, or lets them train again; tells how
-    /// many there are.
-    fn set_frozen(&mut self, prefix: &str, frozen: bool) -> usize {
-        let mut count = 0;
-        self.each_mut(|path, slot| {
-            if let SlotMut::Param(param) = slot
-                && path.starts_with(prefix)
-            {
-                param.set_frozen(frozen);
-                count += 1;
-            }
-        });
+    /// Holds constant every parameter that a pattern matches, and returns their number: `fc` is a
+    /// layer or a parameter and all below it, see [`path_matches`].
+    ///
+    /// The running statistics of a batch norm are buffers and still move; see
+    /// [`Pass::evaluate`](crate::Pass::evaluate).
+    ///
+    /// # Panics
+    /// If no parameter matches.
+    #[track_caller]
+    fn freeze(&mut self, pattern: &str) -> usize {
+        let count = each_match(self, pattern, Param::freeze);
+        if count == 0 {
+            no_parameter_matches("freeze", self, pattern);
+        }
         count
     }
+
+    /// Lets every parameter train again that a pattern matches, and returns their number; see
+    /// [`freeze`](Self::freeze).
+    ///
+    /// # Panics
+    /// If no parameter matches.
+    #[track_caller]
+    fn unfreeze(&mut self, pattern: &str) -> usize {
+        let count = each_match(self, pattern, Param::unfreeze);
+        if count == 0 {
+            no_parameter_matches("unfreeze", self, pattern);
+        }
+        count
+    }
+}
+
+/// Changes every parameter that a pattern matches, and returns their number.
+fn each_match<T: Real>(
+    model: &mut (impl Parameters<T> + ?Sized),
+    pattern: &str,
+    change: fn(&mut Param<T>),
+) -> usize {
+    let mut count = 0;
+    model.each_mut(|path, slot| {
+        if let SlotMut::Param(param) = slot
+            && path_matches(pattern, path)
+        {
+            change(param);
+            count += 1;
+        }
+    });
+    count
+}
+
+#[cold]
+#[track_caller]
+fn no_parameter_matches<T: Real>(
+    op: &str,
+    model: &(impl Parameters<T> + ?Sized),
+    pattern: &str,
+) -> ! {
+    let parameters = model.parameters();
+    // A layer is meant as often as a parameter.
+    let layers = parameters
+        .iter()
+        .filter_map(|(path, _)| path.rsplit_once('.'));
+    let paths = parameters.iter().map(|(path, _)| path.as_str());
+    no_match(
+        op,
+        pattern,
+        "parameter",
+        layers.map(|(layer, _)| layer).chain(paths),
+    )
 }
 
 impl<T: Real, P: Parameters<T> + ?Sized> ParametersExt<T> for P {}
@@ -137,18 +337,6 @@ leaf! {
     [] Counter => Counter;
 }
 
-impl<T: Real> Parameters<T> for Label {
-    fn walk<'a>(&'a self, path: &mut Path, _visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
-        // The label is a field of the layer that it names.
-        let whole = path.as_str();
-        self.set(whole.rsplit_once('.').map_or("", |(layer, _)| layer));
-    }
-
-    fn walk_mut(&mut self, path: &mut Path, _visit: &mut dyn FnMut(&str, SlotMut<'_, T>)) {
-        Parameters::<T>::walk(self, path, &mut |_, _| {});
-    }
-}
-
 impl<T: Real, P: Parameters<T>> Parameters<T> for Option<P> {
     fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
         if let Some(child) = self {
@@ -163,7 +351,7 @@ impl<T: Real, P: Parameters<T>> Parameters<T> for Option<P> {
     }
 }
 
-impl<T: Real, P: Parameters<T>> Parameters<T> for Vec<P> {
+impl<T: Real, P: Parameters<T>> Parameters<T> for [P] {
     fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
         for (i, child) in self.iter().enumerate() {
             path.within(&i.to_string(), |path| child.walk(path, visit));
@@ -177,6 +365,16 @@ impl<T: Real, P: Parameters<T>> Parameters<T> for Vec<P> {
     }
 }
 
+impl<T: Real, P: Parameters<T>> Parameters<T> for Vec<P> {
+    fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
+        self.as_slice().walk(path, visit);
+    }
+
+    fn walk_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, SlotMut<'_, T>)) {
+        self.as_mut_slice().walk_mut(path, visit);
+    }
+}
+
 impl<T: Real, P: Parameters<T> + ?Sized> Parameters<T> for Box<P> {
     fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
         (**self).walk(path, visit);
@@ -185,10 +383,22 @@ impl<T: Real, P: Parameters<T> + ?Sized> Parameters<T> for Box<P> {
     fn walk_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, SlotMut<'_, T>)) {
         (**self).walk_mut(path, visit);
     }
+
+    fn layer_id(&self) -> LayerId {
+        (**self).layer_id()
+    }
 }
 
-/// Names the fields of a layer that hold parameters, buffers or other layers: the one line that a
-/// layer owes to everything that walks it.
+/// Names the fields of a struct that hold parameters, buffers or layers: the one line that a layer
+/// owes to everything that walks it.
+///
+/// | the struct | the line |
+/// |---|---|
+/// | `struct Net<T: Real> { .. }` | `fields!(Net { conv, fc })` |
+/// | without a number type: `struct Net { fc: Linear }` | `fields!(Net as f32 { fc })` |
+/// | with constants: `struct Block<const N: usize, T: Real> { .. }` | `fields!(Block<const N: usize, T> { conv })` |
+/// | with layers of any type: `struct Residual<L> { body: L }` | `fields!(Residual<L> { body })` |
+/// | without such fields: `struct Swish;` or `struct Scale { by: f64 }` | `fields!(Swish)` |
 ///
 /// A field is known by its own name, or by another one: `"downsample.0" => down`.
 ///
@@ -206,48 +416,48 @@ impl<T: Real, P: Parameters<T> + ?Sized> Parameters<T> for Box<P> {
 /// let names: Vec<_> = scale.parameters().into_iter().map(|(name, _)| name).collect();
 /// assert_eq!(names, ["gain", "bias"]);
 /// ```
+///
+/// A field that is left out trains nothing and is saved nowhere, so [`Pass::param`](crate::Pass::param)
+/// panics when the layer asks for it.
 #[macro_export]
 macro_rules! fields {
+    ($layer:ident) => {
+        impl<T: $crate::tensor::Real> $crate::Parameters<T> for $layer {
+            $crate::fields!(@walks [T]);
+        }
+    };
     ($layer:ident { $($body:tt)* }) => {
         impl<T: $crate::tensor::Real> $crate::Parameters<T> for $layer<T> {
-            $crate::fields!(@walks $($body)*);
+            $crate::fields!(@walks [T] $($body)*);
         }
     };
     ($layer:ident as $element:ty { $($body:tt)* }) => {
         impl $crate::Parameters<$element> for $layer {
-            $crate::fields!(@concrete $element, $($body)*);
+            $crate::fields!(@walks [$element] $($body)*);
         }
     };
-    (@walks $($($name:literal =>)? $field:ident),* $(,)?) => {
-        #[allow(unused_variables, reason = "a layer may have no field to walk")]
-        fn walk<'a>(
-            &'a self,
-            path: &mut $crate::Path,
-            visit: &mut dyn FnMut(&str, $crate::Slot<'a, T>),
-        ) {
-            $(path.within($crate::fields!(@name $($name)? $field), |path| {
-                $crate::Parameters::<T>::walk(&self.$field, path, visit)
-            });)*
-        }
-
-        #[allow(unused_variables, reason = "a layer may have no field to walk")]
-        fn walk_mut(
-            &mut self,
-            path: &mut $crate::Path,
-            visit: &mut dyn FnMut(&str, $crate::SlotMut<'_, T>),
-        ) {
-            $(path.within($crate::fields!(@name $($name)? $field), |path| {
-                $crate::Parameters::<T>::walk_mut(&mut self.$field, path, visit)
-            });)*
+    ($layer:ident<$(const $constant:ident: $type:ty),+, T> { $($body:tt)* }) => {
+        impl<$(const $constant: $type,)+ T: $crate::tensor::Real> $crate::Parameters<T>
+            for $layer<$($constant,)+ T>
+        {
+            $crate::fields!(@walks [T] $($body)*);
         }
     };
-    (@concrete $element:ty, $($($name:literal =>)? $field:ident),* $(,)?) => {
+    ($layer:ident<$($child:ident),+> { $($body:tt)* }) => {
+        impl<T: $crate::tensor::Real, $($child: $crate::Parameters<T>),+> $crate::Parameters<T>
+            for $layer<$($child),+>
+        {
+            $crate::fields!(@walks [T] $($body)*);
+        }
+    };
+    (@walks [$element:ty] $($($name:literal =>)? $field:ident),* $(,)?) => {
         #[allow(unused_variables, reason = "a layer may have no field to walk")]
         fn walk<'a>(
             &'a self,
             path: &mut $crate::Path,
             visit: &mut dyn FnMut(&str, $crate::Slot<'a, $element>),
         ) {
+            path.layer($crate::Parameters::<$element>::layer_id(self));
             $(path.within($crate::fields!(@name $($name)? $field), |path| {
                 $crate::Parameters::<$element>::walk(&self.$field, path, visit)
             });)*

@@ -1,21 +1,22 @@
 //! One forward and backward pass through a model.
 
 use std::fmt;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use wengert_autograd::{Tape, Var};
+use wengert_tensor::fail::fail;
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::gradients::{Gradient, Gradients};
-use crate::known::Known;
-use crate::label::Label;
+use crate::index::Index;
 use crate::param::{Buffer, Counter, Id, IdMap, Param};
-use crate::parameters::{Parameters, ParametersExt, Slot, SlotMut};
-use crate::trace::{LayerTrace, Trace};
+use crate::parameters::{LayerId, Parameters, ParametersExt, SlotMut};
+use crate::pattern::{no_match, path_matches};
+use crate::position::{Entered, Position};
+use crate::summary::Calls;
 
 /// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +27,8 @@ pub enum Mode {
     Eval,
 }
 
-/// What a forward call carries along: the tape, the mode, the randomness, the choice of kernels,
-/// and what the model shall change afterwards.
+/// The state of one forward call: the tape, the mode, the random generator, the choice of kernels, the
+/// position in the model, and the changes of buffers that [`commit`](Self::commit) applies.
 ///
 /// ```
 /// use wengert_nn::{Linear, Module, Pass};
@@ -36,7 +37,7 @@ pub enum Mode {
 /// let layer: Linear = Linear::new(3, 2, &mut wengert_nn::rng(0));
 /// let mut pass = Pass::train(&layer, 0);
 /// let x = pass.input(Tensor::ones([4, 3]));
-/// let loss = layer.forward(&x, &mut pass).sum(..);
+/// let loss = layer.call(&x, &mut pass).sum(..);
 /// let gradients = pass.backward(&loss);
 /// assert_eq!(gradients.get(&layer.weight).expect("used").shape(), [2, 3]);
 /// ```
@@ -45,12 +46,51 @@ pub struct Pass<T: Real = f32> {
     mode: Mode,
     rng: ChaCha8Rng,
     kernels: KernelChoice,
-    /// Every parameter of the model, in its order.
-    known: Arc<Known>,
-    leaves: IdMap<Var<T>>,
+    index: Arc<Index>,
+    /// The frozen parameters by their number in the index.
+    frozen: Vec<usize>,
+    /// The leaves of the parameters by their number in the index; none before the first.
+    leaves: Vec<Option<Var<T>>>,
+    /// The parameter after the one asked for last: the most likely next one.
+    next: usize,
+    position: Position,
+    captures: Option<Box<Captures<T>>>,
+    /// The layers that ran, where a summary is made.
+    calls: Option<Box<Calls>>,
     updates: Vec<(Id, Update<T>)>,
     counts: Vec<(Id, i64)>,
-    trace: Option<Trace<T>>,
+}
+
+/// The outputs of layers that are to be read.
+#[derive(Debug)]
+struct Captures<T: Real> {
+    /// Whether a layer is captured, by its number in the index.
+    wanted: Vec<bool>,
+    outputs: Vec<(usize, Var<T>)>,
+}
+
+/// What a layer returns: a variable, or several of which the first is its output.
+pub trait LayerOutput<T: Real> {
+    /// The output that [`Pass::capture`] and [`summary`](crate::summary()) see.
+    fn output(&self) -> &Var<T>;
+}
+
+impl<T: Real> LayerOutput<T> for Var<T> {
+    fn output(&self) -> &Var<T> {
+        self
+    }
+}
+
+impl<T: Real, A> LayerOutput<T> for (Var<T>, A) {
+    fn output(&self) -> &Var<T> {
+        &self.0
+    }
+}
+
+impl<T: Real, A, B> LayerOutput<T> for (Var<T>, A, B) {
+    fn output(&self) -> &Var<T> {
+        &self.0
+    }
 }
 
 type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
@@ -70,26 +110,30 @@ impl<T: Real> Pass<T> {
         Self::new(model, Mode::Eval, 0)
     }
 
+    /// A pass for a summary: it evaluates, and does not run expensive ops.
+    pub(crate) fn outline(model: &(impl Parameters<T> + ?Sized)) -> Self {
+        let mut pass = Self::eval(model);
+        pass.tape = Tape::outline();
+        pass.calls = Some(Box::default());
+        pass
+    }
+
     fn new(model: &(impl Parameters<T> + ?Sized), mode: Mode, seed: u64) -> Self {
-        let mut known = Known::default();
-        model.each(|path, slot| {
-            if let Slot::Param(param) = slot
-                && !param.is_frozen()
-                && mode == Mode::Train
-            {
-                known.add(param.id(), path);
-            }
-        });
+        let (index, frozen) = Index::of(model);
         Self {
             tape: Tape::new(),
             mode,
             rng: ChaCha8Rng::seed_from_u64(seed),
             kernels: KernelChoice::default(),
-            leaves: IdMap::with_capacity_and_hasher(known.len(), BuildHasherDefault::default()),
-            known: Arc::new(known),
+            position: Position::new(mode == Mode::Train),
+            index,
+            frozen,
+            leaves: Vec::new(),
+            next: 0,
+            captures: None,
+            calls: None,
             updates: Vec::new(),
             counts: Vec::new(),
-            trace: None,
         }
     }
 
@@ -100,16 +144,179 @@ impl<T: Real> Pass<T> {
         self
     }
 
-    /// The same pass, noting what every layer does to this input.
-    pub(crate) fn traced(mut self, input: &Var<T>) -> Self {
-        self.trace = Some(Trace::new(input.value()));
+    /// The same pass with variables in the place of the model's parameters, in its order.
+    pub(crate) fn with_leaves(mut self, leaves: impl IntoIterator<Item = Var<T>>) -> Self {
+        self.leaves = leaves.into_iter().map(Some).collect();
         self
     }
 
-    /// The same pass with variables in the place of the model's parameters, in its order.
-    pub(crate) fn with_leaves(mut self, leaves: impl IntoIterator<Item = (Id, Var<T>)>) -> Self {
-        self.leaves.extend(leaves);
-        self
+    /// Keeps layers in evaluation mode in a pass that trains: batch norm then uses its running
+    /// statistics and leaves them alone, dropout does nothing. `bn1` is a layer and all layers inside
+    /// it, see [`path_matches`](crate::path_matches).
+    ///
+    /// Parameters still get gradients unless they are [frozen](ParametersExt::freeze).
+    ///
+    /// # Panics
+    /// If no layer of the model matches.
+    #[track_caller]
+    pub fn evaluate(&mut self, pattern: &str) {
+        let matching = self.matching("evaluate", pattern);
+        self.position.evaluate(&matching);
+    }
+
+    /// Keeps the output of every layer that a pattern matches, each time that it runs; to be called
+    /// before the forward pass.
+    ///
+    /// `layer1.0.conv2` is one layer, `*.conv2` all of that name; a layer's path does not mean the
+    /// layers inside it. `""` is the model itself.
+    ///
+    /// ```
+    /// use wengert_nn::{Conv2d, Module, Pass, Relu, Sequential, sequential};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let model: Sequential = sequential![Conv2d::new(1, 4, 3, &mut wengert_nn::rng(0)), Relu];
+    /// let mut pass = Pass::eval(&model);
+    /// pass.capture("0");
+    /// let x = pass.input(Tensor::ones([1, 1, 8, 8]));
+    /// let y = model.call(&x, &mut pass);
+    /// assert_eq!(pass.captured("0").relu().value(), y.value());
+    /// ```
+    ///
+    /// # Panics
+    /// If no layer of the model matches.
+    #[track_caller]
+    pub fn capture(&mut self, pattern: &str) {
+        let with_star = pattern.contains('*');
+        let layers = self.index.layers();
+        let matching: Vec<_> = layers
+            .iter()
+            .map(|layer| match with_star {
+                true => path_matches(pattern, &layer.path),
+                false => *layer.path == *pattern,
+            })
+            .collect();
+        if !matching.contains(&true) {
+            no_match("capture", pattern, "layer", layers.iter().map(|l| &*l.path));
+        }
+        let captures = self.captures.get_or_insert_with(|| {
+            Box::new(Captures {
+                wanted: vec![false; matching.len()],
+                outputs: Vec::new(),
+            })
+        });
+        for (wanted, matches) in captures.wanted.iter_mut().zip(matching) {
+            *wanted |= matches;
+        }
+    }
+
+    /// The output of a captured layer, the last one if it ran more than once.
+    ///
+    /// # Panics
+    /// If the layer was not captured, or has not run.
+    #[must_use]
+    #[track_caller]
+    pub fn captured(&self, path: &str) -> &Var<T> {
+        let mut last = None;
+        for (captured, output) in self.captures() {
+            if captured == path {
+                last = Some(output);
+            }
+        }
+        let Some(last) = last else {
+            let captures = self.captures.as_deref();
+            let wanted = captures.map_or(&[][..], |captures| &captures.wanted);
+            let layers = self.index.layers().iter().zip(wanted);
+            let mut captured = layers
+                .filter(|(_, wanted)| **wanted)
+                .map(|(layer, _)| &*layer.path);
+            if captured.clone().any(|layer| layer == path) {
+                fail(format_args!(
+                    "captured: {path:?}: the layer has not run in this pass"
+                ));
+            }
+            let captured = captured.by_ref();
+            no_match("captured", path, "captured layer", captured)
+        };
+        last
+    }
+
+    /// The outputs of the captured layers with their paths, in the order in which they ran.
+    pub fn captures(&self) -> impl Iterator<Item = (&str, &Var<T>)> {
+        let outputs = self.captures.iter().flat_map(|captures| &captures.outputs);
+        outputs.map(|(layer, output)| (&*self.index.layers()[*layer].path, output))
+    }
+
+    /// Whether each layer is matched by a pattern.
+    #[track_caller]
+    fn matching(&self, op: &str, pattern: &str) -> Vec<bool> {
+        let layers = self.index.layers();
+        let matching: Vec<_> = layers
+            .iter()
+            .map(|layer| path_matches(pattern, &layer.path))
+            .collect();
+        if !matching.contains(&true) {
+            no_match(
+                op,
+                pattern,
+                "layer",
+                layers.iter().map(|layer| &*layer.path),
+            );
+        }
+        matching
+    }
+
+    /// Runs `f` as the computation of a layer: under its path, so that panics name it and its output
+    /// can be captured. [`Module::call`](crate::Module::call) does so for layers of one input; a
+    /// layer with another signature calls this in its own method.
+    ///
+    /// ```
+    /// use wengert_autograd::Var;
+    /// use wengert_nn::{Linear, Module, Pass, fields};
+    ///
+    /// struct Pair {
+    ///     left: Linear,
+    ///     right: Linear,
+    /// }
+    /// fields!(Pair as f32 { left, right });
+    ///
+    /// impl Pair {
+    ///     fn join(&self, a: &Var, b: &Var, pass: &mut Pass) -> Var {
+    ///         pass.within(self, |pass| self.left.call(a, pass) + self.right.call(b, pass))
+    ///     }
+    /// }
+    /// ```
+    pub fn within<L, Y>(&mut self, layer: &L, f: impl FnOnce(&mut Self) -> Y) -> Y
+    where
+        L: Parameters<T> + ?Sized,
+        Y: LayerOutput<T>,
+    {
+        let entered = self.enter(layer.layer_id());
+        let y = f(self);
+        self.leave(entered, y)
+    }
+
+    /// Enters a layer; to be followed by [`leave`](Self::leave).
+    // Two functions where one with a closure would do, because a closure hides the caller's line.
+    pub(crate) fn enter(&mut self, layer: LayerId) -> Entered {
+        let entered = self.position.enter(&self.index, layer);
+        if let (Some(calls), Some(layer)) = (&mut self.calls, entered.layer()) {
+            calls.enter(layer, self.tape.len());
+        }
+        entered
+    }
+
+    /// Leaves a layer that has the output `y`.
+    pub(crate) fn leave<Y: LayerOutput<T>>(&mut self, entered: Entered, y: Y) -> Y {
+        let layer = self.position.leave(entered);
+        if let (Some(layer), Some(captures)) = (layer, &mut self.captures)
+            && captures.wanted[layer]
+        {
+            captures.outputs.push((layer, y.output().clone()));
+        }
+        if let (Some(_), Some(calls)) = (layer, &mut self.calls) {
+            calls.leave(y.output(), self.tape.len());
+        }
+        y
     }
 
     /// The mode.
@@ -118,10 +325,11 @@ impl<T: Real> Pass<T> {
         self.mode
     }
 
-    /// Whether the pass trains.
+    /// Whether the layer that runs is in training mode: the pass trains, and the layer is not
+    /// [kept in evaluation mode](Self::evaluate).
     #[must_use]
     pub fn is_training(&self) -> bool {
-        self.mode == Mode::Train
+        self.position.is_training()
     }
 
     /// The tape.
@@ -134,6 +342,14 @@ impl<T: Real> Pass<T> {
     #[must_use]
     pub const fn kernels(&self) -> &KernelChoice {
         &self.kernels
+    }
+
+    /// The kernel of a convolution: its own choice, or the pass's where it leaves it open.
+    pub(crate) fn kernel(&self, own: &KernelChoice) -> KernelChoice {
+        match own {
+            KernelChoice::Auto => self.kernels.clone(),
+            own => own.clone(),
+        }
     }
 
     /// The generator of every random choice in this pass.
@@ -149,21 +365,49 @@ impl<T: Real> Pass<T> {
 
     /// A parameter as a variable: one leaf however often it is asked for, so that the gradients of
     /// a shared weight add up.
+    ///
+    /// # Panics
+    /// If the parameter is not one of the model that the pass was made for.
     #[must_use]
     #[track_caller]
     pub fn param(&mut self, param: &Param<T>) -> Var<T> {
-        if let Some(leaf) = self.leaves.get(&param.id()) {
+        let place = match self.index.ids().get(self.next) {
+            Some(&id) if id == param.id() => Some(self.next),
+            _ => self.index.place(param.id()),
+        };
+        let Some(place) = place else {
+            fail(format_args!(
+                "param: {:?}: not a parameter of the pass's model; name its field in `fields!`, or \
+                 make the pass for the model that runs",
+                param.shape()
+            ));
+        };
+        self.next = place + 1;
+        if let Some(Some(leaf)) = self.leaves.get(place) {
             return leaf.clone();
         }
         if self.mode == Mode::Eval || param.is_frozen() {
             return Var::constant(param.value().clone());
         }
         let leaf = self.tape.leaf(param.value().clone());
-        self.leaves.insert(param.id(), leaf.clone());
+        if self.leaves.is_empty() {
+            self.leaves.resize_with(self.index.len(), || None);
+        }
+        self.leaves[place] = Some(leaf.clone());
         leaf
     }
 
-    /// Has a buffer changed when the pass is committed; changes of one buffer apply in their order.
+    /// A parameter that a layer may lack, as [`param`](Self::param).
+    #[must_use]
+    #[track_caller]
+    pub fn optional_param(&mut self, param: Option<&Param<T>>) -> Option<Var<T>> {
+        match param {
+            Some(param) => Some(self.param(param)),
+            None => None,
+        }
+    }
+
+    /// Records a change of a buffer, which [`commit`](Self::commit) applies; several apply in order.
     pub fn update(
         &mut self,
         buffer: &Buffer<T>,
@@ -172,7 +416,7 @@ impl<T: Real> Pass<T> {
         self.updates.push((buffer.id(), Box::new(change)));
     }
 
-    /// Has a counter raised when the pass is committed.
+    /// Records an increment of a counter, which [`commit`](Self::commit) applies.
     pub fn count(&mut self, counter: &Counter, by: i64) {
         self.counts.push((counter.id(), by));
     }
@@ -185,19 +429,17 @@ impl<T: Real> Pass<T> {
     #[track_caller]
     pub fn backward(&mut self, loss: &Var<T>) -> Gradients<T> {
         require!(
-            self.is_training(),
+            self.mode == Mode::Train,
             "backward: the pass only evaluates; make it with Pass::train"
         );
         let mut found = loss.backward();
-        let entries = self
-            .known
-            .ids()
-            .iter()
-            .map(|id| {
-                let leaf = self.leaves.get(id);
+        let entries = (0..self.index.len())
+            .map(|place| {
+                let leaf = self.leaves.get(place).and_then(Option::as_ref);
                 let value = leaf.and_then(|leaf| found.take(leaf));
                 let missing = match (&value, leaf) {
                     (Some(_), _) => None,
+                    (None, None) if self.frozen.contains(&place) => None,
                     (None, None) => Some("the forward pass never used it".to_owned()),
                     (None, Some(leaf)) => found.unreached(leaf).map(ToString::to_string),
                 };
@@ -205,10 +447,14 @@ impl<T: Real> Pass<T> {
             })
             .collect();
         self.leaves.clear();
-        Gradients::new(Arc::clone(&self.known), entries)
+        Gradients::new(Arc::clone(&self.index), entries)
     }
 
     /// Applies every recorded change of a buffer, in order, exactly once.
+    ///
+    /// # Panics
+    /// If the model does not hold a buffer that a layer has changed.
+    #[track_caller]
     pub fn commit(self, model: &mut (impl Parameters<T> + ?Sized)) {
         if self.updates.is_empty() && self.counts.is_empty() {
             return;
@@ -233,40 +479,17 @@ impl<T: Real> Pass<T> {
             }
             SlotMut::Param(_) => {}
         });
+        require!(
+            updates.is_empty() && counts.is_empty(),
+            "commit: {} buffers are not in the model; name their fields in `fields!`, or commit to \
+             the model that ran",
+            updates.len() + counts.len()
+        );
     }
 
-    /// Notes a layer's result where a summary is being made.
-    pub fn trace(
-        &mut self,
-        label: &Label,
-        kind: &'static str,
-        x: &Var<T>,
-        y: &Var<T>,
-        layer: LayerTrace,
-    ) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(label, kind, x, y, layer);
-        }
-    }
-
-    /// Whether layers are noted.
-    pub(crate) const fn is_traced(&self) -> bool {
-        self.trace.is_some()
-    }
-
-    /// In place of a layer's result, something of its shape that takes neither time nor memory, where
-    /// a summary is being made and the shape is known.
-    pub(crate) fn outline<S: AsRef<[usize]>>(
-        &self,
-        shape: impl FnOnce() -> Option<S>,
-    ) -> Option<Var<T>> {
-        self.trace.as_ref()?;
-        let outline = Tensor::scalar(T::zero()).broadcast_to(shape()?);
-        Some(Var::constant(outline))
-    }
-
-    pub(crate) fn into_trace(self) -> Option<Trace<T>> {
-        self.trace
+    pub(crate) fn into_calls(self) -> (Tape<T>, Arc<Index>, Calls) {
+        let calls = self.calls.map(|calls| *calls).unwrap_or_default();
+        (self.tape, self.index, calls)
     }
 }
 
@@ -275,7 +498,7 @@ impl<T: Real> fmt::Debug for Pass<T> {
         f.debug_struct("Pass")
             .field("mode", &self.mode)
             .field("entries", &self.tape.len())
-            .field("parameters", &self.known.len())
+            .field("parameters", &self.index.len())
             .field("updates", &self.updates.len())
             .finish_non_exhaustive()
     }

@@ -3,13 +3,15 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 
+use wengert_autograd::{Outlined, Reach, Var};
 use wengert_tensor::{Real, Tensor};
 
 use crate::module::Module;
-use crate::parameters::{Parameters, ParametersExt, Slot};
+use crate::parameters::{ParametersExt, Slot};
 use crate::pass::Pass;
-use crate::trace::{ReceptiveField, Traced};
+use crate::receptive_field::ReceptiveField;
 
 /// The layers of a model as one evaluation pass met them, and totals.
 ///
@@ -20,13 +22,15 @@ pub struct Summary {
     pub input_shape: Vec<usize>,
     /// The shape of the result.
     pub output_shape: Vec<usize>,
-    /// The layers in order of execution; one that ran twice is here twice.
+    /// The layers in order of execution; one that ran twice is here twice. Listed are layers that call
+    /// no other layers, and those that hold parameters or multiply by themselves.
     pub layers: Vec<LayerSummary>,
     /// How many numbers are trained, all parameters together.
     pub parameters: usize,
     /// How many tensors are kept but not trained.
     pub buffers: usize,
-    /// Multiply-adds of all layers for the whole batch; biases, norms and pooling not counted.
+    /// Multiply-adds for the whole batch, those between layers included; biases, norms and pooling
+    /// are not counted.
     pub multiply_adds: u64,
 }
 
@@ -35,8 +39,8 @@ pub struct Summary {
 pub struct LayerSummary {
     /// The path in the model, such as `layer1.0.conv2`.
     pub path: String,
-    /// The type, by `PyTorch`'s name.
-    pub kind: &'static str,
+    /// The type.
+    pub kind: String,
     /// The shape of the result.
     pub output_shape: Vec<usize>,
     /// How many numbers are trained here; 0 where a layer runs again.
@@ -47,10 +51,11 @@ pub struct LayerSummary {
     pub receptive_field: Option<ReceptiveField>,
 }
 
-/// Runs a model once, in evaluation mode, on zeros of a shape, and tells what its layers do.
+/// Runs a model once, in evaluation mode, on zeros of a shape, and reports what its layers do.
 ///
-/// Convolutions, dense layers, batch norms and activations only tell the shape of their results, which
-/// are zeros, so that a large model takes a small part of a forward pass' time and memory.
+/// Convolutions, products and most elementwise ops are not run: they only report shapes and costs, see
+/// [`Tape::outline`](wengert_autograd::Tape::outline). So a summary of a large model takes a small part
+/// of a forward pass's time and memory, and covers a user's layers and ops without their help.
 ///
 /// ```
 /// use wengert_nn::{Linear, Sequential, sequential, summary};
@@ -68,66 +73,139 @@ pub struct LayerSummary {
 /// If the model cannot run on this shape.
 #[must_use]
 #[track_caller]
-pub fn summary<M>(model: &M, input_shape: impl AsRef<[usize]>) -> Summary
+pub fn summary<T: Real, M>(model: &M, input_shape: impl AsRef<[usize]>) -> Summary
 where
-    M: Module + Parameters<M::Element> + ?Sized,
+    M: Module<T> + ?Sized,
 {
-    let pass = Pass::eval(model);
-    let input = pass.input(Tensor::zeros(&input_shape));
-    let mut pass = pass.traced(&input);
-    let output = model.forward(&input, &mut pass);
-    let traced = pass
-        .into_trace()
-        .map(|trace| trace.layers)
-        .unwrap_or_default();
+    let input_shape = input_shape.as_ref();
+    let mut pass = Pass::outline(model);
+    let zeros = Tensor::scalar(T::zero()).broadcast_to(input_shape);
+    let input = pass.tape().leaf(zeros);
+    let output = model.call(&input, &mut pass);
+    let (tape, index, calls) = pass.into_calls();
+    let ops = tape.outlined();
+    let fields = receptive_fields(tape.len(), &ops);
 
+    let parameters = model.parameters();
+    let count = |holds: &dyn Fn(&str) -> bool| -> usize {
+        let held = parameters.iter().filter(|(path, _)| holds(path));
+        held.map(|(_, param)| param.value().len()).sum()
+    };
     let mut seen = HashSet::new();
-    let layers: Vec<_> = traced
-        .into_iter()
-        .map(|layer| {
-            let first = seen.insert(layer.path.clone());
-            let parameters = if first {
-                parameters_of(model, &layer.path)
-            } else {
-                0
-            };
-            LayerSummary::new(layer, parameters)
-        })
-        .collect();
+    let mut layers = Vec::new();
+    for call in calls.finished {
+        let layer = &index.layers()[call.layer];
+        let path = &*layer.path;
+        let own = if call.has_children {
+            count(&|parameter| parameter.rsplit_once('.').map_or("", |(layer, _)| layer) == path)
+        } else {
+            count(&|parameter| is_inside(parameter, path))
+        };
+        let multiply_adds = multiply_adds(&ops, &call.own);
+        if call.has_children && own == 0 && multiply_adds == 0 {
+            continue;
+        }
+        layers.push(LayerSummary {
+            path: path.to_owned(),
+            kind: layer.id.kind(),
+            output_shape: call.output_shape,
+            parameters: if seen.insert(call.layer) { own } else { 0 },
+            multiply_adds,
+            receptive_field: call.output.and_then(|entry| fields[entry]),
+        });
+    }
     let mut buffers = 0;
     model.each(|_, slot| buffers += usize::from(!matches!(slot, Slot::Param(_))));
     Summary {
-        input_shape: input_shape.as_ref().to_vec(),
+        input_shape: input_shape.to_vec(),
         output_shape: output.shape().to_vec(),
-        multiply_adds: layers.iter().map(|layer| layer.multiply_adds).sum(),
+        multiply_adds: ops.iter().map(|op| op.multiply_adds).sum(),
         parameters: model.parameter_count(),
         buffers,
         layers,
     }
 }
 
-/// The trained numbers that a layer holds itself.
-fn parameters_of<T: Real>(model: &(impl Parameters<T> + ?Sized), layer: &str) -> usize {
-    let own = |path: &str| path.rsplit_once('.').map_or("", |(parent, _)| parent) == layer;
-    let all = model.parameters();
-    all.iter()
-        .filter(|(path, _)| own(path))
-        .map(|(_, param)| param.value().len())
-        .sum()
+/// Whether a parameter belongs to a layer or to one inside it.
+fn is_inside(parameter: &str, layer: &str) -> bool {
+    let rest = parameter.strip_prefix(layer);
+    layer.is_empty() || rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
-impl LayerSummary {
-    fn new(traced: Traced, parameters: usize) -> Self {
-        Self {
-            path: traced.path.to_string(),
-            kind: traced.kind,
-            output_shape: traced.shape,
-            parameters,
-            multiply_adds: traced.multiply_adds,
-            receptive_field: traced.field,
+fn multiply_adds(ops: &[Outlined], entries: &[Range<usize>]) -> u64 {
+    let own = |op: &&Outlined| entries.iter().any(|range| range.contains(&op.entry));
+    ops.iter().filter(own).map(|op| op.multiply_adds).sum()
+}
+
+/// The receptive field of every entry; `None`: all of the input. The input itself is entry 0.
+fn receptive_fields(entries: usize, ops: &[Outlined]) -> Vec<Option<ReceptiveField>> {
+    let mut fields = vec![Some(ReceptiveField::PIXEL); entries];
+    for op in ops {
+        let sources = op.sources.iter().map(|&source| fields[source]);
+        let joined = sources.reduce(|a, b| Some(a?.joined(b?))).flatten();
+        fields[op.entry] = match op.reach {
+            Reach::Point => joined,
+            Reach::Window(window) => joined.map(|field| field.through(window)),
+            Reach::Whole => None,
+        };
+    }
+    fields
+}
+
+/// The layers that ran in a pass, and which entries of the tape each made itself.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    running: Vec<Call>,
+    finished: Vec<Call>,
+    /// The entries before this one belong to a layer already.
+    assigned: usize,
+}
+
+/// One run of a layer.
+#[derive(Debug)]
+struct Call {
+    layer: usize,
+    has_children: bool,
+    own: Vec<Range<usize>>,
+    /// The entry of the output, if it depends on the input.
+    output: Option<usize>,
+    output_shape: Vec<usize>,
+}
+
+impl Calls {
+    pub(crate) fn enter(&mut self, layer: usize, entries: usize) {
+        self.assign(entries);
+        if let Some(parent) = self.running.last_mut() {
+            parent.has_children = true;
+        }
+        self.running.push(Call {
+            layer,
+            has_children: false,
+            own: Vec::new(),
+            output: None,
+            output_shape: Vec::new(),
+        });
+    }
+
+    pub(crate) fn leave<T: Real>(&mut self, y: &Var<T>, entries: usize) {
+        self.assign(entries);
+        if let Some(mut call) = self.running.pop() {
+            call.output = y.entry();
+            call.output_shape = y.shape().to_vec();
+            self.finished.push(call);
         }
     }
 
+    /// Gives new entries to the running layer.
+    fn assign(&mut self, entries: usize) {
+        if let Some(running) = self.running.last_mut() {
+            running.own.push(self.assigned..entries);
+        }
+        self.assigned = entries;
+    }
+}
+
+impl LayerSummary {
     fn cells(&self) -> [String; 6] {
         let field = self.receptive_field.map_or_else(
             || "all".to_owned(),
@@ -138,7 +216,7 @@ impl LayerSummary {
         );
         [
             self.path.clone(),
-            self.kind.to_owned(),
+            self.kind.clone(),
             format!("{:?}", self.output_shape),
             grouped(self.parameters as u64),
             grouped(self.multiply_adds),

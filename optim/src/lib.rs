@@ -15,7 +15,7 @@
 //! let mut losses = Vec::new();
 //! for step in 0..20 {
 //!     let mut pass = Pass::train(&model, step);
-//!     let y = model.forward(&pass.input(x.clone()), &mut pass);
+//!     let y = model.call(&pass.input(x.clone()), &mut pass);
 //!     let loss = y.mul(&y).sum(..);
 //!     let gradients = pass.backward(&loss);
 //!     optimizer.step(&mut model, &gradients, pass);

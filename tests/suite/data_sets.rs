@@ -454,8 +454,7 @@ struct Brightness;
 
 fields!(Brightness as f64 {});
 
-impl Module for Brightness {
-    type Element = f64;
+impl Module<f64> for Brightness {
     fn forward(&self, x: &Var<f64>, _pass: &mut Pass<f64>) -> Var<f64> {
         let images = x.value();
         let scores = images.to_vec();

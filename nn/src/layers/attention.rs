@@ -6,12 +6,11 @@ use wengert_autograd::ops::{InProjection, MultiHead, MultiHeadOptions};
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::init::xavier_uniform;
-use crate::label::Label;
 use crate::layers::Linear;
 use crate::module::Module;
 use crate::param::Param;
+use crate::parameters::Parameters;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// Attention of several heads side by side (Vaswani et al. 2017, section 3.2.2); see
 /// [`Var::multi_head_attention`].
@@ -26,17 +25,15 @@ pub struct MultiheadAttention<T: Real = f32> {
     pub in_proj_weight: Param<T>,
     /// Their biases.
     pub in_proj_bias: Option<Param<T>>,
-    /// The projection of what the heads found.
+    /// The projection of the heads' results.
     pub out_proj: Linear<T>,
     heads: usize,
-    label: Label,
 }
 
 crate::fields!(MultiheadAttention {
     in_proj_weight,
     in_proj_bias,
     out_proj,
-    label
 });
 
 impl<T: Real> MultiheadAttention<T> {
@@ -58,7 +55,6 @@ impl<T: Real> MultiheadAttention<T> {
             in_proj_bias: Some(Param::new(Tensor::zeros([3 * width]))),
             out_proj,
             heads,
-            label: Label::default(),
         }
     }
 
@@ -70,7 +66,7 @@ impl<T: Real> MultiheadAttention<T> {
         self
     }
 
-    /// What the queries find, and how much of each key they took.
+    /// The result for each query, and its attention weights over the keys.
     ///
     /// # Panics
     /// If the shapes do not fit; see [`Var::multi_head_attention`].
@@ -82,11 +78,11 @@ impl<T: Real> MultiheadAttention<T> {
         options: &MultiHeadOptions<'_, T>,
         pass: &mut Pass<T>,
     ) -> (Var<T>, Var<T>) {
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let in_weight = pass.param(&self.in_proj_weight);
-        let in_bias = self.in_proj_bias.as_ref().map(|bias| pass.param(bias));
+        let in_bias = pass.optional_param(self.in_proj_bias.as_ref());
         let out_weight = pass.param(&self.out_proj.weight);
-        let out_bias = self.out_proj.bias.as_ref().map(|bias| pass.param(bias));
+        let out_bias = pass.optional_param(self.out_proj.bias.as_ref());
         let params = MultiHead {
             heads: self.heads,
             in_proj: InProjection::Packed(&in_weight),
@@ -94,21 +90,12 @@ impl<T: Real> MultiheadAttention<T> {
             out_weight: &out_weight,
             out_bias: out_bias.as_ref(),
         };
-        let (y, weights) = query.multi_head_attention(key, value, &params, options);
-        let width = self.out_proj.weight.shape()[0];
-        let lengths = weights.size(-1) * weights.size(-2);
-        let batch = query.len() / (width * weights.size(-2)).max(1);
-        let products =
-            2 * query.len() * width + 2 * key.len() * width + 2 * batch * lengths * width;
-        let trace = LayerTrace::whole().with_multiply_adds(products);
-        pass.trace(&self.label, "MultiheadAttention", query, &y, trace);
-        (y, weights)
+        let y = query.multi_head_attention(key, value, &params, options);
+        pass.leave(entered, y)
     }
 }
 
-impl<T: Real> Module for MultiheadAttention<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for MultiheadAttention<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let options = MultiHeadOptions {
             batch_first: true,

@@ -4,11 +4,9 @@ use wengert_autograd::Var;
 use wengert_autograd::ops::NormOptions;
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::label::Label;
 use crate::module::Module;
 use crate::param::{Buffer, Counter, Param};
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// Batch normalization of rows `[batch, channels]` or signals `[batch, channels, width]`:
 /// [`BatchNorm`].
@@ -22,10 +20,11 @@ pub type BatchNorm3d<T = f32> = BatchNorm<3, T>;
 ///
 /// `y = (x − mean)/√(var + ε) · weight + bias`
 ///
-/// In training, mean and biased variance are those of the batch, and the running statistics follow
-/// them when the pass is [committed](crate::Pass::commit), the variance unbiased:
+/// In training, mean and biased variance are those of the batch, and the running statistics move
+/// towards them when the pass is [committed](crate::Pass::commit), the variance unbiased:
 /// `running ← (1 − momentum) · running + momentum · batch`. In evaluation the running statistics take
-/// their place. Statistics follow whether or not the parameters are frozen.
+/// their place. Statistics move whether or not the parameters are frozen, unless the layer is
+/// [kept in evaluation mode](crate::Pass::evaluate).
 ///
 /// Parameters and buffers, as in `torch.nn.BatchNorm2d`: `weight`, `bias`, `running_mean` and
 /// `running_var`, all `[channels]`, and `num_batches_tracked`.
@@ -39,32 +38,24 @@ pub struct BatchNorm<const AXES: usize, T: Real = f32> {
     pub running_mean: Buffer<T>,
     /// The variance that evaluation uses; 1 at first.
     pub running_var: Buffer<T>,
-    /// How many batches the running statistics have followed.
+    /// The number of batches that the running statistics have seen.
     pub num_batches_tracked: Counter,
     /// Added to the variance; 1e-5.
     pub eps: f64,
-    /// How far the running statistics go towards those of each batch; 0.1.
+    /// The weight of each batch in the running statistics; 0.1.
     pub momentum: f64,
-    label: Label,
 }
 
-macro_rules! batch_norms {
-    ($($layer:ident)*) => {$(
-        crate::fields!($layer {
-            weight,
-            bias,
-            running_mean,
-            running_var,
-            num_batches_tracked,
-            label,
-        });
-    )*};
-}
-
-batch_norms!(BatchNorm1d BatchNorm2d BatchNorm3d);
+crate::fields!(BatchNorm<const AXES: usize, T> {
+    weight,
+    bias,
+    running_mean,
+    running_var,
+    num_batches_tracked,
+});
 
 impl<const AXES: usize, T: Real> BatchNorm<AXES, T> {
-    /// A layer for so many channels.
+    /// A layer for `channels` channels.
     #[must_use]
     pub fn new(channels: usize) -> Self {
         Self {
@@ -75,7 +66,6 @@ impl<const AXES: usize, T: Real> BatchNorm<AXES, T> {
             num_batches_tracked: Counter::new(0),
             eps: 1e-5,
             momentum: 0.1,
-            label: Label::default(),
         }
     }
 
@@ -101,8 +91,9 @@ impl<const AXES: usize, T: Real> BatchNorm<AXES, T> {
         self
     }
 
-    /// Has the running statistics follow those of a batch of `count` values per channel.
-    fn follow(&self, pass: &mut Pass<T>, mean: &Var<T>, var: &Var<T>, count: usize) {
+    /// Records that the running statistics move towards those of a batch of `count` values per
+    /// channel.
+    fn update_statistics(&self, pass: &mut Pass<T>, mean: &Var<T>, var: &Var<T>, count: usize) {
         let unbiased = T::of(count as f64 / (count - 1) as f64);
         let (mean, var) = (mean.value().clone(), var.value().map(|var| var * unbiased));
         let (keep, take) = (T::of(1.0 - self.momentum), T::of(self.momentum));
@@ -113,13 +104,10 @@ impl<const AXES: usize, T: Real> BatchNorm<AXES, T> {
         }
         pass.count(&self.num_batches_tracked, 1);
     }
-}
 
-impl<const AXES: usize, T: Real> Module for BatchNorm<AXES, T> {
-    type Element = T;
-
-    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
+    /// The values per channel of an input that fits.
+    #[track_caller]
+    fn values_per_channel(&self, x: &Var<T>) -> usize {
         require!(
             x.rank() == AXES + 2 || (AXES == 1 && x.rank() == 2),
             "batch_norm{AXES}d: {:?}: {} axes are needed",
@@ -133,34 +121,34 @@ impl<const AXES: usize, T: Real> Module for BatchNorm<AXES, T> {
             x.shape(),
             x.size(1)
         );
-        let weight = self.weight.as_ref().map(|weight| pass.param(weight));
-        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
-        let options = NormOptions {
-            weight: weight.as_ref(),
-            bias: bias.as_ref(),
-            eps: self.eps,
-        };
-        let y = if pass.is_training() {
-            let count = x.len() / channels.max(1);
-            require!(
-                count > 1,
-                "batch_norm{AXES}d: {:?}: {count} values per channel have no variance to train on",
-                x.shape()
-            );
-            let normed = x.batch_norm(&options);
-            self.follow(pass, &normed.mean, &normed.var, count);
-            normed.y
-        } else if let Some(outline) = pass.outline(|| Some(x.shape())) {
-            outline
-        } else {
-            x.batch_norm_with(
-                self.running_mean.value(),
-                self.running_var.value(),
-                &options,
-            )
-        };
-        let kind = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"][AXES - 1];
-        pass.trace(&self.label, kind, x, &y, LayerTrace::pointwise());
-        y
+        x.len() / channels.max(1)
     }
+}
+
+impl<const AXES: usize, T: Real> Module<T> for BatchNorm<AXES, T> {
+    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let count = self.values_per_channel(x);
+        let weight = pass.optional_param(self.weight.as_ref());
+        let bias = pass.optional_param(self.bias.as_ref());
+        let (weight, bias, eps) = (weight.as_ref(), bias.as_ref(), self.eps);
+        let options = NormOptions { weight, bias, eps };
+        if !pass.is_training() {
+            let (mean, var) = (self.running_mean.value(), self.running_var.value());
+            return x.batch_norm_with(mean, var, &options);
+        }
+        require_variance(AXES, x, count);
+        let normed = x.batch_norm(&options);
+        self.update_statistics(pass, &normed.mean, &normed.var, count);
+        normed.y
+    }
+}
+
+#[track_caller]
+fn require_variance<T: Real>(axes: usize, x: &Var<T>, count: usize) {
+    require!(
+        count > 1,
+        "batch_norm{axes}d: {:?}: {count} values per channel have no variance to train on; use a \
+         larger batch, or Pass::evaluate for this layer",
+        x.shape()
+    );
 }

@@ -5,14 +5,13 @@ use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor};
 
 use crate::init;
-use crate::label::Label;
 use crate::param::Param;
+use crate::parameters::Parameters;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// `y[.., o] = Σᵢⱼ a[.., i] · weight[o, i, j] · b[.., j] + bias[o]`; see [`Var::bilinear`].
 ///
-/// * inputs: `[.., left]` and `[.., right]`; two of them, so it is no [`Module`](crate::Module)
+/// * inputs: `[.., left]` and `[.., right]`; two of them, so it is not a [`Module`](crate::Module)
 /// * output: `[.., outputs]`
 ///
 /// Parameters, as in `torch.nn.Bilinear`: `weight` `[outputs, left, right]`, `bias` `[outputs]`.
@@ -22,14 +21,9 @@ pub struct Bilinear<T: Real = f32> {
     pub weight: Param<T>,
     /// `[outputs]`
     pub bias: Option<Param<T>>,
-    label: Label,
 }
 
-crate::fields!(Bilinear {
-    weight,
-    bias,
-    label
-});
+crate::fields!(Bilinear { weight, bias });
 
 impl<T: Real> Bilinear<T> {
     /// A layer with weights and bias uniform in `±1/√left`.
@@ -39,7 +33,6 @@ impl<T: Real> Bilinear<T> {
         Self {
             weight: Param::new(Tensor::uniform([outputs, left, right], -bound..bound, rng)),
             bias: Some(Param::new(Tensor::uniform([outputs], -bound..bound, rng))),
-            label: Label::default(),
         }
     }
 
@@ -56,13 +49,10 @@ impl<T: Real> Bilinear<T> {
     /// If the shapes do not fit.
     #[must_use]
     #[track_caller]
-    pub fn forward(&self, a: &Var<T>, b: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+    pub fn call(&self, a: &Var<T>, b: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        let entered = pass.enter(self.layer_id());
+        let bias = pass.optional_param(self.bias.as_ref());
         let y = a.bilinear(b, &pass.param(&self.weight), bias.as_ref());
-        let products = self.weight.shape()[1..].iter().product::<usize>();
-        let trace = LayerTrace::whole().with_multiply_adds(y.len() * products);
-        pass.trace(&self.label, "Bilinear", a, &y, trace);
-        y
+        pass.leave(entered, y)
     }
 }

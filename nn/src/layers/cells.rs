@@ -6,17 +6,16 @@ use wengert_autograd::ops::{CellParams, Nonlinearity};
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::init::default_bound;
-use crate::label::Label;
 use crate::param::Param;
+use crate::parameters::Parameters;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 macro_rules! cells {
     ($($(#[$doc:meta])* $cell:ident, $kind:literal, $gates:literal { $($(#[$option_doc:meta])* $option:ident: $type:ty)? };)*) => {$(
         $(#[$doc])*
         ///
         /// * input: `[.., inputs]`, states `[.., width]`, 0 if none is given; an input and a state, so it
-        ///   is no [`Module`](crate::Module)
+        ///   is not a [`Module`](crate::Module)
         ///
         #[doc = concat!("Parameters, as in `PyTorch`, of ", $gates, "·width rows: `weight_ih` and `weight_hh`, of as")]
         /// many columns as inputs and as the width; `bias_ih`, `bias_hh`. All start uniform in
@@ -32,10 +31,9 @@ macro_rules! cells {
             /// Added to the state's part.
             pub bias_hh: Option<Param<T>>,
             $($(#[$option_doc])* pub $option: $type,)?
-            label: Label,
-        }
+                }
 
-        crate::fields!($cell { weight_ih, weight_hh, bias_ih, bias_hh, label });
+        crate::fields!($cell { weight_ih, weight_hh, bias_ih, bias_hh });
 
         impl<T: Real> $cell<T> {
             /// A cell of a width.
@@ -56,8 +54,7 @@ macro_rules! cells {
                     bias_ih: Some(draw(&[rows])),
                     bias_hh: Some(draw(&[rows])),
                     $($option: <$type>::default(),)?
-                    label: Label::default(),
-                }
+                        }
             }
 
             /// The same without biases.
@@ -76,18 +73,14 @@ macro_rules! cells {
                 Var::full(shape, 0.0)
             }
 
+            #[track_caller]
             fn variables(&self, pass: &mut Pass<T>) -> Variables<T> {
-                let mut bias = |bias: &Option<Param<T>>| bias.as_ref().map(|bias| pass.param(bias));
-                let biases = [bias(&self.bias_ih), bias(&self.bias_hh)];
+                let biases = [
+                    pass.optional_param(self.bias_ih.as_ref()),
+                    pass.optional_param(self.bias_hh.as_ref()),
+                ];
                 let weights = [pass.param(&self.weight_ih), pass.param(&self.weight_hh)];
                 Variables { weights, biases }
-            }
-
-            fn note(&self, x: &Var<T>, h: &Var<T>, pass: &mut Pass<T>) {
-                let products = self.weight_ih.value().len() + self.weight_hh.value().len();
-                let rows = h.len() / self.weight_hh.shape()[1];
-                let trace = LayerTrace::whole().with_multiply_adds(rows * products);
-                pass.trace(&self.label, $kind, x, h, trace);
             }
         }
     )*};
@@ -142,11 +135,10 @@ impl<T: Real> RnnCell<T> {
     #[track_caller]
     pub fn step(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> Var<T> {
         let h = state.map_or_else(|| self.rest(x), Var::clone);
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let variables = self.variables(pass);
         let h = x.rnn_cell(&h, &variables.params(), self.nonlinearity);
-        self.note(x, &h, pass);
-        h
+        pass.leave(entered, h)
     }
 }
 
@@ -159,11 +151,10 @@ impl<T: Real> GruCell<T> {
     #[track_caller]
     pub fn step(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> Var<T> {
         let h = state.map_or_else(|| self.rest(x), Var::clone);
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let variables = self.variables(pass);
         let h = x.gru_cell(&h, &variables.params());
-        self.note(x, &h, pass);
-        h
+        pass.leave(entered, h)
     }
 }
 
@@ -184,10 +175,9 @@ impl<T: Real> LstmCell<T> {
             || (self.rest(x), self.rest(x)),
             |(h, c)| (h.clone(), c.clone()),
         );
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let variables = self.variables(pass);
         let (h, c) = x.lstm_cell(&h, &c, &variables.params());
-        self.note(x, &h, pass);
-        (h, c)
+        pass.leave(entered, (h, c))
     }
 }

@@ -2,13 +2,11 @@
 
 use rand::Rng;
 use wengert_autograd::Var;
-use wengert_tensor::conv::geometry_of;
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{ConvOptions, Extents, Padding, Real, require};
 
 use crate::init;
-use crate::label::Label;
-use crate::layers::{extents, window};
+use crate::layers::extents;
 use crate::module::Module;
 use crate::param::Param;
 use crate::pass::Pass;
@@ -20,7 +18,7 @@ pub type Conv2d<T = f32> = Conv<2, T>;
 /// A convolution of volumes: [`Conv`] over `[batch, channels, depth, height, width]`.
 pub type Conv3d<T = f32> = Conv<3, T>;
 
-/// A bank of filters moved over signals, images or volumes, and a bias per filter.
+/// Cross-correlation of signals, images or volumes with a bank of filters, and a bias per filter.
 ///
 /// `y[n, o, i, j] = b[o] + Σ x[n, c, s·i + d·k − p, s·j + d·l − p] · w[o, c, k, l]`
 ///
@@ -47,24 +45,9 @@ pub struct Conv<const AXES: usize, T: Real = f32> {
     pub bias: Option<Param<T>>,
     /// How the filters move.
     pub options: ConvOptions,
-    label: Label,
 }
 
-crate::fields!(Conv1d {
-    weight,
-    bias,
-    label
-});
-crate::fields!(Conv2d {
-    weight,
-    bias,
-    label
-});
-crate::fields!(Conv3d {
-    weight,
-    bias,
-    label
-});
+crate::fields!(Conv<const AXES: usize, T> { weight, bias });
 
 impl<const AXES: usize, T: Real> Conv<AXES, T> {
     /// `outputs` filters of extent `kernel`, `3` or `[3, 5]`, over `inputs` channels; stride 1, no
@@ -83,7 +66,7 @@ impl<const AXES: usize, T: Real> Conv<AXES, T> {
         Self::grouped(inputs, outputs, kernel, 1, rng)
     }
 
-    /// As [`new`](Self::new), in groups of channels that do not see each other: each filter reads
+    /// As [`new`](Self::new), in groups of channels: each filter reads
     /// `inputs / groups` channels.
     ///
     /// # Panics
@@ -108,7 +91,6 @@ impl<const AXES: usize, T: Real> Conv<AXES, T> {
             weight: Param::new(weight),
             bias: Some(Param::new(bias)),
             options: ConvOptions::default().groups(groups),
-            label: Label::default(),
         }
     }
 
@@ -133,7 +115,7 @@ impl<const AXES: usize, T: Real> Conv<AXES, T> {
         self
     }
 
-    /// By a kernel of its own, a [`KernelChoice`] or a name, whatever the pass says.
+    /// With a kernel of its own, a [`KernelChoice`] or a name, in place of the pass's.
     #[must_use]
     pub fn kernel(mut self, kernel: impl Into<KernelChoice>) -> Self {
         self.options = self.options.kernel(kernel);
@@ -148,48 +130,42 @@ impl<const AXES: usize, T: Real> Conv<AXES, T> {
     }
 }
 
-impl<const AXES: usize, T: Real> Module for Conv<AXES, T> {
-    type Element = T;
-
+impl<const AXES: usize, T: Real> Module<T> for Conv<AXES, T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let mut options = self.options.clone();
-        if options.kernel == KernelChoice::Auto {
-            options.kernel = pass.kernels().clone();
-        }
-        let weight = pass.param(&self.weight);
-        let outline = pass.outline(|| {
-            let geometry = geometry_of(x.shape(), weight.shape(), &options).ok()?;
-            let [batch, filters, spatial @ ..] = geometry.y_shape();
-            let shape = [&[batch, filters], &spatial[3 - AXES..]].concat();
-            (x.rank() == AXES + 2).then_some(shape)
-        });
-        let y = if let Some(outline) = outline {
-            outline
-        } else {
-            let y = match AXES {
-                1 => x.conv1d(&weight, &options),
-                2 => x.conv2d(&weight, &options),
-                _ => x.conv3d(&weight, &options),
-            };
-            match &self.bias {
-                Some(bias) => y + per_channel(&pass.param(bias), AXES),
-                None => y,
-            }
-        };
-        let shape = self.weight.shape();
-        let trace = window::<AXES>(&shape[2..], options.stride, options.dilation)
-            .with_multiply_adds(y.len() * shape[1..].iter().product::<usize>());
-        let kind = ["Conv1d", "Conv2d", "Conv3d"][AXES - 1];
-        pass.trace(&self.label, kind, x, &y, trace);
-        y
+        let options = self
+            .options
+            .clone()
+            .kernel(pass.kernel(&self.options.kernel));
+        let y = convolve::<AXES, T>(x, &pass.param(&self.weight), &options);
+        let bias = pass.optional_param(self.bias.as_ref());
+        add_per_channel::<AXES, T>(y, bias.as_ref())
     }
 }
 
-/// A vector over the channels that broadcasts against images of some spatial axes.
+/// The convolution over `AXES` spatial axes.
 #[track_caller]
-pub(super) fn per_channel<T: Real>(vector: &Var<T>, axes: usize) -> Var<T> {
-    let mut shape = vec![1; axes + 1];
-    shape[0] = vector.len();
-    vector.reshape(shape)
+fn convolve<const AXES: usize, T: Real>(
+    x: &Var<T>,
+    weight: &Var<T>,
+    options: &ConvOptions,
+) -> Var<T> {
+    match AXES {
+        1 => x.conv1d(weight, options),
+        2 => x.conv2d(weight, options),
+        _ => x.conv3d(weight, options),
+    }
+}
+
+/// Images plus a number for each channel, if there is one.
+#[track_caller]
+pub(super) fn add_per_channel<const AXES: usize, T: Real>(
+    images: Var<T>,
+    bias: Option<&Var<T>>,
+) -> Var<T> {
+    let Some(bias) = bias else {
+        return images;
+    };
+    let mut shape = vec![1; AXES + 1];
+    shape[0] = bias.len();
+    images + bias.reshape(shape)
 }

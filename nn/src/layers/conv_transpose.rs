@@ -2,17 +2,14 @@
 
 use rand::Rng;
 use wengert_autograd::Var;
-use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{ConvTransposeOptions, Extents, Padding, Real, require};
 
 use crate::init;
-use crate::label::Label;
-use crate::layers::conv::per_channel;
+use crate::layers::conv::add_per_channel;
 use crate::layers::extents;
 use crate::module::Module;
 use crate::param::Param;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// A transposed convolution of signals: [`ConvTranspose`] over `[batch, channels, width]`.
 pub type ConvTranspose1d<T = f32> = ConvTranspose<1, T>;
@@ -41,24 +38,9 @@ pub struct ConvTranspose<const AXES: usize, T: Real = f32> {
     pub bias: Option<Param<T>>,
     /// How the filters are laid.
     pub options: ConvTransposeOptions,
-    label: Label,
 }
 
-crate::fields!(ConvTranspose1d {
-    weight,
-    bias,
-    label
-});
-crate::fields!(ConvTranspose2d {
-    weight,
-    bias,
-    label
-});
-crate::fields!(ConvTranspose3d {
-    weight,
-    bias,
-    label
-});
+crate::fields!(ConvTranspose<const AXES: usize, T> { weight, bias });
 
 impl<const AXES: usize, T: Real> ConvTranspose<AXES, T> {
     /// Filters of extent `kernel`, `3` or `[3, 5]`, from `inputs` to `outputs` channels; stride 1,
@@ -101,7 +83,6 @@ impl<const AXES: usize, T: Real> ConvTranspose<AXES, T> {
             weight: Param::new(weight),
             bias: Some(Param::new(bias)),
             options: ConvTransposeOptions::default().groups(groups),
-            label: Label::default(),
         }
     }
 
@@ -141,28 +122,17 @@ impl<const AXES: usize, T: Real> ConvTranspose<AXES, T> {
     }
 }
 
-impl<const AXES: usize, T: Real> Module for ConvTranspose<AXES, T> {
-    type Element = T;
-
+impl<const AXES: usize, T: Real> Module<T> for ConvTranspose<AXES, T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
         let mut options = self.options.clone();
-        if options.kernel == KernelChoice::Auto {
-            options.kernel = pass.kernels().clone();
-        }
+        options.kernel = pass.kernel(&self.options.kernel);
         let weight = pass.param(&self.weight);
-        let (kind, mut y) = match AXES {
-            1 => ("ConvTranspose1d", x.conv_transpose1d(&weight, &options)),
-            2 => ("ConvTranspose2d", x.conv_transpose2d(&weight, &options)),
-            _ => ("ConvTranspose3d", x.conv_transpose3d(&weight, &options)),
+        let y = match AXES {
+            1 => x.conv_transpose1d(&weight, &options),
+            2 => x.conv_transpose2d(&weight, &options),
+            _ => x.conv_transpose3d(&weight, &options),
         };
-        if let Some(bias) = &self.bias {
-            y = y + per_channel(&pass.param(bias), AXES);
-        }
-        // Neighbours of the result differ in what they read, so it has no one receptive field.
-        let taps: usize = self.weight.shape()[1..].iter().product();
-        let trace = LayerTrace::whole().with_multiply_adds(x.len() * taps);
-        pass.trace(&self.label, kind, x, &y, trace);
-        y
+        let bias = pass.optional_param(self.bias.as_ref());
+        add_per_channel::<AXES, T>(y, bias.as_ref())
     }
 }

@@ -1,30 +1,24 @@
 //! Random omission.
 
-use std::marker::PhantomData;
-
 use rand::RngExt;
 use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::label::Label;
 use crate::module::Module;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// In training, each element is 0 with probability `p` and else divided by `1 − p`, so that its
 /// mean stays; in evaluation `y = x` (Srivastava et al. 2014).
 ///
 /// What is dropped comes from the pass's generator, the same for every type of number.
 #[derive(Clone, Debug)]
-pub struct Dropout<T: Real = f32> {
+pub struct Dropout {
     p: f64,
-    label: Label,
-    number: PhantomData<fn() -> T>,
 }
 
-crate::fields!(Dropout { label });
+crate::fields!(Dropout);
 
-impl<T: Real> Dropout<T> {
+impl Dropout {
     /// A layer that drops with probability `p`.
     ///
     /// # Panics
@@ -36,11 +30,7 @@ impl<T: Real> Dropout<T> {
             (0.0..=1.0).contains(&p),
             "dropout: {p} is not a probability"
         );
-        Self {
-            p,
-            label: Label::default(),
-            number: PhantomData,
-        }
+        Self { p }
     }
 
     /// The probability.
@@ -50,21 +40,22 @@ impl<T: Real> Dropout<T> {
     }
 }
 
-impl<T: Real> Module for Dropout<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Dropout {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let y = if pass.is_training() && self.p > 0.0 {
-            let rng = pass.rng();
-            let kept = Tensor::from_fn(x.shape(), |_| rng.random::<f64>() >= self.p);
-            x.dropout(&kept, self.p)
-        } else {
-            x.clone()
-        };
-        pass.trace(&self.label, "Dropout", x, &y, LayerTrace::pointwise());
-        y
+        drop_units(x, x.shape(), self.p, pass)
     }
+}
+
+/// In training, `x` with units dropped: one decision for each element of a `shape` that broadcasts to
+/// `x`.
+#[track_caller]
+fn drop_units<T: Real>(x: &Var<T>, shape: &[usize], p: f64, pass: &mut Pass<T>) -> Var<T> {
+    if !pass.is_training() || p == 0.0 {
+        return x.clone();
+    }
+    let rng = pass.rng();
+    let kept = Tensor::from_fn(shape, |_| rng.random::<f64>() >= p);
+    x.dropout(&kept.broadcast_to(x.shape()), p)
 }
 
 macro_rules! channel_dropouts {
@@ -74,15 +65,13 @@ macro_rules! channel_dropouts {
         ///
         #[doc = concat!("* input and output: `", $shape, "`")]
         #[derive(Clone, Debug)]
-        pub struct $layer<T: Real = f32> {
+        pub struct $layer {
             p: f64,
-            label: Label,
-            number: PhantomData<fn() -> T>,
         }
 
-        crate::fields!($layer { label });
+        crate::fields!($layer);
 
-        impl<T: Real> $layer<T> {
+        impl $layer {
             /// A layer that drops with probability `p`.
             ///
             /// # Panics
@@ -94,30 +83,19 @@ macro_rules! channel_dropouts {
                     (0.0..=1.0).contains(&p),
                     "dropout: {p} is not a probability"
                 );
-                Self { p, label: Label::default(), number: PhantomData }
+                Self { p }
             }
         }
 
-        impl<T: Real> Module for $layer<T> {
-            type Element = T;
-
+        impl<T: Real> Module<T> for $layer {
             fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-                let _scope = self.label.enter();
                 require!(
                     x.rank() == $axes + 2,
                     "dropout: {:?}: {} axes are needed", x.shape(), $axes + 2
                 );
-                let y = if pass.is_training() && self.p > 0.0 {
-                    let mut channels = x.shape().to_vec();
-                    channels[2..].fill(1);
-                    let rng = pass.rng();
-                    let kept = Tensor::from_fn(channels, |_| rng.random::<f64>() >= self.p);
-                    x.dropout(&kept.broadcast_to(x.shape()), self.p)
-                } else {
-                    x.clone()
-                };
-                pass.trace(&self.label, stringify!($layer), x, &y, LayerTrace::pointwise());
-                y
+                let mut channels = x.shape().to_vec();
+                channels[2..].fill(1);
+                drop_units(x, &channels, self.p, pass)
             }
         }
     )*};

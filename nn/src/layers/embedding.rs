@@ -1,16 +1,16 @@
-//! Rows by number.
+//! Rows of a table by number.
 
 use rand::Rng;
 use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::label::Label;
 use crate::param::Param;
+use crate::parameters::Parameters;
 use crate::pass::Pass;
 
 /// A table with one row for each symbol.
 ///
-/// * input: symbols `[..]`, whole numbers; so it is no [`Module`](crate::Module)
+/// * input: symbols `[..]`, whole numbers; so it is not a [`Module`](crate::Module)
 /// * output: `[.., width]`
 ///
 /// Parameter, as in `torch.nn.Embedding`: `weight` `[symbols, width]`.
@@ -19,10 +19,9 @@ pub struct Embedding<T: Real = f32> {
     /// The rows.
     pub weight: Param<T>,
     padding: Option<usize>,
-    label: Label,
 }
 
-crate::fields!(Embedding { weight, label });
+crate::fields!(Embedding { weight });
 
 impl<T: Real> Embedding<T> {
     /// A table of standard normal rows.
@@ -31,7 +30,6 @@ impl<T: Real> Embedding<T> {
         Self {
             weight: Param::new(Tensor::normal([symbols, width], 0.0, 1.0, rng)),
             padding: None,
-            label: Label::default(),
         }
     }
 
@@ -61,8 +59,9 @@ impl<T: Real> Embedding<T> {
     /// If a symbol has no row.
     #[must_use]
     #[track_caller]
-    pub fn forward(&self, symbols: &Tensor<i64>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        pass.param(&self.weight).embedding(symbols, self.padding)
+    pub fn call(&self, symbols: &Tensor<i64>, pass: &mut Pass<T>) -> Var<T> {
+        let entered = pass.enter(self.layer_id());
+        let y = pass.param(&self.weight).embedding(symbols, self.padding);
+        pass.leave(entered, y)
     }
 }

@@ -1,47 +1,23 @@
-//! Nothing.
-
-use std::marker::PhantomData;
+//! The layer that does nothing.
 
 use wengert_autograd::Var;
 use wengert_tensor::Real;
 
-use crate::label::Label;
 use crate::module::Module;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
-/// `y = x`: holds the place of a layer, such as one that was cut off a trained model.
-#[derive(Clone, Debug)]
-pub struct Identity<T: Real = f32> {
-    label: Label,
-    number: PhantomData<fn() -> T>,
-}
+/// `y = x`: stands in for a layer, such as one that was removed from a trained model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity;
 
-crate::fields!(Identity { label });
+crate::fields!(Identity);
 
-impl<T: Real> Identity<T> {
-    /// The layer.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            label: Label::default(),
-            number: PhantomData,
-        }
+impl<T: Real> Module<T> for Identity {
+    fn forward(&self, x: &Var<T>, _pass: &mut Pass<T>) -> Var<T> {
+        x.clone()
     }
-}
 
-impl<T: Real> Default for Identity<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T: Real> Module for Identity<T> {
-    type Element = T;
-
-    fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let y = x.clone();
-        pass.trace(&self.label, "Identity", x, &y, LayerTrace::pointwise());
-        y
+    fn forward_owned(&self, x: Var<T>, _pass: &mut Pass<T>) -> Var<T> {
+        x
     }
 }

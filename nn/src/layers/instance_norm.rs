@@ -4,11 +4,9 @@ use wengert_autograd::Var;
 use wengert_autograd::ops::{NormOptions, ResponseOptions};
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::label::Label;
 use crate::module::Module;
 use crate::param::Param;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// [`InstanceNorm`] of signals `[batch, channels, width]`.
 pub type InstanceNorm1d<T = f32> = InstanceNorm<1, T>;
@@ -33,27 +31,12 @@ pub struct InstanceNorm<const AXES: usize, T: Real = f32> {
     /// Added to the variance; 1e-5.
     pub eps: f64,
     channels: usize,
-    label: Label,
 }
 
-crate::fields!(InstanceNorm1d {
-    weight,
-    bias,
-    label
-});
-crate::fields!(InstanceNorm2d {
-    weight,
-    bias,
-    label
-});
-crate::fields!(InstanceNorm3d {
-    weight,
-    bias,
-    label
-});
+crate::fields!(InstanceNorm<const AXES: usize, T> { weight, bias });
 
 impl<const AXES: usize, T: Real> InstanceNorm<AXES, T> {
-    /// A layer for so many channels.
+    /// A layer for `channels` channels.
     #[must_use]
     pub fn new(channels: usize) -> Self {
         Self {
@@ -61,7 +44,6 @@ impl<const AXES: usize, T: Real> InstanceNorm<AXES, T> {
             bias: None,
             eps: 1e-5,
             channels,
-            label: Label::default(),
         }
     }
 
@@ -81,11 +63,8 @@ impl<const AXES: usize, T: Real> InstanceNorm<AXES, T> {
     }
 }
 
-impl<const AXES: usize, T: Real> Module for InstanceNorm<AXES, T> {
-    type Element = T;
-
+impl<const AXES: usize, T: Real> Module<T> for InstanceNorm<AXES, T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
         require!(
             x.rank() == AXES + 2 && x.size(1) == self.channels,
             "instance_norm{AXES}d: {:?}: {} axes and {} channels are needed",
@@ -93,16 +72,13 @@ impl<const AXES: usize, T: Real> Module for InstanceNorm<AXES, T> {
             AXES + 2,
             self.channels
         );
-        let weight = self.weight.as_ref().map(|weight| pass.param(weight));
-        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
-        let y = x.instance_norm(&NormOptions {
+        let weight = pass.optional_param(self.weight.as_ref());
+        let bias = pass.optional_param(self.bias.as_ref());
+        x.instance_norm(&NormOptions {
             weight: weight.as_ref(),
             bias: bias.as_ref(),
             eps: self.eps,
-        });
-        let kind = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"][AXES - 1];
-        pass.trace(&self.label, kind, x, &y, LayerTrace::whole());
-        y
+        })
     }
 }
 
@@ -114,5 +90,5 @@ stateless! {
     LocalResponseNorm {
         /// The neighbourhood and the constants.
         options: ResponseOptions
-    }, "LocalResponseNorm", |layer, x| x.local_response_norm(&layer.options), LayerTrace::pointwise();
+    }: |layer, x| x.local_response_norm(&layer.options);
 }

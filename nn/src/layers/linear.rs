@@ -5,11 +5,9 @@ use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor};
 
 use crate::init;
-use crate::label::Label;
 use crate::module::Module;
 use crate::param::Param;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// `y = x Wᵀ + b` over the last axis.
 ///
@@ -23,14 +21,9 @@ pub struct Linear<T: Real = f32> {
     pub weight: Param<T>,
     /// `b`: `[outputs]`.
     pub bias: Option<Param<T>>,
-    label: Label,
 }
 
-crate::fields!(Linear {
-    weight,
-    bias,
-    label
-});
+crate::fields!(Linear { weight, bias });
 
 impl<T: Real> Linear<T> {
     /// A layer with weights and bias uniform in `±1/√inputs`.
@@ -44,11 +37,7 @@ impl<T: Real> Linear<T> {
     #[must_use]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
         let (weight, bias) = (Param::new(weight), bias.map(Param::new));
-        Self {
-            weight,
-            bias,
-            label: Label::default(),
-        }
+        Self { weight, bias }
     }
 
     /// The same layer without a bias: `y = x Wᵀ`.
@@ -59,27 +48,9 @@ impl<T: Real> Linear<T> {
     }
 }
 
-impl<T: Real> Module for Linear<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Linear<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let outline = pass.outline(|| {
-            let [outputs, inputs] = *self.weight.shape() else {
-                return None;
-            };
-            let (last, front) = x.shape().split_last()?;
-            (*last == inputs).then(|| [front, &[outputs]].concat())
-        });
-        // No closure: it would not know the caller's line.
-        let y = if let Some(outline) = outline {
-            outline
-        } else {
-            let bias = self.bias.as_ref().map(|bias| pass.param(bias));
-            x.linear(&pass.param(&self.weight), bias.as_ref())
-        };
-        let trace = LayerTrace::whole().with_multiply_adds(y.len() * self.weight.shape()[1]);
-        pass.trace(&self.label, "Linear", x, &y, trace);
-        y
+        let bias = pass.optional_param(self.bias.as_ref());
+        x.linear(&pass.param(&self.weight), bias.as_ref())
     }
 }

@@ -58,32 +58,11 @@ pub use sequential::Sequential;
 use wengert_tensor::Extents;
 use wengert_tensor::fail::fail;
 
-use crate::trace::{LayerTrace, Window};
-
-/// The extents of so many axes.
+/// The extents of `AXES` axes.
 #[track_caller]
 fn extents<const AXES: usize>(op: &str, what: &'static str, given: Extents) -> [usize; AXES] {
     match given.resolve(what, AXES) {
         Ok(resolved) => std::array::from_fn(|axis| resolved[3 - AXES + axis]),
         Err(error) => fail(format_args!("{op}: {error}")),
-    }
-}
-
-/// The trace of a layer that moves a window over its input.
-#[track_caller]
-fn window<const AXES: usize>(kernel: &[usize], stride: Extents, dilation: Extents) -> LayerTrace {
-    LayerTrace::window(Window {
-        kernel: plane(kernel),
-        stride: plane(&extents::<AXES>("window", "stride", stride)),
-        dilation: plane(&extents::<AXES>("window", "dilation", dilation)),
-    })
-}
-
-/// The extents of the last two spatial axes; a signal has but one, and its height is 1.
-fn plane(extents: &[usize]) -> [usize; 2] {
-    match *extents {
-        [.., height, width] => [height, width],
-        [width] => [1, width],
-        [] => [1; 2],
     }
 }

@@ -4,11 +4,9 @@ use wengert_autograd::Var;
 use wengert_autograd::ops::NormOptions;
 use wengert_tensor::{Real, Tensor};
 
-use crate::label::Label;
 use crate::module::Module;
 use crate::param::Param;
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// Every row to mean 0 and variance 1 over the last axes, then scaled and shifted
 /// (Ba, Kiros & Hinton 2016).
@@ -26,14 +24,9 @@ pub struct LayerNorm<T: Real = f32> {
     pub bias: Option<Param<T>>,
     /// Added to the variance; 1e-5.
     pub eps: f64,
-    label: Label,
 }
 
-crate::fields!(LayerNorm {
-    weight,
-    bias,
-    label
-});
+crate::fields!(LayerNorm { weight, bias });
 
 impl<T: Real> LayerNorm<T> {
     /// A layer for rows of a shape, such as `[features]`.
@@ -43,7 +36,6 @@ impl<T: Real> LayerNorm<T> {
             weight: Param::new(Tensor::ones(&shape)),
             bias: Some(Param::new(Tensor::zeros(&shape))),
             eps: 1e-5,
-            label: Label::default(),
         }
     }
 
@@ -62,21 +54,16 @@ impl<T: Real> LayerNorm<T> {
     }
 }
 
-impl<T: Real> Module for LayerNorm<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for LayerNorm<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
         let weight = pass.param(&self.weight);
-        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+        let bias = pass.optional_param(self.bias.as_ref());
         let options = NormOptions {
             weight: Some(&weight),
             bias: bias.as_ref(),
             eps: self.eps,
         };
-        let y = x.layer_norm(self.weight.shape(), &options);
-        pass.trace(&self.label, "LayerNorm", x, &y, LayerTrace::whole());
-        y
+        x.layer_norm(self.weight.shape(), &options)
     }
 }
 
@@ -94,10 +81,9 @@ pub struct RmsNorm<T: Real = f32> {
     pub weight: Param<T>,
     /// Added to the mean square; 1e-5.
     pub eps: f64,
-    label: Label,
 }
 
-crate::fields!(RmsNorm { weight, label });
+crate::fields!(RmsNorm { weight });
 
 impl<T: Real> RmsNorm<T> {
     /// A layer for rows of a shape, such as `[features]`.
@@ -106,7 +92,6 @@ impl<T: Real> RmsNorm<T> {
         Self {
             weight: Param::new(Tensor::ones(shape)),
             eps: 1e-5,
-            label: Label::default(),
         }
     }
 
@@ -118,20 +103,15 @@ impl<T: Real> RmsNorm<T> {
     }
 }
 
-impl<T: Real> Module for RmsNorm<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for RmsNorm<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
         let weight = pass.param(&self.weight);
         let options = NormOptions {
             weight: Some(&weight),
             bias: None,
             eps: self.eps,
         };
-        let y = x.rms_norm(self.weight.shape(), &options);
-        pass.trace(&self.label, "RMSNorm", x, &y, LayerTrace::whole());
-        y
+        x.rms_norm(self.weight.shape(), &options)
     }
 }
 
@@ -153,17 +133,12 @@ pub struct GroupNorm<T: Real = f32> {
     /// Added to the variance; 1e-5.
     pub eps: f64,
     groups: usize,
-    label: Label,
 }
 
-crate::fields!(GroupNorm {
-    weight,
-    bias,
-    label
-});
+crate::fields!(GroupNorm { weight, bias });
 
 impl<T: Real> GroupNorm<T> {
-    /// A layer for so many channels in so many groups.
+    /// A layer for `channels` channels in `groups` groups of equal size.
     #[must_use]
     pub fn new(groups: usize, channels: usize) -> Self {
         Self {
@@ -171,7 +146,6 @@ impl<T: Real> GroupNorm<T> {
             bias: Some(Param::new(Tensor::zeros([channels]))),
             eps: 1e-5,
             groups,
-            label: Label::default(),
         }
     }
 
@@ -191,20 +165,15 @@ impl<T: Real> GroupNorm<T> {
     }
 }
 
-impl<T: Real> Module for GroupNorm<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for GroupNorm<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let _scope = self.label.enter();
-        let weight = self.weight.as_ref().map(|weight| pass.param(weight));
-        let bias = self.bias.as_ref().map(|bias| pass.param(bias));
+        let weight = pass.optional_param(self.weight.as_ref());
+        let bias = pass.optional_param(self.bias.as_ref());
         let options = NormOptions {
             weight: weight.as_ref(),
             bias: bias.as_ref(),
             eps: self.eps,
         };
-        let y = x.group_norm(self.groups, &options);
-        pass.trace(&self.label, "GroupNorm", x, &y, LayerTrace::whole());
-        y
+        x.group_norm(self.groups, &options)
     }
 }

@@ -5,12 +5,10 @@ use wengert_autograd::Var;
 use wengert_autograd::ops::{CellParams, Nonlinearity, RecurrentOptions};
 use wengert_tensor::{Real, Tensor, require};
 
-use crate::label::Label;
 use crate::module::Module;
 use crate::param::Param;
 use crate::parameters::{Parameters, Path, Slot, SlotMut};
 use crate::pass::Pass;
-use crate::trace::LayerTrace;
 
 /// The parameters of every layer and direction, and how sequences run through them.
 #[derive(Clone, Debug)]
@@ -183,14 +181,21 @@ impl<T: Real> Stack<T> {
                 let kept = Tensor::from_fn(x.shape(), |_| rng.random::<f64>() >= self.dropout);
                 x = x.dropout(&kept, self.dropout);
             }
-            let mut track = |params: &[Param<T>; 2]| params.each_ref().map(|p| pass.param(p));
-            let tracked: Vec<_> = cells
-                .iter()
-                .map(|cell| Tracked {
-                    weights: track(&cell.weights),
-                    biases: cell.biases.as_ref().map(&mut track),
-                })
-                .collect();
+            // No closures: they would hide the caller's line.
+            let mut tracked = Vec::with_capacity(cells.len());
+            for Cell {
+                weights: [ih, hh],
+                biases,
+                ..
+            } in cells
+            {
+                let weights = [pass.param(ih), pass.param(hh)];
+                let biases = match biases {
+                    Some([ih, hh]) => Some([pass.param(ih), pass.param(hh)]),
+                    None => None,
+                };
+                tracked.push(Tracked { weights, biases });
+            }
             let params: Vec<_> = tracked.iter().map(Tracked::params).collect();
             let at = (number * directions) as isize;
             let own: Vec<_> = states
@@ -207,13 +212,6 @@ impl<T: Real> Stack<T> {
             Var::concat(&layers, 0)
         });
         (x, joined.collect())
-    }
-
-    /// Multiply-adds of all steps.
-    fn multiply_adds(&self, x: &Var<T>) -> usize {
-        let steps = x.len() / x.size(-1).max(1);
-        let weights = self.cells.iter().flat_map(|cell| &cell.weights);
-        steps * weights.map(|w| w.value().len()).sum::<usize>()
     }
 }
 
@@ -242,10 +240,9 @@ macro_rules! recurrent {
             stack: Stack<T>,
             #[allow(dead_code, reason = "only the plain layer has a choice")]
             nonlinearity: Nonlinearity,
-            label: Label,
-        }
+                }
 
-        crate::fields!($layer { "" => stack, label });
+        crate::fields!($layer { "" => stack });
 
         impl<T: Real> $layer<T> {
             /// One layer of a width.
@@ -290,8 +287,7 @@ macro_rules! recurrent {
                 Self {
                     stack: Stack::new($gates, inputs, width, &shape, rng),
                     nonlinearity: Nonlinearity::default(),
-                    label: Label::default(),
-                }
+                        }
             }
 
             /// The same for sequences `[batch, steps, inputs]`.
@@ -352,13 +348,11 @@ impl<T: Real> Rnn<T> {
     #[must_use]
     #[track_caller]
     pub fn run(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> (Var<T>, Var<T>) {
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let states: Vec<_> = state.into_iter().collect();
         let kind = Kind::Plain(self.nonlinearity);
         let (y, mut ends) = self.stack.run(x, &states, pass, kind);
-        let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
-        pass.trace(&self.label, "RNN", x, &y, trace);
-        (y, ends.remove(0))
+        pass.leave(entered, (y, ends.remove(0)))
     }
 }
 
@@ -371,12 +365,10 @@ impl<T: Real> Gru<T> {
     #[must_use]
     #[track_caller]
     pub fn run(&self, x: &Var<T>, state: Option<&Var<T>>, pass: &mut Pass<T>) -> (Var<T>, Var<T>) {
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let states: Vec<_> = state.into_iter().collect();
         let (y, mut ends) = self.stack.run(x, &states, pass, Kind::Gated);
-        let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
-        pass.trace(&self.label, "GRU", x, &y, trace);
-        (y, ends.remove(0))
+        pass.leave(entered, (y, ends.remove(0)))
     }
 }
 
@@ -394,21 +386,17 @@ impl<T: Real> Lstm<T> {
         state: Option<(&Var<T>, &Var<T>)>,
         pass: &mut Pass<T>,
     ) -> (Var<T>, Var<T>, Var<T>) {
-        let _scope = self.label.enter();
+        let entered = pass.enter(self.layer_id());
         let states: Vec<_> = state.into_iter().flat_map(|(h, c)| [h, c]).collect();
         let (y, mut ends) = self.stack.run(x, &states, pass, Kind::Long);
-        let trace = LayerTrace::whole().with_multiply_adds(self.stack.multiply_adds(x));
-        pass.trace(&self.label, "LSTM", x, &y, trace);
         let memory = ends.remove(1);
-        (y, ends.remove(0), memory)
+        pass.leave(entered, (y, ends.remove(0), memory))
     }
 }
 
 macro_rules! module {
     ($($layer:ident)*) => {$(
-        impl<T: Real> Module for $layer<T> {
-            type Element = T;
-
+        impl<T: Real> Module<T> for $layer<T> {
             fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
                 self.run(x, None, pass).0
             }

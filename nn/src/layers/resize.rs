@@ -4,8 +4,6 @@ use wengert_autograd::Var;
 use wengert_autograd::ops::{Border, InterpolateOptions};
 use wengert_tensor::{Real, require};
 
-use crate::trace::LayerTrace;
-
 stateless! {
     /// Images resized, as [`Var::interpolate`] does.
     ///
@@ -13,28 +11,28 @@ stateless! {
     Upsample {
         /// The new size, and how pixels are made.
         options: InterpolateOptions
-    }, "Upsample", |layer, x| x.interpolate(&layer.options), LayerTrace::whole();
+    }: |layer, x| x.interpolate(&layer.options);
 
-    /// `factor²` channels into one of so many times as many rows and columns; see
+    /// `factor²` channels into one image of `factor` times the rows and columns; see
     /// [`Var::pixel_shuffle`].
     ///
     /// * input: `[.., channels · factor², height, width]`
     /// * output: `[.., channels, height · factor, width · factor]`
     PixelShuffle {
-        /// How many times as many.
+        /// The factor of rows and columns.
         factor: usize
-    }, "PixelShuffle", |layer, x| x.pixel_shuffle(layer.factor), LayerTrace::whole();
+    }: |layer, x| x.pixel_shuffle(layer.factor);
 
     /// The inverse of [`PixelShuffle`]; see [`Var::pixel_unshuffle`].
     PixelUnshuffle {
-        /// How many times fewer.
+        /// The factor of rows and columns.
         factor: usize
-    }, "PixelUnshuffle", |layer, x| x.pixel_unshuffle(layer.factor), LayerTrace::whole();
+    }: |layer, x| x.pixel_unshuffle(layer.factor);
 }
 
 macro_rules! pads {
-    ($axes:literal: $constant:ident $constant_kind:literal, $reflection:ident $reflection_kind:literal,
-     $replication:ident $replication_kind:literal, $circular:ident $circular_kind:literal) => {
+    ($axes:literal: $constant:ident, $reflection:ident,
+     $replication:ident, $circular:ident) => {
         stateless! {
             #[doc = concat!("A value around the last axes, ", $axes, " of them; see [`Var::pad`].")]
             $constant {
@@ -42,43 +40,43 @@ macro_rules! pads {
                 widths: [[isize; 2]; $axes],
                 /// The value.
                 value: f64
-            }, $constant_kind, |layer, x| {
+            }: |layer, x| {
                 x.pad(&in_front(x, &layer.widths, [0; 2]), layer.value)
-            }, LayerTrace::pointwise();
+            };
 
             #[doc = concat!("The mirrored image around the last axes, ", $axes, " of them, the edge not repeated; see [`Var::pad_border`].")]
             $reflection {
                 /// Places before and behind each axis.
                 widths: [[usize; 2]; $axes]
-            }, $reflection_kind, |layer, x| {
+            }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Reflect)
-            }, LayerTrace::whole();
+            };
 
             #[doc = concat!("The edge repeated around the last axes, ", $axes, " of them; see [`Var::pad_border`].")]
             $replication {
                 /// Places before and behind each axis.
                 widths: [[usize; 2]; $axes]
-            }, $replication_kind, |layer, x| {
+            }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Replicate)
-            }, LayerTrace::whole();
+            };
 
             #[doc = concat!("The opposite side around the last axes, ", $axes, " of them; see [`Var::pad_border`].")]
             $circular {
                 /// Places before and behind each axis.
                 widths: [[usize; 2]; $axes]
-            }, $circular_kind, |layer, x| {
+            }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Circular)
-            }, LayerTrace::whole();
+            };
         }
     };
 }
 
-pads!(1: ConstantPad1d "ConstantPad1d", ReflectionPad1d "ReflectionPad1d",
-      ReplicationPad1d "ReplicationPad1d", CircularPad1d "CircularPad1d");
-pads!(2: ConstantPad2d "ConstantPad2d", ReflectionPad2d "ReflectionPad2d",
-      ReplicationPad2d "ReplicationPad2d", CircularPad2d "CircularPad2d");
-pads!(3: ConstantPad3d "ConstantPad3d", ReflectionPad3d "ReflectionPad3d",
-      ReplicationPad3d "ReplicationPad3d", CircularPad3d "CircularPad3d");
+pads!(1: ConstantPad1d, ReflectionPad1d,
+      ReplicationPad1d, CircularPad1d);
+pads!(2: ConstantPad2d, ReflectionPad2d,
+      ReplicationPad2d, CircularPad2d);
+pads!(3: ConstantPad3d, ReflectionPad3d,
+      ReplicationPad3d, CircularPad3d);
 
 /// Widths of every axis, `none` for those in front of the given ones.
 #[track_caller]

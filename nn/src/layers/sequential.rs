@@ -7,7 +7,7 @@ use crate::module::{Layer, Module};
 use crate::parameters::{Parameters, Path, Slot, SlotMut};
 use crate::pass::Pass;
 
-/// Layers of any kind, each reading the result of the one before; the macro
+/// Layers of any type, each applied to the output of the one before; the macro
 /// [`sequential!`](crate::sequential) makes one.
 ///
 /// Children are named by their position, `"0"`, `"1"` …, as in `torch.nn.Sequential`, or as
@@ -76,6 +76,7 @@ impl<T: Real> Sequential<T> {
 
 impl<T: Real> Parameters<T> for Sequential<T> {
     fn walk<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Slot<'a, T>)) {
+        path.layer(Parameters::<T>::layer_id(self));
         for (name, layer) in &self.layers {
             path.within(name, |path| layer.walk(path, visit));
         }
@@ -88,24 +89,23 @@ impl<T: Real> Parameters<T> for Sequential<T> {
     }
 }
 
-impl<T: Real> Module for Sequential<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Sequential<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        match &self.layers[..] {
-            [] => x.clone(),
-            [(_, first), rest @ ..] => {
-                let x = first.forward(x, pass);
-                rest.iter()
-                    .fold(x, |x, (_, layer)| layer.forward_owned(x, pass))
-            }
+        let Some(((_, first), rest)) = self.layers.split_first() else {
+            return x.clone();
+        };
+        let mut x = first.call(x, pass);
+        for (_, layer) in rest {
+            x = layer.call_owned(x, pass);
         }
+        x
     }
 
-    fn forward_owned(&self, x: Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        self.layers
-            .iter()
-            .fold(x, |x, (_, layer)| layer.forward_owned(x, pass))
+    fn forward_owned(&self, mut x: Var<T>, pass: &mut Pass<T>) -> Var<T> {
+        for (_, layer) in &self.layers {
+            x = layer.call_owned(x, pass);
+        }
+        x
     }
 }
 

@@ -58,7 +58,7 @@ crate::fields!(DigitsCnn {
     bn1,
     conv2,
     bn2,
-    fc
+    fc,
 });
 
 impl<T: Real> DigitsCnn<T> {
@@ -94,20 +94,18 @@ impl<T: Real> DigitsCnn<T> {
         x: &Var<T>,
         pass: &mut Pass<T>,
     ) -> Var<T> {
-        let mut x = conv.forward(x, pass);
+        let mut x = conv.call(x, pass);
         if let Some(norm) = norm {
-            x = norm.forward(&x, pass);
+            x = norm.call(&x, pass);
         }
-        self.pool.apply(&self.activation.apply_owned(x))
+        self.pool.apply(&self.activation.forward_owned(x, pass))
     }
 }
 
-impl<T: Real> Module for DigitsCnn<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for DigitsCnn<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let x = self.stage(&self.conv1, self.bn1.as_ref(), x, pass);
         let x = self.stage(&self.conv2, self.bn2.as_ref(), &x, pass);
-        self.fc.forward(&x.flatten(1, -1), pass)
+        self.fc.call(&x.flatten(1, -1), pass)
     }
 }

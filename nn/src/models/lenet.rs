@@ -110,14 +110,12 @@ impl<T: Real> LeNet<T> {
     }
 }
 
-impl<T: Real> Module for LeNet<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for LeNet<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.pool.apply(&self.conv1.forward(x, pass).into_relu());
-        let x = self.pool.apply(&self.conv2.forward(&x, pass).into_relu());
-        let x = self.fc1.forward(&x.flatten(1, -1), pass).into_relu();
-        let x = self.fc2.forward(&x, pass).into_relu();
-        self.fc3.forward(&x, pass)
+        let x = self.pool.apply(&self.conv1.call(x, pass).into_relu());
+        let x = self.pool.apply(&self.conv2.call(&x, pass).into_relu());
+        let x = self.fc1.call(&x.flatten(1, -1), pass).into_relu();
+        let x = self.fc2.call(&x, pass).into_relu();
+        self.fc3.call(&x, pass)
     }
 }

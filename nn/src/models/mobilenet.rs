@@ -104,13 +104,11 @@ impl<T: Real> MobileNetV2<T> {
     }
 }
 
-impl<T: Real> Module for MobileNetV2<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for MobileNetV2<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.features.forward(x, pass);
+        let x = self.features.call(x, pass);
         let x = x.mean(keep([2, 3])).flatten(1, -1);
-        self.classifier.forward(&x, pass)
+        self.classifier.call(&x, pass)
     }
 }
 
@@ -127,7 +125,7 @@ fn stage<T: Real>(
         .stride(stride)
         .padding(kernel / 2)
         .without_bias();
-    sequential![he(conv, rng), BatchNorm2d::new(outputs), Relu6::new()]
+    sequential![he(conv, rng), BatchNorm2d::new(outputs), Relu6]
 }
 
 /// Few channels to many, a depthwise convolution, and back to few without a rectifier; plus `x` where
@@ -166,11 +164,9 @@ impl<T: Real> InvertedResidual<T> {
     }
 }
 
-impl<T: Real> Module for InvertedResidual<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for InvertedResidual<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let y = self.conv.forward(x, pass);
+        let y = self.conv.call(x, pass);
         if self.residual { y + x } else { y }
     }
 }

@@ -21,8 +21,8 @@ pub struct ResNet<T: Real = f32> {
     pub conv1: Conv2d<T>,
     /// The norm behind it.
     pub bn1: BatchNorm2d<T>,
-    relu: Relu<T>,
-    maxpool: MaxPool2d<T>,
+    relu: Relu,
+    maxpool: MaxPool2d,
     /// Blocks of 64 channels.
     pub layer1: Sequential<T>,
     /// Blocks of 128 channels.
@@ -31,7 +31,7 @@ pub struct ResNet<T: Real = f32> {
     pub layer3: Sequential<T>,
     /// Blocks of 512 channels.
     pub layer4: Sequential<T>,
-    avgpool: AdaptiveAvgPool2d<T>,
+    avgpool: AdaptiveAvgPool2d,
     /// The dense layer.
     pub fc: Linear<T>,
 }
@@ -138,7 +138,7 @@ impl<T: Real> ResNet<T> {
         Self {
             conv1,
             bn1: BatchNorm2d::new(64),
-            relu: Relu::new(),
+            relu: Relu,
             maxpool: MaxPool2d::new(3).stride(2).padding(1),
             layer1: stage(64, blocks[0], 1),
             layer2: stage(128, blocks[1], 2),
@@ -150,20 +150,14 @@ impl<T: Real> ResNet<T> {
     }
 }
 
-impl<T: Real> Module for ResNet<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for ResNet<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.bn1.forward(&self.conv1.forward(x, pass), pass);
-        let x = self
-            .maxpool
-            .forward(&self.relu.forward_owned(x, pass), pass);
+        let x = self.bn1.call(&self.conv1.call(x, pass), pass);
+        let x = self.maxpool.call(&self.relu.call_owned(x, pass), pass);
         let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
-        let x = stages
-            .into_iter()
-            .fold(x, |x, stage| stage.forward(&x, pass));
-        let x = self.avgpool.forward(&x, pass);
-        self.fc.forward(&x.flatten(1, -1), pass)
+        let x = stages.into_iter().fold(x, |x, stage| stage.call(&x, pass));
+        let x = self.avgpool.call(&x, pass);
+        self.fc.call(&x.flatten(1, -1), pass)
     }
 }
 
@@ -208,7 +202,7 @@ fn downsample<T: Real>(
 pub struct BasicBlock<T: Real = f32> {
     conv1: Conv2d<T>,
     bn1: BatchNorm2d<T>,
-    relu: Relu<T>,
+    relu: Relu,
     conv2: Conv2d<T>,
     bn2: BatchNorm2d<T>,
     downsample: Option<Sequential<T>>,
@@ -230,7 +224,7 @@ impl<T: Real> BasicBlock<T> {
         Self {
             conv1: conv3(inputs, width, stride, rng),
             bn1: BatchNorm2d::new(width),
-            relu: Relu::new(),
+            relu: Relu,
             conv2: conv3(width, width, 1, rng),
             bn2: BatchNorm2d::new(width),
             downsample: downsample(inputs, width, stride, rng),
@@ -238,18 +232,16 @@ impl<T: Real> BasicBlock<T> {
     }
 }
 
-impl<T: Real> Module for BasicBlock<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for BasicBlock<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let y = self.bn1.forward(&self.conv1.forward(x, pass), pass);
-        let y = self.relu.forward_owned(y, pass);
-        let y = self.bn2.forward(&self.conv2.forward(&y, pass), pass);
+        let y = self.bn1.call(&self.conv1.call(x, pass), pass);
+        let y = self.relu.call_owned(y, pass);
+        let y = self.bn2.call(&self.conv2.call(&y, pass), pass);
         let shortcut = self
             .downsample
             .as_ref()
-            .map_or_else(|| x.clone(), |d| d.forward(x, pass));
-        self.relu.forward_owned(y + shortcut, pass)
+            .map_or_else(|| x.clone(), |d| d.call(x, pass));
+        self.relu.call_owned(y + shortcut, pass)
     }
 }
 
@@ -262,7 +254,7 @@ pub struct Bottleneck<T: Real = f32> {
     bn2: BatchNorm2d<T>,
     conv3: Conv2d<T>,
     bn3: BatchNorm2d<T>,
-    relu: Relu<T>,
+    relu: Relu,
     downsample: Option<Sequential<T>>,
 }
 
@@ -288,25 +280,23 @@ impl<T: Real> Bottleneck<T> {
             bn2: BatchNorm2d::new(width),
             conv3: conv1(width, 4 * width, 1, rng),
             bn3: BatchNorm2d::new(4 * width),
-            relu: Relu::new(),
+            relu: Relu,
             downsample: downsample(inputs, 4 * width, stride, rng),
         }
     }
 }
 
-impl<T: Real> Module for Bottleneck<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Bottleneck<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let y = self.bn1.forward(&self.conv1.forward(x, pass), pass);
-        let y = self.relu.forward_owned(y, pass);
-        let y = self.bn2.forward(&self.conv2.forward(&y, pass), pass);
-        let y = self.relu.forward_owned(y, pass);
-        let y = self.bn3.forward(&self.conv3.forward(&y, pass), pass);
+        let y = self.bn1.call(&self.conv1.call(x, pass), pass);
+        let y = self.relu.call_owned(y, pass);
+        let y = self.bn2.call(&self.conv2.call(&y, pass), pass);
+        let y = self.relu.call_owned(y, pass);
+        let y = self.bn3.call(&self.conv3.call(&y, pass), pass);
         let shortcut = self
             .downsample
             .as_ref()
-            .map_or_else(|| x.clone(), |d| d.forward(x, pass));
-        self.relu.forward_owned(y + shortcut, pass)
+            .map_or_else(|| x.clone(), |d| d.call(x, pass));
+        self.relu.call_owned(y + shortcut, pass)
     }
 }

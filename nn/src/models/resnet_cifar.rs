@@ -115,16 +115,11 @@ impl<T: Real> CifarResNet<T> {
     }
 }
 
-impl<T: Real> Module for CifarResNet<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for CifarResNet<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self
-            .bn1
-            .forward(&self.conv1.forward(x, pass), pass)
-            .into_relu();
-        let x = self.layers.forward(&x, pass);
-        self.fc.forward(&x.mean([2, 3]), pass)
+        let x = self.bn1.call(&self.conv1.call(x, pass), pass).into_relu();
+        let x = self.layers.call(&x, pass);
+        self.fc.call(&x.mean([2, 3]), pass)
     }
 }
 
@@ -174,17 +169,12 @@ impl<T: Real> CifarBlock<T> {
     }
 }
 
-impl<T: Real> Module for CifarBlock<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for CifarBlock<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let y = self
-            .bn1
-            .forward(&self.conv1.forward(x, pass), pass)
-            .into_relu();
-        let y = self.bn2.forward(&self.conv2.forward(&y, pass), pass);
+        let y = self.bn1.call(&self.conv1.call(x, pass), pass).into_relu();
+        let y = self.bn2.call(&self.conv2.call(&y, pass), pass);
         let shortcut = match &self.downsample {
-            Some(downsample) => downsample.forward(x, pass),
+            Some(downsample) => downsample.call(x, pass),
             None => padded(x, y.shape()),
         };
         (y + shortcut).into_relu()

@@ -64,7 +64,7 @@ impl Default for VggOptions {
 pub struct Vgg<T: Real = f32> {
     /// The convolutions.
     pub features: Sequential<T>,
-    avgpool: AdaptiveAvgPool2d<T>,
+    avgpool: AdaptiveAvgPool2d,
     /// The dense layers.
     pub classifier: Sequential<T>,
 }
@@ -87,17 +87,17 @@ impl<T: Real> Vgg<T> {
                 if options.batch_norm {
                     features = features.push(BatchNorm2d::new(width));
                 }
-                features = features.push(Relu::new());
+                features = features.push(Relu);
                 inputs = width;
             }
             features = features.push(MaxPool2d::new(2));
         }
         let classifier = sequential![
             small(inputs * 7 * 7, options.hidden, rng),
-            Relu::new(),
+            Relu,
             Dropout::new(0.5),
             small(options.hidden, options.hidden, rng),
-            Relu::new(),
+            Relu,
             Dropout::new(0.5),
             small(options.hidden, options.classes, rng),
         ];
@@ -109,11 +109,9 @@ impl<T: Real> Vgg<T> {
     }
 }
 
-impl<T: Real> Module for Vgg<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Vgg<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.avgpool.forward(&self.features.forward(x, pass), pass);
-        self.classifier.forward(&x.flatten(1, -1), pass)
+        let x = self.avgpool.call(&self.features.call(x, pass), pass);
+        self.classifier.call(&x.flatten(1, -1), pass)
     }
 }

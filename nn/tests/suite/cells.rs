@@ -18,9 +18,7 @@ macro_rules! twice {
 
         fields!($name { "" => cell });
 
-        impl<T: Real> Module for $name<T> {
-            type Element = T;
-
+        impl<T: Real> Module<T> for $name<T> {
             fn forward(&self, $x: &Var<T>, $pass: &mut Pass<T>) -> Var<T> {
                 let $inner = &self.cell;
                 $forward
@@ -43,7 +41,7 @@ twice! {
         let (h, c) = cell.step(x, Some((&h, &c)), pass);
         h + c * 0.3
     };
-    Squared Bilinear |layer, x, pass| layer.forward(x, &(x * 0.5), pass);
+    Squared Bilinear |layer, x, pass| layer.call(x, &(x * 0.5), pass);
 }
 
 #[test]
@@ -88,26 +86,29 @@ fn a_layer_is_its_cell_at_every_step() {
     renamed(&cell, "_l0").load_into(&mut layer).unwrap();
     let mut pass = Pass::eval(&layer);
     let x = pass.input(x);
+    let mut of_cell = Pass::eval(&cell);
     let (y, _, memory) = layer.run(&x, None, &mut pass);
-    let mut state = cell.step(&x.select(0, 0), None, &mut pass);
+    let mut state = cell.step(&x.select(0, 0), None, &mut of_cell);
     for t in 1..4 {
         assert_eq!(state.0.value(), y.select(0, t - 1).value());
-        state = cell.step(&x.select(0, t), Some((&state.0, &state.1)), &mut pass);
+        state = cell.step(&x.select(0, t), Some((&state.0, &state.1)), &mut of_cell);
     }
     assert_eq!(state.1.value(), memory.select(0, 0).value());
 
     let (cell, mut layer) = (GruCell::new(3, 5, rng), Gru::new(3, 5, rng));
     renamed(&cell, "_l0").load_into(&mut layer).unwrap();
+    let (mut pass, mut of_cell) = (Pass::eval(&layer), Pass::eval(&cell));
     let (y, _) = layer.run(&x, None, &mut pass);
-    let h = cell.step(&x.select(0, 0), None, &mut pass);
-    let h = cell.step(&x.select(0, 1), Some(&h), &mut pass);
+    let h = cell.step(&x.select(0, 0), None, &mut of_cell);
+    let h = cell.step(&x.select(0, 1), Some(&h), &mut of_cell);
     assert_eq!(h.value(), y.select(0, 1).value());
 
     let cell = RnnCell::new(3, 5, rng).nonlinearity(Nonlinearity::Relu);
     let mut layer = Rnn::new(3, 5, rng).nonlinearity(Nonlinearity::Relu);
     renamed(&cell, "_l0").load_into(&mut layer).unwrap();
+    let (mut pass, mut of_cell) = (Pass::eval(&layer), Pass::eval(&cell));
     let (y, _) = layer.run(&x, None, &mut pass);
-    let h = cell.step(&x.select(0, 0), None, &mut pass);
+    let h = cell.step(&x.select(0, 0), None, &mut of_cell);
     assert_eq!(h.value(), y.select(0, 0).value());
 }
 
@@ -141,7 +142,7 @@ fn the_layer_of_two_inputs() {
     let a = pass.input(Tensor::from_vec(vec![1.0, 10.0], [2]));
     let b = pass.input(Tensor::from_vec(vec![1.0, 0.0, -1.0], [3]));
     // (1 − 3) + 10·(4 − 6) + 0.5
-    assert_eq!(layer.forward(&a, &b, &mut pass).value().to_vec(), [-21.5]);
+    assert_eq!(layer.call(&a, &b, &mut pass).value().to_vec(), [-21.5]);
 }
 
 #[test]
@@ -157,6 +158,7 @@ fn a_panic_of_a_recurrent_layer_is_at_the_callers_line() {
         "{message}"
     );
     assert_eq!(line, call);
+    let mut pass = Pass::eval(&cell);
     let call = line!() + 1;
     let (message, line) = panic_of(|| drop(cell.step(&x, None, &mut pass)));
     assert!(

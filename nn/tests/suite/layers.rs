@@ -24,10 +24,10 @@ fn linear() {
 fn sequences_with_dropout() {
     let reports = check_model!(
         |rng| sequential![
-            Flatten::new(),
+            Flatten,
             Linear::new(6, 4, rng),
             Dropout::new(0.5),
-            Identity::new(),
+            Identity,
             Linear::new(4, 3, rng),
         ],
         [5, 2, 3]
@@ -106,15 +106,15 @@ fn pooling() {
         |_rng| AdaptiveAvgPool2d::new([2, 3]),
         [2, 2, 5, 4]
     ));
-    assert(&check_model!(|_rng| GlobalAvgPool::new(), [2, 3, 3, 2]));
+    assert(&check_model!(|_rng| GlobalAvgPool, [2, 3, 3, 2]));
 }
 
 #[test]
 fn activations() {
-    assert(&check_model!(|_rng| Relu::new(), [3, 4]));
+    assert(&check_model!(|_rng| Relu, [3, 4]));
     assert(&check_model!(|_rng| LeakyRelu::new(0.2), [3, 4]));
-    assert(&check_model!(|_rng| Tanh::new(), [3, 4]));
-    assert(&check_model!(|_rng| Sigmoid::new(), [3, 4]));
+    assert(&check_model!(|_rng| Tanh, [3, 4]));
+    assert(&check_model!(|_rng| Sigmoid, [3, 4]));
 }
 
 #[test]
@@ -125,21 +125,21 @@ fn activations_that_bend_smoothly_or_away_from_the_samples() {
         )*};
     }
     all![
-        Gelu::new(),
-        GeluTanh::new(),
-        Silu::new(),
-        Mish::new(),
+        Gelu,
+        GeluTanh,
+        Silu,
+        Mish,
         Elu::new(1.0),
         Celu::new(0.7),
         Softplus::new(1.0, 20.0),
-        Softsign::new(),
-        LogSigmoid::new(),
+        Softsign,
+        LogSigmoid,
         Softmax::new(-1),
         LogSoftmax::new(1),
         Glu::new(-1),
         Hardtanh::new(-9.0, 9.0),
-        Hardswish::new(),
-        Hardsigmoid::new(),
+        Hardswish,
+        Hardsigmoid,
     ];
     let reports = check_model!(
         |rng| sequential![Linear::new(3, 4, rng), Prelu::new(4)],
@@ -225,7 +225,7 @@ fn an_embedding_trains_the_rows_it_gave_and_never_the_padding() {
     let table: Embedding<f64> = Embedding::new(4, 2, &mut rng(0)).padding(1);
     let symbols = tensor::Tensor::from_vec(vec![0, 1, 0, 3], [2, 2]);
     let mut pass = Pass::train(&table, 0);
-    let y = table.forward(&symbols, &mut pass);
+    let y = table.call(&symbols, &mut pass);
     assert_eq!(y.shape(), [2, 2, 2]);
     assert_eq!(y.select(0, 0).select(0, 1).value().to_vec(), [0.0, 0.0]);
     let gradients = pass.backward(&y.sum(..));
@@ -308,13 +308,13 @@ fn a_small_convolutional_network_with_everything() {
         |rng| sequential![
             Conv2d::new(1, 3, 3, rng).padding(1),
             BatchNorm2d::new(3),
-            Tanh::new(),
+            Tanh,
             AvgPool2d::new(2),
             Conv2d::grouped(3, 6, [2, 1], 3, rng),
             GroupNorm::new(2, 6),
-            Sigmoid::new(),
+            Sigmoid,
             Dropout::new(0.3),
-            Flatten::new(),
+            Flatten,
             Linear::new(12, 3, rng),
         ],
         [2, 1, 4, 5]
@@ -328,12 +328,12 @@ fn a_small_convolutional_network_with_everything() {
 fn a_sequence_hands_values_on_and_writes_over_nobody_elses() {
     let rng = &mut rng(7);
     let model: Sequential<f64> = sequential![
-        Identity::new(),
-        Relu::new(),
+        Identity,
+        Relu,
         Conv2d::new(2, 3, 3, rng).padding(1),
-        Relu::new(),
+        Relu,
         BatchNorm2d::new(3),
-        sequential![Relu::new(), Identity::new(), Relu::new(), Flatten::new()],
+        sequential![Relu, Identity, Relu, Flatten],
         Linear::new(60, 4, rng),
     ];
     let count = 2 * 2 * 4 * 5;
@@ -347,11 +347,11 @@ fn a_sequence_hands_values_on_and_writes_over_nobody_elses() {
         let mut values = vec![x.clone()];
         if held {
             for (_, layer) in model.iter() {
-                let y = layer.forward(&values[values.len() - 1], &mut pass);
+                let y = layer.call(&values[values.len() - 1], &mut pass);
                 values.push(y);
             }
         } else {
-            values.push(model.forward(&x, &mut pass));
+            values.push(model.call(&x, &mut pass));
         }
         let y = values[values.len() - 1].clone();
         let loss = (&y * &y).sum(..);

@@ -5,6 +5,7 @@ mod file;
 mod init;
 mod layers;
 mod models;
+mod paths;
 mod pixels;
 mod safetensors;
 mod state_dict;

@@ -10,10 +10,10 @@ use wengert_tensor::{ConvOptions, Tensor};
 use crate::layers::assert;
 
 /// What a layer without parameters makes of a tensor.
-fn of(layer: &(impl Module<Element = f64> + Parameters<f64>), x: &Tensor<f64>) -> Tensor<f64> {
+fn of(layer: &impl Module<f64>, x: &Tensor<f64>) -> Tensor<f64> {
     let mut pass = Pass::eval(layer);
     let x = pass.input(x.clone());
-    layer.forward(&x, &mut pass).into_value()
+    layer.call(&x, &mut pass).into_value()
 }
 
 /// 1, 2, 3 …
@@ -38,7 +38,7 @@ fn adaptive_pools_have_exact_gradients() {
         |_rng| AdaptiveMaxPool3d::new([2, 1, 2]),
         [1, 2, 3, 2, 3]
     ));
-    assert(&check_model!(|_rng| GlobalMaxPool::new(), [2, 3, 3, 2]));
+    assert(&check_model!(|_rng| GlobalMaxPool, [2, 3, 3, 2]));
 }
 
 #[test]
@@ -49,11 +49,11 @@ fn adaptive_windows_overlap_where_they_do_not_divide() {
     assert_eq!(of(&AdaptiveMaxPool1d::new(3), &x).to_vec(), [2.0, 4.0, 5.0]);
     let x = counted([1, 2, 2, 3]);
     assert_eq!(
-        of(&GlobalMaxPool::new(), &x),
+        of(&GlobalMaxPool, &x),
         Tensor::from_vec(vec![6.0, 12.0], [1, 2])
     );
     assert_eq!(
-        of(&GlobalAvgPool::new(), &x),
+        of(&GlobalAvgPool, &x),
         Tensor::from_vec(vec![3.5, 9.5], [1, 2])
     );
 }
@@ -215,10 +215,10 @@ fn channels_inhibit_their_neighbours() {
 
 #[test]
 fn whole_channels_are_dropped() {
-    let layer = Dropout2d::<f64>::new(0.25);
+    let layer = Dropout2d::new(0.25);
     let mut pass = Pass::train(&layer, 3);
-    let x = pass.input(Tensor::ones([40, 50, 2, 3]));
-    let y = layer.forward(&x, &mut pass).into_value();
+    let x = pass.input(Tensor::<f64>::ones([40, 50, 2, 3]));
+    let y = layer.call(&x, &mut pass).into_value();
     let (low, high) = (y.min([2, 3]), y.max([2, 3]));
     assert_eq!(low, high, "a channel is dropped in part");
     let kept = low.map(|y| y != 0.0).count_true(..).item();
@@ -242,7 +242,11 @@ fn extents_that_memory_cannot_hold_are_refused_and_can_be_caught() {
     let huge = 1 << 36;
     let (line, plane) = (&[1, 1, 4][..], &[1, 1, 4, 4][..]);
     refused(&|x| x.adaptive_avg_pool1d(huge), line, "68719476736");
-    refused(&|x| x.adaptive_max_pool2d([2, huge]).0, plane, "68719476736");
+    refused(
+        &|x| x.adaptive_max_pool2d([2, huge]).0,
+        plane,
+        "68719476736",
+    );
     for mode in [Interpolation::Nearest, Interpolation::Cubic] {
         let resized = |x: &Var<f64>| x.interpolate(&InterpolateOptions::to(huge).mode(mode));
         refused(&resized, line, "interpolate: [1, 1, 4]: 68719476736");

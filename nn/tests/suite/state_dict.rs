@@ -135,7 +135,7 @@ fn a_loaded_model_computes_the_same() {
         let mut pass = Pass::eval(model);
         model
             .conv
-            .forward(&pass.input(x.clone()), &mut pass)
+            .call(&pass.input(x.clone()), &mut pass)
             .into_value()
     };
     let trained = model(1);

@@ -5,14 +5,10 @@ use wengert_nn::*;
 use wengert_tensor::{Real, Tensor};
 
 /// How many rows and columns of the input the element in the middle of the result depends on.
-fn measured(
-    model: &impl Module<Element = f64>,
-    pass: &mut Pass<f64>,
-    shape: [usize; 4],
-) -> [usize; 2] {
+fn measured(model: &impl Module<f64>, pass: &mut Pass<f64>, shape: [usize; 4]) -> [usize; 2] {
     let tape = Tape::new();
     let x = tape.leaf(Tensor::uniform(shape, 0.5..1.5, &mut rng(4)));
-    let y = model.forward(&x, pass);
+    let y = model.call(&x, pass);
     let (row, column) = (y.size(2) / 2, y.size(3) / 2);
     let middle = y.select(3, column as isize).select(2, row as isize).sum(..);
     let gradient = middle.backward().wrt(&x).clone();
@@ -32,7 +28,7 @@ fn measured(
     [reaches(2), reaches(3)]
 }
 
-fn agrees<M: Module<Element = f64> + Parameters<f64>>(model: &M, shape: [usize; 4]) {
+fn agrees<M: Module<f64>>(model: &M, shape: [usize; 4]) {
     let summary = summary(model, shape);
     let last = summary
         .layers
@@ -63,7 +59,7 @@ fn receptive_fields_are_what_gradients_reach() {
         &sequential![
             Conv2d::new(1, 2, [3, 2], rng).stride([2, 1]),
             BatchNorm2d::new(2),
-            Sigmoid::new(),
+            Sigmoid,
             AvgPool2d::new([2, 3]),
             Conv2d::new(2, 2, [2, 3], rng).dilation([1, 2]),
             AvgPool2d::new(2).stride(1),
@@ -86,13 +82,11 @@ fields!(Branches {
     behind
 });
 
-impl<T: Real> Module for Branches<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Branches<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let x = x * 2.0;
-        let sum = self.wide.forward(&x, pass) + self.narrow.forward(&x, pass) + &x;
-        self.behind.forward(&sum.tanh(), pass)
+        let sum = self.wide.call(&x, pass) + self.narrow.call(&x, pass) + &x;
+        self.behind.call(&sum.tanh(), pass)
     }
 }
 
@@ -119,16 +113,16 @@ fn the_table_lists_layers_and_totals() {
     let rng = &mut rng(0);
     let model: Sequential = sequential![
         Conv2d::new(1, 8, 3, rng).padding(1),
-        Relu::new(),
+        Relu,
         MaxPool2d::new(2),
-        Flatten::new(),
+        Flatten,
         Linear::new(8 * 4 * 4, 10, rng),
     ];
     let text = summary(&model, [32, 1, 8, 8]).to_string();
     let expected = "\
 layer  type       output         parameters  multiply-adds  field / jump
 0      Conv2d     [32, 8, 8, 8]          80        147,456     3×3 / 1×1
-1      ReLU       [32, 8, 8, 8]           0              0     3×3 / 1×1
+1      Relu       [32, 8, 8, 8]           0              0     3×3 / 1×1
 2      MaxPool2d  [32, 8, 4, 4]           0              0     4×4 / 2×2
 3      Flatten    [32, 128]               0              0     4×4 / 2×2
 4      Linear     [32, 10]            1,290         40,960           all
@@ -143,11 +137,10 @@ fn a_layer_that_runs_twice_is_listed_twice_and_counted_once() {
         layer: Linear<T>,
     }
     fields!(Twice { layer });
-    impl<T: Real> Module for Twice<T> {
-        type Element = T;
+    impl<T: Real> Module<T> for Twice<T> {
         fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-            let x = self.layer.forward(x, pass);
-            self.layer.forward(&x, pass)
+            let x = self.layer.call(x, pass);
+            self.layer.call(&x, pass)
         }
     }
     let model: Twice = Twice {
@@ -189,14 +182,14 @@ fn a_summary_says_what_a_forward_pass_does() {
         ConvTranspose2d::new(4, 2, 2, rng).stride(2),
         MaxPool2d::new(3).stride(2).ceil(),
         AdaptiveAvgPool2d::new([2, 1]),
-        Flatten::new(),
+        Flatten,
         Linear::new(4, 3, rng).without_bias(),
     ];
     let summary = summary(&model, [2, 3, 9, 8]);
     let mut pass = Pass::eval(&model);
     let mut x = pass.input(Tensor::ones([2, 3, 9, 8]));
     for ((_, layer), told) in model.iter().zip(&summary.layers) {
-        x = layer.forward(&x, &mut pass);
+        x = layer.call(&x, &mut pass);
         assert_eq!(told.output_shape, x.shape(), "{}", told.kind);
     }
     assert_eq!(summary.layers.len(), model.len());

@@ -6,7 +6,7 @@ use wengert_autograd::Var;
 use wengert_autograd::ops::CrossEntropyOptions;
 use wengert_nn::models::{LeNet, ResNet};
 use wengert_nn::*;
-use wengert_tensor::{Number, Real, Tensor};
+use wengert_tensor::{Real, Tensor};
 
 /// A network of a user's own.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ struct Net<T: Real = f32> {
     conv1: Conv2d<T>,
     bn1: BatchNorm2d<T>,
     conv2: Conv2d<T>,
-    drop: Dropout<T>,
+    drop: Dropout,
     fc: Linear<T>,
 }
 
@@ -38,16 +38,14 @@ impl<T: Real> Net<T> {
     }
 }
 
-impl<T: Real> Module for Net<T> {
-    type Element = T;
-
+impl<T: Real> Module<T> for Net<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
         let pool = PoolOptions::new(2);
-        let x = self.bn1.forward(&self.conv1.forward(x, pass), pass);
+        let x = self.bn1.call(&self.conv1.call(x, pass), pass);
         let x = x.relu().max_pool2d(&pool).0;
-        let x = self.conv2.forward(&x, pass).relu().max_pool2d(&pool).0;
-        let x = self.drop.forward(&x.flatten(1, -1), pass);
-        self.fc.forward(&x, pass)
+        let x = self.conv2.call(&x, pass).relu().max_pool2d(&pool).0;
+        let x = self.drop.call(&x.flatten(1, -1), pass);
+        self.fc.call(&x, pass)
     }
 }
 
@@ -60,12 +58,9 @@ fn labels(count: usize) -> Tensor<i64> {
 }
 
 /// One step of gradient descent by hand; the loss before it.
-fn step<M>(model: &mut M, x: &Tensor<M::Element>, seed: u64, rate: f64) -> f64
-where
-    M: Module + Parameters<M::Element>,
-{
+fn step<T: Real>(model: &mut impl Module<T>, x: &Tensor<T>, seed: u64, rate: f64) -> f64 {
     let mut pass = Pass::train(model, seed);
-    let scores = model.forward(&pass.input(x.clone()), &mut pass);
+    let scores = model.call(&pass.input(x.clone()), &mut pass);
     let loss = scores.cross_entropy(&labels(x.size(0)), &CrossEntropyOptions::default());
     let gradients = pass.backward(&loss);
     gradients.require_all();
@@ -85,7 +80,7 @@ where
 fn every_parameter_has_a_gradient_and_moves() {
     let mut model: Net = Net::new(&mut rng(0));
     let mut pass = Pass::train(&model, 1);
-    let scores = model.forward(&pass.input(images(6)), &mut pass);
+    let scores = model.call(&pass.input(images(6)), &mut pass);
     let loss = scores.cross_entropy(&labels(6), &CrossEntropyOptions::default());
     let gradients = pass.backward(&loss);
     assert_eq!(gradients.unreached().count(), 0);
@@ -125,7 +120,7 @@ fn a_network_learns_a_batch_by_heart() {
         .unwrap();
     assert!(first > 0.8 && last < 0.2, "from {first} to {last}");
     let mut pass = Pass::eval(&model);
-    let scores = model.forward(&pass.input(x), &mut pass);
+    let scores = model.call(&pass.input(x), &mut pass);
     assert_eq!(scores.value().argmax(1), labels(12));
 }
 
@@ -137,8 +132,8 @@ fn number_types_start_equal_and_drop_the_same_units() {
     }
     let (mut a, mut b) = (Pass::train(&single, 5), Pass::train(&double, 5));
     let drop = (Dropout::new(0.5), Dropout::new(0.5));
-    let a = drop.0.forward(&a.input(Tensor::<f32>::ones([200])), &mut a);
-    let b = drop.1.forward(&b.input(Tensor::<f64>::ones([200])), &mut b);
+    let a = drop.0.call(&a.input(Tensor::<f32>::ones([200])), &mut a);
+    let b = drop.1.call(&b.input(Tensor::<f64>::ones([200])), &mut b);
     assert_eq!(a.value(), &b.value().cast());
     let kept = a.value().iter().filter(|&y| y != 0.0).count();
     assert!((60..140).contains(&kept) && a.value().iter().all(|y| y == 0.0 || y == 2.0));
@@ -150,9 +145,9 @@ fn dropout_is_nothing_in_evaluation_and_zero_at_one() {
     for (p, seed) in [(0.0, 1), (0.5, 1), (1.0, 1)] {
         let layer = Dropout::new(p);
         let mut eval = Pass::eval(&layer);
-        assert_eq!(layer.forward(&eval.input(x.clone()), &mut eval).value(), &x);
+        assert_eq!(layer.call(&eval.input(x.clone()), &mut eval).value(), &x);
         let mut train = Pass::train(&layer, seed);
-        let y = layer.forward(&train.input(x.clone()), &mut train);
+        let y = layer.call(&train.input(x.clone()), &mut train);
         match p {
             0.0 => assert_eq!(y.value(), &x),
             1.0 => assert_eq!(y.value(), &Tensor::zeros(x.shape())),
@@ -166,7 +161,7 @@ fn evaluation_records_nothing_and_changes_nothing() {
     let mut model: Net = Net::new(&mut rng(0));
     let before = StateDict::of(&model);
     let mut pass = Pass::eval(&model);
-    let y = model.forward(&pass.input(images(3)), &mut pass);
+    let y = model.call(&pass.input(images(3)), &mut pass);
     assert!(!y.is_tracked() && pass.tape().is_empty());
     pass.commit(&mut model);
     assert_eq!(StateDict::of(&model), before);
@@ -197,7 +192,7 @@ fn running_statistics_follow_two_batches_of_one_pass_in_turn() {
     let batches: [Tensor<f64>; 2] = [draw(1), draw(2)];
     let mut pass = Pass::train(&layer, 0);
     for batch in &batches {
-        let _ = layer.forward(&pass.input(batch.clone()), &mut pass);
+        let _ = layer.call(&pass.input(batch.clone()), &mut pass);
     }
     assert_eq!(
         layer.running_mean.value(),
@@ -225,10 +220,10 @@ fn evaluation_uses_the_running_statistics() {
     let mut layer = BatchNorm1d::<f64>::new(2).momentum(1.0).eps(1e-3);
     let x = Tensor::normal([50, 2], 3.0, 2.0, &mut rng(1));
     let mut pass = Pass::train(&layer, 0);
-    let _ = layer.forward(&pass.input(x.clone()), &mut pass);
+    let _ = layer.call(&pass.input(x.clone()), &mut pass);
     pass.commit(&mut layer);
     let mut pass = Pass::eval(&layer);
-    let y = layer.forward(&pass.input(x.clone()), &mut pass);
+    let y = layer.call(&pass.input(x.clone()), &mut pass);
     let (mean, var) = (layer.running_mean.value(), layer.running_var.value());
     for i in 0..50 {
         for c in 0..2 {
@@ -243,22 +238,23 @@ fn a_batch_without_variance_is_refused() {
     let layer: BatchNorm2d = BatchNorm2d::new(3);
     let message = message_of(|| {
         let mut pass = Pass::train(&layer, 0);
-        let _ = layer.forward(&pass.input(Tensor::ones([1, 3, 1, 1])), &mut pass);
+        let _ = layer.call(&pass.input(Tensor::ones([1, 3, 1, 1])), &mut pass);
     });
     assert_eq!(
         message,
-        "batch_norm2d: [1, 3, 1, 1]: 1 values per channel have no variance to train on"
+        "batch_norm2d: [1, 3, 1, 1]: 1 values per channel have no variance to train on; \
+         use a larger batch, or Pass::evaluate for this layer"
     );
 }
 
 #[test]
 fn frozen_parameters_stay_while_their_statistics_follow() {
     let mut model: Net = Net::new(&mut rng(0));
-    assert_eq!(model.set_frozen("bn1", true), 2);
-    assert_eq!(model.set_frozen("conv1", true), 2);
+    assert_eq!(model.freeze("bn1"), 2);
+    assert_eq!(model.freeze("conv1"), 2);
     let before = StateDict::of(&model);
     let mut pass = Pass::train(&model, 0);
-    let scores = model.forward(&pass.input(images(4)), &mut pass);
+    let scores = model.call(&pass.input(images(4)), &mut pass);
     let gradients = pass.backward(&scores.sum(..));
     assert!(gradients.get(&model.conv1.weight).is_none());
     assert_eq!(gradients.unreached().count(), 0, "nobody asked for them");
@@ -281,13 +277,9 @@ fn a_shared_weight_has_the_sum_of_its_gradients() {
     let gradient = |twice: bool, held: bool| {
         let mut pass = Pass::train(&layer, 0);
         let x = pass.input(x.clone());
-        let h = layer.forward(&x, &mut pass);
+        let h = layer.call(&x, &mut pass);
         let h = if held { h.detach() } else { h };
-        let y = if twice {
-            layer.forward(&h, &mut pass)
-        } else {
-            h
-        };
+        let y = if twice { layer.call(&h, &mut pass) } else { h };
         pass.backward(&(&y * &y).sum(..))
             .get(&layer.weight)
             .unwrap()
@@ -296,7 +288,7 @@ fn a_shared_weight_has_the_sum_of_its_gradients() {
     // d f(W, W) = ∂₁ + ∂₂: the second use alone, and the first through a copy of the weight.
     let copy = layer.clone();
     let mut pass = Pass::train(&layer, 0);
-    let h = layer.forward(&pass.input(x.clone()), &mut pass);
+    let h = layer.call(&pass.input(x.clone()), &mut pass);
     let y = h.matmul(&Var::constant(copy.weight.value().t()));
     let first = pass
         .backward(&(&y * &y).sum(..))
@@ -323,7 +315,7 @@ fn a_clone_is_another_model() {
         StateDict::of(&teacher),
         StateDict::of(&Net::<f32>::new(&mut rng(0)))
     );
-    let boxes: Sequential = sequential![Linear::new(2, 2, &mut rng(0)), Relu::new()];
+    let boxes: Sequential = sequential![Linear::new(2, 2, &mut rng(0)), Relu];
     let copy = boxes.clone();
     assert_eq!(StateDict::of(&boxes), StateDict::of(&copy));
     assert_ne!(boxes.parameters()[0].1.id(), copy.parameters()[0].1.id());
@@ -341,9 +333,7 @@ fn models_cross_threads() {
     let model: Net = Net::new(&mut rng(0));
     let run = |model: &Net| {
         let mut pass = Pass::eval(model);
-        model
-            .forward(&pass.input(images(2)), &mut pass)
-            .into_value()
+        model.call(&pass.input(images(2)), &mut pass).into_value()
     };
     let here = run(&model);
     let there = std::thread::scope(|scope| scope.spawn(|| run(&model)).join().unwrap());
@@ -393,7 +383,7 @@ fn a_panic_starts_with_the_layers_path_at_the_callers_line() {
     let x = pass.input(Tensor::ones([1, 3, 5, 5]));
     let call = line!() + 2;
     let (message, line) = panic_of(|| {
-        let _ = model.conv.forward(&x, &mut pass);
+        let _ = model.conv.call(&x, &mut pass);
     });
     assert_eq!(
         message,
@@ -403,7 +393,7 @@ fn a_panic_starts_with_the_layers_path_at_the_callers_line() {
 
     let x = pass.input(Tensor::ones([1, 4]));
     let message = message_of(|| {
-        let _ = model.blocks.forward(&x, &mut pass);
+        let _ = model.blocks.call(&x, &mut pass);
     });
     assert!(
         message.starts_with("layer1.0.0: linear: [1, 4]"),

@@ -78,7 +78,7 @@ impl Default for LbfgsOptions {
 /// let mut loss = || {
 ///     optimizer.step(&mut model, |model| {
 ///         let mut pass = Pass::train(model, 0);
-///         let y = model.forward(&pass.input(x.clone()), &mut pass);
+///         let y = model.call(&pass.input(x.clone()), &mut pass);
 ///         let loss = y.mul(&y).sum(..);
 ///         (loss.item(), pass.backward(&loss))
 ///     })

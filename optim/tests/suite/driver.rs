@@ -87,7 +87,7 @@ fn clips_apply_in_their_order() {
 #[test]
 fn frozen_parameters_stay_as_they_are() {
     let mut model = pair();
-    model.bias.set_frozen(true);
+    model.bias.freeze();
     let mut optimizer = Optimizer::new(Adam::default()).strict();
     let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);

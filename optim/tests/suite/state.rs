@@ -194,7 +194,7 @@ fn a_learning_rate_that_makes_no_sense_is_not_loaded() {
 #[test]
 fn a_parameter_that_was_never_updated_has_no_state() {
     let (mut model, _, _) = small();
-    model.bias.set_frozen(true);
+    model.bias.freeze();
     let mut optimizer = Optimizer::new(Adam::default());
     let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);

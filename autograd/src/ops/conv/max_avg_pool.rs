@@ -64,9 +64,8 @@ impl Op for MaxPool {
 /// because windows at a border may be cut.
 fn reach(windows: &Windows) -> Reach {
     let [_, height, width] = windows.input();
-    let whole = |axis: usize, pixels: usize| {
-        matches!(windows.spans(axis), [span] if span.taps == pixels)
-    };
+    let whole =
+        |axis: usize, pixels: usize| matches!(windows.spans(axis), [span] if span.taps == pixels);
     if whole(1, height) && whole(2, width) && height * width > 1 {
         return Reach::Whole;
     }
@@ -77,9 +76,8 @@ fn reach(windows: &Windows) -> Reach {
         kernel: largest(|spans| spans.iter().map(|span| span.taps.max(span.counted)).max()),
         stride: largest(|spans| {
             let end = |span: &Span| span.start + span.taps * span.step;
-            let step = |pair: &[Span]| {
-                (pair[1].start - pair[0].start).max(end(&pair[1]) - end(&pair[0]))
-            };
+            let step =
+                |pair: &[Span]| (pair[1].start - pair[0].start).max(end(&pair[1]) - end(&pair[0]));
             spans.windows(2).map(step).max()
         }),
         dilation: largest(|spans| spans.iter().map(|span| span.step).max()),

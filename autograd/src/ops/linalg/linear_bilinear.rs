@@ -37,7 +37,9 @@ impl Op for Linear {
         let columns = shape.pop().unwrap_or(1);
         shape.push(inputs[1][0]);
         let products = shape.iter().product::<usize>() * columns;
-        Outline::of(shape).multiply_adds(products).reach(Reach::Whole)
+        Outline::of(shape)
+            .multiply_adds(products)
+            .reach(Reach::Whole)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {

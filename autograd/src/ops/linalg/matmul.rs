@@ -51,11 +51,17 @@ impl Op for Matmul {
         let [batch @ .., below, beside] = inputs[1] else {
             return Outline::run();
         };
-        let (m, k) = if left { (columns, rows) } else { (rows, columns) };
+        let (m, k) = if left {
+            (columns, rows)
+        } else {
+            (rows, columns)
+        };
         let n = if right { *below } else { *beside };
         let shape = [batch, &[m, n]].concat();
         let products = shape.iter().product::<usize>() * k;
-        Outline::of(shape).multiply_adds(products).reach(Reach::Whole)
+        Outline::of(shape)
+            .multiply_adds(products)
+            .reach(Reach::Whole)
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
