@@ -14,8 +14,8 @@ fields!(Cnn { conv1, conv2, fc });
 
 impl<T: Real> Module<T> for Cnn<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let x = self.conv1.call(x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
-        let x = self.conv2.call(&x, pass).relu().max_pool2d(&PoolOptions::new(2)).0;
+        let x = self.conv1.call(x, pass).relu().max_pool2d(2);
+        let x = self.conv2.call(&x, pass).relu().max_pool2d(2);
         self.fc.call(&x.flatten(1, -1), pass)
     }
 }

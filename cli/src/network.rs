@@ -36,9 +36,8 @@ impl<T: Real> Cnn<T> {
 
 impl<T: Real> Module<T> for Cnn<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let pool = PoolOptions::new(2);
-        let x = self.conv1.call(x, pass).relu().max_pool2d(&pool).0;
-        let x = self.conv2.call(&x, pass).relu().max_pool2d(&pool).0;
+        let x = self.conv1.call(x, pass).relu().max_pool2d(2);
+        let x = self.conv2.call(&x, pass).relu().max_pool2d(2);
         let x = self.fc1.call(&x.flatten(1, -1), pass).relu();
         let x = self.dropout.call(&x, pass);
         self.fc2.call(&x, pass)

@@ -66,8 +66,14 @@ impl Sources {
         }
     }
 
+    /// `f_with` takes the options of `f`, and `f_with_indices` returns positions too: they are checked
+    /// under the name `f`.
     fn add(&mut self, function: String, path: &Path) {
-        self.functions.insert(function, path.to_path_buf());
+        let base = ["_with_indices", "_with"]
+            .iter()
+            .find_map(|end| function.strip_suffix(end));
+        let name = base.unwrap_or(&function).to_owned();
+        self.functions.insert(name, path.to_path_buf());
     }
 }
 

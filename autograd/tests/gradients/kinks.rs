@@ -6,7 +6,7 @@ use std::f64::consts::LN_2;
 
 use wengert_autograd::ops::{CrossEntropyOptions, Reduction};
 use wengert_autograd::{Differentiable, Draw, Graph, Tape, Var, generic, grad};
-use wengert_tensor::{Dual, PoolOptions, Real, Tensor, keep};
+use wengert_tensor::{Dual, Real, Tensor, keep};
 
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
@@ -171,7 +171,7 @@ fn choices() -> Vec<Row> {
             at [&[0.1, 0.1, 0.1]] is [0.1], slopes [&[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]];
         "topk at a tie": |x| x.topk(0, 2, true).0,
             at [&[1.0, 3.0, 3.0, 3.0]] is [3.0, 3.0], slopes [&[0.0, 1.0, 1.0, 0.0]];
-        "max pooling at a tie": |x| x.reshape([1, 1, 4]).max_pool1d(&PoolOptions::new(2)).0.reshape([2]),
+        "max pooling at a tie": |x| x.reshape([1, 1, 4]).max_pool1d(2).reshape([2]),
             at [&[3.0, 3.0, 1.0, 1.0]] is [3.0, 1.0], slopes [&[1.0, 0.0, 1.0, 0.0]];
         "softmax of −∞": |x| x.softmax(0), at [&[-INF, -INF]] is [NAN, NAN], slopes [&[NAN, NAN]];
         "softmax_or_zero of −∞": |x| x.softmax_or_zero(0),

@@ -2,7 +2,7 @@
 
 use wengert::autograd::ops::{CrossEntropyOptions, NormOptions, Reduction};
 use wengert::autograd::{Tape, Var};
-use wengert::tensor::{ConvOptions, PoolOptions, Real, keep};
+use wengert::tensor::{ConvOptions, Real, keep};
 
 use crate::call::{Call, Outputs, y};
 use crate::failure::{Failure, needed, wrong};
@@ -34,7 +34,7 @@ fn channels<T: Real>(bias: &Var<T>) -> Var<T> {
 fn cnn<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     let padded = ConvOptions::default().padding(1);
     let first = call.x()?.conv2d(call.var("w1")?, &padded) + channels(call.var("b1")?);
-    let pooled = first.gelu().avg_pool2d(&PoolOptions::new(2));
+    let pooled = first.gelu().avg_pool2d(2);
     let second = pooled.conv2d(call.var("w2")?, &padded.stride(2)).silu();
     let out = second.flatten(1, -1).linear(call.var("w3")?, Some(call.var("b3")?));
     y(out.cross_entropy(call.whole("target")?, &CrossEntropyOptions::default()))
@@ -43,7 +43,7 @@ fn cnn<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
 fn conv_bn_relu_pool<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     let out = call.x()?.conv2d(call.var("w1")?, &ConvOptions::default().padding(1));
     let norm = NormOptions::affine(call.var("g1")?, call.var("b1")?).eps(1e-5);
-    let out = out.batch_norm(&norm).y.relu().max_pool2d(&PoolOptions::new(2)).0;
+    let out = out.batch_norm(&norm).y.relu().max_pool2d(2);
     let out = out.mean([2, 3]).linear(call.var("w2")?, Some(call.var("b2")?));
     y(out.cross_entropy(call.whole("target")?, &CrossEntropyOptions::default()))
 }

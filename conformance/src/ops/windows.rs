@@ -17,26 +17,26 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "conv_transpose1d" => conv_transpose(call, 1, Var::conv_transpose1d),
         "conv_transpose2d" => conv_transpose(call, 2, Var::conv_transpose2d),
         "conv_transpose3d" => conv_transpose(call, 3, Var::conv_transpose3d),
-        "max_pool1d" => max_pool(call, 1, Var::max_pool1d),
-        "max_pool2d" => max_pool(call, 2, Var::max_pool2d),
-        "max_pool3d" => max_pool(call, 3, Var::max_pool3d),
-        "avg_pool1d" => pool(call, 1, Var::avg_pool1d),
-        "avg_pool2d" => pool(call, 2, Var::avg_pool2d),
-        "avg_pool3d" => pool(call, 3, Var::avg_pool3d),
-        "lp_pool1d" => lp_pool(call, 1, Var::lp_pool1d),
-        "lp_pool2d" => lp_pool(call, 2, Var::lp_pool2d),
-        "lp_pool3d" => lp_pool(call, 3, Var::lp_pool3d),
+        "max_pool1d" => max_pool(call, 1, |x, options| x.max_pool1d_with_indices(options)),
+        "max_pool2d" => max_pool(call, 2, |x, options| x.max_pool2d_with_indices(options)),
+        "max_pool3d" => max_pool(call, 3, |x, options| x.max_pool3d_with_indices(options)),
+        "avg_pool1d" => pool(call, 1, |x, options| x.avg_pool1d(options)),
+        "avg_pool2d" => pool(call, 2, |x, options| x.avg_pool2d(options)),
+        "avg_pool3d" => pool(call, 3, |x, options| x.avg_pool3d(options)),
+        "lp_pool1d" => lp_pool(call, 1, |x, p, options| x.lp_pool1d(p, options)),
+        "lp_pool2d" => lp_pool(call, 2, |x, p, options| x.lp_pool2d(p, options)),
+        "lp_pool3d" => lp_pool(call, 3, |x, p, options| x.lp_pool3d(p, options)),
         "adaptive_avg_pool1d" => adaptive(call, 1, |x, size| y(x.adaptive_avg_pool1d(size))),
         "adaptive_avg_pool2d" => adaptive(call, 2, |x, size| y(x.adaptive_avg_pool2d(size))),
         "adaptive_avg_pool3d" => adaptive(call, 3, |x, size| y(x.adaptive_avg_pool3d(size))),
         "adaptive_max_pool1d" => {
-            adaptive(call, 1, |x, size| with_places(x.adaptive_max_pool1d(size)))
+            adaptive(call, 1, |x, size| with_places(x.adaptive_max_pool1d_with_indices(size)))
         }
         "adaptive_max_pool2d" => {
-            adaptive(call, 2, |x, size| with_places(x.adaptive_max_pool2d(size)))
+            adaptive(call, 2, |x, size| with_places(x.adaptive_max_pool2d_with_indices(size)))
         }
         "adaptive_max_pool3d" => {
-            adaptive(call, 3, |x, size| with_places(x.adaptive_max_pool3d(size)))
+            adaptive(call, 3, |x, size| with_places(x.adaptive_max_pool3d_with_indices(size)))
         }
         "global_avg_pool" | "global_max_pool" => {
             let x = call.x()?;
@@ -133,28 +133,28 @@ fn with_places<T: Real>((values, places): (Var<T>, Tensor<i64>)) -> Result<Outpu
 fn max_pool<T: Real>(
     call: &Call<'_, T>,
     axes: usize,
-    f: impl FnOnce(&Var<T>, &PoolOptions) -> (Var<T>, Tensor<i64>),
+    f: impl FnOnce(&Var<T>, PoolOptions) -> (Var<T>, Tensor<i64>),
 ) -> Result<Outputs<T>, Failure> {
     let options = pool_options(call)?;
-    batched(call.x()?, axes, |x| with_places(f(x, &options)))
+    batched(call.x()?, axes, |x| with_places(f(x, options)))
 }
 
 fn pool<T: Real>(
     call: &Call<'_, T>,
     axes: usize,
-    f: impl FnOnce(&Var<T>, &PoolOptions) -> Var<T>,
+    f: impl FnOnce(&Var<T>, PoolOptions) -> Var<T>,
 ) -> Result<Outputs<T>, Failure> {
     let options = pool_options(call)?;
-    batched(call.x()?, axes, |x| y(f(x, &options)))
+    batched(call.x()?, axes, |x| y(f(x, options)))
 }
 
 fn lp_pool<T: Real>(
     call: &Call<'_, T>,
     axes: usize,
-    f: impl FnOnce(&Var<T>, f64, &PoolOptions) -> Var<T>,
+    f: impl FnOnce(&Var<T>, f64, PoolOptions) -> Var<T>,
 ) -> Result<Outputs<T>, Failure> {
     let (options, p) = (pool_options(call)?, call.args.f64_or("p", 2.0)?);
-    batched(call.x()?, axes, |x| y(f(x, p, &options)))
+    batched(call.x()?, axes, |x| y(f(x, p, options)))
 }
 
 fn adaptive<T: Real>(

@@ -62,15 +62,15 @@ macro_rules! window_pools {
 window_pools! {
     /// The largest element of each window of a signal `[batch, channels, width]`; see
     /// [`Var::max_pool1d`]. Of equal elements the first counts.
-    MaxPool1d: |x, options| x.max_pool1d(options).0;
+    MaxPool1d: |x, options| x.max_pool1d(options);
 
     /// The largest element of each window of an image `[batch, channels, height, width]`; see
     /// [`Var::max_pool2d`]. Of equal elements the first counts.
-    MaxPool2d: |x, options| x.max_pool2d(options).0;
+    MaxPool2d: |x, options| x.max_pool2d(options);
 
     /// The largest element of each window of a volume `[batch, channels, depth, height, width]`; see
     /// [`Var::max_pool3d`]. Of equal elements the first counts.
-    MaxPool3d: |x, options| x.max_pool3d(options).0;
+    MaxPool3d: |x, options| x.max_pool3d(options);
 
     /// The mean of each window of a signal `[batch, channels, width]`; see [`Var::avg_pool1d`].
     AvgPool1d: |x, options| x.avg_pool1d(options);
@@ -152,13 +152,13 @@ adaptive_pools! {
     AdaptiveAvgPool3d, 3, |x, output| x.adaptive_avg_pool3d(output);
 
     /// The largest elements of a given number of equal windows of a signal; see [`Var::adaptive_max_pool1d`].
-    AdaptiveMaxPool1d, 1, |x, output| x.adaptive_max_pool1d(output).0;
+    AdaptiveMaxPool1d, 1, |x, output| x.adaptive_max_pool1d(output);
 
     /// The largest elements of a given number of equal windows of an image; see [`Var::adaptive_max_pool2d`].
-    AdaptiveMaxPool2d, 2, |x, output| x.adaptive_max_pool2d(output).0;
+    AdaptiveMaxPool2d, 2, |x, output| x.adaptive_max_pool2d(output);
 
     /// The largest elements of a given number of equal windows of a volume; see [`Var::adaptive_max_pool3d`].
-    AdaptiveMaxPool3d, 3, |x, output| x.adaptive_max_pool3d(output).0;
+    AdaptiveMaxPool3d, 3, |x, output| x.adaptive_max_pool3d(output);
 }
 
 macro_rules! global_pools {

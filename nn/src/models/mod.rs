@@ -40,8 +40,8 @@ impl Pool {
     fn apply<T: Real>(self, x: &Var<T>) -> Var<T> {
         let options = PoolOptions::new(2);
         match self {
-            Self::Max => x.max_pool2d(&options).0,
-            Self::Average => x.avg_pool2d(&options),
+            Self::Max => x.max_pool2d(options),
+            Self::Average => x.avg_pool2d(options),
         }
     }
 }

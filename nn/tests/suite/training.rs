@@ -40,10 +40,9 @@ impl<T: Real> Net<T> {
 
 impl<T: Real> Module<T> for Net<T> {
     fn forward(&self, x: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
-        let pool = PoolOptions::new(2);
         let x = self.bn1.call(&self.conv1.call(x, pass), pass);
-        let x = x.relu().max_pool2d(&pool).0;
-        let x = self.conv2.call(&x, pass).relu().max_pool2d(&pool).0;
+        let x = x.relu().max_pool2d(2);
+        let x = self.conv2.call(&x, pass).relu().max_pool2d(2);
         let x = self.drop.call(&x.flatten(1, -1), pass);
         self.fc.call(&x, pass)
     }

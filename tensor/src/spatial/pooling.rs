@@ -160,15 +160,33 @@ fn windows_for<T: Element>(
 macro_rules! pools {
     ($(
         $axes:literal, $images:literal, $shape:literal:
-        $max:ident $average:ident $adaptive_max:ident $adaptive_average:ident;
+        $max:ident $max_with_indices:ident $average:ident
+        $adaptive_max:ident $adaptive_max_with_indices:ident $adaptive_average:ident;
     )*) => {$(
         impl<T: Number> Tensor<T> {
-            #[doc = concat!("Max pooling of ", $images, ": the largest element of each window, and its position.")]
+            #[doc = concat!("Max pooling of ", $images, ": the largest element of each window.")]
             ///
             /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the kernel positions `k`; padding counts as −∞. Of
             /// equal elements the first in row-major order is chosen; a NaN is chosen before any number.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
+            ///
+            /// # Panics
+            /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
+            /// window.
+            #[must_use]
+            #[track_caller]
+            pub fn $max(&self, options: impl Into<PoolOptions>) -> Self {
+                let options = options.into();
+                let windows = windows_for(stringify!($max), self, $axes, |shape, axes| {
+                    options.windows(shape, axes)
+                });
+                max(self, &windows).0
+            }
+
+            #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and where each element stands.")]
+            ///
             /// * returns values and positions, both of the pooled shape; a position is a flat index into the
             ///   spatial axes of `self`
             ///
@@ -177,14 +195,18 @@ macro_rules! pools {
             /// window.
             #[must_use]
             #[track_caller]
-            pub fn $max(&self, options: &PoolOptions) -> (Self, Tensor<i64>) {
-                let windows = windows_for(stringify!($max), self, $axes, |shape, axes| {
+            pub fn $max_with_indices(
+                &self,
+                options: impl Into<PoolOptions>,
+            ) -> (Self, Tensor<i64>) {
+                let options = options.into();
+                let windows = windows_for(stringify!($max_with_indices), self, $axes, |shape, axes| {
                     options.windows(shape, axes)
                 });
                 max(self, &windows)
             }
 
-            #[doc = concat!("Adaptive max pooling of ", $images, " to given output extents; returns values and positions.")]
+            #[doc = concat!("Adaptive max pooling of ", $images, " to given output extents.")]
             ///
             /// Along an axis of extent `m`, window `i` of `n` is `⌊i·m/n⌋..⌈(i + 1)·m/n⌉`. Ties and NaN are
             /// treated as in max pooling with a fixed window.
@@ -196,9 +218,29 @@ macro_rules! pools {
             /// If the rank does not fit, or the output is not empty but the input is.
             #[must_use]
             #[track_caller]
-            pub fn $adaptive_max(&self, output: impl Into<Extents>) -> (Self, Tensor<i64>) {
+            pub fn $adaptive_max(&self, output: impl Into<Extents>) -> Self {
                 let output = output.into();
                 let windows = windows_for(stringify!($adaptive_max), self, $axes, |shape, axes| {
+                    adaptive_windows(shape, axes, output)
+                });
+                max(self, &windows).0
+            }
+
+            #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and where each element stands.")]
+            ///
+            /// * returns values and positions, both of the pooled shape; a position is a flat index into the
+            ///   spatial axes of `self`
+            ///
+            /// # Panics
+            /// If the rank does not fit, or the output is not empty but the input is.
+            #[must_use]
+            #[track_caller]
+            pub fn $adaptive_max_with_indices(
+                &self,
+                output: impl Into<Extents>,
+            ) -> (Self, Tensor<i64>) {
+                let (output, name) = (output.into(), stringify!($adaptive_max_with_indices));
+                let windows = windows_for(name, self, $axes, |shape, axes| {
                     adaptive_windows(shape, axes, output)
                 });
                 max(self, &windows)
@@ -212,13 +254,15 @@ macro_rules! pools {
             /// as 0. See [`Divisor`](crate::Divisor).
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
             ///
             /// # Panics
             /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
             /// window.
             #[must_use]
             #[track_caller]
-            pub fn $average(&self, options: &PoolOptions) -> Self {
+            pub fn $average(&self, options: impl Into<PoolOptions>) -> Self {
+                let options = options.into();
                 let windows = windows_for(stringify!($average), self, $axes, |shape, axes| {
                     options.windows(shape, axes)
                 });
@@ -249,9 +293,12 @@ macro_rules! pools {
 
 pools! {
     1, "signals", "[batch, channels, width]":
-    max_pool1d avg_pool1d adaptive_max_pool1d adaptive_avg_pool1d;
+    max_pool1d max_pool1d_with_indices avg_pool1d
+    adaptive_max_pool1d adaptive_max_pool1d_with_indices adaptive_avg_pool1d;
     2, "images", "[batch, channels, height, width]":
-    max_pool2d avg_pool2d adaptive_max_pool2d adaptive_avg_pool2d;
+    max_pool2d max_pool2d_with_indices avg_pool2d
+    adaptive_max_pool2d adaptive_max_pool2d_with_indices adaptive_avg_pool2d;
     3, "volumes", "[batch, channels, depth, height, width]":
-    max_pool3d avg_pool3d adaptive_max_pool3d adaptive_avg_pool3d;
+    max_pool3d max_pool3d_with_indices avg_pool3d
+    adaptive_max_pool3d adaptive_max_pool3d_with_indices adaptive_avg_pool3d;
 }

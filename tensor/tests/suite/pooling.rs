@@ -149,7 +149,7 @@ proptest! {
         };
         let (y, positions, [padded, image]) = naive(&x, axes);
         prop_assert_eq!(windows.output(), [1, rows.output(), columns.output()]);
-        prop_assert_eq!(x.max_pool2d(&options), (y, positions));
+        prop_assert_eq!(x.max_pool2d_with_indices(&options), (y, positions));
         let close = |a: Tensor<f64>, b: Tensor<f64>| {
             a.shape() == b.shape() && a.iter().zip(b.iter()).all(|(a, b)| (a - b).abs() < 1e-14)
         };
@@ -204,7 +204,7 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
             continue;
         }
         let (y, positions, [mean, _]) = naive(&x, [side(height), side(width)]);
-        assert_eq!(x.max_pool2d(&PoolOptions::default()), (y, positions));
+        assert_eq!(x.max_pool2d_with_indices(&PoolOptions::default()), (y, positions));
         assert_eq!(x.avg_pool2d(&PoolOptions::default()), mean);
         let sums = x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(1)));
         assert_eq!(sums, &mean * 4.0);
@@ -224,9 +224,9 @@ fn the_first_of_equal_elements_and_the_first_nan_are_chosen() {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     let position = |cells: [f64; 4]| {
         let x = Tensor::from_slice(&cells, [1, 2, 2]);
-        let (y, at) = x.max_pool2d(&PoolOptions::default());
+        let (y, at) = x.max_pool2d_with_indices(&PoolOptions::default());
         // The same windows in the general loop.
-        let (same, at_too) = x.max_pool2d(&PoolOptions::new(2).stride(1));
+        let (same, at_too) = x.max_pool2d_with_indices(&PoolOptions::new(2).stride(1));
         assert_eq!(at, at_too);
         assert!(y == same || y.item().is_nan() && same.item().is_nan());
         at.item()
@@ -241,9 +241,20 @@ fn the_first_of_equal_elements_and_the_first_nan_are_chosen() {
 }
 
 #[test]
+fn a_kernel_alone_stands_for_windows_side_by_side() {
+    let x = values::<f64>(&[2, 3, 6, 8], 1);
+    let square = PoolOptions::new(2).stride(2);
+    let (largest, _) = x.max_pool2d_with_indices(square);
+    assert_eq!(x.max_pool2d(2), largest);
+    assert_eq!(x.max_pool2d(square), largest);
+    assert_eq!(x.avg_pool2d([3, 2]), x.avg_pool2d(&PoolOptions::new([3, 2]).stride([3, 2])));
+    assert_eq!(x.adaptive_max_pool2d([3, 4]), largest);
+}
+
+#[test]
 fn padding_is_never_the_maximum() {
     let x = Tensor::from_slice(&[-5.0, -3.0, -4.0], [1, 1, 3]);
-    let (y, at) = x.max_pool1d(&PoolOptions::new(3).stride(1).padding(1));
+    let (y, at) = x.max_pool1d_with_indices(&PoolOptions::new(3).stride(1).padding(1));
     assert_eq!(y.to_vec(), [-3.0, -3.0, -3.0]);
     assert_eq!(at.to_vec(), [1, 1, 1]);
 }
@@ -282,7 +293,7 @@ fn adaptive_windows_cover_the_image() {
     let x = values::<f64>(&[2, 3, 7, 5], 1);
     for [rows, columns] in [[3, 2], [1, 1], [7, 5], [2, 4], [9, 6], [0, 2]] {
         let y = x.adaptive_avg_pool2d([rows, columns]);
-        let (largest, positions) = x.adaptive_max_pool2d([rows, columns]);
+        let (largest, positions) = x.adaptive_max_pool2d_with_indices([rows, columns]);
         assert_eq!(y.shape(), [2, 3, rows, columns]);
         let bin = |i: usize, n: usize, m: usize| i * m / n..((i + 1) * m).div_ceil(n);
         for index in (0..y.len()).map(|i| {
@@ -322,10 +333,10 @@ fn pooling_over_one_and_three_axes_agrees_with_two() {
     let x = values::<f64>(&[2, 3, 4, 11], 1);
     let options = PoolOptions::new(3).stride(2).padding(1);
     let lines = x.reshape([6, 4, 11]);
-    let (y, at) = lines.max_pool1d(&options);
+    let (y, at) = lines.max_pool1d_with_indices(&options);
     let (plane, plane_at) = lines
         .unsqueeze(2)
-        .max_pool2d(&PoolOptions::new([1, 3]).stride([1, 2]).padding([0, 1]));
+        .max_pool2d_with_indices(PoolOptions::new([1, 3]).stride([1, 2]).padding([0, 1]));
     assert_eq!((plane.squeeze(2), plane_at.squeeze(2)), (y, at));
     let volume = x.avg_pool3d(&PoolOptions::new([3, 2, 2]));
     assert_eq!(volume.shape(), [2, 1, 2, 5]);
@@ -349,7 +360,10 @@ fn views_pool_as_their_copies_do() {
         PoolOptions::default(),
         PoolOptions::new(3).stride(1).padding(1),
     ] {
-        assert_eq!(x.max_pool2d(&options), dense.max_pool2d(&options));
+        assert_eq!(
+            x.max_pool2d_with_indices(options),
+            dense.max_pool2d_with_indices(options)
+        );
         assert_eq!(x.avg_pool2d(&options), dense.avg_pool2d(&options));
         let windows = options.windows(x.shape(), 2).unwrap();
         let (y, at) = max(&x, &windows);
@@ -369,7 +383,7 @@ fn views_pool_as_their_copies_do() {
 #[test]
 fn integers_and_dual_numbers_pool_too() {
     let x = Tensor::<i32>::from_slice(&[3, -1, 7, 7, 0, 2], [1, 1, 6]);
-    let (y, at) = x.max_pool1d(&PoolOptions::new(3).stride(3).padding(1));
+    let (y, at) = x.max_pool1d_with_indices(&PoolOptions::new(3).stride(3).padding(1));
     assert_eq!((y.to_vec(), at.to_vec()), (vec![3, 7], vec![0, 2]));
     let x = Tensor::from_slice(
         &[
@@ -379,7 +393,7 @@ fn integers_and_dual_numbers_pool_too() {
         ],
         [1, 1, 3],
     );
-    let (y, _) = x.max_pool1d(&PoolOptions::new(3));
+    let (y, _) = x.max_pool1d_with_indices(&PoolOptions::new(3));
     assert_eq!(y.item().tangent, 20.0);
     let mean = x.avg_pool1d(&PoolOptions::new(3)).item();
     assert!((mean.tangent - 70.0 / 3.0).abs() < 1e-14);
@@ -432,7 +446,7 @@ fn pooling_has_the_same_bits_for_any_number_of_threads() {
 #[test]
 fn an_empty_batch_pools_to_an_empty_batch() {
     let x = Tensor::<f32>::zeros([0, 3, 6, 6]);
-    let (y, at) = x.max_pool2d(&PoolOptions::default());
+    let (y, at) = x.max_pool2d_with_indices(&PoolOptions::default());
     assert_eq!(
         (y.shape(), at.shape()),
         (&[0, 3, 3, 3][..], &[0, 3, 3, 3][..])

@@ -42,7 +42,7 @@ impl<T: Real> Var<T> {
         );
         let rows = self.reshape([shape[0], shape[1], pixels]);
         shape[2..].fill(1);
-        rows.adaptive_max_pool1d(1).0.reshape(shape)
+        rows.adaptive_max_pool1d(1).reshape(shape)
     }
 }
 

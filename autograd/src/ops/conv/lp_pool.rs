@@ -12,7 +12,7 @@ impl<T: Real> Var<T> {
         op: &str,
         axes: usize,
         p: f64,
-        options: &PoolOptions,
+        options: PoolOptions,
         mean: impl Fn(&Self) -> Self,
     ) -> Self {
         let taps = options
@@ -51,12 +51,14 @@ macro_rules! lp_pools {
             /// it has, times all its taps. Powers that would overflow or vanish are scaled first.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
             ///
             /// # Panics
             /// If the rank is another, or the window exceeds the padded input.
             #[must_use]
             #[track_caller]
-            pub fn $name(&self, p: f64, options: &PoolOptions) -> Self {
+            pub fn $name(&self, p: f64, options: impl Into<PoolOptions>) -> Self {
+                let options = options.into();
                 self.lp_pool(stringify!($name), $axes, p, options, |x| x.$average(options))
             }
         )*}
@@ -72,7 +74,7 @@ macro_rules! lp_pools {
                 let mut shape = vec![draw.within(1, 2), draw.within(1, 2)];
                 shape.extend((0..$axes).map(|_| draw.within(3, 4)));
                 let x = draw.uniform(shape, 0.3, 1.5);
-                let f = generic!([p, options] |x| x.$name(p, &options));
+                let f = generic!([p, options] |x| x.$name(p, options));
                 Case::new(format!("p = {p}, {options:?}"), f, [x])
             }),
         )*];

@@ -269,6 +269,18 @@ impl<T: Real> Var<T> {
     }
 
     #[track_caller]
+    fn option_windows(&self, op: &str, axes: usize, options: PoolOptions) -> Rc<Windows> {
+        self.windows(op, axes, |shape, axes| options.windows(shape, axes))
+    }
+
+    #[track_caller]
+    fn adaptive_windows(&self, op: &str, axes: usize, output: Extents) -> Rc<Windows> {
+        self.windows(op, axes, |shape, axes| {
+            adaptive_windows(shape, axes, output)
+        })
+    }
+
+    #[track_caller]
     fn max_pool(&self, windows: Rc<Windows>) -> (Self, Tensor<i64>) {
         let positions = Saved::default();
         let op = MaxPool {
@@ -293,15 +305,29 @@ impl<T: Real> Var<T> {
 macro_rules! pools {
     ($(
         $axes:literal, $images:literal, $shape:literal:
-        $max:ident $average:ident $adaptive_max:ident $adaptive_average:ident;
+        $max:ident $max_with_indices:ident $average:ident
+        $adaptive_max:ident $adaptive_max_with_indices:ident $adaptive_average:ident;
     )*) => {
         impl<T: Real> Var<T> {$(
-            #[doc = concat!("The largest element of each window of ", $images, ", and its position.")]
+            #[doc = concat!("The largest element of each window of ", $images, ".")]
             ///
             /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the taps `k`; padding never wins. Of
             /// equal elements the first in row-major order counts, and has the cotangent; a NaN wins.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
+            ///
+            /// # Panics
+            /// If the rank is another, the window exceeds the padded input, or the padding half of
+            /// the window.
+            #[must_use]
+            #[track_caller]
+            pub fn $max(&self, options: impl Into<PoolOptions>) -> Self {
+                self.max_pool(self.option_windows(stringify!($max), $axes, options.into())).0
+            }
+
+            #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and where each element stands.")]
+            ///
             /// * returns values and positions, which are flat indices into the spatial axes
             ///
             /// # Panics
@@ -309,12 +335,15 @@ macro_rules! pools {
             /// the window.
             #[must_use]
             #[track_caller]
-            pub fn $max(&self, options: &PoolOptions) -> (Self, Tensor<i64>) {
-                let windows = |shape: &[usize], axes| options.windows(shape, axes);
-                self.max_pool(self.windows(stringify!($max), $axes, windows))
+            pub fn $max_with_indices(
+                &self,
+                options: impl Into<PoolOptions>,
+            ) -> (Self, Tensor<i64>) {
+                let name = stringify!($max_with_indices);
+                self.max_pool(self.option_windows(name, $axes, options.into()))
             }
 
-            #[doc = concat!("The largest element of each of a number of windows that share ", $images, " out, and its position.")]
+            #[doc = concat!("The largest element of each of a number of windows that share ", $images, " out.")]
             ///
             /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
             /// `⌈(i + 1)·m/n⌉`. Ties and NaN as in a plain maximum.
@@ -326,10 +355,25 @@ macro_rules! pools {
             /// If the rank is another, or there are windows but no pixels.
             #[must_use]
             #[track_caller]
-            pub fn $adaptive_max(&self, output: impl Into<Extents>) -> (Self, Tensor<i64>) {
-                let output = output.into();
-                let windows = |shape: &[usize], axes| adaptive_windows(shape, axes, output);
-                self.max_pool(self.windows(stringify!($adaptive_max), $axes, windows))
+            pub fn $adaptive_max(&self, output: impl Into<Extents>) -> Self {
+                let name = stringify!($adaptive_max);
+                self.max_pool(self.adaptive_windows(name, $axes, output.into())).0
+            }
+
+            #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and where each element stands.")]
+            ///
+            /// * returns values and positions, which are flat indices into the spatial axes
+            ///
+            /// # Panics
+            /// If the rank is another, or there are windows but no pixels.
+            #[must_use]
+            #[track_caller]
+            pub fn $adaptive_max_with_indices(
+                &self,
+                output: impl Into<Extents>,
+            ) -> (Self, Tensor<i64>) {
+                let name = stringify!($adaptive_max_with_indices);
+                self.max_pool(self.adaptive_windows(name, $axes, output.into()))
             }
 
             #[doc = concat!("The mean of each window of ", $images, ".")]
@@ -337,15 +381,15 @@ macro_rules! pools {
             /// `y[n, c, i] = Σ x[n, c, s·i + d·k − p] / divisor` over the taps `k`, see [`Divisor`].
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
+            /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
             ///
             /// # Panics
             /// If the rank is another, the window exceeds the padded input, or the padding half of
             /// the window.
             #[must_use]
             #[track_caller]
-            pub fn $average(&self, options: &PoolOptions) -> Self {
-                let windows = |shape: &[usize], axes| options.windows(shape, axes);
-                self.avg_pool(self.windows(stringify!($average), $axes, windows))
+            pub fn $average(&self, options: impl Into<PoolOptions>) -> Self {
+                self.avg_pool(self.option_windows(stringify!($average), $axes, options.into()))
             }
 
             #[doc = concat!("The mean of each of a number of windows that share ", $images, " out.")]
@@ -361,9 +405,8 @@ macro_rules! pools {
             #[must_use]
             #[track_caller]
             pub fn $adaptive_average(&self, output: impl Into<Extents>) -> Self {
-                let output = output.into();
-                let windows = |shape: &[usize], axes| adaptive_windows(shape, axes, output);
-                self.avg_pool(self.windows(stringify!($adaptive_average), $axes, windows))
+                let name = stringify!($adaptive_average);
+                self.avg_pool(self.adaptive_windows(name, $axes, output.into()))
             }
         )*}
 
@@ -374,15 +417,15 @@ macro_rules! pools {
             $(
                 Entry::function(stringify!($max), |draw| {
                     let (options, x) = draw_call(draw, $axes, draw_options);
-                    Case::new(format!("{options:?}"), generic!([options] |x| x.$max(&options).0), [x])
+                    Case::new(format!("{options:?}"), generic!([options] |x| x.$max(options)), [x])
                 }),
                 Entry::function(stringify!($average), |draw| {
                     let (options, x) = draw_call(draw, $axes, draw_options);
-                    Case::new(format!("{options:?}"), generic!([options] |x| x.$average(&options)), [x])
+                    Case::new(format!("{options:?}"), generic!([options] |x| x.$average(options)), [x])
                 }),
                 Entry::function(stringify!($adaptive_max), |draw| {
                     let (output, x) = draw_call(draw, $axes, draw_output);
-                    Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_max(output).0), [x])
+                    Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_max(output)), [x])
                 }),
                 Entry::function(stringify!($adaptive_average), |draw| {
                     let (output, x) = draw_call(draw, $axes, draw_output);
@@ -395,11 +438,14 @@ macro_rules! pools {
 
 pools! {
     1, "signals", "[batch, channels, width]":
-    max_pool1d avg_pool1d adaptive_max_pool1d adaptive_avg_pool1d;
+    max_pool1d max_pool1d_with_indices avg_pool1d
+    adaptive_max_pool1d adaptive_max_pool1d_with_indices adaptive_avg_pool1d;
     2, "images", "[batch, channels, height, width]":
-    max_pool2d avg_pool2d adaptive_max_pool2d adaptive_avg_pool2d;
+    max_pool2d max_pool2d_with_indices avg_pool2d
+    adaptive_max_pool2d adaptive_max_pool2d_with_indices adaptive_avg_pool2d;
     3, "volumes", "[batch, channels, depth, height, width]":
-    max_pool3d avg_pool3d adaptive_max_pool3d adaptive_avg_pool3d;
+    max_pool3d max_pool3d_with_indices avg_pool3d
+    adaptive_max_pool3d adaptive_max_pool3d_with_indices adaptive_avg_pool3d;
 }
 
 /// Options, and images with or without a batch that are large enough for any of them.

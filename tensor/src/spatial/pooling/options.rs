@@ -10,9 +10,11 @@ use crate::spatial::window::{Extents, Padding};
 /// use wengert_tensor::{PoolOptions, Tensor};
 ///
 /// let x = Tensor::<f32>::ones([2, 3, 9, 8]);
-/// let (y, positions) = x.max_pool2d(&PoolOptions::new(3).stride(2).padding(1));
+/// assert_eq!(x.max_pool2d(2).shape(), [2, 3, 4, 4]);
+/// assert_eq!(x.avg_pool2d([3, 2]).shape(), [2, 3, 3, 4]);
+/// let overlapping = PoolOptions::new(3).stride(2).padding(1);
+/// let (y, positions) = x.max_pool2d_with_indices(overlapping);
 /// assert_eq!((y.shape(), positions.shape()), (&[2, 3, 5, 4][..], &[2, 3, 5, 4][..]));
-/// assert_eq!(x.avg_pool2d(&PoolOptions::new([3, 2])).shape(), [2, 3, 3, 4]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PoolOptions {
@@ -34,6 +36,24 @@ pub struct PoolOptions {
 impl Default for PoolOptions {
     fn default() -> Self {
         Self::new(2)
+    }
+}
+
+impl From<usize> for PoolOptions {
+    fn from(kernel: usize) -> Self {
+        Self::new(kernel)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for PoolOptions {
+    fn from(kernel: [usize; N]) -> Self {
+        Self::new(kernel)
+    }
+}
+
+impl From<&Self> for PoolOptions {
+    fn from(options: &Self) -> Self {
+        *options
     }
 }
 
