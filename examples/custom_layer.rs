@@ -42,7 +42,7 @@ fn main() {
     for step in 0..300 {
         let mut pass = Pass::train(&model, step);
         let y = model.call(&pass.input(x.clone()), &mut pass);
-        let loss = y.mse_loss(&pass.input(target.clone()), Reduction::Mean);
+        let loss = y.mse_loss(&pass.input(target.clone()));
         if step % 50 == 0 {
             println!("step {step:>3}: loss {:.6}", loss.item());
         }

@@ -34,7 +34,7 @@ fn main() {
         for batch in loader.epoch(epoch) {
             let mut pass = Pass::train(&model, batch.seed);
             let logits = model.call(&pass.input(batch.images), &mut pass);
-            let loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
+            let loss = logits.cross_entropy(&batch.labels);
             let gradients = pass.backward(&loss);
             optimizer.step(&mut model, &gradients, pass);
         }

@@ -64,7 +64,7 @@ fn main() -> std::io::Result<()> {
         let mut pass = Pass::train(network, 0);
         let loss = network
             .call(&pass.input(batch.images.clone()), &mut pass)
-            .cross_entropy(&batch.labels, &CrossEntropyOptions::default());
+            .cross_entropy(&batch.labels);
         let gradients = pass.backward(&loss);
         let points: Vec<_> = (1..)
             .zip(&network.layers)
@@ -102,7 +102,7 @@ fn main() -> std::io::Result<()> {
                 let x = pass.input(batch.images);
                 let loss = network
                     .call(&x, &mut pass)
-                    .cross_entropy(&batch.labels, &CrossEntropyOptions::default());
+                    .cross_entropy(&batch.labels);
                 let gradients = pass.backward(&loss);
                 optimizer.step(&mut network, &gradients, pass);
             }

@@ -33,7 +33,7 @@ fn faults_of(
     let mut step = |seed| {
         let mut pass = Pass::train(&model, seed);
         let logits = model.call(&pass.input(input.clone()), &mut pass);
-        let loss = logits.cross_entropy(&labels, &CrossEntropyOptions::default());
+        let loss = logits.cross_entropy(&labels);
         let gradients = pass.backward(&loss);
         optimizer.step(&mut model, &gradients, pass);
     };

@@ -94,7 +94,7 @@ fn similarities_do_not_depend_on_the_lengths() {
     let rows = |x: f32, y: f32| Var::constant(Tensor::from_slice(&[x, y], [1, 2]));
     let target = Tensor::from_slice(&[1_i64], [1]);
     let loss = |x: &Var, y: &Var| {
-        x.cosine_embedding_loss(y, &target, 0.0, wengert_autograd::ops::Reduction::Mean)
+        x.cosine_embedding_loss_with(y, &target, 0.0, wengert_autograd::ops::Reduction::Mean)
             .item()
     };
     near(&[loss(&rows(3e24, 4e24), &rows(1e24, 0.0))], &[0.4]);

@@ -67,9 +67,9 @@ impl Training {
     fn loss(&self, pass: &mut Pass) -> Var {
         let y = self.model.call(&pass.input(self.input.clone()), pass);
         match &self.target {
-            Target::Classes(labels) => y.cross_entropy(labels, &CrossEntropyOptions::default()),
+            Target::Classes(labels) => y.cross_entropy(labels),
             Target::Numbers(numbers) => {
-                y.mse_loss(&Var::constant(numbers.clone()), Reduction::Mean)
+                y.mse_loss(&Var::constant(numbers.clone()))
             }
         }
     }

@@ -205,7 +205,7 @@ fn train(model: &mut Cnn, task: &Task, options: &Options) -> Outcome {
             let mut pass = Pass::train(model, batch.seed);
             let count = batch.labels.len() as f64;
             let logits = model.call(&pass.input(batch.images), &mut pass);
-            let batch_loss = logits.cross_entropy(&batch.labels, &CrossEntropyOptions::default());
+            let batch_loss = logits.cross_entropy(&batch.labels);
             let gradients = pass.backward(&batch_loss);
             optimizer.step(model, &gradients, pass);
 

@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value, json};
 use wengert::autograd::Var;
-use wengert::autograd::ops::{CrossEntropyOptions, Reduction};
 use wengert::nn::init::{self, Fan, Nonlinearity};
 use wengert::nn::models::{
     CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions,
@@ -351,7 +350,7 @@ impl<T: Real> Training<T> {
         let mut pass = Pass::train(&*self.model, 0);
         let x = pass.input(x.clone());
         let logits = self.model.call(&x, &mut pass);
-        let loss = logits.cross_entropy(target, &CrossEntropyOptions::default());
+        let loss = logits.cross_entropy(target);
         let gradients = pass.backward(&loss);
         let all = gradients.iter();
         let all = all.map(|(path, g)| (path.to_owned(), g.clone())).collect();
@@ -461,10 +460,7 @@ fn digits_train<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> R
     let (x, target) = rows(data, scale, from, to)?;
     let logits = training.logits(&x);
     let correct = logits.argmax(-1).eq(&target).count_true(..);
-    let loss = Var::constant(logits.clone()).cross_entropy(
-        &target,
-        &CrossEntropyOptions { reduction: Reduction::Mean, ..CrossEntropyOptions::default() },
-    );
+    let loss = Var::constant(logits.clone()).cross_entropy(&target);
     for name in &case.outputs {
         let expected = stored.get("out", name)?;
         let found = match name.as_str() {

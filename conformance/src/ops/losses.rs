@@ -25,12 +25,12 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             let (beta, delta) = (args.f64_or("beta", 1.0)?, args.f64_or("delta", 1.0)?);
             let (x, t, reduction) = (input()?, target()?, args.reduction()?);
             y(match call.op {
-                "l1_loss" => x.l1_loss(t, reduction),
-                "smooth_l1_loss" => x.smooth_l1_loss(t, beta, reduction),
-                _ => x.huber_loss(t, delta, reduction),
+                "l1_loss" => x.l1_loss_with(t, reduction),
+                "smooth_l1_loss" => x.smooth_l1_loss_with(t, beta, reduction),
+                _ => x.huber_loss_with(t, delta, reduction),
             })
         }
-        "mse_loss" => y(input()?.mse_loss(target()?, args.reduction()?)),
+        "mse_loss" => y(input()?.mse_loss_with(target()?, args.reduction()?)),
         "cross_entropy" => {
             let mut options = CrossEntropyOptions {
                 weight: call.try_constant("weight")?,
@@ -40,8 +40,8 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             };
             options.ignore_index = args.isize_or("ignore_index", -100)? as i64;
             y(match &call.inputs.get("target") {
-                Some(Slot::Whole(classes)) => input()?.cross_entropy(classes, &options),
-                Some(Slot::Var(shares)) => input()?.cross_entropy_soft(shares, &options),
+                Some(Slot::Whole(classes)) => input()?.cross_entropy_with(classes, &options),
+                Some(Slot::Var(shares)) => input()?.cross_entropy_soft_with(shares, &options),
                 _ => return wrong("there is no target"),
             })
         }
@@ -52,30 +52,30 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 ..NllOptions::default()
             };
             options.ignore_index = args.isize_or("ignore_index", -100)? as i64;
-            y(input()?.nll_loss(call.whole("target")?, &options))
+            y(input()?.nll_loss_with(call.whole("target")?, &options))
         }
-        "binary_cross_entropy" => y(input()?.binary_cross_entropy(target()?, &binary()?)),
+        "binary_cross_entropy" => y(input()?.binary_cross_entropy_with(target()?, &binary()?)),
         "binary_cross_entropy_with_logits" => {
             let positive = call.try_constant("pos_weight")?;
             let (x, t) = (input()?, target()?);
-            y(x.binary_cross_entropy_with_logits(t, positive.as_ref(), &binary()?))
+            y(x.binary_cross_entropy_with_logits_with(t, positive.as_ref(), &binary()?))
         }
-        "soft_margin_loss" => y(input()?.soft_margin_loss(target()?, args.reduction()?)),
+        "soft_margin_loss" => y(input()?.soft_margin_loss_with(target()?, args.reduction()?)),
         "hinge_embedding_loss" => {
             let (margin, reduction) = (args.f64_or("margin", 1.0)?, args.reduction()?);
-            y(input()?.hinge_embedding_loss(&call.signs("target")?, margin, reduction))
+            y(input()?.hinge_embedding_loss_with(&call.signs("target")?, margin, reduction))
         }
         "kl_div" => {
             let options = KlDivOptions {
                 log_target: args.bool_or("log_target", false)?,
                 reduction: args.reduction()?,
             };
-            y(input()?.kl_div(target()?, &options))
+            y(input()?.kl_div_with(target()?, &options))
         }
         "margin_ranking_loss" => {
             let (x1, x2, t) = (call.var("x1")?, call.var("x2")?, target()?);
             let (margin, reduction) = (args.f64_or("margin", 0.0)?, args.reduction()?);
-            y(x1.margin_ranking_loss(x2, t, margin, reduction))
+            y(x1.margin_ranking_loss_with(x2, t, margin, reduction))
         }
         "multi_margin_loss" => {
             let options = MultiMarginOptions {
@@ -84,12 +84,12 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 weight: call.try_constant("weight")?,
                 reduction: args.reduction()?,
             };
-            y(input()?.multi_margin_loss(call.whole("target")?, &options))
+            y(input()?.multi_margin_loss_with(call.whole("target")?, &options))
         }
         "cosine_embedding_loss" => {
             let (x1, x2, t) = (call.var("x1")?, call.var("x2")?, call.signs("target")?);
             let (margin, reduction) = (args.f64_or("margin", 0.0)?, args.reduction()?);
-            y(x1.cosine_embedding_loss(x2, &t, margin, reduction))
+            y(x1.cosine_embedding_loss_with(x2, &t, margin, reduction))
         }
         "triplet_margin_loss" => {
             let options = TripletOptions {
@@ -100,7 +100,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 reduction: args.reduction()?,
             };
             let (positive, negative) = (call.var("positive")?, call.var("negative")?);
-            y(call.var("anchor")?.triplet_margin_loss(positive, negative, &options))
+            y(call.var("anchor")?.triplet_margin_loss_with(positive, negative, &options))
         }
         "cosine_similarity" => {
             let (axis, eps) = (args.isize_or("dim", 1)?, args.f64_or("eps", 1e-8)?);
@@ -113,7 +113,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 eps: args.f64_or("eps", 1e-8)?,
                 reduction: args.reduction()?,
             };
-            y(input()?.poisson_nll_loss(target()?, &options))
+            y(input()?.poisson_nll_loss_with(target()?, &options))
         }
         _ => Err(Failure::NotImplemented),
     }

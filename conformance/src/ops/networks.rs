@@ -1,6 +1,6 @@
 //! Small networks as one case.
 
-use wengert::autograd::ops::{CrossEntropyOptions, NormOptions, Reduction};
+use wengert::autograd::ops::NormOptions;
 use wengert::autograd::{Tape, Var};
 use wengert::tensor::{ConvOptions, Real, keep};
 
@@ -24,7 +24,7 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
 fn mlp<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     let hidden = call.x()?.linear(call.var("w1")?, Some(call.var("b1")?)).tanh();
     let out = hidden.linear(call.var("w2")?, Some(call.var("b2")?));
-    y(out.softplus(1.0, 20.0).mse_loss(call.var("t")?, Reduction::Mean))
+    y(out.softplus(1.0, 20.0).mse_loss(call.var("t")?))
 }
 
 fn channels<T: Real>(bias: &Var<T>) -> Var<T> {
@@ -37,7 +37,7 @@ fn cnn<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     let pooled = first.gelu().avg_pool2d(2);
     let second = pooled.conv2d(call.var("w2")?, &padded.stride(2)).silu();
     let out = second.flatten(1, -1).linear(call.var("w3")?, Some(call.var("b3")?));
-    y(out.cross_entropy(call.whole("target")?, &CrossEntropyOptions::default()))
+    y(out.cross_entropy(call.whole("target")?))
 }
 
 fn conv_bn_relu_pool<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
@@ -45,7 +45,7 @@ fn conv_bn_relu_pool<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure>
     let norm = NormOptions::affine(call.var("g1")?, call.var("b1")?).eps(1e-5);
     let out = out.batch_norm(&norm).y.relu().max_pool2d(2);
     let out = out.mean([2, 3]).linear(call.var("w2")?, Some(call.var("b2")?));
-    y(out.cross_entropy(call.whole("target")?, &CrossEntropyOptions::default()))
+    y(out.cross_entropy(call.whole("target")?))
 }
 
 fn residual<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {

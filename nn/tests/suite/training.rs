@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wengert_autograd::Var;
-use wengert_autograd::ops::CrossEntropyOptions;
 use wengert_nn::models::{LeNet, ResNet};
 use wengert_nn::*;
 use wengert_tensor::{Real, Tensor};
@@ -60,7 +59,7 @@ fn labels(count: usize) -> Tensor<i64> {
 fn step<T: Real>(model: &mut impl Module<T>, x: &Tensor<T>, seed: u64, rate: f64) -> f64 {
     let mut pass = Pass::train(model, seed);
     let scores = model.call(&pass.input(x.clone()), &mut pass);
-    let loss = scores.cross_entropy(&labels(x.size(0)), &CrossEntropyOptions::default());
+    let loss = scores.cross_entropy(&labels(x.size(0)));
     let gradients = pass.backward(&loss);
     gradients.require_all();
     model.each_mut(|_, slot| {
@@ -80,7 +79,7 @@ fn every_parameter_has_a_gradient_and_moves() {
     let mut model: Net = Net::new(&mut rng(0));
     let mut pass = Pass::train(&model, 1);
     let scores = model.call(&pass.input(images(6)), &mut pass);
-    let loss = scores.cross_entropy(&labels(6), &CrossEntropyOptions::default());
+    let loss = scores.cross_entropy(&labels(6));
     let gradients = pass.backward(&loss);
     assert_eq!(gradients.unreached().count(), 0);
     let paths: Vec<_> = gradients.iter().map(|(path, _)| path.to_owned()).collect();

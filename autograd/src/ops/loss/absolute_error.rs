@@ -60,7 +60,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn l1_loss(&self, target: &Self, reduction: Reduction) -> Self {
+    pub fn l1_loss(&self, target: &Self) -> Self {
+        self.l1_loss_with(target, Reduction::Mean)
+    }
+
+    /// [`l1_loss`](Self::l1_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn l1_loss_with(&self, target: &Self, reduction: Reduction) -> Self {
         reduction.of(&(self - target).abs())
     }
 
@@ -73,7 +83,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other, or `delta` is not positive.
     #[must_use]
     #[track_caller]
-    pub fn huber_loss(&self, target: &Self, delta: f64, reduction: Reduction) -> Self {
+    pub fn huber_loss(&self, target: &Self) -> Self {
+        self.huber_loss_with(target, 1.0, Reduction::Mean)
+    }
+
+    /// [`huber_loss`](Self::huber_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other, or `delta` is not positive.
+    #[must_use]
+    #[track_caller]
+    pub fn huber_loss_with(&self, target: &Self, delta: f64, reduction: Reduction) -> Self {
         require!(
             delta > 0.0,
             "huber_loss: a delta of {delta} is not positive"
@@ -88,10 +108,20 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other, or `beta` is negative.
     #[must_use]
     #[track_caller]
-    pub fn smooth_l1_loss(&self, target: &Self, beta: f64, reduction: Reduction) -> Self {
+    pub fn smooth_l1_loss(&self, target: &Self) -> Self {
+        self.smooth_l1_loss_with(target, 1.0, Reduction::Mean)
+    }
+
+    /// [`smooth_l1_loss`](Self::smooth_l1_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other, or `beta` is negative.
+    #[must_use]
+    #[track_caller]
+    pub fn smooth_l1_loss_with(&self, target: &Self, beta: f64, reduction: Reduction) -> Self {
         require!(beta >= 0.0, "smooth_l1_loss: a beta of {beta} is negative");
         if beta == 0.0 {
-            return self.l1_loss(target, reduction);
+            return self.l1_loss_with(target, reduction);
         }
         let losses = Self::apply(Huber { width: beta }, [&(self - target)]) / beta;
         reduction.of(&losses)
@@ -119,13 +149,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         let (reduction, inputs) = draw_operands(draw);
         Case::new(
             "l1_loss",
-            generic!([reduction] | x, t | x.l1_loss(t, reduction)),
+            generic!([reduction] | x, t | x.l1_loss_with(t, reduction)),
             inputs,
         )
     }),
     Entry::function("huber_loss", |draw| {
         let (reduction, inputs) = draw_operands(draw);
-        let f = generic!([reduction] | x, t | x.huber_loss(t, 1.0, reduction));
+        let f = generic!([reduction] | x, t | x.huber_loss_with(t, 1.0, reduction));
         Case::new("huber_loss", f, inputs)
     }),
     Entry::function("smooth_l1_loss", |draw| {
@@ -133,7 +163,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let beta = draw.pick(&[0.0, 1.0]);
         let f = generic!(
             [reduction, beta] | x,
-            t | x.smooth_l1_loss(t, beta, reduction)
+            t | x.smooth_l1_loss_with(t, beta, reduction)
         );
         Case::new("smooth_l1_loss", f, inputs)
     }),

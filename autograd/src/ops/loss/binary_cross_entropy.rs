@@ -53,7 +53,7 @@ impl Op for BinaryCrossEntropy {
     }
 }
 
-/// Options of [`Var::binary_cross_entropy`] and [`Var::binary_cross_entropy_with_logits`].
+/// Options of [`Var::binary_cross_entropy_with`] and [`Var::binary_cross_entropy_with_logits_with`].
 #[derive(Clone, Debug, Default)]
 pub struct BinaryCrossEntropyOptions {
     /// What each loss is multiplied by, broadcast; 1 by default.
@@ -83,7 +83,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn binary_cross_entropy(&self, target: &Self, options: &BinaryCrossEntropyOptions) -> Self {
+    pub fn binary_cross_entropy(&self, target: &Self) -> Self {
+        self.binary_cross_entropy_with(target, &BinaryCrossEntropyOptions::default())
+    }
+
+    /// [`binary_cross_entropy`](Self::binary_cross_entropy) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn binary_cross_entropy_with(&self, target: &Self, options: &BinaryCrossEntropyOptions) -> Self {
         options.of(Self::broadcasting(BinaryCrossEntropy, &[self, target]))
     }
 
@@ -96,7 +106,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn binary_cross_entropy_with_logits(
+    pub fn binary_cross_entropy_with_logits(&self, target: &Self) -> Self {
+        self.binary_cross_entropy_with_logits_with(target, None, &BinaryCrossEntropyOptions::default())
+    }
+
+    /// [`binary_cross_entropy_with_logits`](Self::binary_cross_entropy_with_logits) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn binary_cross_entropy_with_logits_with(
         &self,
         target: &Self,
         pos_weight: Option<&Tensor<f64>>,
@@ -133,7 +153,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             draw.uniform(&shape, 0.05, 0.95),
             draw.uniform(&shape, 0.0, 1.0),
         ];
-        let f = generic!([options] | x, t | x.binary_cross_entropy(t, &options));
+        let f = generic!([options] | x, t | x.binary_cross_entropy_with(t, &options));
         Case::new(format!("{options:?}"), f, inputs)
     }),
     Entry::function("binary_cross_entropy_with_logits", |draw| {
@@ -146,7 +166,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let description = format!("{options:?}, {positive:?}");
         let f = generic!(
             [options, positive] | x,
-            t | x.binary_cross_entropy_with_logits(t, positive.as_ref(), &options)
+            t | x.binary_cross_entropy_with_logits_with(t, positive.as_ref(), &options)
         );
         Case::new(description, f, inputs)
     }),

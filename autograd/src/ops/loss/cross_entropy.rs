@@ -151,7 +151,7 @@ impl Op for CrossEntropy {
     }
 }
 
-/// Options of [`Var::cross_entropy`].
+/// Options of [`Var::cross_entropy_with`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrossEntropyOptions {
     /// A weight for each class, `[classes]`; none by default.
@@ -198,13 +198,13 @@ impl<T: Real> Var<T> {
     /// * returns one number, or with [`Reduction::None`] the shape of the target
     ///
     /// ```
-    /// use wengert_autograd::{Tape, ops::CrossEntropyOptions};
+    /// use wengert_autograd::Tape;
     /// use wengert_tensor::Tensor;
     ///
     /// let tape = Tape::new();
     /// let scores = tape.leaf(Tensor::<f64>::zeros([3, 5]));
     /// let target = Tensor::from_vec(vec![4, 0, -100], [3]);
-    /// let loss = scores.cross_entropy(&target, &CrossEntropyOptions::default());
+    /// let loss = scores.cross_entropy(&target);
     /// assert!((loss.item() - 5.0_f64.ln()).abs() < 1e-12);
     /// ```
     ///
@@ -213,12 +213,23 @@ impl<T: Real> Var<T> {
     /// per class, or the smoothing is not between 0 and 1.
     #[must_use]
     #[track_caller]
-    pub fn cross_entropy(&self, target: &Tensor<i64>, options: &CrossEntropyOptions) -> Self {
+    pub fn cross_entropy(&self, target: &Tensor<i64>) -> Self {
+        self.cross_entropy_with(target, &CrossEntropyOptions::default())
+    }
+
+    /// [`cross_entropy`](Self::cross_entropy) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, a target that is not ignored is no class, there is not one weight
+    /// per class, or the smoothing is not between 0 and 1.
+    #[must_use]
+    #[track_caller]
+    pub fn cross_entropy_with(&self, target: &Tensor<i64>, options: &CrossEntropyOptions) -> Self {
         options.check();
         if self.rank() == 1 {
             let loss = self
                 .unsqueeze(0)
-                .cross_entropy(&target.unsqueeze(0), options);
+                .cross_entropy_with(&target.unsqueeze(0), options);
             return if options.reduction == Reduction::None {
                 loss.squeeze(0)
             } else {
@@ -256,7 +267,18 @@ impl<T: Real> Var<T> {
     /// smoothing is not between 0 and 1.
     #[must_use]
     #[track_caller]
-    pub fn cross_entropy_soft(&self, target: &Self, options: &CrossEntropyOptions) -> Self {
+    pub fn cross_entropy_soft(&self, target: &Self) -> Self {
+        self.cross_entropy_soft_with(target, &CrossEntropyOptions::default())
+    }
+
+    /// [`cross_entropy_soft`](Self::cross_entropy_soft) with options.
+    ///
+    /// # Panics
+    /// If the shapes differ, there is no class axis, there is not one weight per class, or the
+    /// smoothing is not between 0 and 1.
+    #[must_use]
+    #[track_caller]
+    pub fn cross_entropy_soft_with(&self, target: &Self, options: &CrossEntropyOptions) -> Self {
         options.check();
         let (shape, rank) = (self.shape(), self.rank());
         require!(
@@ -315,13 +337,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         if target.len() > 1 {
             target.as_mut_slice()[1] = options.ignore_index;
         }
-        let f = generic!([target, options] | x | x.cross_entropy(&target, &options));
+        let f = generic!([target, options] | x | x.cross_entropy_with(&target, &options));
         Case::new(format!("{options:?}, {target:?}"), f, [x])
     }),
     Entry::function("cross_entropy_soft", |draw| {
         let (options, x, _) = draw_call(draw);
         let target = draw.uniform(x.shape(), 0.0, 1.0);
-        let f = generic!([options] | x, t | x.cross_entropy_soft(t, &options));
+        let f = generic!([options] | x, t | x.cross_entropy_soft_with(t, &options));
         Case::new(format!("{options:?}"), f, [x, target])
     }),
 ];

@@ -30,7 +30,7 @@ impl Op for XLogX {
     }
 }
 
-/// Options of [`Var::kl_div`].
+/// Options of [`Var::kl_div_with`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KlDivOptions {
     /// Whether the target is given as logarithms; not by default.
@@ -40,7 +40,7 @@ pub struct KlDivOptions {
     pub reduction: Reduction,
 }
 
-/// Options of [`Var::poisson_nll_loss`].
+/// Options of [`Var::poisson_nll_loss_with`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PoissonOptions {
     /// Whether the input is the logarithm of the rate; yes by default.
@@ -72,7 +72,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn kl_div(&self, target: &Self, options: &KlDivOptions) -> Self {
+    pub fn kl_div(&self, target: &Self) -> Self {
+        self.kl_div_with(target, &KlDivOptions::default())
+    }
+
+    /// [`kl_div`](Self::kl_div) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn kl_div_with(&self, target: &Self, options: &KlDivOptions) -> Self {
         let losses = if options.log_target {
             target.exp() * (target - self)
         } else {
@@ -88,7 +98,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn poisson_nll_loss(&self, target: &Self, options: &PoissonOptions) -> Self {
+    pub fn poisson_nll_loss(&self, target: &Self) -> Self {
+        self.poisson_nll_loss_with(target, &PoissonOptions::default())
+    }
+
+    /// [`poisson_nll_loss`](Self::poisson_nll_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn poisson_nll_loss_with(&self, target: &Self, options: &PoissonOptions) -> Self {
         let mut losses = if options.log_input {
             self.exp() - target * self
         } else {
@@ -124,7 +144,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         if !shape.is_empty() && !shape.contains(&0) && draw.once_in(3) {
             options.reduction = Reduction::BatchMean;
         }
-        let f = generic!([options] | x, t | x.kl_div(t, &options));
+        let f = generic!([options] | x, t | x.kl_div_with(t, &options));
         Case::new(format!("{options:?}"), f, [draw.normal(shape), target])
     }),
     Entry::function("poisson_nll_loss", |draw| {
@@ -138,7 +158,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             reduction: draw.reduction(&shape),
             ..PoissonOptions::default()
         };
-        let f = generic!([options] | x, t | x.poisson_nll_loss(t, &options));
+        let f = generic!([options] | x, t | x.poisson_nll_loss_with(t, &options));
         Case::new(
             format!("{options:?}"),
             f,

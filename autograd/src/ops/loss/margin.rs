@@ -11,7 +11,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn soft_margin_loss(&self, target: &Self, reduction: Reduction) -> Self {
+    pub fn soft_margin_loss(&self, target: &Self) -> Self {
+        self.soft_margin_loss_with(target, Reduction::Mean)
+    }
+
+    /// [`soft_margin_loss`](Self::soft_margin_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn soft_margin_loss_with(&self, target: &Self, reduction: Reduction) -> Self {
         reduction.of(&-(target * self).logsigmoid())
     }
 
@@ -21,7 +31,17 @@ impl<T: Real> Var<T> {
     /// If the target's shape does not broadcast to the input's, or it has other numbers.
     #[must_use]
     #[track_caller]
-    pub fn hinge_embedding_loss(
+    pub fn hinge_embedding_loss(&self, target: &Tensor<i64>) -> Self {
+        self.hinge_embedding_loss_with(target, 1.0, Reduction::Mean)
+    }
+
+    /// [`hinge_embedding_loss`](Self::hinge_embedding_loss) with options.
+    ///
+    /// # Panics
+    /// If the target's shape does not broadcast to the input's, or it has other numbers.
+    #[must_use]
+    #[track_caller]
+    pub fn hinge_embedding_loss_with(
         &self,
         target: &Tensor<i64>,
         margin: f64,
@@ -37,7 +57,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn margin_ranking_loss(
+    pub fn margin_ranking_loss(&self, other: &Self, target: &Self) -> Self {
+        self.margin_ranking_loss_with(other, target, 0.0, Reduction::Mean)
+    }
+
+    /// [`margin_ranking_loss`](Self::margin_ranking_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn margin_ranking_loss_with(
         &self,
         other: &Self,
         target: &Self,
@@ -60,7 +90,18 @@ impl<T: Real> Var<T> {
     /// weight per class.
     #[must_use]
     #[track_caller]
-    pub fn multi_margin_loss(&self, target: &Tensor<i64>, options: &MultiMarginOptions) -> Self {
+    pub fn multi_margin_loss(&self, target: &Tensor<i64>) -> Self {
+        self.multi_margin_loss_with(target, &MultiMarginOptions::default())
+    }
+
+    /// [`multi_margin_loss`](Self::multi_margin_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, a target is no class, `p` is neither 1 nor 2, or there is not one
+    /// weight per class.
+    #[must_use]
+    #[track_caller]
+    pub fn multi_margin_loss_with(&self, target: &Tensor<i64>, options: &MultiMarginOptions) -> Self {
         let shape = self.shape();
         require!(
             matches!(shape.len(), 1 | 2) && target.shape() == &shape[..shape.len() - 1],
@@ -94,7 +135,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Options of [`Var::multi_margin_loss`].
+/// Options of [`Var::multi_margin_loss_with`].
 #[derive(Clone, Debug)]
 pub struct MultiMarginOptions {
     /// The power of each hinge, 1 or 2; 1 by default.
@@ -122,7 +163,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("soft_margin_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
-        let f = generic!([reduction] | x, t | x.soft_margin_loss(t, reduction));
+        let f = generic!([reduction] | x, t | x.soft_margin_loss_with(t, reduction));
         Case::new(
             format!("{reduction:?}"),
             f,
@@ -135,7 +176,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         // No input near the margin.
         let x = draw.off_zero(&shape).map(|x| 1.0 + x);
         let description = format!("{reduction:?}, {target:?}");
-        let f = generic!([target, reduction] | x | x.hinge_embedding_loss(&target, 1.0, reduction));
+        let f = generic!([target, reduction] | x | x.hinge_embedding_loss_with(&target, 1.0, reduction));
         Case::new(description, f, [x])
     }),
     Entry::function("margin_ranking_loss", |draw| {
@@ -152,7 +193,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!(
             [reduction] | x,
             y,
-            t | x.margin_ranking_loss(y, t, 0.5, reduction)
+            t | x.margin_ranking_loss_with(y, t, 0.5, reduction)
         );
         Case::new(format!("{reduction:?}"), f, [x, y, t])
     }),
@@ -171,7 +212,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             .indices([batch, classes], 4)
             .zip(&near, |whole, near| whole as f64 + near);
         let description = format!("{options:?}, {target:?}");
-        let f = generic!([target, options] | x | x.multi_margin_loss(&target, &options));
+        let f = generic!([target, options] | x | x.multi_margin_loss_with(&target, &options));
         Case::new(description, f, [x])
     }),
 ];

@@ -41,7 +41,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn mse_loss(&self, target: &Self, reduction: Reduction) -> Self {
+    pub fn mse_loss(&self, target: &Self) -> Self {
+        self.mse_loss_with(target, Reduction::Mean)
+    }
+
+    /// [`mse_loss`](Self::mse_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn mse_loss_with(&self, target: &Self, reduction: Reduction) -> Self {
         let losses = pair("mse_loss", SquaredError, self, target);
         reduction.of(&losses)
     }
@@ -53,7 +63,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
         let t = draw.broadcastable(&shape);
-        let f = generic!([reduction] | x, t | x.mse_loss(t, reduction));
+        let f = generic!([reduction] | x, t | x.mse_loss_with(t, reduction));
         Case::new(
             format!("{reduction:?}"),
             f,

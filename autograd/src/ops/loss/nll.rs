@@ -91,7 +91,7 @@ impl Op for ClassPick {
     }
 }
 
-/// Options of [`Var::nll_loss`].
+/// Options of [`Var::nll_loss_with`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct NllOptions {
     /// A weight for each class, `[classes]`; none by default.
@@ -127,9 +127,20 @@ impl<T: Real> Var<T> {
     /// weight per class.
     #[must_use]
     #[track_caller]
-    pub fn nll_loss(&self, target: &Tensor<i64>, options: &NllOptions) -> Self {
+    pub fn nll_loss(&self, target: &Tensor<i64>) -> Self {
+        self.nll_loss_with(target, &NllOptions::default())
+    }
+
+    /// [`nll_loss`](Self::nll_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, a target that is not ignored is no class, or there is not one
+    /// weight per class.
+    #[must_use]
+    #[track_caller]
+    pub fn nll_loss_with(&self, target: &Tensor<i64>, options: &NllOptions) -> Self {
         if self.rank() == 1 {
-            let loss = self.unsqueeze(0).nll_loss(&target.unsqueeze(0), options);
+            let loss = self.unsqueeze(0).nll_loss_with(&target.unsqueeze(0), options);
             return if options.reduction == Reduction::None {
                 loss.squeeze(0)
             } else {
@@ -170,7 +181,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             ..NllOptions::default()
         };
         let description = format!("{options:?}, {target:?}");
-        let f = generic!([target, options] | x | x.nll_loss(&target, &options));
+        let f = generic!([target, options] | x | x.nll_loss_with(&target, &options));
         Case::new(description, f, [draw.normal(scores)])
     }),
 ];

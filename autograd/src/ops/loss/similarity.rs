@@ -49,7 +49,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not fit.
     #[must_use]
     #[track_caller]
-    pub fn cosine_embedding_loss(
+    pub fn cosine_embedding_loss(&self, other: &Self, target: &Tensor<i64>) -> Self {
+        self.cosine_embedding_loss_with(other, target, 0.0, Reduction::Mean)
+    }
+
+    /// [`cosine_embedding_loss`](Self::cosine_embedding_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn cosine_embedding_loss_with(
         &self,
         other: &Self,
         target: &Tensor<i64>,
@@ -93,7 +103,17 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn triplet_margin_loss(
+    pub fn triplet_margin_loss(&self, positive: &Self, negative: &Self) -> Self {
+        self.triplet_margin_loss_with(positive, negative, &TripletOptions::default())
+    }
+
+    /// [`triplet_margin_loss`](Self::triplet_margin_loss) with options.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast to each other.
+    #[must_use]
+    #[track_caller]
+    pub fn triplet_margin_loss_with(
         &self,
         positive: &Self,
         negative: &Self,
@@ -109,7 +129,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Options of [`Var::triplet_margin_loss`].
+/// Options of [`Var::triplet_margin_loss_with`].
 #[derive(Clone, Copy, Debug)]
 pub struct TripletOptions {
     /// By how much the negative is to be farther than the positive; 1 by default.
@@ -202,7 +222,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let description = format!("cosine_embedding_loss({margin}, {reduction:?}), {target:?}");
         let f = generic!(
             [target, margin, reduction] | x,
-            y | x.cosine_embedding_loss(y, &target, margin, reduction)
+            y | x.cosine_embedding_loss_with(y, &target, margin, reduction)
         );
         Case::new(
             description,
@@ -227,7 +247,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             draw.uniform(&shape, 3.9, 4.1),
         );
         let [p, n] = [p, n].map(|d| d.zip(&a, |d, a| d + a));
-        let f = generic!([options] | a, p, n | a.triplet_margin_loss(p, n, &options));
+        let f = generic!([options] | a, p, n | a.triplet_margin_loss_with(p, n, &options));
         Case::new(format!("{options:?}"), f, [a, p, n])
     }),
 ];
