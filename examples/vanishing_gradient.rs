@@ -62,9 +62,8 @@ fn main() -> std::io::Result<()> {
     let mut series = Vec::new();
     for (name, network) in &networks {
         let mut pass = Pass::train(network, 0);
-        let loss = network
-            .call(&pass.input(batch.images.clone()), &mut pass)
-            .cross_entropy(&batch.labels);
+        let loss =
+            network.call(&pass.input(batch.images.clone()), &mut pass).cross_entropy(&batch.labels);
         let gradients = pass.backward(&loss);
         let points: Vec<_> = (1..)
             .zip(&network.layers)
@@ -100,9 +99,7 @@ fn main() -> std::io::Result<()> {
             for batch in loader.epoch::<f32>(epoch) {
                 let mut pass = Pass::train(&network, 0);
                 let x = pass.input(batch.images);
-                let loss = network
-                    .call(&x, &mut pass)
-                    .cross_entropy(&batch.labels);
+                let loss = network.call(&x, &mut pass).cross_entropy(&batch.labels);
                 let gradients = pass.backward(&loss);
                 optimizer.step(&mut network, &gradients, pass);
             }

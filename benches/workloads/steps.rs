@@ -68,9 +68,7 @@ impl Training {
         let y = self.model.call(&pass.input(self.input.clone()), pass);
         match &self.target {
             Target::Classes(labels) => y.cross_entropy(labels),
-            Target::Numbers(numbers) => {
-                y.mse_loss(&Var::constant(numbers.clone()))
-            }
+            Target::Numbers(numbers) => y.mse_loss(&Var::constant(numbers.clone())),
         }
     }
 

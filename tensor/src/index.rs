@@ -58,21 +58,21 @@ impl<T: Element> Tensor<T> {
         Self::from_vec(out, index.shape())
     }
 
-    /// A copy with elements of `src` written along an axis: `y[i, index[i, j, k], k] = src[i, j, k]` for
-    /// `axis` 1. If an index repeats, the last element in row-major order of `index` is kept.
+    /// A copy with elements of `source` written along an axis: `y[i, index[i, j, k], k] = source[i, j, k]`
+    /// for `axis` 1. If an index repeats, the last element in row-major order of `index` is kept.
     ///
     /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
-    /// * `src`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
+    /// * `source`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
-    pub fn scatter(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
-        self.scatter_with("scatter", axis, index, src, |_, x| x)
+    pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        self.scatter_with("scatter", axis, index, source, |_, x| x)
     }
 
-    /// A copy with `y[i, index[i, j, k], k] ← f(y[i, index[i, j, k], k], src[i, j, k])` for `axis` 1, in
+    /// A copy with `y[i, index[i, j, k], k] ← f(y[i, index[i, j, k], k], source[i, j, k])` for `axis` 1, in
     /// row-major order of `index`.
     #[track_caller]
     fn scatter_with(
@@ -80,18 +80,22 @@ impl<T: Element> Tensor<T> {
         op: &str,
         axis: isize,
         index: &Tensor<i64>,
-        src: &Self,
+        source: &Self,
         f: impl Fn(T, T) -> T,
     ) -> Self {
         let axis = resolve_axis(op, axis, self.shape());
         require_fit(op, self.shape(), axis, index);
-        let is_large_enough = src.rank() == index.rank()
-            && src.shape().iter().zip(index.shape()).all(|(s, i)| s >= i);
+        let is_large_enough = source.rank() == index.rank()
+            && source
+                .shape()
+                .iter()
+                .zip(index.shape())
+                .all(|(s, i)| s >= i);
         require!(
             is_large_enough,
             "{op}: {:?}: a source of {:?} is too small for an index of {:?}",
             self.shape(),
-            src.shape(),
+            source.shape(),
             index.shape()
         );
         require_inside(op, self.shape(), axis, index);
@@ -104,10 +108,10 @@ impl<T: Element> Tensor<T> {
         let row_major = Layout::row_major(op, self.shape());
         let along = row_major.strides()[axis];
         let starts = first_along(&row_major, length, axis, index.shape());
-        let source = leading(src.layout(), src.buffer().len(), index.shape());
-        let nest = LoopNest::new([index.layout(), &source, &starts]);
+        let read = leading(source.layout(), source.buffer().len(), index.shape());
+        let nest = LoopNest::new([index.layout(), &read, &starts]);
         let [di, ds, dy] = nest.inner();
-        let (indices, values) = (index.buffer(), src.buffer());
+        let (indices, values) = (index.buffer(), source.buffer());
         nest.for_inner_loops(0, index.len(), |_, [i, s, start], count| {
             for step in 0..count as isize {
                 let index = indices[(i + step * di) as usize] as isize;
@@ -155,51 +159,51 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// A copy with elements of `src` added along an axis: `y[i, index[i, j, k], k] += src[i, j, k]` for `axis`
-    /// 1. If an index repeats, all its elements are added, in row-major order of `index`. The adjoint of
+    /// A copy with elements of `source` added along an axis: `y[i, index[i, j, k], k] += source[i, j, k]` for
+    /// `axis` 1. If an index repeats, all its elements are added, in row-major order of `index`. The adjoint of
     /// [`gather`](Self::gather).
     ///
     /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
-    /// * `src`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
+    /// * `source`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
-    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
-        self.scatter_with("scatter_add", axis, index, src, |y, x| y + x)
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        self.scatter_with("scatter_add", axis, index, source, |y, x| y + x)
     }
 
-    /// A copy with slices added along an axis: `y[i, index[j], k] += src[i, j, k]` for `axis` 1. If an index
+    /// A copy with slices added along an axis: `y[i, index[j], k] += source[i, j, k]` for `axis` 1. If an index
     /// repeats, all its slices are added, in the order of `index`. The adjoint of
     /// [`index_select`](Self::index_select).
     ///
     /// * `index`: a vector
-    /// * `src`: the shape of `self`, with the length of `index` on that axis
+    /// * `source`: the shape of `self`, with the length of `index` on that axis
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
     #[track_caller]
-    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, src: &Self) -> Self {
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         const OP: &str = "index_add";
         let axis = resolve_axis(OP, axis, self.shape());
         require_vector(OP, self.shape(), index);
         let mut shape = self.shape().to_vec();
         shape[axis] = index.len();
         require!(
-            src.shape() == shape,
+            source.shape() == shape,
             "{OP}: {:?}: the source is {:?}, the index on axis {axis} needs {shape:?}",
             self.shape(),
-            src.shape()
+            source.shape()
         );
         require_inside(OP, self.shape(), axis, index);
         let mut result = self.clone();
-        if src.is_empty() {
+        if source.is_empty() {
             return result;
         }
-        let (src, indices) = (src.contiguous(), index.to_vec());
-        let values = src.as_slice().expect("made contiguous");
+        let (source, indices) = (source.contiguous(), index.to_vec());
+        let values = source.as_slice().expect("made contiguous");
         let inner: usize = shape[axis + 1..].iter().product();
         let block = self.shape()[axis] * inner;
         let work = values.len();

@@ -7,25 +7,30 @@ use crate::create::buffer;
 use crate::{Number, Tensor, parallel, require};
 
 impl<T: Number> Tensor<T> {
-    /// The elements sorted along an axis, and the index of each in `self`. The sort is stable; NaN counts as
-    /// larger than every number.
+    /// The elements sorted along an axis, the smallest first, and the index of each in `self`. The sort is stable; NaN counts
+    /// as larger than every number.
     ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
     #[track_caller]
-    pub fn sort(&self, axis: isize, descending: bool) -> (Self, Tensor<i64>) {
-        let resolved = resolve_axis("sort", axis, self.shape());
-        let length = self.shape()[resolved];
-        let indices = self.sorted_indices("sort", resolved, length, |row| {
-            row.sort_by(|a, b| by_value(a.0, b.0, descending));
-        });
-        (self.gather(axis, &indices), indices)
+    pub fn sort(&self, axis: isize) -> (Self, Tensor<i64>) {
+        self.sort_by("sort", axis, Order::Ascending)
     }
 
-    /// The `k` largest elements along an axis (with `largest` false, the `k` smallest), sorted from the most
-    /// extreme one, and the index of each in `self`. Of equal elements the first comes first; NaN counts as
-    /// larger than every number.
+    /// The elements sorted along an axis, the largest first, and the index of each in `self`. The sort is stable; NaN counts
+    /// as larger than every number.
+    ///
+    /// # Panics
+    /// If the axis does not exist.
+    #[must_use]
+    #[track_caller]
+    pub fn sort_descending(&self, axis: isize) -> (Self, Tensor<i64>) {
+        self.sort_by("sort_descending", axis, Order::Descending)
+    }
+
+    /// The `k` largest elements along an axis, the largest first, and the index of each in `self`. Of equal elements
+    /// the first comes first; NaN counts as larger than every number.
     ///
     /// * `self`: any shape; both results have extent `k` on the axis
     ///
@@ -33,21 +38,48 @@ impl<T: Number> Tensor<T> {
     /// If the axis does not exist or has fewer than `k` elements.
     #[must_use]
     #[track_caller]
-    pub fn topk(&self, axis: isize, k: usize, largest: bool) -> (Self, Tensor<i64>) {
-        let resolved = resolve_axis("topk", axis, self.shape());
+    pub fn topk(&self, axis: isize, k: usize) -> (Self, Tensor<i64>) {
+        self.first_by("topk", axis, k, Order::Descending)
+    }
+
+    /// The `k` smallest elements along an axis, the smallest first, and the index of each in `self`. Of equal elements
+    /// the first comes first; NaN counts as larger than every number.
+    ///
+    /// * `self`: any shape; both results have extent `k` on the axis
+    ///
+    /// # Panics
+    /// If the axis does not exist or has fewer than `k` elements.
+    #[must_use]
+    #[track_caller]
+    pub fn bottomk(&self, axis: isize, k: usize) -> (Self, Tensor<i64>) {
+        self.first_by("bottomk", axis, k, Order::Ascending)
+    }
+
+    #[track_caller]
+    fn sort_by(&self, op: &str, axis: isize, order: Order) -> (Self, Tensor<i64>) {
+        let resolved = resolve_axis(op, axis, self.shape());
+        let length = self.shape()[resolved];
+        let indices = self.sorted_indices(op, resolved, length, |row| {
+            row.sort_by(|a, b| order.compare(a.0, b.0));
+        });
+        (self.gather(axis, &indices), indices)
+    }
+
+    #[track_caller]
+    fn first_by(&self, op: &str, axis: isize, k: usize, order: Order) -> (Self, Tensor<i64>) {
+        let resolved = resolve_axis(op, axis, self.shape());
         let extent = self.shape()[resolved];
         require!(
             k <= extent,
-            "topk: {:?}: axis {resolved} has fewer than {k} elements",
+            "{op}: {:?}: axis {resolved} has fewer than {k} elements",
             self.shape()
         );
-        let indices = self.sorted_indices("topk", resolved, k, |row| {
-            let order =
-                |a: &(T, i64), b: &(T, i64)| by_value(a.0, b.0, largest).then(a.1.cmp(&b.1));
+        let indices = self.sorted_indices(op, resolved, k, |row| {
+            let compare = |a: &(T, i64), b: &(T, i64)| order.compare(a.0, b.0).then(a.1.cmp(&b.1));
             if k < row.len() {
-                row.select_nth_unstable_by(k, order);
+                row.select_nth_unstable_by(k, compare);
             }
-            row[..k].sort_unstable_by(order);
+            row[..k].sort_unstable_by(compare);
         });
         (self.gather(axis, &indices), indices)
     }
@@ -82,10 +114,21 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-/// A total order: NaN is larger than every number and equal to itself.
-fn by_value<T: Number>(a: T, b: T, descending: bool) -> Ordering {
-    let order = a
-        .partial_cmp(&b)
-        .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()));
-    if descending { order.reverse() } else { order }
+#[derive(Clone, Copy)]
+enum Order {
+    Ascending,
+    Descending,
+}
+
+impl Order {
+    /// A total order: NaN is larger than every number and equal to itself.
+    fn compare<T: Number>(self, a: T, b: T) -> Ordering {
+        let ascending = a
+            .partial_cmp(&b)
+            .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()));
+        match self {
+            Self::Ascending => ascending,
+            Self::Descending => ascending.reverse(),
+        }
+    }
 }

@@ -142,12 +142,12 @@ fn choices() -> Vec<Row> {
         "amin at a tie": |x| x.amin(0),
             at [&[1.0, 1.0, 1.0, 3.0]] is [1.0], slopes [&[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.0]];
         "amax with a NaN": |x| x.amax(0), at [&[1.0, NAN]] is [NAN], slopes [&[NAN, NAN]];
-        "max at a tie": |x| x.max(0).0, at [&[1.0, 3.0, 3.0]] is [3.0], slopes [&[0.0, 1.0, 0.0]];
-        "min at a tie": |x| x.min(0).0, at [&[1.0, 1.0, 3.0]] is [1.0], slopes [&[1.0, 0.0, 0.0]];
-        "max with NaNs": |x| x.max(0).0,
+        "max at a tie": |x| x.max(0), at [&[1.0, 3.0, 3.0]] is [3.0], slopes [&[0.0, 1.0, 0.0]];
+        "min at a tie": |x| x.min(0), at [&[1.0, 1.0, 3.0]] is [1.0], slopes [&[1.0, 0.0, 0.0]];
+        "max with NaNs": |x| x.max(0),
             at [&[1.0, NAN, 3.0, NAN]] is [NAN], slopes [&[0.0, 1.0, 0.0, 0.0]];
         "sort keeps the order of equal ones":
-            |x| x.sort(0, false).0 * Var::constant(Tensor::arange(1.0, 4.0, 1.0)),
+            |x| x.sort(0).0 * Var::constant(Tensor::arange(1.0, 4.0, 1.0)),
             at [&[2.0, 1.0, 1.0]] is [1.0, 2.0, 6.0], slopes [&[3.0, 1.0, 2.0]];
         "where with a NaN in the branch not taken":
             |a, b| Var::where_(&Tensor::from_vec(vec![true, false], [2]), a, b),
@@ -169,7 +169,7 @@ fn choices() -> Vec<Row> {
             at [&[2.0, 0.0, 3.0]] is [2.0, 0.0, 0.0], slopes [&[1.0, 8.0, 0.0]];
         "amax where three tie": |x| x.amax(keep(0)),
             at [&[0.1, 0.1, 0.1]] is [0.1], slopes [&[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]];
-        "topk at a tie": |x| x.topk(0, 2, true).0,
+        "topk at a tie": |x| x.topk(0, 2).0,
             at [&[1.0, 3.0, 3.0, 3.0]] is [3.0, 3.0], slopes [&[0.0, 1.0, 1.0, 0.0]];
         "max pooling at a tie": |x| x.reshape([1, 1, 4]).max_pool1d(2).reshape([2]),
             at [&[3.0, 3.0, 1.0, 1.0]] is [3.0, 1.0], slopes [&[1.0, 0.0, 1.0, 0.0]];
@@ -368,9 +368,9 @@ fn the_first_of_equal_elements_and_the_first_nan_are_found() {
     assert_eq!(x.argmax(1).to_vec(), [1, 0]);
     assert_eq!(x.argmax(..).to_vec(), [1]);
     assert_eq!(x.argmin(0).to_vec(), [0, 1, 1]);
-    assert_eq!(x.max([1, 0]).1.to_vec(), [1]);
+    assert_eq!(x.max_with_indices([1, 0]).1.to_vec(), [1]);
     let x = Var::constant(Tensor::from_vec(vec![1.0, NAN, INF, NAN], [4]));
     assert_eq!(x.argmax(0).to_vec(), [1]);
     assert_eq!(x.argmin(0).to_vec(), [1]);
-    assert_eq!(x.sort(0, false).1.to_vec(), [0, 2, 1, 3]);
+    assert_eq!(x.sort(0).1.to_vec(), [0, 2, 1, 3]);
 }

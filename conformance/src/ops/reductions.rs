@@ -21,8 +21,8 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         named([("values", values.into()), ("indices", Slot::Whole(indices))])
     };
     match call.op {
-        "max" => pair(call.x()?.max(args.axes()?)),
-        "min" => pair(call.x()?.min(args.axes()?)),
+        "max" => pair(call.x()?.max_with_indices(args.axes()?)),
+        "min" => pair(call.x()?.min_with_indices(args.axes()?)),
         "argmax" => y(Slot::Whole(call.x()?.argmax(args.axes()?))),
         "argmin" => y(Slot::Whole(call.x()?.argmin(args.axes()?))),
         "var" => y(call.x()?.var(args.axes()?, args.usize_or("correction", 1)?)),
@@ -33,15 +33,17 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "softmax" => y(call.x()?.softmax(dim(call)?)),
         "log_softmax" => y(call.x()?.log_softmax(dim(call)?)),
         "sort" => {
-            let descending = args.bool_or("descending", false)?;
             args.bool_or("stable", true)?;
-            pair(call.x()?.sort(args.isize_or("dim", -1)?, descending))
+            let (x, axis) = (call.x()?, args.isize_or("dim", -1)?);
+            let is_descending = args.bool_or("descending", false)?;
+            pair(if is_descending { x.sort_descending(axis) } else { x.sort(axis) })
         }
         "topk" => {
             let k = needed(args.usize("k")?, "argument k")?;
-            let largest = args.bool_or("largest", true)?;
             args.bool_or("sorted", true)?;
-            pair(call.x()?.topk(args.isize_or("dim", -1)?, k, largest))
+            let (x, axis) = (call.x()?, args.isize_or("dim", -1)?);
+            let is_largest = args.bool_or("largest", true)?;
+            pair(if is_largest { x.topk(axis, k) } else { x.bottomk(axis, k) })
         }
         _ => Err(Failure::NotImplemented),
     }

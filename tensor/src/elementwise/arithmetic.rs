@@ -260,15 +260,15 @@ impl<T: Real> Tensor<T> {
     /// `xᵃ` for every element, with a constant exponent.
     #[must_use]
     #[track_caller]
-    pub fn powf(&self, exponent: f64) -> Self {
+    pub fn pow(&self, exponent: f64) -> Self {
         self.map_costly(|x: T| x.powf(exponent))
     }
 
     /// `xʸ`, broadcast, with exponents from a tensor.
     #[must_use]
     #[track_caller]
-    pub fn pow(&self, exponent: &Self) -> Self {
-        self.zip_named("pow", exponent, T::pow)
+    pub fn pow_tensor(&self, exponent: &Self) -> Self {
+        self.zip_named("pow_tensor", exponent, T::pow)
     }
 
     /// The angle of the point (`x`, `self`) in (−π, π], broadcast: `self` is the ordinate.

@@ -5,7 +5,6 @@ use std::hint::select_unpredictable;
 use super::accumulate::Fold;
 use super::fold::fold;
 use super::{count, no_params};
-use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::loop_nest::LoopNest;
 use crate::{Axes, Number, Tensor, parallel, require};
@@ -36,50 +35,63 @@ impl<T: Number> Tensor<T> {
         self.extremum("min", &axes.into(), f64::INFINITY, |b, a| b < a)
     }
 
-    /// The index of the largest element along an axis, which is removed. The first of equal elements is chosen;
-    /// the first NaN, if there is one.
+    /// Where the largest element over some axes is. The first of equal elements is chosen; the first NaN, if there
+    /// is one.
+    ///
+    /// * returns positions that count the elements of the reduced axes in row-major order: for one axis, indices
+    ///   into it
     ///
     /// # Panics
-    /// If the axis does not exist or has extent 0.
+    /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
     #[track_caller]
-    pub fn argmax(&self, axis: isize) -> Tensor<i64> {
-        self.value_and_index("argmax", axis, f64::NEG_INFINITY, |b, a| b > a)
+    pub fn argmax(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        self.value_and_index("argmax", &axes.into(), f64::NEG_INFINITY, |b, a| b > a)
             .1
     }
 
-    /// The index of the smallest element along an axis, which is removed. The first of equal elements is
-    /// chosen; the first NaN, if there is one.
+    /// Where the smallest element over some axes is. The first of equal elements is chosen; the first NaN, if there
+    /// is one.
+    ///
+    /// * returns positions that count the elements of the reduced axes in row-major order: for one axis, indices
+    ///   into it
     ///
     /// # Panics
-    /// If the axis does not exist or has extent 0.
+    /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
     #[track_caller]
-    pub fn argmin(&self, axis: isize) -> Tensor<i64> {
-        self.value_and_index("argmin", axis, f64::INFINITY, |b, a| b < a)
+    pub fn argmin(&self, axes: impl Into<Axes>) -> Tensor<i64> {
+        self.value_and_index("argmin", &axes.into(), f64::INFINITY, |b, a| b < a)
             .1
     }
 
-    /// The largest element along an axis, which is removed, and its index. The first of equal elements is
-    /// chosen; the first NaN, if there is one.
+    /// The largest element over some axes, as [`max`](Self::max), and where it is, as
+    /// [`argmax`](Self::argmax).
     ///
     /// # Panics
-    /// If the axis does not exist or has extent 0.
+    /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
     #[track_caller]
-    pub fn max_with_indices(&self, axis: isize) -> (Self, Tensor<i64>) {
-        self.value_and_index("max_with_indices", axis, f64::NEG_INFINITY, |b, a| b > a)
+    pub fn max_with_indices(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.value_and_index(
+            "max_with_indices",
+            &axes.into(),
+            f64::NEG_INFINITY,
+            |b, a| b > a,
+        )
     }
 
-    /// The smallest element along an axis, which is removed, and its index. The first of equal elements is
-    /// chosen; the first NaN, if there is one.
+    /// The smallest element over some axes, as [`min`](Self::min), and where it is, as
+    /// [`argmin`](Self::argmin).
     ///
     /// # Panics
-    /// If the axis does not exist or has extent 0.
+    /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
     #[track_caller]
-    pub fn min_with_indices(&self, axis: isize) -> (Self, Tensor<i64>) {
-        self.value_and_index("min_with_indices", axis, f64::INFINITY, |b, a| b < a)
+    pub fn min_with_indices(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.value_and_index("min_with_indices", &axes.into(), f64::INFINITY, |b, a| {
+            b < a
+        })
     }
 
     #[track_caller]
@@ -99,16 +111,7 @@ impl<T: Number> Tensor<T> {
         if T::PLAIN {
             return self.extreme_values(op, axes, lowest, beats, &no_params);
         }
-        let reduced = axes.resolve(op, shape);
-        let (last, first): (Vec<_>, Vec<_>) = (0..shape.len()).partition(|&a| reduced.contains(a));
-        let order: Vec<isize> = first.iter().chain(&last).map(|&a| a as isize).collect();
-        let rows = self
-            .permute(order)
-            .reshape([no_params.len(), count(op, shape, axes)]);
-        let result = super::result_layout(op, shape, axes);
-        rows.value_and_index(op, 1, lowest, beats)
-            .0
-            .reshape(result.shape())
+        self.value_and_index(op, axes, lowest, beats).0
     }
 
     /// The extreme values. Which of several equal elements is returned is unspecified.
@@ -133,24 +136,51 @@ impl<T: Number> Tensor<T> {
     fn value_and_index(
         &self,
         op: &str,
-        axis: isize,
+        axes: &Axes,
         lowest: f64,
         beats: impl Fn(T, T) -> bool + Sync,
     ) -> (Self, Tensor<i64>) {
-        let resolved = resolve_axis(op, axis, self.shape());
-        let axes = axis.into();
-        let no_params = no_params(op, self.shape(), &axes);
+        let shape = self.shape();
+        let reduced = axes.resolve(op, shape);
+        let result = super::result_layout(op, shape, axes);
+        let (results, elements) = (result.len(), count(op, shape, axes));
         require!(
-            no_params.is_empty() || self.shape()[resolved] > 0,
-            "{op}: {:?}: axis {resolved} is empty",
-            self.shape()
+            results == 0 || elements > 0,
+            "{op}: {shape:?}: no element to choose from"
         );
+        let (values, indices) = if reduced.len() == 1 {
+            let axis = reduced.iter().next().expect("there is one");
+            self.value_and_index_along(op, axis, lowest, beats)
+        } else {
+            let (last, first): (Vec<_>, Vec<_>) =
+                (0..shape.len()).partition(|&a| reduced.contains(a));
+            let order: Vec<isize> = first.iter().chain(&last).map(|&a| a as isize).collect();
+            let rows = self.permute(order).reshape([results, elements]);
+            rows.value_and_index_along(op, 1, lowest, beats)
+        };
+        (
+            values.reshape(result.shape()),
+            indices.reshape(result.shape()),
+        )
+    }
+
+    /// The extreme values along one axis, which is removed, and their indices.
+    #[track_caller]
+    fn value_and_index_along(
+        &self,
+        op: &str,
+        axis: usize,
+        lowest: f64,
+        beats: impl Fn(T, T) -> bool + Sync,
+    ) -> (Self, Tensor<i64>) {
+        let axes = (axis as isize).into();
+        let no_params = no_params(op, self.shape(), &axes);
         let mut best = self.extreme_values(op, &axes, lowest, beats, &no_params);
         let mut indices = buffer(op, best.shape());
         if indices.is_empty() {
             return (best.clone(), Tensor::from_vec(indices, best.shape()));
         }
-        let search = Search::new(self, resolved);
+        let search = Search::new(self, axis);
         let values = best.as_slice().expect("a reduction's result is contiguous");
         let chunk = COLUMN_TILE * (parallel::GRAIN / COLUMN_TILE).div_ceil(search.extent);
         parallel::for_chunks_mut(&mut indices, chunk, self.len(), |index, out| {

@@ -186,7 +186,7 @@ impl<T: Real> Tensor<T> {
     /// `y[n, o, i] = Σ x[n, c, s·i + d·k − p] · w[o, c, k]`
     ///
     /// * `self`: `[batch, channels, width]`, or `[channels, width]` for one signal
-    /// * `w`: `[filters, channels / groups, kernel_width]`
+    /// * `weight`: `[filters, channels / groups, kernel_width]`
     /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
     ///
     /// # Panics
@@ -194,8 +194,8 @@ impl<T: Real> Tensor<T> {
     /// invalid.
     #[must_use]
     #[track_caller]
-    pub fn conv1d(&self, w: &Self, options: &ConvOptions) -> Self {
-        convolve("conv1d", 1, self, w, options)
+    pub fn conv1d(&self, weight: &Self, options: &ConvOptions) -> Self {
+        convolve("conv1d", 1, self, weight, options)
     }
 
     /// Cross-correlation of a batch of images with a bank of filters.
@@ -203,7 +203,7 @@ impl<T: Real> Tensor<T> {
     /// `y[n, o, i, j] = Σ x[n, c, s·i + d·k − p, s·j + d·l − p] · w[o, c, k, l]`
     ///
     /// * `self`: `[batch, channels, height, width]`, or `[channels, height, width]` for one image
-    /// * `w`: `[filters, channels / groups, kernel_height, kernel_width]`
+    /// * `weight`: `[filters, channels / groups, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_height, out_width]`, see [`ConvGeometry::output`]
     ///
     /// # Panics
@@ -211,15 +211,15 @@ impl<T: Real> Tensor<T> {
     /// invalid.
     #[must_use]
     #[track_caller]
-    pub fn conv2d(&self, w: &Self, options: &ConvOptions) -> Self {
-        convolve("conv2d", 2, self, w, options)
+    pub fn conv2d(&self, weight: &Self, options: &ConvOptions) -> Self {
+        convolve("conv2d", 2, self, weight, options)
     }
 
     /// Cross-correlation of a batch of volumes with a bank of filters, as [`conv2d`](Self::conv2d)
     /// with one more axis.
     ///
     /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
-    /// * `w`: `[filters, channels / groups, kernel_depth, kernel_height, kernel_width]`
+    /// * `weight`: `[filters, channels / groups, kernel_depth, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
     /// # Panics
@@ -227,8 +227,8 @@ impl<T: Real> Tensor<T> {
     /// invalid.
     #[must_use]
     #[track_caller]
-    pub fn conv3d(&self, w: &Self, options: &ConvOptions) -> Self {
-        convolve("conv3d", 3, self, w, options)
+    pub fn conv3d(&self, weight: &Self, options: &ConvOptions) -> Self {
+        convolve("conv3d", 3, self, weight, options)
     }
 
     /// Transposed convolution: adds each element of `self` times a filter to a window of the result. The
@@ -237,7 +237,7 @@ impl<T: Real> Tensor<T> {
     /// `y[n, o, s·i + d·k − p] += x[n, c, i] · w[c, o, k]`
     ///
     /// * `self`: `[batch, channels, width]`, or `[channels, width]`
-    /// * `w`: `[channels, filters / groups, kernel_width]`
+    /// * `weight`: `[channels, filters / groups, kernel_width]`
     /// * returns `[batch, filters, out_width]` with
     ///   `out = (width − 1)·s − p₀ − p₁ + d·(kernel − 1) + 1 + output_padding`
     ///
@@ -247,36 +247,36 @@ impl<T: Real> Tensor<T> {
     /// If the channel counts disagree, or the options are invalid.
     #[must_use]
     #[track_caller]
-    pub fn conv_transpose1d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
-        convolve_transposed("conv_transpose1d", 1, self, w, options)
+    pub fn conv_transpose1d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
+        convolve_transposed("conv_transpose1d", 1, self, weight, options)
     }
 
     /// Transposed convolution of images, see [`conv_transpose1d`](Self::conv_transpose1d).
     ///
     /// * `self`: `[batch, channels, height, width]`, or without the batch
-    /// * `w`: `[channels, filters / groups, kernel_height, kernel_width]`
+    /// * `weight`: `[channels, filters / groups, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_height, out_width]`
     ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid.
     #[must_use]
     #[track_caller]
-    pub fn conv_transpose2d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
-        convolve_transposed("conv_transpose2d", 2, self, w, options)
+    pub fn conv_transpose2d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
+        convolve_transposed("conv_transpose2d", 2, self, weight, options)
     }
 
     /// Transposed convolution of volumes, see [`conv_transpose1d`](Self::conv_transpose1d).
     ///
     /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
-    /// * `w`: `[channels, filters / groups, kernel_depth, kernel_height, kernel_width]`
+    /// * `weight`: `[channels, filters / groups, kernel_depth, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid.
     #[must_use]
     #[track_caller]
-    pub fn conv_transpose3d(&self, w: &Self, options: &ConvTransposeOptions) -> Self {
-        convolve_transposed("conv_transpose3d", 3, self, w, options)
+    pub fn conv_transpose3d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
+        convolve_transposed("conv_transpose3d", 3, self, weight, options)
     }
 }
 

@@ -204,7 +204,10 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
             continue;
         }
         let (y, positions, [mean, _]) = naive(&x, [side(height), side(width)]);
-        assert_eq!(x.max_pool2d_with_indices(&PoolOptions::default()), (y, positions));
+        assert_eq!(
+            x.max_pool2d_with_indices(&PoolOptions::default()),
+            (y, positions)
+        );
         assert_eq!(x.avg_pool2d(&PoolOptions::default()), mean);
         let sums = x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(1)));
         assert_eq!(sums, &mean * 4.0);
@@ -247,7 +250,10 @@ fn a_kernel_alone_stands_for_windows_side_by_side() {
     let (largest, _) = x.max_pool2d_with_indices(square);
     assert_eq!(x.max_pool2d(2), largest);
     assert_eq!(x.max_pool2d(square), largest);
-    assert_eq!(x.avg_pool2d([3, 2]), x.avg_pool2d(&PoolOptions::new([3, 2]).stride([3, 2])));
+    assert_eq!(
+        x.avg_pool2d([3, 2]),
+        x.avg_pool2d(&PoolOptions::new([3, 2]).stride([3, 2]))
+    );
     assert_eq!(x.adaptive_max_pool2d([3, 4]), largest);
 }
 

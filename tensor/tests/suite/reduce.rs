@@ -224,7 +224,28 @@ fn max_over_no_elements_panics() {
 }
 
 #[test]
-#[should_panic(expected = "argmin: [3, 0]: axis 1 is empty")]
+fn positions_over_several_axes_count_their_elements_in_row_major_order() {
+    let x = Tensor::<f64>::from_fn([3, 4, 5], |i| {
+        ((7 * i[0] + 11 * i[1] + 3 * i[2]) % 17) as f64
+    });
+    let order = [[0, 1, 2], [1, 0, 2], [2, 0, 1]];
+    let reduced: [&[isize]; 3] = [&[1, 2], &[0, 2], &[1, 0]];
+    for ([first, a, b], axes) in order.into_iter().zip(reduced) {
+        // The axes keep their order in `x`, however they are named.
+        let rows = x.permute([first, a, b].map(|axis| axis as isize));
+        let rows = rows.reshape([x.shape()[first], x.shape()[a] * x.shape()[b]]);
+        assert_eq!(x.argmax(axes), rows.argmax(1));
+        assert_eq!(x.min_with_indices(axes), rows.min_with_indices(1));
+        let (values, positions) = x.max_with_indices(keep(axes));
+        assert_eq!(values, x.max(keep(axes)));
+        assert_eq!((values.rank(), positions.shape()), (3, values.shape()));
+    }
+    assert_eq!(x.argmax(..), x.reshape([60]).argmax(0));
+    assert_eq!(Tensor::scalar(2.0).argmin(..).item(), 0);
+}
+
+#[test]
+#[should_panic(expected = "argmin: [3, 0]: no element to choose from")]
 fn argmin_over_no_elements_panics() {
     let _ = Tensor::<f32>::zeros([3, 0]).argmin(-1);
 }

@@ -17,7 +17,7 @@ impl Op for PowTensor {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].pow(&x[1]).into()
+        x[0].pow_tensor(&x[1]).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

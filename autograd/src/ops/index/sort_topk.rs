@@ -3,51 +3,80 @@
 use crate::ops::prelude::*;
 
 impl<T: Real> Var<T> {
-    /// The elements along an axis in order, and the places they come from; equal ones stay in their
+    /// The elements along an axis in order, the smallest first, and the indices they come from; equal ones stay in their
     /// order, NaN counts as larger than every number.
     ///
     /// # Panics
     /// If there is no such axis.
     #[must_use]
     #[track_caller]
-    pub fn sort(&self, axis: isize, descending: bool) -> (Self, Tensor<i64>) {
-        let places = self.value().sort(axis, descending).1;
-        (self.gather(axis, &places), places)
+    pub fn sort(&self, axis: isize) -> (Self, Tensor<i64>) {
+        let indices = self.value().sort(axis).1;
+        (self.gather(axis, &indices), indices)
     }
 
-    /// The `k` largest or smallest elements along an axis, the most extreme first, and their places;
-    /// NaN counts as larger than every number.
+    /// The elements along an axis in order, the largest first, and the indices they come from; equal ones stay in their
+    /// order, NaN counts as larger than every number.
     ///
     /// # Panics
-    /// If there is no such axis or it has fewer than `k` places.
+    /// If there is no such axis.
     #[must_use]
     #[track_caller]
-    pub fn topk(&self, axis: isize, k: usize, largest: bool) -> (Self, Tensor<i64>) {
-        let places = self.value().topk(axis, k, largest).1;
-        (self.gather(axis, &places), places)
+    pub fn sort_descending(&self, axis: isize) -> (Self, Tensor<i64>) {
+        let indices = self.value().sort_descending(axis).1;
+        (self.gather(axis, &indices), indices)
+    }
+
+    /// The `k` largest elements along an axis, the largest first, and their indices; NaN counts as larger than every
+    /// number.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has fewer than `k` elements.
+    #[must_use]
+    #[track_caller]
+    pub fn topk(&self, axis: isize, k: usize) -> (Self, Tensor<i64>) {
+        let indices = self.value().topk(axis, k).1;
+        (self.gather(axis, &indices), indices)
+    }
+
+    /// The `k` smallest elements along an axis, the smallest first, and their indices; NaN counts as larger than every
+    /// number.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has fewer than `k` elements.
+    #[must_use]
+    #[track_caller]
+    pub fn bottomk(&self, axis: isize, k: usize) -> (Self, Tensor<i64>) {
+        let indices = self.value().bottomk(axis, k).1;
+        (self.gather(axis, &indices), indices)
     }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("sort", |draw| {
         let rank = draw.within(1, 3);
-        let (shape, axis, descending) = (draw.shape(rank), draw.axis(rank), draw.once_in(2));
-        let f = generic!([axis, descending] | x | x.sort(axis, descending).0);
-        Case::new(
-            format!("sort({axis}, {descending})"),
-            f,
-            [draw.apart(shape)],
-        )
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        let f = generic!([axis] | x | x.sort(axis).0);
+        Case::new(format!("sort({axis})"), f, [draw.apart(shape)])
+    }),
+    Entry::function("sort_descending", |draw| {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        let f = generic!([axis] | x | x.sort_descending(axis).0);
+        Case::new(format!("sort_descending({axis})"), f, [draw.apart(shape)])
     }),
     Entry::function("topk", |draw| {
         let rank = draw.within(1, 3);
-        let (shape, axis, largest) = (draw.shape(rank), draw.axis(rank), draw.once_in(2));
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
         let k = draw.within(0, shape[axis.rem_euclid(rank as isize) as usize]);
-        let f = generic!([axis, k, largest] | x | x.topk(axis, k, largest).0);
-        Case::new(
-            format!("topk({axis}, {k}, {largest})"),
-            f,
-            [draw.apart(shape)],
-        )
+        let f = generic!([axis, k] | x | x.topk(axis, k).0);
+        Case::new(format!("topk({axis}, {k})"), f, [draw.apart(shape)])
+    }),
+    Entry::function("bottomk", |draw| {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        let k = draw.within(0, shape[axis.rem_euclid(rank as isize) as usize]);
+        let f = generic!([axis, k] | x | x.bottomk(axis, k).0);
+        Case::new(format!("bottomk({axis}, {k})"), f, [draw.apart(shape)])
     }),
 ];

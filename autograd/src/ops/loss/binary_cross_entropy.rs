@@ -93,7 +93,11 @@ impl<T: Real> Var<T> {
     /// If the shapes do not broadcast to each other.
     #[must_use]
     #[track_caller]
-    pub fn binary_cross_entropy_with(&self, target: &Self, options: &BinaryCrossEntropyOptions) -> Self {
+    pub fn binary_cross_entropy_with(
+        &self,
+        target: &Self,
+        options: &BinaryCrossEntropyOptions,
+    ) -> Self {
         options.of(Self::broadcasting(BinaryCrossEntropy, &[self, target]))
     }
 
@@ -107,7 +111,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn binary_cross_entropy_with_logits(&self, target: &Self) -> Self {
-        self.binary_cross_entropy_with_logits_with(target, None, &BinaryCrossEntropyOptions::default())
+        self.binary_cross_entropy_with_logits_with(
+            target,
+            None,
+            &BinaryCrossEntropyOptions::default(),
+        )
     }
 
     /// [`binary_cross_entropy_with_logits`](Self::binary_cross_entropy_with_logits) with options.

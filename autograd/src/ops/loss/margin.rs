@@ -101,7 +101,11 @@ impl<T: Real> Var<T> {
     /// weight per class.
     #[must_use]
     #[track_caller]
-    pub fn multi_margin_loss_with(&self, target: &Tensor<i64>, options: &MultiMarginOptions) -> Self {
+    pub fn multi_margin_loss_with(
+        &self,
+        target: &Tensor<i64>,
+        options: &MultiMarginOptions,
+    ) -> Self {
         let shape = self.shape();
         require!(
             matches!(shape.len(), 1 | 2) && target.shape() == &shape[..shape.len() - 1],
@@ -176,7 +180,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         // No input near the margin.
         let x = draw.off_zero(&shape).map(|x| 1.0 + x);
         let description = format!("{reduction:?}, {target:?}");
-        let f = generic!([target, reduction] | x | x.hinge_embedding_loss_with(&target, 1.0, reduction));
+        let f = generic!(
+            [target, reduction] | x | x.hinge_embedding_loss_with(&target, 1.0, reduction)
+        );
         Case::new(description, f, [x])
     }),
     Entry::function("margin_ranking_loss", |draw| {

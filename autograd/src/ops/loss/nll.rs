@@ -140,7 +140,9 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn nll_loss_with(&self, target: &Tensor<i64>, options: &NllOptions) -> Self {
         if self.rank() == 1 {
-            let loss = self.unsqueeze(0).nll_loss_with(&target.unsqueeze(0), options);
+            let loss = self
+                .unsqueeze(0)
+                .nll_loss_with(&target.unsqueeze(0), options);
             return if options.reduction == Reduction::None {
                 loss.squeeze(0)
             } else {

@@ -247,7 +247,11 @@ pub(super) const ENTRIES: &[Entry] = &[
             draw.uniform(&shape, 3.9, 4.1),
         );
         let [p, n] = [p, n].map(|d| d.zip(&a, |d, a| d + a));
-        let f = generic!([options] | a, p, n | a.triplet_margin_loss_with(p, n, &options));
+        let f = generic!(
+            [options] | a,
+            p,
+            n | a.triplet_margin_loss_with(p, n, &options)
+        );
         Case::new(format!("{options:?}"), f, [a, p, n])
     }),
 ];

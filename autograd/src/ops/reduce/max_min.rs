@@ -120,63 +120,89 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// The largest element over some axes, and where it is: the first of equal ones in row-major
-    /// order, which has the whole cotangent; the first NaN wins.
-    ///
-    /// The places count the elements of the reduced axes in row-major order: for one axis they are
-    /// indices into it.
+    /// The largest element over some axes; a NaN wins. The first of equal ones in row-major order has the whole
+    /// cotangent; with [`amax`](Self::amax) they share it.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
-    pub fn max(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
-        self.first("max", &axes.into(), Tensor::max_with_indices)
+    pub fn max(&self, axes: impl Into<Axes>) -> Self {
+        self.first("max", axes.into(), Tensor::argmax).0
     }
 
-    /// The smallest element over some axes, and where it is; as [`max`](Self::max).
+    /// The smallest element over some axes; a NaN wins. The first of equal ones in row-major order has the whole
+    /// cotangent; with [`amin`](Self::amin) they share it.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
-    pub fn min(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
-        self.first("min", &axes.into(), Tensor::min_with_indices)
+    pub fn min(&self, axes: impl Into<Axes>) -> Self {
+        self.first("min", axes.into(), Tensor::argmin).0
     }
 
-    /// Where the largest element over some axes is, as [`max`](Self::max) counts.
+    /// The largest element over some axes, as [`max`](Self::max), and where it is, as
+    /// [`argmax`](Self::argmax).
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn max_with_indices(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.first("max_with_indices", axes.into(), Tensor::argmax)
+    }
+
+    /// The smallest element over some axes, as [`min`](Self::min), and where it is, as
+    /// [`argmin`](Self::argmin).
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    #[must_use]
+    #[track_caller]
+    pub fn min_with_indices(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
+        self.first("min_with_indices", axes.into(), Tensor::argmin)
+    }
+
+    /// Where the largest element over some axes is, see [`Tensor::argmax`].
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn argmax(&self, axes: impl Into<Axes>) -> Tensor<i64> {
-        let (lines, result) = self.detach().lines("argmax", &axes.into());
-        lines.value().argmax(-1).reshape(result)
+        self.value().argmax(axes)
     }
 
-    /// Where the smallest element over some axes is, as [`max`](Self::max) counts.
+    /// Where the smallest element over some axes is, see [`Tensor::argmin`].
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn argmin(&self, axes: impl Into<Axes>) -> Tensor<i64> {
-        let (lines, result) = self.detach().lines("argmin", &axes.into());
-        lines.value().argmin(-1).reshape(result)
+        self.value().argmin(axes)
     }
 
+    /// The elements whose positions `search` returns, and the positions.
     #[track_caller]
     fn first(
         &self,
         op: &str,
-        axes: &Axes,
-        search: impl Fn(&Tensor<T>, isize) -> (Tensor<T>, Tensor<i64>),
+        axes: Axes,
+        search: impl Fn(&Tensor<T>, Axes) -> Tensor<i64>,
     ) -> (Self, Tensor<i64>) {
-        let (lines, result) = self.lines(op, axes);
-        let indices = search(lines.value(), -1).1;
-        let values = lines.gather(-1, &indices.unsqueeze(-1));
-        (values.reshape(&result), indices.reshape(&result))
+        let (lines, result) = self.lines(op, &axes);
+        require!(
+            result.contains(&0) || lines.size(-1) > 0,
+            "{op}: {:?}: no element to choose from",
+            self.shape()
+        );
+        let indices = search(self.value(), axes);
+        let mut places = lines.shape().to_vec();
+        places[lines.rank() - 1] = 1;
+        let values = lines.gather(-1, &indices.reshape(places));
+        (values.reshape(&result), indices)
     }
 
     /// The elements that make each result along a last axis, and the shape of the result.
@@ -211,7 +237,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let description = format!("max({axes:?})");
         Case::new(
             description,
-            generic!([axes] | x | x.max(axes.clone()).0),
+            generic!([axes] | x | x.max(axes.clone())),
             [draw.apart(shape)],
         )
     }),
@@ -221,7 +247,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let description = format!("min({axes:?})");
         Case::new(
             description,
-            generic!([axes] | x | x.min(axes.clone()).0),
+            generic!([axes] | x | x.min(axes.clone())),
             [draw.apart(shape)],
         )
     }),

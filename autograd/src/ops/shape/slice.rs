@@ -158,26 +158,27 @@ impl<T: Real> Var<T> {
         self.slice(axis, index..index + 1).squeeze(axis)
     }
 
-    /// Consecutive parts of an axis, of the given extents.
+    /// Consecutive parts of an axis, of the given sizes.
     ///
     /// # Panics
-    /// If the extents do not add up to the axis's.
+    /// If the sizes do not add up to the axis's extent.
     #[must_use]
     #[track_caller]
-    pub fn split(&self, axis: isize, extents: &[usize]) -> Vec<Self> {
+    pub fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
+        let sizes = sizes.as_ref();
         let whole = self.size(axis);
-        let sum: usize = extents.iter().sum();
+        let sum: usize = sizes.iter().sum();
         require!(
             sum == whole,
             "split: {:?}: axis {axis} has extent {whole}, the parts add up to {sum}",
             self.shape()
         );
         let mut start = 0;
-        extents
+        sizes
             .iter()
-            .map(|&extent| {
-                let part = self.slice(axis, start..start + extent as isize);
-                start += extent as isize;
+            .map(|&size| {
+                let part = self.slice(axis, start..start + size as isize);
+                start += size as isize;
                 part
             })
             .collect()
