@@ -142,6 +142,28 @@ pub fn conformance<T: Real>(
     adjoint(kernel, geometry).map_err(failed)
 }
 
+/// [`conformance`] in `f32`, compiled in this crate: optimised also where the caller is not.
+///
+/// # Errors
+/// The first failure.
+pub fn conformance_f32(
+    kernel: &dyn ConvKernel<f32>,
+    geometry: &ConvGeometry,
+) -> Result<(), ConformanceError> {
+    conformance(kernel, geometry)
+}
+
+/// [`conformance`] in `f64`, compiled in this crate: optimised also where the caller is not.
+///
+/// # Errors
+/// The first failure.
+pub fn conformance_f64(
+    kernel: &dyn ConvKernel<f64>,
+    geometry: &ConvGeometry,
+) -> Result<(), ConformanceError> {
+    conformance(kernel, geometry)
+}
+
 fn adjoint<T: Real>(kernel: &dyn ConvKernel<T>, g: &ConvGeometry) -> Result<(), Failure> {
     let draw = |length, seed| Fill::Uniform.values::<T>(length, seed, 1.0);
     let (x, w, dy) = (draw(g.x_len(), 3), draw(g.w_len(), 4), draw(g.y_len(), 5));

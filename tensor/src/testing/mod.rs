@@ -6,3 +6,4 @@ pub mod geometries;
 pub mod layouts;
 pub mod machine;
 mod reference;
+pub mod variants;

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Depthwise, Direct, kernels};
-use wengert_tensor::testing::conformance::{Failure, conformance};
+use wengert_tensor::testing::conformance::{
+    ConformanceError, Failure, conformance, conformance_f32, conformance_f64,
+};
 use wengert_tensor::testing::geometries;
 use wengert_tensor::{Dual, Real, parallel};
 
@@ -91,9 +93,29 @@ fn kernels_for<T: Real>(g: &ConvGeometry) -> Vec<&'static dyn ConvKernel<T>> {
     all.filter(|kernel| kernel.supports(g).is_ok()).collect()
 }
 
-fn every_kernel_conforms<T: Real>(g: &ConvGeometry) {
+/// The conformance test, for `f32` and `f64` as the crate has compiled and optimised it.
+trait Conformance: Real {
+    const CONFORMANCE: fn(&dyn ConvKernel<Self>, &ConvGeometry) -> Result<(), ConformanceError>;
+}
+
+impl Conformance for f32 {
+    const CONFORMANCE: fn(&dyn ConvKernel<f32>, &ConvGeometry) -> Result<(), ConformanceError> =
+        conformance_f32;
+}
+
+impl Conformance for f64 {
+    const CONFORMANCE: fn(&dyn ConvKernel<f64>, &ConvGeometry) -> Result<(), ConformanceError> =
+        conformance_f64;
+}
+
+impl Conformance for Dual<f64> {
+    const CONFORMANCE: fn(&dyn ConvKernel<Self>, &ConvGeometry) -> Result<(), ConformanceError> =
+        conformance;
+}
+
+fn every_kernel_conforms<T: Conformance>(g: &ConvGeometry) {
     for kernel in kernels_for::<T>(g) {
-        if let Err(error) = conformance(kernel, g) {
+        if let Err(error) = T::CONFORMANCE(kernel, g) {
             panic!("{error}");
         }
     }
@@ -359,10 +381,10 @@ proptest! {
     #[test]
     fn all_kernels_conform_on_drawn_geometries(geometry in geometries()) {
         for kernel in kernels_for::<f32>(&geometry) {
-            prop_assert_eq!(conformance(kernel, &geometry), Ok(()));
+            prop_assert_eq!(conformance_f32(kernel, &geometry), Ok(()));
         }
         for kernel in kernels_for::<f64>(&geometry) {
-            prop_assert_eq!(conformance(kernel, &geometry), Ok(()));
+            prop_assert_eq!(conformance_f64(kernel, &geometry), Ok(()));
         }
         matches_the_naive_loops::<f32>(&geometry);
     }
@@ -403,8 +425,8 @@ impl ConvKernel<f64> for Mistaken {
 #[test]
 fn the_conformance_test_rejects_wrong_kernels() {
     let g: ConvGeometry = "mb2_ic2ih6iw7_oc3_kh3kw3_ph1pw1".parse().unwrap();
-    assert_eq!(conformance(&Mistaken(|_, _| ()), &g), Ok(()));
-    let failure = |mistake| conformance(&Mistaken(mistake), &g).unwrap_err().failure;
+    assert_eq!(conformance_f64(&Mistaken(|_, _| ()), &g), Ok(()));
+    let failure = |mistake| conformance_f64(&Mistaken(mistake), &g).unwrap_err().failure;
     let unwritten = failure(|_, [y, _, stale]| {
         if let (Some(last), Some(stale)) = (y.last_mut(), stale.last()) {
             *last = *stale;
@@ -430,10 +452,10 @@ fn the_conformance_test_rejects_wrong_kernels() {
             *y += 1.0;
         }
     });
-    let unseen = conformance(&one, &large).unwrap_err().failure;
+    let unseen = conformance_f64(&one, &large).unwrap_err().failure;
     assert!(matches!(unseen, Failure::NotAdjoint { .. }), "{unseen:?}");
     let grouped = "mb2_ic2ih6iw7_oc2_kh3kw3_g2".parse().unwrap();
-    let refused = conformance(&Mistaken(|_, _| ()), &grouped).unwrap_err();
+    let refused = conformance_f64(&Mistaken(|_, _| ()), &grouped).unwrap_err();
     assert_eq!(refused.failure, Failure::Unsupported("groups"));
 }
 

@@ -6,6 +6,7 @@ mod assert_shape;
 mod conv;
 mod conv_dispatch;
 mod conv_geometry;
+mod conv_kernel_levels;
 mod conv_kernels;
 mod create;
 mod display;

@@ -58,6 +58,15 @@ impl Tiled {
         }
     }
 
+    /// With lanes of pixels and with lanes of output channels, at a given level: both forms that the
+    /// kernel chooses from.
+    pub(crate) fn forms(level: Level) -> [Self; 2] {
+        [Lanes::Pixels, Lanes::Channels].map(|lanes| Self {
+            level: Some(level),
+            lanes: Some(lanes),
+        })
+    }
+
     fn level(self) -> Level {
         self.level.unwrap_or_else(Level::best)
     }
@@ -111,72 +120,5 @@ impl<T: Float> ConvKernel<T> for Tiled {
         let image = plan.image.len() * geometry.groups;
         let images = image * geometry.batch.min(16);
         (images + geometry.w_len() + geometry.y_len()) * size_of::<T>()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::conformance::conformance;
-    use crate::testing::geometries;
-
-    #[test]
-    fn both_kinds_of_lanes_compute_every_corner_at_every_level() {
-        for level in Level::all() {
-            for lanes in [Lanes::Pixels, Lanes::Channels] {
-                let kernel = Tiled {
-                    level: Some(level),
-                    lanes: Some(lanes),
-                };
-                let corners = geometries::corners()
-                    .into_iter()
-                    .map(|corner| corner.geometry);
-                // Wide enough for several column blocks, the last of another width.
-                let wide = [
-                    "mb1_ic2ih3iw150_oc3_kh3kw3_ph1pw2",
-                    "mb1_ic2ih3iw193_oc7_kh3kw5_sh2sw2_ph1pw1",
-                    "mb1_ic3ih2iw131_oc18_kh2kw3_ph1pw0_dh1dw3",
-                ];
-                // Sums long enough to skip rows of padding: of one image, of several, of volumes, with
-                // strides and dilation, with rows of the filter that lie in padding everywhere.
-                let padded = [
-                    "mb1_ic70ih5iw4_oc20_kh3kw3_ph1pw1",
-                    "mb2_ic67ih5iw9_oc35_kh3kw3_ph1pw1",
-                    "mb1_ic82id3ih4iw3_oc9_kd3kh3kw2_pd1ph1",
-                    "mb1_ic150ih7iw6_oc19_kh3kw3_sh2sw2_ph2pw1_dh2dw1",
-                    "mb2_ic100ih2iw3_oc85_kh5kw3_ph2pw1",
-                    "mb1_ic160ih5iw4_oc160_kh3kw3_ph1pw1_g2",
-                ];
-                // Rows of several passes, of one that ends within a vector; filters in several tasks.
-                let rows = [
-                    "mb3_ic1ih37iw71_oc9_kh5kw3_ph2pw1",
-                    "mb2_ic2ih70iw67_oc37_kh3kw7_sh3sw2_ph2pw3_dh2dw1",
-                    "mb2_ic4ih5iw1100_oc6_kh2kw3_sh2sw1_pw1_g2",
-                ];
-                // Few pixels and many weights, whose gradients are completed part by part.
-                let deep = [
-                    "mb1_ic160ih5iw4_oc272_kh3kw3_ph1pw1",
-                    "mb3_ic280ih4iw3_oc260_kh3kw2_ph1pw1_g2",
-                ];
-                // Images too large for the second-level cache, computed band by band.
-                let large = [
-                    "mb1_ic64ih61iw77_oc3_kh3kw3_ph1pw1",
-                    "mb2_ic90ih60iw131_oc8_kh5kw3_sh2sw1_ph2pw1_g2",
-                    "mb1_ic2ih150iw130_oc100_kh3kw2_sh2sw2_ph1pw1",
-                ];
-                let more = wide
-                    .iter()
-                    .chain(&padded)
-                    .chain(&rows)
-                    .chain(&large)
-                    .chain(&deep)
-                    .map(|line| line.parse().unwrap());
-                for geometry in corners.chain(more) {
-                    conformance::<f32>(&kernel, &geometry)
-                        .and_then(|()| conformance::<f64>(&kernel, &geometry))
-                        .unwrap_or_else(|error| panic!("{lanes:?} at {level:?}: {error}"));
-                }
-            }
-        }
     }
 }
