@@ -230,6 +230,15 @@ impl<T: Real> Real for Dual<T> {
     fn erfc(self) -> Self {
         self.chain(self.value.erfc(), -erf_slope(self.value))
     }
+    fn exp_square(self, factor: f64) -> Self {
+        let e = self.value.exp_square(factor);
+        self.chain(e, e * self.value * T::of(2.0 * factor))
+    }
+    fn normal_cdf(self) -> Self {
+        let density = self.value.exp_square(-0.5)
+            * T::of(0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
+        self.chain(self.value.normal_cdf(), density)
+    }
     fn floor(self) -> Self {
         Self::constant(self.value.floor())
     }
@@ -291,8 +300,10 @@ impl<T: Real> Real for Dual<T> {
         self.chain(self.value.cosh(), self.value.sinh())
     }
     fn tanh(self) -> Self {
-        let t = self.value.tanh();
-        self.chain(t, T::one() - t * t)
+        // Not 1 − t², which loses its digits where |t| is near 1.
+        let e = (self.value.abs() * T::of(-2.0)).exp();
+        let up = T::of(2.0) / (T::one() + e);
+        self.chain(self.value.tanh(), e * up * up)
     }
     fn asinh(self) -> Self {
         let slope = T::one() / (self.value * self.value + T::one()).sqrt();
@@ -307,8 +318,10 @@ impl<T: Real> Real for Dual<T> {
         self.chain(self.value.atanh(), T::one() / square)
     }
     fn sigmoid(self) -> Self {
-        let s = self.value.sigmoid();
-        self.chain(s, s * (T::one() - s))
+        self.chain(
+            self.value.sigmoid(),
+            self.value.sigmoid() * (-self.value).sigmoid(),
+        )
     }
     fn exp2(self) -> Self {
         let e = self.value.exp2();
@@ -330,5 +343,5 @@ impl<T: Real> Real for Dual<T> {
 
 /// The derivative of the error function, `2/√π · e^(−x²)`.
 fn erf_slope<T: Real>(x: T) -> T {
-    T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp()
+    T::of(std::f64::consts::FRAC_2_SQRT_PI) * x.exp_square(-1.0)
 }

@@ -82,15 +82,13 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn abs(self) -> Self {
         if self < Self::zero() { -self } else { self }
     }
-    /// −1, 0 or 1; NaN for NaN.
+    /// −1, 0 or 1; 0 for NaN, as in PyTorch.
     #[must_use]
     fn sign(self) -> Self {
         if self > Self::zero() {
             Self::one()
         } else if self < Self::zero() {
             -Self::one()
-        } else if self.is_nan() {
-            self
         } else {
             Self::zero()
         }
@@ -231,6 +229,17 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
         let up = Self::one() / (Self::one() + e);
         if self < Self::zero() { e * up } else { up }
     }
+    /// `e^(factor · x²)` for a factor that is a power of two, or minus one: the rounding of the square,
+    /// which the exponential would multiply by `x²`, does not count.
+    #[must_use]
+    fn exp_square(self, factor: f64) -> Self {
+        (self * self * Self::of(factor)).exp()
+    }
+    /// The normal distribution function `Φ(x) = ½ erfc(−x/√2)`, exact in the lower tail.
+    #[must_use]
+    fn normal_cdf(self) -> Self {
+        (self * Self::of(-std::f64::consts::FRAC_1_SQRT_2)).erfc() * Self::of(0.5)
+    }
     /// 2ˣ
     #[must_use]
     fn exp2(self) -> Self {
@@ -254,7 +263,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
 }
 
 macro_rules! platform {
-    ($t:ty, $elementary:ident, $erf:path, $erfc:path) => {
+    ($t:ty, $elementary:ident, $erf:path, $erfc:path, $cdf:path) => {
         impl Real for $t {
             platform!(@forward $t: sin cos atan sqrt floor abs ceil trunc tan
                 sinh cosh exp2 log2 log10);
@@ -268,6 +277,14 @@ macro_rules! platform {
             #[inline(always)]
             fn erfc(self) -> Self {
                 $erfc(self)
+            }
+            #[inline(always)]
+            fn exp_square(self, factor: f64) -> Self {
+                elementary::$elementary::exp_square(self, factor as $t)
+            }
+            #[inline(always)]
+            fn normal_cdf(self) -> Self {
+                $cdf(self)
             }
             fn powf(self, exponent: f64) -> Self {
                 if exponent == 2.0 { self * self } else { <$t>::powf(self, exponent as $t) }
@@ -297,5 +314,17 @@ macro_rules! platform {
     )*};
 }
 
-platform!(f32, f32, error_function::erf, error_function::erfc);
-platform!(f64, f64, libm::erf, libm::erfc);
+platform!(
+    f32,
+    f32,
+    error_function::erf,
+    error_function::erfc,
+    error_function::normal_cdf
+);
+platform!(
+    f64,
+    f64,
+    libm::erf,
+    libm::erfc,
+    error_function::normal_cdf_double
+);

@@ -242,7 +242,7 @@ named! {
     erfc
     /// |x|
     abs
-    /// −1, 0 or 1; NaN for NaN.
+    /// −1, 0 or 1; 0 for NaN, as in PyTorch.
     sign
     /// The largest integer that is at most x.
     floor

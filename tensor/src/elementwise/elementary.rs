@@ -72,6 +72,21 @@ macro_rules! functions {
                 if x > 64.0 { exp(x) } else { near }
             }
 
+            /// `e^(factor · x²)` for a factor that is a power of two, or minus one, within 4 ulps.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn exp_square(x: $t, factor: $t) -> $t {
+                // The square of the upper half of x is exact, and the rest is small.
+                const LOWER: $bits = (1 << ($mantissa / 2 + 1)) - 1;
+                let upper = <$t>::from_bits(x.to_bits() & !LOWER);
+                let rest = (x - upper) * (x + upper) * factor;
+                let value = exp(upper * upper * factor);
+                let rest = if value > 0.0 { rest } else { 0.0 };
+                value
+                    + value
+                        * (rest + rest * rest * (0.5 + rest * (1.0 / 6.0 + rest * (1.0 / 24.0))))
+            }
+
             /// tanh x, within 3 ulps.
             #[inline(always)]
             #[must_use]

@@ -3,7 +3,7 @@
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::zip;
-use crate::{Number, Tensor, parallel};
+use crate::{Number, Real, Tensor, parallel};
 
 impl<T: Number> Tensor<T> {
     /// The cumulative sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
@@ -51,5 +51,87 @@ impl<T: Number> Tensor<T> {
             }
         });
         Self::from_parts(out, self.layout().to_row_major())
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// The logarithm of the running sum of exponentials along an axis, without overflow:
+    /// `y[…, i, …] = ln(e^x[…, 0, …] + … + e^x[…, i, …])`.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn logcumsumexp(&self, axis: isize) -> Self {
+        self.logcumsumexp_with_logits(axis).0
+    }
+
+    /// [`logcumsumexp`](Self::logcumsumexp) `y`, and `x − y`: the logarithm of the part that each
+    /// element has in the sum up to it. The difference keeps its digits beside a large offset. It is −∞
+    /// for an element −∞.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn logcumsumexp_with_logits(&self, axis: isize) -> (Self, Self) {
+        let axis = resolve_axis("logcumsumexp", axis, self.shape());
+        let x = self.contiguous();
+        let (mut sums, mut parts) = (x.to_vec(), x.to_vec());
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let block = self.shape()[axis] * inner;
+        if !sums.is_empty() {
+            for (sums, parts) in sums.chunks_mut(block).zip(parts.chunks_mut(block)) {
+                for column in 0..inner {
+                    let mut running = Running::new();
+                    for at in (column..block).step_by(inner) {
+                        (sums[at], parts[at]) = running.add(sums[at]);
+                    }
+                }
+            }
+        }
+        (
+            Self::from_vec(sums, self.shape()),
+            Self::from_vec(parts, self.shape()),
+        )
+    }
+}
+
+/// `ln Σ eˣ` of the elements so far, as `top + log` with the largest element `top`.
+struct Running<T> {
+    top: T,
+    log: T,
+}
+
+impl<T: Real> Running<T> {
+    fn new() -> Self {
+        let nothing = T::of(f64::NEG_INFINITY);
+        Self {
+            top: nothing,
+            log: nothing,
+        }
+    }
+
+    /// Adds `eˣ`; returns the logarithm of the sum, and `x` minus that.
+    fn add(&mut self, x: T) -> (T, T) {
+        let nothing = T::of(f64::NEG_INFINITY);
+        if x == nothing {
+            return (self.top + self.log, nothing);
+        }
+        if self.top == nothing {
+            (self.top, self.log) = (x, T::zero());
+            return (x, x - x);
+        }
+        if x > self.top {
+            self.log += self.top - x;
+            self.top = x;
+        }
+        let relative = x - self.top;
+        self.log = if relative > self.log {
+            relative + (self.log - relative).exp().ln_1p()
+        } else {
+            self.log + (relative - self.log).exp().ln_1p()
+        };
+        (self.top + self.log, relative - self.log)
     }
 }

@@ -25,16 +25,28 @@ impl<T: Real> Tensor<T> {
         if count("logsumexp", self.shape(), &axes) == 0 {
             return self.sum(axes).ln();
         }
-        let max = self.max(axes.clone()).primal();
+        let max = self.max(axes.clone());
         // An infinite maximum is not subtracted: ∞ − ∞ would be NaN.
         let shift = max.map(|m| if m.to_f64().is_finite() { m } else { T::zero() });
-        let function = Fold {
+        // Σ e^(x − m) = 1 + excess. The maxima are counted apart, so that a sum of small terms keeps
+        // its digits.
+        let excess = Fold {
             identity: T::zero(),
-            term: |x: T, shift: T| (x - shift).exp(),
+            term: |x: T, shift: T| {
+                let e = (x - shift).exp();
+                if x == shift { e - T::one() } else { e }
+            },
+            join: |a: T, b: T| a + b,
+        };
+        let ties = Fold {
+            identity: T::zero(),
+            term: |x: T, shift: T| if x == shift { T::one() } else { T::zero() },
             join: |a: T, b: T| a + b,
         };
         let shifts = shift.as_slice().expect("a map's result is contiguous");
-        fold("logsumexp", self, &axes, shifts, &function).ln() + &shift
+        let excess = fold("logsumexp", self, &axes, shifts, &excess);
+        let ties = fold("logsumexp", self, &axes, shifts, &ties);
+        excess.zip(&ties, log_of_sum) + &shift
     }
 
     /// `y = eˣ / Σ eˣ` along an axis, computed with the maximum subtracted, so that it does not overflow. NaN
@@ -230,7 +242,7 @@ impl RowFunction for LogSoftmax {
     #[inline(always)]
     fn row<T: Real>(from: &[T], to: &mut [T]) {
         let max = row_max(from);
-        let log = exponentials(from, max, to).ln();
+        let log = log_of_exponentials(from, max);
         for (y, &x) in to.iter_mut().zip(from) {
             *y = x - max - log;
         }
@@ -239,14 +251,20 @@ impl RowFunction for LogSoftmax {
     #[inline(always)]
     fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
         let max = column_maxima(rows);
-        let mut sum = [T::zero(); COLUMNS];
+        let mut excess = [T::zero(); COLUMNS];
+        let mut ties = [T::zero(); COLUMNS];
         for row in &mut *rows {
             for j in 0..COLUMNS {
                 row[j] -= max[j];
-                sum[j] += row[j].exp();
+                let tie = one_at_zero(row[j]);
+                excess[j] += row[j].exp() - tie;
+                ties[j] += tie;
             }
         }
-        let log = sum.map(T::ln);
+        let mut log = [T::zero(); COLUMNS];
+        for j in 0..COLUMNS {
+            log[j] = log_of_sum(excess[j], ties[j]);
+        }
         for row in rows {
             for j in 0..COLUMNS {
                 row[j] -= log[j];
@@ -261,13 +279,16 @@ fn larger<T: Real>(a: T, b: T) -> T {
     select_unpredictable((b > a) | b.is_nan(), b, a)
 }
 
-/// The maximum of a row, without its tangent; NaN if there is one.
+/// The maximum of a row; NaN if there is one.
+///
+/// A dual number keeps its tangent: the results do not depend on what is subtracted from all elements,
+/// and small tangents keep their digits beside that of the maximum.
 #[inline(always)]
 fn row_max<T: Real>(row: &[T]) -> T {
-    join_all(row, row[0], larger).primal()
+    join_all(row, row[0], larger)
 }
 
-/// The maximum of each column, without its tangent; NaN if there is one.
+/// The maximum of each column, as [`row_max`].
 #[inline(always)]
 fn column_maxima<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
     let mut max = rows[0];
@@ -276,7 +297,7 @@ fn column_maxima<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
             max[j] = larger(max[j], row[j]);
         }
     }
-    max.map(T::primal)
+    max
 }
 
 /// Writes `e^(x − max)` to `to` and returns the sum.
@@ -300,6 +321,47 @@ fn exponentials<T: Real>(from: &[T], max: T, to: &mut [T]) -> T {
         *lane += *y;
     }
     join_lanes(lanes, |a, b| a + b)
+}
+
+/// `ln Σ e^(x − max)`, where `max` is the largest `x`.
+#[inline(always)]
+fn log_of_exponentials<T: Real>(from: &[T], max: T) -> T {
+    let (mut excess, mut ties) = ([T::zero(); LANES], [T::zero(); LANES]);
+    let (chunks, tail) = from.as_chunks::<LANES>();
+    for x in chunks {
+        for i in 0..LANES {
+            let z = x[i] - max;
+            let tie = one_at_zero(z);
+            excess[i] += z.exp() - tie;
+            ties[i] += tie;
+        }
+    }
+    for ((excess, ties), &x) in excess.iter_mut().zip(&mut ties).zip(tail) {
+        let z = x - max;
+        let tie = one_at_zero(z);
+        *excess += z.exp() - tie;
+        *ties += tie;
+    }
+    let add = |a, b| a + b;
+    log_of_sum(join_lanes(excess, add), join_lanes(ties, add))
+}
+
+/// 1 for 0, 0 for any other number.
+#[inline(always)]
+fn one_at_zero<T: Real>(z: T) -> T {
+    select_unpredictable(z == T::zero(), T::one(), T::zero())
+}
+
+/// `ln(ties + excess)`: with a single maximum, `ln(1 + excess)` keeps the digits of an excess
+/// that is small beside 1. −∞ of a sum of 0.
+#[inline(always)]
+fn log_of_sum<T: Real>(excess: T, ties: T) -> T {
+    let above = excess + (ties - T::one());
+    // Without this, a tangent would be 0/0.
+    if above == -T::one() {
+        return T::of(f64::NEG_INFINITY);
+    }
+    above.ln_1p()
 }
 
 /// Partial results accumulated independently.

@@ -19,10 +19,10 @@ smooth! {
     slope of Y |f, y| y * T::of(LN_2),
     curvature |f, y| Var::full(y.shape(), LN_2),
 
-    /// `eˣ − 1`, exact near 0; its slope is `y + 1`.
+    /// `eˣ − 1`, exact near 0; its slope is `eˣ`, for which `y + 1` has too few digits in the tail.
     exp_m1, ExpM1,
     sample |draw| (ExpM1, draw.any()),
     value |f, x| x.exp_m1(),
-    slope of Y |f, y| y + T::one(),
-    curvature |f, y| Var::full(y.shape(), 1.0),
+    slope of X |f, x| x.exp(),
+    curvature |f, x| x.exp(),
 }

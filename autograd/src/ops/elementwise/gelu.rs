@@ -2,7 +2,10 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
+use super::sigmoid_family::shares;
+use super::tanh::Tanh;
 use crate::ops::prelude::*;
+use crate::ops::support::slope;
 
 /// `1 / √(2π)`, the height of the normal density.
 const HEIGHT: f64 = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
@@ -14,10 +17,10 @@ smooth! {
     /// The Gaussian error linear unit `x Φ(x)`, Φ being the normal distribution function.
     gelu, Gelu,
     sample |draw| (Gelu, draw.any()),
-    value |f, x| x * normal(x),
+    value |f, x| x * x.normal_cdf(),
     slope of X |f, x| {
-        let density = (x * x * T::of(-0.5)).exp() * T::of(HEIGHT);
-        normal(x) + x * density
+        let density = x.exp_square(-0.5) * T::of(HEIGHT);
+        x.normal_cdf() + x * density
     },
     curvature |f, x| {
         let square = x.square();
@@ -28,26 +31,24 @@ smooth! {
     gelu_tanh, GeluTanh,
     sample |draw| (GeluTanh, draw.any()),
     value |f, x| {
-        let u = x * T::of(RATE) * (T::one() + x * x * T::of(CUBIC));
-        x * T::of(0.5) * (T::one() + u.tanh())
+        x * (x * T::of(2.0 * RATE) * (T::one() + x * x * T::of(CUBIC))).sigmoid()
     },
     slope of X |f, x| {
-        let (one, half, square) = (T::one(), T::of(0.5), x * x);
-        let t = (x * T::of(RATE) * (one + square * T::of(CUBIC))).tanh();
-        let du = T::of(RATE) * (one + square * T::of(3.0 * CUBIC));
-        half * (one + t) + half * x * (one - t * t) * du
+        // Beyond 100 the slope is 0 or 1, and the cubic polynomial may overflow.
+        let (one, end) = (T::one(), T::of(100.0));
+        let x = if x > end { end } else { x };
+        let x = if x < -end { -end } else { x };
+        let square = x * x;
+        // (1 + tanh u) / 2 = σ(2u), and its slope is 2 σ(2u) σ(−2u) du.
+        let [s, rest] = shares(x * T::of(2.0 * RATE) * (one + square * T::of(CUBIC)));
+        let du = T::of(2.0 * RATE) * (one + square * T::of(3.0 * CUBIC));
+        s * (one + x * rest * du)
     },
     curvature |f, x| {
         let square = x.square();
-        let t = (x * RATE * (1.0 + &square * CUBIC)).tanh();
+        let u = x * RATE * (1.0 + &square * CUBIC);
         let du = RATE * (1.0 + square * (3.0 * CUBIC));
         let bent = x * (3.0 * CUBIC * RATE);
-        (1.0 - t.square()) * (&du + x * (bent - t * du.square()))
+        slope(Tanh, &u) * (&du + x * (bent - u.tanh() * du.square()))
     },
-}
-
-/// The normal distribution function; in the tail it keeps its digits.
-#[inline(always)]
-fn normal<T: Real>(x: T) -> T {
-    (x * T::of(-FRAC_1_SQRT_2)).erfc() * T::of(0.5)
 }

@@ -21,7 +21,16 @@ smooth! {
     asinh, Asinh,
     sample |draw| (Asinh, draw.any()),
     value |f, x| x.asinh(),
-    slope of X |f, x| T::one() / (x * x + T::one()).sqrt(),
+    slope of X |f, x| {
+        // 1/x, where x² would overflow.
+        let (size, one) = (x.abs(), T::one());
+        if size > one {
+            let inverse = one / size;
+            inverse / (one + inverse * inverse).sqrt()
+        } else {
+            one / (one + x * x).sqrt()
+        }
+    },
     curvature |f, x| -x * (x.square() + 1.0).pow(-1.5),
 
     /// The inverse hyperbolic cosine `ln(x + √(x² − 1))`, in [0, ∞); NaN below 1. Its slope is
@@ -29,7 +38,7 @@ smooth! {
     acosh, Acosh,
     sample |draw| (Acosh, draw.any_within(1.3, 4.0)),
     value |f, x| x.acosh(),
-    slope of X |f, x| T::one() / ((x - T::one()) * (x + T::one())).sqrt(),
+    slope of X |f, x| T::one() / ((x - T::one()).sqrt() * (x + T::one()).sqrt()),
     curvature |f, x| -x * (x.square() - 1.0).pow(-1.5),
 
     /// The inverse hyperbolic tangent `½ ln((1 + x) / (1 − x))`; ±∞ at ±1, NaN outside [−1, 1]. Its

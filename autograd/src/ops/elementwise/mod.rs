@@ -29,12 +29,14 @@ mod scalar_arithmetic;
 mod shrink;
 mod sigmoid_family;
 mod sign_rounding;
+mod sinc;
 mod softsign_tanhshrink;
 mod sub;
 mod tanh;
 mod trigonometric;
 
 pub(crate) use lerp_addcmul::three;
+pub(crate) use sigmoid_family::{Sigmoid, falling, shares};
 
 pub(super) const ENTRIES: &[&[Entry]] = &[
     add::ENTRIES,
@@ -63,6 +65,7 @@ pub(super) const ENTRIES: &[&[Entry]] = &[
     shrink::ENTRIES,
     sigmoid_family::ENTRIES,
     sign_rounding::ENTRIES,
+    sinc::ENTRIES,
     softsign_tanhshrink::ENTRIES,
     sub::ENTRIES,
     tanh::ENTRIES,

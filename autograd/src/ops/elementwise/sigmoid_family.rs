@@ -1,14 +1,18 @@
 //! The logistic function, and the smooth activations made of it.
 
+use super::tanh::Tanh;
 use crate::ops::prelude::*;
+use crate::ops::support::slope;
 
 smooth! {
-    /// The logistic function `1 / (1 + e⁻ˣ)`, without overflow; its slope is `y (1 − y)`.
+    /// The logistic function `1 / (1 + e⁻ˣ)`, without overflow; its slope is `e^−|x| / (1 + e^−|x|)²`.
+    ///
+    /// The slope is a function of `x`: `y (1 − y)` would lose its digits where `y` is near 1.
     sigmoid, Sigmoid,
     sample |draw| (Sigmoid, draw.any()),
     value |f, x| x.sigmoid(),
-    slope of Y |f, y| y * (T::one() - y),
-    curvature |f, y| 1.0 - y * 2.0,
+    slope of X |f, x| bump(x),
+    curvature |f, x| -(slope(Sigmoid, x) * (x * 0.5).tanh()),
 
     /// The logarithm of the [logistic function](Self::sigmoid), without cancellation or overflow.
     logsigmoid, Logsigmoid,
@@ -18,23 +22,26 @@ smooth! {
         if x > T::zero() { -tail } else { x - tail }
     },
     slope of X |f, x| (-x).sigmoid(),
-    curvature |f, x| {
-        let s = x.sigmoid();
-        &s * (&s - 1.0)
-    },
+    curvature |f, x| -slope(Sigmoid, x),
 
     /// The sigmoid linear unit `x σ(x)`, also called swish.
     silu, Silu,
     sample |draw| (Silu, draw.any()),
-    value |f, x| x * x.sigmoid(),
+    value |f, x| {
+        // The factors e^(x/2) keep their digits where eˣ is below the normal numbers.
+        let (h, up) = halves(x);
+        if x > T::zero() { x * up } else { x * h * (h * up) }
+    },
     slope of X |f, x| {
-        let s = x.sigmoid();
-        s * (T::one() + x * (T::one() - s))
+        let (h, up) = halves(x);
+        let small = h * h * up;
+        if x > T::zero() {
+            up * (T::one() + x * small)
+        } else {
+            (T::one() + x * up) * h * (h * up)
+        }
     },
-    curvature |f, x| {
-        let s = x.sigmoid();
-        &s * (1.0 - &s) * (2.0 + x * (1.0 - &s * 2.0))
-    },
+    curvature |f, x| slope(Sigmoid, x) * (2.0 - x * (x * 0.5).tanh()),
 
     /// A smooth rectifier, `ln(1 + e^(βx)) / β`; `x` itself where `βx` exceeds the threshold.
     ///
@@ -61,39 +68,76 @@ smooth! {
     curvature |f, x| {
         let (beta, threshold) = (T::of(f.beta), T::of(f.threshold));
         let linear = x.value().map(|x| x * beta > threshold);
-        let s = (x * f.beta).sigmoid();
-        (&s * (1.0 - &s) * f.beta).masked_fill(&linear, 0.0)
+        (slope(Sigmoid, &(x * f.beta)) * f.beta).masked_fill(&linear, 0.0)
     },
 
     /// `x tanh(ln(1 + eˣ))` (Misra, 2019).
     mish, Mish,
     sample |draw| (Mish, draw.any()),
-    value |f, x| x * tanh_softplus(x),
+    value |f, x| {
+        let (h, _) = halves(x);
+        let (one, two, e) = (T::one(), T::of(2.0), h * h);
+        if x > T::zero() {
+            let n = one + two * e;
+            x * (n / (n + two * e * e))
+        } else {
+            let n = e + two;
+            x * h * (h * (n / (e * n + two)))
+        }
+    },
     slope of X |f, x| {
-        let t = tanh_softplus(x);
-        t + x * (T::one() - t * t) * x.sigmoid()
+        // tanh u + x σ(x) (1 − tanh² u) with u = ln(1 + eˣ), as fractions in e = e^−|x|.
+        let (h, _) = halves(x);
+        let (one, two, e) = (T::one(), T::of(2.0), h * h);
+        // Products with h first: x alone may be near the largest number.
+        let bent = T::of(4.0) * (x * h) * (one + e);
+        if x > T::zero() {
+            let n = one + two * e;
+            let d = one / (n + two * e * e);
+            (n + bent * h * e * d) * d
+        } else {
+            let n = e + two;
+            let d = one / (e * n + two);
+            (n * h + bent * d) * d * h
+        }
     },
     curvature |f, x| {
-        let (s, t) = (x.sigmoid(), x.softplus(1.0, 20.0).tanh());
-        (1.0 - t.square()) * &s * (2.0 + x * (1.0 - &s - &t * &s * 2.0))
+        let (s, u) = (x.sigmoid(), x.softplus(1.0, f64::INFINITY));
+        slope(Tanh, &u) * &s * (2.0 + x * ((-x).sigmoid() - u.tanh() * &s * 2.0))
     },
+}
+
+/// `σ(x)` and `σ(−x) = 1 − σ(x)`.
+#[inline(always)]
+pub(crate) fn shares<T: Real>(x: T) -> [T; 2] {
+    let e = falling(x);
+    let large = T::one() / (T::one() + e);
+    let small = e * large;
+    if x > T::zero() {
+        [large, small]
+    } else {
+        [small, large]
+    }
+}
+
+/// The slope of the logistic function, `σ(x) σ(−x)`.
+#[inline(always)]
+fn bump<T: Real>(x: T) -> T {
+    let e = falling(x);
+    let up = T::one() / (T::one() + e);
+    e * up * up
 }
 
 /// `e^−|x|`. At 0 it goes with the side below: a dual number keeps a slope there, which it would not
 /// by way of `abs`.
 #[inline(always)]
-fn falling<T: Real>(x: T) -> T {
+pub(crate) fn falling<T: Real>(x: T) -> T {
     (if x > T::zero() { -x } else { x }).exp()
 }
 
-/// `tanh(ln(1 + eˣ))`, as a fraction of which no part overflows.
+/// `e^(−|x|/2)`, and `1 / (1 + e^−|x|)`.
 #[inline(always)]
-fn tanh_softplus<T: Real>(x: T) -> T {
-    let (one, two, e) = (T::one(), T::of(2.0), falling(x));
-    let n = if x > T::zero() {
-        one + two * e
-    } else {
-        e * (e + two)
-    };
-    n / (n + if x > T::zero() { two * e * e } else { two })
+fn halves<T: Real>(x: T) -> (T, T) {
+    let h = falling(x * T::of(0.5));
+    (h, T::one() / (T::one() + h * h))
 }

@@ -3,7 +3,7 @@
 use crate::ops::prelude::*;
 
 unary! {
-    /// −1, 0 or 1 by the sign; NaN for NaN. The gradient is 0.
+    /// −1, 0 or 1 by the sign; 0 for NaN, as in PyTorch. The gradient is 0.
     sign, Sign, reads SHAPES,
     sample |draw| (Sign, draw.any_off_zero()),
     forward |op, x| x.sign(),

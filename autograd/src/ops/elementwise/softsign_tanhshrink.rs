@@ -1,7 +1,9 @@
 //! Soft steps and what they leave.
 
 use super::piecewise_slope::Gate;
+use super::tanh::Tanh;
 use crate::ops::prelude::*;
+use crate::ops::support::slope;
 
 smooth! {
     /// `x / (1 + |x|)`; its slope is `1 / (1 + |x|)²`.
@@ -9,21 +11,34 @@ smooth! {
     sample |draw| (Softsign, draw.any_off_zero()),
     value |f, x| x / (T::one() + x.abs()),
     slope of X |f, x| {
-        let n = T::one() + x.abs();
-        T::one() / (n * n)
+        let n = T::one() / (T::one() + x.abs());
+        n * n
     },
     curvature |f, x| Gate::at_zero(2.0, 0.0, -2.0).apply(&(1.0 + x.abs()).pow(-3.0), x),
 
     /// `x − tanh x`; its slope is `tanh² x`.
     tanhshrink, Tanhshrink,
     sample |draw| (Tanhshrink, draw.any()),
-    value |f, x| x - x.tanh(),
+    value |f, x| if x.abs() < T::of(1.5) { near(x) / x.cosh() } else { x - x.tanh() },
     slope of X |f, x| {
         let t = x.tanh();
         t * t
     },
     curvature |f, x| {
-        let t = x.tanh();
-        &t * (1.0 - t.square()) * 2.0
+        slope(Tanh, x) * x.tanh() * 2.0
     },
+}
+
+/// `x cosh x − sinh x` for |x| < 1.5 by its series `Σ 2k x²ᵏ⁺¹ / (2k + 1)!`, whose terms have one sign.
+#[inline(always)]
+fn near<T: Real>(x: T) -> T {
+    const TERMS: u32 = 12;
+    let square = x * x;
+    // The ratio of a term to the one before, from the last on.
+    let mut sum = T::one();
+    for k in (1..TERMS).rev() {
+        let k = f64::from(k);
+        sum = T::one() + sum * square * T::of(1.0 / (2.0 * k * (2.0 * k + 3.0)));
+    }
+    sum * square * x * T::of(1.0 / 3.0)
 }

@@ -1,12 +1,20 @@
 //! The hyperbolic tangent.
 
+use super::sigmoid_family::falling;
 use crate::ops::prelude::*;
+use crate::ops::support::slope;
 
 smooth! {
-    /// The hyperbolic tangent `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`; its slope is `1 − y²`.
+    /// The hyperbolic tangent `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`; its slope is `4 e^(−2|x|) / (1 + e^(−2|x|))²`.
+    ///
+    /// The slope is a function of `x`: `1 − y²` would lose its digits where `|y|` is near 1.
     tanh, Tanh,
     sample |draw| (Tanh, draw.any()),
     value |f, x| x.tanh(),
-    slope of Y |f, y| T::one() - y * y,
-    curvature |f, y| y * -2.0,
+    slope of X |f, x| {
+        let e = falling(x + x);
+        let up = T::of(2.0) / (T::one() + e);
+        e * up * up
+    },
+    curvature |f, x| slope(Tanh, x) * x.tanh() * -2.0,
 }

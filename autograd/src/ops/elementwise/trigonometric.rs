@@ -42,7 +42,16 @@ smooth! {
     atan, Atan,
     sample |draw| (Atan, draw.any()),
     value |f, x| x.atan(),
-    slope of X |f, x| T::one() / (T::one() + x * x),
+    slope of X |f, x| {
+        // 1/x, where x² would overflow.
+        let (size, one) = (x.abs(), T::one());
+        if size > one {
+            let inverse = one / size;
+            inverse / (one + inverse * inverse) * inverse
+        } else {
+            one / (one + x * x)
+        }
+    },
     curvature |f, x| x * -2.0 * (1.0 + x.square()).pow(-2.0),
 }
 

@@ -35,8 +35,10 @@ impl Op for Huber {
         out.input(0, |grad| {
             let (x, width) = (call.input(0), T::of(self.width));
             let inner = x.value().map(|x| x.abs() < width);
-            let outer = Var::constant(x.value().map(|x| x.sign() * width));
-            grad * Var::where_(&inner, x, &outer)
+            let outer = x
+                .value()
+                .map(|x| if x.is_nan() { x } else { x.sign() * width });
+            grad * Var::where_(&inner, x, &Var::constant(outer))
         });
     }
 

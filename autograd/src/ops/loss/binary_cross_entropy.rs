@@ -1,7 +1,13 @@
 //! Cross entropy of two classes.
 
+use wengert_tensor::Pointwise;
+
+use super::kl_div_poisson::times;
 use super::reduction::Reduction;
+use crate::ops::elementwise::{Sigmoid, falling, shares};
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
+use crate::ops::support::slope;
 
 /// The logarithm of a probability is held at this or above.
 const LOWEST: f64 = -100.0;
@@ -49,6 +55,94 @@ impl Op for BinaryCrossEntropy {
             draw.uniform(&shape, 0.05, 0.95),
             draw.uniform(&shape, 0.0, 1.0),
         );
+        Sample::new(Self, [x, t])
+    }
+}
+
+/// `(1 − t)·ln(1 + eˣ) + t·ln(1 + e⁻ˣ)`, of scores `x` and targets `t`.
+#[derive(Clone, Debug)]
+pub struct LogitCrossEntropy;
+
+/// The loss of a pair, as part of a loop.
+struct Loss;
+
+impl<T: Real> Pointwise<(T, T), T> for Loss {
+    #[inline(always)]
+    fn at(&self, (x, t): (T, T)) -> T {
+        let zero = T::zero();
+        let share = if x > zero { T::one() - t } else { -t };
+        // A share of 0 counts for nothing, even of an infinite score.
+        let linear = if share == zero && !x.is_nan() && x.abs() == T::of(f64::INFINITY) {
+            zero
+        } else {
+            x * share
+        };
+        linear + falling(x).ln_1p()
+    }
+}
+
+impl Op for LogitCrossEntropy {
+    fn name(&self) -> &'static str {
+        "logit_cross_entropy"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip_costly(&x[1], Loss).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (x, t) = (call.input(0), call.input(1));
+        out.input(0, |g| g * Var::apply(LogitSlope, [x, t]));
+        out.input(1, |g| -(g * x));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        let (x, t) = (draw.off_zero(&shape), draw.uniform(&shape, 0.0, 1.0));
+        Sample::new(Self, [x, t])
+    }
+}
+
+/// The slope of [`LogitCrossEntropy`] in `x`, `σ(x) − t` without its cancellation at targets 0 and 1.
+#[derive(Clone, Debug)]
+pub struct LogitSlope;
+
+/// The slope of a pair, as part of a loop.
+struct SlopeOfLoss;
+
+impl<T: Real> Pointwise<(T, T), T> for SlopeOfLoss {
+    #[inline(always)]
+    fn at(&self, (x, t): (T, T)) -> T {
+        let [p, rest] = shares(x);
+        (T::one() - t) * p - t * rest
+    }
+}
+
+impl Op for LogitSlope {
+    fn name(&self) -> &'static str {
+        "slope of logit_cross_entropy"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip_costly(&x[1], SlopeOfLoss).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| g * slope(Sigmoid, call.input(0)));
+        out.input(1, |g| -g);
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        let (x, t) = (draw.off_zero(&shape), draw.uniform(&shape, 0.0, 1.0));
         Sample::new(Self, [x, t])
     }
 }
@@ -102,7 +196,9 @@ impl<T: Real> Var<T> {
     }
 
     /// The cross entropy of the probabilities `σ(x)`, stable for every `x`:
-    /// `w·((1 − t)·x − (1 + (pos_weight − 1)·t)·ln σ(x))`; the operands broadcast.
+    /// `w·((1 − t)·ln(1 + eˣ) + pos_weight·t·ln(1 + e⁻ˣ))`; the operands broadcast.
+    ///
+    /// A factor of 0 makes a term 0, even of an infinite score.
     ///
     /// * `pos_weight`: what the losses of positive targets are multiplied by, broadcast
     ///
@@ -130,15 +226,19 @@ impl<T: Real> Var<T> {
         pos_weight: Option<&Tensor<f64>>,
         options: &BinaryCrossEntropyOptions,
     ) -> Self {
-        let logarithm = self.logsigmoid();
-        let positive = match pos_weight {
+        options.of(match pos_weight {
             Some(weight) => {
-                let excess = weight.map(|w| w - 1.0).cast();
-                (target * Self::constant(excess) + 1.0) * logarithm
+                let softplus = |x: &Self| x.softplus(1.0, f64::INFINITY);
+                let positive = target * Self::constant(weight.cast());
+                times(&(1.0 - target), &softplus(self)) + times(&positive, &softplus(&-self))
             }
-            None => logarithm,
-        };
-        options.of((1.0 - target) * self - positive)
+            None => pair(
+                "binary_cross_entropy_with_logits",
+                LogitCrossEntropy,
+                self,
+                target,
+            ),
+        })
     }
 }
 
@@ -155,6 +255,8 @@ fn draw_options(draw: &mut Draw) -> (BinaryCrossEntropyOptions, Vec<usize>) {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<BinaryCrossEntropy>("binary_cross_entropy"),
+    Entry::op::<LogitCrossEntropy>("binary_cross_entropy_with_logits"),
+    Entry::op::<LogitSlope>("slope of binary_cross_entropy_with_logits"),
     Entry::function("binary_cross_entropy", |draw| {
         let (options, shape) = draw_options(draw);
         let inputs = [

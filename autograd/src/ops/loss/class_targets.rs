@@ -1,6 +1,6 @@
 //! Class targets: what the losses on class numbers share.
 
-use wengert_tensor::{Real, Tensor, require};
+use wengert_tensor::{Tensor, require};
 
 use crate::sample::Draw;
 
@@ -81,14 +81,6 @@ impl Targets {
         let inner = self.inner();
         let (outer, within) = (position / inner, position % inner);
         (outer * self.weights.len() + class) * inner + within
-    }
-
-    /// A constant over the positions, by their numbers.
-    pub(crate) fn constant<T: Real>(&self, f: impl Fn(usize) -> f64) -> Tensor<T> {
-        let values = (0..self.class.len())
-            .map(|position| T::of(f(position)))
-            .collect();
-        Tensor::from_vec(values, &self.shape)
     }
 
     /// Targets for some scores, one in four ignored, with or without weights.

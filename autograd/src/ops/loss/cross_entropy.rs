@@ -1,16 +1,20 @@
 //! Cross entropy with class numbers or with probabilities as targets.
 
+use std::f64::consts::LN_2;
 use std::rc::Rc;
 
 use wengert_tensor::parallel;
 
 use super::class_targets::Targets;
+use super::kl_div_poisson::times;
 use super::reduction::Reduction;
+use crate::ops::norm::LogSoftmaxCotangent;
 use crate::ops::prelude::*;
 
-/// The losses of all positions, and `ln Σ eˣ` over the classes of each.
+/// The losses of all positions, and `ln softmax(x)` over the classes.
 ///
-/// The logarithm is an output because the rule reads it: `softmax = e^(x − log)`.
+/// The log-probabilities are an output because the rule reads them. `x − ln Σ eˣ`, from a saved
+/// logarithm, would lose them beside a large offset common to all classes.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
     targets: Rc<Targets>,
@@ -26,16 +30,19 @@ impl CrossEntropy {
         )
     }
 
-    /// `Σ q` over the classes of a position, where the loss is `−Σ q · ln softmax`.
-    fn mass(&self, position: usize) -> f64 {
+    /// `q` of the class of a position, and the sum of `q` over the others, where the loss is
+    /// `−Σ q · ln softmax`.
+    fn masses(&self, class: usize) -> (f64, f64) {
         let (own, each) = self.shares();
-        let targets = &self.targets;
-        match targets.class[position] {
-            Some(class) => {
-                own * targets.weights[class] + each * targets.weights.iter().sum::<f64>()
-            }
-            None => 0.0,
-        }
+        let weights = &self.targets.weights;
+        let others = if each == 0.0 {
+            0.0
+        } else {
+            let other = |&(c, _): &(usize, &f64)| c != class;
+            let weights = weights.iter().enumerate().filter(other);
+            each * weights.map(|(_, weight)| weight).sum::<f64>()
+        };
+        ((own + each) * weights[class], others)
     }
 
     /// `q` itself, of the shape of the scores.
@@ -54,28 +61,38 @@ impl CrossEntropy {
         q
     }
 
-    /// `a · e^(x − log) − g · q` in one pass.
-    fn gradient<T: Real>(&self, [x, log, a, g]: [&Tensor<T>; 4]) -> Tensor<T> {
-        let [x, log, a, g] = [x, log, a, g].map(Tensor::contiguous);
-        let [x_values, log, a, g] =
-            [&x, &log, &a, &g].map(|tensor| tensor.as_slice().expect("made contiguous above"));
+    /// `g · (Σ q · softmax − q)` in one pass.
+    fn gradient<T: Real>(&self, log_p: &Tensor<T>, g: &Tensor<T>) -> Tensor<T> {
+        let (log_p, g) = (log_p.contiguous(), g.contiguous());
+        let [values, g] =
+            [&log_p, &g].map(|tensor| tensor.as_slice().expect("made contiguous above"));
         let (targets, inner) = (&*self.targets, self.targets.inner());
-        let (own, each) = self.shares();
+        let (_, each) = self.shares();
+        let masses: Vec<_> = (0..targets.weights.len())
+            .map(|class| self.masses(class))
+            .collect();
         let plane = targets.weights.len() * inner;
-        let mut dx = Tensor::zeros(x.shape());
-        parallel::for_chunks_mut(dx.as_mut_slice(), plane, 16 * x_values.len(), |n, dx| {
-            let x = &x_values[n * plane..][..plane];
+        let mut dx = Tensor::zeros(log_p.shape());
+        parallel::for_chunks_mut(dx.as_mut_slice(), plane, 16 * values.len(), |n, dx| {
+            let log_p = &values[n * plane..][..plane];
             let positions = n * inner..(n + 1) * inner;
-            let (log, a, g) = (
-                &log[positions.clone()],
-                &a[positions.clone()],
-                &g[positions.clone()],
-            );
+            let g = &g[positions.clone()];
+            let total = |position: usize, g: T| {
+                targets.class[position].map_or(T::zero(), |class| {
+                    let (own, others) = masses[class];
+                    g * T::of(own + others)
+                })
+            };
+            let a: Vec<T> = positions
+                .clone()
+                .zip(g)
+                .map(|(at, &g)| total(at, g))
+                .collect();
             for (c, &weight) in targets.weights.iter().enumerate() {
                 let row = c * inner..(c + 1) * inner;
                 let share = T::of(each * weight);
-                for (d, (dx, &x)) in dx[row.clone()].iter_mut().zip(&x[row]).enumerate() {
-                    *dx = a[d] * (x - log[d]).exp();
+                for (d, (dx, &log_p)) in dx[row.clone()].iter_mut().zip(&log_p[row]).enumerate() {
+                    *dx = a[d] * log_p.exp();
                     if each != 0.0 && targets.class[positions.start + d].is_some() {
                         *dx -= g[d] * share;
                     }
@@ -83,7 +100,13 @@ impl CrossEntropy {
             }
             for (d, position) in positions.enumerate() {
                 if let Some(class) = targets.class[position] {
-                    dx[class * inner + d] -= g[d] * T::of(own * targets.weights[class]);
+                    let (at, (own, others)) = (class * inner + d, masses[class]);
+                    // `p − 1` where p is near 1, without its cancellation.
+                    dx[at] = if log_p[at] > T::of(-LN_2) {
+                        a[d] * log_p[at].exp_m1() + g[d] * T::of(others)
+                    } else {
+                        a[d] * log_p[at].exp() - g[d] * T::of(own)
+                    };
                 }
             }
         });
@@ -97,45 +120,57 @@ impl Op for CrossEntropy {
     }
 
     fn reads(&self) -> Reads {
-        Reads::inputs([0]).and_outputs([1])
+        Reads::outputs([1])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let (x, targets) = (x[0].contiguous(), &self.targets);
-        let log = x.logsumexp(1);
-        let values = x.as_slice().expect("made contiguous");
+        let targets = &self.targets;
+        let log_p = x[0].log_softmax(1).contiguous();
+        let values = log_p.as_slice().expect("made contiguous");
         let (own, each) = self.shares();
-        let losses = log.iter().enumerate().map(|(position, log)| {
-            let Some(class) = targets.class[position] else {
+        let losses = targets.class.iter().enumerate().map(|(position, class)| {
+            let Some(class) = *class else {
                 return T::zero();
             };
-            let surprise = |class| log - values[targets.place(position, class)];
-            let mut loss = surprise(class) * T::of(own * targets.weights[class]);
+            // A weight of 0 counts for nothing, even of a class with probability 0.
+            let term = |class: usize, weight: f64| {
+                if weight == 0.0 {
+                    T::zero()
+                } else {
+                    -values[targets.place(position, class)] * T::of(weight)
+                }
+            };
+            let mut loss = term(class, own * targets.weights[class]);
             if each != 0.0 {
                 for (c, &weight) in targets.weights.iter().enumerate() {
-                    loss += surprise(c) * T::of(each * weight);
+                    loss += term(c, each * weight);
                 }
             }
             loss
         });
         let losses = Tensor::from_vec(losses.collect(), &targets.shape);
-        [losses, log].into()
+        [losses, log_p].into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
-        let (x, log) = (call.input(0), call.output(1));
-        let g = out.take(0).unwrap_or_else(|| Var::full(log.shape(), 0.0));
-        let mass = Var::constant(self.targets.constant(|position| self.mass(position)));
-        let mut a = &g * mass;
-        if let Some(log_grad) = out.grad(1) {
-            a = a + log_grad;
-        }
-        let dx = if [x, log, &a, &g].iter().any(|var| var.is_tracked()) {
-            let softmax = (x - log.unsqueeze(1)).exp();
-            let q = Var::constant(self.distribution(x.shape()));
-            softmax * a.unsqueeze(1) - q * g.unsqueeze(1)
-        } else {
-            Var::constant(self.gradient([x, log, &a, &g].map(Var::value)))
+        let log_p = call.output(1);
+        let (of_losses, of_log_p) = (out.take(0), out.take(1));
+        let dx = match (of_losses, of_log_p) {
+            (Some(g), None) if !g.is_tracked() && !log_p.is_tracked() => {
+                Var::constant(self.gradient(log_p.value(), g.value()))
+            }
+            (of_losses, of_log_p) => {
+                let of_losses = of_losses.map(|g| {
+                    let q = Var::constant(self.distribution(log_p.shape()));
+                    -(q * g.unsqueeze(1))
+                });
+                let total = match (of_losses, of_log_p) {
+                    (Some(a), Some(b)) => a + b,
+                    (Some(a), None) | (None, Some(a)) => a,
+                    (None, None) => return,
+                };
+                LogSoftmaxCotangent::of(log_p, &total, 1)
+            }
         };
         out.add(0, dx);
     }
@@ -255,8 +290,8 @@ impl<T: Real> Var<T> {
     /// Cross entropy of class scores with probabilities.
     ///
     /// With `p = softmax(x)` over the classes, class weights `w` and label smoothing `ε`, a
-    /// position's loss is `−Σ w_c·((1 − ε)·t_c + ε/C)·ln p_c`. The mean divides by the number of
-    /// positions.
+    /// position's loss is `−Σ w_c·((1 − ε)·t_c + ε/C)·ln p_c`. A term with target 0 is 0, even if `p_c`
+    /// is 0 too. The mean divides by the number of positions.
     ///
     /// * `self`: scores (logits) `[batch, classes, ..]`, or `[classes]`
     /// * `target`: probabilities of the same shape; gradients flow to them too
@@ -304,7 +339,7 @@ impl<T: Real> Var<T> {
             let weight = weight.map(T::of).reshape(along);
             target = target * Self::constant(weight);
         }
-        let losses = -(self.log_softmax(axis) * target).sum(axis);
+        let losses = -times(&target, &self.log_softmax(axis)).sum(axis);
         options.reduction.of(&losses)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::reduction::Reduction;
 use crate::ops::prelude::*;
+use crate::ops::shape::pair;
 
 /// `x·ln x`, 0 at 0.
 #[derive(Clone, Debug)]
@@ -27,6 +28,51 @@ impl Op for XLogX {
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         Sample::new(Self, [draw.any_within(0.1, 2.0)])
+    }
+}
+
+/// `t·x` of weights `t`, 0 where the weight is 0 and `x` infinite: a class of probability 0 that has
+/// target 0 counts for nothing.
+#[derive(Clone, Debug)]
+pub struct WeightTimes;
+
+/// Whether `t·x` is 0 by convention.
+fn is_void<T: Real>(t: T, x: T) -> bool {
+    t == T::zero() && x.abs() == T::of(f64::INFINITY)
+}
+
+/// [`WeightTimes`] of operands that broadcast.
+#[track_caller]
+pub(crate) fn times<T: Real>(t: &Var<T>, x: &Var<T>) -> Var<T> {
+    pair("weight_times", WeightTimes, t, x)
+}
+
+impl Op for WeightTimes {
+    fn name(&self) -> &'static str {
+        "weight_times"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let product = |t, x| if is_void(t, x) { T::zero() } else { t * x };
+        x[0].zip(&x[1], product).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (t, x) = (call.input(0), call.input(1));
+        out.input(0, |g| {
+            let void = t.value().zip(x.value(), is_void);
+            g * x.masked_fill(&void, 0.0)
+        });
+        out.input(1, |g| times(t, g));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])
     }
 }
 
@@ -66,7 +112,8 @@ impl Default for PoissonOptions {
 
 impl<T: Real> Var<T> {
     /// The Kullback–Leibler divergence of log-probabilities from a target, element by element:
-    /// `t·(ln t − x)`, 0 where `t` is 0; the operands broadcast.
+    /// `t·(ln t − x)`, 0 where `t` is 0, even if `x` is −∞; the operands broadcast.
+    /// The gradient of a target 0 is 0.
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
@@ -84,9 +131,19 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn kl_div_with(&self, target: &Self, options: &KlDivOptions) -> Self {
         let losses = if options.log_target {
-            target.exp() * (target - self)
+            let none = T::of(f64::NEG_INFINITY);
+            let void = target.value().map(|t| t == none);
+            times(&target.exp(), &(target.masked_fill(&void, 0.0) - self))
         } else {
-            Self::apply(XLogX, [target]) - target * self
+            let zero = target.value().map(|t| t == T::zero());
+            if zero.iter().any(|zero| zero) {
+                // As in PyTorch, the gradient of a target 0 is 0, not −∞.
+                let held = target.masked_fill(&zero, 1.0);
+                let own = Self::apply(XLogX, [&held]);
+                own - times(&target.masked_fill(&zero, 0.0), self)
+            } else {
+                Self::apply(XLogX, [target]) - times(target, self)
+            }
         };
         options.reduction.of(&losses)
     }
@@ -127,6 +184,7 @@ impl<T: Real> Var<T> {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<XLogX>("kl_div"),
+    Entry::op::<WeightTimes>("weight_times"),
     Entry::function("kl_div", |draw| {
         let shape = draw.any_shape();
         let log_target = draw.once_in(2);

@@ -1,5 +1,9 @@
 //! Softmax and its logarithm.
 
+use std::f64::consts::LN_2;
+
+use wengert_tensor::Pointwise;
+
 use crate::ops::prelude::*;
 
 /// `eˣ / Σ eˣ` along an axis, or its logarithm.
@@ -49,7 +53,7 @@ impl Op for Softmax {
         let y = call.output(0);
         out.input(0, |g| {
             if self.kind == Kind::Log {
-                g - y.exp() * g.sum(keep(self.axis))
+                LogSoftmaxCotangent::of(y, g, self.axis)
             } else {
                 y * (g - (y * g).sum(keep(self.axis)))
             }
@@ -68,6 +72,106 @@ impl Op for Softmax {
             kind: draw.pick(&[Kind::Plain, Kind::OrZero, Kind::Log]),
         };
         Sample::new(op, [draw.uniform(shape, -3.0, 3.0)])
+    }
+}
+
+/// The rule of `y = log_softmax(x)`: `g − eʸ Σ g` along an axis, or its adjoint `g − Σ eʸ g`.
+///
+/// Inputs are `y` and `g`. Where `eʸ` is near 1, the difference is taken as `−g (eʸ − 1)` and what
+/// the other elements contribute, so that a gradient in the tail keeps its digits.
+#[derive(Clone, Debug)]
+pub struct LogSoftmaxCotangent {
+    axis: isize,
+    adjoint: bool,
+}
+
+impl LogSoftmaxCotangent {
+    /// `g − eʸ Σ g` along an axis.
+    pub(crate) fn of<T: Real>(y: &Var<T>, g: &Var<T>, axis: isize) -> Var<T> {
+        let adjoint = false;
+        Var::apply(Self { axis, adjoint }, [y, g])
+    }
+}
+
+/// `eʸ g`
+struct Weighted;
+
+impl<T: Real> Pointwise<(T, T), T> for Weighted {
+    #[inline(always)]
+    fn at(&self, (y, g): (T, T)) -> T {
+        y.exp() * g
+    }
+}
+
+/// `(1 − eʸ) g`
+struct Remainder;
+
+impl<T: Real> Pointwise<(T, T), T> for Remainder {
+    #[inline(always)]
+    fn at(&self, (y, g): (T, T)) -> T {
+        -(y.exp_m1() * g)
+    }
+}
+
+/// `(1 − eʸ) g` where `eʸ` is above ½, `−eʸ g` elsewhere.
+struct Nearest;
+
+impl<T: Real> Pointwise<(T, T), T> for Nearest {
+    #[inline(always)]
+    fn at(&self, (y, g): (T, T)) -> T {
+        let (far, near) = (y.exp(), y.exp_m1());
+        -((if y > T::of(-LN_2) { near } else { far }) * g)
+    }
+}
+
+impl Op for LogSoftmaxCotangent {
+    fn name(&self) -> &'static str {
+        "cotangent of log_softmax"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (y, g, axis) = (&x[0], &x[1], self.axis);
+        if self.adjoint {
+            let weighted = y.zip_costly(g, Weighted);
+            let sum = weighted.sum(keep(axis));
+            return y
+                .zip_costly(g, Remainder)
+                .zip3(&weighted, &sum, |rest, own, sum| rest - (sum - own))
+                .into();
+        }
+        let sum = g.sum(keep(axis));
+        y.zip_costly(&sum, Nearest)
+            .zip4(y, g, &sum, |d, y, g, sum| {
+                (if y > T::of(-LN_2) { g - sum } else { g }) + d
+            })
+            .into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (y, g, axis) = (call.input(0), call.input(1), self.axis);
+        out.input(0, |h| {
+            let (inside, summed) = if self.adjoint { (g, h) } else { (h, g) };
+            -(y.exp() * inside * summed.sum(keep(axis)))
+        });
+        out.input(1, |h| {
+            let adjoint = !self.adjoint;
+            Var::apply(Self { axis, adjoint }, [y, h])
+        });
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 4);
+        let shape = draw.shape(rank);
+        let op = Self {
+            axis: draw.axis(rank),
+            adjoint: draw.once_in(2),
+        };
+        let y = draw.off_zero(&shape).map(|y| y - LN_2);
+        Sample::new(op, [y, draw.normal(&shape)])
     }
 }
 
@@ -126,4 +230,5 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Softmax>("softmax"),
     Entry::op::<Softmax>("softmax_or_zero"),
     Entry::op::<Softmax>("log_softmax"),
+    Entry::op::<LogSoftmaxCotangent>("cotangent of log_softmax"),
 ];

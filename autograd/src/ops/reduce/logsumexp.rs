@@ -15,7 +15,7 @@ impl Op for LogSumExp {
     }
 
     fn reads(&self) -> Reads {
-        Reads::ALL
+        Reads::INPUTS
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -25,8 +25,24 @@ impl Op for LogSumExp {
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let x = call.input(0);
         out.input(0, |g| {
-            let [y, g] = [call.output(0), g].map(|y| restored(y, &self.axes, x.shape()));
-            (x - y).exp() * g
+            if x.is_empty() {
+                return Var::full(x.shape(), 0.0);
+            }
+            let kept = keep(self.axes.clone());
+            // The exponents are taken relative to the largest element: `x − y` would lose what is
+            // small beside a large offset. It is a constant because the softmax does not depend on it.
+            let shift = x.value().max(kept.clone()).map(|m| {
+                if m.to_f64().is_finite() {
+                    m.primal()
+                } else {
+                    T::zero()
+                }
+            });
+            let e = (x - Var::constant(shift)).exp();
+            let sum = e.sum(kept);
+            // Of elements that are all −∞ the sum is 0, and so are the gradients.
+            let none = sum.value().map(|sum| sum == T::zero());
+            e * (restored(g, &self.axes, x.shape()) / sum.masked_fill(&none, 1.0))
         });
     }
 
@@ -40,7 +56,7 @@ impl Op for LogSumExp {
 impl<T: Real> Var<T> {
     /// `ln Σ eˣ` over some axes, without overflow; −∞ of elements that are all −∞.
     ///
-    /// The gradient is the softmax over these axes.
+    /// The gradient is the softmax over these axes; 0 if all elements are −∞.
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.

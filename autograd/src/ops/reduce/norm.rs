@@ -100,7 +100,11 @@ impl<T: Real> Var<T> {
     pub fn norm(&self, p: f64, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
         match p {
-            0.0 => self.sign().abs().sum(axes),
+            0.0 => {
+                // A NaN is not 0: it counts.
+                let nan = self.value().is_nan();
+                self.masked_fill(&nan, 1.0).sign().abs().sum(axes)
+            }
             1.0 => self.abs().sum(axes),
             2.0 => Self::apply(Norm2 { axes }, [self]),
             f64::INFINITY => self.abs().amax(axes),

@@ -177,6 +177,60 @@ impl Op for Cumprod {
     }
 }
 
+/// The logarithm of the running sum of exponentials along an axis, and `x` minus it.
+///
+/// The difference is an output because the rule reads it: its exponential is the part that an element
+/// has in the sum up to it.
+#[derive(Clone, Debug)]
+pub struct LogCumsumExp {
+    axis: isize,
+}
+
+impl Op for LogCumsumExp {
+    fn name(&self) -> &'static str {
+        "logcumsumexp"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::outputs([1])
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (y, part) = x[0].logcumsumexp_with_logits(self.axis);
+        [y, part].into()
+    }
+
+    // dx_j = e^(x_j − y_j) s_j with s_j = Σ_{i ≥ j} g_i e^(y_j − y_i) = g_j + e^(y_j − y_{j+1}) s_{j+1},
+    // whose factor is 1 − e^(x_{j+1} − y_{j+1}).
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let part = call.output(1);
+        let axis = wengert_tensor::resolve_axis("logcumsumexp", self.axis, part.shape());
+        // The second output is x − y.
+        let (of_sum, direct) = match (out.take(0), out.take(1)) {
+            (Some(g), None) => (g, None),
+            (None, Some(h)) => (-&h, Some(h)),
+            (Some(g), Some(h)) => (g - &h, Some(h)),
+            (None, None) => return,
+        };
+        let adjoint = true;
+        let later = Recurrence { axis, adjoint }.of(&-part.exp_m1(), &of_sum);
+        let dx = part.exp() * later;
+        out.add(
+            0,
+            match direct {
+                Some(direct) => dx + direct,
+                None => dx,
+            },
+        );
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let (shape, axis) = (draw.shape(rank), draw.axis(rank));
+        Sample::new(Self { axis }, [draw.normal(shape)])
+    }
+}
+
 /// Normal values, some of them 0.
 pub(crate) fn with_zeros(draw: &mut Draw, shape: Vec<usize>) -> Tensor<f64> {
     let (x, chance) = (draw.normal(&shape), draw.uniform(&shape, 0.0, 1.0));
@@ -205,10 +259,25 @@ impl<T: Real> Var<T> {
     pub fn cumprod(&self, axis: isize) -> Self {
         Self::apply(Cumprod { axis }, [self])
     }
+
+    /// The logarithm of the running sum of exponentials along an axis, without overflow:
+    /// `y[…, i, …] = ln(e^x[…, 0, …] + … + e^x[…, i, …])`.
+    ///
+    /// An element −∞ adds nothing, and its gradient is 0.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn logcumsumexp(&self, axis: isize) -> Self {
+        let [y, _] = Self::apply_array(LogCumsumExp { axis }, [self]);
+        y
+    }
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Recurrence>("recurrence"),
     Entry::op::<Cumsum>("cumsum"),
     Entry::op::<Cumprod>("cumprod"),
+    Entry::op::<LogCumsumExp>("logcumsumexp"),
 ];

@@ -6,4 +6,4 @@ mod entry;
 mod smooth;
 
 pub use entry::{Case, Entry};
-pub(super) use smooth::{Elementwise, Of, Slope, Smooth};
+pub(super) use smooth::{Elementwise, Of, Slope, Smooth, slope};

@@ -126,3 +126,14 @@ impl<F: Smooth> Op for Slope<F> {
         Sample::new(Self(f), [g, z])
     }
 }
+
+/// The slope of a function of its argument, as a variable: for the curvatures of others.
+pub(crate) fn slope<F: Smooth, T: Real>(f: F, x: &Var<T>) -> Var<T> {
+    debug_assert_eq!(
+        F::OF,
+        Of::X,
+        "{}: its slope is a function of its value",
+        F::NAME
+    );
+    Var::apply(Slope(f), [&Var::full(x.shape(), 1.0), x])
+}
