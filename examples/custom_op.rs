@@ -17,9 +17,8 @@ impl Op for Hypot {
         x[0].zip(&x[1], |a, b| (a * a + b * b).sqrt()).into()
     }
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
-        let (a, b, y) = (call.input(0), call.input(1), call.output(0));
-        out.input(0, |g| g * a / y);
-        out.input(1, |g| g * b / y);
+        out.input(0, |g| g * call.input(0) / call.output(0));
+        out.input(1, |g| g * call.input(1) / call.output(0));
     }
     fn sample(draw: &mut Draw) -> Sample<Self> {
         Sample::new(Self, [draw.off_zero([2, 3]), draw.off_zero([2, 3])])

@@ -119,7 +119,7 @@ impl<A: Results> Results for (A, Tensor<i64>) {
     }
 }
 
-impl<A: Results> Results for Vec<A> {
+impl<T: Results> Results for Vec<T> {
     fn results(&self) -> Vec<Tensor<f64>> {
         self.iter().flat_map(Results::results).collect()
     }
@@ -177,7 +177,7 @@ shared! {
     adaptive_max_pool3d_with_indices: image.adaptive_max_pool3d_with_indices(2);
     avg_pool1d: image.select(0, 0).avg_pool1d(2);
     avg_pool2d: image.avg_pool2d([1, 2]);
-    avg_pool3d: image.avg_pool3d(&PoolOptions::new(2));
+    avg_pool3d: image.avg_pool3d(PoolOptions::new(2));
     bottomk: x.bottomk(1, 2);
     broadcast_to: vector.broadcast_to([2, 3]);
     ceil: x.ceil();

@@ -34,12 +34,12 @@ fn the_shapes_of_an_outline_are_those_of_a_run() {
         (|x, w| x.matmul(&w.t()).tanh(), &[2, 3, 5], &[4, 5]),
         (|x, w| (x * w - w) / 2.0 + x, &[2, 3, 5], &[3, 1]),
         (
-            |x, w| x.avg_pool2d(&PoolOptions::new(2).ceil()) + w,
+            |x, w| x.avg_pool2d(PoolOptions::new(2).ceil()) + w,
             &[1, 2, 5, 7],
             &[1],
         ),
         (|x, w| (x + w).softmax(-1).flatten(1, -1), &[2, 3, 5], &[5]),
-        (|x, w| x.relu() * w.into_relu_of_clone(), &[2, 2], &[2]),
+        (|x, w| x.relu() * w.relu_of_clone(), &[2, 2], &[2]),
     ];
     for (i, (network, x, w)) in networks.into_iter().enumerate() {
         let run = network(
@@ -51,11 +51,11 @@ fn the_shapes_of_an_outline_are_those_of_a_run() {
 }
 
 trait IntoReluOfClone {
-    fn into_relu_of_clone(&self) -> Var;
+    fn relu_of_clone(&self) -> Var;
 }
 
 impl IntoReluOfClone for Var {
-    fn into_relu_of_clone(&self) -> Var {
+    fn relu_of_clone(&self) -> Var {
         self.clone().into_relu()
     }
 }
@@ -83,7 +83,7 @@ fn products_are_counted_by_their_definitions() {
 #[test]
 fn windows_are_those_of_the_options_also_where_a_border_cuts_them() {
     let pool: Network =
-        |x, _| x.avg_pool2d(&PoolOptions::new([3, 2]).stride([2, 3]).padding([1, 0]));
+        |x, _| x.avg_pool2d(PoolOptions::new([3, 2]).stride([2, 3]).padding([1, 0]));
     let (_, ops) = outlined(pool, &[1, 1, 12, 12], &[1]);
     let window = Window {
         kernel: [3, 2],

@@ -201,7 +201,7 @@ fn train(model: &mut Cnn, task: &Task, options: &Options) -> Outcome {
     let (mut step, mut loss, mut accuracy) = (0, 0.0, 0.0);
     for epoch in 0..epochs {
         for batch in loader.epoch(epoch) {
-            optimizer.set_lr(lr * 0.5 * (1.0 + (PI * step as f64 / steps as f64).cos()));
+            optimizer.set_lr(lr * 0.5 * (1.0 + (PI * f64::from(step) / steps as f64).cos()));
             let mut pass = Pass::train(model, batch.seed);
             let count = batch.labels.len() as f64;
             let logits = model.call(&pass.input(batch.images), &mut pass);

@@ -164,10 +164,10 @@ impl Lab {
         for &element in &plan.elements {
             match element {
                 ElementType::F32 => {
-                    measure_kernels::<f32>(&self.single, element, &mut timer, &mut report)
+                    measure_kernels::<f32>(&self.single, element, &mut timer, &mut report);
                 }
                 ElementType::F64 => {
-                    measure_kernels::<f64>(&self.double, element, &mut timer, &mut report)
+                    measure_kernels::<f64>(&self.double, element, &mut timer, &mut report);
                 }
             }
         }

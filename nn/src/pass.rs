@@ -190,9 +190,12 @@ impl<T: Real> Pass<T> {
         let layers = self.index.layers();
         let matching: Vec<_> = layers
             .iter()
-            .map(|layer| match with_star {
-                true => path_matches(pattern, &layer.path),
-                false => *layer.path == *pattern,
+            .map(|layer| {
+                if with_star {
+                    path_matches(pattern, &layer.path)
+                } else {
+                    *layer.path == *pattern
+                }
             })
             .collect();
         if !matching.contains(&true) {

@@ -27,7 +27,7 @@ fn must_end(f: impl FnOnce() + Send + 'static) {
         f();
         done.send(()).unwrap();
     });
-    match end.recv_timeout(Duration::from_secs(120)) {
+    match end.recv_timeout(Duration::from_mins(2)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("a thread hangs"),
         _ => thread.join().unwrap(),
     }
@@ -95,9 +95,9 @@ fn a_lock_may_be_held_while_helpers_work_for_a_worker_of_a_rayon_pool() {
                     };
                     // In a pool inside a pool as well.
                     if i % 2 == 0 {
-                        step()
+                        step();
                     } else {
-                        inner.install(step)
+                        inner.install(step);
                     }
                 });
             });

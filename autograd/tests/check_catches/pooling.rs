@@ -55,7 +55,7 @@ bug! {
         let n = draw.within(2, 6);
         Sample::new(Self {}, [draw.normal([1, 1, n])])
     },
-    forward |op, x| x[0].avg_pool1d(&PoolOptions::new(2).stride(1).padding(1)),
+    forward |op, x| x[0].avg_pool1d(PoolOptions::new(2).stride(1).padding(1)),
     vjp |op, i, call, grad| {
         let n = call.input(0).size(2);
         let mut windows = vec![2.0; n + 1];
@@ -76,7 +76,7 @@ bug! {
         let n = draw.within(2, 6);
         Sample::new(Self {}, [draw.normal([1, 1, n])])
     },
-    forward |op, x| x[0].avg_pool1d(&PoolOptions::new(2).stride(1).divisor(Divisor::Fixed(1))),
+    forward |op, x| x[0].avg_pool1d(PoolOptions::new(2).stride(1).divisor(Divisor::Fixed(1))),
     vjp |op, i, call, grad| {
         let n = call.input(0).size(2) as isize;
         let put = |start: isize| {

@@ -12,7 +12,7 @@ use crate::{units, units_double, value_and_gradient};
 const CLOSE: f64 = 8.0;
 
 fn first_class<T: Real>(x: &Var<T>, options: &CrossEntropyOptions) -> Var<T> {
-    x.cross_entropy_with(&Tensor::from_vec(vec![0], [1]), &options)
+    x.cross_entropy_with(&Tensor::from_vec(vec![0], [1]), options)
 }
 
 /// Every way to the cross entropy of two scores with class 0.

@@ -1,5 +1,7 @@
 //! Values and slopes of smooth functions keep their digits at every argument, where they are tiny too.
 
+#![allow(clippy::unreadable_literal, clippy::approx_constant)] // digits as the program that computed them prints them
+
 use wengert_autograd::Var;
 use wengert_autograd::ops::BinaryCrossEntropyOptions;
 use wengert_tensor::{Real, Tensor};

@@ -1,4 +1,4 @@
-//! AdaGrad.
+//! `AdaGrad`.
 
 use wengert_tensor::{Real, Tensor};
 
@@ -7,7 +7,7 @@ use crate::rule::{Rule, Step, Update};
 use crate::rule_options::{Range, RuleOptions};
 use crate::rule_state::RuleState;
 
-/// AdaGrad: the gradient over the root of the sum of all squared gradients (Duchi, Hazan & Singer 2011).
+/// `AdaGrad`: the gradient over the root of the sum of all squared gradients (Duchi, Hazan & Singer 2011).
 ///
 /// `s ← s + g²`; `p ← p − γ/(1 + (t − 1)η) · g/(√s + ε)`, `t` counting from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]

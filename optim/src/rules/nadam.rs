@@ -1,4 +1,4 @@
-//! NAdam.
+//! `NAdam`.
 
 use wengert_tensor::{Real, Tensor};
 

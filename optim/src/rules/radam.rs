@@ -1,4 +1,4 @@
-//! RAdam.
+//! `RAdam`.
 
 use wengert_tensor::{Real, Tensor};
 

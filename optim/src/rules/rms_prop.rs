@@ -1,4 +1,4 @@
-//! RMSprop.
+//! `RMSprop`.
 
 use wengert_tensor::{Real, Tensor};
 
@@ -12,7 +12,7 @@ const MEAN: &str = "grad_avg";
 /// Only with momentum.
 const BUFFER: &str = "momentum_buffer";
 
-/// RMSprop: the gradient over its root mean square (Tieleman & Hinton 2012; centred: Graves 2013).
+/// `RMSprop`: the gradient over its root mean square (Tieleman & Hinton 2012; centred: Graves 2013).
 ///
 /// `v ← αv + (1 − α)g²`; `d = √v + ε`, or centred `a ← αa + (1 − α)g` and
 /// `d = √(v − a²) + ε`; then `p ← p − γg/d`, or with momentum `b ← μb + g/d` and `p ← p − γb`.
@@ -131,8 +131,8 @@ impl Samples for RmsProp {
         let variants = [(false, 0.0), (false, 0.5), (true, 0.0), (true, 0.5)];
         variants
             .map(|(centered, momentum)| Self {
-                centered,
                 momentum,
+                centered,
                 ..plain
             })
             .to_vec()

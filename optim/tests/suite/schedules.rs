@@ -183,9 +183,9 @@ fn after_its_last_step_a_curve_keeps_the_documented_rate() {
         let schedule = Schedule::sequence(vec![curve], &[], &mut optimizer);
         rates_of(schedule, &mut optimizer, 40).split_off(30)
     };
-    assert_close(&last(Box::new(ConstantLr::default())), &[1.0; 11]);
-    assert_close(&last(Box::new(LinearLr::default())), &[1.0; 11]);
-    assert_close(&last(Box::new(PolynomialLr::default())), &[0.0; 11]);
+    assert_close(&last(Box::<ConstantLr>::default()), &[1.0; 11]);
+    assert_close(&last(Box::<LinearLr>::default()), &[1.0; 11]);
+    assert_close(&last(Box::<PolynomialLr>::default()), &[0.0; 11]);
     let milestones = MultiStepLr {
         milestones: vec![5],
         gamma: 0.5,

@@ -120,6 +120,7 @@ impl<T: Real> Running<T> {
         }
         if self.top == nothing {
             (self.top, self.log) = (x, T::zero());
+            #[allow(clippy::eq_op)] // NaN if x is infinite or NaN
             return (x, x - x);
         }
         if x > self.top {

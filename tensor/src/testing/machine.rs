@@ -98,16 +98,16 @@ impl<T: Float> Body for Chains<'_, T> {
     fn run<const FMA: bool>(self) {
         let (factor, term) = (T::Vector::load(self.factor), T::Vector::load(self.term));
         let mut chains = [factor; CHAINS];
-        for c in 0..CHAINS {
-            chains[c] = T::Vector::load(&self.start[c * T::LANES..]);
+        for (chain, start) in chains.iter_mut().zip(self.start.chunks(T::LANES)) {
+            *chain = T::Vector::load(start);
         }
         for _ in 0..LENGTH {
             for chain in &mut chains {
                 *chain = chain.multiply_add::<FMA>(factor, term);
             }
         }
-        for c in 0..CHAINS {
-            chains[c].store(&mut self.end[c * T::LANES..]);
+        for (chain, end) in chains.iter().zip(self.end.chunks_mut(T::LANES)) {
+            chain.store(end);
         }
     }
 }

@@ -149,12 +149,12 @@ proptest! {
         };
         let (y, positions, [padded, image]) = naive(&x, axes);
         prop_assert_eq!(windows.output(), [1, rows.output(), columns.output()]);
-        prop_assert_eq!(x.max_pool2d_with_indices(&options), (y, positions));
+        prop_assert_eq!(x.max_pool2d_with_indices(options), (y, positions));
         let close = |a: Tensor<f64>, b: Tensor<f64>| {
             a.shape() == b.shape() && a.iter().zip(b.iter()).all(|(a, b)| (a - b).abs() < 1e-14)
         };
-        prop_assert!(close(x.avg_pool2d(&options), padded));
-        prop_assert!(close(x.avg_pool2d(&options.divisor(Divisor::Image)), image));
+        prop_assert!(close(x.avg_pool2d(options), padded));
+        prop_assert!(close(x.avg_pool2d(options.divisor(Divisor::Image)), image));
     }
 
     #[test]
@@ -205,11 +205,11 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
         }
         let (y, positions, [mean, _]) = naive(&x, [side(height), side(width)]);
         assert_eq!(
-            x.max_pool2d_with_indices(&PoolOptions::default()),
+            x.max_pool2d_with_indices(PoolOptions::default()),
             (y, positions)
         );
-        assert_eq!(x.avg_pool2d(&PoolOptions::default()), mean);
-        let sums = x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(1)));
+        assert_eq!(x.avg_pool2d(PoolOptions::default()), mean);
+        let sums = x.avg_pool2d(PoolOptions::new(2).divisor(Divisor::Fixed(1)));
         assert_eq!(sums, &mean * 4.0);
         // The same windows given in two ways: the general loop must agree with the loop for tiles.
         let general = PoolOptions::new(2)
@@ -217,7 +217,7 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
             .padding([[0, 0], [0, 0]])
             .ceil();
         if height % 2 == 0 && width % 2 == 0 {
-            assert_eq!(x.avg_pool2d(&general), mean);
+            assert_eq!(x.avg_pool2d(general), mean);
         }
     }
 }
@@ -227,9 +227,9 @@ fn the_first_of_equal_elements_and_the_first_nan_are_chosen() {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     let position = |cells: [f64; 4]| {
         let x = Tensor::from_slice(&cells, [1, 2, 2]);
-        let (y, at) = x.max_pool2d_with_indices(&PoolOptions::default());
+        let (y, at) = x.max_pool2d_with_indices(PoolOptions::default());
         // The same windows in the general loop.
-        let (same, at_too) = x.max_pool2d_with_indices(&PoolOptions::new(2).stride(1));
+        let (same, at_too) = x.max_pool2d_with_indices(PoolOptions::new(2).stride(1));
         assert_eq!(at, at_too);
         assert!(y == same || y.item().is_nan() && same.item().is_nan());
         at.item()
@@ -252,7 +252,7 @@ fn a_kernel_alone_stands_for_windows_side_by_side() {
     assert_eq!(x.max_pool2d(square), largest);
     assert_eq!(
         x.avg_pool2d([3, 2]),
-        x.avg_pool2d(&PoolOptions::new([3, 2]).stride([3, 2]))
+        x.avg_pool2d(PoolOptions::new([3, 2]).stride([3, 2]))
     );
     assert_eq!(x.adaptive_max_pool2d([3, 4]), largest);
 }
@@ -260,7 +260,7 @@ fn a_kernel_alone_stands_for_windows_side_by_side() {
 #[test]
 fn padding_is_never_the_maximum() {
     let x = Tensor::from_slice(&[-5.0, -3.0, -4.0], [1, 1, 3]);
-    let (y, at) = x.max_pool1d_with_indices(&PoolOptions::new(3).stride(1).padding(1));
+    let (y, at) = x.max_pool1d_with_indices(PoolOptions::new(3).stride(1).padding(1));
     assert_eq!(y.to_vec(), [-3.0, -3.0, -3.0]);
     assert_eq!(at.to_vec(), [1, 1, 1]);
 }
@@ -278,7 +278,7 @@ fn a_window_of_padding_has_position_minus_1_and_no_gradient() {
         0.0
     );
     assert_eq!(gather(&x, &at, &windows).item(), 0.0);
-    assert_eq!(x.avg_pool1d(&options.divisor(Divisor::Image)).item(), 0.0);
+    assert_eq!(x.avg_pool1d(options.divisor(Divisor::Image)).item(), 0.0);
 }
 
 #[test]
@@ -286,12 +286,12 @@ fn the_window_beyond_the_padded_image_counts_only_what_is_inside_it() {
     // Extent 4, kernel 3, stride 2, ceil mode: windows [0, 3) and [2, 5), where 4 is outside.
     let x = Tensor::from_slice(&[1.0, 2.0, 3.0, 6.0], [1, 1, 4]);
     let options = PoolOptions::new(3).stride(2).ceil();
-    assert_eq!(x.avg_pool1d(&options).to_vec(), [2.0, 4.5]);
+    assert_eq!(x.avg_pool1d(options).to_vec(), [2.0, 4.5]);
     // With padding 1: windows [−1, 2), [1, 4), [3, 6); 4 is padding and counts, 5 is beyond it and does not.
     let options = options.padding(1);
-    assert_eq!(x.avg_pool1d(&options).to_vec(), [1.0, 11.0 / 3.0, 3.0]);
+    assert_eq!(x.avg_pool1d(options).to_vec(), [1.0, 11.0 / 3.0, 3.0]);
     let image = options.divisor(Divisor::Image);
-    assert_eq!(x.avg_pool1d(&image).to_vec(), [1.5, 11.0 / 3.0, 6.0]);
+    assert_eq!(x.avg_pool1d(image).to_vec(), [1.5, 11.0 / 3.0, 6.0]);
 }
 
 #[test]
@@ -339,15 +339,15 @@ fn pooling_over_one_and_three_axes_agrees_with_two() {
     let x = values::<f64>(&[2, 3, 4, 11], 1);
     let options = PoolOptions::new(3).stride(2).padding(1);
     let lines = x.reshape([6, 4, 11]);
-    let (y, at) = lines.max_pool1d_with_indices(&options);
+    let (y, at) = lines.max_pool1d_with_indices(options);
     let (plane, plane_at) = lines
         .unsqueeze(2)
         .max_pool2d_with_indices(PoolOptions::new([1, 3]).stride([1, 2]).padding([0, 1]));
     assert_eq!((plane.squeeze(2), plane_at.squeeze(2)), (y, at));
-    let volume = x.avg_pool3d(&PoolOptions::new([3, 2, 2]));
+    let volume = x.avg_pool3d(PoolOptions::new([3, 2, 2]));
     assert_eq!(volume.shape(), [2, 1, 2, 5]);
     // The mean over three channels of the means over planes.
-    let means = x.avg_pool2d(&PoolOptions::default());
+    let means = x.avg_pool2d(PoolOptions::default());
     let first = [0, 1, 2]
         .map(|c| means.get([1, c, 1, 3]))
         .iter()
@@ -370,7 +370,7 @@ fn views_pool_as_their_copies_do() {
             x.max_pool2d_with_indices(options),
             dense.max_pool2d_with_indices(options)
         );
-        assert_eq!(x.avg_pool2d(&options), dense.avg_pool2d(&options));
+        assert_eq!(x.avg_pool2d(options), dense.avg_pool2d(options));
         let windows = options.windows(x.shape(), 2).unwrap();
         let (y, at) = max(&x, &windows);
         let dy = values::<f64>(&[y.size(0), y.size(1), y.size(3), y.size(2)], 2).t();
@@ -389,7 +389,7 @@ fn views_pool_as_their_copies_do() {
 #[test]
 fn integers_and_dual_numbers_pool_too() {
     let x = Tensor::<i32>::from_slice(&[3, -1, 7, 7, 0, 2], [1, 1, 6]);
-    let (y, at) = x.max_pool1d_with_indices(&PoolOptions::new(3).stride(3).padding(1));
+    let (y, at) = x.max_pool1d_with_indices(PoolOptions::new(3).stride(3).padding(1));
     assert_eq!((y.to_vec(), at.to_vec()), (vec![3, 7], vec![0, 2]));
     let x = Tensor::from_slice(
         &[
@@ -399,9 +399,9 @@ fn integers_and_dual_numbers_pool_too() {
         ],
         [1, 1, 3],
     );
-    let (y, _) = x.max_pool1d_with_indices(&PoolOptions::new(3));
+    let (y, _) = x.max_pool1d_with_indices(PoolOptions::new(3));
     assert_eq!(y.item().tangent, 20.0);
-    let mean = x.avg_pool1d(&PoolOptions::new(3)).item();
+    let mean = x.avg_pool1d(PoolOptions::new(3)).item();
     assert!((mean.tangent - 70.0 / 3.0).abs() < 1e-14);
 }
 
@@ -452,13 +452,13 @@ fn pooling_has_the_same_bits_for_any_number_of_threads() {
 #[test]
 fn an_empty_batch_pools_to_an_empty_batch() {
     let x = Tensor::<f32>::zeros([0, 3, 6, 6]);
-    let (y, at) = x.max_pool2d_with_indices(&PoolOptions::default());
+    let (y, at) = x.max_pool2d_with_indices(PoolOptions::default());
     assert_eq!(
         (y.shape(), at.shape()),
         (&[0, 3, 3, 3][..], &[0, 3, 3, 3][..])
     );
     assert_eq!(
-        x.avg_pool2d(&PoolOptions::new(3).stride(1)).shape(),
+        x.avg_pool2d(PoolOptions::new(3).stride(1)).shape(),
         [0, 3, 4, 4]
     );
     assert_eq!(x.adaptive_avg_pool2d(1).shape(), [0, 3, 1, 1]);
@@ -470,28 +470,28 @@ fn an_empty_batch_pools_to_an_empty_batch() {
 fn panic_messages_have_the_numbers() {
     let x = Tensor::<f64>::ones([2, 3, 4, 8]);
     assert_eq!(
-        message(|| x.max_pool2d(&PoolOptions::new(5))),
+        message(|| x.max_pool2d(PoolOptions::new(5))),
         "max_pool2d: [2, 3, 4, 8]: window 5 (kernel 5, dilation 1) exceeds the padded height 4 \
          (4 + 0 + 0)"
     );
     assert_eq!(
-        message(|| x.avg_pool2d(&PoolOptions::new(3).padding([1, 2]))),
+        message(|| x.avg_pool2d(PoolOptions::new(3).padding([1, 2]))),
         "avg_pool2d: [2, 3, 4, 8]: padding 2 + 2 of the width exceeds half of the window 3"
     );
     assert_eq!(
-        message(|| x.max_pool2d(&PoolOptions::new(2).stride(0))),
+        message(|| x.max_pool2d(PoolOptions::new(2).stride(0))),
         "max_pool2d: [2, 3, 4, 8]: stride [1, 0, 0] has a zero"
     );
     assert_eq!(
-        message(|| x.avg_pool2d(&PoolOptions::new(2).divisor(Divisor::Fixed(0)))),
+        message(|| x.avg_pool2d(PoolOptions::new(2).divisor(Divisor::Fixed(0)))),
         "avg_pool2d: [2, 3, 4, 8]: an average cannot divide by 0"
     );
     assert_eq!(
-        message(|| x.max_pool1d(&PoolOptions::new(2))),
+        message(|| x.max_pool1d(PoolOptions::new(2))),
         "max_pool1d: [2, 3, 4, 8]: rank 4, 3 or, without a batch, 2 is needed"
     );
     assert_eq!(
-        message(|| x.max_pool2d(&PoolOptions::new([2, 2, 2]))),
+        message(|| x.max_pool2d(PoolOptions::new([2, 2, 2]))),
         "max_pool2d: [2, 3, 4, 8]: kernel has 3 values for 2 spatial axes"
     );
     assert_eq!(

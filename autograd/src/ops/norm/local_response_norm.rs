@@ -66,7 +66,7 @@ impl<T: Real> Var<T> {
             .divisor(Divisor::Fixed(size));
         let mean_square = |x: &Self| {
             let square = (x * x).reshape([shape[0], 1, shape[1], inner]);
-            square.avg_pool2d(&windows).reshape(shape)
+            square.avg_pool2d(windows).reshape(shape)
         };
         // Squares that would overflow are scaled, place by place; with k = 0 also those that would vanish.
         let scales = self.value().unit_scales(keep(1));

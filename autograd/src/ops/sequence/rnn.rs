@@ -104,7 +104,7 @@ pub(super) type Steps<'a, T> = &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]
 /// Equal parts of the last axis.
 pub(super) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
     let width = x.size(-1) / N;
-    let parts = x.split(-1, &[width; N]);
+    let parts = x.split(-1, [width; N]);
     parts.try_into().expect("as many parts as extents")
 }
 

@@ -201,7 +201,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let shape = draw.filled_shape(2);
         let f = generic!(|x| {
             let n = x.size(0);
-            let parts = x.split(0, &[1, n - 1]);
+            let parts = x.split(0, [1, n - 1]);
             parts[0].sum(..) * 2.0 - (&parts[1] * &parts[1]).sum(..)
         });
         Case::new("split(0, [1, n − 1])", f, [draw.normal(shape)])

@@ -45,13 +45,6 @@ impl Avx512 {
         let has_all = has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq");
         has_all.then_some(Self(narrow))
     }
-
-    /// Runs a body compiled for this level alone.
-    #[inline]
-    pub(super) fn run<B: Body>(self, body: B) -> B::Output {
-        // SAFETY: `self` proves that the processor has all instructions that the function enables.
-        unsafe { avx512(body) }
-    }
 }
 
 /// Whether the baseline of this target multiplies and adds in one instruction.
@@ -202,6 +195,14 @@ fn avx2_fma<B: Body>(body: B) -> B::Output {
 #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
 fn avx512<B: Body>(body: B) -> B::Output {
     body.run::<true>()
+}
+
+/// Runs a body compiled for AVX-512 alone.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(super) fn run_avx512<B: Body>(_: Avx512, body: B) -> B::Output {
+    // SAFETY: the argument proves that the processor has all instructions that the function enables.
+    unsafe { avx512(body) }
 }
 
 /// A loop over slices that is compiled once per level. `run` must be `#[inline(always)]`, and so must

@@ -59,7 +59,7 @@ macro_rules! scalar {
             #[inline]
             fn run_wide<B: Body>(isa: WideIsa<Self>, body: B) -> B::Output {
                 #[cfg(target_arch = "x86_64")]
-                return isa.run(body);
+                return super::level::run_avx512(isa, body);
                 #[cfg(not(target_arch = "x86_64"))]
                 {
                     let () = isa;
