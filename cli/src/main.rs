@@ -4,10 +4,10 @@
 
 mod checkpoint;
 mod network;
+mod output;
 mod progress;
 mod train;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -41,17 +41,10 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             // If the standard error is closed too, the exit status still reports the failure.
             let _ = writeln!(io::stderr(), "wengert: {error}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// Whether the reader of our output has seen enough, as `head` does. That is no failure.
-fn is_broken_pipe(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::f64::consts::PI;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use wengert::report::{Confusion, Fingerprint, beside, shades};
 use wengert::tensor::parallel::with_threads;
 
 use crate::network::Cnn;
+use crate::output::print_line;
 use crate::{checkpoint, progress};
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
@@ -155,7 +156,7 @@ fn train_and_test(mut task: Task, options: &Options) -> Outcome {
     let mut model: Cnn = Cnn::new(side, images.classes().len(), options.seed);
     if let Some(file) = &options.load {
         StateDict::load(file)?.load_into(&mut model)?;
-        writeln!(stdout(), "weights of {}", file.display())?;
+        print_line(format_args!("weights of {}", file.display()))?;
     } else {
         if options.batch > images.len() {
             let (batch, count) = (options.batch, images.len());
@@ -165,16 +166,15 @@ fn train_and_test(mut task: Task, options: &Options) -> Outcome {
             .into());
         }
         let file = checkpoint::prepare(&options.out, &format!("{}.safetensors", task.name))?;
-        writeln!(
-            stdout(),
+        print_line(format_args!(
             "{}",
             summary(&model, [options.batch, 1, side, side])
-        )?;
+        ))?;
         train(&mut model, &task, options)?;
         StateDict::of(&model).save(&file)?;
-        writeln!(stdout(), "checkpoint {}", file.display())?;
+        print_line(format_args!("checkpoint {}", file.display()))?;
     }
-    writeln!(stdout(), "weights {:016x}", fingerprint(&model))?;
+    print_line(format_args!("weights {:016x}", fingerprint(&model)))?;
     test(&model, &task.data.test)
 }
 
@@ -294,7 +294,7 @@ fn test(model: &Cnn, images: &ImageSet) -> Outcome {
         .map(|&label| i64::from(label))
         .collect();
     confusion.add_all(&truth, &predicted);
-    writeln!(stdout(), "\n{confusion}")?;
+    print_line(format_args!("\n{confusion}"))?;
     let mistakes: Vec<_> = (0..images.len())
         .filter(|&i| truth[i] != predicted[i])
         .collect();
@@ -313,16 +313,14 @@ fn test(model: &Cnn, images: &ImageSet) -> Outcome {
     let drawn: Vec<_> = mistakes.iter().take(4).map(draw).collect();
     if !drawn.is_empty() {
         let (wrong, all) = (mistakes.len(), images.len());
-        writeln!(
-            stdout(),
+        print_line(format_args!(
             "{wrong} of {all} images are mistaken, for example:\n{}",
             beside(&drawn)
-        )?;
+        ))?;
     }
-    writeln!(
-        stdout(),
+    print_line(format_args!(
         "test accuracy {:.1} %",
         100.0 * confusion.accuracy()
-    )?;
+    ))?;
     Ok(())
 }
