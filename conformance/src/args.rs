@@ -17,7 +17,10 @@ pub struct Args<'a> {
 
 impl<'a> Args<'a> {
     pub fn new(object: &'a Map<String, Value>) -> Self {
-        Self { object, read: RefCell::default() }
+        Self {
+            object,
+            read: RefCell::default(),
+        }
     }
 
     /// The raw value; null counts as absent.
@@ -29,8 +32,13 @@ impl<'a> Args<'a> {
 
     /// All arguments except these. They count as read: the caller must reject unknown ones.
     pub fn without(&self, names: &[&str]) -> Map<String, Value> {
-        let others = self.object.iter().filter(|(name, _)| !names.contains(&name.as_str()));
-        let others: Map<_, _> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let others = self
+            .object
+            .iter()
+            .filter(|(name, _)| !names.contains(&name.as_str()));
+        let others: Map<_, _> = others
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         self.read.borrow_mut().extend(others.keys().cloned());
         others
     }
@@ -38,8 +46,16 @@ impl<'a> Args<'a> {
     /// Fails if an argument was given that nothing has read.
     pub fn all_read(&self) -> Result<(), Failure> {
         let read = self.read.borrow();
-        let unknown: Vec<_> = self.object.keys().filter(|name| !read.contains(*name)).collect();
-        if unknown.is_empty() { Ok(()) } else { wrong(format!("unknown arguments {unknown:?}")) }
+        let unknown: Vec<_> = self
+            .object
+            .keys()
+            .filter(|name| !read.contains(*name))
+            .collect();
+        if unknown.is_empty() {
+            Ok(())
+        } else {
+            wrong(format!("unknown arguments {unknown:?}"))
+        }
     }
 
     fn typed<X>(
@@ -82,7 +98,9 @@ impl<'a> Args<'a> {
     }
 
     pub fn bool_or(&self, name: &str, default: bool) -> Result<bool, Failure> {
-        Ok(self.typed(name, "true or false", Value::as_bool)?.unwrap_or(default))
+        Ok(self
+            .typed(name, "true or false", Value::as_bool)?
+            .unwrap_or(default))
     }
 
     pub fn str(&self, name: &str) -> Result<Option<&'a str>, Failure> {
@@ -142,8 +160,10 @@ impl<'a> Args<'a> {
                 Some(pairs(value, count)?.as_slice().into())
             }
             Value::Array(values) => {
-                let sides: Option<Vec<_>> =
-                    values.iter().map(|side| count(side).map(|n| [n, n])).collect();
+                let sides: Option<Vec<_>> = values
+                    .iter()
+                    .map(|side| count(side).map(|n| [n, n]))
+                    .collect();
                 Some(sides?.as_slice().into())
             }
             value => Some(count(value)?.into()),

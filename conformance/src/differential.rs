@@ -35,8 +35,11 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
     }
 
     // Leaves are in the order of the inputs.
-    let names: Vec<_> =
-        case.inputs.iter().filter(|name| case.differentiable.contains(name)).collect();
+    let names: Vec<_> = case
+        .inputs
+        .iter()
+        .filter(|name| case.differentiable.contains(name))
+        .collect();
     let inputs: Vec<_> = leaves.iter().collect();
     let mut roots = Vec::new();
     let mut cotangents = Vec::new();
@@ -48,7 +51,11 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         roots.push((y, cotangent.clone()));
         cotangents.push(cotangent);
     }
-    let graph = if case.second_order.is_some() { Graph::Create } else { Graph::Skip };
+    let graph = if case.second_order.is_some() {
+        Graph::Create
+    } else {
+        Graph::Skip
+    };
     let gradients = grad(&roots, &inputs, graph);
     let gradients: Vec<_> = gradients
         .into_iter()
@@ -57,7 +64,12 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         .collect();
     for (name, gradient) in names.iter().zip(&gradients) {
         let expected = stored.get("grad", name)?;
-        compare::real(&format!("grad/{name}"), gradient.value(), expected, tolerance)?;
+        compare::real(
+            &format!("grad/{name}"),
+            gradient.value(),
+            expected,
+            tolerance,
+        )?;
     }
 
     let Some(order) = &case.second_order else {
@@ -83,7 +95,12 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         for ((name, product), x) in names.iter().zip(second).zip(&inputs) {
             let product = product.clone().unwrap_or_else(|| Var::full(x.shape(), 0.0));
             let expected = stored.get("gradgrad", name)?;
-            compare::real(&format!("gradgrad/{name}"), product.value(), expected, tolerance)?;
+            compare::real(
+                &format!("gradgrad/{name}"),
+                product.value(),
+                expected,
+                tolerance,
+            )?;
         }
     }
     if case.at_kink {
@@ -156,12 +173,20 @@ fn run<'a, T: Real>(
     mut variable: impl FnMut(&str, Tensor<T>) -> Var<T>,
 ) -> Result<Outputs<T>, Failure> {
     let views = args.object("views")?;
-    if let Some(stranger) =
-        views.and_then(|views| views.keys().find(|name| !case.inputs.contains(name)).cloned())
-    {
+    if let Some(stranger) = views.and_then(|views| {
+        views
+            .keys()
+            .find(|name| !case.inputs.contains(name))
+            .cloned()
+    }) {
         return wrong(format!("a view of {stranger}, which is no input"));
     }
-    let mut call = Call { op: &case.op, args, order: &case.inputs, inputs: BTreeMap::new() };
+    let mut call = Call {
+        op: &case.op,
+        args,
+        order: &case.inputs,
+        inputs: BTreeMap::new(),
+    };
     for name in &case.inputs {
         let kind = needed(case.types.get(name), format!("type of {name}"))?;
         let values = stored.get("in", name)?;

@@ -69,7 +69,9 @@ fn run(flags: &Flags) -> Result<bool, String> {
     let wanted = |case: &&Case| flags.filter.as_ref().is_none_or(|op| case.op == *op);
     let cases: Vec<_> = fixtures.cases.iter().filter(wanted).collect();
     if let (Some(op), true) = (&flags.filter, cases.is_empty()) {
-        return Err(format!("no case of an op {op}; leave --filter out to see the ops"));
+        return Err(format!(
+            "no case of an op {op}; leave --filter out to see the ops"
+        ));
     }
     // A panic is reported as the result of its case.
     std::panic::set_hook(Box::new(|_| {}));
@@ -108,7 +110,10 @@ fn run(flags: &Flags) -> Result<bool, String> {
     println!("{:width$}  passed  failed  not implemented", "op");
     for op in &order {
         let tally = &tallies[op];
-        println!("{op:width$}  {:6}  {:6}  {:15}", tally.passed, tally.failed, tally.missing);
+        println!(
+            "{op:width$}  {:6}  {:6}  {:15}",
+            tally.passed, tally.failed, tally.missing
+        );
     }
     for message in &messages {
         println!("{message}");
@@ -133,7 +138,10 @@ fn run(flags: &Flags) -> Result<bool, String> {
         });
         let text = format!("{report:#}\n");
         std::fs::write(path, text).map_err(|error| {
-            format!("the report cannot be written to {}: {error}", path.display())
+            format!(
+                "the report cannot be written to {}: {error}",
+                path.display()
+            )
         })?;
     }
     Ok(sum.passed == sum.total())

@@ -72,7 +72,10 @@ impl Fixtures {
     pub fn open(directory: &Path) -> Result<Self, String> {
         let path = directory.join("manifest.json");
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            format!("{}: {error}; name the directory of a manifest.json", path.display())
+            format!(
+                "{}: {error}; name the directory of a manifest.json",
+                path.display()
+            )
         })?;
         let manifest: Value =
             serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -88,11 +91,18 @@ impl Fixtures {
             .enumerate()
             .map(|(number, case)| {
                 Case::parse(case).ok_or_else(|| {
-                    format!("{}: case {number} is not understood: {case}", path.display())
+                    format!(
+                        "{}: case {number} is not understood: {case}",
+                        path.display()
+                    )
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { directory: directory.to_owned(), files: RefCell::default(), cases })
+        Ok(Self {
+            directory: directory.to_owned(),
+            files: RefCell::default(),
+            cases,
+        })
     }
 
     fn file(&self, name: &str) -> Result<Rc<StateDict>, Failure> {
@@ -101,7 +111,9 @@ impl Fixtures {
         }
         let file = StateDict::load(self.directory.join(name));
         let file = Rc::new(file.map_err(|error| Failure::Wrong(error.to_string()))?);
-        self.files.borrow_mut().insert(name.to_owned(), file.clone());
+        self.files
+            .borrow_mut()
+            .insert(name.to_owned(), file.clone());
         Ok(file)
     }
 
@@ -124,7 +136,10 @@ impl Fixtures {
 impl Case {
     /// How far the numbers of the case may differ.
     pub fn tolerance(&self) -> Tolerance {
-        Tolerance { rtol: self.rtol, atol: self.atol }
+        Tolerance {
+            rtol: self.rtol,
+            atol: self.atol,
+        }
     }
 
     fn parse(value: &Value) -> Option<Self> {
@@ -134,7 +149,10 @@ impl Case {
             let Some(list) = object.get(key) else {
                 return Some(Vec::new());
             };
-            list.as_array()?.iter().map(|word| word.as_str().map(str::to_owned)).collect()
+            list.as_array()?
+                .iter()
+                .map(|word| word.as_str().map(str::to_owned))
+                .collect()
         };
         let types = match object.get("types") {
             None => BTreeMap::new(),
@@ -156,7 +174,10 @@ impl Case {
             differentiable: words("differentiable")?,
             cotangents: words("cotangents")?,
             second_order: text("second_order"),
-            at_kink: object.get("at_kink").and_then(Value::as_bool).unwrap_or(false),
+            at_kink: object
+                .get("at_kink")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
             types,
             rtol: number("rtol").unwrap_or(0.0),
             atol: number("atol").unwrap_or(0.0),
@@ -204,7 +225,10 @@ impl Stored<'_> {
     }
 
     pub fn get(&self, kind: &str, name: &str) -> Result<&Values, Failure> {
-        needed(self.find(kind, name), format!("stored tensor {kind}/{name}"))
+        needed(
+            self.find(kind, name),
+            format!("stored tensor {kind}/{name}"),
+        )
     }
 
     pub fn real<T: Real>(&self, kind: &str, name: &str) -> Result<Tensor<T>, Failure> {
@@ -218,7 +242,9 @@ impl Stored<'_> {
         let Some(file) = &self.file else {
             return Vec::new();
         };
-        file.iter().filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)).collect()
+        file.iter()
+            .filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned))
+            .collect()
     }
 
     /// The complete state dict that a model starts from.

@@ -48,7 +48,12 @@ fn check(case: &Case, stored: &Stored<'_>, numbers: &[(&str, f64)]) -> Result<()
         let found = numbers.iter().find(|(known, _)| known == name);
         let (_, number) = needed(found, format!("output {name}"))?;
         let what = format!("out/{name}");
-        compare::real(&what, &Tensor::scalar(*number), stored.get("out", name)?, case.tolerance())?;
+        compare::real(
+            &what,
+            &Tensor::scalar(*number),
+            stored.get("out", name)?,
+            case.tolerance(),
+        )?;
     }
     Ok(())
 }
@@ -126,7 +131,9 @@ fn drawn(args: &Args<'_>, shape: &[usize], std: f64) -> Result<(), Failure> {
     if (found - std).abs() <= allowed {
         Ok(())
     } else {
-        wrong(format!("a tensor was drawn with deviation {found}, {std} is meant"))
+        wrong(format!(
+            "a tensor was drawn with deviation {found}, {std} is meant"
+        ))
     }
 }
 
@@ -259,7 +266,10 @@ fn model_stats(case: &Case, args: &Args<'_>) -> Result<(), Failure> {
     let model = build::<f32>(arch, &options)?;
     let summary = summary(&*model, shape);
     let macs = |kind: &str| -> u64 {
-        let layers = summary.layers.iter().filter(|layer| layer.kind.starts_with(kind));
+        let layers = summary
+            .layers
+            .iter()
+            .filter(|layer| layer.kind.starts_with(kind));
         layers.map(|layer| layer.multiply_adds).sum()
     };
     let mut shapes = Map::new();
@@ -301,8 +311,17 @@ fn pytorch_name(kind: &str) -> String {
 }
 
 /// The arguments of a model's case that are no options of its optimizer.
-const NO_OPTIONS: [&str; 9] =
-    ["arch", "options", "loss", "optimizer", "steps", "pixel_scale", "batch", "start", "eval"];
+const NO_OPTIONS: [&str; 9] = [
+    "arch",
+    "options",
+    "loss",
+    "optimizer",
+    "steps",
+    "pixel_scale",
+    "batch",
+    "start",
+    "eval",
+];
 
 /// The optimizer of a model's case: its options stand beside the other arguments.
 fn optimizer<T: Real>(args: &Args<'_>) -> Result<Optimizer<T>, Failure> {
@@ -363,7 +382,10 @@ impl<T: Real> Training<T> {
     fn after(&self, case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         let state = StateDict::of(&*self.model);
         let usual = case.tolerance();
-        let tolerance = Tolerance { atol: case.atol_after.unwrap_or(usual.atol), ..usual };
+        let tolerance = Tolerance {
+            atol: case.atol_after.unwrap_or(usual.atol),
+            ..usual
+        };
         let names = stored.names("after");
         if names.is_empty() {
             return wrong("nothing is stored of the model after training");
@@ -403,7 +425,12 @@ fn model<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(
             let found = gradients.iter().find(|(path, _)| *path == name);
             let (_, gradient) = needed(found, format!("gradient of {name}"))?;
             let expected = stored.get("grad", &name)?;
-            compare::real(&format!("grad/{name}"), gradient, expected, case.tolerance())?;
+            compare::real(
+                &format!("grad/{name}"),
+                gradient,
+                expected,
+                case.tolerance(),
+            )?;
         }
         for name in &case.differentiable {
             stored.get("grad", name)?;
@@ -454,7 +481,9 @@ fn digits_train<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> R
         let (x, target) = rows(data, scale, at, at + batch)?;
         let (_, loss, gradients) = training.step(&x, &target);
         losses.push(loss);
-        let squares = gradients.iter().map(|(_, g)| g.map(|g| g * g).sum(..).item());
+        let squares = gradients
+            .iter()
+            .map(|(_, g)| g.map(|g| g * g).sum(..).item());
         norms.push(squares.fold(T::zero(), |sum, square| sum + square).sqrt());
     }
     let (x, target) = rows(data, scale, from, to)?;

@@ -51,12 +51,22 @@ fn train<T: Real>(
     args: &Args<'_>,
     stored: &Stored<'_>,
 ) -> Result<Computed<T>, Failure> {
-    let names: Vec<&str> = case.inputs.iter().filter_map(|n| n.strip_prefix("p_")).collect();
-    let starts: Result<Vec<Tensor<T>>, _> =
-        names.iter().map(|name| stored.real("in", &format!("p_{name}"))).collect();
+    let names: Vec<&str> = case
+        .inputs
+        .iter()
+        .filter_map(|n| n.strip_prefix("p_"))
+        .collect();
+    let starts: Result<Vec<Tensor<T>>, _> = names
+        .iter()
+        .map(|name| stored.real("in", &format!("p_{name}")))
+        .collect();
     let mut model = Weights::new(&names, starts?);
     let steps = needed(args.usize("steps")?, "argument steps")?;
-    let problem = Problem::new(needed(args.str("problem")?, "argument problem")?, &names, stored)?;
+    let problem = Problem::new(
+        needed(args.str("problem")?, "argument problem")?,
+        &names,
+        stored,
+    )?;
     let mut optimizer = optimizer::<T>(args, &names)?;
     let mut timetable = match args.object("schedule")? {
         Some(object) => Some(Timetable::new(object, &mut optimizer)?),
@@ -64,7 +74,11 @@ fn train<T: Real>(
     };
 
     let values = |model: &Weights<T>| -> Vec<Tensor<T>> {
-        model.parameters().into_iter().map(|(_, p)| p.value().clone()).collect()
+        model
+            .parameters()
+            .into_iter()
+            .map(|(_, p)| p.value().clone())
+            .collect()
     };
     let mut path = vec![values(&model)];
     let mut losses = Vec::new();
@@ -93,8 +107,10 @@ fn train<T: Real>(
     let mut computed = vec![("loss".to_owned(), Tensor::from_slice(&losses, [steps]))];
     for (k, name) in names.iter().enumerate() {
         let all: Vec<T> = path.iter().flat_map(|values| values[k].to_vec()).collect();
-        let shape: Vec<usize> =
-            [steps + 1].into_iter().chain(path[0][k].shape().iter().copied()).collect();
+        let shape: Vec<usize> = [steps + 1]
+            .into_iter()
+            .chain(path[0][k].shape().iter().copied())
+            .collect();
         computed.push((format!("traj_{name}"), Tensor::from_slice(&all, shape)));
     }
     Ok(computed)
@@ -122,8 +138,14 @@ fn schedule<T: Real>(args: &Args<'_>, stored: &Stored<'_>) -> Result<Computed<T>
     // The fixtures have the momentum of the first group only.
     let momentum: Vec<T> = rates.iter().map(|now| T::of(now[0].1)).collect();
     Ok(vec![
-        ("lr".to_owned(), Tensor::from_slice(&lr, [base.len(), steps + 1])),
-        ("momentum".to_owned(), Tensor::from_slice(&momentum, [steps + 1])),
+        (
+            "lr".to_owned(),
+            Tensor::from_slice(&lr, [base.len(), steps + 1]),
+        ),
+        (
+            "momentum".to_owned(),
+            Tensor::from_slice(&momentum, [steps + 1]),
+        ),
     ])
 }
 
@@ -159,7 +181,11 @@ fn clip<T: Real>(
         let max = needed(args.f64("clip_value")?, "argument clip_value")?;
         clip_grad_value(&mut gradients, max);
     }
-    computed.extend(gradients.iter().map(|(name, g)| (name.to_owned(), g.clone())));
+    computed.extend(
+        gradients
+            .iter()
+            .map(|(name, g)| (name.to_owned(), g.clone())),
+    );
     Ok(computed)
 }
 

@@ -11,7 +11,10 @@ fn conformance(directory: &Path, flags: &[&str]) -> (String, Option<i32>) {
         .output()
         .expect("the program starts");
     let text = [output.stdout, output.stderr].concat();
-    (String::from_utf8_lossy(&text).into_owned(), output.status.code())
+    (
+        String::from_utf8_lossy(&text).into_owned(),
+        output.status.code(),
+    )
 }
 
 fn fixtures() -> PathBuf {
@@ -75,18 +78,48 @@ fn a_filter_runs_the_cases_of_one_op() {
 #[test]
 fn what_is_not_understood_fails_instead_of_being_ignored() {
     for (case, from, to, message) in [
-        ("gelu_000", "\"args\":{", "\"args\":{\"sharpness\":2,", "unknown arguments"),
+        (
+            "gelu_000",
+            "\"args\":{",
+            "\"args\":{\"sharpness\":2,",
+            "unknown arguments",
+        ),
         (
             "gelu_000",
             "\"approximate\":\"none\"",
             "\"approximate\":\"fast\"",
             "approximate \"fast\"",
         ),
-        ("gelu_000", "\"case\":", "\"weights\":1,\"case\":", "unknown keys"),
-        ("gelu_000", "\"second_order\":\"full\"", "\"second_order\":\"half\"", "second_order"),
-        ("gelu_000", "\"outputs\":[\"y\"]", "\"outputs\":[\"z\"]", "out/z"),
-        ("optimizer_000", "\"lr\":0.1", "\"lr\":0.1, \"speed\":2", "speed"),
-        ("model_stats_000", "\"parameters\":61706", "\"parameters\":61707", "61707"),
+        (
+            "gelu_000",
+            "\"case\":",
+            "\"weights\":1,\"case\":",
+            "unknown keys",
+        ),
+        (
+            "gelu_000",
+            "\"second_order\":\"full\"",
+            "\"second_order\":\"half\"",
+            "second_order",
+        ),
+        (
+            "gelu_000",
+            "\"outputs\":[\"y\"]",
+            "\"outputs\":[\"z\"]",
+            "out/z",
+        ),
+        (
+            "optimizer_000",
+            "\"lr\":0.1",
+            "\"lr\":0.1, \"speed\":2",
+            "speed",
+        ),
+        (
+            "model_stats_000",
+            "\"parameters\":61706",
+            "\"parameters\":61707",
+            "61707",
+        ),
     ] {
         let directory = changed(case, from, to);
         let (text, status) = conformance(directory.path(), &[]);
@@ -103,8 +136,16 @@ fn what_is_not_understood_fails_instead_of_being_ignored() {
 fn a_stored_tensor_that_nothing_compares_is_a_failure() {
     for (case, from, to) in [
         ("gelu_000", ",\"second_order\":\"full\"", ""),
-        ("gelu_000", "\"second_order\":\"full\"", "\"second_order\":\"jvp\""),
-        ("max_000", "\"outputs\":[\"values\",\"indices\"]", "\"outputs\":[\"values\"]"),
+        (
+            "gelu_000",
+            "\"second_order\":\"full\"",
+            "\"second_order\":\"jvp\"",
+        ),
+        (
+            "max_000",
+            "\"outputs\":[\"values\",\"indices\"]",
+            "\"outputs\":[\"values\"]",
+        ),
     ] {
         let directory = changed(case, from, to);
         let (text, status) = conformance(directory.path(), &[]);
@@ -115,7 +156,12 @@ fn a_stored_tensor_that_nothing_compares_is_a_failure() {
 
 #[test]
 fn a_report_that_cannot_be_written_takes_no_result_with_it() {
-    let flags = ["--filter", "softplus", "--json", "/no/such/directory/report.json"];
+    let flags = [
+        "--filter",
+        "softplus",
+        "--json",
+        "/no/such/directory/report.json",
+    ];
     let (text, status) = conformance(&fixtures(), &flags);
     assert!(text.contains("6 passed, 0 failed"), "{text}");
     assert!(text.contains("/no/such/directory/report.json"), "{text}");
@@ -147,7 +193,10 @@ fn a_wrong_number_is_found_in_every_kind_that_is_stored() {
         bytes[end - 2] ^= 0x0f;
         std::fs::write(&file, bytes).expect("the changed tensors");
         let (text, status) = conformance(directory.path(), &[]);
-        assert!(text.contains(kind) && text.contains("1 failed"), "{kind}: {text}");
+        assert!(
+            text.contains(kind) && text.contains("1 failed"),
+            "{kind}: {text}"
+        );
         assert_eq!(status, Some(1));
     }
 }

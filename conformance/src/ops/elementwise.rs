@@ -93,7 +93,8 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "masked_fill" => {
             let (x, mask) = (call.x()?, call.truth("mask")?);
             let mask = broadcast_mask(mask, x, x);
-            y(x.broadcast_to(mask.shape()).masked_fill(&mask, args.f64_or("value", 0.0)?))
+            y(x.broadcast_to(mask.shape())
+                .masked_fill(&mask, args.f64_or("value", 0.0)?))
         }
         "lerp" => y(call.var("a")?.lerp(call.var("b")?, call.var("weight")?)),
         "addcmul" => {

@@ -100,11 +100,15 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 reduction: args.reduction()?,
             };
             let (positive, negative) = (call.var("positive")?, call.var("negative")?);
-            y(call.var("anchor")?.triplet_margin_loss_with(positive, negative, &options))
+            y(call
+                .var("anchor")?
+                .triplet_margin_loss_with(positive, negative, &options))
         }
         "cosine_similarity" => {
             let (axis, eps) = (args.isize_or("dim", 1)?, args.f64_or("eps", 1e-8)?);
-            y(call.var("x1")?.cosine_similarity(call.var("x2")?, axis, eps))
+            y(call
+                .var("x1")?
+                .cosine_similarity(call.var("x2")?, axis, eps))
         }
         "poisson_nll_loss" => {
             let options = PoissonOptions {

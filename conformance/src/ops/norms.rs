@@ -19,18 +19,27 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
     match call.op {
         "batch_norm" => batch_norm(call, &norm()?),
         "layer_norm" => {
-            let shape = needed(args.usizes("normalized_shape")?, "argument normalized_shape")?;
+            let shape = needed(
+                args.usizes("normalized_shape")?,
+                "argument normalized_shape",
+            )?;
             y(call.x()?.layer_norm(shape, &norm()?))
         }
         "rms_norm" => {
-            let shape = needed(args.usizes("normalized_shape")?, "argument normalized_shape")?;
+            let shape = needed(
+                args.usizes("normalized_shape")?,
+                "argument normalized_shape",
+            )?;
             // PyTorch's default is the machine epsilon of the type.
             let eps = if T::of(1.0 + f64::EPSILON) == T::one() {
                 f64::from(f32::EPSILON)
             } else {
                 f64::EPSILON
             };
-            let options = NormOptions { eps: args.f64_or("eps", eps)?, ..norm()? };
+            let options = NormOptions {
+                eps: args.f64_or("eps", eps)?,
+                ..norm()?
+            };
             y(call.x()?.rms_norm(shape, &options))
         }
         "group_norm" => {
@@ -46,10 +55,16 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         })),
         "normalize" => {
             let (p, eps) = (args.f64_or("p", 2.0)?, args.f64_or("eps", 1e-12)?);
-            let axis = if args.get("dim").is_some() { dim(call)? } else { 1 };
+            let axis = if args.get("dim").is_some() {
+                dim(call)?
+            } else {
+                1
+            };
             y(call.x()?.normalize(p, axis, eps))
         }
-        "dropout" => y(call.x()?.dropout(call.truth("mask")?, args.f64_or("p", 0.5)?)),
+        "dropout" => y(call
+            .x()?
+            .dropout(call.truth("mask")?, args.f64_or("p", 0.5)?)),
         _ => Err(Failure::NotImplemented),
     }
 }
@@ -64,7 +79,10 @@ fn batch_norm<T: Real>(
     let training = args.bool_or("training", false)?;
     if let (false, (Some(mean), Some(var))) = (training, running) {
         return named([
-            ("y", x.batch_norm_with(mean.value(), var.value(), options).into()),
+            (
+                "y",
+                x.batch_norm_with(mean.value(), var.value(), options).into(),
+            ),
             ("running_mean", mean.clone().into()),
             ("running_var", var.clone().into()),
         ]);
@@ -77,7 +95,9 @@ fn batch_norm<T: Real>(
         let keep = T::one() - momentum;
         let blend = |old: T, new: T| keep * old + momentum * new;
         let mean = mean.value().zip(normed.mean.value(), blend);
-        let var = var.value().zip(normed.var.value(), |old, new| blend(old, new * unbiased));
+        let var = var
+            .value()
+            .zip(normed.var.value(), |old, new| blend(old, new * unbiased));
         outputs.push(("running_mean".to_owned(), mean.into()));
         outputs.push(("running_var".to_owned(), var.into()));
     }

@@ -36,14 +36,22 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             args.bool_or("stable", true)?;
             let (x, axis) = (call.x()?, args.isize_or("dim", -1)?);
             let is_descending = args.bool_or("descending", false)?;
-            pair(if is_descending { x.sort_descending(axis) } else { x.sort(axis) })
+            pair(if is_descending {
+                x.sort_descending(axis)
+            } else {
+                x.sort(axis)
+            })
         }
         "topk" => {
             let k = needed(args.usize("k")?, "argument k")?;
             args.bool_or("sorted", true)?;
             let (x, axis) = (call.x()?, args.isize_or("dim", -1)?);
             let is_largest = args.bool_or("largest", true)?;
-            pair(if is_largest { x.topk(axis, k) } else { x.bottomk(axis, k) })
+            pair(if is_largest {
+                x.topk(axis, k)
+            } else {
+                x.bottomk(axis, k)
+            })
         }
         _ => Err(Failure::NotImplemented),
     }

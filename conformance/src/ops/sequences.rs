@@ -119,7 +119,10 @@ fn cell<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             named([("h", h.into()), ("c", c.into())])
         }
         "gru_cell" => named([("h", x.gru_cell(state("h")?, &params).into())]),
-        _ => named([("h", x.rnn_cell(state("h")?, &params, nonlinearity(call)?).into())]),
+        _ => named([(
+            "h",
+            x.rnn_cell(state("h")?, &params, nonlinearity(call)?).into(),
+        )]),
     }
 }
 
@@ -142,7 +145,11 @@ fn sequence<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         batch_first: args.bool_or("batch_first", false)?,
         bidirectional: args.bool_or("bidirectional", false)?,
     };
-    let directions = if options.bidirectional { &["", "_reverse"][..] } else { &[""] };
+    let directions = if options.bidirectional {
+        &["", "_reverse"][..]
+    } else {
+        &[""]
+    };
     let mut layers = Vec::new();
     for layer in 0..args.usize_or("num_layers", 1)? {
         for direction in directions {

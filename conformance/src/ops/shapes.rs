@@ -16,7 +16,11 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "reshape" => {
             let x = call.x()?;
             let shape = needed(args.isizes("shape")?, "argument shape")?;
-            let known: usize = shape.iter().filter(|&&n| n >= 0).map(|&n| n as usize).product();
+            let known: usize = shape
+                .iter()
+                .filter(|&&n| n >= 0)
+                .map(|&n| n as usize)
+                .product();
             let open = shape.iter().filter(|&&n| n < 0).count();
             if open > 1 || (open == 1 && (known == 0 || x.len() % known != 0)) {
                 return wrong(format!("{shape:?} cannot be completed"));
@@ -26,7 +30,10 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             y(x.reshape(shape))
         }
         "flatten" => {
-            let (start, end) = (args.isize_or("start_dim", 0)?, args.isize_or("end_dim", -1)?);
+            let (start, end) = (
+                args.isize_or("start_dim", 0)?,
+                args.isize_or("end_dim", -1)?,
+            );
             y(call.x()?.flatten(start, end))
         }
         "squeeze" => {
@@ -42,7 +49,9 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             y(axes.iter().fold(x.clone(), |x, &axis| x.squeeze(axis)))
         }
         "unsqueeze" => y(call.x()?.unsqueeze(dim(call)?)),
-        "permute" => y(call.x()?.permute(needed(args.isizes("dims")?, "argument dims")?)),
+        "permute" => y(call
+            .x()?
+            .permute(needed(args.isizes("dims")?, "argument dims")?)),
         "transpose" => match needed(args.isizes("dims")?, "argument dims")?[..] {
             [a, b] => y(call.x()?.transpose(a, b)),
             _ => wrong("a transposition takes two axes"),
@@ -54,17 +63,24 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
                 &needed(args.isizes("shape")?, "argument shape")?,
             )?))
         }
-        "repeat" => y(call.x()?.repeat(needed(args.usizes("repeats")?, "argument repeats")?)),
+        "repeat" => y(call
+            .x()?
+            .repeat(needed(args.usizes("repeats")?, "argument repeats")?)),
         "slice" => {
             let slices = needed(args.get("slices"), "argument slices")?;
             let slices = needed(slices.as_array(), "list of slices")?;
-            slices.iter().try_fold(call.x()?.clone(), one_slice).and_then(y)
+            slices
+                .iter()
+                .try_fold(call.x()?.clone(), one_slice)
+                .and_then(y)
         }
         "select" => {
             let index = needed(args.isize("index")?, "argument index")?;
             y(call.x()?.select(dim(call)?, index))
         }
-        "flip" => y(call.x()?.flip(needed(args.isizes("dims")?, "argument dims")?)),
+        "flip" => y(call
+            .x()?
+            .flip(needed(args.isizes("dims")?, "argument dims")?)),
         "roll" => roll(call),
         "concat" => y(Var::concat(&call.vars()?, args.isize_or("dim", 0)?)),
         "stack" => y(Var::stack(&call.vars()?, args.isize_or("dim", 0)?)),
@@ -74,7 +90,10 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             let sizes = needed(args.get("sizes"), "argument sizes")?;
             let sizes = if let Some(size) = count(sizes) {
                 let extent = x.size(axis);
-                (0..extent).step_by(size.max(1)).map(|at| size.min(extent - at)).collect()
+                (0..extent)
+                    .step_by(size.max(1))
+                    .map(|at| size.min(extent - at))
+                    .collect()
             } else {
                 needed(args.usizes("sizes")?, "argument sizes")?
             };
@@ -87,18 +106,26 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "pad" => pad(call),
         "gather" => y(call.x()?.gather(dim(call)?, call.whole("index")?)),
         "scatter_add" => {
-            y(call.x()?.scatter_add(dim(call)?, call.whole("index")?, call.var("src")?))
+            y(call
+                .x()?
+                .scatter_add(dim(call)?, call.whole("index")?, call.var("src")?))
         }
-        "scatter" => y(call.x()?.scatter(dim(call)?, call.whole("index")?, call.var("src")?)),
+        "scatter" => y(call
+            .x()?
+            .scatter(dim(call)?, call.whole("index")?, call.var("src")?)),
         "index_select" => y(call.x()?.index_select(dim(call)?, call.whole("index")?)),
         "index_add" => {
             let source = call.var("src")? * args.f64_or("alpha", 1.0)?;
-            y(call.x()?.index_add(dim(call)?, call.whole("index")?, &source))
+            y(call
+                .x()?
+                .index_add(dim(call)?, call.whole("index")?, &source))
         }
         "embedding" => {
             let weight = call.var("weight")?;
             let rows = weight.size(0) as isize;
-            let padding = args.isize("padding_idx")?.map(|i| i.rem_euclid(rows.max(1)) as usize);
+            let padding = args
+                .isize("padding_idx")?
+                .map(|i| i.rem_euclid(rows.max(1)) as usize);
             y(weight.embedding(call.whole("index")?, padding))
         }
         "one_hot" => {
@@ -123,8 +150,12 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             let output = two(args.usizes("output_size")?, "output_size")?;
             y(call.x()?.fold(output, kernel, &windows(call)?))
         }
-        "pixel_shuffle" => y(call.x()?.pixel_shuffle(needed(args.usize("factor")?, "factor")?)),
-        "pixel_unshuffle" => y(call.x()?.pixel_unshuffle(needed(args.usize("factor")?, "factor")?)),
+        "pixel_shuffle" => y(call
+            .x()?
+            .pixel_shuffle(needed(args.usize("factor")?, "factor")?)),
+        "pixel_unshuffle" => y(call
+            .x()?
+            .pixel_unshuffle(needed(args.usize("factor")?, "factor")?)),
         _ => Err(Failure::NotImplemented),
     }
 }
@@ -143,7 +174,11 @@ pub fn expanded(from: &[usize], to: &[isize]) -> Result<Vec<usize>, Failure> {
 fn one_slice<T: Real>(x: Var<T>, slice: &serde_json::Value) -> Result<Var<T>, Failure> {
     let parts = slice.as_array().map(Vec::as_slice);
     let end = |value: &serde_json::Value| {
-        if value.is_null() { Some(None) } else { whole(value).map(Some) }
+        if value.is_null() {
+            Some(None)
+        } else {
+            whole(value).map(Some)
+        }
     };
     let Some([axis, start, stop, step]) = parts else {
         return wrong(format!("{slice} is no slice"));
@@ -206,5 +241,7 @@ fn windows<T: Real>(call: &Call<'_, T>) -> Result<ConvOptions, Failure> {
 
 fn numbered<T: Real>(parts: Vec<Var<T>>) -> Outputs<T> {
     let parts = parts.into_iter().enumerate();
-    parts.map(|(i, part)| (format!("y{i}"), part.into())).collect()
+    parts
+        .map(|(i, part)| (format!("y{i}"), part.into()))
+        .collect()
 }

@@ -29,15 +29,15 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
         "adaptive_avg_pool1d" => adaptive(call, 1, |x, size| y(x.adaptive_avg_pool1d(size))),
         "adaptive_avg_pool2d" => adaptive(call, 2, |x, size| y(x.adaptive_avg_pool2d(size))),
         "adaptive_avg_pool3d" => adaptive(call, 3, |x, size| y(x.adaptive_avg_pool3d(size))),
-        "adaptive_max_pool1d" => {
-            adaptive(call, 1, |x, size| with_places(x.adaptive_max_pool1d_with_indices(size)))
-        }
-        "adaptive_max_pool2d" => {
-            adaptive(call, 2, |x, size| with_places(x.adaptive_max_pool2d_with_indices(size)))
-        }
-        "adaptive_max_pool3d" => {
-            adaptive(call, 3, |x, size| with_places(x.adaptive_max_pool3d_with_indices(size)))
-        }
+        "adaptive_max_pool1d" => adaptive(call, 1, |x, size| {
+            with_places(x.adaptive_max_pool1d_with_indices(size))
+        }),
+        "adaptive_max_pool2d" => adaptive(call, 2, |x, size| {
+            with_places(x.adaptive_max_pool2d_with_indices(size))
+        }),
+        "adaptive_max_pool3d" => adaptive(call, 3, |x, size| {
+            with_places(x.adaptive_max_pool3d_with_indices(size))
+        }),
         "global_avg_pool" | "global_max_pool" => {
             let x = call.x()?;
             let pooled = if call.op == "global_avg_pool" {
@@ -47,7 +47,11 @@ pub fn run<T: Real>(call: &Call<'_, T>) -> Result<Outputs<T>, Failure> {
             };
             // Our op keeps the reduced axes; PyTorch's does not.
             let kept = args.bool_or("keepdim", false)?;
-            y(if kept { pooled } else { pooled.reshape(&x.shape()[..2]) })
+            y(if kept {
+                pooled
+            } else {
+                pooled.reshape(&x.shape()[..2])
+            })
         }
         "interpolate" => interpolate(call),
         _ => Err(Failure::NotImplemented),
@@ -172,7 +176,11 @@ fn adaptive<T: Real>(
             crate::args::count(value)
         };
         let sizes: Option<Vec<_>> = match size.as_array() {
-            Some(sizes) => sizes.iter().enumerate().map(|(i, n)| extent(i, n)).collect(),
+            Some(sizes) => sizes
+                .iter()
+                .enumerate()
+                .map(|(i, n)| extent(i, n))
+                .collect(),
             None => (0..axes).map(|i| extent(i, size)).collect(),
         };
         f(x, needed(sizes, "size")?.as_slice().into())

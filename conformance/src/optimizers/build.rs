@@ -30,7 +30,9 @@ impl<T: Real> Stepper<T> {
     /// The rate and the momentum of each group.
     pub fn rates_now(&mut self) -> Vec<(f64, f64)> {
         let rates = self.rates().into_iter();
-        rates.map(|rate| (*rate.lr, rate.momentum.map_or(0.0, |m| *m))).collect()
+        rates
+            .map(|rate| (*rate.lr, rate.momentum.map_or(0.0, |m| *m)))
+            .collect()
     }
 }
 
@@ -69,7 +71,9 @@ pub fn optimizer<T: Real>(args: &Args<'_>, names: &[&str]) -> Result<Stepper<T>,
 pub fn groups<T: Real>(args: &Args<'_>, base: &[f64]) -> Result<Stepper<T>, Failure> {
     let momentum = args.f64_or("momentum", 0.0)?;
     let beta = args.f64("beta1")?;
-    let kind = args.str("optimizer")?.unwrap_or(if beta.is_some() { "Adam" } else { "SGD" });
+    let kind = args
+        .str("optimizer")?
+        .unwrap_or(if beta.is_some() { "Adam" } else { "SGD" });
     let rule_of = |lr: f64| {
         let mut options = Map::new();
         options.insert("lr".to_owned(), lr.into());

@@ -15,7 +15,11 @@ pub struct Weights<T: Real> {
 impl<T: Real> Weights<T> {
     pub fn new(names: &[&str], values: Vec<Tensor<T>>) -> Self {
         let pairs = names.iter().zip(values);
-        Self { all: pairs.map(|(name, x)| ((*name).to_owned(), Param::new(x))).collect() }
+        Self {
+            all: pairs
+                .map(|(name, x)| ((*name).to_owned(), Param::new(x)))
+                .collect(),
+        }
     }
 }
 
@@ -48,8 +52,10 @@ impl<T: Real> Problem<T> {
         let read = |letter: &str, name: &str| stored.real::<T>("in", &format!("{letter}_{name}"));
         match kind {
             "quadratic" => {
-                let pairs: Result<_, _> =
-                    names.iter().map(|n| Ok([read("A", n)?, read("b", n)?])).collect();
+                let pairs: Result<_, _> = names
+                    .iter()
+                    .map(|n| Ok([read("A", n)?, read("b", n)?]))
+                    .collect();
                 Ok(Self::Quadratic(pairs?))
             }
             "rosenbrock" => Ok(Self::Rosenbrock),
@@ -93,7 +99,11 @@ fn rosenbrock<T: Real>(v: &Var<T>, pass: &mut Pass<T>) -> Var<T> {
     let number = |x: f64| Tensor::scalar(T::of(x));
     let [hundred, one] = [100.0, 1.0].map(|x| pass.input(number(x)));
     let (across, along) = (next.sub(&here.mul(&here)), one.sub(&here));
-    across.mul(&across).mul(&hundred).add(&along.mul(&along)).sum(..)
+    across
+        .mul(&across)
+        .mul(&hundred)
+        .add(&along.mul(&along))
+        .sum(..)
 }
 
 /// A loss of 0 and exactly these gradients.

@@ -30,7 +30,11 @@ impl Timetable {
             }
             _ => {
                 let curve = curve(object)?;
-                return Ok(Self::Curves(Schedule::sequence(vec![curve], &[], optimizer)));
+                return Ok(Self::Curves(Schedule::sequence(
+                    vec![curve],
+                    &[],
+                    optimizer,
+                )));
             }
         };
         args.all_read()?;
@@ -68,9 +72,10 @@ fn curve(object: &Map<String, Value>) -> Result<Box<dyn Curve>, Failure> {
         Ok(needed(args.usize(name)?, format!("argument {name}"))? as u64)
     };
     let curve: Box<dyn Curve> = match needed(args.str("kind")?, "kind of schedule")? {
-        "StepLR" => {
-            Box::new(StepLr { step_size: must("step_size")?, gamma: args.f64_or("gamma", 0.1)? })
-        }
+        "StepLR" => Box::new(StepLr {
+            step_size: must("step_size")?,
+            gamma: args.f64_or("gamma", 0.1)?,
+        }),
         "MultiStepLR" => Box::new(MultiStepLr {
             milestones: numbers(args, "milestones")?,
             gamma: args.f64_or("gamma", 0.1)?,
@@ -90,9 +95,9 @@ fn curve(object: &Map<String, Value>) -> Result<Box<dyn Curve>, Failure> {
                 total_iters: whole("total_iters", default.total_iters)?,
             })
         }
-        "ExponentialLR" => {
-            Box::new(ExponentialLr { gamma: needed(args.f64("gamma")?, "argument gamma")? })
-        }
+        "ExponentialLR" => Box::new(ExponentialLr {
+            gamma: needed(args.f64("gamma")?, "argument gamma")?,
+        }),
         "PolynomialLR" => {
             let default = PolynomialLr::default();
             Box::new(PolynomialLr {
@@ -149,14 +154,18 @@ fn plateau(args: &Args<'_>) -> Result<ReduceLrOnPlateau, Failure> {
             Some(other) => return wrong(format!("mode {other:?}")),
         },
         factor: args.f64_or("factor", default.factor)?,
-        patience: args.usize("patience")?.map_or(default.patience, |n| n as u64),
+        patience: args
+            .usize("patience")?
+            .map_or(default.patience, |n| n as u64),
         threshold: args.f64_or("threshold", default.threshold)?,
         threshold_mode: match args.str("threshold_mode")? {
             None | Some("rel") => ThresholdMode::Rel,
             Some("abs") => ThresholdMode::Abs,
             Some(other) => return wrong(format!("threshold_mode {other:?}")),
         },
-        cooldown: args.usize("cooldown")?.map_or(default.cooldown, |n| n as u64),
+        cooldown: args
+            .usize("cooldown")?
+            .map_or(default.cooldown, |n| n as u64),
         min_lr: per_group(args, "min_lr", &default.min_lr)?,
         eps: args.f64_or("eps", default.eps)?,
     })
