@@ -1,6 +1,6 @@
 //! Gated recurrent units.
 
-use super::rnn::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+use super::rnn::{CellParams, RecurrentOptions, Steps, draw_cell, draw_layers, parts};
 use crate::ops::prelude::*;
 
 /// What the gates of a unit make of the sums `[r, z, n]` of its input and of its state, and its
@@ -114,18 +114,8 @@ impl<T: Real> Var<T> {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<GruGates>("gru_cell"),
     Entry::function("gru_cell", |draw| {
-        let (n, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
         let f = generic!(|x, h, w, u, b, c| x.gru_cell(h, &CellParams::new(w, u).biases(b, c)));
-        let rows = 3 * width;
-        let shapes = [
-            vec![n, inputs],
-            vec![n, width],
-            vec![rows, inputs],
-            vec![rows, width],
-            vec![rows],
-            vec![rows],
-        ];
-        Case::new("gru_cell", f, shapes.map(|shape| draw.normal(shape)))
+        Case::new("gru_cell", f, draw_cell(draw, 3))
     }),
     Entry::function("gru", |draw| {
         let (options, x, state, params) = draw_layers(draw, 3);

@@ -270,23 +270,29 @@ pub(super) fn draw_layers(
     (options, draw.normal(x), draw.normal(state), params)
 }
 
+/// Operands of a recurrent cell: input, state, both weights and both biases.
+pub(super) fn draw_cell(draw: &mut Draw, gates: usize) -> [Tensor<f64>; 6] {
+    let (batch, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
+    let rows = gates * width;
+    let shapes = [
+        vec![batch, inputs],
+        vec![batch, width],
+        vec![rows, inputs],
+        vec![rows, width],
+        vec![rows],
+        vec![rows],
+    ];
+    shapes.map(|shape| draw.normal(shape))
+}
+
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("rnn_cell", |draw| {
-        let (n, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
         let f = generic!(|x, h, w, u, b, c| {
             let params = CellParams::new(w, u).biases(b, c);
             // relu has its own entry; here nothing would keep the sums away from its kink.
             x.rnn_cell(h, &params, Nonlinearity::Tanh)
         });
-        let shapes = [
-            vec![n, inputs],
-            vec![n, width],
-            vec![width, inputs],
-            vec![width, width],
-            vec![width],
-            vec![width],
-        ];
-        Case::new("rnn_cell", f, shapes.map(|shape| draw.normal(shape)))
+        Case::new("rnn_cell", f, draw_cell(draw, 1))
     }),
     Entry::function("rnn", |draw| {
         let (options, x, state, params) = draw_layers(draw, 1);
