@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod file;
+mod capture;
 mod gradients;
 mod index;
 pub mod init;
@@ -24,7 +25,8 @@ pub use layers::*;
 pub use module::{Layer, Module};
 pub use param::{Buffer, Counter, Id, IdHasher, IdMap, IdSet, Param};
 pub use parameters::{LayerId, Parameters, ParametersExt, Path, Slot, SlotMut};
-pub use pass::{LayerOutput, Mode, Pass};
+pub use capture::LayerOutput;
+pub use pass::{Mode, Pass};
 pub use pattern::path_matches;
 pub use receptive_field::ReceptiveField;
 pub use safetensors::{FormatError, TensorProblem};

@@ -10,6 +10,7 @@ use wengert_tensor::fail::fail;
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Real, Tensor, require};
 
+use crate::capture::{Captures, LayerOutput};
 use crate::gradients::{Gradient, Gradients};
 use crate::index::Index;
 use crate::param::{Buffer, Counter, Id, IdMap, Param};
@@ -46,7 +47,7 @@ pub struct Pass<T: Real = f32> {
     mode: Mode,
     rng: ChaCha8Rng,
     kernels: KernelChoice,
-    index: Arc<Index>,
+    pub(crate) index: Arc<Index>,
     /// The frozen parameters by their number in the index.
     frozen: Vec<usize>,
     /// The leaves of the parameters by their number in the index; none before the first.
@@ -54,43 +55,11 @@ pub struct Pass<T: Real = f32> {
     /// The parameter after the one asked for last: the most likely next one.
     next: usize,
     position: Position,
-    captures: Option<Box<Captures<T>>>,
+    pub(crate) captures: Option<Box<Captures<T>>>,
     /// The layers that ran, where a summary is made.
     calls: Option<Box<Calls>>,
     updates: Vec<(Id, Update<T>)>,
     counts: Vec<(Id, i64)>,
-}
-
-/// The outputs of layers that are to be read.
-#[derive(Debug)]
-struct Captures<T: Real> {
-    /// Whether a layer is captured, by its number in the index.
-    wanted: Vec<bool>,
-    outputs: Vec<(usize, Var<T>)>,
-}
-
-/// What a layer returns: a variable, or several of which the first is its output.
-pub trait LayerOutput<T: Real> {
-    /// The output that [`Pass::capture`] and [`summary`](crate::summary()) see.
-    fn output(&self) -> &Var<T>;
-}
-
-impl<T: Real> LayerOutput<T> for Var<T> {
-    fn output(&self) -> &Var<T> {
-        self
-    }
-}
-
-impl<T: Real, A> LayerOutput<T> for (Var<T>, A) {
-    fn output(&self) -> &Var<T> {
-        &self.0
-    }
-}
-
-impl<T: Real, A, B> LayerOutput<T> for (Var<T>, A, B) {
-    fn output(&self) -> &Var<T> {
-        &self.0
-    }
 }
 
 type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
@@ -164,92 +133,7 @@ impl<T: Real> Pass<T> {
         self.position.evaluate(&matching);
     }
 
-    /// Keeps the output of every layer that a pattern matches, each time that it runs; to be called
-    /// before the forward pass.
-    ///
-    /// `layer1.0.conv2` is one layer, `*.conv2` all of that name; a layer's path does not mean the
-    /// layers inside it. `""` is the model itself.
-    ///
-    /// ```
-    /// use wengert_nn::{Conv2d, Module, Pass, Relu, Sequential, sequential};
-    /// use wengert_tensor::Tensor;
-    ///
-    /// let model: Sequential = sequential![Conv2d::new(1, 4, 3, &mut wengert_nn::rng(0)), Relu];
-    /// let mut pass = Pass::eval(&model);
-    /// pass.capture("0");
-    /// let x = pass.input(Tensor::ones([1, 1, 8, 8]));
-    /// let y = model.call(&x, &mut pass);
-    /// assert_eq!(pass.captured("0").relu().value(), y.value());
-    /// ```
-    ///
-    /// # Panics
-    /// If no layer of the model matches.
-    #[track_caller]
-    pub fn capture(&mut self, pattern: &str) {
-        let with_star = pattern.contains('*');
-        let layers = self.index.layers();
-        let matching: Vec<_> = layers
-            .iter()
-            .map(|layer| {
-                if with_star {
-                    path_matches(pattern, &layer.path)
-                } else {
-                    *layer.path == *pattern
-                }
-            })
-            .collect();
-        if !matching.contains(&true) {
-            no_match("capture", pattern, "layer", layers.iter().map(|l| &*l.path));
-        }
-        let captures = self.captures.get_or_insert_with(|| {
-            Box::new(Captures {
-                wanted: vec![false; matching.len()],
-                outputs: Vec::new(),
-            })
-        });
-        for (wanted, matches) in captures.wanted.iter_mut().zip(matching) {
-            *wanted |= matches;
-        }
-    }
-
-    /// The output of a captured layer, the last one if it ran more than once.
-    ///
-    /// # Panics
-    /// If the layer was not captured, or has not run.
-    #[must_use]
-    #[track_caller]
-    pub fn captured(&self, path: &str) -> &Var<T> {
-        let mut last = None;
-        for (captured, output) in self.captures() {
-            if captured == path {
-                last = Some(output);
-            }
-        }
-        let Some(last) = last else {
-            let captures = self.captures.as_deref();
-            let wanted = captures.map_or(&[][..], |captures| &captures.wanted);
-            let layers = self.index.layers().iter().zip(wanted);
-            let mut captured = layers
-                .filter(|(_, wanted)| **wanted)
-                .map(|(layer, _)| &*layer.path);
-            if captured.clone().any(|layer| layer == path) {
-                fail(format_args!(
-                    "captured: {path:?}: the layer has not run in this pass"
-                ));
-            }
-            let captured = captured.by_ref();
-            no_match("captured", path, "captured layer", captured)
-        };
-        last
-    }
-
-    /// The outputs of the captured layers with their paths, in the order in which they ran.
-    pub fn captures(&self) -> impl Iterator<Item = (&str, &Var<T>)> {
-        let outputs = self.captures.iter().flat_map(|captures| &captures.outputs);
-        outputs.map(|(layer, output)| (&*self.index.layers()[*layer].path, output))
-    }
-
-    /// Whether each layer is matched by a pattern.
+    /// Whether each layer is matched by a pattern, by its number in the index.
     #[track_caller]
     fn matching(&self, op: &str, pattern: &str) -> Vec<bool> {
         let layers = self.index.layers();
