@@ -1,9 +1,9 @@
 //! Parameters, layers and state dicts, generic over the number type. No update rules here.
 #![forbid(unsafe_code)]
 
+mod capture;
 pub mod check;
 pub mod file;
-mod capture;
 mod gradients;
 mod index;
 pub mod init;
@@ -20,12 +20,12 @@ mod safetensors;
 mod state_dict;
 mod summary;
 
+pub use capture::LayerOutput;
 pub use gradients::Gradients;
 pub use layers::*;
 pub use module::{Layer, Module};
 pub use param::{Buffer, Counter, Id, IdHasher, IdMap, IdSet, Param};
 pub use parameters::{LayerId, Parameters, ParametersExt, Path, Slot, SlotMut};
-pub use capture::LayerOutput;
 pub use pass::{Mode, Pass};
 pub use pattern::path_matches;
 pub use receptive_field::ReceptiveField;
