@@ -188,6 +188,9 @@ impl<T: Real> Number for Dual<T> {
 }
 
 impl<T: Real> Real for Dual<T> {
+    fn largest() -> Self {
+        Self::constant(T::largest())
+    }
     fn exp(self) -> Self {
         let e = self.value.exp();
         self.chain(e, e)

@@ -43,6 +43,16 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     #[must_use]
     fn floor(self) -> Self;
 
+    /// The largest finite number. By default that of `f64`, or that of `f32` if the type has no larger ones.
+    #[must_use]
+    fn largest() -> Self {
+        let double = Self::of(f64::MAX);
+        if double.to_f64().is_finite() {
+            double
+        } else {
+            Self::of(f64::from(f32::MAX))
+        }
+    }
     /// The value without tangents, at every level of nested dual numbers; for quantities that a derivative
     /// treats as constant.
     #[must_use]
@@ -270,6 +280,10 @@ macro_rules! platform {
 
             platform!(@own $elementary: exp exp_m1 tanh sigmoid ln ln_1p);
 
+            #[inline(always)]
+            fn largest() -> Self {
+                <$t>::MAX
+            }
             #[inline(always)]
             fn erf(self) -> Self {
                 $erf(self)

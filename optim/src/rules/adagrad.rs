@@ -2,7 +2,7 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{Samples, largest, squarable};
+use super::{Samples, squarable};
 use crate::rule::{Rule, Step, Update};
 use crate::rule_options::{Range, RuleOptions};
 use crate::rule_state::RuleState;
@@ -65,7 +65,7 @@ impl<T: Real> Rule<T> for Adagrad {
     fn update(&self, update: Update<'_, T>) {
         let Step { lr, count, .. } = update.step;
         let lr = T::of(lr / (1.0 + (count - 1) as f64 * self.lr_decay));
-        let (eps, most) = (T::of(self.eps), largest());
+        let (eps, most) = (T::of(self.eps), T::largest());
         update.elementwise(["sum"], |p, [s], g| {
             let g = squarable(g);
             // A sum of many large squares saturates at the largest number.

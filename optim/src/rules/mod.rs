@@ -46,21 +46,13 @@ pub(crate) trait Samples: Sized {
     fn samples() -> Vec<Self>;
 }
 
-/// 2⁶³, whose square is a quarter of the largest `f32`.
-const SINGLE_BOUND: f64 = f64::from_bits((1023 + 63) << 52);
-/// 2⁵¹¹, whose square is a quarter of the largest `f64`.
-const WIDE_BOUND: f64 = f64::from_bits((1023 + 511) << 52);
-
-/// A gradient, clamped to where its square is finite: ±2⁶³ in `f32`, ±2⁵¹¹ in `f64`. Infinities and NaN stay.
+/// A gradient, clamped to where its square is finite: to half the root of the largest number, which is 2⁶³ in
+/// `f32` and 2⁵¹¹ in `f64` but for rounding. Infinities and NaN stay.
 ///
 /// Every rule that squares gradients calls it. Otherwise the mean square would become infinite, and all later
 /// updates 0. Such a rule depends on ratios of gradients only.
 fn squarable<T: Real>(g: T) -> T {
-    let bound = T::of(if is_wide::<T>() {
-        WIDE_BOUND
-    } else {
-        SINGLE_BOUND
-    });
+    let bound = T::largest().sqrt() * T::of(0.5);
     let bounded = if g > bound {
         bound
     } else if g < -bound {
@@ -68,23 +60,5 @@ fn squarable<T: Real>(g: T) -> T {
     } else {
         g
     };
-    if g.abs() <= largest::<T>() {
-        bounded
-    } else {
-        g
-    }
-}
-
-/// The largest finite number.
-fn largest<T: Real>() -> T {
-    T::of(if is_wide::<T>() {
-        f64::MAX
-    } else {
-        f64::from(f32::MAX)
-    })
-}
-
-/// Whether a number type has the exponent range of `f64`, not that of `f32`.
-fn is_wide<T: Real>() -> bool {
-    T::of(f64::MAX).to_f64().is_finite()
+    if g.abs() <= T::largest() { bounded } else { g }
 }

@@ -1,6 +1,6 @@
 //! How a reduction combines elements and partial results.
 
-use crate::Element;
+use crate::{Element, Number};
 
 /// How a fold combines elements of type `T`, given a parameter of type `P` for each result.
 pub(super) trait Accumulate<T, P>: Sync {
@@ -44,6 +44,17 @@ where
     #[inline(always)]
     fn join(&self, a: A, b: A) -> A {
         (self.join)(a, b)
+    }
+}
+
+/// The sum of the terms of all elements.
+pub(super) fn sum_of<T: Number, P>(
+    term: impl Fn(T, P) -> T + Sync,
+) -> Fold<T, impl Fn(T, P) -> T + Sync, impl Fn(T, T) -> T + Sync> {
+    Fold {
+        identity: T::zero(),
+        term,
+        join: |a: T, b: T| a + b,
     }
 }
 

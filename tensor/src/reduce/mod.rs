@@ -14,7 +14,7 @@ mod scan;
 mod softmax;
 mod task;
 
-use accumulate::{Accumulate, Fold};
+use accumulate::{Accumulate, Fold, sum_of};
 use fold::{fold, result_layout};
 pub use scale::unit_scale;
 
@@ -63,11 +63,7 @@ impl<T: Number> Tensor<T> {
 
     #[track_caller]
     fn sum_named(&self, op: &str, axes: &Axes) -> Self {
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, ()| x,
-            join: |a: T, b: T| a + b,
-        };
+        let function = sum_of(|x: T, ()| x);
         fold_without_params(op, self, axes, &function)
     }
 

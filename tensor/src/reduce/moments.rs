@@ -1,6 +1,6 @@
 //! Means, variances, and reciprocal standard deviations.
 
-use super::accumulate::Fold;
+use super::accumulate::sum_of;
 use super::fold::fold;
 use super::scale::{is_exact, scales};
 use super::{count, fold_without_params, result_layout};
@@ -92,17 +92,12 @@ impl<T: Real> Tensor<T> {
             let rstd = reciprocal_root(&var, eps);
             return [mean, var, rstd];
         };
-        let sum = |a: T, b: T| a + b;
         let params: Vec<_> = shift
             .iter()
             .zip(&scales)
             .map(|(&x, &s)| (x * s, s))
             .collect();
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, (shift, scale): (T, T)| x * scale - shift,
-            join: sum,
-        };
+        let function = sum_of(|x: T, (shift, scale): (T, T)| x * scale - shift);
         let means = fold(op, self, &axes, &params, &function) / n;
         let means = means
             .iter()
@@ -112,11 +107,8 @@ impl<T: Real> Tensor<T> {
             .zip(&scales)
             .map(|(mean, &scale)| (mean, scale))
             .collect();
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, (mean, scale): (T, T)| (x * scale - mean) * (x * scale - mean),
-            join: sum,
-        };
+        let function =
+            sum_of(|x: T, (mean, scale): (T, T)| (x * scale - mean) * (x * scale - mean));
         let var = fold(op, self, &axes, &params, &function) / n;
         let means = params.iter().map(|&(mean, scale)| mean / scale).collect();
         let (var, rstd) = unscaled(&var, &scales, eps);
@@ -133,12 +125,7 @@ impl<T: Real> Tensor<T> {
     pub fn mean_square_rstd(&self, axes: impl Into<Axes>, eps: f64) -> [Self; 2] {
         let (op, axes) = ("mean_square_rstd", axes.into());
         let n = count(op, self.shape(), &axes) as f64;
-        let sum = |a: T, b: T| a + b;
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, ()| x * x,
-            join: sum,
-        };
+        let function = sum_of(|x: T, ()| x * x);
         let squares = fold_without_params(op, self, &axes, &function);
         let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, eps)).collect();
         let Some(scales) = scales(op, self, &axes, &exact) else {
@@ -146,11 +133,7 @@ impl<T: Real> Tensor<T> {
             let rstd = reciprocal_root(&mean, eps);
             return [mean, rstd];
         };
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, scale: T| (x * scale) * (x * scale),
-            join: sum,
-        };
+        let function = sum_of(|x: T, scale: T| (x * scale) * (x * scale));
         let mean = fold(op, self, &axes, &scales, &function) / n;
         let (mean, rstd) = unscaled(&mean, &scales, eps);
         [mean, rstd]
@@ -180,11 +163,7 @@ impl<T: Real> Tensor<T> {
 /// `shift + Σ (x − shift) / n`
 #[track_caller]
 fn shifted_mean<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes, shift: &[T]) -> Tensor<T> {
-    let function = Fold {
-        identity: T::zero(),
-        term: |x: T, shift: T| x - shift,
-        join: |a: T, b: T| a + b,
-    };
+    let function = sum_of(|x: T, shift: T| x - shift);
     let mut mean = fold(op, x, axes, shift, &function) / count(op, x.shape(), axes) as f64;
     for (mean, &shift) in mean.as_mut_slice().iter_mut().zip(shift) {
         *mean = shift + *mean;
@@ -195,11 +174,7 @@ fn shifted_mean<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes, shift: &[T]) -> T
 /// `Σ (x − mean)²`
 #[track_caller]
 fn deviations<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes, mean: &Tensor<T>) -> Tensor<T> {
-    let function = Fold {
-        identity: T::zero(),
-        term: |x: T, mean: T| (x - mean) * (x - mean),
-        join: |a: T, b: T| a + b,
-    };
+    let function = sum_of(|x: T, mean: T| (x - mean) * (x - mean));
     let means = mean.as_slice().expect("a reduction's result is contiguous");
     fold(op, x, axes, means, &function)
 }

@@ -1,14 +1,14 @@
 //! Norms without overflow or underflow: elements are scaled by a power of two before they are squared, as in
 //! BLAS `nrm2`.
 
-use super::accumulate::Fold;
+use super::accumulate::{Fold, sum_of};
 use super::fold::fold;
 use super::fold_without_params;
 use crate::{Axes, Real, Tensor};
 
 /// Whether a number type has the exponent range of `f64`, not that of `f32`.
 fn has_f64_range<T: Real>() -> bool {
-    T::of(f64::MAX).to_f64().is_finite()
+    T::largest().to_f64() > f64::from(f32::MAX)
 }
 
 /// The power of two that scales `|x|` into [1, 2), limited to normal numbers of the type; 1 for 0, infinities
@@ -103,21 +103,13 @@ impl<T: Real> Tensor<T> {
     #[track_caller]
     pub fn norm2(&self, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, ()| x * x,
-            join: |a: T, b: T| a + b,
-        };
+        let function = sum_of(|x: T, ()| x * x);
         let squares = fold_without_params("norm2", self, &axes, &function);
         let exact: Vec<_> = squares.iter().map(|sum| is_exact(sum, 0.0)).collect();
         let Some(scales) = scales("norm2", self, &axes, &exact) else {
             return squares.map(root);
         };
-        let function = Fold {
-            identity: T::zero(),
-            term: |x: T, scale: T| (x * scale) * (x * scale),
-            join: |a: T, b: T| a + b,
-        };
+        let function = sum_of(|x: T, scale: T| (x * scale) * (x * scale));
         let squares = fold("norm2", self, &axes, &scales, &function);
         let scales = Self::from_vec(scales, squares.shape());
         squares.zip(&scales, |sum, scale| root(sum) / scale)

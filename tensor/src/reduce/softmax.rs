@@ -3,7 +3,7 @@
 use std::hint::select_unpredictable;
 use std::marker::PhantomData;
 
-use super::accumulate::Fold;
+use super::accumulate::sum_of;
 use super::count;
 use super::fold::fold;
 use crate::axes::resolve_axis;
@@ -30,19 +30,11 @@ impl<T: Real> Tensor<T> {
         let shift = max.map(|m| if m.to_f64().is_finite() { m } else { T::zero() });
         // Σ e^(x − m) = 1 + excess. The maxima are counted apart, so that a sum of small terms keeps
         // its digits.
-        let excess = Fold {
-            identity: T::zero(),
-            term: |x: T, shift: T| {
-                let e = (x - shift).exp();
-                if x == shift { e - T::one() } else { e }
-            },
-            join: |a: T, b: T| a + b,
-        };
-        let ties = Fold {
-            identity: T::zero(),
-            term: |x: T, shift: T| if x == shift { T::one() } else { T::zero() },
-            join: |a: T, b: T| a + b,
-        };
+        let excess = sum_of(|x: T, shift: T| {
+            let e = (x - shift).exp();
+            if x == shift { e - T::one() } else { e }
+        });
+        let ties = sum_of(|x: T, shift: T| if x == shift { T::one() } else { T::zero() });
         let shifts = shift.as_slice().expect("a map's result is contiguous");
         let excess = fold("logsumexp", self, &axes, shifts, &excess);
         let ties = fold("logsumexp", self, &axes, shifts, &ties);
