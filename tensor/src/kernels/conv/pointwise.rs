@@ -103,7 +103,8 @@ impl<T: Real> ConvKernel<T> for Pointwise {
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
-        // The products pack at most both operands.
+        // An estimate: a product packs blocks of its operands, in the forward direction the weights and one
+        // image.
         (geometry.w_len() + geometry.input_pixels() * geometry.channels) * size_of::<T>()
     }
 }

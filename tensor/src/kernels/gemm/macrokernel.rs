@@ -1,7 +1,7 @@
-//! The macrokernel: rows of A times all panels of B that are packed.
+//! The macrokernel: a block of rows of A times a block of B, whose panels are packed or read in place.
 //!
-//! The outer loop goes over panels of B, each of which stays in the first-level cache while all rows pass
-//! (BLIS: the second loop around the microkernel).
+//! The loop over the panels of B is outside, so that a panel stays in the first-level cache while it is
+//! multiplied with all rows of the block (BLIS: the second loop around the microkernel).
 
 use super::microkernel::{self, Columns, OutputRows, Packed, Panel, Rows};
 use super::task::Gemm;

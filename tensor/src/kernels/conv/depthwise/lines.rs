@@ -176,7 +176,7 @@ pub(super) fn adjacent(taps: &[[usize; 2]]) -> usize {
 /// Taps that one loop keeps in registers: neighbouring rows of a filter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    /// The first row, among those of the phase.
+    /// Index of its first row of taps, in [`AxisPhase::taps`] of the height axis.
     pub first: usize,
     pub height: usize,
     pub width: usize,

@@ -48,7 +48,7 @@ impl<T: Float> Taps<'_, T> {
         weights
     }
 
-    /// Every weight, and where it reads the lines.
+    /// For every tap its offset in the lines and its weight.
     fn list(&self, lines: &Lines) -> Vec<(usize, T)> {
         let mut list = Vec::new();
         for [y, down] in &self.down.taps {
@@ -164,7 +164,7 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
                 if j + T::LANES >= width {
                     break;
                 }
-                // The last vector of a row overlaps the one before it.
+                // The last vector of a row overlaps the one before it, so that no element needs a scalar loop.
                 j = (j + T::LANES).min(width - T::LANES);
             }
         }

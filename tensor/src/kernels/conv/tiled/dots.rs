@@ -380,8 +380,8 @@ impl<T: Float, const R: usize, const V: usize> Tiles<'_, T, R, V> {
                     }
                 }
             }
-            // A slice of constant length and two plain loops: if the compiler does not unroll them, it indexes
-            // the sums, keeps them in memory, and stores them at every step.
+            // The slice has a constant length and each loop does one thing, so that the compiler unrolls them.
+            // Otherwise `sums` would be indexed by variables, and so kept in memory and stored at every step.
             for r in 0..R {
                 let to = &mut self.to[r * self.stride + tile * V * line..][..V * line];
                 if self.add {

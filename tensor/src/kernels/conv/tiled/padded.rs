@@ -193,7 +193,7 @@ impl Padded {
         if cut == self.cuts {
             return;
         }
-        // The positions of the block's rows that lie in the image, and the column of the first.
+        // Columns `first..end` of a padded row hold pixels of the image, the others padding.
         let start = cut * self.advance;
         let first = x0.saturating_sub(start).min(self.with_zeros[2]);
         let end = (width + x0).saturating_sub(start).min(self.with_zeros[2]);

@@ -136,7 +136,8 @@ impl Shared<'_> {
         let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, T::NR);
         let [x_group, y_group] = self.lengths();
         let y_pixels = plan.pixels[1];
-        // One task sums some rows of one block of filters of one group, over all images.
+        // A task computes `share` rows, `(channel, tap)` pairs, for one block of filters of one group; `share` is
+        // chosen for about `TASKS` tasks.
         let parts = TASKS.div_ceil(plan.groups * blocks);
         let share = taps.div_ceil(parts).next_multiple_of(MR);
         let share = taps.div_ceil(taps.div_ceil(share));

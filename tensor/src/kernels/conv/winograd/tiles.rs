@@ -281,12 +281,14 @@ pub(super) fn spectrum<'a, T: Float>(
 /// The transform of neighbouring tiles of one row, for one block of channels.
 struct TransformTiles<'a, T, L, const I: usize, const O: usize> {
     from: &'a [T],
-    /// Distance of two rows of pixels, and of two tiles.
+    /// Stride in `from` from one row of pixels to the next.
     row: usize,
+    /// Stride in `from` from one tile to the next.
     step: usize,
     to: &'a mut [T],
-    /// Distance of two points, and of two tiles.
+    /// Stride in `to` from one point to the next.
     plane: usize,
+    /// Stride in `to` from one tile to the next.
     channels: usize,
     tiles: usize,
     map: PhantomData<L>,

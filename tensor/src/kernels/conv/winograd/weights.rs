@@ -159,8 +159,9 @@ impl<'a, T: Float> Pair<'a, T> {
         }
     }
 
-    /// `Σ (A dy Aᵀ) · (Bᵀ x B)ᵀ` over the tiles at one point, for `inputs` input channels from `first` on and a
-    /// block of output channels: `sums[input][lane]`, added to the values there if `add`.
+    /// The transformed weight gradient at one point, a matrix product over the tiles of the strip:
+    /// `sums[input][lane] = Σ (Bᵀ x B)[tile][first + input] · (A dy Aᵀ)[tile][lane]`, for `inputs` input
+    /// channels and one block of output channels. Added to the values of `sums` if `add`.
     fn sum(
         &self,
         point: usize,

@@ -181,14 +181,14 @@ pub(crate) struct ScatteredTranspose<'a, T> {
     /// Rows and columns of each.
     pub size: [usize; 2],
     pub from: &'a [T],
-    /// Distance of the matrices.
+    /// Elements of `from` from one matrix to the next.
     pub from_step: usize,
-    /// Distance of the rows of a matrix.
+    /// Elements of `from` from one row of a matrix to the next.
     pub from_stride: usize,
     pub to: &'a mut [T],
-    /// Distance of the results of two matrices.
+    /// Elements of `to` from the result of one matrix to the next.
     pub to_step: usize,
-    /// Where each column begins in the result of a matrix.
+    /// Where each column begins in the result of its matrix.
     pub places: &'a [usize],
 }
 
