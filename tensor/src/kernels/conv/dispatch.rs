@@ -97,8 +97,8 @@ impl Error for ChoiceError {}
 /// The kernel for one direction of a convolution.
 ///
 /// Automatic choice takes the first of [`kernels`](super::kernels) that
-/// [`supports`](ConvKernel::supports) the geometry and [`is_profitable`](ConvKernel::is_profitable) it in this
-/// direction; nothing else decides. The last kernel, the plain loops, supports every geometry.
+/// [`supports`](ConvKernel::supports) the geometry and [`is_profitable`](ConvKernel::is_profitable) for it in
+/// this direction. The last kernel, the plain loops, supports every geometry.
 ///
 /// # Errors
 /// If a kernel was named that does not exist or does not support the geometry.
@@ -152,8 +152,8 @@ fn rejection<T: Real>(
         .err()
 }
 
-/// What automatic choice does with a geometry and why, as text: for every direction the chosen kernel and the
-/// rejected ones.
+/// The result of automatic choice for a geometry, as text: for every direction the chosen kernel, and the
+/// kernels before it in the list with the reasons why they were rejected.
 #[must_use]
 pub fn explain<T: Real>(geometry: &ConvGeometry) -> String {
     let mut text = format!("{geometry}, {} multiply-adds\n", geometry.multiply_adds());

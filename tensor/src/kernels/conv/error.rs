@@ -22,14 +22,14 @@ pub enum GeometryError {
         channels: usize,
         /// Channels of the output.
         filters: usize,
-        /// Groups asked for.
+        /// Number of groups.
         groups: usize,
     },
-    /// The filters have another number of channels.
+    /// The filters do not have `channels / groups` channels.
     Channels {
         /// Channels of the input.
         channels: usize,
-        /// Groups asked for.
+        /// Number of groups.
         groups: usize,
         /// Channels of a filter.
         per_group: usize,
@@ -40,11 +40,11 @@ pub enum GeometryError {
         axis: usize,
         /// Taps of the filter.
         kernel: usize,
-        /// Distance between them.
+        /// Distance between neighbouring taps.
         dilation: usize,
         /// Extent of the image.
         input: usize,
-        /// Zeros before and behind it.
+        /// Zeros before and after it.
         padding: [usize; 2],
     },
     /// The padding of a pooling exceeds half of its window.
@@ -53,7 +53,7 @@ pub enum GeometryError {
         axis: usize,
         /// Extent of a window.
         window: usize,
-        /// Pixels before and behind.
+        /// Pixels before and after the image.
         padding: [usize; 2],
     },
     /// The divisor of an average is 0.
@@ -83,7 +83,7 @@ pub enum GeometryError {
         /// Rank of the filters.
         w: usize,
     },
-    /// An option has a value for each of another number of axes.
+    /// The number of values of an option is not the number of axes.
     Axes {
         /// Which option.
         what: &'static str,
@@ -109,9 +109,9 @@ pub enum GeometryError {
         stride: usize,
         /// Distance between the taps.
         dilation: usize,
-        /// Pixels removed at the sides.
+        /// Pixels removed before and after.
         padding: [usize; 2],
-        /// Pixels added behind.
+        /// Pixels added at the end.
         output_padding: usize,
     },
     /// A line of text that is not a geometry.

@@ -37,11 +37,11 @@ pub struct ConvGeometry {
     pub input: [usize; 3],
     /// Spatial extents of a filter.
     pub kernel: [usize; 3],
-    /// Steps between windows.
+    /// Distance between neighbouring windows.
     pub stride: [usize; 3],
-    /// Zeros around the input, before and behind each axis.
+    /// Zeros around the input, before and after each axis.
     pub padding: [[usize; 2]; 3],
-    /// Distance between the taps of a filter.
+    /// Distance between neighbouring taps of a filter.
     pub dilation: [usize; 3],
 }
 
@@ -56,7 +56,7 @@ impl ConvGeometry {
     /// `[filters, channels / groups, kd, kh, kw]`.
     ///
     /// # Errors
-    /// What is wrong, with its numbers: see [`GeometryError`].
+    /// If the geometry is not [valid](Self::validated); see [`GeometryError`].
     pub fn new(
         x: [usize; 5],
         w: [usize; 5],
@@ -335,7 +335,7 @@ impl ConvGeometry {
         self.y_shape().iter().product()
     }
 
-    /// The input position of a tap at an output position along one axis, `s·i + d·k − p`; none in the padding.
+    /// The input position of a tap at an output position along one axis, `s·i + d·k − p`; `None` in the padding.
     pub(super) fn input_position(&self, axis: usize, output: usize, tap: usize) -> Option<usize> {
         let padded = output * self.stride[axis] + tap * self.dilation[axis];
         let at = padded.checked_sub(self.padding[axis][0])?;
@@ -372,7 +372,7 @@ impl ConvGeometry {
     /// Asserts that three slices have the lengths of `x`, `w` and `y`.
     ///
     /// # Panics
-    /// If one has not, with its name and both lengths.
+    /// If a length differs; the message has the name of the slice and both lengths.
     #[track_caller]
     pub fn check_lengths(&self, x: usize, w: usize, y: usize) {
         for (name, given, needed) in [

@@ -19,13 +19,13 @@ use crate::{Real, parallel};
 #[derive(Clone, Copy, Debug)]
 pub struct Im2col;
 
-/// Most elements of columns that are unfolded at a time, if one output row is not more.
+/// Most elements of columns that are unfolded at a time, unless a single output row has more.
 const BLOCK: usize = 1 << 17;
 
 /// Most partial weight gradients of one call; each is as large as the weights.
 const MAX_PARTS: usize = 8;
 
-/// Most elements of all partial weight gradients together, if one is not more.
+/// Most elements of all partial weight gradients together, unless a single one has more.
 const MAX_PARTIAL_SUMS: usize = 1 << 22;
 
 impl<T: Real> ConvKernel<T> for Im2col {
@@ -225,7 +225,7 @@ impl Sizes {
     }
 }
 
-/// Whether an image is its own matrix of columns.
+/// Whether the matrix of columns equals the image, so that nothing has to be unfolded.
 fn is_pointwise(geometry: &ConvGeometry) -> bool {
     geometry.kernel == [1; 3] && geometry.stride == [1; 3] && geometry.padding == [[0; 2]; 3]
 }
@@ -249,7 +249,7 @@ fn unfold<T: Real>(geometry: &ConvGeometry, image: &[T], rows: &Range<usize>, co
     });
 }
 
-/// The adjoint of [`unfold`]: adds every cell to the pixel it would come from.
+/// The adjoint of [`unfold`]: adds every element of the matrix to the pixel of which it is a copy.
 fn fold_add<T: Real>(geometry: &ConvGeometry, columns: &[T], rows: &Range<usize>, image: &mut [T]) {
     let stride = geometry.stride[2];
     for_each_line(geometry, rows, |line, inside, source| {
@@ -261,8 +261,9 @@ fn fold_add<T: Real>(geometry: &ConvGeometry, columns: &[T], rows: &Range<usize>
     });
 }
 
-/// Visits the lines of the matrix of columns, one for each channel, tap and output row: its cells, those of
-/// them whose pixel is not padding, and the pixel of the first of these.
+/// Calls `line(elements, inside, pixel)` for each channel, tap and output row: the range of the row's elements
+/// in the matrix of columns, the part of it whose pixels are not padding, and the index of the first such
+/// pixel in the image.
 fn for_each_line(
     geometry: &ConvGeometry,
     rows: &Range<usize>,

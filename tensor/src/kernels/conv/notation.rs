@@ -9,8 +9,8 @@ use super::{ConvGeometry, GeometryError};
 ///
 /// Every token is a name and a number. Underscores between tokens are optional, the order is free. `mb`
 /// images of `ic` channels and extents `id ih iw`; `oc` filters of extents `kd kh kw`;
-/// stride `sd sh sw`, padding `pd ph pw` (`ph1+2`: 1 before, 2 behind), dilation `dd dh dw` (1 is
-/// a dense filter, where benchdnn says 0), groups `g`.
+/// stride `sd sh sw`, padding `pd ph pw` (`ph1+2`: 1 before, 2 after), dilation `dd dh dw` (1 is
+/// a dense filter; benchdnn writes 0), groups `g`.
 /// `ic`, `iw`, `oc` and `kw` are required; the others default to 1, padding to 0.
 pub const GRAMMAR: &str = "a geometry is mb64_ic3id1ih28iw28_oc32_kd1kh5kw5_sd1sh1sw1_pd0ph2+1pw2_dd1dh1dw1_g1: \
      ic, iw, oc and kw are needed, padding defaults to 0, the rest to 1";

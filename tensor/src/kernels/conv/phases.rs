@@ -1,5 +1,5 @@
-//! The input gradient along one axis, phase by phase: a phase is the positions with one remainder modulo the
-//! stride.
+//! The input gradient along one axis, phase by phase. The positions of a phase have the same remainder modulo
+//! the stride.
 
 use super::ConvGeometry;
 
@@ -8,18 +8,19 @@ use super::ConvGeometry;
 pub(super) struct AxisPhase {
     pub first: usize,
     pub count: usize,
-    /// Taps, and the distance from `q` of the source element that each reads, in the source with its padding.
+    /// `[tap, distance]`: at position `q` the tap is multiplied by element `q + distance` of the padded source.
     pub taps: Vec<[usize; 2]>,
 }
 
 impl AxisPhase {
-    /// Positions of the source from `q` to the last that a tap reads.
+    /// Extent of a window: the largest distance plus 1.
     pub fn window(&self) -> usize {
         self.taps.iter().map(|[_, at]| at + 1).max().unwrap_or(1)
     }
 }
 
-/// The input gradient as sums over the gradient of the output: the padding before that, and the phases.
+/// The input gradient as correlations with the gradient of the output: the zeros before that gradient, and the
+/// phases.
 pub(super) fn of_input_gradient(geometry: &ConvGeometry, axis: usize) -> (usize, Vec<AxisPhase>) {
     // x[i] contributes to y[j] by tap k where s·j = i + p − d·k. With i = s·q + r that is
     // j = q + (r + p − d·k) / s, for the taps for which s divides the numerator.

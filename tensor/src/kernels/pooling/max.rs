@@ -34,7 +34,7 @@ pub fn max<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [
 /// Whether a later element replaces the largest so far: it is larger, or the first NaN.
 #[inline(always)]
 fn replaces<T: Number>(new: T, best: T) -> bool {
-    // Without branches: which of several is largest is not predictable.
+    // Without branches: the processor could not predict which element is the largest.
     let at_most = new <= best;
     !at_most & !best.is_nan()
 }

@@ -11,13 +11,13 @@ pub struct PoolGeometry {
     pub input: [usize; 3],
     /// Extents of a window, in taps.
     pub kernel: [usize; 3],
-    /// Steps between windows.
+    /// Distance between neighbouring windows.
     pub stride: [usize; 3],
-    /// Pixels around the input, before and behind each axis.
+    /// Pixels around the input, before and after each axis.
     pub padding: [[usize; 2]; 3],
-    /// Distance between the taps of a window.
+    /// Distance between neighbouring taps of a window.
     pub dilation: [usize; 3],
-    /// Whether a last window may reach beyond the padded input. A window that would start behind the
+    /// Whether a last window may reach beyond the padded input. A window that would start after the
     /// input, in its padding, is dropped.
     pub ceil_mode: bool,
 }
@@ -30,7 +30,7 @@ pub enum Divisor {
     Padded,
     /// The taps that lie in the image.
     Image,
-    /// A number; 1 makes sums of averages. `PyTorch`: `divisor_override`.
+    /// This number; with 1 the result is the sum. `PyTorch`: `divisor_override`.
     Fixed(usize),
 }
 
@@ -43,7 +43,7 @@ pub struct Span {
     pub taps: usize,
     /// Pixels from one to the next.
     pub step: usize,
-    /// The taps that an average counts.
+    /// The number of taps that [`Divisor`] counts along this axis.
     pub counted: usize,
 }
 
@@ -70,7 +70,7 @@ impl PoolGeometry {
     /// The windows, with the divisors of averages.
     ///
     /// The number of windows along an axis is `⌊(padded − window) / stride⌋ + 1`, in ceil mode with
-    /// `⌈ ⌉` and without a window that would start behind the input.
+    /// `⌈ ⌉` and without a window that would start after the input.
     ///
     /// # Errors
     /// If an extent or the divisor is 0, the padding exceeds half of the window, or the window exceeds the padded
@@ -135,7 +135,7 @@ impl PoolGeometry {
         let count = (0..=room / stride).take_while(|i| *i == 0 || i * stride < input + before);
         let span = |i: usize| {
             let first = i * stride;
-            // Taps below this number lie in the padding before the image.
+            // The first taps, which lie in the padding before the image.
             let lost = before.saturating_sub(first).div_ceil(dilation).min(kernel);
             let until = |end: usize| end.saturating_sub(first).div_ceil(dilation).min(kernel);
             let taps = until(input + before).saturating_sub(lost);
@@ -171,7 +171,7 @@ impl Windows {
             });
         }
         for (what, extents) in [("input", input), ("output", output)] {
-            // One span is kept for each place of an axis.
+            // A list of spans has this many elements.
             if let Some(&value) = extents.iter().find(|&&extent| extent > LARGEST_EXTENT) {
                 let largest = LARGEST_EXTENT;
                 return Err(GeometryError::Extent {

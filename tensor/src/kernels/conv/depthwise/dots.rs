@@ -1,4 +1,5 @@
-//! Dot products of the gradient's rows with shifted rows: the weight gradient. Lanes are added in the end.
+//! The weight gradient: dot products of rows of the output's gradient with shifted rows of the input. A sum is
+//! a vector of partial sums until all rows are added; then its lanes are added.
 
 use std::ops::Range;
 
@@ -10,15 +11,17 @@ use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 #[derive(Clone, Copy)]
 pub(super) struct Gradient<'a, T> {
     pub head: &'a [T],
-    /// Distance of the rows, at least a vector; how many there are and how many numbers each has.
+    /// Stride from one row to the next, at least [`LANES`](crate::kernels::simd::Scalar::LANES).
     pub row: usize,
+    /// Number of rows.
     pub rows: usize,
+    /// Elements of a row.
     pub width: usize,
 }
 
 impl<'a, T: Float> Gradient<'a, T> {
-    /// The last vector of a row whose width is no multiple of a vector: where it begins, and which lanes no
-    /// other vector has.
+    /// The last vector of a row, if the width is not a multiple of `LANES`: where it begins, and the lanes that
+    /// do not overlap the vector before it.
     #[inline(always)]
     fn tail(&self) -> Option<(usize, Range<usize>)> {
         let rest = self.width % T::LANES;
@@ -89,7 +92,7 @@ struct Dots<'a, T, const H: usize, const W: usize, const P: usize, const O: usiz
     lanes: &'a mut [T],
 }
 
-/// Adds one vector of each of `O` rows to the sums, of which only `lanes` count, if not all do.
+/// Adds the products of one vector of each of `O` rows to the sums; only those of `lanes`, if it is `Some`.
 #[inline(always)]
 fn add<
     T: Float,
@@ -123,7 +126,7 @@ fn add<
         for x in 0..W {
             let mut value = T::Vector::load(&parts[r][x % P][x / P..][..T::LANES]);
             if let Some(lanes) = &lanes {
-                // Not only the factor: zero times infinity is not zero.
+                // Both factors are set to zero: zero times infinity would be NaN.
                 value = value.keep(lanes.clone());
             }
             for o in 0..O {
@@ -160,7 +163,7 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
                 j += T::LANES;
             }
         }
-        // A separate loop: in the one above it would cost registers.
+        // A separate loop: in the loop above, the masks of the tail would need registers.
         if let Some((j, lanes)) = &tail {
             for first in (0..dy.rows).step_by(O) {
                 let windows = self.shape.windows(&self.from[first * self.shape.step..]);

@@ -1,4 +1,4 @@
-//! The rows of a plane that a band of results reads, copied with their padding: they fill half of the
+//! Lines: the rows of a plane that a band of results reads, copied with their padding into half of the
 //! first-level cache.
 
 use crate::kernels::conv::ConvGeometry;
@@ -12,9 +12,9 @@ pub(super) struct Axis {
     pub extent: usize,
     pub before: usize,
     pub step: usize,
-    /// Distance of the results of one phase.
+    /// Distance between neighbouring results of one phase.
     pub apart: usize,
-    /// The phases, the taps of each in the order of their distances.
+    /// The phases; the taps of each are sorted by distance.
     pub phases: Vec<AxisPhase>,
 }
 
@@ -51,12 +51,12 @@ impl Axis {
         }
     }
 
-    /// The most results of a phase.
+    /// Results of the largest phase.
     pub fn count(&self) -> usize {
         self.phases.iter().map(|r| r.count).max().unwrap_or(0)
     }
 
-    /// Positions of the padded source from the first of a result to its last.
+    /// Extent of the largest window: positions of the padded source from the first tap of a result to its last.
     fn window(&self) -> usize {
         let windows = self.phases.iter().map(AxisPhase::window);
         windows.max().unwrap_or(1)
@@ -66,8 +66,8 @@ impl Axis {
 /// Bytes of a band: half of a first-level cache of 32 KB.
 const BAND_BYTES: usize = 1 << 14;
 
-/// The layout of the rows: each as `parts` parts of `columns`, one for each phase of the column modulo the
-/// step, so that every tap of neighbouring results reads contiguous numbers.
+/// The layout of the lines: each is deinterleaved into `parts` parts of `columns` elements, one for each phase
+/// of the column modulo the step, so that a tap reads contiguous elements for neighbouring results.
 #[derive(Debug)]
 pub(super) struct Lines {
     extents: [usize; 2],
@@ -76,7 +76,7 @@ pub(super) struct Lines {
     window: usize,
     pub parts: usize,
     pub columns: usize,
-    /// Results along a row, rounded up to whole vectors: as many may be read.
+    /// Results of a row, rounded up to whole vectors; the lines are long enough to compute that many.
     pub width: usize,
     /// Most rows of results in a band.
     pub band: usize,
@@ -101,12 +101,12 @@ impl Lines {
         }
     }
 
-    /// Elements of a row.
+    /// Elements of a line.
     pub fn row(&self) -> usize {
         self.parts * self.columns
     }
 
-    /// Distance of what the results of two neighbouring rows read.
+    /// Stride in the lines between the windows of vertically neighbouring results.
     pub fn step(&self) -> usize {
         self.step * self.row()
     }
@@ -116,19 +116,19 @@ impl Lines {
         self.step == 1
     }
 
-    /// Where a tap reads the lines.
+    /// Offset in the lines of a tap at these distances.
     pub fn at(&self, down: usize, across: usize) -> usize {
         down * self.row() + across % self.parts * self.columns + across / self.parts
     }
 
-    /// Elements that `rows` rows of results read.
+    /// Elements of the lines from which `rows` rows of results are computed.
     pub fn len(&self, rows: usize) -> usize {
         ((rows.max(1) - 1) * self.step + self.window) * self.row()
     }
 
-    /// Copies what the results from row `first` on read.
+    /// Copies the lines that the results from row `first` on need.
     ///
-    /// `to` must be zero where no row was copied to: the columns of the padding are not written.
+    /// `to` must be zero in the columns of the padding, which are not written.
     pub fn fill<T: Float>(&self, level: Level, first: usize, plane: &[T], to: &mut [T]) {
         let [height, width] = self.extents;
         let [top, left] = self.before;
@@ -180,7 +180,7 @@ pub(super) struct Block {
     pub first: usize,
     pub height: usize,
     pub width: usize,
-    /// Where the first tap reads the lines.
+    /// Offset of its first tap in the lines.
     pub at: usize,
     left: usize,
 }
@@ -233,15 +233,16 @@ impl Iterator for Blocks<'_> {
     }
 }
 
-/// Distances in the lines, for the loops.
+/// Strides in the lines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
-    /// From the results of one row to the next.
+    /// Between the windows of vertically neighbouring results.
     pub step: usize,
-    /// From one line to the next, from one part of it to the next.
+    /// From one line to the next.
     row: usize,
+    /// From one part of a line to the next.
     part: usize,
-    /// Columns that may be read from where the loop begins.
+    /// Elements of a part from the first tap on.
     columns: usize,
 }
 
@@ -279,7 +280,7 @@ impl Shape {
 }
 
 /// Runs `$run!(height, width, parts, rows at once, range of rows)` for a block of taps: its extents become
-/// constants, and two rows of results share what they read if the lines allow it.
+/// constants. At stride 1 two rows of results are computed at once and share the lines that both read.
 macro_rules! for_extents {
     ($run:ident, $block:expr, $lines:expr, $rows:expr) => {
         match ($block.height, $block.width) {

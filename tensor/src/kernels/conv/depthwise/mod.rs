@@ -54,7 +54,7 @@ impl Depthwise {
 struct Plane {
     axes: [Axis; 2],
     lines: Lines,
-    /// Elements of a plane of the source and of the results, and the width of the latter.
+    /// Elements of a plane of the source; elements and width of a plane of results.
     source: usize,
     target: usize,
     width: usize,
@@ -96,7 +96,7 @@ impl Plane {
         vec![T::zero(); self.lines.len(self.band())]
     }
 
-    /// Whether the results of a row are written to their place directly.
+    /// Whether the results of a row are stored to `dst` directly.
     fn is_direct<T: Float>(&self) -> bool {
         let [down, across] = &self.axes;
         let mut rows = down.phases.iter();
@@ -105,7 +105,7 @@ impl Plane {
             && rows.all(|phase| sums::is_whole(phase, &across.phases[0], &self.lines))
     }
 
-    /// Elements of the buffer that results pass through otherwise.
+    /// Elements of the buffer in which results are computed if they are not stored directly.
     fn buffer<T: Float>(&self) -> usize {
         if self.is_direct::<T>() {
             0
@@ -121,7 +121,7 @@ impl Plane {
         products / T::LANES + self.source + self.target
     }
 
-    /// Computes every plane of `dst`; the filters repeat for every image.
+    /// Computes every plane of `dst`. All images use the same filters, one for each channel.
     fn run<T: Float>(&self, level: Level, src: &[T], w: &[T], dst: &mut [T]) {
         let planes = dst.len() / self.target;
         let share = parallel::GRAIN
@@ -234,7 +234,7 @@ impl<T: Float> ConvKernel<T> for Depthwise {
         if geometry.groups != geometry.channels || geometry.groups != geometry.filters {
             return Err("a filter sees several channels, or a channel several filters");
         }
-        // Padding counts as depth: a stride may leave only padding under the filter.
+        // Padding counts as depth: with a stride, the only window along this axis may cover padding alone.
         if geometry.input[0] != 1 || geometry.kernel[0] != 1 || geometry.padding[0] != [0; 2] {
             return Err("images have depth");
         }

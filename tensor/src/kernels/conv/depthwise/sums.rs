@@ -9,9 +9,11 @@ use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 /// Output rows.
 pub(super) struct Target<'a, T> {
     pub head: &'a mut [T],
-    /// Distance of the rows, how many there are and how many numbers each has.
+    /// Stride from one row to the next.
     pub row: usize,
+    /// Number of rows.
     pub rows: usize,
+    /// Elements of a row.
     pub width: usize,
 }
 
@@ -36,8 +38,7 @@ pub(super) struct Taps<'a, T> {
 }
 
 impl<T: Float> Taps<'_, T> {
-    /// The weights of the rows of the filter from the `first` of the phase on, in the order of their
-    /// distances.
+    /// The weights of `H` rows of the phase's taps, from row `first` on, sorted by distance.
     fn weights<const H: usize, const W: usize>(&self, first: usize) -> [[T; W]; H] {
         let mut weights = [[T::zero(); W]; H];
         for (weights, [y, _]) in weights.iter_mut().zip(&self.down.taps[first..]) {
@@ -61,8 +62,8 @@ impl<T: Float> Taps<'_, T> {
     }
 }
 
-/// Whether the results of these taps are computed in one pass: then the last vector of a row may overlap
-/// the one before it instead of reaching beyond the row.
+/// Whether the results are computed in one pass over the taps. Then nothing is added to them later, so that
+/// the last vector of a row may overlap the one before it instead of extending past the row.
 pub(super) fn is_whole(down: &AxisPhase, across: &AxisPhase, lines: &Lines) -> bool {
     let first = Blocks::of(down, across, lines).next();
     first.is_none_or(|block| block.height == down.taps.len())
@@ -195,7 +196,7 @@ impl<T: Float> Body for AnySum<'_, T> {
         } = self.to;
         let reach = self.taps.iter().map(|(at, _)| *at).max().unwrap_or(0);
         for first in (0..rows).step_by(ROWS_AT_ONCE) {
-            // If fewer rows are left, the last is computed again.
+            // If fewer rows are left, the last one is computed several times: the loop has a constant length.
             let mut windows = [&self.from[..0]; ROWS_AT_ONCE];
             for r in 0..ROWS_AT_ONCE {
                 let at = (first + r).min(rows - 1) * self.step;
@@ -224,8 +225,8 @@ impl<T: Float> Body for AnySum<'_, T> {
     }
 }
 
-/// The sums of even and odd columns interleaved, if there is a loop for these taps: the input gradient at
-/// stride 2. The width of the target counts pairs.
+/// The sums of even and of odd columns, interleaved: the input gradient at stride 2. Returns false if there is
+/// no loop for these taps. `to.width` is the number of pairs of columns.
 pub(super) fn interleaved<T: Float>(
     level: Level,
     taps: [Taps<'_, T>; 2],
