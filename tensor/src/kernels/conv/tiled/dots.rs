@@ -1,9 +1,9 @@
 //! The weight gradient with pixels in the lanes: gradients of the output are read in place.
 //!
-//! To transpose them, as `weight` does, costs more than the sums if few taps reuse them. Here a tile is a few
-//! filters by a few taps, and every sum is a vector until the end. The steps of the sum are the pixels of
-//! some rows, one row after the other. So that the image has this order under every tap, it is copied once
-//! for each column of a filter.
+//! Transposing them, as `weight` does, takes longer than the sums if few taps reuse them. Here a tile is a few
+//! filters by a few taps, and every sum is a vector of partial sums until the end. The steps of the sum are the
+//! pixels of some rows, one row after the other. The image is copied once for each column of a filter, so that
+//! the pixels under every tap are contiguous in this order.
 
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ const MAX_SHARES: usize = 16;
 /// Fewest steps of a share.
 const MIN_STEPS: usize = 192;
 
-/// Tasks, at least, so that threads share them evenly.
+/// Fewest tasks, so that they divide evenly between threads.
 const TASKS: usize = 8;
 
 /// Rows of an output plane in one pass.
@@ -42,16 +42,16 @@ fn rows<T: Float>(geometry: &ConvGeometry) -> usize {
     height.div_ceil(height.div_ceil(most))
 }
 
-/// Whether images have one depth, with their padding.
+/// Whether images have depth 1, padding included.
 pub(super) fn supports(geometry: &ConvGeometry) -> bool {
     geometry.padded(0) == 1
 }
 
-/// Whether this costs less than to transpose the gradients.
+/// Whether this is faster than transposing the gradients, as `weight` does.
 pub(super) fn is_profitable<T: Float>(geometry: &ConvGeometry) -> bool {
     let [_, height, width] = geometry.output();
-    // In steps of a vector, for all filters and taps over the rows of a pass; the factors are measured with
-    // 8 … 64 filters of 1 … 64 channels. Adding a pass to the sums costs as much as twelve steps.
+    // Costs in steps of a vector, for all filters and taps over the rows of a pass. The factors were measured
+    // with 8 … 64 filters of 1 … 64 channels. Adding a pass to the sums takes as long as twelve steps.
     let rows = rows::<T>(geometry).min(height);
     let (filters, channels) = (geometry.group_filters(), geometry.group_channels());
     let (pixels, lanes) = ((rows * width) as f64, T::NR as f64);
@@ -122,21 +122,24 @@ struct Task {
     first: usize,
 }
 
-/// The parts of the computation that all tasks share.
+/// What is the same for all tasks.
 struct Dots<'a> {
     level: Level,
     plan: &'a Correlation,
     spans: &'a [Span],
-    /// Columns of a filter, and the distance of two of them.
+    /// Columns of a filter.
     columns: usize,
+    /// Distance between neighbouring columns of a filter.
     dilation: usize,
-    /// Output pixels of a row, and the stride of the rows.
+    /// Output pixels of a row.
     width: usize,
+    /// Stride of the convolution along the height.
     step: usize,
-    /// Rows of one phase of the height, and elements of one copy of a channel.
+    /// Rows of one phase of the height.
     rows: usize,
+    /// Elements of one copy of a channel.
     copy: usize,
-    /// Where the steps of each channel and tap begin in the copies.
+    /// Offset in the copies of the first step of each channel and tap.
     offsets: Vec<usize>,
 }
 
@@ -209,7 +212,7 @@ impl<'a> Dots<'a> {
         }
     }
 
-    /// Copies what each column of a filter reads.
+    /// Makes the copies of a band: for each channel and column of a filter, the pixels under that column.
     fn copy<T: Float>(&self, span: &Span, band: &[T], copies: &mut [T]) {
         let image = &self.plan.image;
         for (index, copy) in copies.chunks_mut(self.copy).enumerate() {
@@ -241,7 +244,7 @@ impl<'a> Dots<'a> {
         let stride = self.offsets.len() * T::NR;
         for (first, count) in balanced(filters, most) {
             let mut tap = 0;
-            // Tiles with one tap more come first.
+            // Tiles with one more tap come first.
             let tiles = self.offsets.len().div_ceil(most_taps);
             let (height, larger) = (self.offsets.len() / tiles, self.offsets.len() % tiles);
             for (taps, tiles) in [(height + 1, larger), (height, tiles - larger)] {
@@ -321,7 +324,7 @@ impl<'a, T: Float> Planes<'a, T> {
 /// Neighbouring tiles of `R` filters and `V` taps.
 struct Tiles<'a, T, const R: usize, const V: usize> {
     dy: [&'a [T]; R],
-    /// Gradients that are read next, to be prefetched.
+    /// The gradients of the next filters, which are prefetched.
     ahead: [&'a [T]; R],
     image: &'a [T],
     offsets: &'a [usize],

@@ -17,7 +17,7 @@ const MIN_TASKS: usize = 4;
 /// Spans of rows of a plane if there are few tasks.
 const SPANS: usize = 8;
 
-/// A block of output channels of one group of one image, and some rows of their planes.
+/// A block of output channels of one group of one image, and a span of the rows of their planes.
 struct Task<'a> {
     image: usize,
     group: usize,
@@ -69,7 +69,8 @@ fn pack<T: Float>(
     let weights = phases.map(|phase| match lanes {
         Lanes::Pixels => Weights::Pixels(lanes_of_pixels::Weights::new(plan, phase, block, w)),
         Lanes::Channels => {
-            // Then each block is used by one task, for one list of windows.
+            // With one image, one span and few windows, each block of weights is used once: packing it right
+            // before its use keeps it in a cache.
             let once = plan.batch * spans == 1 && phase.count() <= MAX_WINDOWS;
             Weights::Channels(packed::Weights::new(level, plan, phase, w, once))
         }
@@ -91,16 +92,16 @@ fn run_tasks<T: Float>(
         Lanes::Pixels => MR,
         Lanes::Channels => T::NR,
     };
-    // From the shape alone. Images first, since each is padded once; blocks of channels if there are few
-    // images.
+    // The partition depends on the shape alone. Tasks are whole images, so that each is padded once; if there
+    // are few images, tasks are blocks of channels.
     let parts = 16_usize
         .div_ceil(plan.batch * plan.groups)
         .min(outputs.div_ceil(unit));
     let block = outputs.div_ceil(parts).next_multiple_of(unit);
     let [src_pixels, dst_pixels] = plan.pixels;
     let images = plan.batch * plan.groups;
-    // With channels in the lanes an image is read once for several blocks of channels, with pixels in the
-    // lanes once for every 6 channels, so that bands save more reads.
+    // With channels in the lanes an image is re-read once per several blocks of channels, with pixels in the
+    // lanes once per `MR` channels, so that banding saves more reads.
     let (tile, saved) = match lanes {
         Lanes::Pixels => (BLOCK * T::LANES, 3 * parts),
         Lanes::Channels => (MAX_WINDOWS, parts),
@@ -111,7 +112,7 @@ fn run_tasks<T: Float>(
     let few = images * parts < MIN_TASKS;
     let spans = bands.unwrap_or_else(|| plan.spans(if few { SPANS } else { 1 }));
     let weights = pack(level, lanes, plan, [block, spans.len()], w);
-    // If several tasks read an image, it is padded before them.
+    // If several tasks read an image, it is padded before the tasks start.
     let length = plan.image.len();
     let shared = !banded && (block < outputs || spans.len() > 1);
     let mut padded = Scratch::<T>::new(if shared { images * length } else { 0 });
@@ -172,7 +173,7 @@ fn run_tasks<T: Float>(
         if let [all] = &mut planes[..] {
             return compute(task, all);
         }
-        // Rows of several planes are not one slice: they are computed in a buffer and copied.
+        // The rows of a span in several planes are not contiguous: they are computed in a buffer and copied.
         let pixels = task.span.pixels().len();
         let mut dst = Scratch::<T>::new(planes.len() * pixels);
         compute(task, &mut dst);

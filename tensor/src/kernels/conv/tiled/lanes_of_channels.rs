@@ -9,7 +9,7 @@ use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Level};
 use crate::memory::Scratch;
 
-/// Most windows whose sums are kept, with the channels in the lanes, until the last step (as `MC`).
+/// Most windows whose sums are kept in a buffer, with the channels in the lanes, until the last step (as `MC`).
 pub(super) const MAX_WINDOWS: usize = 64 * MR;
 
 /// Blocks of output channels that share a pass over the image.
@@ -23,7 +23,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let origins = Offsets::collect(runs.len(), runs.iter().map(|run| run.origin));
     let most = MAX_WINDOWS.min(runs.len()) * width;
     let mut sums = Scratch::<T>::new(BLOCKS.min(dst.len().div_ceil(width * pixels)) * most);
-    for (runs, points) in runs
+    for (runs, origins) in runs
         .chunks(MAX_WINDOWS)
         .zip(origins.list().chunks(MAX_WINDOWS))
     {
@@ -34,7 +34,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
             if steps.rows.len() > 1 {
                 sums.fill(T::zero());
             }
-            // Chunk by chunk, so that all blocks reuse the part of the image that a chunk reads.
+            // Chunk by chunk, so that the channels of a chunk stay in a cache while all blocks read them.
             let panels = steps.chunks.iter().flat_map(|&chunk| {
                 let blocks = first_block..first_block + blocks;
                 blocks.map(move |block| (block, chunk))
@@ -55,7 +55,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
                     };
                     let scalars = Windows {
                         image: part.image,
-                        origins: &points[pass.runs.clone()],
+                        origins: &origins[pass.runs.clone()],
                         offsets: &steps.offsets,
                         first: first + pass.first,
                     };
@@ -76,12 +76,12 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
 }
 
 /// Writes the sums of some pixels to the planes of their channels.
-fn store<T: Float>(level: Level, sums: &[T], points: &[Run], pixels: usize, dst: &mut [T]) {
+fn store<T: Float>(level: Level, sums: &[T], runs: &[Run], pixels: usize, dst: &mut [T]) {
     let width = T::NR;
     let mut first = 0;
-    while first < points.len() {
-        let target = points[first].target;
-        let adjacent = points[first..]
+    while first < runs.len() {
+        let target = runs[first].target;
+        let adjacent = runs[first..]
             .iter()
             .enumerate()
             .take_while(|(at, run)| run.target == target + at)

@@ -110,8 +110,9 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
 struct Planes<'a, T> {
     dst: &'a mut [T],
     pixels: usize,
-    /// Lanes of a vector that are used, and the distance of their pixels.
+    /// Lanes of a vector that are used.
     lanes: usize,
+    /// Stride in `dst` between the pixels of neighbouring lanes.
     step: usize,
 }
 
@@ -132,7 +133,7 @@ fn run_block<T: Float, G: LeftOperand<T>>(
         step,
     } = to;
     let whole = lanes == T::LANES && step == 1;
-    // Vectors whose pixels are not contiguous in the result pass through a buffer.
+    // Vectors whose pixels are not contiguous in the result are stored to a buffer first.
     let mut buffer = Scratch::<T>::new(if whole {
         0
     } else {
@@ -220,7 +221,7 @@ impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED
         let offsets = &self.offsets.list()[..self.depth];
         let mut at = 0;
         while at < self.pieces.len() {
-            // If fewer are left than a tile has, the last is computed again.
+            // If fewer vectors are left than a tile has, the last one is computed several times.
             let mut pieces = [self.pieces[at]; V];
             let mut windows = [&self.image[..0]; V];
             for v in 0..V {

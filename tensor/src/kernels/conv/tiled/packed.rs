@@ -12,12 +12,12 @@ use crate::{Element, parallel};
 /// `packed[((group · blocks + block) · depth + t) · columns + lane]`.
 pub(super) struct Weights<T: Element> {
     pub steps: Steps,
-    /// Empty if each block is used once: then [`Group::pack`] packs it before its use, chunk by chunk.
+    /// Empty if each block is used once: then [`Group::pack`] packs it chunk by chunk before its use.
     packed: Scratch<T>,
 }
 
 impl<T: Float> Weights<T> {
-    /// Packs the weights, unless each is used only `once`.
+    /// Packs the weights, unless each block is used only `once`.
     pub fn new(level: Level, plan: &Correlation, phase: &Phase, w: &[T], once: bool) -> Self {
         let mut weights = Self {
             steps: Steps::new(phase),
@@ -48,8 +48,8 @@ impl<T: Float> Weights<T> {
 pub(super) struct Group<'a, T: Element> {
     filters: Filters<'a, T>,
     packed: &'a [T],
-    /// One block and chunk, if the weights are packed before their use.
-    fresh: Scratch<T>,
+    /// The packed weights of one block and chunk, if `packed` is empty.
+    buffer: Scratch<T>,
 }
 
 impl<'a, T: Float> Group<'a, T> {
@@ -72,29 +72,30 @@ impl<'a, T: Float> Group<'a, T> {
         Self {
             filters,
             packed,
-            fresh: Scratch::new(longest),
+            buffer: Scratch::new(longest),
         }
     }
 
-    /// Packs the weights of one block of output channels and one chunk of input channels, unless all are
-    /// packed.
+    /// Packs the weights of one block of output channels and one chunk of input channels, unless all weights
+    /// are packed already.
     pub fn pack(&mut self, level: Level, block: usize, chunk: (usize, usize)) {
         if self.packed.is_empty() {
-            self.filters.pack(level, block, chunk, &mut self.fresh);
+            self.filters.pack(level, block, chunk, &mut self.buffer);
         }
     }
 
-    /// Those weights, packed.
+    /// The packed weights of one block and chunk; after [`pack`](Self::pack) for the same block and chunk.
     pub fn panel(&self, block: usize, chunk: (usize, usize)) -> &[T] {
         if self.packed.is_empty() {
-            return &self.fresh;
+            return &self.buffer;
         }
         let phase = self.filters.phase;
         let step = block * phase.offsets.len() + chunk.0 * phase.taps.len();
         &self.packed[step * T::NR..]
     }
 
-    /// Prefetches part `index` of `parts` of the weights that packing a panel will read, unless all are packed.
+    /// Prefetches part `index` of `parts` of the weights of a block and chunk that will be packed next, unless
+    /// all weights are packed already.
     pub fn prefetch(
         &self,
         block: usize,
@@ -176,8 +177,8 @@ impl<'a, T: Float> Filters<'a, T> {
             }
             return;
         }
-        // The filters of one input channel, or of `LANES` if they follow each other in memory: then they
-        // fill blocks of the transpose.
+        // A matrix is the filters of one input channel, or of `LANES` input channels if they are adjacent in
+        // memory: its width is then a multiple of a block of the transpose.
         let each = if input == taps { T::LANES } else { 1 };
         let row = self.steps.rows[0].taps.len();
         let mut channel = 0;
@@ -201,7 +202,7 @@ impl<'a, T: Float> Filters<'a, T> {
         }
     }
 
-    /// Where in a chunk of `count` channels the taps of the first `channels` begin.
+    /// Offsets in a packed chunk of `count` channels of the taps of its first `channels` channels.
     fn places(&self, count: usize, channels: usize) -> Vec<usize> {
         let mut places = Vec::with_capacity(channels * self.phase.taps.len());
         for channel in 0..channels {

@@ -7,41 +7,46 @@ use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
 
-/// Channels lie in different pages, which hardware prefetchers do not cross: rows of this many channels ahead
-/// are prefetched.
+/// The row of the channel this many channels ahead is prefetched: channels lie in different pages, which
+/// hardware prefetchers do not cross.
 const AHEAD: usize = 8;
 
 /// The layout of an image with its padding: `[column block, depth, height, channel, column]`, each row split
 /// into phases of the column modulo the stride.
 ///
-/// The rows of all channels at one height lie together, so that a window touches few pages. The pixels of
+/// The rows of all channels at one height are adjacent, so that a window lies in few pages. The pixels of
 /// a row under one tap of neighbouring windows are contiguous, whatever the stride. Wide images are divided
-/// into blocks of columns, which repeat the columns that two of them need.
+/// into column blocks; columns that two of them need are stored in both.
 #[derive(Debug)]
 pub(super) struct Padded {
     channels: usize,
-    /// The image's own extents, and the zeros before it.
+    /// Extents of the image without padding.
     extents: [usize; 3],
+    /// Zeros before the image.
     before: [usize; 3],
     /// Extents of a column block with padding.
     with_zeros: [usize; 3],
-    /// Output columns of a column block, the distance of the first columns of two blocks, and how many
-    /// blocks there are.
+    /// Output columns of a column block.
     pub outputs: usize,
+    /// Columns from the start of one column block to the start of the next.
     advance: usize,
-    cuts: usize,
-    /// Phases, and columns of each.
+    /// Number of column blocks.
+    column_blocks: usize,
+    /// Phases of a row.
     phases: usize,
+    /// Columns of one phase.
     columns: usize,
-    /// Elements of a row of one channel, of all channels, of a plane of rows.
+    /// Elements of a row of one channel.
     pub row: usize,
+    /// Elements of the rows of all channels at one height.
     pub rows: usize,
+    /// Elements of all heights at one depth.
     pub plane: usize,
-    /// Heights under one window.
+    /// Extent of a window along the height.
     pub window: usize,
 }
 
-/// Some neighbouring heights of a padded image, of all column blocks and depths.
+/// A range of heights of a padded image, with all column blocks and depths.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Band {
     pub first: usize,
@@ -69,15 +74,15 @@ impl Padded {
         channels: usize,
         extents: [usize; 3],
         axes: [Axis; 3],
-        cut: usize,
+        block_columns: usize,
     ) -> Self {
         let width = axes[2].outputs.max(1);
-        let even = width.div_ceil(width.div_ceil(cut));
+        let even = width.div_ceil(width.div_ceil(block_columns));
         let whole = even.next_multiple_of(T::LANES);
         // The last block must not be narrower than a vector.
         let fits = width <= whole || (width - 1) % whole + 1 >= 2 * T::LANES;
         let outputs = if fits { whole } else { even };
-        let (cuts, outputs) = (width.div_ceil(outputs), outputs.min(width));
+        let (column_blocks, outputs) = (width.div_ceil(outputs), outputs.min(width));
         let last = Axis { outputs, ..axes[2] };
         let with_zeros = [axes[0].padded(), axes[1].padded(), last.padded()];
         let phases = last.step;
@@ -95,7 +100,7 @@ impl Padded {
             with_zeros,
             outputs,
             advance: outputs * last.step,
-            cuts,
+            column_blocks,
             phases,
             columns,
             row,
@@ -105,13 +110,13 @@ impl Padded {
         }
     }
 
-    /// Where a position of channel 0 is in its column block.
+    /// Offset of a position of channel 0 in its column block.
     pub fn at(&self, z: usize, y: usize, x: usize) -> usize {
         z * self.plane + y * self.rows + x % self.phases * self.columns + x / self.phases
     }
 
-    /// Which of `count` windows, `step` apart along depth (axis 0) or height (axis 1), cover the image and
-    /// not its padding at `distance` from their first position.
+    /// Which of `count` windows, `step` apart along depth (axis 0) or height (axis 1), cover a pixel of the
+    /// image and not padding at `distance` from their first position.
     pub fn covered(&self, axis: usize, distance: usize, step: usize, count: usize) -> Range<usize> {
         let before = self.before[axis];
         let start = before.saturating_sub(distance).div_ceil(step);
@@ -136,11 +141,11 @@ impl Padded {
     }
 
     /// Elements of one column block of a band.
-    pub fn cut(&self, band: Band) -> usize {
+    pub fn column_block_len(&self, band: Band) -> usize {
         self.with_zeros[0] * band.heights * self.rows
     }
 
-    /// Elements of one image, with those behind the last that may be read and are not used.
+    /// Elements of one image, with one more row: vector loads may extend past the last element.
     pub fn len(&self) -> usize {
         self.band_len(self.whole())
     }
@@ -150,12 +155,14 @@ impl Padded {
         self.heights(band) * self.rows
     }
 
-    /// Rows of all column blocks, depths and heights, and one more that a vector may reach into.
+    /// Number of chunks of [`rows`](Self::rows) elements: one for each column block, depth and height, and one
+    /// more because vector loads may extend past the last element.
     fn heights(&self, band: Band) -> usize {
-        self.cuts * self.with_zeros[0] * band.heights + 1
+        self.column_blocks * self.with_zeros[0] * band.heights + 1
     }
 
-    /// Copies images of `pixels` elements one after another; every element that a tap can read is written.
+    /// Copies images of `pixels` elements one after another, with zeros in the padding. Elements that no tap
+    /// reads may stay unwritten.
     pub fn fill<T: Float>(&self, level: Level, images: &[T], pixels: usize, to: &mut [T]) {
         self.fill_band(level, self.whole(), images, pixels, to);
     }
@@ -177,7 +184,8 @@ impl Padded {
         });
     }
 
-    /// Copies the rows of all channels of one column block, depth and height; `index` counts all three.
+    /// Copies the rows of all channels of one column block, depth and height; `index` counts these three in
+    /// row-major order.
     fn fill_row<T: Float>(
         &self,
         level: Level,
@@ -189,12 +197,12 @@ impl Padded {
         let [depth, height, width] = self.extents;
         let [z0, y0, x0] = self.before;
         let (index, y) = (index / band.heights, band.first + index % band.heights);
-        let (cut, z) = (index / self.with_zeros[0], index % self.with_zeros[0]);
-        if cut == self.cuts {
+        let (block, z) = (index / self.with_zeros[0], index % self.with_zeros[0]);
+        if block == self.column_blocks {
             return;
         }
         // Columns `first..end` of a padded row hold pixels of the image, the others padding.
-        let start = cut * self.advance;
+        let start = block * self.advance;
         let first = x0.saturating_sub(start).min(self.with_zeros[2]);
         let end = (width + x0).saturating_sub(start).min(self.with_zeros[2]);
         let inside = (z0..z0 + depth).contains(&z) && (y0..y0 + height).contains(&y);
@@ -236,7 +244,7 @@ impl Padded {
     }
 }
 
-/// A copy of a row. Rows are short, and a call to `memcpy` costs as much as eight moves.
+/// Copies a row without calling `memcpy`: rows are short, and the call takes as long as eight vector moves.
 #[inline]
 pub(super) fn copy<T: Float>(from: &[T], to: &mut [T]) {
     let (heads, rest) = from.as_chunks::<8>();

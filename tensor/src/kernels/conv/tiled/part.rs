@@ -8,7 +8,7 @@ pub(super) struct Part<'a, T> {
     pub level: Level,
     pub plan: &'a Correlation,
     pub phase: &'a Phase,
-    /// The padded image, or the band of it under the rows.
+    /// The padded image, or the band of it that the windows of the span cover.
     pub image: &'a [T],
     pub group: usize,
     /// The first output channel, in the group.
@@ -19,7 +19,7 @@ pub(super) struct Part<'a, T> {
 }
 
 impl<T> Part<'_, T> {
-    /// The runs of `lanes` pixels that its rows are cut into.
+    /// The runs of `lanes` pixels that cover its rows.
     pub fn pieces(&self, lanes: usize) -> Vec<Run> {
         self.plan.pieces(self.phase, self.span, lanes)
     }

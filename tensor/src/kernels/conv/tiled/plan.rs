@@ -22,7 +22,7 @@ pub(super) struct Correlation {
     pub pixels: [usize; 2],
     pub image: Padded,
     pub phases: Vec<Phase>,
-    /// Distances in `w`: from an output channel to the next, from an input channel, from a group.
+    /// Strides of `w`: from one output channel, input channel or group to the next.
     pub weight: [usize; 3],
     /// Spatial extents of `dst`.
     extents: [usize; 3],
@@ -35,21 +35,21 @@ pub(super) struct Phase {
     pub taps: Vec<usize>,
     /// The taps by rows of the filter.
     pub rows: Vec<TapRow>,
-    /// Distance of every `(channel, tap)` in the padded image.
+    /// Offset of every `(channel, tap)` from the first element of its window in the padded image.
     pub offsets: Offsets,
     /// First position, step and count along each axis of `dst`.
     outputs: [[usize; 3]; 3],
-    /// Distance in the image of a step of the output along depth and height.
+    /// Strides of the padded image between the windows of neighbouring outputs along depth and height.
     steps: [usize; 2],
 }
 
-/// Taps of one depth and height of a filter.
+/// Taps of one row of a filter: of one depth and height.
 #[derive(Clone, Debug)]
 pub(super) struct TapRow {
-    /// Which of the phase's taps.
+    /// Their range in the phase's taps.
     pub taps: Range<usize>,
-    /// The depths and heights of the phase's output at which they cover the image; at others they lie in
-    /// the padding.
+    /// The depths and heights of the phase's output at which these taps cover the image; at all others they
+    /// lie in the padding.
     pub covered: [Range<usize>; 2],
 }
 
@@ -68,8 +68,8 @@ impl Span {
     }
 }
 
-/// Output columns of a column block: a block of pixels then has few columns and many rows, which share
-/// most of the image under them.
+/// Output columns of a column block: a block of output pixels then has few columns and many rows, and the
+/// windows of neighbouring rows overlap.
 const BLOCK_COLUMNS: usize = 64;
 
 /// Bytes of a band of an image: half of a second-level cache of 1 MB.
@@ -78,9 +78,9 @@ const BAND_BYTES: usize = 1 << 19;
 /// A run of output pixels along the last axis.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
-    /// Where its first pixel's window begins in the padded image.
+    /// Offset in the padded image of the window of its first pixel.
     pub origin: usize,
-    /// Its first pixel in the plane of `dst`.
+    /// Index of its first pixel in the plane of `dst`.
     pub target: usize,
 }
 
@@ -100,7 +100,7 @@ impl Phase {
         self.outputs[2][2]
     }
 
-    /// Distance in `dst` between the pixels of a row.
+    /// Stride in `dst` between the pixels of a row.
     pub fn step(&self) -> usize {
         self.outputs[2][1]
     }
@@ -158,7 +158,7 @@ impl Correlation {
         }
     }
 
-    /// The gradient by the input, from the gradient by the output.
+    /// The input gradient: a correlation of the gradient of the output.
     pub fn input_gradient<T: Float>(geometry: &ConvGeometry) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
@@ -238,14 +238,14 @@ impl Correlation {
         };
         let rows = (1..height).rev().find(small).unwrap_or(1);
         let rows = height.div_ceil(height.div_ceil(rows));
-        // Results are copied once more, and every band reads all weights, from a farther cache if there
-        // are many.
-        let readings = if self.weight[2] > most {
+        // The cost of bands: results are copied once more, and every band reads all weights; weights that do
+        // not stay in the second-level cache are read once per tile.
+        let weight_reads = if self.weight[2] > most {
             height * columns / tile
         } else {
             height.div_ceil(rows)
         };
-        let banded = self.channels[1] * height * columns + self.weight[2] * readings;
+        let banded = self.channels[1] * height * columns + self.weight[2] * weight_reads;
         if self.image.len() * saved < 2 * banded {
             return None;
         }
@@ -284,7 +284,7 @@ impl Correlation {
     fn rows(&self, phase: &Phase, span: &Span, block: usize) -> impl Iterator<Item = Run> + use<> {
         let [[z0, dz, depth], [y0, dy, height], [x0, dx, _]] = phase.outputs;
         let ([sz, sy], [_, rows, columns]) = (phase.steps, self.extents);
-        let origin = block * self.image.cut(span.band);
+        let origin = block * self.image.column_block_len(span.band);
         let skipped = span.band.first * self.image.rows;
         let first = x0 + block * self.image.outputs * dx;
         let Span { rows: of_span, .. } = span.clone();
@@ -298,8 +298,8 @@ impl Correlation {
         })
     }
 
-    /// Vectors of `lanes` output pixels of one row: where the window of the first pixel begins in a span's
-    /// band of the padded image, and where the pixel is in the span's part of the plane of `dst`.
+    /// The runs of `lanes` output pixels that cover the rows of a span. Origins are offsets in the span's band
+    /// of the padded image, targets are indices in the span's part of the plane of `dst`.
     ///
     /// The last vector of a row overlaps the one before it, so that no lane is idle.
     pub fn pieces(&self, phase: &Phase, span: &Span, lanes: usize) -> Vec<Run> {
@@ -318,7 +318,7 @@ impl Correlation {
         pieces
     }
 
-    /// Where the window of each output pixel begins in the padded image, column block by column block.
+    /// The offset in the padded image of the window of each output pixel, column block by column block.
     pub fn origins(&self, phase: &Phase) -> Offsets {
         let (whole, width) = (&self.spans(1)[0], phase.width());
         let firsts = (0..width).step_by(self.image.outputs);

@@ -11,18 +11,18 @@ use crate::memory::Scratch;
 /// Longest sum of one pass: its weights fill half of the first-level cache.
 pub(super) const KC: usize = 288;
 
-/// Steps of a tile that take as long as setting it up.
+/// The time of setting up a tile, in steps.
 const SETUP: f64 = 30.0;
 
-/// The steps of a phase's sums: chunks of channels, in a chunk the rows of the filter one after the other,
-/// in a row channel by channel.
+/// The steps of a phase's sums. Loops, from outside: chunks of channels, rows of the filter, channels of the
+/// chunk, taps of the row.
 #[derive(Debug)]
 pub(super) struct Steps {
-    /// Distances in the padded image, in this order.
+    /// Offsets from the first element of a window in the padded image, in the order of the steps.
     pub offsets: Offsets,
     /// First channel and number of channels of each chunk.
     pub chunks: Vec<(usize, usize)>,
-    /// The rows of the filter, or all its taps as one row that covers every pixel.
+    /// The rows of the filter; or a single row of all taps, if padding is not skipped.
     pub rows: Vec<TapRow>,
 }
 
@@ -52,7 +52,8 @@ impl Steps {
         }
     }
 
-    /// For each row of the filter the runs that it covers the image at, as ranges of their list.
+    /// For each row of the filter, the runs whose windows have this row in the image and not in the padding, as
+    /// ranges of `runs`.
     pub fn covered<T>(&self, part: &Part<'_, T>, runs: &[Run]) -> Vec<Vec<Range<usize>>> {
         if let [_] = self.rows[..] {
             return vec![vec![0..runs.len()]];
@@ -97,17 +98,18 @@ impl Steps {
     }
 }
 
-/// Runs with steps of the sum that all of them need.
+/// A range of runs, and a range of steps to add to the sums of all of them.
 #[derive(Debug)]
 pub(super) struct Pass {
     pub runs: Range<usize>,
-    /// The first step in the chunk, and how many.
+    /// The first step, counted from the start of the chunk.
     pub first: usize,
+    /// Number of steps.
     pub steps: usize,
 }
 
-/// The rows of the filter in which a phase's sums are computed: one by one if skipping padding saves more
-/// steps than setting up tiles for shorter sums costs, else all as one.
+/// The rows of the filter, if skipping their padding saves more than the set-up of tiles for shorter sums
+/// costs; otherwise a single row of all taps.
 pub(super) fn rows(phase: &Phase) -> Vec<TapRow> {
     let channels = phase.offsets.len() / phase.taps.len().max(1);
     let whole = vec![TapRow {
@@ -128,7 +130,7 @@ pub(super) fn rows(phase: &Phase) -> Vec<TapRow> {
     }
 }
 
-/// The mean number of steps of a pixel.
+/// The mean number of steps of an output pixel.
 pub(super) fn mean(phase: &Phase) -> f64 {
     let channels = phase.offsets.len() / phase.taps.len().max(1);
     let of_row = |row: &TapRow| covered(phase, row) * (channels * row.taps.len()) as f64;

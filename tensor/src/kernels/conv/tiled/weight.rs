@@ -17,15 +17,15 @@ use crate::parallel;
 /// Pixels in one pass: their gradients fill half of the first-level cache.
 const KC: usize = 256;
 
-/// Bytes of the images that are prepared at once, half of the second-level cache: every part of the
-/// gradient reads them all.
+/// Bytes of padded images and transposed gradients that are prepared at once: half of the second-level cache,
+/// since every task reads all of them.
 const PREPARED: usize = 1 << 19;
 
-/// Tasks, at least, so that threads share them evenly.
+/// Fewest tasks, so that they divide evenly between threads.
 const TASKS: usize = 16;
 
-/// With at most this many pixels, moving the sums takes as long as computing them. (With 196 pixels,
-/// completing the sums part by part was slower.)
+/// Most pixels for which sums are completed part by part: with so few steps a sum takes as long to load and
+/// store as to compute. (With 196 pixels, completing them part by part was slower.)
 const MAX_PIXELS_BY_PARTS: usize = 64;
 
 /// Rows of sums in a part, if sums are completed part by part (as `MC`).
@@ -34,8 +34,8 @@ const PART: usize = 192 * MR;
 /// Most shares of a batch.
 const MAX_SHARES: usize = 16;
 
-/// In how many shares a batch is summed, from the shape alone: if sums are small beside the images, each
-/// thread prepares and reads images of its own.
+/// The number of shares of a batch, each with its own partial sums; from the shape alone. If the sums are small
+/// compared with the images, more shares are faster: each thread reads only images that it has prepared.
 fn shares(batch: usize, image: usize, sums: usize) -> usize {
     let affordable = batch * image / (8 * sums).max(1);
     MAX_SHARES.min(batch).min(affordable).max(1)
@@ -43,9 +43,9 @@ fn shares(batch: usize, image: usize, sums: usize) -> usize {
 
 /// `dw[o, c, k] = Σ x[n, c, window(i) + k] · dy[n, o, i]`.
 ///
-/// Lanes hold pixels if that is faster or if `lanes` says so; otherwise filters, and rows are
-/// `(channel, tap)`. Within a share of the batch, images and blocks of their pixels are added in order, and
-/// then the shares in order.
+/// Lanes hold what `lanes` requires, or whatever is faster if it is `None`. With filters in the lanes, rows of
+/// sums are `(channel, tap)` pairs. Within a share of the batch, images and blocks of their pixels are added in
+/// order, and then the shares in order.
 pub(super) fn run<T: Float>(
     level: Level,
     lanes: Option<Lanes>,
@@ -116,17 +116,18 @@ pub(super) fn run<T: Float>(
     });
 }
 
-/// The parts of the computation that all images share.
+/// What is the same for all images.
 struct Shared<'a> {
     level: Level,
     plan: &'a Correlation,
-    /// Where the window of each output pixel begins.
+    /// Offset in the padded image of the window of each output pixel.
     pixels: Offsets,
     taps: usize,
     /// Blocks of filters in a group.
     blocks: usize,
-    /// Elements of one group of a padded image, and of its transposed gradient.
+    /// Elements of one group of a padded image.
     image: usize,
+    /// Elements of one group of a transposed gradient.
     transposed: usize,
 }
 
@@ -218,13 +219,13 @@ impl Shared<'_> {
             panel: &transposed[of_block + first * width..],
             stride: width,
         };
-        let points = Windows {
+        let windows = Windows {
             image: &padded[index * self.image..][..self.image],
             origins: &self.plan.phases[0].offsets.list()[tap..],
             offsets: &self.pixels,
             first,
         };
-        microkernel::run(self.level, [rows, steps], points, vectors, to);
+        microkernel::run(self.level, [rows, steps], windows, vectors, to);
     }
 
     /// Whether `length` sums are faster to complete part by part: if all images are prepared at once,
@@ -236,7 +237,7 @@ impl Shared<'_> {
             && self.plan.groups * self.blocks >= TASKS
     }
 
-    /// The whole gradient; each part of the sums is transposed to its place while it is in the second-level cache.
+    /// The whole gradient. Each part of the sums is transposed into `dw` while it is in the second-level cache.
     fn run_by_parts<T: Float>(&self, batch: usize, x: &[T], dy: &[T], dw: &mut [T]) {
         let (plan, taps, width) = (self.plan, self.taps, T::NR);
         let (pixels, filters) = (plan.pixels[1], plan.channels[1]);
