@@ -17,36 +17,39 @@ const INPUTS_AT_ONCE: usize = 8;
 /// The filters of a sum over input channels, `K × K` taps each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filters {
-    /// Input and output channels.
+    /// Input channels.
     pub inputs: usize,
+    /// Output channels.
     pub outputs: usize,
-    /// Distances of two input and of two output channels in `w`.
+    /// Stride of `w` from one input channel to the next.
     pub input: usize,
+    /// Stride of `w` from one output channel to the next.
     pub output: usize,
     /// Whether taps are reversed, for the input gradient.
     pub reversed: bool,
 }
 
-/// Distance of two points of a block of filters: one cache line more than the data, or all points would
-/// compete for the same sets of the first-level cache.
+/// Stride between the points of a block of transformed filters: one cache line more than the data, or all
+/// points would compete for the same sets of the first-level cache.
 pub(super) fn plane<T: Float>(inputs: usize) -> usize {
     (inputs + 1) * T::NR
 }
 
 impl Filters {
-    /// How many numbers the transforms have at `points` points.
+    /// Elements of all transformed filters at `points` points.
     pub fn length<T: Float>(&self, points: usize) -> usize {
         self.outputs.div_ceil(T::NR) * points * plane::<T>(self.inputs)
     }
 
-    /// Distance of two points of the sums of all pairs of channels, see [`plane`].
+    /// Stride between the points of the sums of all pairs of channels; see [`plane`].
     pub fn plane_of_sums<T: Float>(&self) -> usize {
         let lanes = T::NR;
         self.outputs.next_multiple_of(lanes) * self.inputs + lanes
     }
 
-    /// `U = G g Gᵀ` as `values[block][point][input][lane]`, points a [`plane`] apart. If they are `shared` by
-    /// all threads, they are written by non-temporal stores, and `values` must begin a cache line.
+    /// `U = G g Gᵀ` as `values[block][point][input][lane]`, with stride [`plane`] between points. If `shared`,
+    /// other threads read the values: they are written by non-temporal stores, and `values` must start at
+    /// a cache line.
     pub fn transform<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
         level: Level,
@@ -57,13 +60,13 @@ impl Filters {
         let length = A * A * plane::<T>(self.inputs);
         let work = values.len();
         parallel::for_chunks_mut(values, length, work, |block, to| {
-            self.transform_some::<T, L, K, A>(level, w, block, [0, self.inputs], to, shared);
+            self.transform_block::<T, L, K, A>(level, w, block, [0, self.inputs], to, shared);
         });
     }
 
     /// The transforms of `inputs` input channels from `first_input` on, for one block of output channels:
-    /// `values[point][input][lane]`, points a [`plane`] apart.
-    pub fn transform_some<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
+    /// `values[point][input][lane]`, with stride [`plane`] between points.
+    pub fn transform_block<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
         level: Level,
         w: &[T],
@@ -73,8 +76,8 @@ impl Filters {
         shared: bool,
     ) {
         let (lanes, taps) = (T::NR, K * K);
-        // If the taps of one input channel follow those of another, several are transposed at once.
-        let together = if self.input == taps {
+        // If the taps of consecutive input channels are adjacent, several channels are transposed at once.
+        let inputs_at_once = if self.input == taps {
             INPUTS_AT_ONCE
         } else {
             1
@@ -82,11 +85,11 @@ impl Filters {
         let first = block * lanes;
         let count = lanes.min(self.outputs - first);
         let plane = plane::<T>(inputs);
-        let mut gathered = Scratch::<T>::new(together * taps * lanes);
+        let mut gathered = Scratch::<T>::new(inputs_at_once * taps * lanes);
         if count < lanes {
             gathered.fill(T::zero());
         }
-        // Transforms `inputs` channels from `input` on to `to`, points `plane` apart.
+        // Transforms `inputs` channels from `input` on into `to`, with stride `plane` between points.
         let mut transform = |[input, inputs]: [usize; 2], to: &mut [T], plane: usize| {
             let from = &w[(first_input + input) * self.input + first * self.output..];
             let size = [count, inputs * taps];
@@ -104,14 +107,14 @@ impl Filters {
             });
         };
         if !shared {
-            for (input, inputs) in balanced(inputs, together) {
+            for (input, inputs) in balanced(inputs, inputs_at_once) {
                 transform([input, inputs], &mut values[input * lanes..], plane);
             }
             return;
         }
-        let mut points = Scratch::<T>::new(A * A * together * lanes);
+        let mut points = Scratch::<T>::new(A * A * inputs_at_once * lanes);
         non_temporal::write(values, |writer| {
-            for (input, inputs) in balanced(inputs, together) {
+            for (input, inputs) in balanced(inputs, inputs_at_once) {
                 let row = inputs * lanes;
                 transform([input, inputs], &mut points, row);
                 for (point, from) in points.chunks_exact(row).take(A * A).enumerate() {
@@ -121,7 +124,7 @@ impl Filters {
         });
     }
 
-    /// `dw = Gᵀ dU G` of the sum, in order, of all `dU[point][block][input][lane]` in `sums`.
+    /// `dw = Gᵀ dU G`, where `dU` is the sum, in order, of all arrays `[point][block][input][lane]` in `sums`.
     pub fn collect<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
         level: Level,
@@ -141,13 +144,13 @@ impl Filters {
                 values: &sums.values[block * self.inputs * lanes..],
                 ..sums
             };
-            self.collect_some::<T, L, K, A>(level, &sums, [0, self.inputs], dw);
+            self.collect_block::<T, L, K, A>(level, &sums, [0, self.inputs], dw);
         });
     }
 
     /// [`collect`](Self::collect) for `inputs` input channels from `first_input` on and the block of output
     /// channels of `dw`.
-    pub fn collect_some<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
+    pub fn collect_block<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
         &self,
         level: Level,
         sums: &Sums<'_, T>,
@@ -183,8 +186,8 @@ fn prefetch_rows<T>(from: &[T], [rows, columns]: [usize; 2], stride: usize) {
     }
 }
 
-/// Sums at the points, `values[point · plane + input · lanes + lane]`; every `size` numbers further such sums
-/// to be added.
+/// Partial sums at the points, `values[share · size + point · plane + input · lanes + lane]`, to be added over
+/// the shares.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sums<'a, T> {
     pub values: &'a [T],
@@ -192,7 +195,7 @@ pub(super) struct Sums<'a, T> {
     pub size: usize,
 }
 
-/// The transform of taps `gathered[input][tap][lane]` to points.
+/// The transform of filters from taps `gathered[input][tap][lane]` to points.
 struct ToPoints<'a, T, L, const K: usize, const A: usize> {
     gathered: &'a [T],
     reversed: bool,
@@ -245,7 +248,7 @@ impl<T: Float, V: Vector<T>, const K: usize> Square<T, V> for Reversed<'_, T, K>
     }
 }
 
-/// The transform of sums at the points to taps `gathered[input][tap][lane]`.
+/// The transform of the weight gradient from points to taps `gathered[input][tap][lane]`.
 struct ToTaps<'a, T, L, const K: usize, const A: usize> {
     sums: Sums<'a, T>,
     inputs: usize,
@@ -275,7 +278,7 @@ impl<T: Float, L: Linear<A, K>, const K: usize, const A: usize> Lanewise<T>
     }
 }
 
-/// The sum, in order, of all sums at a point.
+/// The sum, in order, of all partial sums at a point.
 #[derive(Clone, Copy)]
 struct Added<'a, T, const A: usize>(Sums<'a, T>);
 

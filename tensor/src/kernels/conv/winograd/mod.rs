@@ -16,16 +16,17 @@
 //!
 //! Tuning:
 //!
-//! * If there are fewer tiles than filters, loops 1 and 2 change places: all tiles are transformed first,
-//!   and each task transforms the filters of its own block of channels and uses them at once. Transformed
-//!   filters are four times as large as the filters, and would pass through memory.
+//! * If there are fewer tiles than filters, loops 1 and 2 are exchanged: all tiles are transformed first,
+//!   and each task transforms the filters of its own block of channels right before it uses them. Transformed
+//!   filters are four times as large as the filters; all of them together would be written to memory and read
+//!   back.
 //! * Forward and input gradient share no transforms. The filters of the input gradient are reversed, which
 //!   maps a point `x` of the transform to `1/x`, and 2 and −2 to points that `F(4 × 4, 3 × 3)` does not have;
-//!   where the points are the same, another order is needed, and transposing 36 points costs more than
+//!   at the points that both have, the layout differs, and transposing 36 points costs more than
 //!   transforming 9 taps again. Both filter transforms together take 1.2 % of a training step of VGG-16 at
 //!   batch 2, 0.6 % of ResNet-20's and 0.2 % of the Fashion CNN's: sharing could save half of that.
 //!
-//! A NaN or an infinity spreads through its tile.
+//! A NaN or an infinity in the input affects all results of its tile.
 
 mod filters;
 mod products;
@@ -50,10 +51,11 @@ pub struct Winograd {
     level: Option<Level>,
 }
 
-/// Fewest tiles that save more than the transforms of the filters cost.
+/// Fewest tiles for which the saved multiplications outweigh the transforms of the filters.
 const MIN_TILES: usize = 8;
 
-/// Fewest pixels in tiles that save more than the transforms of the filters' gradients cost.
+/// Fewest pixels of all tiles for which, in the weight gradient, the saved multiplications outweigh the
+/// transforms of the filters' gradients.
 const MIN_PIXELS_SUMMED: usize = 80;
 
 /// `F(m × m, k × k)`
@@ -76,14 +78,14 @@ impl Form {
         }
     }
 
-    /// Numbers of scratch memory: a strip of about 200 tiles and all filters; the weight gradient has both
-    /// once for each part.
+    /// Elements of scratch memory: the transforms of a strip of about 200 tiles, once for each thread, and of
+    /// all filters, once for each share of the weight gradient.
     fn workspace(self, channels: usize, filters: usize) -> usize {
         let [side, taps] = self.sides();
         let points = (side + taps - 1).pow(2);
         let pairs = points * channels * filters;
-        let parts = weights::parts(pairs);
-        parts.min(parallel::threads()) * points * 200 * (channels + filters) + parts * pairs
+        let shares = weights::shares(pairs);
+        shares.min(parallel::threads()) * points * 200 * (channels + filters) + shares * pairs
     }
 
     fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
@@ -151,8 +153,8 @@ impl Winograd {
     }
 }
 
-/// The images of the input, and of the result.
-fn sides(geometry: &ConvGeometry) -> [Planes; 2] {
+/// The extents of the input and of the output.
+fn planes(geometry: &ConvGeometry) -> [Planes; 2] {
     let [_, height, width] = geometry.input;
     let [_, out_height, out_width] = geometry.output();
     [
@@ -169,9 +171,9 @@ fn sides(geometry: &ConvGeometry) -> [Planes; 2] {
     ]
 }
 
-/// The convolution as a correlation of the images of the input.
+/// The convolution as a correlation of the input.
 fn forward_problem(level: Level, geometry: &ConvGeometry) -> Problem {
-    let [from, to] = sides(geometry);
+    let [from, to] = planes(geometry);
     let [_, [top, _], [left, _]] = geometry.padding;
     let taps = geometry.kernel[1] * geometry.kernel[2];
     Problem {
@@ -190,10 +192,10 @@ fn forward_problem(level: Level, geometry: &ConvGeometry) -> Problem {
     }
 }
 
-/// Its input gradient as a correlation of the images of the result: `x[i]` contributes to `y[i + p − k]` by
+/// Its input gradient as a correlation of the gradient of the output: `x[i]` contributes to `y[i + p − k]` by
 /// tap `k`, so with the taps reversed the window of `K` taps begins at `i + p − (K − 1)`.
 fn input_gradient_problem(level: Level, geometry: &ConvGeometry) -> Problem {
-    let [to, from] = sides(geometry);
+    let [to, from] = planes(geometry);
     let [_, [top, _], [left, _]] = geometry.padding;
     let [_, tall, wide] = geometry.kernel;
     Problem {
@@ -278,7 +280,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if narrow < least {
             return Err("few channels: the transforms cost what they save");
         }
-        // Each filter is transformed once: the cost must be small beside its use in every tile.
+        // Each filter is transformed once: with few tiles, the cost is not small compared with its use in them.
         let [side, _] = self.form.sides();
         let tiles = tiles(geometry, direction, side);
         if tiles < MIN_TILES {

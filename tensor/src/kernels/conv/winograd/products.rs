@@ -23,10 +23,11 @@ const INPUTS_AT_ONCE: usize = 128;
 /// Most tiles whose products with one block of output channels stay in the second-level cache.
 const MAX_TILES_IN_L2: usize = 200;
 
-/// At most this many tiles are one strip: they are enough rows for the microkernel and quickly transformed.
+/// At most this many tiles are one strip: dividing them would leave the microkernel few rows, and their
+/// transforms take little time.
 const MAX_TILES_OF_ONE_STRIP: usize = 32;
 
-/// Extents of the images on one side: `[batch, channels, height, width]`.
+/// Channels and spatial extents of the images that a correlation reads, or of those that it computes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes {
     pub channels: usize,
@@ -48,8 +49,9 @@ pub(super) struct Problem {
     pub filters: Filters,
     /// The first pixel under the first window; may be negative.
     pub origin: [isize; 2],
-    /// The images that are read, and those that are made.
+    /// The images that are read.
     pub from: Planes,
+    /// The images that are computed.
     pub to: Planes,
 }
 
@@ -72,27 +74,27 @@ pub(super) fn correlate<
     let grid = Grid::new(problem.to.height, problem.to.width, M);
     let tiles = problem.batch * grid.tiles();
     if tiles < problem.filters.outputs {
-        let strips = if tiles <= MAX_TILES_OF_ONE_STRIP {
+        let strip_tiles = if tiles <= MAX_TILES_OF_ONE_STRIP {
             tiles
         } else {
-            even(tiles)
+            in_even_strips(tiles)
         };
-        return by_blocks::<T, S, M, K, A>(problem, grid, strips, src, w, dst);
+        return by_blocks::<T, S, M, K, A>(problem, grid, strip_tiles, src, w, dst);
     }
-    let together = grid.images(problem.batch, PART);
-    let most = if together == problem.batch {
-        even(tiles)
+    let group = grid.images(problem.batch, PART);
+    let strip_tiles = if group == problem.batch {
+        in_even_strips(tiles)
     } else {
         STRIP
     };
-    if together == problem.batch && grid.strips(together, most).nth(1).is_none() {
-        return by_blocks::<T, S, M, K, A>(problem, grid, most, src, w, dst);
+    if group == problem.batch && grid.strips(group, strip_tiles).nth(1).is_none() {
+        return by_blocks::<T, S, M, K, A>(problem, grid, strip_tiles, src, w, dst);
     }
-    by_strips::<T, S, M, K, A>(problem, grid, [together, most], src, w, dst);
+    by_strips::<T, S, M, K, A>(problem, grid, [group, strip_tiles], src, w, dst);
 }
 
-/// Most tiles of a strip if the number of strips is even.
-fn even(tiles: usize) -> usize {
+/// Tiles of a strip such that the number of strips is even: it divides evenly between two threads.
+fn in_even_strips(tiles: usize) -> usize {
     tiles.div_ceil(tiles.div_ceil(STRIP).next_multiple_of(2))
 }
 
@@ -121,11 +123,12 @@ impl Problem {
     }
 }
 
-/// Transforms all filters first, then goes through groups of `together` images in strips of `most` tiles.
+/// Transforms all filters first, then computes groups of `group_images` images in strips of about `strip_tiles`
+/// tiles.
 fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
     problem: &Problem,
     grid: Grid,
-    [together, most]: [usize; 2],
+    [group_images, strip_tiles]: [usize; 2],
     src: &[T],
     w: &[T],
     dst: &mut [T],
@@ -142,15 +145,15 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let channels = filters.inputs.next_multiple_of(lanes);
     let image = problem.to.channels * problem.to.pixels();
     let work = problem.batch * problem.work::<T>();
-    parallel::for_chunks_mut(dst, together * image, work, |group, dst| {
+    parallel::for_chunks_mut(dst, group_images * image, work, |group, dst| {
         let images = dst.len() / image;
-        let strips: Vec<Strip> = grid.strips(images, most).collect();
+        let strips: Vec<Strip> = grid.strips(images, strip_tiles).collect();
         let work = images * problem.work::<T>();
         let place = |strip, block| strip * blocks + block;
         let mut targets = cut(dst, problem.to, &strips, place);
         parallel::for_chunks_mut(&mut targets, blocks, work, |strip, targets| {
             let strip = &strips[strip];
-            let spectra = problem.prepare::<T, S::Data, A>(src, group * together, strip);
+            let spectra = problem.prepare::<T, S::Data, A>(src, group * group_images, strip);
             let work = problem.work::<T>() * strip.tiles() / grid.tiles();
             parallel::for_chunks_mut(targets, 1, work, |block, rows| {
                 let length = points * filters::plane::<T>(filters.inputs);
@@ -178,19 +181,20 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     });
 }
 
-/// Transforms all tiles first, in strips of `most`, then goes through blocks of output channels, whose filters
-/// are transformed before their use: those of many channels would pass through memory once more.
+/// Transforms all tiles first, in strips of about `strip_tiles`, then computes blocks of output channels. The
+/// filters of a block are transformed right before their use, in a cache; transforms of all filters would be
+/// written to memory and read back.
 fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const A: usize>(
     problem: &Problem,
     grid: Grid,
-    most: usize,
+    strip_tiles: usize,
     src: &[T],
     w: &[T],
     dst: &mut [T],
 ) {
     let (level, filters) = (problem.level, &problem.filters);
     let (lanes, points) = (T::NR, A * A);
-    let strips: Vec<Strip> = grid.strips(problem.batch, most).collect();
+    let strips: Vec<Strip> = grid.strips(problem.batch, strip_tiles).collect();
     let channels = filters.inputs.next_multiple_of(lanes);
     let transforms = problem.batch * grid.tiles() * channels * A;
     let spectra = parallel::map_chunks(strips.len(), transforms, |strip| {
@@ -204,9 +208,9 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let parts: Vec<(usize, usize)> = (0..strips.len())
         .flat_map(|strip| (0..strips[strip].parts().count).map(move |part| (strip, part)))
         .collect();
-    // Either some input channels for all tiles, whose products stay in a cache, or, if these are too many,
-    // all input channels for some tiles.
-    let [some, together] = if problem.batch * grid.tiles() <= MAX_TILES_IN_L2 {
+    // The products of all tiles stay in a cache if there are few tiles: then the sum is computed for
+    // `inputs_at_once` input channels at a time. Otherwise it is computed for one part of the tiles at a time.
+    let [inputs_at_once, parts_at_once] = if problem.batch * grid.tiles() <= MAX_TILES_IN_L2 {
         [filters.inputs.min(INPUTS_AT_ONCE), parts.len()]
     } else {
         [filters.inputs, 1]
@@ -217,16 +221,18 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let mut targets = cut(dst, problem.to, &strips, place);
     let work = problem.batch * problem.work::<T>();
     parallel::for_chunks_mut(&mut targets, strips.len(), work, |block, targets| {
-        let mut products = Scratch::<T>::new(together * length);
-        let mut values = Scratch::<T>::new(points * filters::plane::<T>(some));
-        for parts in parts.chunks(together) {
-            for (first, inputs) in balanced(filters.inputs, some) {
+        let mut products = Scratch::<T>::new(parts_at_once * length);
+        let mut values = Scratch::<T>::new(points * filters::plane::<T>(inputs_at_once));
+        for parts in parts.chunks(parts_at_once) {
+            for (first, inputs) in balanced(filters.inputs, inputs_at_once) {
                 let values = &mut values[..points * filters::plane::<T>(inputs)];
-                // The transforms of all input channels remain from the first parts.
+                // If all input channels are computed at once, `values` still holds their transforms from the
+                // first iteration.
                 if inputs < filters.inputs || parts[0] == (0, 0) {
-                    let some = [first, inputs];
-                    filters
-                        .transform_some::<T, S::Filter, K, A>(level, w, block, some, values, false);
+                    let range = [first, inputs];
+                    filters.transform_block::<T, S::Filter, K, A>(
+                        level, w, block, range, values, false,
+                    );
                 }
                 let block = Block {
                     values,
@@ -278,7 +284,7 @@ fn shared_copy<T: Float>(values: &[T]) -> Scratch<T> {
 }
 
 /// Transformed filters of `inputs` input channels from `first` on and one block of output channels:
-/// `values[point][input][lane]`, points a [`plane`](filters::plane) apart.
+/// `values[point][input][lane]`, with stride [`plane`](filters::plane) between points.
 #[derive(Clone, Copy, Debug)]
 struct Block<'a, T> {
     values: &'a [T],
@@ -286,8 +292,8 @@ struct Block<'a, T> {
     inputs: usize,
 }
 
-/// `product[point][tile][lane]` of tiles and a block, added to the products of the input channels before its
-/// first.
+/// `product[point][tile][lane]`: the products of tiles and a block of filters, summed over the block's input
+/// channels. Added to the values of `product` unless the block begins at input channel 0.
 fn multiply<T: Float, const A: usize>(
     level: Level,
     spectrum: &Spectrum<'_, T>,
@@ -332,7 +338,7 @@ fn store_results<T: Float, L: Linear<A, M>, const M: usize, const A: usize>(
     let (height, width) = (strip.height(), strip.grid.width);
     let plane = tiles::plane::<T>(count, lanes);
     let channels = rows.len() / strip.images;
-    // The pixels of a run of tiles of one row, channels in the lanes; transposed at once.
+    // The pixels of neighbouring tiles of one row, channels in the lanes, before they are transposed.
     let row = strip.grid.columns.min(count) * M * lanes;
     let mut pixels = Scratch::<T>::new(M * row);
     let mut tile = 0;

@@ -6,7 +6,7 @@
 //! image networks, 7 × 7 at stride 2.
 
 use super::products::{Planes, Problem};
-use super::{Form, forward_problem, input_gradient_problem, sides, tiles};
+use super::{Form, forward_problem, input_gradient_problem, planes, tiles};
 use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::deinterleave;
 use crate::kernels::simd::{Float, Level};
@@ -20,18 +20,19 @@ pub struct StridedWinograd {
     level: Option<Level>,
 }
 
-/// Phases of a pixel.
+/// Phases of an image: two along each axis.
 const PHASES: usize = 4;
 
-/// Fewest tiles that save more than the copies and transforms of the filters cost.
+/// Fewest tiles for which the saved multiplications outweigh the copies and transforms of the filters.
 const MIN_TILES: usize = 48;
 
 /// A convolution at stride 2 as one at stride 1.
 struct Split {
     form: Form,
-    /// The images by phase: channels `[channel][phase of the row][phase of the column]`.
+    /// The convolution at stride 1, over channels `[channel][phase of the row][phase of the column]`.
     geometry: ConvGeometry,
-    /// `taps[k]` is the phase that tap `k` reads, and the tap it becomes; rows, then columns.
+    /// `taps[axis][k]` is the phase that tap `k` is multiplied with, and its index among the taps of that phase;
+    /// axes are height and width.
     taps: [Vec<[usize; 2]>; 2],
 }
 
@@ -50,7 +51,8 @@ impl Split {
             let before = padding.div_ceil(2);
             let extent = geometry.input[axis].div_ceil(2);
             split.input[axis] = extent;
-            // As much as the last window needs, which may be less than there is: see [`result`].
+            // The zeros that the last window needs. The split image may have room for more windows: see
+            // [`result`].
             let after = (out[axis] + side - 1).saturating_sub(before + extent);
             split.padding[axis] = [before, after];
             (0..geometry.kernel[axis])
@@ -118,7 +120,7 @@ impl Split {
         }
     }
 
-    /// Numbers of one pair of channels: taps of the split filters, and of the filters.
+    /// Taps of one input and output channel: in the split filters, and in the filters.
     fn pair(&self) -> [usize; 2] {
         let [_, side] = self.form.sides();
         let [rows, columns] = &self.taps;
@@ -153,9 +155,9 @@ fn form(geometry: &ConvGeometry) -> Form {
     }
 }
 
-/// The images on the side of the result, which end where those at stride 2 do.
+/// The extents of the output: those at stride 2, even if the split images have room for more windows.
 fn result(geometry: &ConvGeometry) -> Planes {
-    let [_, result] = sides(geometry);
+    let [_, result] = planes(geometry);
     result
 }
 

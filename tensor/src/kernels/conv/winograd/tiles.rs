@@ -9,11 +9,11 @@ use crate::kernels::simd::{Float, Lanewise, Level, Vector};
 use crate::memory::Scratch;
 use crate::{Element, parallel};
 
-/// Tiles of a part, which is transformed, multiplied and transformed back at once: its products with a block
-/// of channels stay in the second-level cache.
+/// Most tiles of a part, whose products with a block of channels stay in the second-level cache until they are
+/// transformed back.
 pub(super) const PART: usize = 64;
 
-/// Tiles of one strip, at least, if there are as many: enough to reuse the transforms of filters.
+/// About this many tiles are one strip: enough to reuse each transformed filter while it is in a cache.
 pub(super) const STRIP: usize = 192;
 
 /// A plane of pixels in tiles of `M × M`.
@@ -45,7 +45,7 @@ impl Grid {
         self.rows * self.columns
     }
 
-    /// How many images together have at least this many tiles.
+    /// The fewest images that together have at least this many tiles; at most `batch`.
     pub fn images(&self, batch: usize, tiles: usize) -> usize {
         tiles.div_ceil(self.tiles()).clamp(1, batch)
     }
@@ -103,7 +103,7 @@ impl Strip {
         }
     }
 
-    /// The place of a tile, and how many tiles from it on lie in its row, of at most `most`.
+    /// The place of a tile, and the number of tiles from it to the end of its row, at most `most`.
     pub fn run(&self, tile: usize, most: usize) -> (Place, usize) {
         let place = self.place(tile);
         let rest = self.grid.columns - place.x / self.grid.side;
@@ -127,13 +127,13 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// First tile of a part, and how many it has.
+    /// First tile of a part, and its number of tiles.
     pub fn get(self, part: usize) -> (usize, usize) {
         let first = part * self.tiles / self.count;
         (first, (part + 1) * self.tiles / self.count - first)
     }
 
-    /// Tiles of the largest.
+    /// Number of tiles of the largest part.
     pub fn most(self) -> usize {
         self.tiles.div_ceil(self.count.max(1))
     }
@@ -143,7 +143,7 @@ impl Parts {
 pub(super) struct Transposed<T: Element> {
     pub pixels: Scratch<T>,
     pub blocks: usize,
-    /// Elements of a row, and of a block of one image.
+    /// Elements of a row; elements of a block of channels of one image.
     pub row: usize,
     pub block: usize,
 }
@@ -210,12 +210,12 @@ impl<T: Float> Source<'_, T> {
 pub(super) struct Spectrum<'a, T> {
     pub values: &'a [T],
     pub plane: usize,
-    /// Elements of a tile.
+    /// Stride from one tile to the next: the channels, rounded up to whole vectors.
     pub channels: usize,
 }
 
-/// Distance of two points of `tiles` tiles: one cache line more than the data, or all points would compete
-/// for the same sets of the first-level cache.
+/// Stride between the points of `tiles` transformed tiles: one cache line more than the data, or all points
+/// would compete for the same sets of the first-level cache.
 pub(super) fn plane<T: Float>(tiles: usize, channels: usize) -> usize {
     tiles * channels + T::NR
 }
@@ -261,7 +261,7 @@ pub(super) fn transform<T: Float, L: Linear<I, O>, const I: usize, const O: usiz
     values
 }
 
-/// The part of a transformed strip that begins at `values`.
+/// One part of a transformed strip.
 pub(super) fn spectrum<'a, T: Float>(
     values: &'a [T],
     strip: &Strip,

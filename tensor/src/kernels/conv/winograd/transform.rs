@@ -6,7 +6,7 @@
 
 use crate::kernels::simd::{Float, Vector};
 
-/// A linear map of some numbers, in every lane of vectors.
+/// A linear map from `I` numbers to `O` numbers, applied in every lane of vectors.
 pub(super) trait Linear<const I: usize, const O: usize>: Send + Sync + 'static {
     /// The image of `x`.
     fn apply<T: Float, V: Vector<T>, const FMA: bool>(x: [V; I]) -> [V; O];
@@ -362,13 +362,13 @@ impl Linear<6, 5> for CollectOfTwoOfFive {
     }
 }
 
-/// A square of vectors to be read.
+/// The input of [`twice`]: a square matrix of vectors.
 pub(super) trait Square<T, V: Vector<T>> {
     /// The vector in row `i` and column `j`. Must be `#[inline(always)]`.
     fn load(&self, isa: V::Isa, i: usize, j: usize) -> V;
 }
 
-/// Vectors in memory, with the distances between rows and between columns.
+/// A matrix of vectors in memory, with the strides of rows and columns.
 #[derive(Clone, Copy)]
 pub(super) struct From<'a, T> {
     pub vectors: &'a [T],
@@ -383,7 +383,7 @@ impl<T: Float, V: Vector<T>> Square<T, V> for From<'_, T> {
     }
 }
 
-/// Where vectors are stored, with the distances between rows and between columns.
+/// A matrix of vectors in memory that is written, with the strides of rows and columns.
 pub(super) struct To<'a, T> {
     pub vectors: &'a mut [T],
     pub row: usize,
@@ -404,10 +404,10 @@ macro_rules! unrolled {
     };
 }
 
-/// A map along both axes of a square: columns, then rows.
+/// Applies a linear map along both axes of a square matrix: to its columns, then to the rows of the result.
 ///
-/// Vectors are loaded where they are used and stored where they are computed: an array of all of them, which
-/// no register file holds, would be a copy on the stack.
+/// Each vector is loaded right before it is used and stored right after it is computed. An array of all input
+/// or output vectors would not fit in registers, so it would be copied to the stack.
 #[inline(always)]
 pub(super) fn twice<
     T: Float,

@@ -11,32 +11,36 @@ use crate::kernels::simd::{Float, Level};
 use crate::memory::Scratch;
 use crate::{Element, parallel};
 
-/// Most numbers of the sums of the weight gradient that are computed in several parts.
-const MAX_SUMS_IN_PARTS: usize = 1 << 18;
+/// Most sums of the weight gradient for which the strips are divided into shares with partial sums.
+const MAX_SUMS_IN_SHARES: usize = 1 << 18;
 
-/// Parts of the sums: they divide evenly between two, four and eight threads.
-const PARTS: usize = 8;
+/// Shares of the strips, each with its own partial sums: they divide evenly between two, four and eight threads.
+const SHARES: usize = 8;
 
 /// Input channels whose sums with a block of output channels are computed and transformed back at once, in
 /// the second-level cache.
 const INPUTS_AT_ONCE: usize = 48;
 
-/// Most bytes of the transforms of the input that are read again for every few blocks of output channels:
-/// more would come from a farther cache.
+/// Most bytes of transformed input for which [`by_blocks`] is used, since it reads them again for every
+/// [`BLOCKS`] blocks of output channels: more bytes would not stay in a near cache.
 const MAX_BYTES_REREAD: usize = 3 << 19;
 
-/// Blocks of output channels for which the tiles of those input channels are read once.
+/// Blocks of output channels that are computed in one pass over the transformed input.
 const BLOCKS: usize = 2;
 
-/// In how many parts `sums` numbers are summed; the parts are then added in order.
-pub(super) fn parts(sums: usize) -> usize {
-    if sums <= MAX_SUMS_IN_PARTS { PARTS } else { 1 }
+/// The number of shares of the strips for `sums` sums. The partial sums of the shares are added in order.
+pub(super) fn shares(sums: usize) -> usize {
+    if sums <= MAX_SUMS_IN_SHARES {
+        SHARES
+    } else {
+        1
+    }
 }
 
-/// Tiles of one strip of the weight gradient: an even number of strips if each has its own sums.
+/// Tiles of one strip of the weight gradient. If they are divided into shares, their number is even.
 fn strip_tiles(tiles: usize, sums: usize) -> usize {
     let strips = tiles.div_ceil(STRIP);
-    if parts(sums) > 1 {
+    if shares(sums) > 1 {
         tiles.div_ceil(strips.next_multiple_of(2))
     } else {
         STRIP
@@ -70,16 +74,16 @@ pub(super) fn gradient<
     let pairs = blocks * A * A * filters.inputs * lanes;
     let size = A * A * filters.plane_of_sums::<T>();
     let tiles = strip_tiles(batch * grid.tiles(), pairs);
-    let together = grid.images(batch, tiles);
+    let group = grid.images(batch, tiles);
     let (x_image, dy_image) = (from.channels * from.pixels(), to.channels * to.pixels());
     let strips: Vec<(usize, Strip)> = (0..batch)
-        .step_by(together)
+        .step_by(group)
         .flat_map(|first| {
-            let strips = grid.strips(together.min(batch - first), tiles);
+            let strips = grid.strips(group.min(batch - first), tiles);
             strips.map(move |strip| (first, strip))
         })
         .collect();
-    let sides = |first: usize, strip: &Strip| {
+    let sources = |first: usize, strip: &Strip| {
         [
             Source {
                 planes: &x[first * x_image..][..strip.images * x_image],
@@ -97,20 +101,21 @@ pub(super) fn gradient<
             },
         ]
     };
-    if let ([(first, strip)], 1) = (&strips[..], parts(pairs))
+    if let ([(first, strip)], 1) = (&strips[..], shares(pairs))
         && strip.tiles() * A * A * filters.inputs * size_of::<T>() <= MAX_BYTES_REREAD
     {
-        let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
+        let pair = Pair::new::<S, M, K, A>(level, strip, &sources(*first, strip));
         by_blocks::<T, S::Collect, K, A>(&filters, &pair, dw);
         return;
     }
-    let share = strips.len().div_ceil(parts(pairs));
-    let mut sums = Scratch::<T>::new(strips.len().div_ceil(share) * size);
+    let strips_per_share = strips.len().div_ceil(shares(pairs));
+    let mut sums = Scratch::<T>::new(strips.len().div_ceil(strips_per_share) * size);
     let work = batch * to.pixels() * filters.inputs * filters.outputs / lanes;
-    parallel::for_chunks_mut(&mut sums, size, work, |part, sums| {
-        let strips = strips.iter().skip(part * share).take(share);
+    parallel::for_chunks_mut(&mut sums, size, work, |share, sums| {
+        let strips = strips.iter().skip(share * strips_per_share);
+        let strips = strips.take(strips_per_share);
         for (index, (first, strip)) in strips.enumerate() {
-            let pair = Pair::new::<S, M, K, A>(level, strip, &sides(*first, strip));
+            let pair = Pair::new::<S, M, K, A>(level, strip, &sources(*first, strip));
             sum_strip(&filters, &pair, sums, index > 0);
         }
     });
@@ -124,8 +129,9 @@ struct Pair<'a, T: Element> {
     points: usize,
     data: Scratch<T>,
     spread: Scratch<T>,
-    /// Channels of either, rounded up.
+    /// Input channels, rounded up to whole vectors.
     inputs: usize,
+    /// Output channels, rounded up to whole vectors.
     outputs: usize,
 }
 
@@ -136,10 +142,10 @@ impl<'a, T: Float> Pair<'a, T> {
         strip: &'a Strip,
         [source, result]: &[Source<'_, T>; 2],
     ) -> Self {
-        // Both at once, or a single strip would leave a second thread idle.
+        // In parallel, since a single strip would leave a second thread idle.
         let work = strip.tiles() * (source.channels + result.channels) * A;
-        let spectra = parallel::map_chunks(2, work, |side| {
-            if side == 0 {
+        let spectra = parallel::map_chunks(2, work, |operand| {
+            if operand == 0 {
                 let transposed = source.transpose(level, strip, A);
                 tiles::transform::<T, S::Data, A, A>(level, strip, &transposed)
             } else {
@@ -147,7 +153,7 @@ impl<'a, T: Float> Pair<'a, T> {
                 tiles::transform::<T, S::Spread, M, A>(level, strip, &transposed)
             }
         });
-        let [data, spread] = <[Scratch<T>; 2]>::try_from(spectra).expect("there are two sides");
+        let [data, spread] = <[Scratch<T>; 2]>::try_from(spectra).expect("there are two operands");
         Self {
             level,
             strip,
@@ -197,7 +203,7 @@ impl<'a, T: Float> Pair<'a, T> {
 fn sum_strip<T: Float>(filters: &Filters, pair: &Pair<'_, T>, sums: &mut [T], add: bool) {
     let (lanes, inputs) = (T::NR, filters.inputs);
     let work = pair.strip.tiles() * inputs * pair.outputs * pair.points / lanes;
-    // Point by point: the planes of both sides stay in a cache for all blocks.
+    // Point by point: the planes of both operands stay in a cache while all blocks are computed.
     parallel::for_chunks_mut(sums, filters.plane_of_sums::<T>(), work, |point, sums| {
         let blocks = sums.chunks_exact_mut(inputs * lanes);
         for (block, sums) in blocks.take(pair.outputs / lanes).enumerate() {
@@ -206,8 +212,9 @@ fn sum_strip<T: Float>(filters: &Filters, pair: &Pair<'_, T>, sums: &mut [T], ad
     });
 }
 
-/// The gradient of a single strip. With many channels the sums would pass through memory twice: so those of
-/// some input channels and one block of output channels are transformed back while they are in a cache.
+/// The gradient of a single strip. With many channels the sums would be written to memory and read back. So
+/// they are computed for some input channels and one block of output channels at a time, and transformed back
+/// while they are in a cache.
 fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
     filters: &Filters,
     pair: &Pair<'_, T>,
@@ -219,11 +226,11 @@ fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
     parallel::for_chunks_mut(dw, BLOCKS * row, work, |group, dw| {
         let mut sums = Scratch::<T>::new(A * A * (INPUTS_AT_ONCE + 1) * lanes);
         for (first, inputs) in balanced(filters.inputs, INPUTS_AT_ONCE) {
-            let (some, plane) = ([first, inputs], (inputs + 1) * lanes);
+            let (range, plane) = ([first, inputs], (inputs + 1) * lanes);
             for (block, dw) in dw.chunks_mut(row).enumerate() {
                 let block = group * BLOCKS + block;
                 for (point, sums) in sums.chunks_exact_mut(plane).take(A * A).enumerate() {
-                    pair.sum(point, some, block, sums, false);
+                    pair.sum(point, range, block, sums, false);
                 }
                 let size = A * A * plane;
                 let sums = Sums {
@@ -231,7 +238,7 @@ fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
                     plane,
                     size,
                 };
-                filters.collect_some::<T, L, K, A>(pair.level, &sums, some, dw);
+                filters.collect_block::<T, L, K, A>(pair.level, &sums, range, dw);
             }
         }
     });
