@@ -18,8 +18,9 @@ pub(crate) trait Scalar: Real {
     const LANES: usize;
     /// Columns of a register tile: two registers of 256 bits or one of 512 (BLIS: `NR`).
     const NR: usize = 2 * Self::LANES;
-    /// Whether the type is chosen for its digits, so that a kernel must not trade them for speed.
-    const VALUES_DIGITS: bool;
+    /// Whether this is double precision: kernels with a larger rounding error than a plain sum are then not used
+    /// automatically.
+    const IS_DOUBLE: bool;
 
     /// `self · a + b` with one rounding.
     fn fused(self, a: Self, b: Self) -> Self;
@@ -33,7 +34,7 @@ pub(crate) trait Scalar: Real {
 pub(crate) type WideIsa<T> = <<T as Scalar>::Wide as Vector<T>>::Isa;
 
 macro_rules! scalar {
-    ($t:ty, $lanes:literal, $wide:ident, $values_digits:literal) => {
+    ($t:ty, $lanes:literal, $wide:ident, $is_double:literal) => {
         impl Scalar for $t {
             type Vector = [$t; $lanes];
             #[cfg(target_arch = "x86_64")]
@@ -41,7 +42,7 @@ macro_rules! scalar {
             #[cfg(not(target_arch = "x86_64"))]
             type Wide = [$t; 2 * $lanes];
             const LANES: usize = $lanes;
-            const VALUES_DIGITS: bool = $values_digits;
+            const IS_DOUBLE: bool = $is_double;
 
             #[inline(always)]
             fn fused(self, a: Self, b: Self) -> Self {

@@ -266,10 +266,8 @@ impl<T: Float> ConvKernel<T> for Winograd {
         if !self.level().fuses() {
             return Err("this processor has no fused multiply-add");
         }
-        if !self.accurate() && T::VALUES_DIGITS {
-            return Err(
-                "its rounding error is larger, and double precision is chosen for its digits",
-            );
+        if !self.accurate() && T::IS_DOUBLE {
+            return Err("its rounding error is larger, which is not accepted in double precision");
         }
         // If transforms cost as much as they save, the plain sum is as fast and more accurate.
         let narrow = geometry.channels.min(geometry.filters);

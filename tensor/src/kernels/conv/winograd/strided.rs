@@ -202,10 +202,8 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         if !self.level().fuses() {
             return Err("this processor has no fused multiply-add");
         }
-        if T::VALUES_DIGITS {
-            return Err(
-                "its rounding error is larger, and double precision is chosen for its digits",
-            );
+        if T::IS_DOUBLE {
+            return Err("its rounding error is larger, which is not accepted in double precision");
         }
         if geometry.channels < 3 || geometry.filters < 2 * T::LANES {
             return Err("few channels: the transforms cost what they save");
