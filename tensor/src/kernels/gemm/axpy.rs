@@ -18,8 +18,8 @@ const NC: usize = 2048;
 /// Rows of B that are added in one pass over the result.
 const STEPS: usize = 4;
 
-/// Whether this is faster than tiles: nothing is packed, but every sum is loaded and stored once every
-/// [`STEPS`] rows.
+/// Whether this is faster than the blocked product: nothing is packed, but every sum is loaded and stored once
+/// per [`STEPS`] rows of B.
 pub(super) fn is_profitable<T: Float>(task: &Gemm) -> bool {
     task.b[1] == 1 && task.m <= MAX_ROWS && task.n >= 4 * T::NR
 }
@@ -30,7 +30,7 @@ pub(super) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     let factors = factors(task, a);
     let work = m * k * n / T::NR;
     let blocks = n.div_ceil(NC);
-    // An even number divides evenly between two threads; but parts of rows must not be short.
+    // An even number divides evenly between two threads, if the parts of rows do not become too short.
     let blocks = if work >= parallel::GRAIN && n >= NC / 4 {
         blocks.next_multiple_of(2)
     } else {
@@ -113,7 +113,7 @@ impl<T: Float> SumsOfRows<'_, T> {
             for r in 0..N {
                 let row = &rows[r][j..][..T::NR];
                 vectors[r] = [Array::load(row), Array::load(&row[T::LANES..])];
-                // Parts of different rows lie in different pages, which hardware prefetchers do not cross.
+                // Different rows lie in different pages, which hardware prefetchers do not cross.
                 if let Some(later) = later[r].get(j..) {
                     prefetch::line(later);
                 }

@@ -16,27 +16,27 @@ const KC: usize = 288;
 /// Most rows of A in a block: `MC × KC` `f32` take 135 KB, a quarter of a second-level cache of 512 KB.
 const MC: usize = 120;
 
-/// Most columns of B that are packed at once, for sums of `KC` steps; for shorter sums more, up to as many
-/// numbers.
+/// Most columns of B that are packed at once, for sums of `KC` steps. For shorter sums there are more columns,
+/// at most `KC · NC` elements.
 const NC: usize = 512;
 
 /// Side of the blocks in which a result is transposed.
 const TRANSPOSE_SIDE: usize = 16;
 
-/// Bytes of an operand that stay in a second-level cache beside the others.
+/// Bytes of one operand that stay in a second-level cache together with blocks of the others.
 const L2_SHARE: usize = 1 << 18;
 
-/// Panels of B that one task packs, side by side.
+/// Neighbouring panels of B that one task packs.
 const PANELS_PER_TASK: usize = 8;
 
-/// Whether rows `stride` elements apart compete for the same few sets of the first-level cache: twelve of them
-/// at once, or all of them if they do not stay in the second-level cache.
+/// Whether rows `stride` elements apart fall into the same few sets of the first-level cache, so that they evict
+/// each other: the twelve rows of a tile, or all rows if they do not stay in the second-level cache.
 fn is_aliased<T>(stride: usize, rows: usize) -> bool {
     let apart = stride * size_of::<T>();
     apart.is_multiple_of(2048) || apart.is_multiple_of(1024) && rows * apart > 4 * L2_SHARE
 }
 
-/// The order for A: packing costs one pass over A, the gain grows with the columns of B.
+/// How tiles read A. Packing costs one pass over A; what it saves grows with the columns of B.
 fn left_order<T>(task: &Gemm) -> LeftOrder {
     let aliased = is_aliased::<T>(task.a[0].max(task.a[1]), task.m);
     let in_place = task.n < 64 || !aliased && task.n < 512;
@@ -52,9 +52,9 @@ pub(super) fn packs_a<T>(task: &Gemm) -> bool {
     left_order::<T>(task) == LeftOrder::Packed
 }
 
-/// Whether tiles read B in place: its rows must be contiguous. Every step of a sum then reads another line
-/// and page, so B must be small, or its panels must be used few times or be short. Rows a multiple of 1 KB
-/// apart compete for the same sets of the first-level cache: then B must be smaller still.
+/// Whether tiles read B in place: its rows must be contiguous. In place, every step of a sum reads another cache
+/// line and page. So B must be small, or each panel must be short or used few times. If the rows are
+/// [aliased](is_aliased), B must be smaller still.
 fn reads_b_in_place<T: Float>(task: &Gemm) -> bool {
     let aliased = is_aliased::<T>(task.b[0], task.k) && task.k > 8;
     let bytes = task.k * task.n * size_of::<T>();
@@ -112,7 +112,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
 
 fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     let order = left_order::<T>(task);
-    // Twelve rows that compete for the same sets of the first-level cache would evict each other.
+    // At 512 bits a tile reads twelve rows: if they are aliased, they evict each other.
     let level = if order == LeftOrder::Rows && is_aliased::<T>(task.a[0], task.m) {
         level.without_512_bits()
     } else {
@@ -169,7 +169,7 @@ impl<T: Float> Product<'_, T> {
         let length = task.k.min(KC) * width * packed;
         let mut buffer = Scratch::<T>::new(non_temporal::with_line::<T>(length));
         let right = &mut non_temporal::from_line(&mut buffer)[..length];
-        // If all panels of B are packed at once, a block of rows is used by one task, which packs it.
+        // If all panels of B are packed at once, each block of rows of A is used by one task, which packs it.
         let packs_own_rows = panels <= most;
         let length = self.left_length(task.k.min(KC));
         let mut left = Scratch::<T>::new(if packs_own_rows { 0 } else { length });
@@ -218,9 +218,9 @@ impl<T: Float> Product<'_, T> {
         }
     }
 
-    /// Tasks are blocks of columns; they share A, and each packs its own part of B, so that no processor
-    /// reads what another has packed. Their rows of C pass through a buffer, which costs 10 % if sums are
-    /// short.
+    /// Tasks are blocks of columns. They share the packed A, and each packs its own part of B, so that no
+    /// processor reads panels of B that another has packed. Rows of C are computed in a buffer and copied, which
+    /// takes 10 % of the time if sums are short.
     fn by_columns(&self, c: &mut [T]) {
         let (task, width) = (self.task, T::NR);
         let panels = task.n.div_ceil(width);
@@ -282,7 +282,8 @@ impl<T: Float> Product<'_, T> {
         }
     }
 
-    /// Packs A, if that is its order, in blocks of `rows` rows, a multiple of [`MR`] or all.
+    /// Packs A, if its order is [`LeftOrder::Packed`], in blocks of `rows` rows: a multiple of [`MR`], or all
+    /// rows.
     fn pack_left(&self, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
         if self.order != LeftOrder::Packed {
             return;
@@ -296,7 +297,7 @@ impl<T: Float> Product<'_, T> {
         });
     }
 
-    /// Packs rows of A from `i0` on, if that is its order.
+    /// Packs `rows` rows of A from `i0` on, if its order is [`LeftOrder::Packed`].
     fn pack_block(&self, i0: usize, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
         if self.order != LeftOrder::Packed {
             return;
@@ -313,11 +314,11 @@ impl<T: Float> Product<'_, T> {
     fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
         let width = T::NR;
         let work = depth * across;
-        // With non-temporal stores: ordinary ones would wait until the other processors have invalidated
-        // the lines that they read in the product before.
+        // With non-temporal stores: the buffer is recycled, and an ordinary store would wait until the other
+        // processors have invalidated the cache lines that they read in the product before.
         let is_shared = parallel::threads() > 1 && work >= parallel::GRAIN;
-        let together = PANELS_PER_TASK * depth * width;
-        parallel::for_chunks_mut(to, together, work, |group, to| {
+        let chunk = PANELS_PER_TASK * depth * width;
+        parallel::for_chunks_mut(to, chunk, work, |group, to| {
             let first = group * PANELS_PER_TASK;
             if !is_shared {
                 return self.pack_right(b, first, depth, across, to);

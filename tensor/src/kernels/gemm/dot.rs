@@ -1,7 +1,7 @@
 //! Products with few rows or columns: dot products of contiguous rows and columns.
 //!
-//! Such a product is bound by reading the matrix. Two rows and four columns at a time keep eight vectors of
-//! partial sums in registers, whose lanes are added in the end (BLIS: `dotxf`).
+//! Such a product is bound by reading the larger operand. Two rows and four columns at a time have eight vectors
+//! of partial sums in registers, whose lanes are added in the end (BLIS: `dotxf`).
 
 use super::axpy;
 use super::task::Gemm;
@@ -87,20 +87,20 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     }
 }
 
-/// Dot products of `few` rows with `many` columns, 2 × 4 at a time.
+/// Dot products of `m` rows with `n` columns, 2 × 4 at a time.
 fn dots_of<'a, T: Float>(
     level: Level,
-    [few, many]: [usize; 2],
+    [m, n]: [usize; 2],
     row: impl Fn(usize) -> &'a [T],
     column: impl Fn(usize) -> &'a [T],
     put: &mut impl FnMut(usize, usize, T),
 ) {
     let mut j = 0;
-    while j < many {
-        let width = if j + 4 <= many { 4 } else { 1 };
+    while j < n {
+        let width = if j + 4 <= n { 4 } else { 1 };
         let mut i = 0;
-        while i < few {
-            let height = (few - i).min(2);
+        while i < m {
+            let height = (m - i).min(2);
             macro_rules! tile {
                 ($h:literal, $w:literal) => {{
                     let sums = level.run(Dots::<T, $h, $w> {

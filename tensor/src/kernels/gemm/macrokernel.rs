@@ -11,9 +11,9 @@ use crate::memory::Scratch;
 /// How tiles read A.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum LeftOrder {
-    /// In place, contiguous along the sum.
+    /// In place; the elements of a row are contiguous.
     Rows,
-    /// In place, contiguous across the sum.
+    /// In place; the elements of a column are contiguous.
     Columns,
     /// From packed panels.
     Packed,
@@ -21,7 +21,7 @@ pub(super) enum LeftOrder {
 
 /// Where rows of C are.
 pub(super) enum Target<'a, 'b, T> {
-    /// In one slice, with this distance.
+    /// In one slice, with this stride.
     Matrix(&'a mut [T], usize),
     /// Each in a slice of its own.
     Rows(&'a mut [&'b mut [T]]),
@@ -40,7 +40,7 @@ fn store_rows<'a, T: Float>(
                 *to = if add { *to + sum } else { sum };
             }
         } else if add {
-            // Constant lengths: vectors instead of a loop.
+            // Slices of constant length are compiled to vector instructions without a loop.
             for (to, &sum) in to[..count].iter_mut().zip(&sums[..count]) {
                 *to += sum;
             }
@@ -76,8 +76,8 @@ impl<T: Float> Macrokernel<'_, T> {
     /// panels of these rows if the order is [`LeftOrder::Packed`].
     pub fn run(&self, i0: usize, block: usize, left: &[T], mut c: Target<'_, '_, T>) {
         let (depth, width) = (self.depth, T::NR);
-        // Columns that do not fill a panel, and rows in slices of their own, pass through a buffer as wide as
-        // a panel.
+        // The microkernel stores whole panels with one stride. If columns do not fill a panel, or each row is
+        // a slice of its own, it stores to a buffer.
         let partial = !self.across.is_multiple_of(width);
         let apart = partial || matches!(c, Target::Rows(_));
         let mut buffer = Scratch::<T>::new(if apart { block * width } else { 0 });

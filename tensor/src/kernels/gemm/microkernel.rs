@@ -12,9 +12,9 @@
 //! spills and runs at half the speed. [`Scalar::NR`](crate::kernels::simd::Scalar::NR) is the same number
 //! at both levels, so that packed panels of B and the order of every sum are too.
 //!
-//! Sums are short in convolutions, and setting up a tile costs as much as thirty of its steps. So the
-//! loop over the row tiles that meet one panel of B is inside: [`run`] is BLIS's first loop around the
-//! microkernel together with it.
+//! Sums are short in convolutions, and setting up a tile takes as long as thirty of its steps. So [`run`]
+//! contains BLIS's first loop around the microkernel too: the loop over the tiles of rows that are multiplied
+//! with one panel of B.
 
 use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector, WideIsa};
@@ -26,11 +26,12 @@ pub(crate) const MR: usize = 6;
 /// Rows of a register tile with registers of 512 bits, if A is read in place.
 const MR_512: usize = 12;
 
-/// Sums of at least this many steps leave time to prefetch the rows of C that they are added to.
+/// With sums of at least this many steps, the rows of C that they are added to are prefetched: they arrive
+/// before the sums are complete.
 const MIN_STEPS_TO_PREFETCH: usize = 64;
 
-/// `rows` in the fewest tiles of at most `most` rows and nearly equal height: how many tiles, the height of
-/// the lower ones, and how many tiles before them have one row more.
+/// Divides `rows` into the fewest tiles of at most `most` rows and nearly equal height. Returns
+/// `[tiles, height, larger]`: the first `larger` of the tiles have `height + 1` rows, the others `height`.
 fn split(rows: usize, most: usize) -> [usize; 3] {
     let tiles = rows.div_ceil(most).max(1);
     [tiles, rows / tiles, rows % tiles]
@@ -57,7 +58,7 @@ pub(crate) trait LeftOperand<T>: Copy {
 
 /// The rows of A that one tile reads.
 pub(crate) trait LeftRows<T>: Copy {
-    /// Where the numbers of one step are.
+    /// The location of the numbers of one step.
     type Step: Copy;
     /// Step `t` of `R` rows.
     fn step<const R: usize>(&self, t: usize) -> Self::Step;
@@ -76,7 +77,7 @@ pub(crate) struct Rows<'a, T> {
 #[derive(Clone, Copy)]
 pub(crate) struct TileRows<'a, T>([&'a [T]; MR_512]);
 
-// Loops rather than closures below: a closure is a function of the baseline until it is inlined.
+// Loops rather than closures below: a closure that is not inlined is compiled without the level's instructions.
 impl<'a, T: Float> LeftOperand<T> for Rows<'a, T> {
     type Rows = TileRows<'a, T>;
 
@@ -192,7 +193,7 @@ impl Offsets {
         &self.list
     }
 
-    /// How many there are.
+    /// The number of distances.
     pub fn len(&self) -> usize {
         self.list.len()
     }
@@ -207,7 +208,7 @@ impl Offsets {
 #[derive(Clone, Copy)]
 pub(crate) struct Windows<'a, T> {
     pub image: &'a [T],
-    /// Where the window of each row begins.
+    /// The index in the image of the first element of each row's window.
     pub origins: &'a [usize],
     pub offsets: &'a Offsets,
     /// The first offset.
@@ -259,7 +260,7 @@ struct Tiles<'a, T, A, const R: usize, const ADD: bool> {
     b: Panel<'a, T>,
     c: &'a mut [T],
     stride: usize,
-    /// Index and first row of the first tile, and how many tiles.
+    /// Index and first row of the first tile, and the number of tiles.
     index: usize,
     first: usize,
     count: usize,
@@ -308,7 +309,8 @@ impl<T: Float, A: LeftOperand<T>, const R: usize, const ADD: bool> Body
 /// [`Tiles`] with one vector of 512 bits a row.
 struct WideTiles<'a, T: Float, A, const R: usize> {
     tiles: Tiles<'a, T, A, R, false>,
-    /// Whether to add to C: not a constant, since tiles are larger here and a branch for each is free.
+    /// Whether to add to C. Not a constant: these tiles are larger, and one branch per tile takes no time beside
+    /// them.
     add: bool,
     isa: WideIsa<T>,
 }
@@ -399,7 +401,7 @@ pub(crate) fn run<T: Float, A: LeftOperand<T>>(
                 if let Some(isa) = wide {
                     match height {
                         $($r => T::run_wide(isa, wide_tiles!($r, isa)),)*
-                        // A constant, so that operands with fewer rows compile none of these.
+                        // A constant condition, so that these are not compiled for operands with fewer rows.
                         $($only_512 if const { A::MR_512 >= $only_512 } => {
                             T::run_wide(isa, wide_tiles!($only_512, isa));
                         })*

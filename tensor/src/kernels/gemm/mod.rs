@@ -76,7 +76,7 @@ macro_rules! dispatch {
 dispatch!(single, f32, reference_f32);
 dispatch!(double, f64, reference_f64);
 
-/// The product by this module's own algorithms, at any level.
+/// The product by the algorithms of this module, without `matrixmultiply`, at any level.
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
 pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     task.check(a, b, c);
@@ -103,7 +103,8 @@ pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [
     if axpy::is_profitable::<T>(&transposed) {
         return axpy::multiply(level, &transposed, b, a, c);
     }
-    // Tiles store rows of C.
+    // Either the product or its transpose may be faster, since tiles store rows of C and packing depends on
+    // the strides.
     if cost::<T>(&transposed) < cost::<T>(task) {
         blocked::multiply(level, &transposed, b, a, c);
     } else {
@@ -111,7 +112,7 @@ pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [
     }
 }
 
-/// Roughly the cycles of the blocked product in this orientation.
+/// An estimate of the cycles of the blocked product.
 fn cost<T: Float>(task: &Gemm) -> f64 {
     let row_tiles = task.m.div_ceil(microkernel::MR);
     let tiles = (row_tiles * task.n.div_ceil(T::NR)) as f64;

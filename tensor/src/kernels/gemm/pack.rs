@@ -37,12 +37,12 @@ pub(super) fn left_panel<T: Float>(
     }
 }
 
-/// Side of the blocks in which a copy between two arbitrary layouts goes.
+/// Side of the blocks in which elements are copied between two arbitrary layouts.
 const SIDE: usize = 8;
 
 /// Packs `depth × columns` elements of B into panels of `width` columns, one after the other.
 ///
-/// Contiguous rows are read across all panels: for one panel alone every line would lie in another page.
+/// Contiguous rows are read across all panels: in one panel alone, each cache line would lie in another page.
 pub(super) fn right_panels<T: Float>(
     level: Level,
     b: &[T],
@@ -59,7 +59,7 @@ pub(super) fn right_panels<T: Float>(
         for t in 0..depth {
             let from = b[t * row..][..whole].chunks_exact(T::NR);
             for (from, to) in from.zip(to.chunks_mut(depth * width)) {
-                // A constant length: moves instead of a call.
+                // A slice of constant length is copied by vector moves, without a call of `memcpy`.
                 to[t * width..][..T::NR].copy_from_slice(from);
             }
         }
@@ -86,7 +86,7 @@ pub(crate) fn right_panel<T: Float>(
         for (t, step) in panel.chunks_exact_mut(width).enumerate() {
             let from = &b[t * row..][..columns];
             if columns == T::NR && width == T::NR {
-                // A constant length: moves instead of a call.
+                // A slice of constant length is copied by vector moves, without a call of `memcpy`.
                 step[..T::NR].copy_from_slice(&from[..T::NR]);
             } else {
                 step[..columns].copy_from_slice(from);

@@ -38,7 +38,7 @@ impl Gemm {
         }
     }
 
-    /// The transposed product `Cᵀ ← Bᵀ·Aᵀ`, of the same elements in the same places.
+    /// The transposed product `Cᵀ ← Bᵀ·Aᵀ`, with the same operands in memory.
     pub(crate) fn transposed(&self) -> Self {
         let swap = |[row, column]: [usize; 2]| [column, row];
         Self {
