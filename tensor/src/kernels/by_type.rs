@@ -8,7 +8,8 @@ use super::simd::transpose::transpose;
 use crate::Real;
 use crate::memory::scratch::FreeList;
 
-/// An argument that no other crate can name or make: what takes it cannot be called or overridden there.
+/// An argument type that other crates cannot name or construct, so that they cannot call or override a method
+/// that takes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Private;
 
@@ -142,7 +143,7 @@ macro_rules! vectorised {
                 copy_lines::<$line, _>(fence, to, from);
             }
 
-            // Never inline these, or every crate that calls one compiles all kernels again.
+            // Not inlined: otherwise every crate that calls one of these would compile all kernels again.
             #[inline(never)]
             fn gemm(_: Private, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
                 $gemm(task, a, b, c);

@@ -1,11 +1,10 @@
 //! Registers of 512 bits.
 //!
-//! As arrays of constant size, like those of 256 bits, they would be twice as long as what LLVM unrolls
-//! before it assigns registers: the transforms of a whole Winograd tile ran four times slower. So these
-//! vectors, and no others, are intrinsics.
+//! These vectors, and no others, use intrinsics. An array of 512 bits is twice as long as the arrays that LLVM
+//! unrolls before it assigns registers: with arrays, the transforms of a Winograd tile were four times slower.
 //!
-//! A vector is made with a proof that the processor has AVX-512 ([`Avx512`], which detection alone
-//! makes). The other methods take a vector: one exists only where there was a proof.
+//! The constructors take a proof that the processor has AVX-512 ([`Avx512`], made by detection only). The other
+//! methods take a vector, which cannot exist without that proof.
 
 use std::arch::x86_64::{
     __m512, __m512d, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,

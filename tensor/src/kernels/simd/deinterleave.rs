@@ -6,7 +6,7 @@ use super::scalar::Scalar;
 
 /// Deinterleaving with the instructions of a level.
 pub(crate) trait Deinterleave: Scalar {
-    /// Copies the elements of even and of odd index of rows to two places.
+    /// Copies the elements of even index and those of odd index of each row to two places.
     fn deinterleave_pairs(level: Level, rows: PairRows<'_, Self>);
 }
 
@@ -107,12 +107,12 @@ pub(crate) fn join<T: Copy>(
 /// Rows whose elements of even and of odd index go to two places.
 pub(crate) struct PairRows<'a, T> {
     pub from: &'a [T],
-    /// Distance of the rows.
+    /// Elements of `from` from one row to the next.
     pub from_stride: usize,
     /// Elements of each row that are copied.
     pub count: usize,
     pub to: &'a mut [T],
-    /// Distance of the rows in `to`.
+    /// Elements of `to` from one row to the next.
     pub to_stride: usize,
     /// Where in a row of `to` the elements of even and of odd index begin.
     pub starts: [usize; 2],
@@ -147,7 +147,7 @@ impl<T: Copy> PairRows<'_, T> {
     }
 }
 
-/// [`PairRows::copy`] with the shuffles of AVX2: from a loop over arrays LLVM makes loads of single numbers.
+/// [`PairRows::copy`] with the shuffles of AVX2: LLVM compiles a loop over arrays to loads of single numbers.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
@@ -236,7 +236,7 @@ mod avx2 {
 mod tests {
     use super::*;
 
-    fn positions_are_found<T: Deinterleave + PartialEq + std::fmt::Debug>() {
+    fn positions_are_in_their_phases<T: Deinterleave + PartialEq + std::fmt::Debug>() {
         for stride in 1..5 {
             for first in 0..6_usize {
                 for length in 0..40_usize {
@@ -259,8 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn every_position_is_found_in_its_phase() {
-        positions_are_found::<f32>();
-        positions_are_found::<f64>();
+    fn every_position_is_copied_to_its_phase_and_back() {
+        positions_are_in_their_phases::<f32>();
+        positions_are_in_their_phases::<f64>();
     }
 }

@@ -1,4 +1,4 @@
-//! Work that is the same in each of the `NR` lanes of a register tile's row.
+//! Work that is the same in each of the `NR` lanes of a row of a register tile.
 
 use std::marker::PhantomData;
 

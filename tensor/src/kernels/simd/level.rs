@@ -171,8 +171,8 @@ impl Level {
 
 /// Work that is compiled once per level.
 ///
-/// `run` must be `#[inline(always)]`, and so must every function that it calls in its loops: a function
-/// of its own would be compiled for the baseline.
+/// `run` must be `#[inline(always)]`, and so must every function that it calls in its loops: a function that is
+/// not inlined is compiled for the baseline of the target.
 pub(crate) trait Body {
     /// What the work returns.
     type Output;
@@ -208,8 +208,8 @@ pub(super) fn run_avx512<B: Body>(_: Avx512, body: B) -> B::Output {
 /// A loop over slices that is compiled once per level. `run` must be `#[inline(always)]`, and so must
 /// every function that it calls.
 ///
-/// The slices are arguments, unlike those in a [`Body`]: so LLVM knows that a write to `out` changes
-/// nothing that the loop reads, such as the variables that a closure has borrowed.
+/// Unlike in a [`Body`], the slices are arguments. LLVM can then assume that a write to `out` changes nothing
+/// that the loop reads, such as variables borrowed by a closure (`noalias`).
 pub(crate) trait Loop {
     /// What is written.
     type Out;

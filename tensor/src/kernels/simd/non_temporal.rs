@@ -11,8 +11,8 @@
 //! non-temporal stores.
 //!
 //! Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, "Non-temporal stores". They are
-//! weakly ordered: a fence must separate them from later stores that tell other threads of the data.
-//! [`write`] holds the target borrowed until the fence is done, so that no safe code can read it before.
+//! weakly ordered: a fence must separate them from the later store that publishes the data to other threads.
+//! [`write`] borrows the target until the fence is executed, so that no safe code can read it before.
 
 use std::marker::PhantomData;
 
@@ -20,7 +20,7 @@ use crate::Element;
 use crate::kernels::Private;
 use crate::memory::Scratch;
 
-/// Results of this many bytes do not stay in a cache until they are read.
+/// Results of at least this many bytes do not stay in a cache until they are read.
 const MIN_BYTES: usize = 1 << 25;
 
 /// Whether a result of `count` numbers is large enough for non-temporal stores, and its type has them.
@@ -100,10 +100,10 @@ pub(crate) fn fill<V: Element>(out: &mut [V], mut compute: impl FnMut(usize, &mu
     });
 }
 
-/// Gives `f` a writer of non-temporal stores to `target`.
+/// Calls `f` with a writer of non-temporal stores to `target`.
 ///
-/// When this returns, also by a panic, everything that the writer has stored is visible to other threads
-/// before anything that this thread stores later.
+/// When this returns or panics, everything that the writer has stored becomes visible to other threads before
+/// anything that this thread stores later.
 pub(crate) fn write<V: Element, R>(target: &mut [V], f: impl FnOnce(&mut Writer<'_, V>) -> R) -> R {
     let fence = Fence(());
     let result = f(&mut Writer {
@@ -115,9 +115,9 @@ pub(crate) fn write<V: Element, R>(target: &mut [V], f: impl FnOnce(&mut Writer<
     result
 }
 
-/// Writes to a slice that nobody can read before the fence; see [`write`].
+/// Writes to a slice that is borrowed until the fence is executed; see [`write`].
 ///
-/// It cannot go to another thread, which the fence would not cover.
+/// It is not `Send`: the fence does not order stores of another thread.
 pub(crate) struct Writer<'a, V> {
     target: &'a mut [V],
     fence: &'a Fence,
@@ -135,8 +135,8 @@ impl<V: Element> Writer<'_, V> {
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
 
-/// [`Writer::copy`] in lines of `N` numbers. It takes the fence of [`write`], which keeps the target
-/// borrowed until that fence is dropped.
+/// [`Writer::copy`] in cache lines of `N` numbers. The fence is that of [`write`], which borrows the target
+/// until the fence is dropped.
 pub(crate) fn copy_lines<const N: usize, V: Plain>(_: &Fence, to: &mut [V], from: &[V]) {
     const { assert!(N * size_of::<V>() == LINE_BYTES) };
     let start = to.as_ptr().align_offset(LINE_BYTES).min(to.len());
@@ -146,8 +146,8 @@ pub(crate) fn copy_lines<const N: usize, V: Plain>(_: &Fence, to: &mut [V], from
     let (from, from_rest) = from.as_chunks::<N>();
     let (to, to_rest) = to.as_chunks_mut::<N>();
     for (to, &line) in to.iter_mut().zip(from) {
-        // SAFETY: the lines begin at multiples of `LINE_BYTES`; only `write` lends its fence, and it keeps
-        // the target borrowed until that is dropped.
+        // SAFETY: the lines begin at multiples of `LINE_BYTES`; the fence is that of `write`, which borrows the
+        // target until it is dropped.
         unsafe { store(to, line) };
     }
     to_rest.copy_from_slice(from_rest);
@@ -183,7 +183,7 @@ impl Drop for Fence {
 /// Numbers without padding: all their bytes are initialised.
 ///
 /// # Safety
-/// That must be so.
+/// No value of the type may have an uninitialised byte.
 pub(crate) unsafe trait Plain: Copy {}
 
 // SAFETY: floats have no padding.
@@ -191,7 +191,7 @@ unsafe impl Plain for f32 {}
 // SAFETY: floats have no padding.
 unsafe impl Plain for f64 {}
 
-/// Stores a block without the caches where the target can.
+/// Stores a block; on x86-64 with non-temporal stores.
 ///
 /// # Safety
 /// `to` begins at a multiple of 16 bytes and has a multiple of 16 bytes; a [`Fence`] is dropped before
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_offset_and_length_is_copied_and_nothing_else_is_touched() {
+    fn every_offset_and_length_is_copied_and_nothing_else_is_written() {
         fn check<T: Element>(of: fn(f64) -> T) {
             let from: Vec<T> = (0..200).map(|i| of(f64::from(i))).collect();
             for first in 0..17 {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_offset_and_length_gets_its_results_and_nothing_else_is_touched() {
+    fn every_offset_and_length_has_its_results_and_nothing_else_is_written() {
         fn check<V: Element>(of: fn(usize) -> V) {
             let x: Vec<usize> = (0..80).collect();
             for from in 0..9 {

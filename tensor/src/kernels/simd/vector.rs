@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// A register of numbers.
 ///
-/// Vectors are made from a proof that the processor has their instructions; every other method takes a
-/// vector, which is proof enough.
+/// The constructors take a proof that the processor has the instructions; every other method takes a vector,
+/// which cannot exist without that proof.
 pub(crate) trait Vector<T>: Copy + Send + Sync {
     /// Proof that the processor has the instructions: `()` for arrays, which need none.
     type Isa: Copy + Send + Sync;

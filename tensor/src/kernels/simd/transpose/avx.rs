@@ -1,7 +1,7 @@
 //! Blocks transposed in registers of 256 bits. With registers of 512 bits a whole convolution was 5 %
 //! slower.
 //!
-//! All bounds are checked once: checked at each row, they took longer than the transpose.
+//! All bounds are checked once: checks at each row took longer than the transpose.
 
 use std::arch::x86_64::{
     _mm256_loadu_pd, _mm256_loadu_ps, _mm256_permute2f128_pd, _mm256_permute2f128_ps,
@@ -105,7 +105,7 @@ macro_rules! transposes {
                 for j in block_starts(columns - rest, $side) {
                     for i in block_starts(rows, $side) {
                         // SAFETY: the block is part of a matrix, which has been asserted to lie
-                        // inside both slices with all that `places` says of its columns.
+                        // inside both slices with the columns at `places`.
                         unsafe {
                             let mut ends = [to.add(i); $side];
                             for c in 0..$side {

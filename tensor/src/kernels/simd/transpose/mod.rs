@@ -1,8 +1,8 @@
 //! Transposing copies.
 //!
 //! A block of `LANES × LANES` numbers is transposed in registers: `LANES` loads of rows, shuffles, `LANES`
-//! stores of columns. Written as a loop over arrays it becomes one load and one store for each number,
-//! measured six times slower. Rows or columns that are no multiple of a block are covered by a last block
+//! stores of columns. LLVM compiles a loop over arrays to one load and one store for each number, which is six
+//! times slower. Rows or columns that are no multiple of a block are covered by a last block
 //! that overlaps the one before it.
 
 use super::level::Level;
@@ -208,7 +208,7 @@ impl<T: Copy> ScatteredTranspose<'_, T> {
     fn is_inside(&self) -> bool {
         let [rows, columns] = self.size;
         let last = self.count.saturating_sub(1);
-        // Elements that the last matrix, whose first element must exist, can reach in a slice.
+        // Elements of a slice from the first element of the last matrix on.
         let room = |step: usize, length: usize| length.checked_sub(last.checked_mul(step)?);
         let from_is_inside = room(self.from_step, self.from.len())
             .is_some_and(|room| lies_inside(self.size, [self.from_stride, 1], room));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_column_of_a_matrix_lands_in_its_slice() {
+    fn every_column_of_a_matrix_is_copied_to_its_slice() {
         every_column_finds_its_slice::<f32>();
         every_column_finds_its_slice::<f64>();
     }
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_many_matrices_find_their_places() {
+    fn columns_of_many_matrices_are_copied_to_their_places() {
         every_column_finds_its_place::<f32>();
         every_column_finds_its_place::<f64>();
     }
