@@ -155,7 +155,7 @@ fn run<T: Real>(
     }
     if let Err(reason) = kernel.supports(geometry) {
         fail(format_args!(
-            "conv: {geometry}: the kernel {:?} cannot: {reason}",
+            "conv: {geometry}: the kernel {:?} does not support the geometry: {reason}",
             kernel.name()
         ));
     }

@@ -383,7 +383,8 @@ fn a_given_kernel_is_used_if_it_supports_the_geometry() {
     let geometry = geometry_of(x.shape(), w3.shape(), &plain).unwrap();
     assert_eq!(
         message(|| forward_with(&OnlyPointwise, &x, &w3, &geometry)),
-        "conv: mb1_ic2ih3iw3_oc2_kh3kw3: the kernel \"only-pointwise\" cannot: more than one tap"
+        "conv: mb1_ic2ih3iw3_oc2_kh3kw3: the kernel \"only-pointwise\" does not support the geometry: \
+         more than one tap"
     );
 }
 

@@ -87,7 +87,12 @@ impl fmt::Display for ChoiceError {
                     known.join(", ")
                 )
             }
-            Self::Unsupported { name, reason } => write!(f, "the kernel {name:?} cannot: {reason}"),
+            Self::Unsupported { name, reason } => {
+                write!(
+                    f,
+                    "the kernel {name:?} does not support the geometry: {reason}"
+                )
+            }
         }
     }
 }

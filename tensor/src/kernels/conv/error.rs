@@ -99,7 +99,7 @@ pub enum GeometryError {
     },
     /// Padding that keeps the extents, for a transposed convolution.
     SameTransposed,
-    /// A transposed convolution whose result has no pixels.
+    /// A transposed convolution with an empty input, too much padding or too much output padding.
     Transposed {
         /// 0, 1, 2: depth, height, width.
         axis: usize,
@@ -157,21 +157,21 @@ impl fmt::Display for GeometryError {
                 kernel,
                 dilation,
                 input,
-                padding: [before, behind],
+                padding: [before, after],
             } => write!(
                 f,
-                "window {} (kernel {kernel}, dilation {dilation}) exceeds the padded {} {} ({input} + {before} + {behind})",
+                "window {} (kernel {kernel}, dilation {dilation}) exceeds the padded {} {} ({input} + {before} + {after})",
                 dilation * (kernel - 1) + 1,
                 AXES[*axis],
-                input + before + behind,
+                input + before + after,
             ),
             Self::PoolPadding {
                 axis,
                 window,
-                padding: [before, behind],
+                padding: [before, after],
             } => write!(
                 f,
-                "padding {before} + {behind} of the {} exceeds half of the window {window}",
+                "padding {before} + {after} of the {} exceeds half of the window {window}",
                 AXES[*axis]
             ),
             Self::Divisor => write!(f, "an average cannot divide by 0"),
@@ -181,7 +181,10 @@ impl fmt::Display for GeometryError {
                 largest,
             } => write!(f, "{what} {value} exceeds the largest extent {largest}"),
             Self::Array { what, extents } => {
-                write!(f, "{what}, {extents:?}, has more elements than memory")
+                write!(
+                    f,
+                    "{what}, {extents:?}, has more elements than can be addressed"
+                )
             }
             Self::Work => write!(f, "more than 2^62 multiply-adds"),
             Self::Ranks { x, w } => write!(
@@ -202,13 +205,14 @@ impl fmt::Display for GeometryError {
                 input,
                 stride,
                 dilation,
-                padding: [before, behind],
+                padding: [before, after],
                 output_padding,
             } => write!(
                 f,
-                "{} {input} with stride {stride}, dilation {dilation}, padding {before} + {behind} and \
-                 output padding {output_padding} makes no image: output padding must be below stride \
-                 or dilation, and padding must leave something",
+                "{} {input} with stride {stride}, dilation {dilation}, padding {before} + {after} and \
+                 output padding {output_padding} has no result: the input must not be empty, the output \
+                 padding must be less than the stride or the dilation, and the padding must not exceed \
+                 the result without padding",
                 AXES[*axis],
             ),
             Self::Parse { token, why } => write!(f, "{token:?}: {why}; {}", super::GRAMMAR),

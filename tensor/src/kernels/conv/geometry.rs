@@ -174,7 +174,7 @@ impl ConvGeometry {
             value,
             largest: LARGEST_EXTENT,
         };
-        let paddings = self.padding.map(|[before, behind]| before.max(behind));
+        let paddings = self.padding.map(|[before, after]| before.max(after));
         let counts = [
             ("batch", self.batch),
             ("channels", self.channels),
@@ -256,8 +256,8 @@ impl ConvGeometry {
     /// The extent of the input with its padding on both sides, along one spatial axis.
     #[must_use]
     pub fn padded(&self, axis: usize) -> usize {
-        let [before, behind] = self.padding[axis];
-        self.input[axis] + before + behind
+        let [before, after] = self.padding[axis];
+        self.input[axis] + before + after
     }
 
     /// The extent of a filter with its dilation: `dilation · (kernel − 1) + 1`.

@@ -41,10 +41,10 @@ impl fmt::Display for ConvGeometry {
         if self.padding != [[0; 2]; 3] {
             line += "_";
             for axis in axes.clone() {
-                let [before, behind] = self.padding[axis];
+                let [before, after] = self.padding[axis];
                 write!(line, "p{}{before}", AXES[axis])?;
-                if before != behind {
-                    write!(line, "+{behind}")?;
+                if before != after {
+                    write!(line, "+{after}")?;
                 }
             }
         }
@@ -87,7 +87,7 @@ impl FromStr for ConvGeometry {
             |name: char| AXES.map(|axis| or_one(String::from_iter([name, axis]).as_str()));
         let padding = AXES.map(|axis| {
             let token = find(String::from_iter(['p', axis]).as_str());
-            token.map_or([0; 2], |token| [token.before, token.behind])
+            token.map_or([0; 2], |token| [token.before, token.after])
         });
         needed("iw")?;
         needed("kw")?;
@@ -109,7 +109,7 @@ impl FromStr for ConvGeometry {
 struct Token<'a> {
     name: &'a str,
     before: usize,
-    behind: usize,
+    after: usize,
 }
 
 const NAMES: [&str; 19] = [
@@ -128,9 +128,9 @@ fn tokens(line: &str) -> Result<Vec<Token<'_>>, GeometryError> {
     let mut rest = line.trim();
     while !rest.is_empty() {
         let letters = rest.find(|c: char| !c.is_ascii_alphabetic());
-        let (name, behind_name) = rest.split_at(letters.unwrap_or(rest.len()));
-        let digits = behind_name.find(|c: char| !c.is_ascii_digit() && c != '+');
-        let (value, behind) = behind_name.split_at(digits.unwrap_or(behind_name.len()));
+        let (name, tail) = rest.split_at(letters.unwrap_or(rest.len()));
+        let digits = tail.find(|c: char| !c.is_ascii_digit() && c != '+');
+        let (value, tail) = tail.split_at(digits.unwrap_or(tail.len()));
         let token = &rest[..name.len() + value.len()];
         if !NAMES.contains(&name) {
             return Err(parse_error(
@@ -145,22 +145,22 @@ fn tokens(line: &str) -> Result<Vec<Token<'_>>, GeometryError> {
             text.parse()
                 .map_err(|_| parse_error(token, "has no number that fits"))
         };
-        let (before, behind_value) = match value.split_once('+') {
+        let (before, after) = match value.split_once('+') {
             Some(_) if !name.starts_with('p') => {
                 return Err(parse_error(
                     token,
                     "takes one number, only padding takes two",
                 ));
             }
-            Some((before, behind)) => (number(before)?, number(behind)?),
+            Some((before, after)) => (number(before)?, number(after)?),
             None => (number(value)?, number(value)?),
         };
         tokens.push(Token {
             name,
             before,
-            behind: behind_value,
+            after,
         });
-        rest = behind.strip_prefix('_').unwrap_or(behind);
+        rest = tail.strip_prefix('_').unwrap_or(tail);
     }
     Ok(tokens)
 }

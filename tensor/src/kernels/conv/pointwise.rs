@@ -45,7 +45,7 @@ impl<T: Real> ConvKernel<T> for Pointwise {
     ) -> Result<(), &'static str> {
         // For many small images, packing costs more than the products.
         if direction == Direction::WeightGradient && geometry.input_pixels() < MIN_PIXELS {
-            return Err("images are small");
+            return Err("few pixels in an image");
         }
         if geometry.group_filters().min(geometry.group_channels()) < MIN_CHANNELS {
             return Err("few channels or filters in a group");

@@ -13,7 +13,11 @@ use crate::kernels::simd::{Body, Level};
 /// If the slices are not planes of the windows' extents.
 pub fn max<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [i64]) {
     windows.check_lengths(x.len(), y.len());
-    assert_eq!(y.len(), positions.len(), "pooling: positions are not as y");
+    assert_eq!(
+        y.len(),
+        positions.len(),
+        "pooling: positions and y differ in length"
+    );
     let (pixels, cells) = (windows.input_pixels(), windows.output_pixels());
     let mut planes: Vec<_> = y
         .chunks_mut(cells.max(1))
@@ -147,7 +151,11 @@ impl<T: Number> TileRow<'_, T> {
 /// If the slices are not planes of the windows' extents, or a position is outside its plane.
 pub fn scatter<T: Number>(windows: &Windows, y: &[T], positions: &[i64], x: &mut [T]) {
     windows.check_lengths(x.len(), y.len());
-    assert_eq!(y.len(), positions.len(), "pooling: positions are not as y");
+    assert_eq!(
+        y.len(),
+        positions.len(),
+        "pooling: positions and y differ in length"
+    );
     let (pixels, cells) = (windows.input_pixels(), windows.output_pixels());
     for_each_plane(x, pixels, pixels + cells, |plane, x| {
         let range = plane * cells..(plane + 1) * cells;
@@ -167,7 +175,11 @@ pub fn scatter<T: Number>(windows: &Windows, y: &[T], positions: &[i64], x: &mut
 /// If the slices are not planes of the windows' extents, or a position is outside its plane.
 pub fn gather<T: Number>(windows: &Windows, x: &[T], positions: &[i64], y: &mut [T]) {
     windows.check_lengths(x.len(), y.len());
-    assert_eq!(y.len(), positions.len(), "pooling: positions are not as y");
+    assert_eq!(
+        y.len(),
+        positions.len(),
+        "pooling: positions and y differ in length"
+    );
     let (pixels, cells) = (windows.input_pixels(), windows.output_pixels());
     for_each_plane(y, cells, cells, |plane, y| {
         let x = &x[plane * pixels..][..pixels];

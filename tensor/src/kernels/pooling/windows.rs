@@ -112,16 +112,16 @@ impl PoolGeometry {
     fn spans(&self, axis: usize, divisor: Divisor) -> Result<Vec<Span>, GeometryError> {
         let (input, stride) = (self.input[axis], self.stride[axis]);
         let (kernel, dilation) = (self.kernel[axis], self.dilation[axis]);
-        let padding @ [before, behind] = self.padding[axis];
+        let padding @ [before, after] = self.padding[axis];
         let window = dilation.saturating_mul(kernel - 1).saturating_add(1);
-        if before.max(behind) > window / 2 {
+        if before.max(after) > window / 2 {
             return Err(GeometryError::PoolPadding {
                 axis,
                 window,
                 padding,
             });
         }
-        let padded = input.saturating_add(before).saturating_add(behind);
+        let padded = input.saturating_add(before).saturating_add(after);
         let spare = if self.ceil_mode { stride - 1 } else { 0 };
         let Some(room) = padded.saturating_add(spare).checked_sub(window) else {
             return Err(GeometryError::Window {

@@ -232,11 +232,11 @@ impl<T: Float> ConvKernel<T> for Depthwise {
 
     fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
         if geometry.groups != geometry.channels || geometry.groups != geometry.filters {
-            return Err("a filter sees several channels, or a channel several filters");
+            return Err("a group has more than one channel or more than one filter");
         }
         // Padding counts as depth: with a stride, the only window along this axis may cover padding alone.
         if geometry.input[0] != 1 || geometry.kernel[0] != 1 || geometry.padding[0] != [0; 2] {
-            return Err("images have depth");
+            return Err("the convolution is 3-d");
         }
         Ok(())
     }

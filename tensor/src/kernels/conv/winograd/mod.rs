@@ -253,7 +253,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
             return Err("there are groups");
         }
         if geometry.input[0] != 1 || geometry.padding[0] != [0; 2] {
-            return Err("images have depth");
+            return Err("the convolution is 3-d");
         }
         Ok(())
     }
@@ -276,7 +276,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
             Form::Four | Form::ThreeOfFour | Form::TwoOfFive => 2 * T::LANES,
         };
         if narrow < least {
-            return Err("few channels: the transforms cost what they save");
+            return Err("few channels: the transforms cost as much as they save");
         }
         // Each filter is transformed once: with few tiles, the cost is not small compared with its use in them.
         let [side, _] = self.form.sides();
@@ -285,7 +285,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
             return Err("few tiles: transforming the filters costs more than it saves");
         }
         if direction == Direction::WeightGradient && tiles * side * side < MIN_PIXELS_SUMMED {
-            return Err("the weight gradient sums few pixels");
+            return Err("the weight gradient is a sum over few pixels");
         }
         Ok(())
     }

@@ -193,7 +193,7 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
             return Err("there are groups");
         }
         if geometry.input[0] != 1 || geometry.padding[0] != [0; 2] {
-            return Err("images have depth");
+            return Err("the convolution is 3-d");
         }
         Ok(())
     }
@@ -206,7 +206,7 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
             return Err("its rounding error is larger, which is not accepted in double precision");
         }
         if geometry.channels < 3 || geometry.filters < 2 * T::LANES {
-            return Err("few channels: the transforms cost what they save");
+            return Err("few channels: the transforms cost as much as they save");
         }
         let [side, _] = form(geometry).sides();
         if tiles(geometry, Direction::Forward, side) < MIN_TILES {
