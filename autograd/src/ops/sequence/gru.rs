@@ -1,6 +1,6 @@
 //! Gated recurrent units.
 
-use super::rnn::{CellParams, RecurrentOptions, Steps, draw_cell, draw_layers, parts};
+use super::recurrent::{CellParams, RecurrentOptions, Steps, draw_cell, draw_layers, parts};
 use crate::ops::prelude::*;
 
 /// What the gates of a unit make of the sums `[r, z, n]` of its input and of its state, and its

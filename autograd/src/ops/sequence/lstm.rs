@@ -1,6 +1,6 @@
 //! Long short-term memory.
 
-use super::rnn::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+use super::recurrent::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
 use crate::ops::prelude::*;
 
 /// What the gates of a cell make of its sums `[i, f, g, o]` and its memory `c`.

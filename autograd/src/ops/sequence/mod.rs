@@ -5,10 +5,12 @@ use super::support::Entry;
 mod attention;
 mod gru;
 mod lstm;
+mod recurrent;
 mod rnn;
 
 pub use attention::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions};
-pub use rnn::{CellParams, Nonlinearity, RecurrentOptions};
+pub use recurrent::{CellParams, RecurrentOptions};
+pub use rnn::Nonlinearity;
 
 pub(super) const ENTRIES: &[&[Entry]] = &[
     attention::ENTRIES,

@@ -1,0 +1,229 @@
+//! What all recurrent cells share: parameters, options, and the loop over layers and steps.
+
+use crate::ops::prelude::*;
+
+/// The parameters of a recurrent cell: one direction of one layer.
+#[derive(Clone, Copy, Debug)]
+pub struct CellParams<'a, T: Real = f32> {
+    /// `[gates·width, inputs]`
+    pub weight_ih: &'a Var<T>,
+    /// `[gates·width, width]`
+    pub weight_hh: &'a Var<T>,
+    /// `[gates·width]`
+    pub bias_ih: Option<&'a Var<T>>,
+    /// `[gates·width]`
+    pub bias_hh: Option<&'a Var<T>>,
+}
+
+impl<'a, T: Real> CellParams<'a, T> {
+    /// Weights without biases.
+    #[must_use]
+    pub fn new(weight_ih: &'a Var<T>, weight_hh: &'a Var<T>) -> Self {
+        Self {
+            weight_ih,
+            weight_hh,
+            bias_ih: None,
+            bias_hh: None,
+        }
+    }
+
+    /// With biases.
+    #[must_use]
+    pub fn biases(self, bias_ih: &'a Var<T>, bias_hh: &'a Var<T>) -> Self {
+        Self {
+            bias_ih: Some(bias_ih),
+            bias_hh: Some(bias_hh),
+            ..self
+        }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.weight_hh.shape().last().copied().unwrap_or(0)
+    }
+
+    #[track_caller]
+    pub(super) fn check(&self, op: &str, gates: usize, x: &Var<T>, h: &Var<T>) {
+        let width = self.width();
+        let (x, h) = (x.shape(), h.shape());
+        let [inputs, states] = [self.weight_ih, self.weight_hh].map(Var::shape);
+        require!(
+            width > 0
+                && !x.is_empty()
+                && inputs == [gates * width, x[x.len() - 1]]
+                && states == [gates * width, width],
+            "{op}: {x:?}: weights {inputs:?} and {states:?}: {gates}·width rows, and as many columns \
+             as inputs and as the width, are needed"
+        );
+        require!(
+            h == [&x[..x.len() - 1], &[width]].concat(),
+            "{op}: {x:?}: a state {h:?} does not belong to it and the width {width}"
+        );
+    }
+
+    pub(super) fn input_sums(&self, x: &Var<T>) -> Var<T> {
+        x.linear(self.weight_ih, self.bias_ih)
+    }
+
+    pub(super) fn hidden_sums(&self, h: &Var<T>) -> Var<T> {
+        h.linear(self.weight_hh, self.bias_hh)
+    }
+}
+
+/// How a sequence runs through recurrent layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecurrentOptions {
+    /// Whether sequences are `[batch, steps, inputs]`; by default they are `[steps, batch, inputs]`.
+    pub batch_first: bool,
+    /// Whether every layer has a second cell, which runs from the last step to the first; not by
+    /// default. The two results stand side by side.
+    pub bidirectional: bool,
+}
+
+/// One step of a cell: its parameters, the sums of the input, the states; returns the next states.
+pub(super) type Steps<'a, T> = &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]) -> Vec<Var<T>>;
+
+/// Equal parts of the last axis.
+pub(super) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
+    let width = x.size(-1) / N;
+    let parts = x.split(-1, [width; N]);
+    parts.try_into().expect("as many parts as extents")
+}
+
+impl<T: Real> Var<T> {
+    /// A sequence through layers of some cell of so many gates and states; returns the states of
+    /// the last layer, and the last states of each kind.
+    #[track_caller]
+    pub(super) fn sequence(
+        &self,
+        op: &str,
+        [gates, states]: [usize; 2],
+        layers: &[CellParams<'_, T>],
+        state: Option<Vec<&Self>>,
+        options: &RecurrentOptions,
+        step: Steps<'_, T>,
+    ) -> (Self, Vec<Self>) {
+        if self.rank() == 2 {
+            let state: Option<Vec<Self>> =
+                state.map(|state| state.into_iter().map(|s| s.unsqueeze(1)).collect());
+            let state = state.as_ref().map(|state| state.iter().collect());
+            let options = RecurrentOptions {
+                batch_first: false,
+                ..*options
+            };
+            let whole = self.unsqueeze(1);
+            let (y, last) = whole.sequence(op, [gates, states], layers, state, &options, step);
+            return (y.squeeze(1), last.iter().map(|s| s.squeeze(1)).collect());
+        }
+        require!(
+            self.rank() == 3,
+            "{op}: {:?}: [steps, batch, inputs] is needed, or that without the batch",
+            self.shape()
+        );
+        let directions = if options.bidirectional { 2 } else { 1 };
+        require!(
+            !layers.is_empty() && layers.len().is_multiple_of(directions),
+            "{op}: parameters of {} cells for {directions} directions",
+            layers.len()
+        );
+        let turned = |x: &Self| {
+            if options.batch_first {
+                x.transpose(0, 1)
+            } else {
+                x.clone()
+            }
+        };
+        let mut x = turned(self);
+        let (steps, batch) = (x.size(0), x.size(1));
+        require!(steps > 0, "{op}: {:?}: there is no step", self.shape());
+        let mut last = vec![Vec::new(); states];
+        for (layer, cells) in layers.chunks(directions).enumerate() {
+            let mut sides = Vec::new();
+            for (direction, params) in cells.iter().enumerate() {
+                let (cell, width) = (layer * directions + direction, params.width());
+                let mut now: Vec<Self> = match &state {
+                    None => vec![Self::full([batch, width], 0.0); states],
+                    Some(state) => state
+                        .iter()
+                        .map(|state| {
+                            require!(
+                                state.shape() == [layers.len(), batch, width],
+                                "{op}: {:?}: a state is {:?}, [{}, {batch}, {width}] is needed",
+                                self.shape(),
+                                state.shape(),
+                                layers.len()
+                            );
+                            state.select(0, cell as isize)
+                        })
+                        .collect(),
+                };
+                params.check(op, gates, &x.select(0, 0), &now[0]);
+                let sums = params.input_sums(&x);
+                let mut made = Vec::with_capacity(steps);
+                for t in 0..steps {
+                    let t = if direction == 0 { t } else { steps - 1 - t };
+                    now = step(params, &sums.select(0, t as isize), &now);
+                    made.push(now[0].clone());
+                }
+                if direction == 1 {
+                    made.reverse();
+                }
+                sides.push(Self::stack(&made.iter().collect::<Vec<_>>(), 0));
+                for (kind, state) in last.iter_mut().zip(now) {
+                    kind.push(state);
+                }
+            }
+            x = Self::concat(&sides.iter().collect::<Vec<_>>(), -1);
+        }
+        let last = last
+            .iter()
+            .map(|kind| Self::stack(&kind.iter().collect::<Vec<_>>(), 0));
+        (turned(&x), last.collect())
+    }
+}
+
+/// Options, a sequence, a state, and the parameters of two cells: two layers, or two directions.
+pub(super) fn draw_layers(
+    draw: &mut Draw,
+    gates: usize,
+) -> (RecurrentOptions, Tensor<f64>, Tensor<f64>, Vec<Tensor<f64>>) {
+    let (steps, batch) = (draw.within(1, 3), draw.within(1, 2));
+    let (inputs, width) = (draw.within(1, 2), draw.within(1, 2));
+    let options = RecurrentOptions {
+        batch_first: draw.once_in(2),
+        bidirectional: draw.once_in(2),
+    };
+    let alone = draw.once_in(4);
+    let mut x = if options.batch_first {
+        vec![batch, steps, inputs]
+    } else {
+        vec![steps, batch, inputs]
+    };
+    let mut state = vec![2, batch, width];
+    if alone {
+        x = vec![steps, inputs];
+        state.remove(1);
+    }
+    let second = if options.bidirectional { inputs } else { width };
+    let rows = gates * width;
+    let params = [inputs, second]
+        .into_iter()
+        .flat_map(|inputs| [vec![rows, inputs], vec![rows, width], vec![rows]])
+        .map(|shape| draw.normal(shape))
+        .collect();
+    (options, draw.normal(x), draw.normal(state), params)
+}
+
+/// Operands of a recurrent cell: input, state, both weights and both biases.
+pub(super) fn draw_cell(draw: &mut Draw, gates: usize) -> [Tensor<f64>; 6] {
+    let (batch, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
+    let rows = gates * width;
+    let shapes = [
+        vec![batch, inputs],
+        vec![batch, width],
+        vec![rows, inputs],
+        vec![rows, width],
+        vec![rows],
+        vec![rows],
+    ];
+    shapes.map(|shape| draw.normal(shape))
+}
