@@ -14,8 +14,8 @@ use crate::tape::{Entry, Input, Kept, Node, Tape};
 use crate::var::Var;
 
 impl<T: Real> Var<T> {
-    /// Runs an op of one output and records it if an operand is tracked. Built-in ops and your own go the
-    /// same way.
+    /// Runs an op of one output and records it if an operand is tracked. Built-in ops and custom ones
+    /// use this same function.
     ///
     /// Operands are given in one of these forms:
     ///
@@ -97,7 +97,7 @@ impl<T: Real> sealed::Record<T> for &[&Var<T>] {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
-        // A closure would be its own caller.
+        // Not in the closure below: there the caller would be the closure.
         let location = Location::caller();
         let tape = common_tape(op.name(), self);
         if let Some(tape) = tape
@@ -149,7 +149,7 @@ impl<T: Real> sealed::Record<T> for Var<T> {
         let reads = op.reads();
         let operand = Input::new(Kept::new(&value, reads.reads_input(0)), Some(&node));
         let outputs = op.forward_owned(value, &Inputs(&[]));
-        // All in one function: a value that is passed through memory costs a store and a load.
+        // Not through `push`: arguments that are passed in memory cost a store and a load each.
         let entry = node.tape.push(Entry {
             inputs: InlineVec::one(operand),
             outputs: outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k))),
@@ -180,7 +180,7 @@ impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
         {
             return describe(&op, &inputs, tape, outlined);
         }
-        // Kept now, before the first is moved.
+        // Before the first operand is moved.
         let operands = tape.map(|tape| (tape, kept_inputs(&inputs, reads)));
         let outputs = op.forward_owned(first.into_value(), &Inputs(&others));
         let node = operands.map(|(tape, operands)| {
@@ -263,7 +263,7 @@ impl<T: Real> Recorded<T> {
     }
 }
 
-/// What an entry keeps of a call; compiled for each type of number, and not for each op as well.
+/// What an entry keeps of a call. Not inlined, so that it is compiled once per number type, not per op.
 #[inline(never)]
 fn kept<T: Real>(
     inputs: &[&Var<T>],
@@ -282,7 +282,7 @@ fn kept_inputs<T: Real>(inputs: &[&Var<T>], reads: Reads) -> InlineVec<Input<T>>
     })
 }
 
-/// Puts a call on a tape; compiled as [`kept`] is.
+/// Adds an entry to a tape. Not inlined, for the same reason as [`kept`].
 #[inline(never)]
 fn push<T: Real>(
     tape: &Tape<T>,

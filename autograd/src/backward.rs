@@ -1,4 +1,4 @@
-//! The reversed loop over the tape.
+//! The backward pass: a loop over the entries of the tape, from the last to the first.
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -6,7 +6,7 @@ use std::panic::Location;
 use wengert_tensor::{Real, Tensor, fail::fail, require};
 
 use crate::call::{Call, Place};
-use crate::gradients::{DeadEnds, Gradients};
+use crate::gradients::{Gradients, UnreachedEntries};
 use crate::inline_vec::InlineVec;
 use crate::rule::{Contributions, Graph, accumulate};
 use crate::slots::Slots;
@@ -16,7 +16,7 @@ use crate::var::Var;
 impl<T: Real> Var<T> {
     /// The gradients of this one-element value with respect to every leaf it depends on.
     ///
-    /// The tape is consumed: entries are freed as the sweep passes them, and variables recorded so
+    /// The tape is consumed: each entry is freed after its rule has run, and variables recorded so
     /// far are plain values afterwards.
     ///
     /// # Panics
@@ -27,7 +27,7 @@ impl<T: Real> Var<T> {
         self.backward_from(&self.unit("backward"))
     }
 
-    /// As [`backward`](Self::backward), and the tape stays as it is: it can be swept again.
+    /// As [`backward`](Self::backward), and the tape stays as it is: another backward pass can follow.
     ///
     /// # Panics
     /// As [`backward`](Self::backward).
@@ -38,8 +38,8 @@ impl<T: Real> Var<T> {
         let node = self.require_node("backward_keep");
         let mut slots = Slots::new(node.place().0 + 1);
         slots.put(node.place(), Var::constant(unit));
-        let walk = Walk::Keep(&node.tape);
-        sweep(walk, slots, Graph::Skip, None, node).0
+        let access = TapeAccess::Keep(&node.tape);
+        backward_pass(access, slots, Graph::Skip, None, node).0
     }
 
     /// The gradients of `⟨self, cotangent⟩`, consuming the tape.
@@ -53,8 +53,8 @@ impl<T: Real> Var<T> {
         self.require_cotangent(cotangent.shape());
         let mut slots = Slots::new(node.place().0 + 1);
         slots.put(node.place(), Var::constant(cotangent.clone()));
-        let walk = Walk::Consume(node.tape.consume(Location::caller()));
-        sweep(walk, slots, Graph::Skip, None, node).0
+        let access = TapeAccess::Consume(node.tape.consume(Location::caller()));
+        backward_pass(access, slots, Graph::Skip, None, node).0
     }
 
     /// The gradients of this one-element value with respect to some variables, leaves or not, as
@@ -151,38 +151,39 @@ pub fn grad<T: Real>(
         return vec![None; inputs.len()];
     }
     let wanted: Vec<_> = inputs.iter().map(|x| x.node().map(Node::place)).collect();
-    sweep(Walk::Keep(&node.tape), slots, graph, Some(&wanted), node).1
+    let access = TapeAccess::Keep(&node.tape);
+    backward_pass(access, slots, graph, Some(&wanted), node).1
 }
 
-/// Where a sweep finds its entries.
-enum Walk<'a, T: Real> {
+/// Whether a backward pass frees the entries of the tape or leaves them there.
+enum TapeAccess<'a, T: Real> {
     Consume(Entries<T>),
     Keep(&'a Tape<T>),
 }
 
-/// An entry of a tape that stays as it is, while its rule runs; it goes back even if the rule panics.
-struct Lifted<'a, T: Real> {
+/// An entry that is off its tape while its rule runs; it is put back on drop, even if the rule panics.
+struct TakenEntry<'a, T: Real> {
     tape: &'a Tape<T>,
     index: usize,
     call: Option<Call<T>>,
 }
 
-impl<T: Real> Drop for Lifted<'_, T> {
+impl<T: Real> Drop for TakenEntry<'_, T> {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            self.tape.lower(self.index, call.entry);
+            self.tape.put_back(self.index, call.entry);
         }
     }
 }
 
-impl<T: Real> Walk<'_, T> {
-    /// Adds to the dead ends what was recorded after the differentiated value.
-    fn add_tail(&self, count: usize, dead_ends: &mut DeadEnds) {
+impl<T: Real> TapeAccess<'_, T> {
+    /// Adds the entries recorded after the differentiated value to the unreached ones.
+    fn add_later_entries(&self, count: usize, unreached: &mut UnreachedEntries) {
         let mut add = |index: usize, entry: &Entry<T>| {
             if entry.rule.is_some() {
-                dead_ends.add(index, entry);
+                unreached.add(index, entry);
             } else {
-                dead_ends.add_leaf(index, entry.location);
+                unreached.add_leaf(index, entry.location);
             }
         };
         match self {
@@ -190,19 +191,22 @@ impl<T: Real> Walk<'_, T> {
                 for (index, entry) in entries.iter().enumerate().skip(count) {
                     add(
                         index,
-                        entry.as_ref().expect("no rule runs while a sweep begins"),
+                        entry
+                            .as_ref()
+                            .expect("no rule runs when a backward pass begins"),
                     );
                 }
             }
             Self::Keep(tape) => {
                 for index in count..tape.len() {
-                    tape.peek(index, |entry| add(index, entry));
+                    tape.with_entry(index, |entry| add(index, entry));
                 }
             }
         }
     }
 
-    /// Per entry up to the last root, whether one of the wanted variables is among its ancestors.
+    /// For each of the first `count` entries, whether a wanted variable is the entry or among its
+    /// ancestors.
     fn needed(&self, wanted: &[Option<(usize, usize)>], count: usize) -> Vec<bool> {
         let Self::Keep(tape) = self else {
             return vec![true; count];
@@ -214,7 +218,7 @@ impl<T: Real> Walk<'_, T> {
             }
         }
         for i in 0..count {
-            needed[i] |= tape.peek(i, |entry| {
+            needed[i] |= tape.with_entry(i, |entry| {
                 entry
                     .inputs
                     .iter()
@@ -225,9 +229,10 @@ impl<T: Real> Walk<'_, T> {
     }
 }
 
-/// The sweep itself: returns the gradients by leaf, and of the wanted variables in order.
-fn sweep<T: Real>(
-    mut walk: Walk<'_, T>,
+/// Runs the rules from the last root to the first entry. Returns the gradients by leaf, and those of the
+/// wanted variables in order.
+fn backward_pass<T: Real>(
+    mut access: TapeAccess<'_, T>,
     slots: Slots<Var<T>>,
     graph: Graph,
     wanted: Option<&[Option<(usize, usize)>]>,
@@ -236,29 +241,29 @@ fn sweep<T: Real>(
     }: &Node<T>,
 ) -> (Gradients<T>, Vec<Option<Var<T>>>) {
     let (count, generation) = (slots.entries(), *generation);
-    let needed = wanted.map(|wanted| walk.needed(wanted, count));
+    let needed = wanted.map(|wanted| access.needed(wanted, count));
     let mut found = vec![None; wanted.map_or(0, <[_]>::len)];
-    let mut sweep = Sweep {
+    let mut pass = BackwardPass {
         slots,
         graph,
         needed: needed.as_deref(),
         by_leaf: BTreeMap::new(),
-        dead_ends: DeadEnds::default(),
+        unreached: UnreachedEntries::default(),
     };
     if wanted.is_none() {
-        walk.add_tail(count, &mut sweep.dead_ends);
+        access.add_later_entries(count, &mut pass.unreached);
     }
-    if let Walk::Consume(entries) = &mut walk {
+    if let TapeAccess::Consume(entries) = &mut access {
         entries.truncate(count);
     }
     for index in (0..count).rev() {
-        if sweep.needed.is_some_and(|needed| !needed[index]) {
-            drop(sweep.slots.take((index, 0)));
+        if pass.needed.is_some_and(|needed| !needed[index]) {
+            drop(pass.slots.take((index, 0)));
             continue;
         }
         for (found, wanted) in found.iter_mut().zip(wanted.unwrap_or_default()) {
             if let Some(place) = wanted.filter(|(entry, _)| *entry == index) {
-                *found = sweep.slots.get(place).cloned();
+                *found = pass.slots.get(place).cloned();
             }
         }
         let place = (graph == Graph::Create).then(|| Place {
@@ -266,60 +271,61 @@ fn sweep<T: Real>(
             generation,
             entry: index,
         });
-        match &mut walk {
-            Walk::Consume(entries) => {
+        match &mut access {
+            TapeAccess::Consume(entries) => {
                 let entry = entries.pop().flatten();
-                let entry = entry.expect("a sweep visits entries that exist, from the last on");
-                sweep.visit(index, &Call::new(entry, place));
+                let entry =
+                    entry.expect("a consumed tape has an entry for each index below its length");
+                pass.visit(index, &Call::new(entry, place));
             }
-            Walk::Keep(tape) => {
-                let lifted = Lifted {
+            TapeAccess::Keep(tape) => {
+                let taken = TakenEntry {
                     tape,
                     index,
-                    call: Some(Call::new(tape.lift(index), place)),
+                    call: Some(Call::new(tape.take_entry(index), place)),
                 };
-                sweep.visit(index, lifted.call.as_ref().expect("lifted just now"));
+                pass.visit(index, taken.call.as_ref().expect("set one statement above"));
             }
         }
     }
-    if let Walk::Consume(entries) = walk {
+    if let TapeAccess::Consume(entries) = access {
         recycle(entries);
     }
     let gradients = Gradients {
-        list: tape.id(),
+        tape: tape.id(),
         generation,
-        by_leaf: sweep.by_leaf,
-        unreached: sweep.dead_ends.resolve(),
+        by_leaf: pass.by_leaf,
+        unreached: pass.unreached.resolve(),
     };
     (gradients, found)
 }
 
-/// What a sweep has collected so far.
-struct Sweep<'a, T: Real> {
+/// What a backward pass has collected so far.
+struct BackwardPass<'a, T: Real> {
     slots: Slots<Var<T>>,
     graph: Graph,
-    /// Per entry whether a wanted variable is among its ancestors; without it all entries matter,
-    /// and unreached leaves are reported with the reason.
+    /// See [`TapeAccess::needed`]; `None` if the gradients of all leaves are wanted. Then every unreached
+    /// leaf is reported with the reason.
     needed: Option<&'a [bool]>,
     by_leaf: BTreeMap<usize, Tensor<T>>,
-    dead_ends: DeadEnds,
+    unreached: UnreachedEntries,
 }
 
-impl<T: Real> Sweep<'_, T> {
-    /// Adds what the rule of an entry makes of its outputs' cotangents to those of its inputs.
+impl<T: Real> BackwardPass<'_, T> {
+    /// Runs the rule of an entry, which adds to the cotangents of its inputs.
     fn visit(&mut self, index: usize, call: &Call<T>) {
         let entry = &call.entry;
         let Some(rule) = &entry.rule else {
             match self.slots.take((index, 0)) {
                 Some(gradient) => drop(self.by_leaf.insert(index, gradient.into_value())),
-                None => self.dead_ends.add_leaf(index, entry.location),
+                None => self.unreached.add_leaf(index, entry.location),
             }
             return;
         };
         let cotangents = InlineVec::of(entry.outputs.len(), |k| self.slots.take((index, k)));
         if cotangents.iter().all(Option::is_none) {
             if self.needed.is_none() {
-                self.dead_ends.add(index, entry);
+                self.unreached.add(index, entry);
             }
             return;
         }

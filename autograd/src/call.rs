@@ -13,14 +13,14 @@ use crate::var::Var;
 #[derive(Debug)]
 pub struct Call<T: Real> {
     pub(crate) entry: Entry<T>,
-    /// Made when the rule first reads them.
+    /// Each variable is built when the rule first reads it.
     pub(crate) inputs: Lazy<T, 2>,
     pub(crate) outputs: Lazy<T, 1>,
-    /// Where operands and results are tracked, if they are.
+    /// Set if the rule must read tracked variables, because the backward pass is recorded.
     place: Option<Place<T>>,
 }
 
-/// A place on a tape whose values a rule reads as tracked variables.
+/// The entry on a tape of which a rule reads the values as tracked variables.
 #[derive(Debug)]
 pub(crate) struct Place<T: Real> {
     pub(crate) tape: Tape<T>,
@@ -59,7 +59,7 @@ impl<T: Real> Call<T> {
     /// Input `i`.
     ///
     /// # Panics
-    /// If there is no such input.
+    /// If the call has no input `i`.
     #[must_use]
     pub fn input(&self, i: usize) -> &Var<T> {
         self.inputs.get(i).get_or_init(|| {
@@ -73,39 +73,39 @@ impl<T: Real> Call<T> {
     /// Output `k`.
     ///
     /// # Panics
-    /// If there is no such output.
+    /// If the call has no output `k`.
     #[must_use]
     pub fn output(&self, k: usize) -> &Var<T> {
         self.outputs.get(k).get_or_init(|| {
             let output = self.entry.outputs.get(k);
-            let output: &Kept<T> = output.expect("a rule reads outputs that its op has");
+            let output: &Kept<T> = output.expect("the op has an output of that number");
             let place = self.place.as_ref();
             let node = place.map(|place| place.node((place.entry, k)));
             Var::with_node(output.tensor(), node)
         })
     }
 
-    /// The extents of input `i`, which every entry keeps.
+    /// The shape of input `i`. It is kept even if [`Op::reads`](crate::Op::reads) does not declare the input.
     ///
     /// # Panics
-    /// If there is no such input.
+    /// If the call has no input `i`.
     #[must_use]
     pub fn input_shape(&self, i: usize) -> &[usize] {
         self.operand(i).value.shape()
     }
 
-    /// Entry and output that made input `i`, if it is tracked.
+    /// The entry and the output that made input `i`, if it is tracked.
     pub(crate) fn source(&self, i: usize) -> Option<(usize, usize)> {
         self.operand(i).source()
     }
 
     fn operand(&self, i: usize) -> &crate::tape::Input<T> {
         let input = self.entry.inputs.get(i);
-        input.expect("a rule reads inputs that its op has")
+        input.expect("the op has an input of that number")
     }
 }
 
-/// Variables that are made when a rule first reads them; the first `N` need no heap.
+/// Variables that are built on first use; the first `N` are stored inline.
 #[derive(Debug)]
 pub(crate) struct Lazy<T: Real, const N: usize> {
     head: [OnceCell<Var<T>>; N],

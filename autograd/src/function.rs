@@ -1,4 +1,4 @@
-//! What can be checked: functions of variables that run on several number types.
+//! Functions of variables that run on several number types, so that they can be checked.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ pub trait Function {
 /// What [`check_gradients`](crate::check_gradients) takes: a function on `f64`, and on dual numbers
 /// and `f32` where it can run on them.
 ///
-/// Implemented by closures `|x: &[Var<f64>]| -> Var<f64>`, which have no exact witness; by what
-/// [`generic!`](crate::generic) makes; by [`Generic`] and [`Apply`].
+/// Implemented by closures `|x: &[Var<f64>]| -> Var<f64>`, which cannot run on dual numbers; by the
+/// result of [`generic!`](crate::generic); and by [`Generic`].
 pub trait Differentiable {
     /// The outputs on `f64`.
     fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>>;
@@ -114,7 +114,7 @@ where
 /// check_gradients(generic!(|x, w| (x * w).tanh() * scale), &[x, w]).assert();
 /// ```
 ///
-/// What is named before the arguments is cloned into each closure, so that the function outlives
+/// Variables named in brackets before the arguments are cloned into each closure, so that the function outlives
 /// the scope it was written in:
 ///
 /// ```

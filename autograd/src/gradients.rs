@@ -1,4 +1,4 @@
-//! What a backward pass gives: gradients by leaf, and why a leaf has none.
+//! The result of a backward pass: gradients by leaf, and why a leaf has none.
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -11,7 +11,7 @@ use crate::var::Var;
 /// The gradients of one backward pass, by leaf.
 #[derive(Clone, Debug)]
 pub struct Gradients<T: Real = f32> {
-    pub(crate) list: u64,
+    pub(crate) tape: u64,
     pub(crate) generation: u32,
     pub(crate) by_leaf: BTreeMap<usize, Tensor<T>>,
     pub(crate) unreached: BTreeMap<usize, Unreached>,
@@ -54,9 +54,9 @@ impl<T: Real> Gradients<T> {
             return gradient;
         }
         match self.unreached(leaf) {
-            Some(dead) => fail(format_args!(
-                "gradient: the leaf made at {} was not reached: {dead}",
-                dead.leaf
+            Some(unreached) => fail(format_args!(
+                "gradient: the leaf made at {} was not reached: {unreached}",
+                unreached.leaf
             )),
             None => fail(format_args!(
                 "gradient: the variable is no leaf of the tape that was differentiated"
@@ -94,7 +94,7 @@ impl<T: Real> Gradients<T> {
     #[track_caller]
     pub fn accumulate(&mut self, other: Self) {
         require!(
-            (self.list, self.generation) == (other.list, other.generation),
+            (self.tape, self.generation) == (other.tape, other.generation),
             "accumulate: the gradients belong to different tapes"
         );
         for (entry, gradient) in other.by_leaf {
@@ -108,20 +108,20 @@ impl<T: Real> Gradients<T> {
 
     fn key(&self, leaf: &Var<T>) -> Option<usize> {
         let node = leaf.node()?;
-        let mine = (node.tape.id(), node.generation) == (self.list, self.generation);
+        let mine = (node.tape.id(), node.generation) == (self.tape, self.generation);
         mine.then_some(node.place().0)
     }
 }
 
-/// The entries that no cotangent reached: from them follows where the paths of unreached leaves end.
+/// The entries that no cotangent reached. They show where the path from an unreached leaf ends.
 #[derive(Default)]
-pub(crate) struct DeadEnds {
+pub(crate) struct UnreachedEntries {
     /// Per entry: name, place, and the entries that it reads.
     entries: BTreeMap<usize, (&'static str, &'static Location<'static>, Vec<usize>)>,
     leaves: Vec<(usize, &'static Location<'static>)>,
 }
 
-impl DeadEnds {
+impl UnreachedEntries {
     pub(crate) fn add_leaf(&mut self, index: usize, at: &'static Location<'static>) {
         self.leaves.push((index, at));
     }
@@ -137,8 +137,8 @@ impl DeadEnds {
     }
 
     pub(crate) fn resolve(self) -> BTreeMap<usize, Unreached> {
-        // Per entry the last entry that depends on it; entries come in order, so one pass forward
-        // over the readers of each is enough when made from the last entry back.
+        // For each entry, the end of a path from it. An entry reads earlier ones only, so in a loop from
+        // the last entry to the first, the end of every entry is final when its sources inherit it.
         let mut end: BTreeMap<usize, usize> = BTreeMap::new();
         for (&index, (_, _, sources)) in self.entries.iter().rev() {
             let last = end.get(&index).copied().unwrap_or(index);

@@ -4,10 +4,10 @@
 #[derive(Clone, Debug)]
 pub(crate) struct InlineVec<X, const N: usize = 2> {
     head: [Option<X>; N],
-    /// A single pointer, and nothing to be dropped where there are no more.
+    /// Boxed, so that it is one pointer wide, and `None` if all members are inline.
     #[expect(
         clippy::box_collection,
-        reason = "it is rarely there and should be small"
+        reason = "rarely used; a `Vec` in place would be three words wide"
     )]
     rest: Option<Box<Vec<X>>>,
 }
@@ -111,7 +111,7 @@ mod tests {
     use super::InlineVec;
 
     #[test]
-    fn members_keep_their_order_across_the_inline_edge() {
+    fn members_keep_their_order_when_some_are_not_inline() {
         for n in 0..5 {
             let vec: InlineVec<usize> = (0..n).collect();
             assert_eq!(vec.len(), n);

@@ -1,5 +1,5 @@
-//! A tape of reverse-mode differentiation, operations with their rules, and the checker that proves
-//! them. No layers here.
+//! Reverse-mode differentiation on a tape, operations with their rules, and a checker that compares
+//! every rule with independent derivatives. Layers are in the crate `wengert-nn`.
 //!
 //! ```
 //! use wengert_autograd::Tape;

@@ -21,7 +21,7 @@ use crate::var::Var;
 /// fields of the op that are piecewise constant in the inputs (indices, masks, options). A
 /// differentiable intermediate is an extra output.
 ///
-/// An op that has no samples does not compile: whoever can record it can check it.
+/// An op without samples does not compile, so that every op can be checked.
 ///
 /// ```
 /// use wengert_autograd::{Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample};
@@ -80,7 +80,7 @@ pub trait Op: Clone + Debug + Sized + 'static {
     }
 
     /// Which values the rule reads; by default all. The others are dropped as soon as the op has run,
-    /// and a rule that reads one nevertheless finds NaN.
+    /// and a rule that reads one nevertheless gets NaN.
     fn reads(&self) -> Reads {
         Reads::ALL
     }
@@ -107,7 +107,7 @@ pub trait Op: Clone + Debug + Sized + 'static {
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
 
     /// Shapes, multiply-adds and reach for inputs of these shapes; by default the op is run to find
-    /// its shapes. Only a tape made by [`Tape::outline`](crate::Tape::outline) asks.
+    /// its shapes. Called only on a tape made by [`Tape::outline`](crate::Tape::outline).
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         let _ = inputs;
         Outline::run()
@@ -122,13 +122,13 @@ pub trait Op: Clone + Debug + Sized + 'static {
 pub struct Inputs<'a, T: Real>(pub(crate) &'a [&'a Var<T>]);
 
 impl<'a, T: Real> Inputs<'a, T> {
-    /// How many there are.
+    /// The number of operands.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no operands.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,6 +1,6 @@
 //! What a computation costs and what its results depend on, without running its expensive ops.
 
-/// What an op says about itself from the shapes of its inputs: see [`Op::outline`](crate::Op::outline).
+/// The cost and the output shapes of an op, from the shapes of its inputs: see [`Op::outline`](crate::Op::outline).
 ///
 /// ```
 /// use wengert_autograd::{Outline, Tape};

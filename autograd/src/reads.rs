@@ -12,13 +12,13 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads {
-    /// Bit `i` stands for number `i`, the last bit for all numbers from 63 on.
+    /// Bit `i` is set if the rule reads input `i`; bit 63 is for all inputs from 63 on.
     inputs: u64,
     outputs: u64,
 }
 
 impl Reads {
-    /// Shapes alone.
+    /// No values, only shapes.
     pub const SHAPES: Self = Self {
         inputs: 0,
         outputs: 0,
@@ -93,7 +93,7 @@ const fn bits<const N: usize>(numbers: [usize; N]) -> u64 {
     while k < N {
         assert!(
             numbers[k] < 63,
-            "Reads: numbers from 63 on are read all or none"
+            "Reads: 62 is the largest number that can be given"
         );
         bits |= 1 << numbers[k];
         k += 1;

@@ -1,4 +1,4 @@
-//! What the rule of an op is given, and where it puts the cotangents that it computes.
+//! The arguments of a rule: cotangents of the outputs, and a sink for those of the inputs.
 
 use std::fmt::Debug;
 
@@ -24,11 +24,11 @@ pub(crate) trait Rule<T: Real>: Debug {
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
 }
 
-/// The cotangents of a call's outputs, and where its rule puts those of the inputs.
+/// The cotangents of a call's outputs, and a sink for those of the inputs.
 ///
-/// The cotangent of an input that nobody wants is not computed: [`input`](Self::input) runs its closure
-/// only if it is wanted. Work that several inputs share is done before; [`wants`](Self::wants) tests
-/// whether it is needed.
+/// An input is wanted if its gradient, or that of one of its ancestors, was requested.
+/// [`input`](Self::input) runs its closure only for a wanted input. If several inputs share work, test
+/// with [`wants`](Self::wants) whether one of them needs it.
 #[derive(Debug)]
 pub struct Contributions<'a, T: Real> {
     pub(crate) call: &'a Call<T>,
@@ -36,7 +36,7 @@ pub struct Contributions<'a, T: Real> {
     pub(crate) cotangents: InlineVec<Option<Var<T>>, 1>,
     pub(crate) slots: &'a mut Slots<Var<T>>,
     pub(crate) graph: Graph,
-    /// By entry, whether its cotangent is needed; all are without it.
+    /// By entry, whether its cotangent is needed; `None` if all are.
     pub(crate) needed: Option<&'a [bool]>,
 }
 
@@ -101,7 +101,7 @@ impl<T: Real> Contributions<'_, T> {
 
     /// Adds to a region of the cotangent of input `i`, one slice per axis, which is zero elsewhere.
     ///
-    /// Many small regions of one large input cost their own size each, not the input's.
+    /// Adding costs time in proportion to the region, not to the whole input.
     pub fn add_region(&mut self, i: usize, region: &[Slice], cotangent: Var<T>) {
         let Some(target) = self.target(i) else {
             return;
@@ -123,7 +123,7 @@ impl<T: Real> Contributions<'_, T> {
         }
     }
 
-    /// Entry and output that the cotangent of input `i` is of, if it is wanted.
+    /// The entry and the output that made input `i`, if its cotangent is wanted.
     fn target(&self, i: usize) -> Option<(usize, usize)> {
         let source = self.call.source(i);
         source.filter(|(entry, _)| self.needed.is_none_or(|needed| needed[*entry]))
@@ -143,8 +143,8 @@ impl<T: Real> Contributions<'_, T> {
 
 /// Adds to a cotangent.
 ///
-/// In a plain pass a tracked cotangent is stored untracked: rules that are given it record nothing, and
-/// sums may be changed in place.
+/// With [`Graph::Skip`] a tracked cotangent is stored untracked, so that rules record nothing and sums may
+/// be changed in place.
 pub(crate) fn accumulate<T: Real>(
     slots: &mut Slots<Var<T>>,
     graph: Graph,

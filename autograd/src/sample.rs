@@ -23,7 +23,7 @@ impl<O> Sample<O> {
     }
 }
 
-/// A seeded source of shapes, values and options, biased towards the awkward ones: extents 1 and 0,
+/// A seeded random source of shapes, values and options, biased towards edge cases: extents 1 and 0,
 /// primes, equal and unequal extents, sizes beside the width of vector registers.
 #[derive(Clone, Debug)]
 pub struct Draw {
@@ -36,7 +36,7 @@ pub const LARGEST: usize = 3;
 
 impl Draw {
     /// A source by seed; `size` from 0 (the smallest shapes) to [`LARGEST`], so that a failing case
-    /// can be sought in a smaller form.
+    /// can be shrunk.
     #[must_use]
     pub fn new(seed: u64, size: usize) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Draw {
         }
     }
 
-    /// The bound on shapes that is in force.
+    /// The bound on shapes, from 0 to [`LARGEST`].
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
@@ -69,7 +69,7 @@ impl Draw {
     /// One of the choices.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there are no choices.
     pub fn pick<X: Clone>(&mut self, choices: &[X]) -> X {
         let i = self.within(0, choices.len() - 1);
         choices[i].clone()
@@ -86,7 +86,7 @@ impl Draw {
         self.pick(choices)
     }
 
-    /// A shape of `rank` axes with at most some sixty elements; one in twelve has a zero extent.
+    /// A shape of `rank` axes with at most 60 elements; one in twelve has a zero extent.
     pub fn shape(&mut self, rank: usize) -> Vec<usize> {
         let mut shape = self.filled_shape(rank);
         if rank > 0 && self.once_in(12) {

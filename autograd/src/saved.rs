@@ -1,4 +1,4 @@
-//! What a forward run saves for its rule.
+//! A value that a forward run saves for its rule.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::rc::Rc;
 /// A value that is piecewise constant in the inputs and that an op's forward run saves for its rule:
 /// positions of maxima, a mask.
 ///
-/// A differentiable intermediate is an extra output instead: from here, a gradient of the gradient
-/// would miss its derivative.
+/// Make a differentiable intermediate an extra output instead. A saved value counts as a constant, so
+/// second derivatives through it would be missing.
 ///
 /// A clone of the op starts with nothing saved, since it may run on other inputs.
 pub struct Saved<V>(Rc<RefCell<Option<V>>>);
@@ -22,7 +22,7 @@ impl<V: Clone> Saved<V> {
     /// The value that the forward run saved.
     ///
     /// # Panics
-    /// If there was none.
+    /// If the forward run has saved nothing.
     #[must_use]
     pub fn read(&self) -> V {
         let value = self.0.borrow().clone();

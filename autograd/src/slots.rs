@@ -1,17 +1,17 @@
-//! Where a backward pass collects cotangents.
+//! The cotangents that a backward pass has collected.
 
 use std::collections::BTreeMap;
 
-/// What has been collected so far, by entry and output.
+/// The cotangents collected so far, by entry and output.
 ///
-/// Few are alive at a time, so they are stored close together, and entries hold only their numbers.
+/// Few exist at a time, so they are stored close together, and there is only an index per entry.
 #[derive(Debug)]
 pub(crate) struct Slots<V> {
-    /// Per entry one more than the place of the value of its first output; 0 if it has none.
+    /// Per entry, 1 + the index in `alive` of the value of its first output; 0 if it has none.
     first: Vec<u32>,
     alive: Vec<Option<V>>,
     free: Vec<u32>,
-    /// Those of outputs after the first; few ops have one.
+    /// The values of outputs after the first; few ops have several outputs.
     others: BTreeMap<(usize, usize), V>,
 }
 

@@ -29,10 +29,10 @@ pub struct Tape<T: Real = f32>(Rc<List<T>>);
 
 #[derive(Debug)]
 struct List<T: Real> {
-    /// Process-unique, so that gradients can name their tape without holding it.
+    /// Unique in the process, so that gradients can refer to their tape without keeping it alive.
     id: u64,
     entries: RefCell<Entries<T>>,
-    /// How often the list was consumed, so that a variable knows whether its entry is still there.
+    /// How often the list was consumed. A variable of an earlier generation has no entry any more.
     generation: Cell<u32>,
     consumed: Cell<Option<&'static Location<'static>>>,
     /// The ops of a tape that does not run the expensive ones.
@@ -52,7 +52,7 @@ pub(crate) struct Entry<T: Real> {
     pub(crate) location: &'static Location<'static>,
 }
 
-// A long tape is written once and read once, and should stay in the cache in between.
+// Small entries let a long tape stay in the cache between the forward and the backward pass.
 const _: () = assert!(size_of::<Option<Entry<f32>>>() <= 128);
 
 /// An operand of an entry.
@@ -104,7 +104,8 @@ impl<T: Real> Kept<T> {
         }
     }
 
-    /// The tensor; where it was dropped, NaN of its shape, so that a wrong declaration shows.
+    /// The tensor. If it was dropped, NaN of its shape, so that a rule that reads an undeclared value
+    /// gives NaN gradients.
     pub(crate) fn tensor(&self) -> Tensor<T> {
         match self {
             Self::Value(tensor) => tensor.clone(),
@@ -138,14 +139,14 @@ impl<T: Real> Node<T> {
 
     /// Fails if a consuming backward pass has taken this node's entry.
     #[track_caller]
-    pub(crate) fn require_alive(&self, who: fmt::Arguments<'_>) {
+    pub(crate) fn require_alive(&self, op: fmt::Arguments<'_>) {
         if let Some(at) = self
             .tape
             .consumed()
             .filter(|_| self.generation != self.tape.generation())
         {
             fail(format_args!(
-                "{who}: its tape was consumed by backward at {at}; use its value(), a new leaf, or \
+                "{op}: its tape was consumed by backward at {at}; use its value(), a new leaf, or \
                  backward_keep() there"
             ));
         }
@@ -187,7 +188,7 @@ impl<T: Real> Tape<T> {
         outlined.map_or_else(Vec::new, |outlined| outlined.borrow().clone())
     }
 
-    /// The list to describe ops in, if this tape does.
+    /// The descriptions of ops, if this is a tape made by [`outline`](Self::outline).
     #[inline]
     pub(crate) fn outlined_ops(&self) -> Option<&RefCell<Vec<Outlined>>> {
         self.0.outlined.as_ref()
@@ -216,8 +217,8 @@ impl<T: Real> Tape<T> {
         self.len() == 0
     }
 
-    /// The bytes of the tensors that entries keep for their rules; memory that several share counts
-    /// once.
+    /// The bytes of the tensors that entries keep for their rules; a buffer that several tensors share
+    /// counts once.
     ///
     /// Parameters that a rule reads are among them.
     #[must_use]
@@ -237,7 +238,7 @@ impl<T: Real> Tape<T> {
         sum
     }
 
-    /// Whether two handles are of one list.
+    /// Whether two handles refer to the same list.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -255,14 +256,14 @@ impl<T: Real> Tape<T> {
         self.0.consumed.get()
     }
 
-    /// Forgets every entry; variables recorded so far become plain values.
+    /// Takes every entry off the tape; variables recorded so far become plain values.
     pub(crate) fn consume(&self, at: &'static Location<'static>) -> Entries<T> {
         self.0.generation.set(self.0.generation.get() + 1);
         self.0.consumed.set(Some(at));
         self.0.entries.take()
     }
 
-    /// Adds a leaf of this value.
+    /// Adds a leaf with this value.
     pub(crate) fn push_leaf(
         &self,
         value: &Tensor<T>,
@@ -289,7 +290,7 @@ impl<T: Real> Tape<T> {
         u32::try_from(index).expect("four billion entries exceed any memory")
     }
 
-    /// The first output of an entry.
+    /// The place on this tape of output 0 of an entry.
     pub(crate) fn node(&self, entry: u32) -> Node<T> {
         Node {
             tape: self.clone(),
@@ -299,27 +300,29 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Takes an entry out while its rule runs: a rule may record, so nothing may stay borrowed.
-    pub(crate) fn lift(&self, entry: usize) -> Entry<T> {
+    /// Takes an entry off the tape while its rule runs: the rule may record on the same tape, so the
+    /// list must not stay borrowed.
+    pub(crate) fn take_entry(&self, entry: usize) -> Entry<T> {
         self.0.entries.borrow_mut()[entry]
             .take()
-            .expect("an entry is lifted by one sweep at a time")
+            .expect("an entry is taken by one backward pass at a time")
     }
 
-    pub(crate) fn lower(&self, index: usize, entry: Entry<T>) {
+    /// Undoes [`take_entry`](Self::take_entry).
+    pub(crate) fn put_back(&self, index: usize, entry: Entry<T>) {
         self.0.entries.borrow_mut()[index] = Some(entry);
     }
 
-    /// Calls `f` on the entries as they are.
+    /// Calls `f` on all entries.
     pub(crate) fn with_entries<R>(&self, f: impl FnOnce(&mut Entries<T>) -> R) -> R {
         f(&mut self.0.entries.borrow_mut())
     }
 
-    /// Calls `f` on an entry that is in place.
-    pub(crate) fn peek<R>(&self, entry: usize, f: impl FnOnce(&Entry<T>) -> R) -> R {
+    /// Calls `f` on one entry, which must not be taken.
+    pub(crate) fn with_entry<R>(&self, entry: usize, f: impl FnOnce(&Entry<T>) -> R) -> R {
         f(self.0.entries.borrow()[entry]
             .as_ref()
-            .expect("only a running rule's entry is lifted"))
+            .expect("only the entry of a running rule is off the tape"))
     }
 }
 
@@ -330,16 +333,16 @@ impl<T: Real> Drop for List<T> {
 }
 
 thread_local! {
-    /// The memory of a list that is done with, one for each type of number: every training step
-    /// writes a tape, and fresh memory costs more than what is written there.
+    /// The memory of a dropped or consumed list, one for each number type: every training step
+    /// writes a tape, and allocating new memory costs more than the writes.
     static SPARE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The memory of a longer list is returned: 9 MB.
+/// The memory of a longer list is freed: 9 MB.
 const LONGEST_SPARE: usize = 1 << 16;
 
 fn spare<T: Real>() -> Entries<T> {
-    // A thread that ends keeps none.
+    // `try_with` fails while the thread ends.
     let taken = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
         let mut lists = spare.iter_mut().filter_map(|list| list.downcast_mut());
@@ -354,7 +357,7 @@ pub(crate) fn recycle<T: Real>(mut entries: Entries<T>) {
     if !(1..=LONGEST_SPARE).contains(&entries.capacity()) {
         return;
     }
-    // A tape that dies with its thread finds no place any more.
+    // If the tape is dropped while its thread ends, the memory is freed.
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
         match spare

@@ -71,7 +71,7 @@ pub fn jvp<T: Real>(
     inputs: &[Tensor<T>],
     tangents: &[Tensor<T>],
 ) -> (Tensor<T>, Tensor<T>) {
-    let x: Vec<_> = lift(inputs, tangents)
+    let x: Vec<_> = dual_inputs(inputs, tangents)
         .into_iter()
         .map(Var::constant)
         .collect();
@@ -90,7 +90,7 @@ pub fn hvp<T: Real>(
     inputs: &[Tensor<T>],
     directions: &[Tensor<T>],
 ) -> Vec<Tensor<T>> {
-    let gradients = value_and_grad(f, &lift(inputs, directions)).1;
+    let gradients = value_and_grad(f, &dual_inputs(inputs, directions)).1;
     gradients.iter().map(|g| g.map(|d| d.tangent)).collect()
 }
 
@@ -157,7 +157,7 @@ fn pull<T: Real>(y: &Var<T>, cotangent: Var<T>, x: &[Var<T>]) -> Vec<Tensor<T>> 
 
 /// Dual tensors from values and tangents.
 #[track_caller]
-fn lift<T: Real>(inputs: &[Tensor<T>], tangents: &[Tensor<T>]) -> Vec<Tensor<Dual<T>>> {
+fn dual_inputs<T: Real>(inputs: &[Tensor<T>], tangents: &[Tensor<T>]) -> Vec<Tensor<Dual<T>>> {
     require!(
         inputs.len() == tangents.len(),
         "jvp: {} inputs, {} tangents: one each is needed",

@@ -7,9 +7,9 @@ use wengert_tensor::{Real, Tensor};
 
 use crate::tape::{Node, Tape};
 
-/// A tensor that remembers on a [`Tape`] how it was made, if any of its ancestors is tracked.
+/// A tensor, and, if any of its ancestors is tracked, its place on a [`Tape`] that records how it was made.
 ///
-/// A variable without a tape costs nothing over its tensor: evaluation, plain backward and double
+/// An untracked variable costs no more than its tensor, so evaluation, plain backward and double
 /// backward run the same code.
 #[derive(Clone)]
 pub struct Var<T: Real = f32> {
@@ -118,7 +118,7 @@ impl<T: Real> Var<T> {
     /// The extent of an axis; negative axes count from the end.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn size(&self, axis: isize) -> usize {
@@ -128,7 +128,7 @@ impl<T: Real> Var<T> {
     /// The only element.
     ///
     /// # Panics
-    /// If there is not exactly one.
+    /// If the number of elements is not 1.
     #[must_use]
     #[track_caller]
     pub fn item(&self) -> T {
