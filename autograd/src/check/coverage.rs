@@ -1,8 +1,8 @@
-//! What a check covers: by which witness, in which situation.
+//! The coverage of checks: witnesses and situations.
 
 use std::fmt;
 
-/// An independent way to a derivative.
+/// An independent computation of a derivative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Witness {
     /// Exact forward mode on dual numbers.
@@ -31,26 +31,26 @@ impl Witness {
     }
 }
 
-/// What is particular about the inputs of a check.
+/// A property of the inputs of a check that rules often get wrong: their layout, extents or aliasing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Situation {
     /// Row-major in memory.
     Contiguous,
     /// The first axis innermost in memory.
     Permuted,
-    /// Every second place in memory.
+    /// Every second element of a buffer: strides of 2.
     Stepped,
-    /// Part of a larger buffer.
+    /// Part of a larger buffer, with an offset.
     Offset,
-    /// Expanded along an axis: one place in memory for many elements.
+    /// Expanded along an axis: stride 0, so that many elements share one place in memory.
     Repeated,
     /// An axis of extent 0.
     Empty,
-    /// No axis.
+    /// No axes.
     RankZero,
-    /// One variable in two places.
+    /// The same variable for two operands.
     Twice,
-    /// An operand narrower than the result.
+    /// An operand that is broadcast to the shape of the result.
     Broadcast,
 }
 
@@ -85,13 +85,13 @@ impl fmt::Display for Situation {
     }
 }
 
-/// Why a witness cannot judge the function in a situation that it does meet.
+/// A situation in which a function can be called, but some witnesses cannot be computed, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Exemption {
-    /// Which situation.
+    /// The situation.
     pub situation: Situation,
-    /// Which witnesses.
+    /// The witnesses that are left out.
     pub witnesses: &'static [Witness],
-    /// Why.
+    /// The reason.
     pub reason: &'static str,
 }

@@ -1,11 +1,10 @@
 //! The gradient checker: reverse mode against independent witnesses.
 //!
-//! Three witnesses judge the first derivative: exact forward mode on dual numbers, central finite
-//! differences in `f64`, and the adjoint identity for directions. The second derivative is judged
-//! by forward-over-reverse (one backward pass on dual numbers) against reverse-over-reverse, and
-//! by finite differences of the gradient. Where one-sided differences disagree, the input lies at a
-//! kink: there the convention counts, which exact forward mode follows too, and no difference is
-//! taken.
+//! The first derivative is compared with exact forward mode on dual numbers, with central finite
+//! differences in `f64`, and by the adjoint identity along random directions. The second derivative by
+//! reverse-over-reverse is compared with forward-over-reverse (one backward pass on dual numbers) and with
+//! finite differences of the gradient. Where one-sided differences disagree, the input lies at a kink:
+//! finite differences are skipped there, and exact forward mode follows the same convention as the rule.
 
 mod coverage;
 mod mutate;
@@ -40,7 +39,7 @@ use crate::var::Var;
 /// ```
 ///
 /// # Panics
-/// Only if the function itself does; what is wrong with a gradient is in the report.
+/// Only if the function itself panics; a wrong gradient is in the report.
 #[must_use]
 pub fn check_gradients(f: impl Differentiable, inputs: &[Tensor<f64>]) -> Report {
     check_gradients_with(f, inputs, &CheckOptions::default())
@@ -72,14 +71,14 @@ pub fn check_dyn(f: &dyn Differentiable, inputs: &[Tensor<f64>], options: &Check
 /// or the last.
 ///
 /// # Panics
-/// If a sample's forward does, or [`Op::forward_owned`] gives other values.
+/// If the forward of a sample panics, or [`Op::forward_owned`] gives other values than [`Op::forward`].
 #[must_use]
 pub fn check_op<O: Op>() -> Report {
     let mut report = Report::default();
     for seed in 0..30 {
         let mut draw = Draw::new(seed, LARGEST.min(seed as usize / 8));
         let sample = O::sample(&mut draw);
-        written_over(&sample.op, &sample.inputs);
+        require_same_in_place(&sample.op, &sample.inputs);
         let title = format!("{:?}, sample {seed}", sample.op);
         let options = CheckOptions {
             seed,
@@ -99,18 +98,18 @@ pub fn check_op<O: Op>() -> Report {
     report
 }
 
-/// Fails unless an op gives the same bits where it may write them over its first operand.
-pub(crate) fn written_over<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
+/// Panics unless `forward_owned`, which may work in place, gives the same bits as `forward`.
+pub(crate) fn require_same_in_place<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
     let Some((first, others)) = inputs.split_first() else {
         return;
     };
     let others: Vec<_> = others.iter().cloned().map(Var::constant).collect();
     let others: Vec<_> = others.iter().collect();
-    let anew = op.forward(&Inputs(
+    let by_reference = op.forward(&Inputs(
         &[&[&Var::constant(first.clone())], &others[..]].concat(),
     ));
-    let alone = Tensor::from_vec(first.to_vec(), first.shape());
-    let over = op.forward_owned(alone, &Inputs(&others));
+    let unique = Tensor::from_vec(first.to_vec(), first.shape());
+    let by_value = op.forward_owned(unique, &Inputs(&others));
     let bits = |outputs: &Outputs<f64>| -> Vec<(Vec<usize>, Vec<u64>)> {
         let of_one = |y: &Tensor<f64>| {
             let bits = y.to_vec().into_iter().map(f64::to_bits);
@@ -119,7 +118,7 @@ pub(crate) fn written_over<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
         outputs.0.iter().map(of_one).collect()
     };
     assert!(
-        bits(&anew) == bits(&over),
-        "{op:?}: forward_owned gives other values than forward: {over:?} is not {anew:?}"
+        bits(&by_reference) == bits(&by_value),
+        "{op:?}: forward_owned gives other values than forward: {by_value:?} is not {by_reference:?}"
     );
 }

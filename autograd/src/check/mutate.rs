@@ -1,4 +1,4 @@
-//! Rules made wrong on purpose: a checker is as good as the wrong rules that it refuses.
+//! Mutation testing of the checker: rules are made wrong on purpose, and the checker must reject them.
 
 use std::fmt;
 
@@ -16,25 +16,25 @@ use crate::var::Var;
 pub enum Mutator {
     /// The cotangent is a millionth too large.
     Scale,
-    /// It has the wrong sign.
+    /// The cotangent has the wrong sign.
     Sign,
-    /// It goes to another input of the same shape.
+    /// The cotangent is exchanged with that of another input of the same shape.
     Swap,
-    /// Its elements come in the opposite order.
+    /// The elements of the cotangent are in reverse order.
     Permute,
-    /// It is zero.
+    /// The cotangent is missing, which counts as zero.
     Drop,
-    /// It replaces what was there instead of adding to it.
+    /// The cotangent replaces the sum so far instead of being added to it.
     Overwrite,
-    /// The output's cotangent is taken to be ones.
+    /// The rule uses ones in place of the cotangents of the outputs.
     IgnoreCotangent,
-    /// It is rounded to `f32`.
+    /// The cotangent is rounded to `f32`.
     Single,
-    /// Its elements are shifted by one.
+    /// The elements of the cotangent are rolled by one position.
     Shift,
-    /// The rule reads saved values that are off by a thousandth.
+    /// The rule reads saved values that are too large by a factor of 1.001.
     WrongSaved,
-    /// The rule reads saved values without their history: second order is wrong.
+    /// The rule reads saved values that are detached, so second derivatives are wrong.
     Detached,
 }
 
@@ -73,12 +73,12 @@ impl fmt::Display for Mutator {
     }
 }
 
-/// One rule made wrong: which, how, and for which of its inputs.
+/// The mutation of one rule: which op, which input, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// How.
+    /// How the rule is made wrong.
     pub mutator: Mutator,
-    /// The name of the op; the first of that name that the function records is meant.
+    /// The name of the op. If the function records several of that name, the first one is mutated.
     pub op: &'static str,
     /// The input whose cotangent is wrong.
     pub input: usize,
@@ -90,21 +90,25 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A function of which one rule is made wrong, on the tape and so without compiling the op again.
-#[allow(missing_debug_implementations, reason = "a function has none")]
+/// A function with a mutation of one rule. The recorded rule is replaced on the tape, so the op is not
+/// compiled again for every mutation.
+#[allow(
+    missing_debug_implementations,
+    reason = "`dyn Differentiable` has no `Debug`"
+)]
 pub struct Mutated<'a> {
     function: &'a dyn Differentiable,
     fault: Fault,
 }
 
 impl<'a> Mutated<'a> {
-    /// The function with the fault, where it records such an op; the function itself otherwise.
+    /// The function with the fault. If it records no such op, it is unchanged.
     #[must_use]
     pub fn new(function: &'a dyn Differentiable, fault: Fault) -> Self {
         Self { function, fault }
     }
 
-    /// Calls the function and makes the rule wrong that it has recorded.
+    /// Calls the function, and then replaces the recorded rule that the fault names by a wrong one.
     fn run<T: Real, Y>(&self, x: &[Var<T>], f: impl FnOnce(&[Var<T>]) -> Y) -> Y {
         let Some(tape) = x.iter().find_map(Var::tape) else {
             return f(x);
@@ -138,7 +142,7 @@ impl Differentiable for Mutated<'_> {
     }
 }
 
-/// The ops that a function records, each name once, with how many inputs it has.
+/// The names of the ops that a function records, without repeats, each with its number of inputs.
 #[must_use]
 pub fn recorded(
     function: &dyn Differentiable,
@@ -175,9 +179,10 @@ impl<T: Real> Rule<T> for Wrong<T> {
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let Fault { mutator, input, .. } = self.fault;
         let count = call.inputs();
-        // What the right rule gives, apart.
+        // The right rule runs with slots of its own, so that its cotangents can be changed before they are
+        // added.
         let wanted: Vec<_> = (0..count).map(|i| out.wants(i)).collect();
-        let apart = self.apart(call, &wanted);
+        let isolated = self.isolated(call, &wanted);
         let mut slots = Slots::new(count);
         let cotangents = (0..call.entry.outputs.len()).map(|k| {
             let g = out.take(k)?;
@@ -187,15 +192,15 @@ impl<T: Real> Rule<T> for Wrong<T> {
             })
         });
         let mut right = Contributions {
-            call: &apart,
+            call: &isolated,
             op: self.right.name(),
             cotangents: cotangents.collect(),
             slots: &mut slots,
             graph: out.graph,
             needed: None,
         };
-        self.right.vjp(&apart, &mut right);
-        let mut given: Vec<_> = (0..count).map(|i| slots.take((i, 0))).collect();
+        self.right.vjp(&isolated, &mut right);
+        let mut computed: Vec<_> = (0..count).map(|i| slots.take((i, 0))).collect();
 
         // A call may have fewer inputs than the one that the fault was chosen for.
         if mutator == Mutator::Swap && input < count {
@@ -203,13 +208,13 @@ impl<T: Real> Rule<T> for Wrong<T> {
                 .map(|step| (input + step) % count)
                 .find(|&j| call.input(j).shape() == call.input(input).shape());
             if let Some(partner) = partner
-                && given[input].is_some()
-                && given[partner].is_some()
+                && computed[input].is_some()
+                && computed[partner].is_some()
             {
-                given.swap(input, partner);
+                computed.swap(input, partner);
             }
         }
-        for (i, g) in given.into_iter().enumerate() {
+        for (i, g) in computed.into_iter().enumerate() {
             let Some(g) = g else { continue };
             if i != input {
                 out.add(i, g);
@@ -226,9 +231,9 @@ impl<T: Real> Rule<T> for Wrong<T> {
 }
 
 impl<T: Real> Wrong<T> {
-    /// The call with the values that the fault makes the rule read, and each wanted input `i` as if
-    /// output 0 of entry `i` had made it.
-    fn apart(&self, call: &Call<T>, wanted: &[bool]) -> Call<T> {
+    /// A copy of the call whose values are those that the fault makes the rule read. Each wanted input `i`
+    /// refers to output 0 of entry `i`, so that its cotangent is stored in slot `i`.
+    fn isolated(&self, call: &Call<T>, wanted: &[bool]) -> Call<T> {
         let read: fn(&Var<T>) -> Var<T> = match self.fault.mutator {
             Mutator::WrongSaved => |x| x.mul_scalar(1.001),
             Mutator::Detached => Var::detach,
@@ -253,17 +258,18 @@ impl<T: Real> Wrong<T> {
             outputs: outputs.clone(),
             location,
         };
-        let apart = Call::new(entry, None);
+        let isolated = Call::new(entry, None);
         for i in 0..call.inputs() {
-            apart.inputs.get(i).get_or_init(|| read(call.input(i)));
+            isolated.inputs.get(i).get_or_init(|| read(call.input(i)));
         }
         for k in 0..call.entry.outputs.len() {
-            apart.outputs.get(k).get_or_init(|| read(call.output(k)));
+            isolated.outputs.get(k).get_or_init(|| read(call.output(k)));
         }
-        apart
+        isolated
     }
 }
 
+/// The cotangent as the mutator makes it wrong.
 fn wrong<T: Real>(mutator: Mutator, g: &Var<T>) -> Var<T> {
     match mutator {
         Mutator::Scale => g.mul_scalar(1.0 + 1e-6),
@@ -280,7 +286,7 @@ fn wrong<T: Real>(mutator: Mutator, g: &Var<T>) -> Var<T> {
     }
 }
 
-/// The elements in another order, as a linear map that can be differentiated.
+/// The elements in another order, by an op, so that second derivatives pass through it.
 fn rearranged<T: Real>(g: &Var<T>, from: impl Fn(usize, usize) -> usize) -> Var<T> {
     let n = g.len();
     if n < 2 {

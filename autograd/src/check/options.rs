@@ -1,4 +1,4 @@
-//! What a check looks at, and how closely.
+//! Which derivatives a check compares, and with what tolerances.
 
 /// Options of a gradient check.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,20 +8,20 @@ pub struct CheckOptions {
     /// Inputs with more elements than this are checked at that many elements, drawn at random, and
     /// along random directions through all of them.
     pub entries: usize,
-    /// Random directions through all inputs at once.
+    /// The number of random directions through all inputs at once.
     pub directions: usize,
     /// Whether second derivatives are checked.
     pub second_order: bool,
-    /// Whether finite differences are taken; not where an input lies beside a kink. One exactly at a
-    /// kink is noticed.
+    /// Whether finite differences are compared. Set it to false if an input lies close to a kink; an input
+    /// exactly at a kink is detected.
     pub finite_differences: bool,
-    /// Whether dual numbers are run; not where an input lies exactly at a kink at which the
-    /// convention differs from every one-sided derivative.
+    /// Whether exact forward mode is compared. Set it to false if an input lies exactly at a kink whose
+    /// convention differs from both one-sided derivatives.
     pub forward_mode: bool,
     /// The bound on the difference to exact forward mode, relative to the largest entry of the
-    /// derivative, or of the same sum over absolute values if that is more: rounding alone.
+    /// derivative, or to the same sum over absolute values if that is larger. Only rounding counts here.
     pub exact_tolerance: f64,
-    /// The bound on the difference to finite differences, relative in the same way: truncation.
+    /// The bound on the difference to finite differences, relative in the same way. Truncation dominates.
     pub numeric_tolerance: f64,
     /// The bound on the difference of an `f32` gradient to the `f64` one, relative in the same way.
     pub single_tolerance: f64,

@@ -1,4 +1,4 @@
-//! What a check found, entry by entry.
+//! The report of a gradient check: every compared number.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,22 +40,22 @@ impl fmt::Display for Derivative {
 pub struct Record {
     /// Which derivative.
     pub derivative: Derivative,
-    /// Which input; `None` where all move together.
+    /// Which input; `None` for a direction through all inputs.
     pub input: Option<usize>,
     /// The element of the input, or of the output for [`Derivative::Cotangent`].
     pub index: Vec<usize>,
-    /// What reverse mode says.
+    /// The result of reverse mode.
     pub analytic: f64,
-    /// What central finite differences say.
+    /// The result of central finite differences.
     pub numeric: Option<f64>,
-    /// What exact forward mode says.
+    /// The result of exact forward mode.
     pub forward: Option<f64>,
-    /// The largest difference to a witness, divided by what that witness allows: wrong above 1.
+    /// The largest difference to a witness, divided by the tolerance for that witness: wrong above 1.
     pub error: f64,
 }
 
 impl Record {
-    /// Whether every witness agrees.
+    /// Whether the derivative agrees with every witness.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         // NaN must not pass.
@@ -63,7 +63,7 @@ impl Record {
     }
 }
 
-/// The outcome of a check: every compared number, and what could not be compared.
+/// The outcome of a check: every compared number, and errors that are not about one number.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// What was checked.
@@ -72,16 +72,16 @@ pub struct Report {
     pub names: Vec<String>,
     /// Every compared number.
     pub records: Vec<Record>,
-    /// What was wrong before any number could be compared: shapes, outputs that are not a number.
+    /// Errors other than wrong numbers: shapes, outputs that are not finite, gradients that are not added up.
     pub faults: Vec<String>,
-    /// The witnesses that were heard.
+    /// The witnesses that at least one number was compared with.
     pub heard: BTreeSet<Witness>,
     /// How many differences were not taken because the input lies at a kink.
     pub kinks: usize,
 }
 
 impl Report {
-    /// Whether every witness agrees everywhere.
+    /// Whether every compared number agrees with every witness.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.faults.is_empty() && self.records.iter().all(Record::is_ok)
@@ -95,7 +95,7 @@ impl Report {
         failures
     }
 
-    /// The largest error of one kind of derivative, in units of what is allowed.
+    /// The largest error of one kind of derivative, relative to its tolerance.
     #[must_use]
     pub fn worst(&self, derivative: Derivative) -> Option<f64> {
         self.records

@@ -1,4 +1,4 @@
-//! The comparisons.
+//! Compares the derivatives of a function with those of the witnesses.
 
 mod first;
 mod second;
@@ -14,7 +14,7 @@ use crate::sample::{Draw, LARGEST};
 use crate::tape::Tape;
 use crate::var::Var;
 
-/// Everything that the comparisons share.
+/// The function, its inputs, and the results that all comparisons use.
 struct Check<'a> {
     f: &'a dyn Differentiable,
     inputs: &'a [Tensor<f64>],
@@ -41,7 +41,7 @@ pub(super) fn check(
     for (k, y) in outputs.iter().enumerate() {
         if y.value().iter().any(|y| !y.is_finite()) {
             report.faults.push(format!(
-                "output {k} is not finite: derivatives mean nothing there"
+                "output {k} is not finite: derivatives cannot be compared"
             ));
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn check(
 fn cotangent(draw: &mut Draw, shape: &[usize]) -> Tensor<f64> {
     let c = draw.normal(shape);
     if draw.once_in(4) {
-        // One place in memory for all of an axis.
+        // Stride 0: all elements along an axis share one place in memory.
         let axes: Vec<_> = (0..shape.len()).filter(|&axis| shape[axis] > 1).collect();
         if axes.is_empty() {
             return c;
@@ -152,7 +152,7 @@ fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
-/// The difference in units of what is allowed; NaN and infinite differences are wrong.
+/// The difference divided by what is allowed; NaN or infinity, which count as wrong, if the difference is.
 fn excess(a: f64, b: f64, allowed: f64) -> f64 {
     if a == b {
         0.0
@@ -177,7 +177,11 @@ impl Check<'_> {
         if !self.options.forward_mode {
             return None;
         }
-        let x: Vec<_> = self.lift(tangents).into_iter().map(Var::constant).collect();
+        let x: Vec<_> = self
+            .dual_inputs(tangents)
+            .into_iter()
+            .map(Var::constant)
+            .collect();
         Some(
             self.f
                 .dual(&x)?
@@ -187,17 +191,18 @@ impl Check<'_> {
         )
     }
 
-    fn lift(&self, tangents: &[Tensor<f64>]) -> Vec<Tensor<Dual>> {
+    /// The inputs as dual numbers with these tangents.
+    fn dual_inputs(&self, tangents: &[Tensor<f64>]) -> Vec<Tensor<Dual>> {
         self.inputs
             .iter()
             .zip(tangents)
             .map(|(x, u)| {
-                let lifted = x.zip(u, Dual::new);
-                // Where one place stands for many elements their tangents still differ.
+                let dual = x.zip(u, Dual::new);
+                // With stride 0 elements share a place in memory, but their tangents may differ.
                 if x.strides().contains(&0) {
-                    lifted
+                    dual
                 } else {
-                    in_layout_of(&lifted, x)
+                    in_layout_of(&dual, x)
                 }
             })
             .collect()
@@ -208,20 +213,22 @@ impl Check<'_> {
         self.gradients.iter().map(largest).fold(0.0, f64::max)
     }
 
-    /// The size of the terms of a gradient: where they cancel, rounding is relative to them. They are
-    /// of the size of the value over that of the inputs; a value that has cancelled itself is taken
-    /// for a hundredth.
+    /// An estimate of the terms that a gradient is a sum of. If they cancel, the rounding error is
+    /// relative to them, not to the gradient. They are about the sum of absolute values in the output
+    /// divided by the largest input. That sum is taken to be at least 1/100 of the largest cotangent, because
+    /// the outputs themselves may have cancelled.
     fn terms(&self) -> f64 {
         let inputs = self.inputs.iter().map(largest).fold(1.0, f64::max);
         let cotangent = self.cotangents.iter().map(largest).fold(0.0, f64::max);
         self.value.1.max(1e-2 * cotangent) / inputs
     }
 
-    /// What the exact witness may differ by, for gradients of this size.
+    /// The tolerance for exact forward mode, for gradients of this size.
     fn exact(&self, size: f64) -> f64 {
         self.options.exact_tolerance * size.max(self.norm()).max(self.terms())
     }
 
+    /// The tolerance for finite differences, for gradients of this size.
     fn numeric(&self, size: f64) -> f64 {
         self.options.numeric_tolerance * size.max(0.01 * self.norm()).max(1e-4)
     }
@@ -230,15 +237,16 @@ impl Check<'_> {
         clippy::too_many_arguments,
         reason = "one comparison is described by all of these"
     )]
-    fn tally(
+    /// Adds a record for every element of a derivative.
+    fn record(
         &mut self,
         derivative: Derivative,
         input: usize,
         analytic: &Tensor<f64>,
         exact: Option<&Tensor<f64>>,
         numeric: Option<&Tensor<f64>>,
-        allowed: f64,
-        loose: f64,
+        exact_tolerance: f64,
+        numeric_tolerance: f64,
     ) {
         for k in 0..analytic.len() {
             let index = unravel(k, analytic.shape());
@@ -246,8 +254,8 @@ impl Check<'_> {
             let forward = exact.map(|e| e.get(&index));
             let numeric = numeric.map(|n| n.get(&index));
             let errors = [
-                forward.map(|b| excess(analytic, b, allowed)),
-                numeric.map(|b| excess(analytic, b, loose)),
+                forward.map(|b| excess(analytic, b, exact_tolerance)),
+                numeric.map(|b| excess(analytic, b, numeric_tolerance)),
             ];
             let error = errors.into_iter().flatten().fold(0.0, |worst: f64, e| {
                 if e.is_nan() {

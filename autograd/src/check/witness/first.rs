@@ -1,4 +1,5 @@
-//! The first derivative: entry by entry, along directions, whole Jacobians, and the manners of a rule.
+//! The first derivative: entry by entry, along directions, whole Jacobians; and that a rule adds to
+//! cotangents and works with unused outputs.
 
 use wengert_tensor::Tensor;
 
@@ -10,8 +11,8 @@ use crate::tape::Tape;
 use crate::var::Var;
 
 impl Check<'_> {
-    /// `⟨f(x + h·u), c⟩ − ⟨f(x − h·u), c⟩` over `2h`, and how far rounding may put it off; `None` at
-    /// a kink.
+    /// The central difference `(⟨f(x + h·u), c⟩ − ⟨f(x − h·u), c⟩) / 2h`, extrapolated from two steps, and
+    /// a bound on its error by rounding and truncation; `None` at a kink.
     fn difference(&mut self, tangents: &[Tensor<f64>], step: f64) -> Option<(f64, f64)> {
         if !self.options.finite_differences {
             return None;
@@ -28,15 +29,17 @@ impl Check<'_> {
         let (here, size) = self.value;
         let (wide, narrow) = ([at(2.0 * step), at(-2.0 * step)], [at(step), at(-step)]);
         let noise = size * 4e-15 / step;
-        // How much the slopes on both sides differ: halved with the step, but for a kink.
-        let bend = |[up, down]: [f64; 2], step: f64| (up - 2.0 * here + down).abs() / step;
-        let (wide_bend, bend) = (bend(wide, 2.0 * step), bend(narrow, step));
-        if bend > 0.8 * wide_bend && bend > 4.0 * noise + 1e-6 * size {
+        // The difference of the one-sided slopes. For a smooth function it halves with the step; at a kink
+        // it stays.
+        let slope_change = |[up, down]: [f64; 2], step: f64| (up - 2.0 * here + down).abs() / step;
+        let wide_change = slope_change(wide, 2.0 * step);
+        let change = slope_change(narrow, step);
+        if change > 0.8 * wide_change && change > 4.0 * noise + 1e-6 * size {
             self.report.kinks += 1;
             return None;
         }
         self.report.heard.insert(Witness::Differences);
-        // Two steps and Richardson's extrapolation: the error of order h² cancels.
+        // Richardson extrapolation from two steps: the error of order h² cancels.
         let (wide, narrow) = (
             (wide[0] - wide[1]) / (4.0 * step),
             (narrow[0] - narrow[1]) / (2.0 * step),
@@ -46,7 +49,7 @@ impl Check<'_> {
         Some((estimate, truncation + noise))
     }
 
-    /// A rule must cope with any output being unused.
+    /// Checks that a rule works if only one output is used, whichever it is.
     pub(super) fn unused_outputs(&mut self) {
         if self.cotangents.len() < 2 {
             return;
@@ -83,7 +86,7 @@ impl Check<'_> {
         }
     }
 
-    /// A rule must add to what other uses of its inputs have put there.
+    /// Checks that a rule adds to the cotangents that other uses of its inputs have produced.
     pub(super) fn other_uses(&mut self) {
         let tape = Tape::new();
         let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
@@ -110,7 +113,7 @@ impl Check<'_> {
         }
     }
 
-    /// The whole Jacobian, entry by entry, of a function of few numbers.
+    /// Checks the whole Jacobian, entry by entry, if inputs and outputs have few elements.
     pub(super) fn jacobian(&mut self) {
         const SMALL: usize = 8;
         let count = |x: &[Tensor<f64>]| x.iter().map(Tensor::len).sum::<usize>();
@@ -160,7 +163,7 @@ impl Check<'_> {
         }
     }
 
-    /// Entry by entry.
+    /// Checks the gradient entry by entry.
     pub(super) fn entries(&mut self) {
         let zeros: Vec<_> = self
             .inputs
@@ -204,7 +207,7 @@ impl Check<'_> {
         }
     }
 
-    /// Random directions through all inputs at once.
+    /// Checks the gradient along random directions through all inputs at once.
     pub(super) fn directions(&mut self) {
         for _ in 0..self.options.directions {
             let tangents: Vec<_> = self
@@ -251,7 +254,7 @@ impl Check<'_> {
         step: f64,
     ) {
         let mut error = 0.0_f64;
-        let mut judge = |e: f64| {
+        let mut add_error = |e: f64| {
             error = if e.is_nan() {
                 f64::INFINITY
             } else {
@@ -269,11 +272,11 @@ impl Check<'_> {
                 .zip(&self.cotangents)
                 .map(|(y, c)| dot_abs(y, c))
                 .sum();
-            judge(excess(analytic, value, self.exact(size.max(terms))));
+            add_error(excess(analytic, value, self.exact(size.max(terms))));
             value
         });
         let numeric = self.difference(tangents, step).map(|(value, noise)| {
-            judge(excess(analytic, value, self.numeric(size) + noise));
+            add_error(excess(analytic, value, self.numeric(size) + noise));
             value
         });
         self.report.records.push(Record {

@@ -11,8 +11,8 @@ use crate::tape::Tape;
 use crate::var::Var;
 
 impl Check<'_> {
-    /// Products of a random direction with the second derivative, and with the Jacobian by the
-    /// derivative of the gradient with respect to the cotangent.
+    /// Checks products of a random direction with the second derivative. Also checks its product with the
+    /// Jacobian, which is the derivative of the gradient with respect to the cotangent.
     pub(super) fn second_order(&mut self) {
         let tangents: Vec<_> = self
             .inputs
@@ -48,7 +48,7 @@ impl Check<'_> {
         if let Some(exact) = self.forward(&tangents) {
             for (k, (product, exact)) in products.iter().zip(&exact).enumerate() {
                 let allowed = self.exact(largest(exact));
-                self.tally(
+                self.record(
                     Derivative::Cotangent,
                     k,
                     product,
@@ -66,22 +66,22 @@ impl Check<'_> {
             self.report.heard.insert(Witness::Second);
         }
         let numeric = self.gradient_difference(&tangents);
-        // The terms of a second derivative, which may cancel, are of the gradient's size.
+        // The terms of a second derivative, which may cancel, are about as large as the gradient.
         let direction = tangents.iter().map(largest).fold(0.0, f64::max);
         let terms = self.norm().max(self.terms()) * direction;
         for i in 0..self.inputs.len() {
             let exact = hessian.as_ref().map(|h| &h[i]);
             let size = exact.map_or_else(|| largest(&seconds[i]), largest);
             let allowed = self.exact(size.max(magnitude.unwrap_or_default()).max(terms));
-            let loose = 10.0 * self.numeric(size.max(largest(&self.gradients[i])));
-            self.tally(
+            let numeric_tolerance = 10.0 * self.numeric(size.max(largest(&self.gradients[i])));
+            self.record(
                 Derivative::Second,
                 i,
                 &seconds[i],
                 exact,
                 numeric.as_ref().map(|n| &n[i]),
                 allowed,
-                loose,
+                numeric_tolerance,
             );
         }
     }
@@ -92,7 +92,7 @@ impl Check<'_> {
         if !self.options.forward_mode {
             return None;
         }
-        let inputs = self.lift(tangents);
+        let inputs = self.dual_inputs(tangents);
         self.f.dual(
             &inputs
                 .iter()
@@ -105,7 +105,7 @@ impl Check<'_> {
             .iter()
             .map(|c| in_layout_of(&c.map(Dual::constant), c))
             .collect();
-        let run = |x: &[Var<Dual>]| self.f.dual(x).expect("it ran on dual numbers a moment ago");
+        let run = |x: &[Var<Dual>]| self.f.dual(x).expect("it ran on dual numbers above");
         let gradients = reverse(&run, &inputs, &cotangents);
         let products: Vec<_> = gradients.iter().map(|g| g.map(|d| d.tangent)).collect();
         let size = products.iter().map(largest).fold(0.0, f64::max);
@@ -131,7 +131,7 @@ impl Check<'_> {
         let estimates = (0..self.inputs.len()).map(|i| {
             let wide = far.0[i].zip(&far.1[i], |a, b| (a - b) / (4.0 * step));
             let narrow = near.0[i].zip(&near.1[i], |a, b| (a - b) / (2.0 * step));
-            // A jump of the gradient, at a kink of the function: half as steep at twice the step.
+            // At a kink the gradient jumps, so the difference quotient halves when the step is doubled.
             let size = largest(&narrow).max(self.norm());
             let jump = narrow.zip(
                 &wide,
@@ -143,7 +143,7 @@ impl Check<'_> {
         estimates.collect()
     }
 
-    /// The same gradients in `f32`: a rule must not be exact in one number type only.
+    /// Checks the gradients in `f32`: a rule must not be right in `f64` only.
     pub(super) fn single(&mut self) {
         let inputs: Vec<Tensor<f32>> = self
             .inputs
@@ -157,13 +157,13 @@ impl Check<'_> {
         self.report.heard.insert(Witness::Single);
         let single = |c: &Tensor<f64>| in_layout_of(&c.cast(), c);
         let cotangents: Vec<Tensor<f32>> = self.cotangents.iter().map(single).collect();
-        let run = |x: &[Var<f32>]| self.f.f32(x).expect("it ran on f32 a moment ago");
+        let run = |x: &[Var<f32>]| self.f.f32(x).expect("it ran on f32 above");
         let gradients = reverse(&run, &inputs, &cotangents);
         for (i, gradient) in gradients.iter().enumerate() {
             let exact = self.gradients[i].clone();
             let size = largest(&exact).max(0.1 * self.norm()).max(1e-2);
             let allowed = self.options.single_tolerance * size;
-            self.tally(
+            self.record(
                 Derivative::Single,
                 i,
                 &gradient.cast(),

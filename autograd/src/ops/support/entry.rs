@@ -1,10 +1,10 @@
-//! Entries of the table, and the cases that checks draw from them.
+//! Entries of the table of functions, and the cases that checks draw from them.
 
 use std::fmt;
 
 use wengert_tensor::Tensor;
 
-use crate::check::{Exemption, written_over};
+use crate::check::{Exemption, require_same_in_place};
 use crate::function::{Apply, Differentiable, Generic};
 use crate::op::Op;
 use crate::sample::Draw;
@@ -54,34 +54,34 @@ impl Entry {
         }
     }
 
-    /// The same with reasons why some witnesses cannot judge it in some situations.
+    /// The same entry with exemptions: comparisons that are impossible in some situations, and why.
     #[must_use]
     pub const fn exempt(mut self, exemptions: &'static [Exemption]) -> Self {
         self.exemptions = exemptions;
         self
     }
 
-    /// The same where rounding may put a gradient off by this, relative to its largest entry, and why
-    /// that is more than [`CheckOptions::exact_tolerance`](crate::check::CheckOptions).
+    /// The same entry with a bound of its own on the rounding error of a gradient, relative to its largest
+    /// entry, and the reason why it is more than [`CheckOptions::exact_tolerance`](crate::check::CheckOptions).
     #[must_use]
     pub const fn rounds_to(mut self, bound: f64, reason: &'static str) -> Self {
         self.rounding = Some((bound, reason));
         self
     }
 
-    /// Whether this is an op as its method calls it: of shapes that fit, broadcast already.
+    /// Whether this is an op itself, which requires operands of exact shapes: its method broadcasts them.
     #[must_use]
     pub const fn is_strict(&self) -> bool {
         self.strict
     }
 
-    /// The reasons why some witnesses cannot judge it in some situations.
+    /// Comparisons that are impossible in some situations, and why.
     #[must_use]
     pub const fn exemptions(&self) -> &'static [Exemption] {
         self.exemptions
     }
 
-    /// A bound on rounding of its own, and why.
+    /// The bound on rounding errors and its reason, if [`rounds_to`](Self::rounds_to) was called.
     #[must_use]
     pub const fn rounding(&self) -> Option<(f64, &'static str)> {
         self.rounding
@@ -102,7 +102,7 @@ impl Entry {
 
 fn draw_op<O: Op>(draw: &mut Draw) -> Case {
     let sample = O::sample(draw);
-    written_over(&sample.op, &sample.inputs);
+    require_same_in_place(&sample.op, &sample.inputs);
     Case {
         description: format!("{:?}", sample.op),
         function: Box::new(Generic(Apply(sample.op))),
