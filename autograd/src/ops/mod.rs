@@ -1,7 +1,7 @@
 //! Operations, in folders by family. One file holds an op's method, its value, its rule and its samples.
 //!
-//! A file joins by two lines in its family's `mod.rs`: `mod` and its `ENTRIES`. A file without the second is
-//! dead code, which the lints deny.
+//! To add a file, add two lines to the `mod.rs` of its family: `mod` and its `ENTRIES`. Without the
+//! second the file is dead code, which the lints deny.
 
 #[macro_use]
 mod support;
@@ -31,7 +31,7 @@ pub use shape::Border;
 pub use support::{Case, Entry};
 
 /// Every public differentiable function, fused or composed.
-// Inline, so that only a crate that walks the table compiles every op for every number type.
+// Inline, so that only a crate that iterates over the table compiles every op for every number type.
 #[inline]
 pub fn table() -> impl Iterator<Item = &'static Entry> {
     [

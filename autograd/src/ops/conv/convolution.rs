@@ -1,4 +1,4 @@
-//! Convolution: the three faces of one trilinear form.
+//! Convolution: the three bilinear maps that one trilinear form defines.
 
 use wengert_tensor::conv::{
     forward, geometry_of, input_gradient, transposed_geometry_of, weight_gradient,
@@ -9,22 +9,23 @@ use wengert_tensor::{ConvOptions, ConvTransposeOptions};
 
 use crate::ops::prelude::*;
 
-/// One face of `⟨conv(x, w), y⟩ = ⟨x, input_gradient(w, y)⟩ = ⟨w, weight_gradient(x, y)⟩`.
+/// One of the three bilinear maps in
+/// `⟨conv(x, w), y⟩ = ⟨x, input_gradient(w, y)⟩ = ⟨w, weight_gradient(x, y)⟩`.
 ///
-/// Each face is linear in either operand, so its rule is the two other faces, and derivatives of
-/// any order are again convolutions.
+/// The rule of each map calls the two others, so derivatives of any order are again convolutions.
 #[derive(Clone, Debug)]
 pub struct Conv {
     geometry: ConvGeometry,
-    face: Direction,
+    direction: Direction,
     kernel: KernelChoice,
 }
 
 impl Conv {
-    fn face<T: Real>(&self, face: Direction, a: &Var<T>, b: &Var<T>) -> Var<T> {
+    /// The map of the same geometry in another direction.
+    fn apply_in<T: Real>(&self, direction: Direction, a: &Var<T>, b: &Var<T>) -> Var<T> {
         Var::apply(
             Self {
-                face,
+                direction,
                 ..self.clone()
             },
             [a, b],
@@ -34,7 +35,7 @@ impl Conv {
 
 impl Op for Conv {
     fn name(&self) -> &'static str {
-        match self.face {
+        match self.direction {
             Direction::Forward => "conv",
             Direction::InputGradient => "conv_input",
             Direction::WeightGradient => "conv_weight",
@@ -46,37 +47,37 @@ impl Op for Conv {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let face = match self.face {
+        let kernel = match self.direction {
             Direction::Forward => forward,
             Direction::InputGradient => input_gradient,
             Direction::WeightGradient => weight_gradient,
         };
-        face(&x[0], &x[1], &self.geometry, &self.kernel).into()
+        kernel(&x[0], &x[1], &self.geometry, &self.kernel).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         use Direction::{Forward, InputGradient, WeightGradient};
-        // The cotangent takes the place in the form that the result had.
+        // The cotangent replaces the result in the trilinear form.
         let (a, b) = (call.input(0), call.input(1));
-        match self.face {
+        match self.direction {
             Forward => {
-                out.input(0, |g| self.face(InputGradient, b, g));
-                out.input(1, |g| self.face(WeightGradient, a, g));
+                out.input(0, |g| self.apply_in(InputGradient, b, g));
+                out.input(1, |g| self.apply_in(WeightGradient, a, g));
             }
             InputGradient => {
-                out.input(0, |g| self.face(WeightGradient, g, b));
-                out.input(1, |g| self.face(Forward, g, a));
+                out.input(0, |g| self.apply_in(WeightGradient, g, b));
+                out.input(1, |g| self.apply_in(Forward, g, a));
             }
             WeightGradient => {
-                out.input(0, |g| self.face(InputGradient, g, b));
-                out.input(1, |g| self.face(Forward, a, g));
+                out.input(0, |g| self.apply_in(InputGradient, g, b));
+                out.input(1, |g| self.apply_in(Forward, a, g));
             }
         }
     }
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         let geometry = &self.geometry;
-        let shape = match self.face {
+        let shape = match self.direction {
             Direction::Forward => geometry.y_shape(),
             Direction::InputGradient => geometry.x_shape(),
             Direction::WeightGradient => geometry.w_shape(),
@@ -85,7 +86,7 @@ impl Op for Conv {
         let plane = |extents: [usize; 3]| [extents[1], extents[2]];
         // Neighbouring elements of a transposed convolution read different taps, so there is no one
         // window.
-        let reach = match self.face {
+        let reach = match self.direction {
             Direction::Forward => Reach::Window(Window {
                 kernel: plane(geometry.kernel),
                 stride: plane(geometry.stride),
@@ -102,8 +103,8 @@ impl Op for Conv {
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (axes, geometry) = draw_geometry(draw);
         let (x, w, y) = (geometry.x_shape(), geometry.w_shape(), geometry.y_shape());
-        let face = draw.pick(&Direction::ALL);
-        let shapes = match face {
+        let direction = draw.pick(&Direction::ALL);
+        let shapes = match direction {
             Direction::Forward => [x, w],
             Direction::InputGradient => [w, y],
             Direction::WeightGradient => [x, y],
@@ -113,7 +114,7 @@ impl Op for Conv {
         Sample::new(
             Self {
                 geometry,
-                face,
+                direction,
                 kernel,
             },
             inputs,
@@ -121,7 +122,7 @@ impl Op for Conv {
     }
 }
 
-/// A geometry of one to three spatial axes, everything different per axis.
+/// A geometry of one to three spatial axes, with different sizes and options for each axis.
 fn draw_geometry(draw: &mut Draw) -> (usize, ConvGeometry) {
     let axes = draw.pick(&[1, 2, 2, 2, 3]);
     let largest = if axes == 3 { 2 } else { 2 + draw.size() / 2 };
@@ -161,8 +162,8 @@ impl<T: Real> Var<T> {
     /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
     ///
     /// # Panics
-    /// If the channel counts disagree, the window exceeds the padded signal, or the options make no
-    /// convolution.
+    /// If the channel counts disagree, the window exceeds the padded signal, or the options
+    /// are invalid, see [`GeometryError`].
     #[must_use]
     #[track_caller]
     pub fn conv1d(&self, weight: &Self, options: &ConvOptions) -> Self {
@@ -191,8 +192,8 @@ impl<T: Real> Var<T> {
     /// ```
     ///
     /// # Panics
-    /// If the channel counts disagree, the window exceeds the padded image, or the options make no
-    /// convolution.
+    /// If the channel counts disagree, the window exceeds the padded image, or the options
+    /// are invalid, see [`GeometryError`].
     #[must_use]
     #[track_caller]
     pub fn conv2d(&self, weight: &Self, options: &ConvOptions) -> Self {
@@ -207,15 +208,15 @@ impl<T: Real> Var<T> {
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
     /// # Panics
-    /// If the channel counts disagree, the window exceeds the padded volume, or the options make no
-    /// convolution.
+    /// If the channel counts disagree, the window exceeds the padded volume, or the options
+    /// are invalid, see [`GeometryError`].
     #[must_use]
     #[track_caller]
     pub fn conv3d(&self, weight: &Self, options: &ConvOptions) -> Self {
         self.convolve("conv3d", 3, weight, options)
     }
 
-    /// Transposed convolution: every element lays a filter over the result, scaled by itself.
+    /// Transposed convolution: every element of the input, times the filter, is added to the result.
     ///
     /// `y[n, o, s·i + d·k − p] += x[n, c, i] · w[c, o, k]`
     ///
@@ -227,7 +228,7 @@ impl<T: Real> Var<T> {
     /// The output padding must be below stride or dilation.
     ///
     /// # Panics
-    /// If the channel counts disagree, or the options make no transposed convolution.
+    /// If the channel counts disagree, or the options are invalid, see [`GeometryError`].
     #[must_use]
     #[track_caller]
     pub fn conv_transpose1d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
@@ -241,7 +242,7 @@ impl<T: Real> Var<T> {
     /// * returns `[batch, filters, out_height, out_width]`
     ///
     /// # Panics
-    /// If the channel counts disagree, or the options make no transposed convolution.
+    /// If the channel counts disagree, or the options are invalid, see [`GeometryError`].
     #[must_use]
     #[track_caller]
     pub fn conv_transpose2d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
@@ -255,14 +256,14 @@ impl<T: Real> Var<T> {
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
     /// # Panics
-    /// If the channel counts disagree, or the options make no transposed convolution.
+    /// If the channel counts disagree, or the options are invalid, see [`GeometryError`].
     #[must_use]
     #[track_caller]
     pub fn conv_transpose3d(&self, weight: &Self, options: &ConvTransposeOptions) -> Self {
         self.convolve_transposed("conv_transpose3d", 3, weight, options)
     }
 
-    // No closures from here on: they would hide the caller's line.
+    // No closures below: `#[track_caller]` does not pass through a closure.
     #[track_caller]
     fn convolve(&self, op: &str, axes: usize, weight: &Self, options: &ConvOptions) -> Self {
         let batch = self.batched(op, axes, weight);
@@ -270,10 +271,10 @@ impl<T: Real> Var<T> {
             Ok(geometry) => geometry,
             Err(error) => fail_at(op, self, weight, &error),
         };
-        let (face, kernel) = (Direction::Forward, options.kernel.clone());
+        let (direction, kernel) = (Direction::Forward, options.kernel.clone());
         let conv = Conv {
             geometry,
-            face,
+            direction,
             kernel,
         };
         self.unbatched(Self::apply(conv, [&batch, weight]))
@@ -300,16 +301,16 @@ impl<T: Real> Var<T> {
                 None => fail_at(op, self, weight, &error),
             },
         };
-        let (face, kernel) = (Direction::InputGradient, options.kernel.clone());
+        let (direction, kernel) = (Direction::InputGradient, options.kernel.clone());
         let conv = Conv {
             geometry,
-            face,
+            direction,
             kernel,
         };
         self.unbatched(Self::apply(conv, [weight, &batch]))
     }
 
-    /// The images as a batch: of one, if the axis is missing.
+    /// The images with a batch axis, of extent 1 if they have none.
     #[track_caller]
     fn batched(&self, op: &str, axes: usize, weight: &Self) -> Self {
         let (rank, needed) = (self.rank(), axes + 2);
@@ -326,7 +327,7 @@ impl<T: Real> Var<T> {
         }
     }
 
-    /// A result without the batch axis that these images lack.
+    /// The result, without its batch axis if these images have none.
     #[track_caller]
     fn unbatched(&self, y: Self) -> Self {
         if self.rank() == y.rank() {
@@ -347,8 +348,8 @@ fn fail_at<T: Real>(op: &str, x: &Var<T>, w: &Var<T>, error: &GeometryError) -> 
     ))
 }
 
-/// Inputs and options for the method on so many spatial axes, as [`draw_geometry`] but through the
-/// public options.
+/// Options and inputs for the method on `axes` spatial axes. Unlike [`draw_geometry`] it draws the public
+/// options.
 fn draw_call(draw: &mut Draw, axes: usize) -> (ConvOptions, [Tensor<f64>; 2]) {
     let groups = draw.pick(&[1, 2]);
     let (per_group, filters) = (draw.within(1, 2), draw.within(1, 2));
@@ -378,7 +379,7 @@ fn draw_call(draw: &mut Draw, axes: usize) -> (ConvOptions, [Tensor<f64>; 2]) {
     (options, inputs)
 }
 
-/// The same for the transposed convolutions, whose filters are `[channels, filters / groups, …]`.
+/// As [`draw_call`], for the transposed convolutions, whose filters are `[channels, filters / groups, …]`.
 fn draw_transposed_call(draw: &mut Draw, axes: usize) -> (ConvTransposeOptions, [Tensor<f64>; 2]) {
     let groups = draw.pick(&[1, 2]);
     let (per_group, filters) = (draw.within(1, 2), draw.within(1, 2));

@@ -21,7 +21,7 @@ impl<T: Real> Var<T> {
     }
 
     /// The largest element of every channel of every image, the spatial axes kept as extent 1. Of
-    /// equal elements the first in row-major order has the cotangent.
+    /// equal elements the first in row-major order gets the cotangent.
     ///
     /// * `self`: `[batch, channels, ..]`; returns `[batch, channels, 1, ..]`
     ///

@@ -6,7 +6,8 @@ use wengert_tensor::{Extents, parallel};
 
 use crate::ops::prelude::*;
 
-/// Every place of an axis as a weighted sum of places of the input's axis, or the adjoint.
+/// Resamples an axis: every element is a weighted sum of elements along the axis of the input. Or the
+/// adjoint.
 #[derive(Clone, Debug)]
 pub struct Resample {
     axis: usize,
@@ -15,7 +16,7 @@ pub struct Resample {
     back: bool,
 }
 
-/// The places of the input that make one place of the output, and their weights.
+/// The positions in the input that one position of the output is a sum of, and their weights.
 type Taps = Vec<(usize, f64)>;
 
 impl Op for Resample {
@@ -109,7 +110,7 @@ impl Op for Resample {
     }
 }
 
-/// How a pixel between pixels is made.
+/// How the value at a position between pixels is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interpolation {
     /// A copy of the pixel `⌊i · scale⌋`.
@@ -149,9 +150,10 @@ pub enum Resize {
 pub struct InterpolateOptions {
     /// The new size.
     pub size: Resize,
-    /// How pixels are made; nearest by default.
+    /// How values are interpolated; nearest by default.
     pub mode: Interpolation,
-    /// Whether the centres of corner pixels, not their outer corners, stay in place; no by default.
+    /// Whether the centres of the corner pixels of input and output are aligned, in place of their outer
+    /// corners; no by default.
     pub align_corners: bool,
     /// Whether coordinates come from the sizes even where factors are given, which differ from them
     /// by rounding; no by default.
@@ -159,13 +161,13 @@ pub struct InterpolateOptions {
 }
 
 impl InterpolateOptions {
-    /// To some extents: `7` or `[7, 3]`.
+    /// Resizes to some extents: `7` or `[7, 3]`.
     #[must_use]
     pub fn to(size: impl Into<Extents>) -> Self {
         Self::new(Resize::To(size.into()))
     }
 
-    /// By some factors: `[2.0]` for all axes, or `[2.0, 1.5]`.
+    /// Resizes by some factors: `[2.0]` for all axes, or `[2.0, 1.5]`.
     #[must_use]
     pub fn by(factors: impl Into<Vec<f64>>) -> Self {
         Self::new(Resize::By(factors.into()))
@@ -181,13 +183,13 @@ impl InterpolateOptions {
         }
     }
 
-    /// By another mode.
+    /// With another mode of interpolation.
     #[must_use]
     pub fn mode(self, mode: Interpolation) -> Self {
         Self { mode, ..self }
     }
 
-    /// With the centres of the corner pixels in place.
+    /// Aligns the centres of the corner pixels.
     #[must_use]
     pub fn align_corners(self) -> Self {
         Self {
@@ -196,7 +198,7 @@ impl InterpolateOptions {
         }
     }
 
-    /// With coordinates from the sizes alone.
+    /// Computes coordinates from the sizes alone.
     #[must_use]
     pub fn recompute_scale(self) -> Self {
         Self {
@@ -236,7 +238,7 @@ impl InterpolateOptions {
         }
     }
 
-    /// What every place of the new axis is made of.
+    /// For every position of the new axis, the positions of the input and their weights.
     fn taps(&self, input: usize, output: usize, factor: Option<f64>) -> Vec<Taps> {
         let whole = input as f64 / output as f64;
         let scale = factor.map_or(whole, |factor| 1.0 / factor);
@@ -291,11 +293,11 @@ fn keys(x: f64) -> f64 {
 }
 
 impl<T: Real> Var<T> {
-    /// Images resized.
+    /// Resizes images.
     ///
-    /// Along an axis, place `i` of the result lies at `(i + ½)·scale − ½` of the input, `scale` being
+    /// Along an axis, position `i` of the result lies at `(i + ½)·scale − ½` of the input, `scale` being
     /// the ratio of the extents or the inverse of a given factor; with aligned corners at
-    /// `i·(in − 1)/(out − 1)`; see [`Interpolation`] for what is made there.
+    /// `i·(in − 1)/(out − 1)`; see [`Interpolation`] for the value there.
     ///
     /// * `self`: `[batch, channels, ..]` with one to three spatial axes
     ///
@@ -322,7 +324,7 @@ impl<T: Real> Var<T> {
         axes.fold(self.clone(), |x, (axis, (output, factor))| {
             let axis = axis + 2;
             let input = shape[axis];
-            // A place has at most four taps.
+            // A position has at most four taps; a vector of fewer may still reserve more.
             wengert_tensor::require_memory::<[(usize, f64); 8]>("interpolate", shape, output);
             let taps = options.taps(input, output, factor);
             if taps.len() == input

@@ -1,4 +1,4 @@
-//! Pooling by powers.
+//! Pooling by the p-norm.
 
 use wengert_tensor::PoolOptions;
 
@@ -26,11 +26,11 @@ impl<T: Real> Var<T> {
                 options.kernel
             ))
         };
-        // Scaled by a power of two where the powers of an image would overflow or vanish.
+        // Images whose powers would overflow or underflow are scaled by a power of two.
         let pixels = keep((1..=axes as isize).map(|axis| -axis).collect::<Vec<_>>());
         let pool = |x: &Self| (mean(&x.pow(p)) * taps as f64).pow(1.0 / p);
         if self.rank() < axes {
-            // The average names the ranks that it supports.
+            // The average panics with the ranks that it supports.
             return pool(self);
         }
         let scales = self.value().unit_scales(pixels);
@@ -47,8 +47,8 @@ macro_rules! lp_pools {
         impl<T: Real> Var<T> {$(
             #[doc = concat!("The p-norm, without absolute values, of each window of ", $images, ": `(Σ xᵖ)^(1/p)`.")]
             ///
-            /// A window that reaches beyond the image counts as a whole one: the mean of the pixels
-            /// it has, times all its taps. Powers that would overflow or vanish are scaled first.
+            /// If a window extends beyond the image, its sum is the mean over the pixels inside, times the
+            /// number of taps. Powers that would overflow or underflow are scaled first.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]

@@ -1,4 +1,4 @@
-//! Pooling: largest elements and means of windows.
+//! Max and average pooling.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use wengert_tensor::{Divisor, Extents, PoolOptions};
 use crate::ops::prelude::*;
 use crate::saved::Saved;
 
-/// The largest element of every window; the first of equal ones.
+/// The largest element of every window; of equal elements the first.
 #[derive(Clone, Debug)]
 pub struct MaxPool {
     windows: Rc<Windows>,
@@ -60,8 +60,8 @@ impl Op for MaxPool {
     }
 }
 
-/// What an element of the result depends on: the largest window and the largest step along each axis,
-/// because windows at a border may be cut.
+/// The window that an element of the result depends on: the largest size and the largest step along each
+/// axis, because windows at a border may be clipped.
 fn reach(windows: &Windows) -> Reach {
     let [_, height, width] = windows.input();
     let whole =
@@ -138,7 +138,7 @@ impl Op for Pick {
     }
 }
 
-/// The mean of every window, or the adjoint: every element shared out over its window.
+/// The mean of every window, or the adjoint: every element distributed over its window.
 #[derive(Clone, Debug)]
 pub struct AvgPool {
     windows: Rc<Windows>,
@@ -198,8 +198,8 @@ impl Op for AvgPool {
     }
 }
 
-/// Windows over one to three axes, everything different per axis, and a shape that has them; every
-/// window has a pixel.
+/// Windows over one to three axes, with different sizes for each axis, and a shape that they fit. Every
+/// window contains a pixel.
 fn draw_windows(draw: &mut Draw) -> (Windows, Vec<usize>) {
     let axes = draw.pick(&[1, 2, 2, 3]);
     loop {
@@ -311,8 +311,9 @@ macro_rules! pools {
         impl<T: Real> Var<T> {$(
             #[doc = concat!("The largest element of each window of ", $images, ".")]
             ///
-            /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the taps `k`; padding never wins. Of
-            /// equal elements the first in row-major order counts, and has the cotangent; a NaN wins.
+            /// `y[n, c, i] = max x[n, c, s·i + d·k − p]` over the taps `k`; padding is never chosen. Of
+            /// equal elements the first in row-major order is chosen, and gets the cotangent; a window with
+            /// a NaN has the result NaN.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
@@ -326,7 +327,7 @@ macro_rules! pools {
                 self.max_pool(self.option_windows(stringify!($max), $axes, options.into())).0
             }
 
-            #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and where each element stands.")]
+            #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and the position of each element.")]
             ///
             /// * returns values and positions, which are flat indices into the spatial axes
             ///
@@ -343,10 +344,10 @@ macro_rules! pools {
                 self.max_pool(self.option_windows(name, $axes, options.into()))
             }
 
-            #[doc = concat!("The largest element of each of a number of windows that share ", $images, " out.")]
+            #[doc = concat!("The largest element of each window, for a given number of windows that cover ", $images, ".")]
             ///
             /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
-            /// `⌈(i + 1)·m/n⌉`. Ties and NaN as in a plain maximum.
+            /// `⌈(i + 1)·m/n⌉`. Ties and NaN as in max pooling.
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
@@ -360,7 +361,7 @@ macro_rules! pools {
                 self.max_pool(self.adaptive_windows(name, $axes, output.into())).0
             }
 
-            #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and where each element stands.")]
+            #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and the position of each element.")]
             ///
             /// * returns values and positions, which are flat indices into the spatial axes
             ///
@@ -392,7 +393,7 @@ macro_rules! pools {
                 self.avg_pool(self.option_windows(stringify!($average), $axes, options.into()))
             }
 
-            #[doc = concat!("The mean of each of a number of windows that share ", $images, " out.")]
+            #[doc = concat!("The mean of each window, for a given number of windows that cover ", $images, ".")]
             ///
             /// Along an axis of extent `m`, window `i` of `n` reaches from `⌊i·m/n⌋` to
             /// `⌈(i + 1)·m/n⌉`.

@@ -1,4 +1,4 @@
-//! Convolution, pooling, resizing: functions of windows.
+//! Convolution, pooling and resizing.
 
 use super::support::Entry;
 

@@ -1,20 +1,21 @@
-//! Windows over axes, and their adjoint, which adds overlapping windows up.
+//! Windows over axes as a view, and the adjoint, which adds up overlapping windows.
 
 use wengert_tensor::{ConvOptions, Layout};
 
 use crate::ops::prelude::*;
 
-/// Windows of `size` places, `dilation` apart, every `step` places of an axis.
+/// Windows over an axis: `size` elements with distance `dilation`; the next window begins `step`
+/// elements later.
 #[derive(Clone, Copy, Debug)]
-struct Comb {
+struct AxisWindows {
     axis: isize,
     size: usize,
     step: usize,
     dilation: usize,
 }
 
-impl Comb {
-    /// The view of the windows: the place inside the window is a new last axis.
+impl AxisWindows {
+    /// The view of the windows: the position inside the window is a new last axis.
     #[track_caller]
     fn view(self, layout: &Layout) -> Layout {
         let span = self.dilation * (self.size.max(1) - 1) + 1;
@@ -23,7 +24,7 @@ impl Comb {
             .slice(-1, Slice::from(..).step(self.dilation as isize))
     }
 
-    /// An axis of some rank, windows over it, and an extent that they fit in.
+    /// Windows over an axis, and a shape in which they fit.
     fn draw(draw: &mut Draw) -> (Self, Vec<usize>) {
         let rank = draw.within(1, 3);
         let (mut shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
@@ -44,7 +45,7 @@ impl Comb {
 
 /// The windows over an axis.
 #[derive(Clone, Debug)]
-pub struct Unfold(Comb);
+pub struct Unfold(AxisWindows);
 
 impl Op for Unfold {
     fn name(&self) -> &'static str {
@@ -56,7 +57,7 @@ impl Op for Unfold {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let Comb {
+        let AxisWindows {
             axis,
             size,
             step,
@@ -73,7 +74,7 @@ impl Op for Unfold {
             let shape = call.input_shape(0).to_vec();
             Var::apply(
                 Fold {
-                    comb: self.0,
+                    axis_windows: self.0,
                     shape,
                 },
                 [grad],
@@ -82,15 +83,15 @@ impl Op for Unfold {
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
-        let (comb, shape) = Comb::draw(draw);
-        Sample::new(Self(comb), [draw.normal(shape)])
+        let (axis_windows, shape) = AxisWindows::draw(draw);
+        Sample::new(Self(axis_windows), [draw.normal(shape)])
     }
 }
 
 /// Windows added up where they overlap.
 #[derive(Clone, Debug)]
 pub struct Fold {
-    comb: Comb,
+    axis_windows: AxisWindows,
     shape: Vec<usize>,
 }
 
@@ -105,28 +106,38 @@ impl Op for Fold {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let mut y = Tensor::zeros(&self.shape);
-        y.update_view(|layout| self.comb.view(layout), &x[0], |sum, x| sum + x);
+        y.update_view(
+            |layout| self.axis_windows.view(layout),
+            &x[0],
+            |sum, x| sum + x,
+        );
         y.into()
     }
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
-        out.input(0, |grad| Var::apply(Unfold(self.comb), [grad]));
+        out.input(0, |grad| Var::apply(Unfold(self.axis_windows), [grad]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
-        let (comb, shape) = Comb::draw(draw);
-        let layout = comb.view(draw.normal(&shape).layout());
-        Sample::new(Self { comb, shape }, [draw.normal(layout.shape())])
+        let (axis_windows, shape) = AxisWindows::draw(draw);
+        let layout = axis_windows.view(draw.normal(&shape).layout());
+        Sample::new(
+            Self {
+                axis_windows,
+                shape,
+            },
+            [draw.normal(layout.shape())],
+        )
     }
 }
 
 /// Sums and products of two extents up to this do not overflow.
 const LARGEST_EXTENT: usize = i32::MAX as usize;
 
-/// Windows in a plane.
+/// Windows over the two axes of an image, and its padding.
 struct Plane {
     padding: [[usize; 2]; 2],
-    combs: [Comb; 2],
+    by_axis: [AxisWindows; 2],
 }
 
 impl Plane {
@@ -134,7 +145,7 @@ impl Plane {
     fn new(op: &str, kernel: [usize; 2], options: &ConvOptions) -> Self {
         require!(
             kernel[0] > 0 && kernel[1] > 0 && options.groups == 1,
-            "{op}: windows of {kernel:?} in {} groups: windows hold something, and all channels",
+            "{op}: a kernel of {kernel:?} in {} groups: extents of at least 1 and one group are needed",
             options.groups
         );
         let [kh, kw] = kernel;
@@ -160,7 +171,7 @@ impl Plane {
             &dilation[1..],
             &padding[1..]
         );
-        let comb = |axis: usize| Comb {
+        let axis_windows = |axis: usize| AxisWindows {
             axis: axis as isize + 2,
             size: kernel[axis],
             step: stride[axis + 1],
@@ -168,30 +179,33 @@ impl Plane {
         };
         Self {
             padding: [padding[1], padding[2]],
-            combs: [comb(0), comb(1)],
+            by_axis: [axis_windows(0), axis_windows(1)],
         }
     }
 }
 
 impl<T: Real> Var<T> {
     #[track_caller]
-    fn unfold_by(&self, comb: Comb) -> Self {
+    fn unfold_by(&self, axis_windows: AxisWindows) -> Self {
         let (extent, span) = (
-            self.size(comb.axis),
-            comb.dilation * (comb.size.max(1) - 1) + 1,
+            self.size(axis_windows.axis),
+            axis_windows.dilation * (axis_windows.size.max(1) - 1) + 1,
         );
         require!(
-            comb.size > 0 && comb.step > 0 && comb.dilation > 0 && span <= extent,
+            axis_windows.size > 0
+                && axis_windows.step > 0
+                && axis_windows.dilation > 0
+                && span <= extent,
             "unfold: {:?}: axis {} has extent {extent}, windows span {span}, {} apart",
             self.shape(),
-            comb.axis,
-            comb.step
+            axis_windows.axis,
+            axis_windows.step
         );
-        Self::apply(Unfold(comb), [self])
+        Self::apply(Unfold(axis_windows), [self])
     }
 
-    /// Windows of `size` places, `step` apart, over one axis: the axis then counts windows, and the
-    /// place inside the window is a new last axis. No copy.
+    /// Windows of `size` elements, `step` apart, over one axis: the axis becomes the index of the
+    /// window, and the position inside the window is a new last axis. No copy.
     ///
     /// # Panics
     /// If there is no such axis, size or step is 0 or the window exceeds the axis.
@@ -199,7 +213,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn unfold_axis(&self, axis: isize, size: usize, step: usize) -> Self {
         let axis = wengert_tensor::resolve_axis("unfold_axis", axis, self.shape()) as isize;
-        self.unfold_by(Comb {
+        self.unfold_by(AxisWindows {
             axis,
             size,
             step,
@@ -224,12 +238,12 @@ impl<T: Real> Var<T> {
             "unfold: {:?}: not [batch, channels, height, width]",
             self.shape()
         );
-        let Plane { padding, combs } = Plane::new("unfold", kernel, options);
+        let Plane { padding, by_axis } = Plane::new("unfold", kernel, options);
         let [above, beside] = padding.map(|sides| sides.map(|n| n as isize));
         let windows = self.pad(&[[0, 0], [0, 0], above, beside], 0.0);
-        let windows = windows.unfold_by(combs[0]).unfold_by(combs[1]);
+        let windows = windows.unfold_by(by_axis[0]).unfold_by(by_axis[1]);
         let &[batch, channels, rows, columns, kh, kw] = windows.shape() else {
-            unreachable!("each axis of the image gave one more")
+            unreachable!("each unfolded axis adds one axis to the four of the image")
         };
         windows
             .permute([0, 1, 4, 5, 2, 3])
@@ -253,19 +267,19 @@ impl<T: Real> Var<T> {
             "fold: {:?}: not [batch, patch, windows]",
             self.shape()
         );
-        let Plane { padding, combs } = Plane::new("fold", kernel, options);
+        let Plane { padding, by_axis } = Plane::new("fold", kernel, options);
         require!(
             output[0].max(output[1]) <= LARGEST_EXTENT,
             "fold: an image of {output:?}: an extent is more than {LARGEST_EXTENT}"
         );
         let padded = [0, 1].map(|i| output[i] + padding[i][0] + padding[i][1]);
         let counts = [0, 1].map(|i| {
-            let Comb {
+            let AxisWindows {
                 size,
                 step,
                 dilation,
                 ..
-            } = combs[i];
+            } = by_axis[i];
             let room = (padded[i] + 1).checked_sub(dilation * (size - 1) + 1);
             room.map_or(0, |room| room.div_ceil(step))
         });
@@ -286,7 +300,7 @@ impl<T: Real> Var<T> {
         let shape = vec![batch, channels, rows, padded[1], kh];
         let lines = Self::apply(
             Fold {
-                comb: combs[1],
+                axis_windows: by_axis[1],
                 shape,
             },
             [&windows],
@@ -294,7 +308,7 @@ impl<T: Real> Var<T> {
         let shape = vec![batch, channels, padded[0], padded[1]];
         let image = Self::apply(
             Fold {
-                comb: combs[0],
+                axis_windows: by_axis[0],
                 shape,
             },
             [&lines],
@@ -304,7 +318,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Windows in a plane that differ on every axis, and an image for them.
+/// An image, a kernel and options, different for each axis.
 fn plane(draw: &mut Draw) -> ([usize; 4], [usize; 2], ConvOptions) {
     let kernel = [draw.within(1, 3), draw.within(1, 2)];
     let options = ConvOptions::default()

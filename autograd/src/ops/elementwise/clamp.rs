@@ -3,7 +3,7 @@
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;
 
-/// Every element held between bounds.
+/// Every element clamped to an interval.
 #[derive(Clone, Debug)]
 pub struct Clamp {
     low: f64,
@@ -56,7 +56,7 @@ impl Op for Clamp {
 }
 
 impl<T: Real> Var<T> {
-    /// Every element held between `low` and `high`, of which one may be infinite; NaN stays NaN.
+    /// Every element clamped to `[low, high]`, of which one may be infinite; NaN stays NaN.
     ///
     /// The slope is 1 strictly between the bounds, 0 at them and beyond.
     ///
@@ -73,7 +73,7 @@ impl<T: Real> Var<T> {
         Self::apply(Clamp { low, high }, [self])
     }
 
-    /// The clamp of networks: [`clamp`](Self::clamp) under another name.
+    /// [`clamp`](Self::clamp) under its name as an activation function.
     ///
     /// # Panics
     /// If `low > high` or one of them is NaN.

@@ -1,4 +1,4 @@
-//! Comparisons: piecewise constant, so masks come out and no gradient flows.
+//! Comparisons. The results are masks, which have no gradient.
 
 use crate::ops::prelude::*;
 

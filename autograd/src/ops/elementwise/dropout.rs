@@ -44,10 +44,10 @@ impl Op for Dropout {
 }
 
 impl<T: Real> Var<T> {
-    /// Drops what the mask does not keep: `y = x · mask / (1 − p)`.
+    /// Sets the elements that the mask does not keep to 0, and scales the others: `y = x · mask / (1 − p)`.
     ///
     /// * `kept`: true where an element stays, which is so with probability `1 − p`; broadcasts, so
-    ///   that whole channels can go
+    ///   that whole channels can be dropped
     ///
     /// Source: Srivastava et al. 2014, scaled in training.
     ///

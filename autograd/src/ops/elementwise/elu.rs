@@ -3,7 +3,7 @@
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;
 
-/// `scale · x` above 0, `scale · alpha · (e^(rate·x) − 1)` up to it.
+/// `scale · x` above 0, `scale · alpha · (e^(rate·x) − 1)` elsewhere.
 #[derive(Clone, Debug)]
 pub struct Elu {
     alpha: f64,

@@ -2,12 +2,12 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use super::sigmoid_family::shares;
+use super::sigmoid_family::sigmoid_of_both_signs;
 use super::tanh::Tanh;
 use crate::ops::prelude::*;
 use crate::ops::support::slope;
 
-/// `1 / √(2π)`, the height of the normal density.
+/// `1 / √(2π)`, the maximum of the normal density.
 const HEIGHT: f64 = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
 /// `√(2/π)` and the cubic coefficient of the approximation.
 const RATE: f64 = FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
@@ -40,7 +40,7 @@ smooth! {
         let x = if x < -end { -end } else { x };
         let square = x * x;
         // (1 + tanh u) / 2 = σ(2u), and its slope is 2 σ(2u) σ(−2u) du.
-        let [s, rest] = shares(x * T::of(2.0 * RATE) * (one + square * T::of(CUBIC)));
+        let [s, rest] = sigmoid_of_both_signs(x * T::of(2.0 * RATE) * (one + square * T::of(CUBIC)));
         let du = T::of(2.0 * RATE) * (one + square * T::of(3.0 * CUBIC));
         s * (one + x * rest * du)
     },

@@ -1,9 +1,9 @@
-//! Piecewise stand-ins for smooth functions.
+//! Piecewise polynomials that approximate the sigmoid and swish.
 
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;
 
-/// `x / 6 + 1/2` held between 0 and 1.
+/// `x / 6 + 1/2`, clamped to [0, 1].
 #[derive(Clone, Debug)]
 pub struct Hardsigmoid;
 
@@ -47,13 +47,13 @@ fn hardsigmoid<T: Real>(x: T) -> T {
     }
 }
 
-/// Numbers below −3, above 3 and between, at least 0.1 from either.
+/// Numbers below −3, between −3 and 3, and above 3, at least 0.1 from the kinks at ±3.
 fn around_three(draw: &mut Draw) -> Tensor<f64> {
     draw.any_off_zero()
         .map(|x| if x.abs() > 0.8 { x * 4.0 } else { x * 3.5 })
 }
 
-/// `x` times its hard sigmoid.
+/// `x · hardsigmoid(x)`
 #[derive(Clone, Debug)]
 pub struct Hardswish;
 
@@ -88,15 +88,15 @@ impl Smooth for Hardswish {
 }
 
 impl<T: Real> Var<T> {
-    /// `(x + 3) / 6` held between 0 and 1; its slope at −3 and at 3 is 0.
+    /// `(x + 3) / 6`, clamped to [0, 1]; its slope at −3 and at 3 is 0.
     #[must_use]
     #[track_caller]
     pub fn hardsigmoid(&self) -> Self {
         Self::apply(Hardsigmoid, [self])
     }
 
-    /// `x` times its [hard sigmoid](Self::hardsigmoid) (Howard et al., 2019); its slope is 0 at −3
-    /// and 1 at 3.
+    /// `x · hardsigmoid(x)`, see [`hardsigmoid`](Self::hardsigmoid) (Howard et al., 2019); its slope is
+    /// 0 at −3 and 1 at 3.
     #[must_use]
     #[track_caller]
     pub fn hardswish(&self) -> Self {

@@ -22,7 +22,7 @@ smooth! {
     sample |draw| (Asinh, draw.any()),
     value |f, x| x.asinh(),
     slope of X |f, x| {
-        // 1/x, where x² would overflow.
+        // For |x| > 1 the slope is computed from 1/x, because x² may overflow.
         let (size, one) = (x.abs(), T::one());
         if size > one {
             let inverse = one / size;

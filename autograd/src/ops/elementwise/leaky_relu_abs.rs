@@ -1,4 +1,4 @@
-//! Functions that are linear on either side of 0.
+//! Functions that are linear below 0 and above it: leaky ReLU and the absolute value.
 
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;

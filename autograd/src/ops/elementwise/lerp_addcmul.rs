@@ -1,4 +1,4 @@
-//! Blends of tensors.
+//! Linear interpolation, and a tensor plus a scaled product.
 
 use crate::ops::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The larger and the smaller of two.
+//! Elementwise maximum and minimum.
 
 use crate::ops::prelude::*;
 use crate::ops::shape::pair;
@@ -50,7 +50,7 @@ fn larger<T: Real>(grad: &Var<T>, a: &Var<T>, b: &Var<T>) -> Var<T> {
     Var::apply(Larger, [grad, &a.detach(), &b.detach()])
 }
 
-/// The larger of two, element by element, of one shape.
+/// The larger of two tensors of one shape, element by element.
 #[derive(Clone, Debug)]
 pub struct Maximum;
 
@@ -78,7 +78,7 @@ impl Op for Maximum {
     }
 }
 
-/// The smaller of two, element by element, of one shape.
+/// The smaller of two tensors of one shape, element by element.
 #[derive(Clone, Debug)]
 pub struct Minimum;
 
@@ -123,9 +123,9 @@ fn column_and_row(draw: &mut Draw) -> [Tensor<f64>; 2] {
 }
 
 impl<T: Real> Var<T> {
-    /// The larger of two, element by element, broadcasting; a NaN on either side wins.
+    /// The larger of two tensors, element by element, broadcasting; NaN if either is NaN.
     ///
-    /// At a tie each gets half of the cotangent; beside a NaN both get all of it.
+    /// At a tie each operand gets half of the cotangent; where one is NaN, both get all of it.
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
@@ -135,9 +135,9 @@ impl<T: Real> Var<T> {
         pair("maximum", Maximum, self, other)
     }
 
-    /// The smaller of two, element by element, broadcasting; a NaN on either side wins.
+    /// The smaller of two tensors, element by element, broadcasting; NaN if either is NaN.
     ///
-    /// At a tie each gets half of the cotangent; beside a NaN both get all of it.
+    /// At a tie each operand gets half of the cotangent; where one is NaN, both get all of it.
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other.

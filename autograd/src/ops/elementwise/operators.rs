@@ -1,6 +1,6 @@
 //! `+ − × ÷` on variables, owned or borrowed, and with plain numbers on either side.
 //!
-//! The first operand, if it is taken by value, may give its buffer to the result.
+//! If the first operand is taken by value, the result may reuse its buffer.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

@@ -1,11 +1,12 @@
-//! Gates: what the rules of piecewise linear functions are made of.
+//! The slopes of piecewise linear functions, multiplied by a cotangent: their rules are calls of this op.
 
 use crate::ops::prelude::*;
 
-/// The slopes of a function of two kinks: below `low`, at it, up to `high`, at it, above.
+/// The slopes of a function with kinks at `low` and `high`: below `low`, at `low`, between them, at `high`,
+/// above `high`.
 ///
-/// The first operand is multiplied by the slope at the second. A slope of 0 gives 0 even of an
-/// infinite cotangent. A NaN takes the last slope.
+/// The first operand is multiplied by the slope at the second. Where the slope is 0 the
+/// result is 0, even for an infinite cotangent. At NaN the slope is the last one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate {
     pub(crate) low: f64,
@@ -14,7 +15,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Of a function with one kink, at 0: the slopes below, at and above it.
+    /// The gate of a function with one kink, at 0: its slopes below 0, at 0 and above 0.
     pub(crate) const fn at_zero(below: f64, at: f64, above: f64) -> Self {
         Self {
             low: 0.0,
@@ -23,7 +24,8 @@ impl Gate {
         }
     }
 
-    /// Of a function that is flat outside an open interval; an infinite end is no bound.
+    /// The gate of a function whose slope is 0 outside the open interval `low..high`; a bound may be
+    /// infinite.
     pub(crate) const fn inside(low: f64, high: f64, slope: f64) -> Self {
         let at_low = if low.is_infinite() { slope } else { 0.0 };
         let at_high = if high.is_infinite() { slope } else { 0.0 };
@@ -34,7 +36,7 @@ impl Gate {
         }
     }
 
-    /// `grad`, times the slope at `x`. One pass, and piecewise constant in `x`.
+    /// `grad` times the slope at `x`. The slope is piecewise constant, so `x` is detached.
     #[track_caller]
     pub(crate) fn apply<T: Real>(self, grad: &Var<T>, x: &Var<T>) -> Var<T> {
         Var::apply(self, [grad, &x.detach()])
@@ -46,12 +48,12 @@ impl Gate {
         Var::apply(self, (grad, [&x.detach()]))
     }
 
-    /// Whether it lets pass what is above 0 and nothing else, as the slope of `relu`.
+    /// Whether the slope is 1 above 0 and 0 elsewhere, as that of `relu`: that has a faster loop.
     fn is_step(&self) -> bool {
         self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes
     }
 
-    /// The function of one cotangent and the element that its slope is taken at.
+    /// The op for one element: a function of its cotangent and of the point at which the slope is taken.
     fn function<T: Real>(&self) -> impl Fn(T, T) -> T + Sync + use<T> {
         let (low, high, zero) = (T::of(self.low), T::of(self.high), T::zero());
         let slopes = self.slopes.map(T::of);

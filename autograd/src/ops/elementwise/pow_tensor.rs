@@ -1,4 +1,4 @@
-//! Powers of which the exponent varies too.
+//! Powers with a tensor as exponent.
 
 use crate::ops::prelude::*;
 use crate::ops::shape::pair;
@@ -23,7 +23,7 @@ impl Op for PowTensor {
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, e) = (call.input(0), call.input(1));
         let zero = T::zero();
-        // Where the slope is 0 by convention, its formula is kept away from 0·∞ as well.
+        // Where the slope is 0 by convention, the operands are replaced too: the formula would give 0·∞.
         out.input(0, |g| {
             let flat = e.value().map(|e| e == zero);
             let slope = e * x.masked_fill(&flat, 1.0).pow_tensor(&(e - 1.0));

@@ -1,4 +1,4 @@
-//! Units with a gate that is learned, or that half of the features make for the other half.
+//! The parametric rectifier (PReLU) and the gated linear unit (GLU).
 
 use crate::ops::prelude::*;
 
@@ -33,7 +33,7 @@ impl<T: Real> Var<T> {
     /// The gated linear unit `a σ(b)`, `a` and `b` being the halves of an axis (Dauphin et al., 2016).
     ///
     /// # Panics
-    /// If there is no such axis or its extent is odd.
+    /// If the axis does not exist or its extent is odd.
     #[must_use]
     #[track_caller]
     pub fn glu(&self, axis: isize) -> Self {

@@ -7,7 +7,7 @@ use crate::ops::prelude::*;
 #[derive(Clone, Debug)]
 pub struct Relu;
 
-/// Of one element: a NaN passes.
+/// `max(x, 0)` of one element; NaN stays NaN.
 fn positive<T: Real>(x: T) -> T {
     if x <= T::zero() { T::zero() } else { x }
 }
@@ -52,8 +52,8 @@ impl<T: Real> Var<T> {
         Self::apply(Relu, [self])
     }
 
-    /// [`relu`](Self::relu), and takes the variable by value: in place if nothing else holds the buffer,
-    /// neither a copy nor the rule of the op that made it.
+    /// As [`relu`](Self::relu), and takes the variable by value: in place if the buffer is uniquely
+    /// owned. It is not if there is a clone, or if the rule of the op that made it reads its output.
     #[must_use]
     #[track_caller]
     pub fn into_relu(self) -> Self {

@@ -37,13 +37,14 @@ impl Affine {
         }
     }
 
-    /// Of a tensor by reference, or by value, in place if the buffer is uniquely owned.
+    /// The value for a tensor by reference, or by value, in place if the buffer is uniquely owned.
     fn of<T: Real, X>(&self, x: X) -> Tensor<T>
     where
         X: Add<f64, Output = Tensor<T>> + Mul<f64, Output = Tensor<T>> + Neg<Output = Tensor<T>>,
         f64: Sub<X, Output = Tensor<T>>,
     {
-        // Leaving out what changes nothing keeps the sign of −0 and one rounding.
+        // A shift of 0 is not added, because −0 + 0 is +0. A factor of ±1 is not multiplied: that saves
+        // a loop.
         match (self.scale, self.shift) {
             (1.0, shift) => x + shift,
             (-1.0, 0.0) => -x,
@@ -217,7 +218,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.any()],
         )
     }),
-    // Of a product, whose operands and result the tape keeps: nothing may be computed in place.
+    // The tape keeps the operands and the result of the product, so nothing may be computed in place.
     Entry::function("mul_scalar", |draw| {
         Case::new(
             "kept",

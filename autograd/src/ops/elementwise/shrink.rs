@@ -1,4 +1,4 @@
-//! Functions that pull towards 0.
+//! Hard and soft shrinkage (thresholding).
 
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;
@@ -33,7 +33,7 @@ unary! {
     vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
 }
 
-/// Numbers at least 0.1 from `±place`.
+/// Numbers at least 0.1 from `place` and from `−place`.
 fn away_from(draw: &mut Draw, place: f64) -> Tensor<f64> {
     draw.any().map(|x| {
         let distance = x.abs() - place;

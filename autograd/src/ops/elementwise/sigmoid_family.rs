@@ -1,4 +1,4 @@
-//! The logistic function, and the smooth activations made of it.
+//! The logistic function, and smooth activations that are computed from it.
 
 use super::tanh::Tanh;
 use crate::ops::prelude::*;
@@ -11,14 +11,14 @@ smooth! {
     sigmoid, Sigmoid,
     sample |draw| (Sigmoid, draw.any()),
     value |f, x| x.sigmoid(),
-    slope of X |f, x| bump(x),
+    slope of X |f, x| sigmoid_slope(x),
     curvature |f, x| -(slope(Sigmoid, x) * (x * 0.5).tanh()),
 
     /// The logarithm of the [logistic function](Self::sigmoid), without cancellation or overflow.
     logsigmoid, Logsigmoid,
     sample |draw| (Logsigmoid, draw.any()),
     value |f, x| {
-        let tail = falling(x).ln_1p();
+        let tail = exp_neg_abs(x).ln_1p();
         if x > T::zero() { -tail } else { x - tail }
     },
     slope of X |f, x| (-x).sigmoid(),
@@ -29,11 +29,11 @@ smooth! {
     sample |draw| (Silu, draw.any()),
     value |f, x| {
         // The factors e^(x/2) keep their digits where eˣ is below the normal numbers.
-        let (h, up) = halves(x);
+        let (h, up) = half_exp_and_sigmoid(x);
         if x > T::zero() { x * up } else { x * h * (h * up) }
     },
     slope of X |f, x| {
-        let (h, up) = halves(x);
+        let (h, up) = half_exp_and_sigmoid(x);
         let small = h * h * up;
         if x > T::zero() {
             up * (T::one() + x * small)
@@ -57,7 +57,7 @@ smooth! {
         if z > T::of(f.threshold) {
             x
         } else {
-            let tail = falling(z).ln_1p();
+            let tail = exp_neg_abs(z).ln_1p();
             (if z > T::zero() { z + tail } else { tail }) / beta
         }
     },
@@ -75,7 +75,7 @@ smooth! {
     mish, Mish,
     sample |draw| (Mish, draw.any()),
     value |f, x| {
-        let (h, _) = halves(x);
+        let (h, _) = half_exp_and_sigmoid(x);
         let (one, two, e) = (T::one(), T::of(2.0), h * h);
         if x > T::zero() {
             let n = one + two * e;
@@ -87,7 +87,7 @@ smooth! {
     },
     slope of X |f, x| {
         // tanh u + x σ(x) (1 − tanh² u) with u = ln(1 + eˣ), as fractions in e = e^−|x|.
-        let (h, _) = halves(x);
+        let (h, _) = half_exp_and_sigmoid(x);
         let (one, two, e) = (T::one(), T::of(2.0), h * h);
         // Products with h first: x alone may be near the largest number.
         let bent = T::of(4.0) * (x * h) * (one + e);
@@ -109,8 +109,8 @@ smooth! {
 
 /// `σ(x)` and `σ(−x) = 1 − σ(x)`.
 #[inline(always)]
-pub(crate) fn shares<T: Real>(x: T) -> [T; 2] {
-    let e = falling(x);
+pub(crate) fn sigmoid_of_both_signs<T: Real>(x: T) -> [T; 2] {
+    let e = exp_neg_abs(x);
     let large = T::one() / (T::one() + e);
     let small = e * large;
     if x > T::zero() {
@@ -122,22 +122,22 @@ pub(crate) fn shares<T: Real>(x: T) -> [T; 2] {
 
 /// The slope of the logistic function, `σ(x) σ(−x)`.
 #[inline(always)]
-fn bump<T: Real>(x: T) -> T {
-    let e = falling(x);
+fn sigmoid_slope<T: Real>(x: T) -> T {
+    let e = exp_neg_abs(x);
     let up = T::one() / (T::one() + e);
     e * up * up
 }
 
-/// `e^−|x|`. At 0 it goes with the side below: a dual number keeps a slope there, which it would not
-/// by way of `abs`.
+/// `e^−|x|`. At 0 it is computed as `eˣ`, not by `abs`, whose slope there is 0: the tangent of a dual
+/// number would be lost.
 #[inline(always)]
-pub(crate) fn falling<T: Real>(x: T) -> T {
+pub(crate) fn exp_neg_abs<T: Real>(x: T) -> T {
     (if x > T::zero() { -x } else { x }).exp()
 }
 
 /// `e^(−|x|/2)`, and `1 / (1 + e^−|x|)`.
 #[inline(always)]
-fn halves<T: Real>(x: T) -> (T, T) {
-    let h = falling(x * T::of(0.5));
+fn half_exp_and_sigmoid<T: Real>(x: T) -> (T, T) {
+    let h = exp_neg_abs(x * T::of(0.5));
     (h, T::one() / (T::one() + h * h))
 }

@@ -34,7 +34,7 @@ unary! {
     vjp |op, grad, x, y| Var::full(x.shape(), 0.0),
 }
 
-/// Numbers at least 0.1 from `step` and whatever lies whole numbers from it.
+/// Numbers at least 0.1 from `step + n` for every integer `n`.
 fn between(draw: &mut Draw, step: f64) -> Tensor<f64> {
     draw.any_within(-2.5, 2.5)
         .map(|x| x.floor() + step + 0.1 + 0.8 * (x - x.floor()))

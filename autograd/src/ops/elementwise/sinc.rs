@@ -24,7 +24,7 @@ smooth! {
         // The second derivative of the series.
         let [last, rest @ ..] = coefficients(2);
         let series = rest.into_iter().fold(Var::full(x.shape(), last), |sum, c| sum * &square + c);
-        // y″ = −π² y − 2 y′ / x; 1 keeps what is not used finite.
+        // y″ = −π² y − 2 y′ / x. Where the series is used, x is replaced by 1, so that no NaN arises here.
         let far = x.masked_fill(&near, 1.0);
         let slope = crate::ops::support::slope(Sinc, &far);
         let far = far.sinc() * -(PI * PI) - slope * 2.0 / &far;
@@ -35,14 +35,14 @@ smooth! {
 /// Terms of the series at 0.
 const TERMS: usize = 10;
 
-/// Whether the series serves: `πx` is below π/2 there, and the first term left out below 1e-17.
+/// Whether the series at 0 is used: `|πx|` is below π/2, and the first omitted term is below 1e-17.
 #[inline(always)]
 fn is_near<T: Real>(x: T) -> bool {
     x.abs() < T::of(0.5)
 }
 
 /// The coefficients in `x²` of the derivative of an order up to 2 of `Σ (−1)ᵏ (πx)²ᵏ / (2k + 1)!`, the
-/// highest power first. Those of order 1 lack a factor `x`.
+/// highest power first. Order 1 has one more factor `x`, which is not included.
 fn coefficients(order: usize) -> [f64; TERMS] {
     let first = usize::from(order > 0);
     let mut all = [0.0; TERMS];
@@ -66,7 +66,7 @@ fn series<T: Real>(x: T, order: usize) -> T {
     if order == 0 { sum } else { sum * x }
 }
 
-/// `x` without multiples of 2, from −1 to 1.
+/// `x` modulo 2, in −1 to 1.
 fn reduced<T: Real>(x: T) -> T {
     x - (x * T::of(0.5)).round() * T::of(2.0)
 }

@@ -1,4 +1,4 @@
-//! Soft steps and what they leave.
+//! Softsign and tanhshrink.
 
 use super::piecewise_slope::Gate;
 use super::tanh::Tanh;
@@ -34,7 +34,7 @@ smooth! {
 fn near<T: Real>(x: T) -> T {
     const TERMS: u32 = 12;
     let square = x * x;
-    // The ratio of a term to the one before, from the last on.
+    // Horner's scheme in the ratios of successive terms, from the last one.
     let mut sum = T::one();
     for k in (1..TERMS).rev() {
         let k = f64::from(k);

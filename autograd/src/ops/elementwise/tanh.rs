@@ -1,6 +1,6 @@
 //! The hyperbolic tangent.
 
-use super::sigmoid_family::falling;
+use super::sigmoid_family::exp_neg_abs;
 use crate::ops::prelude::*;
 use crate::ops::support::slope;
 
@@ -12,7 +12,7 @@ smooth! {
     sample |draw| (Tanh, draw.any()),
     value |f, x| x.tanh(),
     slope of X |f, x| {
-        let e = falling(x + x);
+        let e = exp_neg_abs(x + x);
         let up = T::of(2.0) / (T::one() + e);
         e * up * up
     },

@@ -27,15 +27,15 @@ smooth! {
     /// The inverse sine, in [−π/2, π/2]; NaN outside [−1, 1]. Its slope is `1 / √(1 − x²)`.
     asin, Asin,
     sample |draw| (Asin, draw.any_within(-0.9, 0.9)),
-    value |f, x| x.atan2(leg(x)),
-    slope of X |f, x| T::one() / leg(x),
+    value |f, x| x.atan2(cosine_of_asin(x)),
+    slope of X |f, x| T::one() / cosine_of_asin(x),
     curvature |f, x| x * (1.0 - x.square()).pow(-1.5),
 
     /// The inverse cosine, in [0, π]; NaN outside [−1, 1]. Its slope is `−1 / √(1 − x²)`.
     acos, Acos,
     sample |draw| (Acos, draw.any_within(-0.9, 0.9)),
-    value |f, x| leg(x).atan2(x),
-    slope of X |f, x| -T::one() / leg(x),
+    value |f, x| cosine_of_asin(x).atan2(x),
+    slope of X |f, x| -T::one() / cosine_of_asin(x),
     curvature |f, x| -x * (1.0 - x.square()).pow(-1.5),
 
     /// The inverse tangent, in (−π/2, π/2); its slope is `1 / (1 + x²)`.
@@ -43,7 +43,7 @@ smooth! {
     sample |draw| (Atan, draw.any()),
     value |f, x| x.atan(),
     slope of X |f, x| {
-        // 1/x, where x² would overflow.
+        // For |x| > 1 the slope is computed from 1/x, because x² may overflow.
         let (size, one) = (x.abs(), T::one());
         if size > one {
             let inverse = one / size;
@@ -55,7 +55,7 @@ smooth! {
     curvature |f, x| x * -2.0 * (1.0 + x.square()).pow(-2.0),
 }
 
-/// The other leg of a right triangle with hypotenuse 1.
-fn leg<T: Real>(x: T) -> T {
+/// `√(1 − x²)`, factored so that it keeps its digits near ±1.
+fn cosine_of_asin<T: Real>(x: T) -> T {
     ((T::one() - x) * (T::one() + x)).sqrt()
 }

@@ -1,8 +1,8 @@
-//! Picking by indices along an axis, and its adjoint: adding at indices.
+//! Gathering by indices along an axis, its adjoint `scatter_add`, and `scatter`.
 
 use crate::ops::prelude::*;
 
-/// Picks one element for every index.
+/// Selects one element for every index.
 #[derive(Clone, Debug)]
 pub struct Gather {
     axis: isize,
@@ -75,8 +75,8 @@ impl Op for ScatterAdd {
 pub struct Scatter {
     axis: isize,
     index: Tensor<i64>,
-    /// Where another index, further on, overwrites the same element.
-    lost: Tensor<bool>,
+    /// True where a later index overwrites the same element.
+    overwritten: Tensor<bool>,
 }
 
 impl Op for Scatter {
@@ -99,7 +99,7 @@ impl Op for Scatter {
         });
         out.input(1, |g| {
             g.gather(self.axis, &self.index)
-                .masked_fill(&self.lost, 0.0)
+                .masked_fill(&self.overwritten, 0.0)
         });
     }
 
@@ -121,23 +121,23 @@ impl Scatter {
             number += 1;
             number
         });
-        let winners = Tensor::full(shape, -1)
+        let last = Tensor::full(shape, -1)
             .scatter(axis, index, &numbers)
             .gather(axis, index);
         Self {
             axis,
             index: index.clone(),
-            lost: winners.ne(&numbers),
+            overwritten: last.ne(&numbers),
         }
     }
 }
 
-/// A shape, an axis of it, and indices into that axis which repeat and leave out.
+/// A shape, an axis of it, and indices into that axis: some repeat, some do not occur.
 fn indexed(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
     let rank = draw.within(1, 3);
     let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
     let place = axis.rem_euclid(rank as isize) as usize;
-    // Along the other axes the index may cover only the first places.
+    // Along the other axes the index may be shorter than the tensor.
     let mut extents: Vec<_> = shape
         .iter()
         .map(|&n| {
@@ -159,7 +159,7 @@ impl<T: Real> Var<T> {
     /// The result has the shape of `index`, which along the other axes is at most as long as `self`.
     ///
     /// # Panics
-    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
     #[must_use]
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
@@ -177,7 +177,7 @@ impl<T: Real> Var<T> {
     /// [`gather`](Self::gather); where an index repeats, everything adds up.
     ///
     /// # Panics
-    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
     #[must_use]
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
@@ -190,13 +190,13 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// `self` with one element of `source` put in for every index:
+    /// `self` with one element of `source` written at every index:
     /// `y[i, index[i, j, k], k] = source[i, j, k]` for `axis` 1.
     ///
-    /// Where an index repeats, the last one in row-major order stays, and it alone has a gradient.
+    /// Where an index repeats, the last one in row-major order is kept, and only it has a gradient.
     ///
     /// # Panics
-    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
     #[must_use]
     #[track_caller]
     pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {

@@ -1,8 +1,8 @@
-//! Picking whole slices by indices, and its adjoint.
+//! Selecting whole slices by indices, and its adjoint.
 
 use crate::ops::prelude::*;
 
-/// Picks slices along an axis.
+/// Selects slices along an axis.
 #[derive(Clone, Debug)]
 pub struct IndexSelect {
     axis: isize,
@@ -74,7 +74,7 @@ impl Op for IndexAdd {
     }
 }
 
-/// A shape, an axis of it, and places on that axis which repeat and leave out.
+/// A shape, an axis of it, and indices into that axis: some repeat, some do not occur.
 fn sliced(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
     let rank = draw.within(1, 3);
     let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
@@ -84,11 +84,11 @@ fn sliced(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
 }
 
 impl<T: Real> Var<T> {
-    /// The slices at some places of an axis, in the order of `index`, which has rank 1:
+    /// The slices of an axis at the positions `index`, in this order:
     /// `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
     ///
     /// # Panics
-    /// If there is no such axis, `index` has another rank than 1 or an index is outside `0..extent`.
+    /// If the axis does not exist, `index` does not have rank 1, or an index is outside `0..extent`.
     #[must_use]
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
@@ -101,12 +101,12 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// `self` with slices of `source` added at some places of an axis:
+    /// `self` with slices of `source` added at the positions `index` of an axis:
     /// `y[i, index[j], k] += source[i, j, k]` for `axis` 1. The adjoint of
     /// [`index_select`](Self::index_select); where an index repeats, everything adds up.
     ///
     /// # Panics
-    /// If there is no such axis, the shapes do not fit or an index is outside `0..extent`.
+    /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
     #[must_use]
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
@@ -125,7 +125,7 @@ impl<T: Real> Var<T> {
     /// * `index`: any shape
     /// * returns the shape of `index` and then `width`
     ///
-    /// The row `padding`, if there is one, stands for what is not there: no gradient flows to it.
+    /// If `padding` is given, that row is for padding tokens, and its gradient is 0.
     ///
     /// # Panics
     /// If `self` has another rank than 2 or an index is outside `0..rows`.

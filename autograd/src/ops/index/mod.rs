@@ -1,4 +1,4 @@
-//! Elements chosen by indices, masks or order.
+//! Elements selected by indices, masks or order.
 
 use super::support::Entry;
 

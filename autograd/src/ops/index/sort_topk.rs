@@ -7,7 +7,7 @@ impl<T: Real> Var<T> {
     /// order, NaN counts as larger than every number.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn sort(&self, axis: isize) -> (Self, Tensor<i64>) {
@@ -19,7 +19,7 @@ impl<T: Real> Var<T> {
     /// order, NaN counts as larger than every number.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn sort_descending(&self, axis: isize) -> (Self, Tensor<i64>) {
@@ -31,7 +31,7 @@ impl<T: Real> Var<T> {
     /// number.
     ///
     /// # Panics
-    /// If there is no such axis or it has fewer than `k` elements.
+    /// If the axis does not exist or it has fewer than `k` elements.
     #[must_use]
     #[track_caller]
     pub fn topk(&self, axis: isize, k: usize) -> (Self, Tensor<i64>) {
@@ -43,7 +43,7 @@ impl<T: Real> Var<T> {
     /// number.
     ///
     /// # Panics
-    /// If there is no such axis or it has fewer than `k` elements.
+    /// If the axis does not exist or it has fewer than `k` elements.
     #[must_use]
     #[track_caller]
     pub fn bottomk(&self, axis: isize, k: usize) -> (Self, Tensor<i64>) {

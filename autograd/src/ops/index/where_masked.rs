@@ -1,4 +1,4 @@
-//! Choosing by a mask.
+//! Selecting by a mask.
 
 use crate::ops::prelude::*;
 
@@ -21,7 +21,7 @@ impl Op for Where {
         Tensor::where_(&self.mask, &x[0], &x[1]).into()
     }
 
-    // Chosen, not multiplied: a NaN in the branch that is not taken has no part in it.
+    // Selected, not multiplied by the mask: 0 · NaN would be NaN.
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
         let zero = |g: &Var<T>| Var::full(g.shape(), 0.0);
         out.input(0, |g| Var::where_(&self.mask, g, &zero(g)));
@@ -79,7 +79,7 @@ impl Op for MaskedFill {
 impl<T: Real> Var<T> {
     /// `a` where the mask is true, `b` elsewhere; all three broadcast to their joint shape.
     ///
-    /// What stands in the branch that is not taken, even NaN, touches neither value nor gradient.
+    /// An element that is not selected, even NaN, affects neither value nor gradient.
     ///
     /// # Panics
     /// If the shapes do not broadcast together.

@@ -93,7 +93,7 @@ fn labels(equation: &str, term: &str, rank: Option<usize>, dots: usize) -> Vec<L
     all
 }
 
-/// The result that is meant when none is given: `...` and then the letters that stand once, in
+/// The output term of an equation without an arrow: `...`, then the letters that occur once, in
 /// alphabetical order.
 fn implied(inputs: &[Vec<Label>]) -> Vec<Label> {
     let all: Vec<_> = inputs.iter().flatten().copied().collect();
@@ -113,14 +113,14 @@ fn implied(inputs: &[Vec<Label>]) -> Vec<Label> {
     output
 }
 
-/// A tensor whose axes have labels, each once.
+/// A tensor with a different label for each axis.
 struct Labelled<T: Real> {
     x: Var<T>,
     labels: Vec<Label>,
 }
 
 impl<T: Real> Labelled<T> {
-    /// A label that an operand has twice means the diagonal.
+    /// If an operand repeats a label, takes the diagonal of these axes.
     #[track_caller]
     fn new(equation: &str, x: &Var<T>, labels: &[Label]) -> Self {
         let (mut x, mut labels) = (x.clone(), labels.to_vec());
@@ -165,7 +165,7 @@ impl<T: Real> Labelled<T> {
         }
     }
 
-    /// The axes in the order of some labels, as one axis per group.
+    /// The axes permuted to the order of the labels, those of a group merged into one axis.
     #[track_caller]
     fn grouped(&self, groups: [&[Label]; 3]) -> Var<T> {
         let order: Vec<_> = groups
@@ -184,7 +184,7 @@ impl<T: Real> Labelled<T> {
         self.x.permute(order).reshape(extents)
     }
 
-    /// The sum over every common label that is not needed of the product of two.
+    /// The product of two operands, summed over every common label that is not needed any more.
     #[track_caller]
     fn times(self, other: Self, needed: impl Fn(Label) -> bool) -> Self {
         let (a, b) = (
@@ -260,12 +260,12 @@ fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
 }
 
 impl<T: Real> Var<T> {
-    /// A sum of products by Einstein's convention: every letter is an index, and what is missing
-    /// behind the arrow is summed over.
+    /// A sum of products by Einstein's convention: every letter is an index, and an index that is
+    /// not in the output term, after the arrow, is summed over.
     ///
     /// `"ij,jk->ik"` is the matrix product, `"bij,bjk->bik"` a batch of them, `"ii->i"` the diagonal,
     /// `"ij->"` the sum, `"i,j->ij"` the outer product. `...` stands for any further axes, which
-    /// broadcast. Without an arrow the result has the letters that stand once, in alphabetical order.
+    /// broadcast. Without an arrow the output term is the letters that occur once, in alphabetical order.
     ///
     /// Operands are multiplied from left to right, each pair by a (batched) matrix product.
     ///

@@ -76,7 +76,7 @@ impl<T: Real> Var<T> {
     /// * returns `[.., outputs]`
     ///
     /// # Panics
-    /// If the inputs differ in number, or the bias does not broadcast to the result.
+    /// If the number of inputs differs, or the bias does not broadcast to the result.
     #[must_use]
     #[track_caller]
     pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {

@@ -95,8 +95,8 @@ impl<T: Real> Var<T> {
     /// The matrix product `yᵢⱼ = Σₖ aᵢₖ bₖⱼ`.
     ///
     /// * matrices `[m, k] × [k, n]` give `[m, n]`;
-    /// * a vector takes the part of a row on the left, of a column on the right, and its axis is
-    ///   dropped; two vectors give their inner product, of rank 0;
+    /// * a vector is a row on the left and a column on the right, and the axis that this adds is dropped
+    ///   from the result; two vectors give their inner product, of rank 0;
     /// * with more axes, the leading ones are batches and broadcast.
     ///
     /// # Panics
@@ -121,7 +121,7 @@ impl<T: Real> Var<T> {
             (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
             (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
             (2, 2) => self.product(other, [false; 2]),
-            // One matrix for every batch: a single product of all rows.
+            // The right matrix is the same for every batch, so one product of all rows is enough.
             (rank, 2) => {
                 let rows: usize = a[..rank - 1].iter().product();
                 let product = self.reshape([rows, inner.0]).matmul(other);

@@ -2,7 +2,7 @@
 
 use crate::ops::prelude::*;
 
-/// One triangle of each matrix, 0 elsewhere.
+/// The lower or upper triangle of each matrix, 0 elsewhere.
 #[derive(Clone, Debug)]
 pub struct Triangle {
     k: isize,
@@ -44,7 +44,7 @@ impl Op for Triangle {
     }
 }
 
-/// A diagonal, as the last axis.
+/// The diagonal of two axes, as a new last axis.
 #[derive(Clone, Debug)]
 pub struct Diagonal {
     offset: isize,
@@ -84,7 +84,7 @@ impl Op for Diagonal {
     }
 }
 
-/// The adjoint of a diagonal: zeros but for it.
+/// The adjoint of [`Diagonal`]: the last axis on a diagonal, 0 elsewhere.
 #[derive(Clone, Debug)]
 struct OnDiagonal {
     shape: Vec<usize>,

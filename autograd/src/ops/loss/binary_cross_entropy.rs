@@ -4,20 +4,20 @@ use wengert_tensor::Pointwise;
 
 use super::kl_div_poisson::times;
 use super::reduction::Reduction;
-use crate::ops::elementwise::{Sigmoid, falling, shares};
+use crate::ops::elementwise::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
 use crate::ops::prelude::*;
 use crate::ops::shape::pair;
 use crate::ops::support::slope;
 
-/// The logarithm of a probability is held at this or above.
+/// Logarithms of probabilities are clamped to at least this.
 const LOWEST: f64 = -100.0;
 
 /// `−(t·ln x + (1 − t)·ln(1 − x))`, no logarithm below −100.
 #[derive(Clone, Debug)]
 pub struct BinaryCrossEntropy;
 
-/// The logarithm, not below −100.
-fn held<T: Real>(x: &Var<T>) -> Var<T> {
+/// The logarithm, at least [`LOWEST`].
+fn clamped_ln<T: Real>(x: &Var<T>) -> Var<T> {
     x.ln().clamp(LOWEST, f64::INFINITY)
 }
 
@@ -31,22 +31,22 @@ impl Op for BinaryCrossEntropy {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let held = |x: T| {
+        let clamped = |x: T| {
             let y = x.ln();
             if y < T::of(LOWEST) { T::of(LOWEST) } else { y }
         };
-        let loss = |x: T, t: T| -(t * held(x) + (T::one() - t) * held(T::one() - x));
+        let loss = |x: T, t: T| -(t * clamped(x) + (T::one() - t) * clamped(T::one() - x));
         x[0].zip(&x[1], loss).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, t) = (call.input(0), call.input(1));
-        // At 0 and 1, where the slope is infinite, it is held at 1e12 as in PyTorch.
+        // At 0 and 1, where the slope is infinite, it is limited to 1e12 as in PyTorch.
         out.input(0, |g| {
             let slope = (x - t) / (x * (1.0 - x)).clamp(1e-12, f64::INFINITY);
             g * slope
         });
-        out.input(1, |g| g * (held(&(1.0 - x)) - held(x)));
+        out.input(1, |g| g * (clamped_ln(&(1.0 - x)) - clamped_ln(x)));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -71,13 +71,13 @@ impl<T: Real> Pointwise<(T, T), T> for Loss {
     fn at(&self, (x, t): (T, T)) -> T {
         let zero = T::zero();
         let share = if x > zero { T::one() - t } else { -t };
-        // A share of 0 counts for nothing, even of an infinite score.
+        // A term with factor 0 is 0, even if the score is infinite.
         let linear = if share == zero && !x.is_nan() && x.abs() == T::of(f64::INFINITY) {
             zero
         } else {
             x * share
         };
-        linear + falling(x).ln_1p()
+        linear + exp_neg_abs(x).ln_1p()
     }
 }
 
@@ -117,7 +117,7 @@ struct SlopeOfLoss;
 impl<T: Real> Pointwise<(T, T), T> for SlopeOfLoss {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
-        let [p, rest] = shares(x);
+        let [p, rest] = sigmoid_of_both_signs(x);
         (T::one() - t) * p - t * rest
     }
 }
@@ -242,7 +242,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Options, and the shape of an input that the weight broadcasts to.
+/// Options, and the shape of the inputs, to which the weight broadcasts.
 fn draw_options(draw: &mut Draw) -> (BinaryCrossEntropyOptions, Vec<usize>) {
     let shape = draw.any_shape();
     let weight = draw.once_in(2).then(|| {

@@ -1,4 +1,4 @@
-//! Class targets: what the losses on class numbers share.
+//! Class targets: used by all losses of class numbers.
 
 use wengert_tensor::{Tensor, require};
 

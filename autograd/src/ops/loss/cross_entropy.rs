@@ -13,8 +13,8 @@ use crate::ops::prelude::*;
 
 /// The losses of all positions, and `ln softmax(x)` over the classes.
 ///
-/// The log-probabilities are an output because the rule reads them. `x − ln Σ eˣ`, from a saved
-/// logarithm, would lose them beside a large offset common to all classes.
+/// The log-probabilities are an output because the rule reads them. To compute them as `x − ln Σ eˣ` from a
+/// saved logarithm would lose their digits if all scores have a large common offset.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
     targets: Rc<Targets>,
@@ -22,7 +22,7 @@ pub struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// How much of a target goes to its class, and how much to each class.
+    /// Label smoothing: the part of a target for its own class, and the part for each of all classes.
     fn shares(&self) -> (f64, f64) {
         (
             1.0 - self.smoothing,
@@ -132,7 +132,7 @@ impl Op for CrossEntropy {
             let Some(class) = *class else {
                 return T::zero();
             };
-            // A weight of 0 counts for nothing, even of a class with probability 0.
+            // A term with weight 0 is 0, even if the class has probability 0.
             let term = |class: usize, weight: f64| {
                 if weight == 0.0 {
                     T::zero()
@@ -193,7 +193,7 @@ pub struct CrossEntropyOptions {
     pub weight: Option<Tensor<f64>>,
     /// Targets of this number do not count; −100 by default.
     pub ignore_index: i64,
-    /// The part of every target that is shared out over all classes, from 0 (the default) to 1.
+    /// The part of every target that is distributed evenly over all classes, from 0 (the default) to 1.
     pub label_smoothing: f64,
     /// What is done with the losses; their mean by default.
     pub reduction: Reduction,

@@ -1,4 +1,4 @@
-//! Losses of whole distributions: Kullback–Leibler and Poisson.
+//! The Kullback–Leibler divergence and the Poisson negative log-likelihood.
 
 use super::reduction::Reduction;
 use crate::ops::prelude::*;
@@ -31,8 +31,8 @@ impl Op for XLogX {
     }
 }
 
-/// `t·x` of weights `t`, 0 where the weight is 0 and `x` infinite: a class of probability 0 that has
-/// target 0 counts for nothing.
+/// `t·x` of weights `t`, but 0 where `t` is 0 and `x` infinite: a class with probability 0 and target 0
+/// contributes 0 to a loss.
 #[derive(Clone, Debug)]
 pub struct WeightTimes;
 
@@ -173,7 +173,8 @@ impl<T: Real> Var<T> {
         };
         if options.full {
             let few = target.value().map(|t| t <= T::one());
-            // Stirling where t is 1 or less is not used, and 1 keeps its logarithm finite.
+            // Where t ≤ 1 Stirling's formula is not used. There t is replaced by 1, to keep its
+            // logarithm finite.
             let t = target.masked_fill(&few, 1.0);
             let stirling = &t * t.ln() - &t + (&t * std::f64::consts::TAU).ln() * 0.5;
             losses = losses + stirling.masked_fill(&few, 0.0);

@@ -1,4 +1,4 @@
-//! Losses that ask for a margin.
+//! Margin losses: logistic, hinge embedding, ranking and multi-class.
 
 use super::reduction::Reduction;
 use super::similarity::by_sign;
@@ -25,7 +25,7 @@ impl<T: Real> Var<T> {
         reduction.of(&-(target * self).logsigmoid())
     }
 
-    /// A distance where the target is 1, `max(0, margin − x)` where it is −1.
+    /// The loss of distances `x`: `x` where the target is 1, `max(0, margin − x)` where it is −1.
     ///
     /// # Panics
     /// If the target's shape does not broadcast to the input's, or it has other numbers.
@@ -50,8 +50,8 @@ impl<T: Real> Var<T> {
         reduction.of(&by_sign(target, self, &(margin - self).relu()))
     }
 
-    /// `max(0, −t·(x − y) + margin)`: 1 asks for `x` above `y`, −1 for `x` below it; the operands
-    /// broadcast.
+    /// `max(0, −t·(x − y) + margin)`: target 1 means that `x` should exceed `y`, −1 the
+    /// opposite; the operands broadcast.
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other.

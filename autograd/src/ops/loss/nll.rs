@@ -1,4 +1,4 @@
-//! Picking the score of a class, and the loss made of it.
+//! The negative log-likelihood of class numbers.
 
 use std::rc::Rc;
 
@@ -6,7 +6,8 @@ use super::class_targets::Targets;
 use super::reduction::Reduction;
 use crate::ops::prelude::*;
 
-/// The weighted score of the class of every position, or the adjoint: a score put at its class.
+/// The weighted score of the class of every position, or the adjoint: a score written at its class, 0
+/// elsewhere.
 #[derive(Clone, Debug)]
 pub struct ClassPick {
     targets: Rc<Targets>,

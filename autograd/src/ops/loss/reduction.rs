@@ -1,11 +1,11 @@
-//! How a loss adds up.
+//! How the losses of elements are reduced to one number.
 
 use wengert_tensor::Real;
 
 use crate::sample::Draw;
 use crate::var::Var;
 
-/// What a loss does with the losses of its elements.
+/// How a loss reduces the losses of its elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reduction {
     /// Their mean.
@@ -13,21 +13,20 @@ pub enum Reduction {
     Mean,
     /// Their sum.
     Sum,
-    /// Their sum over the extent of the first axis.
+    /// Their sum divided by the extent of the first axis.
     BatchMean,
-    /// Nothing: each is given back.
+    /// No reduction: the result has the loss of each element.
     None,
 }
 
 impl Reduction {
-    /// Of losses whose mean divides by their number.
+    /// Reduces losses; the mean divides by their number.
     #[track_caller]
     pub(crate) fn of<T: Real>(self, losses: &Var<T>) -> Var<T> {
         self.over(losses, losses.len() as f64)
     }
 
-    /// Of losses whose mean divides by something else. The mean over nothing is NaN, and no
-    /// gradient comes from it.
+    /// Reduces losses; the mean divides by `count`. With `count` 0 the mean is NaN and the gradients are 0.
     #[track_caller]
     pub(crate) fn over<T: Real>(self, losses: &Var<T>, count: f64) -> Var<T> {
         match self {
@@ -41,7 +40,7 @@ impl Reduction {
 }
 
 impl Draw {
-    /// A reduction of losses of some shape; not the mean of none, which is NaN.
+    /// A reduction for losses of some shape; not the mean if there are no losses, because that is NaN.
     pub(crate) fn reduction(&mut self, shape: &[usize]) -> Reduction {
         let reduction = self.pick(&[Reduction::Mean, Reduction::Sum, Reduction::None]);
         if shape.contains(&0) {

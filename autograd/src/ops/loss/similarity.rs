@@ -1,4 +1,4 @@
-//! How alike vectors are, and losses on that.
+//! Similarities and distances of vectors, and losses of them.
 
 use super::reduction::Reduction;
 use crate::ops::prelude::*;
@@ -8,7 +8,7 @@ impl<T: Real> Var<T> {
     /// Vectors of norm 1: `x / max(‖x‖ₚ, eps)` along an axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn normalize(&self, p: f64, axis: isize, eps: f64) -> Self {
@@ -40,8 +40,9 @@ impl<T: Real> Var<T> {
         (self - other + eps).norm(p, -1)
     }
 
-    /// Pulls vectors together or apart: `1 − cos(x, y)` where the target is 1,
-    /// `max(0, cos(x, y) − margin)` where it is −1. The squared norms are increased by 10⁻¹².
+    /// A loss that is small for similar vectors with target 1 and dissimilar ones with target −1: `1 −
+    /// cos(x, y)` where the target is 1, `max(0, cos(x, y) − margin)` where it is −1. The squared norms
+    /// are increased by 10⁻¹².
     ///
     /// * `self`, `other`: `[.., width]`; `target`: `[..]` of 1 and −1
     ///
@@ -74,8 +75,8 @@ impl<T: Real> Var<T> {
         reduction.of(&by_sign(target, &(1.0 - cosine), &apart))
     }
 
-    /// The vectors along the last axis, each times a power of two if products of squares would overflow,
-    /// and 10⁻¹² times the square of that.
+    /// The vectors along the last axis, each times a power of two `s` if products of squares would
+    /// overflow, and `10⁻¹²·s²`.
     #[track_caller]
     fn scaled_down(&self) -> (Self, Self) {
         let width = self.size(-1);
@@ -91,7 +92,7 @@ impl<T: Real> Var<T> {
         (self * Self::constant(scales), room)
     }
 
-    /// How much nearer an anchor is to its negative than to its positive:
+    /// The loss of an anchor that should be nearer to its positive than to its negative:
     /// `max(0, d(a, p) − d(a, n) + margin)`, `d` the [`pairwise_distance`](Self::pairwise_distance).
     ///
     /// With `swap` the negative's distance is the smaller of its distances to anchor and positive

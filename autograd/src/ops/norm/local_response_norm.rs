@@ -8,7 +8,7 @@ use crate::ops::reduce::is_moderate;
 /// Options of [`Var::local_response_norm`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ResponseOptions {
-    /// How many channels make a neighbourhood; 5 by default.
+    /// The number of neighbouring channels that are averaged; 5 by default.
     pub size: usize,
     /// What their mean square is multiplied by; 1e-4 by default.
     pub alpha: f64,
@@ -30,7 +30,7 @@ impl Default for ResponseOptions {
 }
 
 impl<T: Real> Var<T> {
-    /// Divides every channel by the activity of its neighbours:
+    /// Divides every channel by a power of the mean square of its neighbours:
     /// `y_c = x_c / (k + alpha/size · Σ x_j²)^beta`, the sum over the channels `j` from `c − size/2` to
     /// `c + (size − 1)/2`, both rounded down.
     ///
@@ -68,7 +68,8 @@ impl<T: Real> Var<T> {
             let square = (x * x).reshape([shape[0], 1, shape[1], inner]);
             square.avg_pool2d(windows).reshape(shape)
         };
-        // Squares that would overflow are scaled, place by place; with k = 0 also those that would vanish.
+        // Pixels whose squares would overflow are scaled; with k = 0 also those whose squares would
+        // underflow.
         let scales = self.value().unit_scales(keep(1));
         let most = if k == 0.0 { f64::INFINITY } else { 1.0 };
         let scales = scales.map(|scale| {

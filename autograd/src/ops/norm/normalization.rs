@@ -3,12 +3,12 @@
 use super::standardize::Standardize;
 use crate::ops::prelude::*;
 
-/// Parameters of a norm: an affine map after it, and what keeps its division finite.
+/// Options of normalization: the affine map after it, and `eps`, which is added to the variance.
 #[derive(Clone, Copy, Debug)]
 pub struct NormOptions<'a, T: Real = f32> {
-    /// What the standardized values are multiplied by; nothing by default.
+    /// What the standardized values are multiplied by; 1 by default.
     pub weight: Option<&'a Var<T>>,
-    /// What is added then; nothing by default.
+    /// What is added after that; 0 by default.
     pub bias: Option<&'a Var<T>>,
     /// Added to the variance; 1e-5 by default.
     pub eps: f64,
@@ -41,7 +41,8 @@ impl<'a, T: Real> NormOptions<'a, T> {
         Self { eps, ..self }
     }
 
-    /// Weight and bias of some shape, seen as another; ones and zeros where there are none.
+    /// Weight and bias, which must have the shape `given`, reshaped to `seen`. Ones and zeros if there
+    /// are none.
     #[track_caller]
     fn params(&self, op: &str, given: &[usize], seen: &[usize]) -> [Var<T>; 2] {
         [("weight", self.weight, 1.0), ("bias", self.bias, 0.0)].map(|(name, var, default)| {
@@ -76,8 +77,8 @@ impl<T: Real> Var<T> {
     ///
     /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
     /// * returns `y`, and mean and biased variance `[channels]` for the running statistics; gradients
-    ///   flow through them too. One value per channel is normalized to the bias, its variance is 0; of an
-    ///   empty batch `y` is empty and the statistics are NaN. (The layer panics in both cases.)
+    ///   flow through them too. With one value per channel, `y` is the bias and the variance 0. For
+    ///   an empty batch, `y` is empty and the statistics are NaN. (The layer panics in both cases.)
     ///
     /// Source: Ioffe & Szegedy 2015, algorithm 1.
     ///
@@ -104,11 +105,12 @@ impl<T: Real> Var<T> {
         }
     }
 
-    /// [Instance normalization](Self::instance_norm) in training, with the statistics to follow.
+    /// [Instance normalization](Self::instance_norm) in training, which also returns the statistics for
+    /// running averages.
     ///
     /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
     /// * returns `y`, and `[channels]` the means over the batch of the images' means and of their biased
-    ///   variances: running statistics follow them, the variance times `n/(n − 1)` of `n` pixels. In
+    ///   variances: running statistics average them, the variance times `n/(n − 1)` of `n` pixels. In
     ///   evaluation [`batch_norm_with`](Self::batch_norm_with) takes them, as
     ///   `torch.nn.functional.instance_norm` does with `use_input_stats=False`.
     ///
@@ -156,7 +158,7 @@ impl<T: Real> Var<T> {
         let eps = T::of(options.eps);
         let rstd = var.map(|var| T::one() / (var + eps).sqrt()).reshape(&along);
         let scale = w * Self::constant(rstd);
-        // Not x·scale + (b − mean·scale): a large mean would cost the digits of the result.
+        // Not x·scale + (b − mean·scale), which loses digits to cancellation if the mean is large.
         self.normalized(&Self::constant(mean.reshape(&along)), &scale, &b)
     }
 
@@ -290,10 +292,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// What samples add to a variance. Where an operand repeats an element the variance is 0 and the function
-/// bends within √ε, closer than finite differences resolve at second order. The default is checked with
-/// stored values of PyTorch.
-const ROOM: f64 = 1e-2;
+/// The `eps` of samples. Where an operand repeats an element the variance is 0, and the function
+/// changes its slope within √ε of that point: too close for finite differences at second order if ε is
+/// small. The default is checked with stored values of PyTorch.
+const SAMPLE_EPS: f64 = 1e-2;
 
 /// Images of rank 2 to 4 with three values at least to standardize for every channel.
 fn draw_images(draw: &mut Draw, channels: usize) -> Tensor<f64> {
@@ -309,7 +311,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let channels = draw.within(1, 4);
         let x = draw_images(draw, channels);
         let f = generic!(|x, w, b| {
-            let normed = x.batch_norm(&NormOptions::affine(w, b).eps(ROOM));
+            let normed = x.batch_norm(&NormOptions::affine(w, b).eps(SAMPLE_EPS));
             let statistics = (normed.mean * &normed.var + normed.var).sum(..);
             normed.y * statistics
         });
@@ -347,7 +349,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!(
             [shape] | x,
             w,
-            b | x.layer_norm(&shape, &NormOptions::affine(w, b).eps(ROOM))
+            b | x.layer_norm(&shape, &NormOptions::affine(w, b).eps(SAMPLE_EPS))
         );
         Case::new("layer_norm", f, [x, w, b])
     }),
@@ -362,7 +364,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                     shape,
                     &NormOptions {
                         weight: Some(w),
-                        eps: ROOM,
+                        eps: SAMPLE_EPS,
                         ..NormOptions::default()
                     },
                 )
@@ -377,7 +379,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!(
             [groups] | x,
             w,
-            b | x.group_norm(groups, &NormOptions::affine(w, b).eps(ROOM))
+            b | x.group_norm(groups, &NormOptions::affine(w, b).eps(SAMPLE_EPS))
         );
         Case::new(
             "group_norm",
@@ -389,7 +391,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let channels = draw.within(1, 3);
         let x = draw_images(draw, channels);
         let f = generic!(|x, w, b| {
-            let normed = x.instance_norm_statistics(&NormOptions::affine(w, b).eps(ROOM));
+            let normed = x.instance_norm_statistics(&NormOptions::affine(w, b).eps(SAMPLE_EPS));
             let statistics = (normed.mean * &normed.var + normed.var).sum(..);
             normed.y * statistics
         });
@@ -400,7 +402,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("instance_norm", |draw| {
         let channels = draw.within(1, 3);
         let x = draw_images(draw, channels);
-        let f = generic!(|x, w, b| x.instance_norm(&NormOptions::affine(w, b).eps(ROOM)));
+        let f = generic!(|x, w, b| x.instance_norm(&NormOptions::affine(w, b).eps(SAMPLE_EPS)));
         Case::new(
             "instance_norm",
             f,

@@ -179,7 +179,7 @@ impl<T: Real> Var<T> {
     /// `y = eˣ / Σ eˣ` along an axis, without overflow. NaN where every element is −∞.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
@@ -192,10 +192,11 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// As [`softmax`](Self::softmax), with 0 where every element is −∞: the share of what is not there.
+    /// As [`softmax`](Self::softmax), but 0 where every element is −∞, as in a row of attention scores
+    /// that are all masked.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn softmax_or_zero(&self, axis: isize) -> Self {
@@ -212,7 +213,7 @@ impl<T: Real> Var<T> {
     /// that underflows.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {

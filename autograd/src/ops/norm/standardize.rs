@@ -16,7 +16,7 @@ pub struct Standardize {
 }
 
 impl Standardize {
-    /// Whether a parameter is the same for all elements that make one statistic.
+    /// Whether a parameter is the same for all elements of each mean.
     fn is_shared(parameter: &[usize], statistic: &[usize]) -> bool {
         let axes = parameter.iter().rev().zip(statistic.iter().rev());
         parameter.len() <= statistic.len() && axes.into_iter().all(|(&p, &s)| p == 1 || p == s)
@@ -26,7 +26,7 @@ impl Standardize {
         x.sum(keep(self.axes.clone())) / count
     }
 
-    /// What `y` contributes: with `s` the standardized values and `g` the cotangent,
+    /// The contribution of the cotangent of `y`. With `s` the standardized values and `g` the cotangent,
     /// `db = Σ g`, `dw = Σ g s` and `dx = rstd · (g w − mean(g w) − s · mean(g w s))`.
     fn through_value<T: Real>(
         &self,
@@ -37,24 +37,25 @@ impl Standardize {
     ) {
         let (x, w) = (call.input(0), call.input(1));
         let (mean, rstd) = (call.output(1), call.output(3));
-        // A weight that all elements of a mean share is multiplied after it, not in a pass over all of
-        // them. The mean of no elements is NaN, and must meet none.
+        // If the weight is the same for all elements of a mean, it is multiplied after the reduction,
+        // not in a loop over all elements. Not for an empty `x`: there the mean is NaN, and would make
+        // dw NaN.
         let is_shared = !x.is_empty() && Self::is_shared(w.shape(), rstd.shape());
-        // The sum for a parameter may be the sum of the mean.
-        let serves = |shape: &[usize]| {
+        // Whether the sum for the gradient of a parameter is also the sum that the mean needs.
+        let is_sum_of_mean = |shape: &[usize]| {
             is_shared
                 && Self::is_shared(shape, rstd.shape())
                 && shape.iter().product::<usize>() == rstd.len()
         };
         let (standard, along);
         let (mut dw, mut db) = (None, None);
-        if out.wants(2) || out.wants(0) && self.centred && serves(call.input_shape(2)) {
+        if out.wants(2) || out.wants(0) && self.centred && is_sum_of_mean(call.input_shape(2)) {
             db = Some(g.sum_to(call.input_shape(2)));
         }
         if out.wants(0) || out.wants(1) {
             standard = x.standardized(mean, rstd);
             along = g * &standard;
-            if out.wants(1) || serves(w.shape()) {
+            if out.wants(1) || is_sum_of_mean(w.shape()) {
                 dw = Some(along.sum_to(w.shape()));
             }
             if out.wants(0) {
@@ -64,16 +65,16 @@ impl Standardize {
                     (g * w, along * w, rstd.clone())
                 };
                 let mean_of = |x: &Var<T>, sum: &Option<Var<T>>| match sum {
-                    Some(sum) if serves(sum.shape()) => sum.reshape(rstd.shape()) / count,
+                    Some(sum) if is_sum_of_mean(sum.shape()) => sum.reshape(rstd.shape()) / count,
                     _ => self.mean(x, count),
                 };
-                let bend = -(mean_of(&along, &dw) * &slope);
+                let correction = -(mean_of(&along, &dw) * &slope);
                 let dx = if self.centred {
                     (-(mean_of(&g, &db) * &slope)).addcmul(&g, &slope, 1.0)
                 } else {
                     &g * &slope
                 };
-                out.add(0, dx.addcmul(&standard, &bend, 1.0));
+                out.add(0, dx.addcmul(&standard, &correction, 1.0));
             }
         }
         if let Some(dw) = dw {
@@ -133,7 +134,8 @@ impl Op for Standardize {
         if let Some(g) = &grads[2] {
             out.add(0, (x - mean) * (g * (2.0 / count)));
         }
-        // −rstd³ (x − mean) / n, without the cube, which would overflow or vanish.
+        // d rstd/dx = −rstd³ (x − mean) / n, as −rstd² s / n with the standardized values s: the cube would
+        // overflow or underflow earlier.
         if let Some(g) = &grads[3] {
             out.add(
                 0,
@@ -171,7 +173,7 @@ impl Op for Standardize {
         let x = draw.normal(&shape).map(|x| 1.5 * x + 0.7);
         let op = Self {
             axes,
-            // Not less: see `ROOM` of the layers.
+            // Not smaller, for the reason given at `SAMPLE_EPS` in normalization.rs.
             eps: draw.pick(&[1e-3, 0.1]),
             centred: !draw.once_in(3),
         };

@@ -40,7 +40,7 @@ impl Op for LogSumExp {
             });
             let e = (x - Var::constant(shift)).exp();
             let sum = e.sum(kept);
-            // Of elements that are all −∞ the sum is 0, and so are the gradients.
+            // If all elements are −∞ their exponentials sum to 0; the gradients are 0 by convention.
             let none = sum.value().map(|sum| sum == T::zero());
             e * (restored(g, &self.axes, x.shape()) / sum.masked_fill(&none, 1.0))
         });
@@ -59,7 +59,7 @@ impl<T: Real> Var<T> {
     /// The gradient is the softmax over these axes; 0 if all elements are −∞.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Self {

@@ -1,4 +1,4 @@
-//! Largest and smallest elements over axes, where ties share.
+//! Largest and smallest elements over axes.
 
 use super::mean_variance::{count, restored};
 use crate::ops::prelude::*;
@@ -53,7 +53,7 @@ impl Op for Extreme {
 }
 
 impl Extreme {
-    /// The value whose tangent is the mean over the elements that tie.
+    /// The extreme. On dual numbers its tangent is the mean over the tied elements.
     fn shared<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
         let kept = keep(self.axes.clone());
         let y = if self.largest {
@@ -69,7 +69,8 @@ impl Extreme {
                 (x - x.primal()) * share
             }
         };
-        // The value itself is untouched by rounding, so that the rule finds where it is attained.
+        // Only the tangent is averaged. The value stays exact, because the rule compares it with the
+        // elements.
         let moved = x.zip(&share, moved).sum(keep(self.axes.clone()));
         y.zip(
             &moved,
@@ -79,8 +80,8 @@ impl Extreme {
     }
 }
 
-/// Which part of an extreme `y` each element has: equal parts where it is attained. NaN beside a
-/// NaN, which no element equals.
+/// The part of the cotangent that each element gets: `1 / ties` where it equals the extreme `y`, else
+/// 0. NaN for all elements if `y` is NaN, which no element equals.
 fn share<T: Real>(x: &Tensor<T>, y: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     let attained = x.zip(y, |x, y| if x == y { T::one() } else { T::zero() });
     let ties = attained.sum(keep(axes.clone()));
@@ -88,10 +89,11 @@ fn share<T: Real>(x: &Tensor<T>, y: &Tensor<T>, axes: &Axes) -> Tensor<T> {
 }
 
 impl<T: Real> Var<T> {
-    /// The largest element over some axes; a NaN wins. Equal ones share the cotangent equally.
+    /// The largest element over some axes; NaN if one is NaN. Tied elements get equal parts of the
+    /// cotangent.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn amax(&self, axes: impl Into<Axes>) -> Self {
@@ -104,10 +106,11 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// The smallest element over some axes; a NaN wins. Equal ones share the cotangent equally.
+    /// The smallest element over some axes; NaN if one is NaN. Tied elements get equal parts of the
+    /// cotangent.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn amin(&self, axes: impl Into<Axes>) -> Self {
@@ -120,22 +123,22 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// The largest element over some axes; a NaN wins. The first of equal ones in row-major order has the whole
-    /// cotangent; with [`amax`](Self::amax) they share it.
+    /// The largest element over some axes; NaN if one is NaN. Of tied elements, the first in row-major
+    /// order gets the whole cotangent; with [`amax`](Self::amax) each gets an equal part.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn max(&self, axes: impl Into<Axes>) -> Self {
         self.first("max", axes.into(), Tensor::argmax).0
     }
 
-    /// The smallest element over some axes; a NaN wins. The first of equal ones in row-major order has the whole
-    /// cotangent; with [`amin`](Self::amin) they share it.
+    /// The smallest element over some axes; NaN if one is NaN. Of tied elements, the first in row-major
+    /// order gets the whole cotangent; with [`amin`](Self::amin) each gets an equal part.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn min(&self, axes: impl Into<Axes>) -> Self {
@@ -146,7 +149,7 @@ impl<T: Real> Var<T> {
     /// [`argmax`](Self::argmax).
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn max_with_indices(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
@@ -157,7 +160,7 @@ impl<T: Real> Var<T> {
     /// [`argmin`](Self::argmin).
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn min_with_indices(&self, axes: impl Into<Axes>) -> (Self, Tensor<i64>) {
@@ -167,7 +170,7 @@ impl<T: Real> Var<T> {
     /// Where the largest element over some axes is, see [`Tensor::argmax`].
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn argmax(&self, axes: impl Into<Axes>) -> Tensor<i64> {
@@ -177,7 +180,7 @@ impl<T: Real> Var<T> {
     /// Where the smallest element over some axes is, see [`Tensor::argmin`].
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose from.
+    /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
     #[track_caller]
     pub fn argmin(&self, axes: impl Into<Axes>) -> Tensor<i64> {
@@ -205,7 +208,7 @@ impl<T: Real> Var<T> {
         (values.reshape(&result), indices)
     }
 
-    /// The elements that make each result along a last axis, and the shape of the result.
+    /// The operand with the reduced axes merged into a last axis, and the shape of the result.
     #[track_caller]
     fn lines(&self, op: &str, axes: &Axes) -> (Self, Vec<usize>) {
         let shape = self.shape();

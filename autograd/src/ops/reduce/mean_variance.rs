@@ -1,4 +1,4 @@
-//! Means, variances, deviations.
+//! Means, variances and standard deviations.
 
 use crate::ops::prelude::*;
 
@@ -62,11 +62,11 @@ impl Op for Variance {
         x[0].var(self.axes.clone(), self.correction).into()
     }
 
-    // The mean's own part cancels: Σ (x − mean) = 0.
+    // The derivative through the mean vanishes, because Σ (x − mean) = 0.
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         out.input(0, |grad| {
             let x = call.input(0);
-            let factor = 2.0 / freedom(&self.axes, x.shape(), self.correction);
+            let factor = 2.0 / degrees_of_freedom(&self.axes, x.shape(), self.correction);
             x.centred(&self.axes) * (restored(grad, &self.axes, x.shape()) * factor)
         });
     }
@@ -83,7 +83,7 @@ impl Op for Variance {
     }
 }
 
-/// How many elements make one result of a reduction.
+/// The number of elements that are reduced to one result.
 pub(crate) fn count(axes: &Axes, shape: &[usize]) -> usize {
     axes.resolve("mean", shape)
         .iter()
@@ -91,8 +91,8 @@ pub(crate) fn count(axes: &Axes, shape: &[usize]) -> usize {
         .product()
 }
 
-/// What a sum of squares is divided by; NaN if that would not be positive.
-fn freedom(axes: &Axes, shape: &[usize], correction: usize) -> f64 {
+/// The divisor of a sum of squares, `n − correction`; NaN if it is not positive.
+fn degrees_of_freedom(axes: &Axes, shape: &[usize], correction: usize) -> f64 {
     let count = count(axes, shape);
     if count > correction {
         (count - correction) as f64
@@ -120,7 +120,7 @@ impl<T: Real> Var<T> {
     /// The mean over some axes, `Σ x / n`; of no elements NaN.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn mean(&self, axes: impl Into<Axes>) -> Self {
@@ -135,7 +135,7 @@ impl<T: Real> Var<T> {
     /// where `n ≤ correction`.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Self {
@@ -150,16 +150,16 @@ impl<T: Real> Var<T> {
 
     /// The standard deviation over some axes, the root of the [variance](Self::var).
     ///
-    /// Where it is 0 the gradient is 0. It is right even where the variance overflows or vanishes. NaN
-    /// where `n ≤ correction`.
+    /// Where it is 0 the gradient is 0. The result is right even if the variance overflows or
+    /// underflows. NaN where `n ≤ correction`.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Self {
         let axes = axes.into();
-        let freedom = freedom(&axes, self.shape(), correction);
+        let freedom = degrees_of_freedom(&axes, self.shape(), correction);
         self.centred(&axes).norm(2.0, axes) / freedom.sqrt()
     }
 
@@ -187,7 +187,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("std", |draw| {
         let rank = draw.within(1, 3);
         let shape: Vec<_> = draw.filled_shape(rank).into_iter().map(|n| n + 1).collect();
-        // Of numbers close together the second derivative is mostly rounding.
+        // If the numbers are close together, rounding dominates the second derivative.
         let axes = draw.axes(rank);
         let correction = draw.within(0, 1);
         let description = format!("std({axes:?}, {correction})");

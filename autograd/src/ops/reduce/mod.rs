@@ -1,4 +1,4 @@
-//! Reductions over axes, and running ones.
+//! Reductions over axes, and running sums and products.
 
 use super::support::Entry;
 

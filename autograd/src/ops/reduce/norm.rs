@@ -3,7 +3,7 @@
 use super::mean_variance::restored;
 use crate::ops::prelude::*;
 
-/// The Euclidean norm over some axes; squares are scaled where they would overflow or vanish.
+/// The Euclidean norm over some axes; squares are scaled where they would overflow or underflow.
 #[derive(Clone, Debug)]
 pub struct Norm2 {
     axes: Axes,
@@ -22,7 +22,7 @@ impl Op for Norm2 {
         x[0].norm2(self.axes.clone()).into()
     }
 
-    // The quotient first: it is at most 1, where a cotangent divided by a tiny norm may overflow.
+    // x / norm is computed first: it is at most 1, but a cotangent divided by a tiny norm may overflow.
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let x = call.input(0);
         out.input(0, |g| {
@@ -77,7 +77,7 @@ smooth! {
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let p = draw.pick(&[2.0, 1.0, 3.0, 1.5, 0.5, 0.0, f64::INFINITY, f64::NEG_INFINITY]);
-        // Absolute values apart, of both signs.
+        // Both signs, and no two equal absolute values.
         let signs = draw.off_zero(&shape);
         let x = draw.apart(&shape).zip(&signs, |x, sign| (x + 3.3) * 0.5 * sign.signum());
         Case::new(format!("norm({p}, {axes:?})"), generic!([axes, p] |x| x.norm(p, axes.clone())), [x])
@@ -87,21 +87,21 @@ smooth! {
 impl<T: Real> Var<T> {
     /// The norm of order `p` over some axes, `(Σ |x|ᵖ)^(1/p)`.
     ///
-    /// `p` = ∞ and −∞ are the largest and the smallest absolute value, 0 counts what is not 0. The
-    /// gradient at an element 0, and of a zero vector, is 0; equal extremes share it equally.
+    /// `p` = ∞ and −∞ are the largest and the smallest absolute value, 0 counts the nonzero elements. The
+    /// gradient is 0 at an element 0 and for a zero vector; tied extremes get equal parts of the cotangent.
     ///
-    /// Powers that would overflow or vanish are scaled first by a power of two, as in BLAS `nrm2`: the
+    /// Powers that would overflow or underflow are scaled first by a power of two, as in BLAS `nrm2`: the
     /// norm and its gradient are right wherever they can be represented.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element to choose an extreme from.
+    /// If an axis does not exist or is named twice, or there is no element to choose an extreme from.
     #[must_use]
     #[track_caller]
     pub fn norm(&self, p: f64, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
         match p {
             0.0 => {
-                // A NaN is not 0: it counts.
+                // NaN is not equal to 0, so it is counted.
                 let nan = self.value().is_nan();
                 self.masked_fill(&nan, 1.0).sign().abs().sum(axes)
             }
@@ -124,7 +124,8 @@ impl<T: Real> Var<T> {
     #[track_caller]
     fn power_norm(&self, p: f64, axes: Axes) -> Self {
         if p > 0.0 && p < 2.0 {
-            // At 0 a power below 2 has no second derivative, some no first: such elements are left out.
+            // At 0 a power below 2 has no second derivative, and below 1 no first one, so zeros are
+            // masked out.
             let zero = self.value().map(|x| x == T::zero());
             let powers = self.masked_fill(&zero, 1.0).abs().pow(p);
             powers.masked_fill(&zero, 0.0).sum(axes).root(p)
@@ -134,7 +135,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Whether no sum of `count` powers `p` overflows or vanishes, nor the slope of a power, if the largest
+/// Whether no sum of `count` powers `p` overflows or underflows, nor the slope of a power, if the largest
 /// number is about `1/scale`.
 pub(crate) fn is_moderate<T: Real>(scale: T, p: f64, count: usize) -> bool {
     let bits = scale.to_f64().log2().abs() * (p.abs() + 1.0) + (count as f64).log2();

@@ -37,8 +37,8 @@ impl Op for Prod {
     }
 }
 
-/// For each element the product of the others that share its result: of those before it times of
-/// those behind it, so that nothing is divided by a zero.
+/// For each element, the product of the other factors of its result. It is the product of the factors
+/// before it times that of the factors after it: the result divided by the element would be 0/0 at a zero.
 #[track_caller]
 fn others<T: Real>(x: &Var<T>, axes: &Axes) -> Var<T> {
     let shape = x.shape();
@@ -70,7 +70,7 @@ impl<T: Real> Var<T> {
     /// The gradient is exact where factors are 0, too.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn prod(&self, axes: impl Into<Axes>) -> Self {

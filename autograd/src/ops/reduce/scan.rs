@@ -1,4 +1,4 @@
-//! Linear recurrences along an axis, and what is made of them: running sums and products.
+//! Running sums and products along an axis, by a linear recurrence.
 
 use crate::ops::prelude::*;
 
@@ -65,7 +65,7 @@ impl Op for Recurrence {
         if out.wants(0) {
             let y = call.output(0);
             let (now, before) = if self.adjoint { (y, &db) } else { (&db, y) };
-            out.add(0, now * delayed(before, self.axis, 0.0));
+            out.add(0, now * shifted(before, self.axis, 0.0));
         }
         out.add(1, db);
     }
@@ -85,9 +85,9 @@ impl Op for Recurrence {
     }
 }
 
-/// Everything moved on by one place of an axis, `first` coming in.
+/// `x` shifted by one position along an axis; the first position is `first`.
 #[track_caller]
-fn delayed<T: Real>(x: &Var<T>, axis: usize, first: f64) -> Var<T> {
+fn shifted<T: Real>(x: &Var<T>, axis: usize, first: f64) -> Var<T> {
     let mut widths = vec![[0, 0]; x.rank()];
     widths[axis] = [1, -1];
     if x.shape()[axis] == 0 {
@@ -162,7 +162,7 @@ impl Op for Cumprod {
                 adjoint: true,
             }
             .of(x, grad);
-            later * delayed(call.output(0), axis, 1.0)
+            later * shifted(call.output(0), axis, 1.0)
         });
     }
 
@@ -179,8 +179,8 @@ impl Op for Cumprod {
 
 /// The logarithm of the running sum of exponentials along an axis, and `x` minus it.
 ///
-/// The difference is an output because the rule reads it: its exponential is the part that an element
-/// has in the sum up to it.
+/// The difference is an output because the rule reads it: its exponential is the share of an element
+/// in the sum up to it.
 #[derive(Clone, Debug)]
 pub struct LogCumsumExp {
     axis: isize,
@@ -241,7 +241,7 @@ impl<T: Real> Var<T> {
     /// The running sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Self {
@@ -253,7 +253,7 @@ impl<T: Real> Var<T> {
     /// The gradient is exact where factors are 0, too.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn cumprod(&self, axis: isize) -> Self {
@@ -263,10 +263,10 @@ impl<T: Real> Var<T> {
     /// The logarithm of the running sum of exponentials along an axis, without overflow:
     /// `y[…, i, …] = ln(e^x[…, 0, …] + … + e^x[…, i, …])`.
     ///
-    /// An element −∞ adds nothing, and its gradient is 0.
+    /// An element −∞ contributes 0 to the sum, and its gradient is 0.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn logcumsumexp(&self, axis: isize) -> Self {

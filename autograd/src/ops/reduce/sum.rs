@@ -51,7 +51,7 @@ impl<T: Real> Var<T> {
     /// The sum over nothing is 0.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn sum(&self, axes: impl Into<Axes>) -> Self {

@@ -102,7 +102,7 @@ pub struct MultiHead<'a, T: Real = f32> {
     pub out_bias: Option<&'a Var<T>>,
 }
 
-/// The projections of queries, keys and values, one below the other or apart.
+/// The projections of queries, keys and values, stacked in one matrix or separate.
 #[derive(Clone, Copy, Debug)]
 pub enum InProjection<'a, T: Real = f32> {
     /// `[3·width, width]`
@@ -179,14 +179,14 @@ impl<T: Real> Var<T> {
             "multi_head_attention: {q:?}, {k:?}, {v:?}: sequences with and without batch, or of \
              different lengths"
         );
-        let first = |x: &Self| {
+        let transposed_if_steps_first = |x: &Self| {
             if options.batch_first {
                 x.clone()
             } else {
                 x.transpose(0, 1)
             }
         };
-        let [q, k, v] = [self, key, value].map(first);
+        let [q, k, v] = [self, key, value].map(transposed_if_steps_first);
         let (batch, width, heads) = (q.size(0), q.size(-1), params.heads);
         require!(
             k.size(0) == batch && heads > 0 && width.is_multiple_of(heads),
@@ -216,7 +216,7 @@ impl<T: Real> Var<T> {
         }
         let weights = scores.softmax(-1);
         let y = weights.matmul(&v).permute([0, 2, 1, 3]).flatten(2, 3);
-        let y = first(&y.linear(params.out_weight, params.out_bias));
+        let y = transposed_if_steps_first(&y.linear(params.out_weight, params.out_bias));
         (
             y,
             if options.weights_per_head {

@@ -1,10 +1,10 @@
 //! Gated recurrent units.
 
-use super::recurrent::{CellParams, RecurrentOptions, Steps, draw_cell, draw_layers, parts};
+use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts};
 use crate::ops::prelude::*;
 
-/// What the gates of a unit make of the sums `[r, z, n]` of its input and of its state, and its
-/// state `h`.
+/// The next state of a unit. The inputs are the sums `[rᵢ, zᵢ, nᵢ]` of its input, the sums `[rₕ, zₕ,
+/// nₕ]` of its state, and the state `h`.
 ///
 /// `r = σ(rᵢ + rₕ)`, `z = σ(zᵢ + zₕ)`, `n = tanh(nᵢ + r·nₕ)`, `h′ = (1 − z)·n + z·h`. The outputs are
 /// `h′` and, because the rule reads them, the gates `[r, z, n]`.
@@ -88,7 +88,7 @@ impl<T: Real> Var<T> {
 
     /// A sequence through layers of gated recurrent units, see [`gru_cell`](Self::gru_cell).
     ///
-    /// Shapes are those of [`lstm`](Self::lstm); there is no memory beside the state.
+    /// Shapes are those of [`lstm`](Self::lstm); there is no second state.
     ///
     /// # Panics
     /// If the shapes do not fit, or there is no step or no layer.
@@ -100,7 +100,7 @@ impl<T: Real> Var<T> {
         state: Option<&Self>,
         options: &RecurrentOptions,
     ) -> (Self, Self) {
-        let step: Steps<'_, T> = &|params, sums, state| {
+        let step: StepFn<'_, T> = &|params, sums, state| {
             let states = params.hidden_sums(&state[0]);
             let [next, _] = Self::apply_array(GruGates, [sums, &states, &state[0]]);
             vec![next]

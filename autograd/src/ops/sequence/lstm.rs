@@ -1,9 +1,9 @@
 //! Long short-term memory.
 
-use super::recurrent::{CellParams, RecurrentOptions, Steps, draw_layers, parts};
+use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_layers, parts};
 use crate::ops::prelude::*;
 
-/// What the gates of a cell make of its sums `[i, f, g, o]` and its memory `c`.
+/// The next state and memory of a cell, from its sums `[i, f, g, o]` and its memory `c`.
 ///
 /// `c′ = σ(f)·c + σ(i)·tanh g`, `h = σ(o)·tanh c′`. The outputs are `h`, `c′` and, because the rule
 /// reads them, the gates `[σ(i), σ(f), tanh g, σ(o)]`.
@@ -107,7 +107,7 @@ impl<T: Real> Var<T> {
         options: &RecurrentOptions,
     ) -> (Self, Self, Self) {
         let state = state.map(|(h, c)| vec![h, c]);
-        let step: Steps<'_, T> = &|params, sums, state| {
+        let step: StepFn<'_, T> = &|params, sums, state| {
             let sums = sums + params.hidden_sums(&state[0]);
             let [h, c, _] = Self::apply_array(LstmGates, [&sums, &state[1]]);
             vec![h, c]

@@ -51,36 +51,39 @@ impl<'a, T: Real> CellParams<'a, T> {
                 && !x.is_empty()
                 && inputs == [gates * width, x[x.len() - 1]]
                 && states == [gates * width, width],
-            "{op}: {x:?}: weights {inputs:?} and {states:?}: {gates}·width rows, and as many columns \
-             as inputs and as the width, are needed"
+            "{op}: {x:?}: weights {inputs:?} and {states:?}: [{gates}·width, inputs] and \
+             [{gates}·width, width] are needed"
         );
         require!(
             h == [&x[..x.len() - 1], &[width]].concat(),
-            "{op}: {x:?}: a state {h:?} does not belong to it and the width {width}"
+            "{op}: {x:?}: a state {h:?} does not fit it and the width {width}"
         );
     }
 
+    /// `weight_ih·x + bias_ih`
     pub(super) fn input_sums(&self, x: &Var<T>) -> Var<T> {
         x.linear(self.weight_ih, self.bias_ih)
     }
 
+    /// `weight_hh·h + bias_hh`
     pub(super) fn hidden_sums(&self, h: &Var<T>) -> Var<T> {
         h.linear(self.weight_hh, self.bias_hh)
     }
 }
 
-/// How a sequence runs through recurrent layers.
+/// The layout of sequences, and the directions of recurrent layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecurrentOptions {
     /// Whether sequences are `[batch, steps, inputs]`; by default they are `[steps, batch, inputs]`.
     pub batch_first: bool,
     /// Whether every layer has a second cell, which runs from the last step to the first; not by
-    /// default. The two results stand side by side.
+    /// default. The results of both are concatenated along the last axis.
     pub bidirectional: bool,
 }
 
-/// One step of a cell: its parameters, the sums of the input, the states; returns the next states.
-pub(super) type Steps<'a, T> = &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]) -> Vec<Var<T>>;
+/// One step of a cell: takes its parameters, `weight_ih·x + bias_ih`, and its states; returns the next
+/// states.
+pub(super) type StepFn<'a, T> = &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]) -> Vec<Var<T>>;
 
 /// Equal parts of the last axis.
 pub(super) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
@@ -90,8 +93,11 @@ pub(super) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
 }
 
 impl<T: Real> Var<T> {
-    /// A sequence through layers of some cell of so many gates and states; returns the states of
-    /// the last layer, and the last states of each kind.
+    /// Runs a sequence through layers of cells. A cell has `gates` blocks of `width` rows in its
+    /// weights, and `states` states, of which the first is its output.
+    ///
+    /// Returns the outputs of the last layer at every step, and each state of all cells after the last
+    /// step.
     #[track_caller]
     pub(super) fn sequence(
         &self,
@@ -100,7 +106,7 @@ impl<T: Real> Var<T> {
         layers: &[CellParams<'_, T>],
         state: Option<Vec<&Self>>,
         options: &RecurrentOptions,
-        step: Steps<'_, T>,
+        step: StepFn<'_, T>,
     ) -> (Self, Vec<Self>) {
         if self.rank() == 2 {
             let state: Option<Vec<Self>> =
@@ -125,22 +131,22 @@ impl<T: Real> Var<T> {
             "{op}: parameters of {} cells for {directions} directions",
             layers.len()
         );
-        let turned = |x: &Self| {
+        let transposed_if_batch_first = |x: &Self| {
             if options.batch_first {
                 x.transpose(0, 1)
             } else {
                 x.clone()
             }
         };
-        let mut x = turned(self);
+        let mut x = transposed_if_batch_first(self);
         let (steps, batch) = (x.size(0), x.size(1));
         require!(steps > 0, "{op}: {:?}: there is no step", self.shape());
         let mut last = vec![Vec::new(); states];
         for (layer, cells) in layers.chunks(directions).enumerate() {
-            let mut sides = Vec::new();
+            let mut by_direction = Vec::new();
             for (direction, params) in cells.iter().enumerate() {
                 let (cell, width) = (layer * directions + direction, params.width());
-                let mut now: Vec<Self> = match &state {
+                let mut states_now: Vec<Self> = match &state {
                     None => vec![Self::full([batch, width], 0.0); states],
                     Some(state) => state
                         .iter()
@@ -156,32 +162,32 @@ impl<T: Real> Var<T> {
                         })
                         .collect(),
                 };
-                params.check(op, gates, &x.select(0, 0), &now[0]);
+                params.check(op, gates, &x.select(0, 0), &states_now[0]);
                 let sums = params.input_sums(&x);
-                let mut made = Vec::with_capacity(steps);
+                let mut outputs = Vec::with_capacity(steps);
                 for t in 0..steps {
                     let t = if direction == 0 { t } else { steps - 1 - t };
-                    now = step(params, &sums.select(0, t as isize), &now);
-                    made.push(now[0].clone());
+                    states_now = step(params, &sums.select(0, t as isize), &states_now);
+                    outputs.push(states_now[0].clone());
                 }
                 if direction == 1 {
-                    made.reverse();
+                    outputs.reverse();
                 }
-                sides.push(Self::stack(&made.iter().collect::<Vec<_>>(), 0));
-                for (kind, state) in last.iter_mut().zip(now) {
+                by_direction.push(Self::stack(&outputs.iter().collect::<Vec<_>>(), 0));
+                for (kind, state) in last.iter_mut().zip(states_now) {
                     kind.push(state);
                 }
             }
-            x = Self::concat(&sides.iter().collect::<Vec<_>>(), -1);
+            x = Self::concat(&by_direction.iter().collect::<Vec<_>>(), -1);
         }
         let last = last
             .iter()
             .map(|kind| Self::stack(&kind.iter().collect::<Vec<_>>(), 0));
-        (turned(&x), last.collect())
+        (transposed_if_batch_first(&x), last.collect())
     }
 }
 
-/// Options, a sequence, a state, and the parameters of two cells: two layers, or two directions.
+/// Options, a sequence, a state, and the parameters of two cells, which are two layers or two directions.
 pub(super) fn draw_layers(
     draw: &mut Draw,
     gates: usize,

@@ -1,9 +1,9 @@
 //! Plain recurrent networks.
 
-use super::recurrent::{CellParams, RecurrentOptions, Steps, draw_cell, draw_layers};
+use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers};
 use crate::ops::prelude::*;
 
-/// What a plain cell does to its sum.
+/// The activation of a plain cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Nonlinearity {
     /// The hyperbolic tangent.
@@ -41,7 +41,7 @@ impl<T: Real> Var<T> {
 
     /// A sequence through layers of plain recurrent cells, see [`rnn_cell`](Self::rnn_cell).
     ///
-    /// Shapes are those of [`lstm`](Self::lstm); there is no memory beside the state.
+    /// Shapes are those of [`lstm`](Self::lstm); there is no second state.
     ///
     /// # Panics
     /// If the shapes do not fit, or there is no step or no layer.
@@ -54,7 +54,7 @@ impl<T: Real> Var<T> {
         f: Nonlinearity,
         options: &RecurrentOptions,
     ) -> (Self, Self) {
-        let step: Steps<'_, T> =
+        let step: StepFn<'_, T> =
             &|params, sums, state| vec![f.of(&(sums + params.hidden_sums(&state[0])))];
         let state = state.map(|h| vec![h]);
         let (y, mut last) = self.sequence("rnn", [1, 1], layers, state, options, step);
@@ -66,7 +66,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("rnn_cell", |draw| {
         let f = generic!(|x, h, w, u, b, c| {
             let params = CellParams::new(w, u).biases(b, c);
-            // relu has its own entry; here nothing would keep the sums away from its kink.
+            // Not relu: the sums could lie at its kink. Its own entry checks it.
             x.rnn_cell(h, &params, Nonlinearity::Tanh)
         });
         Case::new("rnn_cell", f, draw_cell(draw, 1))

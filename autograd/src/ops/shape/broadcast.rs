@@ -1,4 +1,4 @@
-//! Broadcasting as an op: every other op is strict about shapes.
+//! Broadcasting as an op, so that every other op can require operands of exact shapes.
 
 use crate::ops::prelude::*;
 
@@ -82,8 +82,8 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// Applies a strict op of two operands to two that broadcast to each other; `name` is for messages.
-// The op itself and not a closure that applies it: a closure would be the recorded caller.
+/// Broadcasts two operands to each other and applies an op that needs equal shapes; `name` is for messages.
+// Takes the op, not a closure that applies it: the closure would be recorded as the caller.
 #[track_caller]
 pub(crate) fn pair<T: Real, O: Op>(name: &str, op: O, a: &Var<T>, b: &Var<T>) -> Var<T> {
     if a.shape() == b.shape() {
@@ -121,7 +121,7 @@ impl Case {
     }
 }
 
-/// The shapes of a sum that undoes a broadcast.
+/// `sum_to` this shape.
 #[derive(Clone, Debug)]
 struct SumTo(Vec<usize>);
 

@@ -1,8 +1,8 @@
-//! Putting tensors together and taking them apart.
+//! Concatenating, stacking and splitting tensors.
 
 use crate::ops::prelude::*;
 
-/// Tensors one behind the other along an axis.
+/// Tensors concatenated along an axis.
 #[derive(Clone, Debug)]
 pub struct Concat {
     axis: isize,
@@ -51,7 +51,7 @@ impl Op for Concat {
 }
 
 impl<T: Real> Var<T> {
-    /// The tensors one behind the other along an axis; their other extents agree.
+    /// The tensors concatenated along an axis; their other extents agree.
     ///
     /// # Panics
     /// If there is none, the axis does not exist or another extent differs.
@@ -83,11 +83,11 @@ impl<T: Real> Var<T> {
         Self::concat(&parts, axis as isize)
     }
 
-    /// `count` consecutive parts of an axis, of equal extent but for a smaller last one; fewer, if
-    /// the axis is too short for so many.
+    /// `count` consecutive parts of an axis, of equal extent except a smaller last one; fewer if
+    /// the extent of the axis is below `count`.
     ///
     /// # Panics
-    /// If there is no such axis or `count` is 0.
+    /// If the axis does not exist or `count` is 0.
     #[must_use]
     #[track_caller]
     pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {

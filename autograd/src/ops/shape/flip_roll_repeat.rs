@@ -1,4 +1,4 @@
-//! Axes turned round and shifted.
+//! Axes reversed (`flip`), shifted cyclically (`roll`) and repeated.
 
 use crate::ops::prelude::*;
 
@@ -40,7 +40,7 @@ impl Op for Flip {
     }
 }
 
-/// An axis shifted in a circle.
+/// An axis shifted cyclically.
 #[derive(Clone, Debug)]
 pub struct Roll {
     shift: isize,
@@ -85,24 +85,26 @@ impl<T: Real> Var<T> {
     /// The given axes in reverse order. No copy.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[must_use]
     #[track_caller]
     pub fn flip(&self, axes: impl Into<Axes>) -> Self {
         Self::apply(Flip { axes: axes.into() }, [self])
     }
 
-    /// The places of an axis moved on by `shift`, those that leave one end coming in at the other.
+    /// An axis of extent `n` shifted cyclically: element `i` of the result is element `(i − shift) mod
+    /// n` of this tensor.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn roll(&self, shift: isize, axis: isize) -> Self {
         Self::apply(Roll { shift, axis }, [self])
     }
 
-    /// The whole tensor repeated along its axes; more counts than axes add new ones in front.
+    /// The whole tensor repeated along its axes; if there are more counts than axes, leading axes are
+    /// added.
     ///
     /// # Panics
     /// If there are fewer counts than axes.
@@ -128,7 +130,7 @@ impl<T: Real> Var<T> {
             .zip(counts)
             .map(|(&n, &count)| n * count)
             .collect();
-        // A copy in front of each axis; where there is only one, it needs no axis.
+        // A new axis for the copies before each axis, unless there is one copy.
         let needed = |extents: &[usize]| -> Vec<usize> {
             (0..extents.len())
                 .filter(|&i| i % 2 == 1 || wide[i] != 1)

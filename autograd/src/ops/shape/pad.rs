@@ -1,8 +1,8 @@
-//! Borders.
+//! Padding and cropping.
 
 use crate::ops::prelude::*;
 
-/// Numbers around a tensor, or a border taken off.
+/// A tensor padded with a constant, or cropped.
 #[derive(Clone, Debug)]
 pub struct Pad {
     widths: Vec<[isize; 2]>,
@@ -60,19 +60,19 @@ impl Op for Pad {
     }
 }
 
-/// What stands around a tensor that is padded with its own elements.
+/// Which of its own elements a tensor is padded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
-    /// The mirror image, the edge itself not repeated: `c b | a b c | b a`.
+    /// Reflection without repeating the edge: `c b | a b c | b a`.
     Reflect,
-    /// The edge: `a a | a b c | c c`.
+    /// The element at the edge: `a a | a b c | c c`.
     Replicate,
-    /// The other end: `b c | a b c | a b`.
+    /// The elements at the other end, as if the tensor were periodic: `b c | a b c | a b`.
     Circular,
 }
 
 impl Border {
-    /// The place of an axis of extent `n` that stands at `i`, which may be outside.
+    /// The index in `0..n` of the element at position `i` of an axis of extent `n`; `i` may be outside.
     fn place(self, i: isize, n: isize) -> isize {
         match self {
             Self::Reflect if i < 0 => -i,
@@ -100,10 +100,10 @@ impl Border {
 }
 
 impl<T: Real> Var<T> {
-    /// `value` around the tensor: `[before, behind]` places per axis; a negative number crops.
+    /// Pads with `value`: `[before, after]` elements per axis; a negative number crops.
     ///
     /// # Panics
-    /// If there is not one pair per axis, or more is cropped than is there.
+    /// If there is not one pair per axis, or more elements are cropped than an axis has.
     #[must_use]
     #[track_caller]
     pub fn pad(&self, widths: &[[isize; 2]], value: f64) -> Self {
@@ -116,11 +116,11 @@ impl<T: Real> Var<T> {
         )
     }
 
-    /// The tensor's own elements around it: `[before, behind]` places per axis.
+    /// Pads with the tensor's own elements: `[before, after]` elements per axis.
     ///
     /// # Panics
-    /// If there is not one pair per axis, or a border is wider than there are elements for it: the
-    /// extent less 1 to reflect, the extent to go round in a circle.
+    /// If there is not one pair per axis, or a border is too wide. The widest is the extent − 1 for
+    /// [`Border::Reflect`], and the extent for [`Border::Circular`].
     #[must_use]
     #[track_caller]
     pub fn pad_border(&self, widths: &[[usize; 2]], border: Border) -> Self {

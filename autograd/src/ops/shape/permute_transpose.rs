@@ -65,7 +65,7 @@ impl<T: Real> Var<T> {
     /// Two axes exchanged.
     ///
     /// # Panics
-    /// If there are no such axes.
+    /// If an axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Self {

@@ -1,4 +1,4 @@
-//! Channels into pixels and back.
+//! Pixel shuffle, which moves channels into pixels, and its inverse.
 
 use crate::ops::prelude::*;
 
@@ -50,7 +50,7 @@ impl<T: Real> Var<T> {
             .reshape(whole)
     }
 
-    /// The extents in front, and the last three.
+    /// The leading extents, and the last three.
     #[track_caller]
     fn image(&self, op: &str) -> (&[usize], [usize; 3]) {
         match self.shape().split_last_chunk() {
@@ -63,7 +63,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-/// The last five axes in another order, behind some that stay.
+/// A permutation of the last five axes; the leading ones stay.
 fn order(front: usize, last: [isize; 5]) -> Vec<isize> {
     let front = front as isize;
     (0..front).chain(last.map(|axis| front + axis)).collect()

@@ -64,7 +64,7 @@ impl<T: Real> Var<T> {
     /// The axes `from..=to` merged into one.
     ///
     /// # Panics
-    /// If there are no such axes.
+    /// If an axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn flatten(&self, from: isize, to: isize) -> Self {
@@ -72,10 +72,10 @@ impl<T: Real> Var<T> {
         self.reshape(shape)
     }
 
-    /// Without an axis of extent 1.
+    /// Removes an axis of extent 1.
     ///
     /// # Panics
-    /// If there is no such axis or its extent is not 1.
+    /// If the axis does not exist or its extent is not 1.
     #[must_use]
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Self {
@@ -83,7 +83,7 @@ impl<T: Real> Var<T> {
         self.reshape(shape)
     }
 
-    /// With a new axis of extent 1 at `axis`.
+    /// Inserts an axis of extent 1 at `axis`.
     ///
     /// # Panics
     /// If `axis` is beyond the rank.

@@ -1,4 +1,4 @@
-//! Regions: taking one out, and its adjoint.
+//! Slices of axes, and their adjoint, which puts a tensor into a region of zeros.
 
 use crate::ops::prelude::*;
 
@@ -100,7 +100,7 @@ impl<T: Real> Var<T> {
     /// No copy.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[must_use]
     #[track_caller]
     pub fn slice(&self, axis: isize, range: impl Into<Slice>) -> Self {
@@ -143,7 +143,7 @@ impl<T: Real> Var<T> {
     /// One index of an axis, the axis dropped; negative indices count from the end.
     ///
     /// # Panics
-    /// If there is no such axis or index.
+    /// If the axis or the index does not exist.
     #[must_use]
     #[track_caller]
     pub fn select(&self, axis: isize, index: isize) -> Self {

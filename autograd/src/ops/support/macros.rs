@@ -95,9 +95,9 @@ macro_rules! unary {
 /// Defines smooth elementwise functions of one operand: for each its method on `Var`, its value, its
 /// slope, the slope's derivative, its samples. A file may define a family of them.
 ///
-/// The slope is a function of `x` or of the value `y`, whichever is cheaper to go on with. Value and
-/// slope are written in numbers, and run in one pass; the slope's derivative in variables, which
-/// makes every higher order.
+/// The slope is a function of `x` or of the value `y`, whichever is cheaper. Value and slope are
+/// functions of numbers, which run in one loop over the elements. The derivative of the slope is
+/// written in operations on variables, which gives derivatives of every higher order.
 ///
 /// ```text
 /// smooth! {

@@ -1,4 +1,4 @@
-//! Smooth functions of one operand: backward is one pass, to every order of derivative.
+//! Smooth functions of one operand, whose rule is one loop over the elements.
 
 use std::fmt::Debug;
 
@@ -6,12 +6,12 @@ use wengert_tensor::Pointwise;
 
 use crate::ops::prelude::*;
 
-/// What the slope of a function is a function of.
+/// The argument of the function that computes the slope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
-    /// Its argument.
+    /// The argument `x` of the function itself.
     X,
-    /// Its value.
+    /// The value `y` of the function.
     Y,
 }
 
@@ -26,7 +26,7 @@ pub(crate) trait Smooth: Clone + Debug + Sync + 'static {
     fn value<T: Real>(&self, x: T) -> T;
     /// Its derivative.
     fn slope<T: Real>(&self, z: T) -> T;
-    /// The derivative of [`slope`](Self::slope), in variables: the chain of higher orders goes on.
+    /// The derivative of [`slope`](Self::slope), in variables, so that it can be differentiated again.
     fn curvature<T: Real>(&self, z: &Var<T>) -> Var<T>;
     /// Options and an argument.
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>);
@@ -35,8 +35,8 @@ pub(crate) trait Smooth: Clone + Debug + Sync + 'static {
 /// The value of a function, as part of a loop.
 struct Value<'a, F>(&'a F);
 
-// Inline, here and in every `value` and `slope`, or the loops of an instruction set would call functions
-// of the baseline.
+// `inline(always)`, here and in every `value` and `slope`: a function that is not inlined into a loop
+// would be compiled for the baseline instruction set, not for that of the loop.
 impl<F: Smooth, T: Real> Pointwise<T, T> for Value<'_, F> {
     #[inline(always)]
     fn at(&self, x: T) -> T {
@@ -127,7 +127,7 @@ impl<F: Smooth> Op for Slope<F> {
     }
 }
 
-/// The slope of a function of its argument, as a variable: for the curvatures of others.
+/// The slope of a function as a variable, for the curvatures of functions that contain it.
 pub(crate) fn slope<F: Smooth, T: Real>(f: F, x: &Var<T>) -> Var<T> {
     debug_assert_eq!(
         F::OF,
