@@ -265,7 +265,8 @@ pub fn orthogonal<T: Real>(
             }
         }
         let after = norm(&v);
-        // A vector that was nearly in the span already has no direction left but rounding's.
+        // If little is left, `v` was almost in the span of the basis and what is left is rounding error:
+        // draw another one.
         if after > 1e-8 * before {
             for v in &mut v {
                 *v /= after;

@@ -103,7 +103,9 @@ pub trait Parameters<T: Real> {
     /// As [`walk`](Self::walk), with tensors that can be changed.
     fn walk_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, SlotMut<'_, T>));
 
-    /// The layer's identity; not to be overridden except by pointers, which pass on the layer's.
+    /// The identity of the layer: by default its address and type.
+    ///
+    /// Override it only for pointers such as `Box`, to return the identity of the layer they point to.
     fn layer_id(&self) -> LayerId {
         LayerId::of(self)
     }

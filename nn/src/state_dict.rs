@@ -48,7 +48,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// The numbers of a tensor of any type: in single precision if it has no more digits than that.
+    /// The values of a tensor: `F32` if `T` is no more precise than `f32`, otherwise `F64`.
     #[must_use]
     pub fn of<T: Real>(x: &Tensor<T>) -> Self {
         let single = T::of(1.0 + f64::EPSILON) == T::one();

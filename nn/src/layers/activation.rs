@@ -19,8 +19,8 @@ macro_rules! activations {
     ($($(#[$doc:meta])* $layer:ident $({ $($(#[$option_doc:meta])* $option:ident = $default:literal),* })?: $method:ident $(or $owned:ident)?;)*) => {
         $(activations! { @layer $(#[$doc])* $layer $({ $($(#[$option_doc])* $option = $default),* })?: $method $(or $owned)? })*
 
-        /// The choice of an activation, where a model leaves it open; a layer itself. The numbers are
-        /// the options of the layer of the same name, in their order.
+        /// Any of the activations, for models whose activation is an option; it is a layer, too. The
+        /// values of a variant are the options of the layer of the same name, in the same order.
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum Activation {

@@ -29,7 +29,7 @@ pub struct LayerNorm<T: Real = f32> {
 crate::fields!(LayerNorm { weight, bias });
 
 impl<T: Real> LayerNorm<T> {
-    /// A layer for rows of a shape, such as `[features]`.
+    /// A layer that normalizes over the last axes, whose shape is `shape`, such as `[features]`.
     #[must_use]
     pub fn new(shape: impl AsRef<[usize]>) -> Self {
         Self {
@@ -86,7 +86,7 @@ pub struct RmsNorm<T: Real = f32> {
 crate::fields!(RmsNorm { weight });
 
 impl<T: Real> RmsNorm<T> {
-    /// A layer for rows of a shape, such as `[features]`.
+    /// A layer that normalizes over the last axes, whose shape is `shape`, such as `[features]`.
     #[must_use]
     pub fn new(shape: impl AsRef<[usize]>) -> Self {
         Self {

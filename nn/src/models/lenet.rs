@@ -1,4 +1,4 @@
-//! The network that read digits (`LeCun` et al. 1998), with today's rectifiers.
+//! LeNet-5 (`LeCun` et al. 1998), with relu after each layer but the last.
 
 use rand::Rng;
 use wengert_autograd::Var;

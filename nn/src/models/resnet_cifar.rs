@@ -16,7 +16,8 @@ pub enum Shortcut {
     /// A 1 × 1 convolution with the block's stride, and batch norm.
     #[default]
     Conv,
-    /// Every second pixel, and zero channels before and behind in equal number; no parameters.
+    /// Option A of the paper, without parameters: every second row and column if the stride is 2, and
+    /// half of the missing channels as zeros before the input's, the others after them.
     Pad,
 }
 
@@ -181,8 +182,7 @@ impl<T: Real> Module<T> for CifarBlock<T> {
     }
 }
 
-/// Every second pixel if the images are to shrink, zero channels before and behind if there are to
-/// be more.
+/// [`Shortcut::Pad`] of `x` to a shape.
 #[track_caller]
 fn padded<T: Real>(x: &Var<T>, shape: &[usize]) -> Var<T> {
     if x.shape() == shape {

@@ -96,7 +96,7 @@ pub enum TensorProblem {
         /// How many.
         rank: usize,
     },
-    /// Other than a beginning and an end.
+    /// `data_offsets` does not have exactly two numbers.
     #[error("has {count} data offsets, not 2")]
     Offsets {
         /// How many.

@@ -347,7 +347,7 @@ impl Reader<'_> {
     }
 }
 
-/// A text of a file, short enough for a message.
+/// The first 32 characters, so that an error message does not print a long text from a file.
 fn shortened(text: &str) -> String {
     text.chars().take(32).collect()
 }
