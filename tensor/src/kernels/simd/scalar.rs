@@ -80,95 +80,79 @@ pub(crate) fn multiply_add<const FMA: bool, T: Scalar>(a: T, b: T, c: T) -> T {
     if FMA { a.fused(b, c) } else { a * b + c }
 }
 
-impl<T: Scalar, const L: usize> Vector<T> for [T; L] {
-    type Isa = ();
+/// Arrays as vectors, without loops over the lanes: LLVM would unroll each loop by itself, which took a third of
+/// the crate's compile time.
+macro_rules! array {
+    ($t:ty, [$($lane:literal)*], [$($low:literal)*], [$($high:literal)*]) => {
+        impl Vector<$t> for [$t; [$($lane),*].len()] {
+            type Isa = ();
 
-    #[inline(always)]
-    fn splat_with((): (), value: T) -> Self {
-        [value; L]
-    }
-    #[inline(always)]
-    fn load_with((): (), from: &[T]) -> Self {
-        let mut lanes = [T::zero(); L];
-        lanes.copy_from_slice(&from[..L]);
-        lanes
-    }
-    #[inline(always)]
-    fn load_head_with((): (), from: &[T]) -> Self {
-        // Not a copy of `from.len()` elements: that is a call, around which all registers are saved.
-        let mut lanes = [T::zero(); L];
-        for lane in 0..L {
-            if lane < from.len() {
-                lanes[lane] = from[lane];
+            #[inline(always)]
+            fn splat_with((): (), value: $t) -> Self {
+                [$({ let _ = $lane; value }),*]
+            }
+            #[inline(always)]
+            fn load_with((): (), from: &[$t]) -> Self {
+                *from.first_chunk().expect("the slice has all lanes")
+            }
+            #[inline(always)]
+            fn load_head_with((): (), from: &[$t]) -> Self {
+                // Not a copy of `from.len()` elements: that is a call, around which all registers are saved.
+                [$(if $lane < from.len() { from[$lane] } else { 0.0 }),*]
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$t]) {
+                *to.first_chunk_mut().expect("the slice has all lanes") = self;
+            }
+            #[inline(always)]
+            fn splat_like(self, value: $t) -> Self {
+                Self::splat_with((), value)
+            }
+            #[inline(always)]
+            fn multiply_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self {
+                [$(multiply_add::<FMA, $t>(self[$lane], factor[$lane], addend[$lane])),*]
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                [$(self[$lane] + other[$lane]),*]
+            }
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                [$(self[$lane] - other[$lane]),*]
+            }
+            #[inline(always)]
+            fn multiply(self, other: Self) -> Self {
+                [$(self[$lane] * other[$lane]),*]
             }
         }
-        lanes
-    }
-    #[inline(always)]
-    fn store(self, to: &mut [T]) {
-        to[..L].copy_from_slice(&self);
-    }
-    #[inline(always)]
-    fn splat_like(self, value: T) -> Self {
-        [value; L]
-    }
-    #[inline(always)]
-    fn multiply_add<const FMA: bool>(mut self, factor: Self, addend: Self) -> Self {
-        for lane in 0..L {
-            self[lane] = multiply_add::<FMA, T>(self[lane], factor[lane], addend[lane]);
+
+        impl Array<$t> for [$t; [$($lane),*].len()] {
+            #[inline(always)]
+            fn split(slice: &[$t]) -> (&[Self], &[$t]) {
+                slice.as_chunks()
+            }
+            #[inline(always)]
+            fn lanes(&self) -> &[$t] {
+                self
+            }
+            #[inline(always)]
+            fn interleave(self, other: Self) -> [Self; 2] {
+                [
+                    [$(self[$low], other[$low]),*],
+                    [$(self[$high], other[$high]),*],
+                ]
+            }
+            #[inline(always)]
+            fn keep(self, lanes: Range<usize>) -> Self {
+                [$(if $lane < lanes.start || $lane >= lanes.end { 0.0 } else { self[$lane] }),*]
+            }
         }
-        self
-    }
-    #[inline(always)]
-    fn add(mut self, other: Self) -> Self {
-        for lane in 0..L {
-            self[lane] += other[lane];
-        }
-        self
-    }
-    #[inline(always)]
-    fn sub(mut self, other: Self) -> Self {
-        for lane in 0..L {
-            self[lane] -= other[lane];
-        }
-        self
-    }
-    #[inline(always)]
-    fn multiply(mut self, other: Self) -> Self {
-        for lane in 0..L {
-            self[lane] *= other[lane];
-        }
-        self
-    }
+    };
 }
 
-impl<T: Scalar, const L: usize> Array<T> for [T; L] {
-    #[inline(always)]
-    fn split(slice: &[T]) -> (&[Self], &[T]) {
-        slice.as_chunks()
-    }
-    #[inline(always)]
-    fn lanes(&self) -> &[T] {
-        self
-    }
-    #[inline(always)]
-    fn interleave(self, other: Self) -> [Self; 2] {
-        let mut both = [self; 2];
-        for lane in 0..L / 2 {
-            for half in 0..2 {
-                both[half][2 * lane] = self[half * L / 2 + lane];
-                both[half][2 * lane + 1] = other[half * L / 2 + lane];
-            }
-        }
-        both
-    }
-    #[inline(always)]
-    fn keep(mut self, lanes: Range<usize>) -> Self {
-        for lane in 0..L {
-            if lane < lanes.start || lane >= lanes.end {
-                self[lane] = T::zero();
-            }
-        }
-        self
-    }
-}
+array!(f32, [0 1 2 3 4 5 6 7], [0 1 2 3], [4 5 6 7]);
+array!(f64, [0 1 2 3], [0 1], [2 3]);
+#[cfg(not(target_arch = "x86_64"))]
+array!(f32, [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15], [0 1 2 3 4 5 6 7], [8 9 10 11 12 13 14 15]);
+#[cfg(not(target_arch = "x86_64"))]
+array!(f64, [0 1 2 3 4 5 6 7], [0 1 2 3], [4 5 6 7]);
