@@ -19,13 +19,19 @@ fn faults() -> u64 {
     field.expect("the tenth field").parse().expect("a number")
 }
 
-/// Page faults of `steps` training steps that come after 5 others.
+/// Most windows of steps until the pages are all there.
+const WINDOWS: usize = 5;
+
+/// Page faults of `steps` training steps, in the window of steps that has the fewest.
+///
+/// Which buffers are in use at the same time depends on how the threads are scheduled, so a rare order of
+/// tasks may need a new page late. Memory that is lost or requested anew in each step shows in every window.
 fn faults_of(
     mut model: impl Module<f32>,
     rule: impl Rule<f32>,
     input: &Tensor,
     classes: usize,
-    steps: u64,
+    steps: usize,
 ) -> u64 {
     let labels = (0..input.size(0)).map(|i| (i % classes) as i64).collect();
     let labels = Tensor::from_vec(labels, [input.size(0)]);
@@ -38,9 +44,17 @@ fn faults_of(
         optimizer.step(&mut model, &gradients, pass);
     };
     (0..5).for_each(&mut step);
-    let before = faults();
-    (5..5 + steps).for_each(&mut step);
-    faults() - before
+    let mut seeds = 5..;
+    let mut fewest = u64::MAX;
+    for _ in 0..WINDOWS {
+        let before = faults();
+        seeds.by_ref().take(steps).for_each(&mut step);
+        fewest = fewest.min(faults() - before);
+        if fewest <= FEW {
+            break;
+        }
+    }
+    fewest
 }
 
 #[test]

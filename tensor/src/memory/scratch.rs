@@ -1,6 +1,5 @@
 //! Recycled scratch buffers: fresh memory costs more in page faults than the arithmetic on it.
 
-use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, Once};
 use std::thread::ThreadId;
@@ -117,7 +116,9 @@ pub struct FreeList<T> {
 
 #[derive(Debug)]
 struct Buffers<T> {
-    by_capacity: BTreeMap<usize, Vec<Free<T>>>,
+    /// Sorted by capacity, and among equal ones by when they were freed. Not a map: it would be compiled for
+    /// each element type in every crate.
+    by_capacity: Vec<Free<T>>,
     bytes: usize,
 }
 
@@ -141,7 +142,7 @@ impl<T> FreeList<T> {
     pub const fn new() -> Self {
         Self {
             buffers: Mutex::new(Buffers {
-                by_capacity: BTreeMap::new(),
+                by_capacity: Vec::new(),
                 bytes: 0,
             }),
         }
@@ -165,18 +166,22 @@ impl<T: Element> FreeList<T> {
     /// much larger one would be missing where it fits.
     fn take(&self, length: usize) -> Option<Vec<T>> {
         let mut buffers = self.buffers();
-        let (&capacity, same) = buffers
-            .by_capacity
-            .range_mut(length..=length + length / 4)
-            .next()?;
+        let list = &mut buffers.by_capacity;
+        let first = list.partition_point(|free| free.buffer.capacity() < length);
+        let capacity = list.get(first)?.buffer.capacity();
+        if capacity > length + length / 4 {
+            return None;
+        }
+        let same = list[first..].iter();
+        let count = same
+            .take_while(|free| free.buffer.capacity() == capacity)
+            .count();
         // Prefer a buffer that this thread freed: lines that another processor has written are fetched
         // from that processor's caches one by one.
         let own = std::thread::current().id();
-        let index = same.iter().rposition(|free| free.thread == own);
-        let mut buffer = same.remove(index.unwrap_or(same.len() - 1)).buffer;
-        if same.is_empty() {
-            buffers.by_capacity.remove(&capacity);
-        }
+        let mut same = list[first..first + count].iter();
+        let index = same.rposition(|free| free.thread == own);
+        let Free { mut buffer, .. } = list.remove(first + index.unwrap_or(count - 1));
         let bytes = capacity * size_of::<T>();
         buffers.bytes -= bytes;
         IDLE.remove(bytes);
@@ -191,11 +196,10 @@ impl<T: Element> FreeList<T> {
         if buffers.bytes + bytes <= MAX_BYTES {
             buffers.bytes += bytes;
             IDLE.add(bytes);
-            buffers
-                .by_capacity
-                .entry(buffer.capacity())
-                .or_default()
-                .push(Free { thread, buffer });
+            let capacity = buffer.capacity();
+            let list = &mut buffers.by_capacity;
+            let place = list.partition_point(|free| free.buffer.capacity() <= capacity);
+            list.insert(place, Free { thread, buffer });
         }
     }
 

@@ -51,7 +51,9 @@ impl<T: Scalar, W: Lanewise<T>> Body for TwoVectors<W, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
-        self.work.run_from::<T::Vector, FMA>((), 0);
-        self.work.run_from::<T::Vector, FMA>((), T::LANES);
+        // A loop, so that the work is compiled once.
+        for half in 0..2 {
+            self.work.run_from::<T::Vector, FMA>((), half * T::LANES);
+        }
     }
 }

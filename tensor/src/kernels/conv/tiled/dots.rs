@@ -426,7 +426,10 @@ impl<T: Float, const R: usize, const V: usize> Body for Narrow<'_, T, R, V> {
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
-        self.tiles.run::<T::Vector, FMA>((), 0, T::LANES);
-        self.tiles.run::<T::Vector, FMA>((), T::LANES, T::LANES);
+        // A loop, so that the tile is compiled once.
+        for half in 0..2 {
+            let lane = half * T::LANES;
+            self.tiles.run::<T::Vector, FMA>((), lane, T::LANES);
+        }
     }
 }
