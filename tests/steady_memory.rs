@@ -9,7 +9,7 @@ use wengert::optim::Rule;
 use wengert::prelude::*;
 
 /// Page faults of a process that are unrelated to tensors.
-const FEW: u64 = 100;
+const UNRELATED_FAULTS: u64 = 100;
 
 /// Minor page faults of the process so far: `minflt` in `man 5 proc_pid_stat`.
 fn faults() -> u64 {
@@ -50,7 +50,7 @@ fn faults_of(
         let before = faults();
         seeds.by_ref().take(steps).for_each(&mut step);
         fewest = fewest.min(faults() - before);
-        if fewest <= FEW {
+        if fewest <= UNRELATED_FAULTS {
             break;
         }
     }
@@ -69,7 +69,10 @@ fn after_a_few_steps_training_needs_no_new_pages() {
     ];
     let points = Tensor::normal([16, 2], 0.0, 1.0, rng);
     let found = faults_of(dense, Sgd::default(), &points, 3, 100);
-    assert!(found <= FEW, "dense layers: {found} page faults");
+    assert!(
+        found <= UNRELATED_FAULTS,
+        "dense layers: {found} page faults"
+    );
 
     let images = sequential![
         Conv2d::new(1, 32, 5, rng).padding(2),
@@ -85,7 +88,10 @@ fn after_a_few_steps_training_needs_no_new_pages() {
     ];
     let pixels = Tensor::uniform([8, 1, 28, 28], 0.0..1.0, rng);
     let found = faults_of(images, Adam::default(), &pixels, 10, 100);
-    assert!(found <= FEW, "convolutions: {found} page faults");
+    assert!(
+        found <= UNRELATED_FAULTS,
+        "convolutions: {found} page faults"
+    );
 
     let residual = CifarResNet::new(&CifarResNetOptions::default(), rng);
     let rule = Sgd {
@@ -94,7 +100,10 @@ fn after_a_few_steps_training_needs_no_new_pages() {
     };
     let pixels = Tensor::uniform([4, 3, 32, 32], 0.0..1.0, rng);
     let found = faults_of(residual, rule, &pixels, 10, 100);
-    assert!(found <= FEW, "residual blocks: {found} page faults");
+    assert!(
+        found <= UNRELATED_FAULTS,
+        "residual blocks: {found} page faults"
+    );
 
     // Activations of 40 MB: from 32 MB on the allocator maps every block anew.
     let wide = sequential![
@@ -104,5 +113,8 @@ fn after_a_few_steps_training_needs_no_new_pages() {
     ];
     let rows = Tensor::normal([1000, 4], 0.0, 1.0, rng);
     let found = faults_of(wide, Sgd::default(), &rows, 4, 20);
-    assert!(found <= FEW, "large blocks: {found} page faults");
+    assert!(
+        found <= UNRELATED_FAULTS,
+        "large blocks: {found} page faults"
+    );
 }

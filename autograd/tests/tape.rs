@@ -449,7 +449,7 @@ fn only_one_element_has_a_gradient() {
 #[test]
 #[allow(
     clippy::items_after_statements,
-    reason = "each function stands beside its derivatives"
+    reason = "each function is defined next to its derivatives"
 )]
 fn the_transforms_agree_with_hand_made_derivatives() {
     // f(x) = x₀² x₁, ∇f = (2 x₀ x₁, x₀²), ∇²f = ((2 x₁, 2 x₀), (2 x₀, 0)).

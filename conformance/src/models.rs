@@ -446,7 +446,7 @@ fn model<T: Real>(case: &Case, stored: &Stored<'_>, args: &Args<'_>) -> Result<(
     training.after(case, stored)
 }
 
-/// Images `[rows, 1, height, width]` and labels of some rows.
+/// Images `[rows, 1, height, width]` and labels of a range of rows.
 fn rows<T: Real>(
     data: &StateDict,
     scale: f64,

@@ -21,7 +21,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/pytorch")
 }
 
-/// A copy of some cases, the manifest's line changed.
+/// A copy of one case's fixtures, with `from` replaced by `to` in its line of the manifest.
 fn changed(case: &str, from: &str, to: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a scratch directory");
     let manifest = std::fs::read_to_string(fixtures().join("manifest.json")).expect("the manifest");

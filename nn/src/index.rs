@@ -26,7 +26,7 @@ pub(crate) struct IndexedLayer {
     pub(crate) end: usize,
 }
 
-/// Passes alternate between a few models, such as a teacher and a student.
+/// Indexes kept per thread: a program may alternate between a few models, such as a teacher and a student.
 const REMEMBERED: usize = 4;
 
 thread_local! {
@@ -72,7 +72,7 @@ impl Index {
         let mut path = Path::collecting();
         model.walk(&mut path, &mut |path, slot| {
             if let Slot::Param(param) = slot
-                // One that stands in two places of the model goes by its first path.
+                // A parameter that the model holds twice has its first path.
                 && let Entry::Vacant(place) = index.places.entry(param.id())
             {
                 place.insert(index.ids.len());

@@ -175,7 +175,8 @@ fn normal_within(range: &Range<f64>, rng: &mut (impl Rng + ?Sized)) -> f64 {
     if end <= 0.0 {
         return -normal_within(&(-end..-start), rng);
     }
-    // Where the density falls little over the range, a uniform proposal is accepted more often.
+    // If the density falls little over the range, a uniform proposal is accepted more often than a normal
+    // or exponential one.
     let narrow = (end - start) * start.max(1.0) < (2.0 * std::f64::consts::PI).sqrt();
     let nearest = start.max(0.0);
     loop {
@@ -205,8 +206,8 @@ pub fn eye<T: Real>(shape: [usize; 2]) -> Tensor<T> {
     )
 }
 
-/// Filters of a convolution that keeps its channels, as many as can be: a 1 in the middle of filter
-/// `i` for channel `i`, in each of some groups of filters.
+/// Filters of a convolution that copies its input channels to the outputs, as many as there are of
+/// both: filter `i` of each of `groups` groups has a 1 in the middle of channel `i`, and zeros elsewhere.
 ///
 /// * `shape`: `[filters, channels / groups, kernel…]`
 ///

@@ -153,7 +153,7 @@ impl Path {
         }
     }
 
-    /// The root of a walk that compares the layers with those of an index.
+    /// The root path of a traversal that compares the layers with those of an index.
     pub(crate) fn comparing(index: Arc<Index>) -> Self {
         Self {
             layers: Layers::Compared(index, Some(0)),

@@ -16,7 +16,7 @@ use crate::index::Index;
 use crate::param::{Buffer, Counter, Id, IdMap, Param};
 use crate::parameters::{LayerId, Parameters, ParametersExt, SlotMut};
 use crate::pattern::{no_match, path_matches};
-use crate::position::{Entered, Position};
+use crate::running_layers::{Entered, RunningLayers};
 use crate::summary::Calls;
 
 /// What a pass is for.
@@ -54,7 +54,7 @@ pub struct Pass<T: Real = f32> {
     leaves: Vec<Option<Var<T>>>,
     /// The parameter after the one asked for last: the most likely next one.
     next: usize,
-    position: Position,
+    running: RunningLayers,
     pub(crate) captures: Option<Box<Captures<T>>>,
     /// The layers that ran, where a summary is made.
     calls: Option<Box<Calls>>,
@@ -94,7 +94,7 @@ impl<T: Real> Pass<T> {
             mode,
             rng: ChaCha8Rng::seed_from_u64(seed),
             kernels: KernelChoice::default(),
-            position: Position::new(mode == Mode::Train),
+            running: RunningLayers::new(mode == Mode::Train),
             index,
             frozen,
             leaves: Vec::new(),
@@ -130,10 +130,10 @@ impl<T: Real> Pass<T> {
     #[track_caller]
     pub fn evaluate(&mut self, pattern: &str) {
         let matching = self.matching("evaluate", pattern);
-        self.position.evaluate(&matching);
+        self.running.evaluate(&matching);
     }
 
-    /// Whether each layer is matched by a pattern, by its number in the index.
+    /// For each layer of the index, in order, whether its path matches `pattern`.
     #[track_caller]
     fn matching(&self, op: &str, pattern: &str) -> Vec<bool> {
         let layers = self.index.layers();
@@ -185,7 +185,7 @@ impl<T: Real> Pass<T> {
     /// Enters a layer; to be followed by [`leave`](Self::leave).
     // Two functions where one with a closure would do, because a closure hides the caller's line.
     pub(crate) fn enter(&mut self, layer: LayerId) -> Entered {
-        let entered = self.position.enter(&self.index, layer);
+        let entered = self.running.enter(&self.index, layer);
         if let (Some(calls), Some(layer)) = (&mut self.calls, entered.layer()) {
             calls.enter(layer, self.tape.len());
         }
@@ -194,7 +194,7 @@ impl<T: Real> Pass<T> {
 
     /// Leaves a layer that has the output `y`.
     pub(crate) fn leave<Y: LayerOutput<T>>(&mut self, entered: Entered, y: Y) -> Y {
-        let layer = self.position.leave(entered);
+        let layer = self.running.leave(entered);
         if let (Some(layer), Some(captures)) = (layer, &mut self.captures)
             && captures.wanted[layer]
         {
@@ -216,7 +216,7 @@ impl<T: Real> Pass<T> {
     /// [kept in evaluation mode](Self::evaluate).
     #[must_use]
     pub fn is_training(&self) -> bool {
-        self.position.is_training()
+        self.running.is_training()
     }
 
     /// The tape.

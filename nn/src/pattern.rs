@@ -17,7 +17,7 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
     let Some(last) = pieces.next_back() else {
         return first.is_empty() || rest.is_empty() || rest.starts_with('.');
     };
-    // The earliest position of each piece leaves the most for those behind it.
+    // The earliest position of each piece leaves the longest rest for the pieces after it.
     for piece in pieces {
         let Some(position) = rest.find(piece) else {
             return false;

@@ -200,8 +200,8 @@ impl StateDict {
         self.load_into_with(model, Lenience::default()).map(|_| ())
     }
 
-    /// As [`load_into`](Self::load_into), with names that may be missing or unknown; tells which
-    /// were.
+    /// As [`load_into`](Self::load_into), with names that may be missing or unknown; returns
+    /// those that were.
     ///
     /// # Errors
     /// If there is a difference that is not allowed; the model is then as it was.
@@ -271,7 +271,7 @@ impl StateDict {
     }
 
     /// The tensors of a safetensors file's bytes. F16 and BF16 become F32; types other than these,
-    /// F32, F64, I64 and U8 are refused.
+    /// F32, F64, I64 and U8 are rejected.
     ///
     /// # Errors
     /// If the bytes are not such a file.

@@ -155,15 +155,15 @@ fn receptive_fields(entries: usize, ops: &[Outlined]) -> Vec<Option<ReceptiveFie
 /// The layers that ran in a pass, and which entries of the tape each made itself.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    running: Vec<Call>,
-    finished: Vec<Call>,
+    running: Vec<LayerCall>,
+    finished: Vec<LayerCall>,
     /// The entries before this one belong to a layer already.
     assigned: usize,
 }
 
 /// One run of a layer.
 #[derive(Debug)]
-struct Call {
+struct LayerCall {
     layer: usize,
     has_children: bool,
     own: Vec<Range<usize>>,
@@ -178,7 +178,7 @@ impl Calls {
         if let Some(parent) = self.running.last_mut() {
             parent.has_children = true;
         }
-        self.running.push(Call {
+        self.running.push(LayerCall {
             layer,
             has_children: false,
             own: Vec::new(),

@@ -134,7 +134,7 @@ fn draw_series(svg: &mut Svg, series: &Series, x: &Axis, y: &Axis, color: &str) 
     for part in series.points.split(|point| !drawable(point)) {
         let places: Vec<[f64; 2]> = part.iter().map(|p| [x.place(p.0), y.place(p.1)]).collect();
         svg.polyline(&places, color, 2.0);
-        // Markers, unless there are so many that they hide the line.
+        // With more points, markers would hide the line.
         if series.points.len() <= 40 {
             for &place in &places {
                 svg.circle(place, 3.0, color);

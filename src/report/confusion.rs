@@ -53,7 +53,7 @@ impl Confusion {
             predicted.len()
         );
         for (&truth, &predicted) in truth.iter().zip(predicted) {
-            // A negative number becomes an index out of range, which `add` refuses.
+            // A negative number becomes an index out of range, which `add` rejects.
             self.add(truth as usize, predicted as usize);
         }
     }
@@ -125,7 +125,7 @@ impl Confusion {
 }
 
 impl fmt::Display for Confusion {
-    /// A table: rows are the truth, columns the prediction, a dot stands for 0.
+    /// A table: rows are the truth, columns the prediction, a dot means 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes.len();
         let names = self.classes.iter().map(|name| name.chars().count());

@@ -1,4 +1,4 @@
-//! [`Fingerprint`]: a hash that tells whether two runs have the same bits.
+//! [`Fingerprint`]: a hash to compare two runs bit by bit.
 
 use std::fmt;
 

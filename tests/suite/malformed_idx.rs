@@ -36,7 +36,7 @@ fn parse(bytes: &[u8], contents: usize) -> Result<Idx, DataError> {
 }
 
 /// Asserts that parsing fails with a message that contains `cause`.
-fn refuses(what: &str, bytes: &[u8], cause: &str) {
+fn rejects(what: &str, bytes: &[u8], cause: &str) {
     let error = parse(bytes, 0).expect_err(what).to_string();
     assert!(
         error.contains(cause),
@@ -47,16 +47,16 @@ fn refuses(what: &str, bytes: &[u8], cause: &str) {
 #[test]
 fn a_bad_header_is_refused_with_its_cause() {
     let body = [0; 24];
-    refuses("empty", &[], "has 0 bytes, but its header needs 4");
-    refuses("1 byte", &[0], "has 1 bytes");
-    refuses("3 bytes", &[0, 0, 8], "has 3 bytes");
-    refuses("text", b"hello, world", "another kind of file");
-    refuses(
+    rejects("empty", &[], "has 0 bytes, but its header needs 4");
+    rejects("1 byte", &[0], "has 1 bytes");
+    rejects("3 bytes", &[0, 0, 8], "has 3 bytes");
+    rejects("text", b"hello, world", "another kind of file");
+    rejects(
         "png",
         b"\x89PNG\r\n\x1a\n",
         "starts with the bytes [89, 50, 4e, 47]",
     );
-    refuses(
+    rejects(
         "first byte",
         &idx(8, &[24], &body)
             .iter()
@@ -65,17 +65,17 @@ fn a_bad_header_is_refused_with_its_cause() {
         "another kind",
     );
     for code in [0x00, 0x07, 0x0a, 0x0f, 0x10, 0xff] {
-        refuses(
+        rejects(
             "type",
             &idx(code, &[24], &body),
             &format!("unknown element type {code:#04x}"),
         );
     }
-    refuses("rank 0", &idx(8, &[], &body), "has rank 0");
-    refuses("rank 9", &idx(8, &[1; 9], &[0]), "has rank 9");
+    rejects("rank 0", &idx(8, &[], &body), "has rank 0");
+    rejects("rank 9", &idx(8, &[1; 9], &[0]), "has rank 9");
     let mut rank_255 = idx(8, &[24], &body);
     rank_255[3] = 255;
-    refuses("rank 255", &rank_255, "has rank 255");
+    rejects("rank 255", &rank_255, "has rank 255");
 }
 
 #[test]
@@ -103,12 +103,12 @@ fn absurd_extents_are_refused_before_memory_is_taken_for_them() {
             } else {
                 cause
             };
-            refuses(&format!("{extents:?}"), &idx(code, extents, &body), cause);
+            rejects(&format!("{extents:?}"), &idx(code, extents, &body), cause);
         }
     }
     // The length of a gzipped file cannot be compared, but deflate has a largest ratio.
     let packed = gzip(&idx(8, &[1 << 31], &body));
-    refuses("2^31 packed", &packed, "compressed bytes expand to at most");
+    rejects("2^31 packed", &packed, "compressed bytes expand to at most");
 }
 
 #[test]
@@ -126,14 +126,14 @@ fn a_body_that_is_one_byte_short_or_long_is_refused() {
         parse(&whole, 0).unwrap();
         let short = &whole[..whole.len() - 1];
         let long = [&whole[..], &[0]].concat();
-        refuses("short", short, "the file is cut short, fetch it again");
-        refuses("long", &long, "has more bytes than");
-        refuses(
+        rejects("short", short, "the file is cut short, fetch it again");
+        rejects("long", &long, "has more bytes than");
+        rejects(
             "short, packed",
             &gzip(short),
             "the file is cut short, fetch it again",
         );
-        refuses("long, packed", &gzip(&long), "has more bytes than");
+        rejects("long, packed", &gzip(&long), "has more bytes than");
     }
 }
 
@@ -196,38 +196,38 @@ fn a_gzip_stream_is_held_to_its_checksum_length_and_end() {
         bytes[position] ^= 0xff;
         bytes
     };
-    refuses(
+    rejects(
         "checksum",
         &damaged(end - 8),
         "the gzip stream is damaged or cut short",
     );
-    refuses(
+    rejects(
         "length",
         &damaged(end - 4),
         "the gzip stream is damaged or cut short",
     );
-    refuses(
+    rejects(
         "method",
         &damaged(2),
         "the gzip stream is damaged or cut short",
     );
-    refuses("second magic byte", &damaged(1), "another kind of file");
-    refuses(
+    rejects("second magic byte", &damaged(1), "another kind of file");
+    rejects(
         "trailer missing",
         &packed[..end - 8],
         "the gzip stream is damaged or cut short",
     );
-    refuses(
+    rejects(
         "garbage behind",
         &[&packed[..], b"garbage behind"].concat(),
         "the gzip stream is damaged",
     );
-    refuses(
+    rejects(
         "zeros behind",
         &[&packed[..], &[0; 16]].concat(),
         "the gzip stream is damaged",
     );
-    refuses(
+    rejects(
         "the file twice",
         &packed.repeat(2),
         "has more bytes than the 308 ",
@@ -236,7 +236,7 @@ fn a_gzip_stream_is_held_to_its_checksum_length_and_end() {
     for flag in [0x04, 0x08, 0x10] {
         let header = [0x1f, 0x8b, 8, flag, 0, 0, 0, 0, 0, 3];
         let bytes = [&header[..], &[0xff; 100]].concat();
-        refuses(
+        rejects(
             "endless field",
             &bytes,
             "the gzip stream is damaged or cut short",

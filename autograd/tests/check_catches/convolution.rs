@@ -100,9 +100,9 @@ bug! {
 }
 
 bug! {
-    /// The gradient of an image with the filter turned round, as if it were a convolution and not a
-    /// correlation; a symmetric filter hides it.
-    a_filter_turned_round, reads Reads::INPUTS,
+    /// The gradient of an image with the filter flipped, as if the forward pass were a true convolution
+    /// and not a cross-correlation; a symmetric filter hides the bug.
+    a_flipped_filter, reads Reads::INPUTS,
     sample |draw| Sample::new(Self {}, draw_image(draw)),
     forward |op, x| correlated(x, &ConvOptions::default()),
     vjp |op, i, call, grad| {

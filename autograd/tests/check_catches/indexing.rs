@@ -11,7 +11,7 @@ fn picking<T: Real>(index: &Tensor<i64>, rows: usize) -> Var<T> {
     Var::constant(Tensor::from_fn([index.len(), rows], pick))
 }
 
-/// Some indices into so many rows, and their number.
+/// Random indices of rows, and the number of rows.
 fn draw_index(draw: &mut Draw) -> (Tensor<i64>, usize) {
     let (count, rows) = (draw.within(1, 5), draw.within(1, 4));
     (draw.indices([count], rows), rows)

@@ -12,7 +12,7 @@ fn misread<T: Real>(x: &Var<T>) -> Var<T> {
 }
 
 bug! {
-    /// Axes turned by the same permutation on the way back, right for swaps alone.
+    /// The cotangent's axes permuted by the permutation itself, not by its inverse; right only for swaps.
     a_permutation_that_is_not_inverted { axes: Vec<isize> }, reads Reads::SHAPES,
     sample |draw| {
         let axes = draw.pick(&[vec![1, 0, 2], vec![1, 2, 0], vec![2, 0, 1]]);

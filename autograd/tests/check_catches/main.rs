@@ -1,4 +1,4 @@
-//! The checker must refuse wrong rules. Every module here is an op with a bug that once shipped in
+//! The checker must reject wrong rules. Every module here is an op with a bug that once shipped in
 //! some framework, and its control: the same op with the right rule, which passes.
 
 mod arithmetic;

@@ -180,10 +180,10 @@ fn every_public_function_is_in_the_table_or_has_a_reason() {
         missing.is_empty(),
         "neither in the table nor exempt: {missing:?}"
     );
-    let stale: Vec<_> = exempt
+    let needless: Vec<_> = exempt
         .iter()
         .filter(|name| tabled.contains(*name) || !public.contains_key(**name))
         .collect();
-    assert!(stale.is_empty(), "exempt without need: {stale:?}");
+    assert!(needless.is_empty(), "exempt without need: {needless:?}");
     println!("{} public functions, {} exempt", public.len(), exempt.len());
 }

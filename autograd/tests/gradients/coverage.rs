@@ -15,10 +15,10 @@ use crate::cases::{intensity, walk};
 /// The share of cells that may be exempt.
 const ALLOWED: f64 = 0.05;
 
-/// What was heard of one function.
+/// The comparisons that ran for one function.
 #[derive(Default)]
 struct Row {
-    /// The witnesses heard, and how often; no entry where the function takes no such input.
+    /// How often each witness was compared; no entry if the function does not support such inputs.
     cells: BTreeMap<Situation, BTreeMap<Witness, usize>>,
     exemptions: Vec<&'static Exemption>,
     bound: Option<(f64, &'static str)>,
@@ -68,7 +68,7 @@ fn every_gradient_agrees_with_every_witness_in_every_situation() {
                 Some(line.check(entry)?.map(|report| {
                     tally.count(&report);
                     let cell = row.cells.entry(situation).or_default();
-                    for &witness in &report.heard {
+                    for &witness in &report.compared {
                         *cell.entry(witness).or_default() += 1;
                     }
                 }))
@@ -98,7 +98,7 @@ fn every_gradient_agrees_with_every_witness_in_every_situation() {
     println!("{}", page.summary);
     assert!(
         page.holes.is_empty(),
-        "neither heard nor exempt:\n{}",
+        "neither compared nor exempt:\n{}",
         page.holes.join("\n")
     );
     assert!(
@@ -119,7 +119,7 @@ struct Page {
 }
 
 fn page(rows: &BTreeMap<&str, Row>) -> Page {
-    let (mut heard, mut exempt, mut alone, mut refused) = (0, 0, 0, 0);
+    let (mut compared, mut exempt, mut alone, mut unsupported) = (0, 0, 0, 0);
     let (mut holes, mut notes, mut body) = (Vec::new(), String::new(), String::new());
     for (name, row) in rows {
         let _ = write!(body, "| `{name}` |");
@@ -131,7 +131,7 @@ fn page(rows: &BTreeMap<&str, Row>) -> Page {
                     alone += 1;
                     body.push_str(" 1 |");
                 } else {
-                    refused += 1;
+                    unsupported += 1;
                     body.push_str(" – |");
                 }
                 continue;
@@ -142,7 +142,7 @@ fn page(rows: &BTreeMap<&str, Row>) -> Page {
                     .iter()
                     .any(|e| e.situation == situation && e.witnesses.contains(&witness));
                 if cell.contains_key(&witness) {
-                    heard += 1;
+                    compared += 1;
                     text.push(witness.letter());
                 } else if excused {
                     exempt += 1;
@@ -170,10 +170,10 @@ fn page(rows: &BTreeMap<&str, Row>) -> Page {
             );
         }
     }
-    let share = exempt as f64 / (heard + exempt + holes.len()) as f64;
+    let share = exempt as f64 / (compared + exempt + holes.len()) as f64;
     let summary = format!(
-        "{} functions; {heard} pairs of witness and situation heard, {exempt} exempt ({:.1} %); of the \
-         {} cells of the table {alone} need a second operand where the function has one, {refused} are refused.",
+        "{} functions; {compared} pairs of witness and situation compared, {exempt} exempt ({:.1} %); of the \
+         {} cells of the table {alone} need a second operand where the function has one, {unsupported} are not supported.",
         rows.len(),
         100.0 * share,
         rows.len() * Situation::ALL.len()
@@ -185,10 +185,10 @@ fn page(rows: &BTreeMap<&str, Row>) -> Page {
          {summary}\n\n\
          Reverse mode was compared with exact forward mode on dual numbers (D), finite differences (F), \
          to second order forward over reverse (2), and in `f32` with `f64` (s). A 1: the situation \
-         needs two operands, and the function has one. A dash: none of its samples is such, and it refuses \
+         needs two operands, and the function has one. A dash: none of its samples is such, and it rejects \
          (by a panic, or by giving no finite number) all inputs that were made so; strict ops, which their \
          public functions broadcast for, are not tried. Neither counts as exempt. A dot: exempt, the reason \
-         stands below.\n\n\
+         is below.\n\n\
          ## Exemptions and bounds\n\n{}\n\
          ## Functions\n\n| function |",
         if notes.is_empty() { "None.\n" } else { &notes }

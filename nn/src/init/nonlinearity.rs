@@ -1,10 +1,10 @@
-//! What a nonlinearity takes from the variance of a signal.
+//! [`Nonlinearity`]: the gain that an initializer uses for the activation after a layer.
 
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The function behind a layer, for the factor that makes up for what it takes from the variance.
+/// The activation after a layer. Its gain makes up for the change of variance that it causes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Nonlinearity {
     /// None; also the value for convolutions as such.

@@ -1,4 +1,4 @@
-//! Functions of each element by itself, as layers.
+//! Activations: element-wise functions as layers.
 
 use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor};

@@ -21,7 +21,7 @@ use crate::pass::Pass;
 /// `in_proj_bias` `[3·width]`, `out_proj.weight` `[width, width]`, `out_proj.bias` `[width]`.
 #[derive(Clone, Debug)]
 pub struct MultiheadAttention<T: Real = f32> {
-    /// The projections of queries, keys and values, one below the other.
+    /// The projections of queries, keys and values, concatenated along the first axis.
     pub in_proj_weight: Param<T>,
     /// Their biases.
     pub in_proj_bias: Option<Param<T>>,

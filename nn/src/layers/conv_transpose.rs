@@ -19,8 +19,8 @@ pub type ConvTranspose2d<T = f32> = ConvTranspose<2, T>;
 /// `[batch, channels, depth, height, width]`.
 pub type ConvTranspose3d<T = f32> = ConvTranspose<3, T>;
 
-/// Every element lays a filter over the result, scaled by itself: the adjoint of a convolution, for
-/// images that grow.
+/// Adds the filter, multiplied by the input element, to a window of the output, for every input
+/// element: the adjoint of a convolution, for upsampling.
 ///
 /// `y[n, o, s·i + d·k − p] = b[o] + Σ x[n, c, i] · w[c, o, k]`
 ///
@@ -36,7 +36,7 @@ pub struct ConvTranspose<const AXES: usize, T: Real = f32> {
     pub weight: Param<T>,
     /// `b`: `[outputs]`.
     pub bias: Option<Param<T>>,
-    /// How the filters are laid.
+    /// Stride, padding, output padding, dilation and groups.
     pub options: ConvTransposeOptions,
 }
 

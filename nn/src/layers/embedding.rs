@@ -53,7 +53,7 @@ impl<T: Real> Embedding<T> {
         self
     }
 
-    /// The rows of some symbols.
+    /// The rows of the table for `symbols`.
     ///
     /// # Panics
     /// If a symbol has no row.

@@ -6,7 +6,7 @@ use wengert_tensor::Real;
 use crate::module::Module;
 use crate::pass::Pass;
 
-/// `y = x`: stands in for a layer, such as one that was removed from a trained model.
+/// `y = x`: replaces a layer, such as one that was removed from a trained model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity;
 

@@ -12,7 +12,7 @@ macro_rules! window_pools {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $layer {
-            /// Extents and steps of the windows.
+            /// Extents, strides and padding of the windows.
             pub options: PoolOptions,
         }
 
@@ -93,7 +93,7 @@ macro_rules! lp_pools {
             $layer {
                 /// The exponent.
                 p: f64,
-                /// Extents and steps of the windows.
+                /// Extents, strides and padding of the windows.
                 options: PoolOptions
             }: |layer, x| x.$method(layer.p, &layer.options);
         )*}

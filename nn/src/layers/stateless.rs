@@ -1,4 +1,4 @@
-//! Layers without parameters in a line or two: name, options, and the call.
+//! A macro that defines a layer without parameters from its name, options and forward call.
 
 /// Defines layers without parameters, each with `new` from its options.
 ///

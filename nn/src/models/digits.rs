@@ -41,11 +41,11 @@ impl Default for DigitsOptions {
 pub struct DigitsCnn<T: Real = f32> {
     /// The first convolution.
     pub conv1: Conv2d<T>,
-    /// The norm behind it.
+    /// The norm after `conv1`.
     pub bn1: Option<BatchNorm2d<T>>,
     /// The second convolution.
     pub conv2: Conv2d<T>,
-    /// The norm behind it.
+    /// The norm after `conv2`.
     pub bn2: Option<BatchNorm2d<T>>,
     /// The dense layer.
     pub fc: Linear<T>,

@@ -13,7 +13,7 @@ use crate::sequential;
 /// The choices that a [`MobileNetV2`] leaves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MobileNetOptions {
-    /// What every number of channels is multiplied by, then rounded to a multiple of 8; 1.
+    /// The factor on every number of channels, which is then rounded to a multiple of 8; by default 1.
     pub width_mult: f64,
     /// Classes; 1000.
     pub classes: usize,

@@ -19,7 +19,7 @@ use crate::sequential;
 pub struct ResNet<T: Real = f32> {
     /// 7 × 7, stride 2.
     pub conv1: Conv2d<T>,
-    /// The norm behind it.
+    /// The norm after `conv1`.
     pub bn1: BatchNorm2d<T>,
     relu: Relu,
     maxpool: MaxPool2d,
@@ -110,8 +110,8 @@ pub fn resnet152<T: Real>(classes: usize, rng: &mut impl Rng) -> ResNet<T> {
 }
 
 impl<T: Real> ResNet<T> {
-    /// A network of so many blocks a stage; a block, made from its input channels, width and stride,
-    /// has `width · expansion` channels behind it.
+    /// A network with `blocks[i]` blocks in stage `i`. `block` makes one from its input channels, width
+    /// and stride; the block has `width · expansion` output channels.
     fn new<B: Layer<T> + 'static, R: Rng>(
         blocks: [usize; 4],
         expansion: usize,

@@ -57,7 +57,7 @@ impl Default for CifarResNetOptions {
 pub struct CifarResNet<T: Real = f32> {
     /// 3 × 3.
     pub conv1: Conv2d<T>,
-    /// The norm behind it.
+    /// The norm after `conv1`.
     pub bn1: BatchNorm2d<T>,
     /// The stages.
     pub layers: Sequential<T>,

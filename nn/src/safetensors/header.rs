@@ -19,11 +19,11 @@ const MOST_TENSORS: usize = 100_000;
 
 /// One tensor as the header describes it.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct TensorInfo {
     pub(super) name: String,
     pub(super) data_type: DataType,
     pub(super) shape: Vec<usize>,
-    /// Where its bytes lie behind the header.
+    /// The range of its bytes in the data after the header.
     pub(super) bytes: Range<usize>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Header {
     /// In the order of the text.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<TensorInfo>,
     pub(super) metadata: BTreeMap<String, String>,
 }
 
@@ -108,7 +108,7 @@ impl Header {
     }
 }
 
-impl Entry {
+impl TensorInfo {
     fn check(&self) -> Result<(), TensorProblem> {
         if self.shape.len() > MAX_RANK {
             return Err(TensorProblem::Rank {
@@ -203,7 +203,7 @@ impl Reader<'_> {
     }
 
     /// `{"dtype": …, "shape": …, "data_offsets": …}` in any order, each once.
-    fn entry(&mut self, name: &str) -> Result<Entry, FormatError> {
+    fn entry(&mut self, name: &str) -> Result<TensorInfo, FormatError> {
         let (mut data_type, mut shape, mut offsets) = (None, None, None);
         self.object(|reader, key| {
             let again = match key.as_str() {
@@ -236,7 +236,7 @@ impl Reader<'_> {
                 count: offsets.len(),
             }));
         };
-        Ok(Entry {
+        Ok(TensorInfo {
             name: name.to_owned(),
             data_type,
             shape,
@@ -303,7 +303,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The character that an escape stands for, the backslash read.
+    /// Reads the rest of an escape sequence, after the backslash, and returns its character.
     fn escaped(&mut self) -> Result<char, FormatError> {
         let byte = self.peek().ok_or_else(|| self.expected("an escape"))?;
         self.at += 1;

@@ -11,7 +11,7 @@ use std::fmt::Write;
 use wengert_tensor::{Element, Tensor, require_memory};
 
 use crate::state_dict::{StateDict, Values};
-use header::{Entry, Header};
+use header::{Header, TensorInfo};
 
 /// The name under which the format keeps text.
 pub(crate) const METADATA: &str = "__metadata__";
@@ -118,7 +118,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<StateDict, FormatError> {
 }
 
 /// The numbers of one tensor; its bytes need no alignment.
-fn values(entry: &Entry, bytes: &[u8]) -> Values {
+fn values(entry: &TensorInfo, bytes: &[u8]) -> Values {
     let shape = &entry.shape;
     match entry.data_type {
         DataType::F64 => Values::F64(numbers(bytes, shape, f64::from_le_bytes)),
@@ -139,7 +139,7 @@ fn numbers<T: Element, const N: usize>(
     Tensor::from_vec(chunks.iter().map(|&chunk| number(chunk)).collect(), shape)
 }
 
-/// The file of some tensors. The same tensors always give the same bytes.
+/// The bytes of a file with these tensors. The same tensors always give the same bytes.
 #[track_caller]
 pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
     // Wide numbers first, as the format's own writer does: then all are aligned.

@@ -268,7 +268,7 @@ fn norms_of_each_example() {
     ));
 }
 
-/// A step of finite differences would cross the kink of some rectifier.
+/// For layers with rectifiers: a step of finite differences would cross the kink of one of them.
 fn without_differences() -> CheckOptions {
     CheckOptions {
         finite_differences: false,
@@ -340,7 +340,7 @@ fn a_sequence_hands_values_on_and_writes_over_nobody_elses() {
     let images: Tensor<f64> = Tensor::from_fn([2, 2, 4, 5], |i| {
         ((i[3] * 7 + i[2] * 5 + i[1] * 3 + i[0]) % 11) as f64 - 5.0
     });
-    // Values that are all held, so that nothing can be written over, and values that are handed on.
+    // With every value held by the test no buffer can be reused; without, each layer may work in place.
     let run = |held: bool| {
         let mut pass = Pass::train(&model, 0);
         let x = pass.tape().leaf(images.clone());

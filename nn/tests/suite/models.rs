@@ -18,7 +18,7 @@ fn field(summary: &Summary, path: &str) -> Option<ReceptiveField> {
 /// A square field with a square jump.
 #[allow(
     clippy::unnecessary_wraps,
-    reason = "it stands where a summary has an option"
+    reason = "it is compared with a summary's option"
 )]
 fn square(size: usize, jump: usize) -> Option<ReceptiveField> {
     Some(ReceptiveField {

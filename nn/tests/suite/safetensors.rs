@@ -58,7 +58,7 @@ fn a_file_cut_anywhere_is_refused() {
     );
     assert!(
         refusal(&[&whole[..], b"PK\x03\x04"].concat()).is_some(),
-        "an archive behind it"
+        "an archive appended"
     );
 }
 

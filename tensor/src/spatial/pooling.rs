@@ -185,7 +185,7 @@ macro_rules! pools {
                 max(self, &windows).0
             }
 
-            #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and where each element stands.")]
+            #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and the position of each element.")]
             ///
             /// * returns values and positions, both of the pooled shape; a position is a flat index into the
             ///   spatial axes of `self`
@@ -226,7 +226,7 @@ macro_rules! pools {
                 max(self, &windows).0
             }
 
-            #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and where each element stands.")]
+            #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and the position of each element.")]
             ///
             /// * returns values and positions, both of the pooled shape; a position is a flat index into the
             ///   spatial axes of `self`

@@ -211,8 +211,8 @@ fn zip4_broadcasts_operands_of_any_layout() {
         for (name, a) in all_layouts(&a) {
             let found = a.zip4(&b, &c, &d, |a, b, c, d| (a - b) * c + d);
             assert_eq!(found, expected, "{name}");
-            let turned = d.zip4(&c, &b, &a, |d, c, b, a| (a - b) * c + d);
-            assert_eq!(turned, expected, "{name}, turned");
+            let reversed = d.zip4(&c, &b, &a, |d, c, b, a| (a - b) * c + d);
+            assert_eq!(reversed, expected, "{name}, operands reversed");
         }
     }
 }

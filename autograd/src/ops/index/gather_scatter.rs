@@ -132,7 +132,7 @@ impl Scatter {
     }
 }
 
-/// A shape, an axis of it, and indices into that axis: some repeat, some do not occur.
+/// A shape, an axis of it, and random indices into that axis, with repetitions and gaps.
 fn indexed(draw: &mut Draw) -> (Vec<usize>, isize, Tensor<i64>) {
     let rank = draw.within(1, 3);
     let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));

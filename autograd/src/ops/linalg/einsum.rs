@@ -49,14 +49,15 @@ impl Equation {
         for (i, label) in output.iter().enumerate() {
             require!(
                 !output[..i].contains(label) && inputs.iter().any(|input| input.contains(label)),
-                "einsum: {equation:?}: {label:?} stands in the result more than once, or in no operand"
+                "einsum: {equation:?}: {label:?} is in the result more than once, or in no operand"
             );
         }
         Self { inputs, output }
     }
 }
 
-/// The labels of a term; `...` stands for the axes of `rank` that no letter names, or for `dots`.
+/// The labels of a term; `...` is replaced by labels for the axes of `rank` that no letter names, or
+/// for `dots` axes without a rank.
 #[track_caller]
 fn labels(equation: &str, term: &str, rank: Option<usize>, dots: usize) -> Vec<Label> {
     let term: String = term.chars().filter(|c| !c.is_whitespace()).collect();

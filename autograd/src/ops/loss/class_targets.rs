@@ -64,7 +64,7 @@ impl Targets {
         self.shape[1..].iter().product()
     }
 
-    /// The weight of a position: that of its class, 0 where it does not count.
+    /// The weight of a position: that of its class, or 0 if the position is ignored.
     pub(crate) fn weight(&self, position: usize) -> f64 {
         self.class[position].map_or(0.0, |class| self.weights[class])
     }

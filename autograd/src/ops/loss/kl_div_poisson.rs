@@ -81,8 +81,8 @@ impl Op for WeightTimes {
 pub struct KlDivOptions {
     /// Whether the target is given as logarithms; not by default.
     pub log_target: bool,
-    /// What is done with the elements; their mean by default. The divergence of distributions along
-    /// rows is [`Reduction::BatchMean`].
+    /// How the elements are reduced; their mean by default. For distributions along rows, the mean
+    /// divergence is [`Reduction::BatchMean`].
     pub reduction: Reduction,
 }
 

@@ -1,5 +1,5 @@
-//! What every Rust program beside the driver does: read cases, one JSON object a line, and answer
-//! each with a line of times. `../README.md` describes the lines.
+//! The protocol between the benchmark driver and the programs that it runs: read cases, one JSON object
+//! per line, and write a line of times for each. `../README.md` describes the lines.
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};

@@ -230,7 +230,7 @@ fn is_pointwise(geometry: &ConvGeometry) -> bool {
     geometry.kernel == [1; 3] && geometry.stride == [1; 3] && geometry.padding == [[0; 2]; 3]
 }
 
-/// `columns[c·taps + k, i] = image[c, s·i + d·k − p]` for the output pixels `i` of some rows.
+/// `columns[c·taps + k, i] = image[c, s·i + d·k − p]` for the output pixels `i` of `rows`.
 fn unfold<T: Real>(geometry: &ConvGeometry, image: &[T], rows: &Range<usize>, columns: &mut [T]) {
     let stride = geometry.stride[2];
     for_each_line(geometry, rows, |line, inside, source| {

@@ -19,7 +19,7 @@ pub(super) enum LeftOrder {
     Packed,
 }
 
-/// Where rows of C are.
+/// How the rows of C are passed.
 pub(super) enum Target<'a, 'b, T> {
     /// In one slice, with this stride.
     Matrix(&'a mut [T], usize),
@@ -50,7 +50,7 @@ fn store_rows<'a, T: Float>(
     }
 }
 
-/// One block of the sum and of the columns of B.
+/// The product for one block of `KC` steps of the sum and `NC` columns of B.
 pub(super) struct Macrokernel<'a, T> {
     pub level: Level,
     pub task: &'a Gemm,

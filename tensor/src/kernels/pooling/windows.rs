@@ -297,7 +297,7 @@ impl Windows {
     #[track_caller]
     pub(super) fn check_lengths(&self, input: usize, output: usize) {
         let (pixels, cells) = (self.input_pixels(), self.output_pixels());
-        // Either side may be empty; then the other gives the number of planes.
+        // A plane of the input or of the result may have no elements; then the other gives the number of planes.
         let planes = output.checked_div(cells).or(input.checked_div(pixels));
         let planes = planes.unwrap_or(0);
         assert!(

@@ -18,7 +18,7 @@ enum Set {
     Avx512(Avx512),
 }
 
-/// Proof that the processor has AVX2 and FMA: values are made by detection alone.
+/// Proof that the processor has AVX2 and FMA: only `detect` makes a value.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx2Fma(());

@@ -263,7 +263,7 @@ impl Shape {
         }
     }
 
-    /// The parts of some lines.
+    /// The parts of a range of lines.
     #[inline(always)]
     pub fn windows<'a, T, const P: usize, const I: usize>(
         &self,

@@ -75,7 +75,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     }
 }
 
-/// Writes the sums of some pixels to the planes of their channels.
+/// Writes the sums of a range of pixels to the planes of their channels.
 fn store<T: Float>(level: Level, sums: &[T], runs: &[Run], pixels: usize, dst: &mut [T]) {
     let width = T::NR;
     let mut first = 0;

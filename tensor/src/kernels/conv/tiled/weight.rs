@@ -204,7 +204,7 @@ impl Shared<'_> {
         });
     }
 
-    /// Sums of some rows over some pixels of one group of an image, for one block of filters.
+    /// Sums of a range of rows over a range of pixels, in one group of an image, for one block of filters.
     fn sum<T: Float>(
         &self,
         [padded, transposed]: [&[T]; 2],
@@ -228,8 +228,9 @@ impl Shared<'_> {
         microkernel::run(self.level, [rows, steps], windows, vectors, to);
     }
 
-    /// Whether `length` sums are faster to complete part by part: if all images are prepared at once,
-    /// pixels are few, sums do not fit in the second-level cache and there are enough tasks.
+    /// Whether it is faster to complete the `length` sums part by part, each part over the whole batch. It
+    /// is if all images are prepared at once, there are few pixels, the sums do not fit in the
+    /// second-level cache and there are enough tasks.
     fn is_by_parts<T: Float>(&self, batch: usize, length: usize) -> bool {
         self.at_once::<T>(batch) == batch
             && self.plan.pixels[1] <= MAX_PIXELS_BY_PARTS

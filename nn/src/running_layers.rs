@@ -1,4 +1,4 @@
-//! Where in the model a forward pass is.
+//! The stack of layers that are running in a forward pass.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::parameters::LayerId;
 
 /// The layers that are running, outermost first.
 #[derive(Debug)]
-pub(crate) struct Position {
+pub(crate) struct RunningLayers {
     frames: Vec<Frame>,
     /// The layer after the one that was entered last.
     next: usize,
@@ -44,7 +44,7 @@ impl Entered {
     }
 }
 
-impl Position {
+impl RunningLayers {
     pub(crate) fn new(training: bool) -> Self {
         Self {
             frames: Vec::new(),
@@ -126,9 +126,9 @@ impl Position {
             }
         }
         let next = self.next.min(layers.len());
-        let (before, behind) = layers.split_at(next);
+        let (before, after) = layers.split_at(next);
         let matches = |layer: &crate::index::IndexedLayer| layer.id == id;
-        let behind = behind.iter().position(matches).map(|at| next + at);
-        behind.or_else(|| before.iter().position(matches))
+        let after = after.iter().position(matches).map(|at| next + at);
+        after.or_else(|| before.iter().position(matches))
     }
 }
