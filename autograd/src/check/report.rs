@@ -75,7 +75,7 @@ pub struct Report {
     /// Errors other than wrong numbers: shapes, outputs that are not finite, gradients that are not added up.
     pub faults: Vec<String>,
     /// The witnesses that at least one number was compared with.
-    pub heard: BTreeSet<Witness>,
+    pub compared: BTreeSet<Witness>,
     /// How many differences were not taken because the input lies at a kink.
     pub kinks: usize,
 }

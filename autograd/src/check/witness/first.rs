@@ -38,7 +38,7 @@ impl Check<'_> {
             self.report.kinks += 1;
             return None;
         }
-        self.report.heard.insert(Witness::Differences);
+        self.report.compared.insert(Witness::Differences);
         // Richardson extrapolation from two steps: the error of order h² cancels.
         let (wide, narrow) = (
             (wide[0] - wide[1]) / (4.0 * step),
@@ -263,7 +263,7 @@ impl Check<'_> {
         };
         let forward = self.forward(tangents);
         if forward.is_some() {
-            self.report.heard.insert(Witness::Dual);
+            self.report.compared.insert(Witness::Dual);
         }
         let forward = forward.map(|y| {
             let value: f64 = y.iter().zip(&self.cotangents).map(|(y, c)| dot(y, c)).sum();

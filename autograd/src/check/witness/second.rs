@@ -63,7 +63,7 @@ impl Check<'_> {
             .forward_over_reverse(&tangents)
             .map_or((None, None), |(h, m)| (Some(h), Some(m)));
         if hessian.is_some() {
-            self.report.heard.insert(Witness::Second);
+            self.report.compared.insert(Witness::Second);
         }
         let numeric = self.gradient_difference(&tangents);
         // The terms of a second derivative, which may cancel, are about as large as the gradient.
@@ -154,7 +154,7 @@ impl Check<'_> {
         if self.f.f32(&plain).is_none() {
             return;
         }
-        self.report.heard.insert(Witness::Single);
+        self.report.compared.insert(Witness::Single);
         let single = |c: &Tensor<f64>| in_layout_of(&c.cast(), c);
         let cotangents: Vec<Tensor<f32>> = self.cotangents.iter().map(single).collect();
         let run = |x: &[Var<f32>]| self.f.f32(x).expect("it ran on f32 above");
