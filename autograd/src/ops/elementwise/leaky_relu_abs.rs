@@ -1,4 +1,4 @@
-//! Functions that are linear below 0 and above it: leaky ReLU and the absolute value.
+//! Functions that are linear below 0 and above it: the leaky rectifier and the absolute value.
 
 use super::piecewise_slope::Gate;
 use crate::ops::prelude::*;

@@ -1,4 +1,4 @@
-//! The parametric rectifier (PReLU) and the gated linear unit (GLU).
+//! The parametric rectifier (`prelu`) and the gated linear unit (`glu`).
 
 use crate::ops::prelude::*;
 
