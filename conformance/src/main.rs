@@ -10,6 +10,7 @@ mod call;
 mod compare;
 mod differential;
 mod failure;
+mod initialisers;
 mod manifest;
 mod models;
 mod ops;
@@ -156,9 +157,8 @@ fn check(fixtures: &Fixtures, case: &Case) -> Result<(), Failure> {
             "optimizer" | "lr_schedule" | "clip_grad_norm" | "clip_grad_value" => {
                 optimizers::run(case, stored)
             }
-            "model_stats" | "model" | "digits_train" | "init_stats" | "calculate_gain" => {
-                models::run(case, stored)
-            }
+            "init_stats" | "calculate_gain" => initialisers::run(case, stored),
+            "model_stats" | "model" | "digits_train" => models::run(case, stored),
             _ => match case.dtype.as_deref() {
                 Some("f64") => differential::check::<f64>(case, stored),
                 Some("f32") => differential::check::<f32>(case, stored),
