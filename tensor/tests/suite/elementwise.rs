@@ -311,6 +311,20 @@ fn scalars_and_functions_work_on_dual_numbers() {
 }
 
 #[test]
+fn twice_the_largest_number_is_infinite() {
+    fn check<T: Real>() {
+        assert!(T::largest().to_f64().is_finite());
+        assert!(!(T::largest() + T::largest()).to_f64().is_finite());
+    }
+    check::<f32>();
+    check::<f64>();
+    check::<Dual<f32>>();
+    check::<Dual<Dual<f64>>>();
+    assert_eq!(f32::MAX, Real::largest());
+    assert_eq!(f64::MAX, Real::largest());
+}
+
+#[test]
 fn casts_are_exact_where_the_numbers_exist() {
     let big = i64::MAX - 1;
     assert_eq!(Tensor::scalar(big).cast::<i64>().item(), big);
