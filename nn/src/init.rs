@@ -236,7 +236,7 @@ pub fn dirac<T: Real>(shape: impl AsRef<[usize]>, groups: usize) -> Tensor<T> {
 }
 
 /// A random matrix with orthonormal rows (or columns, if there are more rows), times `gain`
-/// (Saxe et al. 2014); axes behind the first are one.
+/// (Saxe et al. 2014); axes after the first are one.
 ///
 /// # Panics
 /// If the shape has fewer than two axes.

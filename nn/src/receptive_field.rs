@@ -18,7 +18,7 @@ impl ReceptiveField {
         jump: [1; 2],
     };
 
-    /// The field behind a window: `size + (kernel − 1)·dilation·jump`, `jump · stride`.
+    /// The field after a window: `size + (kernel − 1)·dilation·jump`, `jump · stride`.
     #[must_use]
     pub fn through(self, window: Window) -> Self {
         let mut field = self;

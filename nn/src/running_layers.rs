@@ -95,7 +95,7 @@ impl RunningLayers {
     /// Leaves a layer, and returns its number.
     pub(crate) fn leave(&mut self, entered: Entered) -> Option<usize> {
         let (layer, around) = entered.place?;
-        // A caught panic may have left frames behind.
+        // A caught panic may have left frames on the stack.
         self.frames.truncate(around);
         Some(layer)
     }

@@ -58,7 +58,7 @@ pub fn check_gradients_with(
     check_dyn(&f, inputs, options)
 }
 
-/// As [`check_gradients_with`], for a function behind a reference.
+/// As [`check_gradients_with`], for a reference to a function.
 ///
 /// # Panics
 /// As [`check_gradients`].

@@ -100,7 +100,7 @@ impl<const AXES: usize, T: Real> ConvTranspose<AXES, T> {
         self
     }
 
-    /// With more pixels behind the result: `1` or `[1, 0]`.
+    /// With more pixels after the result: `1` or `[1, 0]`.
     #[must_use]
     pub fn output_padding(mut self, output_padding: impl Into<Extents>) -> Self {
         self.options = self.options.output_padding(output_padding);

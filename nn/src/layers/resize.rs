@@ -36,7 +36,7 @@ macro_rules! pads {
         stateless! {
             #[doc = concat!("A value around the last axes, ", $axes, " of them; see [`Var::pad`].")]
             $constant {
-                /// Places before and behind each axis; negative ones crop.
+                /// Places before and after each axis; negative ones crop.
                 widths: [[isize; 2]; $axes],
                 /// The value.
                 value: f64
@@ -46,7 +46,7 @@ macro_rules! pads {
 
             #[doc = concat!("The mirrored image around the last axes, ", $axes, " of them, the edge not repeated; see [`Var::pad_border`].")]
             $reflection {
-                /// Places before and behind each axis.
+                /// Places before and after each axis.
                 widths: [[usize; 2]; $axes]
             }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Reflect)
@@ -54,7 +54,7 @@ macro_rules! pads {
 
             #[doc = concat!("The edge repeated around the last axes, ", $axes, " of them; see [`Var::pad_border`].")]
             $replication {
-                /// Places before and behind each axis.
+                /// Places before and after each axis.
                 widths: [[usize; 2]; $axes]
             }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Replicate)
@@ -62,7 +62,7 @@ macro_rules! pads {
 
             #[doc = concat!("The opposite side around the last axes, ", $axes, " of them; see [`Var::pad_border`].")]
             $circular {
-                /// Places before and behind each axis.
+                /// Places before and after each axis.
                 widths: [[usize; 2]; $axes]
             }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Circular)

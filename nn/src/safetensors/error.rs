@@ -14,7 +14,7 @@ pub enum FormatError {
         /// How many there are.
         length: usize,
     },
-    /// The header would end behind the file, or be larger than any.
+    /// The header would end after the end of the file, or be larger than any.
     #[error("the header claims {claimed} bytes, {available} follow and {most} are the most")]
     HeaderLength {
         /// What is claimed.
@@ -61,7 +61,7 @@ pub enum FormatError {
         /// What is wrong.
         problem: TensorProblem,
     },
-    /// Bytes behind the last tensor.
+    /// Bytes after the last tensor.
     #[error("{data} bytes of data, the tensors end at {covered}")]
     Trailing {
         /// Where the tensors end.
@@ -120,7 +120,7 @@ pub enum TensorProblem {
         /// Where they end.
         end: usize,
     },
-    /// Bytes that overlap others, leave a gap, or lie behind the file.
+    /// Bytes that overlap others, leave a gap, or lie after the end of the file.
     #[error("lies at {begin}..{end} of {data} bytes, of which {covered} are covered before it")]
     Place {
         /// Where its bytes begin.

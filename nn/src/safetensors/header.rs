@@ -80,7 +80,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The tensors' bytes lie one behind the other, and are all there is.
+    /// The tensors' bytes lie one after the other, and are all there is.
     fn check_cover(&self, data: usize) -> Result<(), FormatError> {
         let mut order: Vec<_> = self.entries.iter().collect();
         order.sort_by_key(|entry| (entry.bytes.start, entry.bytes.end));
@@ -167,7 +167,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a byte if it comes next, behind any white space.
+    /// Reads a byte if it comes next, after any white space.
     fn take(&mut self, byte: u8) -> bool {
         self.space();
         let found = self.peek() == Some(byte);

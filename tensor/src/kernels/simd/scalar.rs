@@ -80,8 +80,8 @@ pub(crate) fn multiply_add<const FMA: bool, T: Scalar>(a: T, b: T, c: T) -> T {
     if FMA { a.fused(b, c) } else { a * b + c }
 }
 
-/// Arrays of `f32` as vectors, without loops over the lanes: LLVM would unroll each loop by itself, which took a
-/// third of the crate's compile time.
+/// Arrays of `f32` as vectors, without loops over the lanes. LLVM would unroll every loop on its own: with loops
+/// over arrays of both number types, the crate took 1.7 times as long to compile.
 macro_rules! array {
     ([$($lane:literal)*], [$($low:literal)*], [$($high:literal)*]) => {
         impl Vector<f32> for [f32; [$($lane),*].len()] {
