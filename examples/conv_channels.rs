@@ -62,6 +62,7 @@ fn main() -> std::io::Result<()> {
         title: "filter 0 on channel 0, 1, 2, and their sum".into(),
         columns: 4 * 8 + 3,
         values,
+        ..HeatMap::default()
     };
     std::fs::create_dir_all("out")?;
     std::fs::write("out/conv_channels.svg", map.to_svg())?;

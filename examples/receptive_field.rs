@@ -83,6 +83,7 @@ fn main() -> std::io::Result<()> {
         title: "mean |∂y/∂x|: two stacked 3×3 (left), one 5×5 (right)".into(),
         columns: 2 * SIDE + 1,
         values: rows,
+        ..HeatMap::default()
     };
     std::fs::create_dir_all("out")?;
     std::fs::write("out/receptive_field.svg", map.to_svg())?;

@@ -1,17 +1,15 @@
 //! [`LineChart`]: a line chart as SVG.
 
-use super::svg::{Anchor, Svg};
+use super::colors;
+use super::svg::{Anchor, INK, Svg, text_width, wrap};
 
-/// Eight colours that people with colour blindness can distinguish (M. Okabe, K. Ito, 2008), black last.
-const COLORS: [&str; 8] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9a8f00", "#333333",
-];
-const INK: &str = "#333333";
 const GRID: &str = "#e6e6e6";
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 440.0;
-/// Margins of the axes: left, top, right, bottom.
-const MARGIN: [f64; 4] = [76.0, 52.0, 150.0, 58.0];
+/// The width of the axes; the legend is added on the right.
+const WIDTH: f64 = 500.0;
+const HEIGHT: f64 = 330.0;
+/// Space for the labels of the vertical and the horizontal axis.
+const LEFT: f64 = 76.0;
+const BELOW: f64 = 58.0;
 
 /// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,78 +64,84 @@ impl LineChart {
     /// The chart as an SVG document.
     #[must_use]
     pub fn to_svg(&self) -> String {
+        self.draw(Area::Empty)
+    }
+
+    pub(crate) fn draw(&self, area: Area) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let [left, top, right, bottom] = MARGIN;
-        let x = Axis::new(self.x_scale, points().map(|p| p.0), [left, WIDTH - right]);
-        let y = Axis::new(self.y_scale, points().map(|p| p.1), [HEIGHT - bottom, top]);
-        let mut svg = Svg::new(WIDTH, HEIGHT);
+        let names = self.series.iter().map(|series| &series.name);
+        let legend = names.map(|name| text_width(name, 13.0)).fold(0.0, f64::max);
+        let whole = LEFT + WIDTH + 57.0 + legend;
+        let title = wrap(&self.title, 17.0, whole - 16.0);
+        let top = 30.0 + 21.0 * title.len() as f64;
+        let height = HEIGHT.max(20.0 * self.series.len() as f64);
+        let x = Axis::new(self.x_scale, points().map(|p| p.0), [LEFT, LEFT + WIDTH]);
+        let y = Axis::new(self.y_scale, points().map(|p| p.1), [top + height, top]);
+        let mut svg = Svg::new(whole, top + height + BELOW);
+        svg.title(whole / 2.0, &title);
         self.draw_frame(&mut svg, &x, &y);
         for (index, series) in self.series.iter().enumerate() {
-            let color = COLORS[index % COLORS.len()];
-            draw_series(&mut svg, series, &x, &y, color);
-            let height = top + 8.0 + 20.0 * index as f64;
-            let start = WIDTH - right + 14.0;
-            svg.line([start, height], [start + 20.0, height], color, 2.5);
-            svg.text(
-                [start + 27.0, height + 4.5],
-                13.0,
-                Anchor::Start,
-                INK,
-                &series.name,
-            );
+            let style = colors::line(index);
+            draw_series(&mut svg, series, &x, &y, style, area);
+            if series.name.is_empty() {
+                continue;
+            }
+            let at = [LEFT + WIDTH + 14.0, top + 8.0 + 20.0 * index as f64];
+            svg.polyline(&[at, [at[0] + 20.0, at[1]]], style, 2.5);
+            let at = [at[0] + 27.0, at[1] + 4.5];
+            svg.text(at, 13.0, Anchor::Start, INK, &series.name);
         }
         svg.finish()
     }
 
     fn draw_frame(&self, svg: &mut Svg, x: &Axis, y: &Axis) {
-        let [left, top, right, bottom] = MARGIN;
-        let (end, floor) = (WIDTH - right, HEIGHT - bottom);
-        let middle = f64::midpoint(left, end);
-        svg.text([middle, top - 22.0], 17.0, Anchor::Middle, INK, &self.title);
+        let ([left, end], [floor, top]) = (x.place, y.place);
         for tick in &x.ticks {
-            let at = x.place(*tick);
+            let (at, label) = (x.place(*tick), x.label(*tick));
             svg.line([at, top], [at, floor], GRID, 1.0);
-            svg.text(
-                [at, floor + 18.0],
-                12.0,
-                Anchor::Middle,
-                INK,
-                &x.label(*tick),
-            );
+            svg.text([at, floor + 18.0], 12.0, Anchor::Middle, INK, &label);
         }
         for tick in &y.ticks {
-            let at = y.place(*tick);
+            let (at, label) = (y.place(*tick), y.label(*tick));
             svg.line([left, at], [end, at], GRID, 1.0);
-            svg.text(
-                [left - 8.0, at + 4.0],
-                12.0,
-                Anchor::End,
-                INK,
-                &y.label(*tick),
-            );
+            svg.text([left - 8.0, at + 4.0], 12.0, Anchor::End, INK, &label);
         }
         svg.line([left, floor], [end, floor], INK, 1.2);
         svg.line([left, floor], [left, top], INK, 1.2);
-        svg.text(
-            [middle, HEIGHT - 16.0],
-            13.0,
-            Anchor::Middle,
-            INK,
-            &self.x_label,
-        );
+        let below = [f64::midpoint(left, end), floor + BELOW - 16.0];
+        svg.text(below, 13.0, Anchor::Middle, INK, &self.x_label);
         svg.text_upwards([20.0, f64::midpoint(top, floor)], 13.0, INK, &self.y_label);
     }
 }
 
-fn draw_series(svg: &mut Svg, series: &Series, x: &Axis, y: &Axis, color: &str) {
+/// What is drawn between a line and the horizontal axis.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// Nothing.
+    Empty,
+    /// A light shade of the line's colour, and no markers.
+    Shaded,
+}
+
+fn draw_series(
+    svg: &mut Svg,
+    series: &Series,
+    x: &Axis,
+    y: &Axis,
+    style: (&str, &str),
+    area: Area,
+) {
     let drawable = |&(px, py): &(f64, f64)| x.shows(px) && y.shows(py);
     for part in series.points.split(|point| !drawable(point)) {
         let places: Vec<[f64; 2]> = part.iter().map(|p| [x.place(p.0), y.place(p.1)]).collect();
-        svg.polyline(&places, color, 2.0);
+        if area == Area::Shaded {
+            svg.area(&places, y.place[0], style.0);
+        }
+        svg.polyline(&places, style, 2.0);
         // With more points, markers would hide the line.
-        if series.points.len() <= 40 {
+        if series.points.len() <= 40 && area == Area::Empty {
             for &place in &places {
-                svg.circle(place, 3.0, color);
+                svg.circle(place, 3.0, style.0);
             }
         }
     }

@@ -1,35 +1,32 @@
 //! [`HeatMap`]: a matrix as coloured cells, as SVG.
 
-use super::svg::{Anchor, Svg};
+use super::colors::{ColorMap, extent, hex, ink_on};
+use super::svg::{Anchor, INK, Svg, text_width, wrap};
 
-const INK: &str = "#333333";
-const EMPTY: &str = "#bbbbbb";
+/// The longer side of the map in pixels.
 const LARGEST: f64 = 480.0;
-/// Margins of the cells: left, top, right, bottom.
-const MARGIN: [f64; 4] = [24.0, 52.0, 92.0, 24.0];
+/// Space beside the cells without labels.
+const MARGIN: f64 = 24.0;
+/// Space on the right for the colour bar.
+const BAR: f64 = 92.0;
 /// Steps of the colour bar.
 const STEPS: usize = 64;
-
-/// Points of the colour map viridis (S. van der Walt, N. Smith, 2015).
-const VIRIDIS: [[f64; 3]; 9] = [
-    [68.0, 1.0, 84.0],
-    [71.0, 44.0, 122.0],
-    [59.0, 81.0, 139.0],
-    [44.0, 113.0, 142.0],
-    [33.0, 144.0, 141.0],
-    [39.0, 173.0, 129.0],
-    [92.0, 200.0, 99.0],
-    [170.0, 220.0, 50.0],
-    [253.0, 231.0, 37.0],
-];
+const LABEL: f64 = 12.0;
 
 /// A matrix as coloured cells with a colour bar; a value that is not finite is grey.
 ///
 /// ```
-/// use wengert::report::HeatMap;
+/// use wengert::report::{ColorMap, HeatMap};
 ///
-/// let map = HeatMap { title: "field".into(), columns: 2, values: vec![0.0, 1.0, 2.0, 3.0] };
-/// assert!(map.to_svg().starts_with("<svg"));
+/// let map = HeatMap {
+///     title: "weights".into(),
+///     columns: 2,
+///     values: vec![0.0, 1.0, -2.0, 3.0],
+///     colors: ColorMap::Signed,
+///     digits: Some(1),
+///     ..HeatMap::default()
+/// };
+/// assert!(map.to_svg().contains("-2.0"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeatMap {
@@ -39,16 +36,70 @@ pub struct HeatMap {
     pub columns: usize,
     /// `[rows, columns]`, row-major.
     pub values: Vec<f64>,
+    /// How values become colours.
+    pub colors: ColorMap,
+    /// Writes each value into its cell, with this many decimals.
+    pub digits: Option<usize>,
+    /// The labels on the left, one per row; none if empty.
+    pub row_labels: Vec<String>,
+    /// The labels below, one per column; none if empty.
+    pub column_labels: Vec<String>,
 }
 
 impl HeatMap {
     /// The map as an SVG document.
     ///
     /// # Panics
-    /// If the values do not fill whole rows.
+    /// If the values do not fill whole rows, or the labels are neither none nor one per row or column.
     #[must_use]
     #[track_caller]
     pub fn to_svg(&self) -> String {
+        let rows = self.rows();
+        let cell = (LARGEST / self.columns.max(rows).max(1) as f64).min(80.0);
+        let (width, height) = (cell * self.columns as f64, cell * rows as f64);
+        let widest = self.row_labels.iter().map(|label| text_width(label, LABEL));
+        let left = MARGIN + widest.fold(0.0, f64::max);
+        let whole = left + width.max(160.0) + BAR;
+        let title = wrap(&self.title, 17.0, whole - 16.0);
+        let top = 30.0 + 21.0 * title.len() as f64;
+        let below = if self.column_labels.is_empty() {
+            0.0
+        } else {
+            18.0
+        };
+        let mut svg = Svg::new(whole, top + height.max(40.0) + MARGIN + below);
+        svg.title(whole / 2.0, &title);
+        let range = extent(self.values.iter().copied());
+        let span = self.colors.span(range.unwrap_or_default());
+        for (index, &value) in self.values.iter().enumerate() {
+            let (row, column) = (index / self.columns, index % self.columns);
+            let corner = [left + cell * column as f64, top + cell * row as f64];
+            let color = self.colors.color(value, span);
+            svg.rectangle(corner, [cell, cell], &hex(color));
+            if let Some(digits) = self.digits.filter(|_| value.is_finite()) {
+                let text = format!("{value:.digits$}");
+                let size = (0.9 * cell / text_width(&text, 1.0)).min(14.0);
+                let middle = [corner[0] + cell / 2.0, corner[1] + cell / 2.0 + 0.35 * size];
+                svg.text(middle, size, Anchor::Middle, ink_on(color), &text);
+            }
+        }
+        for (row, label) in self.row_labels.iter().enumerate() {
+            let at = [left - 6.0, top + cell * (row as f64 + 0.5) + 4.0];
+            svg.text(at, LABEL, Anchor::End, INK, label);
+        }
+        for (column, label) in self.column_labels.iter().enumerate() {
+            let at = [left + cell * (column as f64 + 0.5), top + height + 16.0];
+            svg.text(at, LABEL, Anchor::Middle, INK, label);
+        }
+        if range.is_some() {
+            let corner = [left + width + 20.0, top];
+            draw_bar(&mut svg, corner, height.max(40.0), self.colors, span);
+        }
+        svg.finish()
+    }
+
+    #[track_caller]
+    fn rows(&self) -> usize {
         wengert_tensor::require!(
             self.columns > 0 && self.values.len().is_multiple_of(self.columns),
             "HeatMap: {} values do not fill rows of {}",
@@ -56,67 +107,31 @@ impl HeatMap {
             self.columns
         );
         let rows = self.values.len() / self.columns;
-        let cell = LARGEST / self.columns.max(rows) as f64;
-        let (width, height) = (cell * self.columns as f64, cell * rows as f64);
-        let [left, top, right, bottom] = MARGIN;
-        let mut svg = Svg::new(left + width + right, top + height + bottom);
-        let middle = left + width / 2.0;
-        svg.text([middle, top - 20.0], 17.0, Anchor::Middle, INK, &self.title);
-
-        let finite = || {
-            self.values
-                .iter()
-                .copied()
-                .filter(|value| value.is_finite())
-        };
-        let (low, high) = finite()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-                (low.min(value), high.max(value))
-            });
-        let part = |value: f64| {
-            if high > low {
-                (value - low) / (high - low)
-            } else {
-                0.5
-            }
-        };
-        for (index, &value) in self.values.iter().enumerate() {
-            let (row, column) = (index / self.columns, index % self.columns);
-            let corner = [left + cell * column as f64, top + cell * row as f64];
-            let color = if value.is_finite() {
-                color(part(value))
-            } else {
-                EMPTY.to_owned()
-            };
-            svg.rectangle(corner, [cell, cell], &color);
+        for (labels, count, what) in [
+            (&self.row_labels, rows, "rows"),
+            (&self.column_labels, self.columns, "columns"),
+        ] {
+            wengert_tensor::require!(
+                labels.is_empty() || labels.len() == count,
+                "HeatMap: {} labels for {count} {what}",
+                labels.len()
+            );
         }
-        if low <= high {
-            draw_bar(&mut svg, [left + width + 20.0, top], height, [low, high]);
-        }
-        svg.finish()
+        rows
     }
 }
 
-fn draw_bar(svg: &mut Svg, [x, y]: [f64; 2], height: f64, [low, high]: [f64; 2]) {
+fn draw_bar(svg: &mut Svg, [x, y]: [f64; 2], height: f64, colors: ColorMap, span: [f64; 2]) {
     let step = height / STEPS as f64;
+    let [low, high] = span;
     for n in 0..STEPS {
         let part = (STEPS - 1 - n) as f64 / (STEPS - 1) as f64;
-        svg.rectangle([x, y + step * n as f64], [14.0, step], &color(part));
+        let color = hex(colors.color(low + part * (high - low), span));
+        svg.rectangle([x, y + step * n as f64], [14.0, step], &color);
     }
     for (at, value) in [(y + 10.0, high), (y + height, low)] {
-        svg.text([x + 20.0, at], 12.0, Anchor::Start, INK, &number(value));
+        svg.text([x + 20.0, at], LABEL, Anchor::Start, INK, &number(value));
     }
-}
-
-/// The colour of a number from 0 to 1.
-fn color(part: f64) -> String {
-    let place = part.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
-    let lower = (place as usize).min(VIRIDIS.len() - 2);
-    let [r, g, b] = std::array::from_fn(|channel| {
-        let [from, to] = [VIRIDIS[lower][channel], VIRIDIS[lower + 1][channel]];
-        (from + (to - from) * (place - lower as f64)).round() as u8
-    });
-    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 fn number(value: f64) -> String {

@@ -1,6 +1,10 @@
 //! Tables, pictures and fingerprints.
 
-use wengert::report::{Confusion, Fingerprint, HeatMap, LineChart, Scale, Series, beside, shades};
+use wengert::report::{
+    ColorMap, Confusion, Fingerprint, HeatMap, Histogram, LineChart, Plane, PlaneGrid, PlaneRange,
+    Scale, Series, Values, beside, shades,
+};
+use wengert::tensor::Tensor;
 
 #[test]
 fn a_confusion_matrix_counts_and_prints_what_was_taken_for_what() {
@@ -124,6 +128,7 @@ fn a_chart_is_well_formed_whatever_its_points() {
 
 #[test]
 fn a_gap_in_the_numbers_is_a_gap_in_the_line() {
+    let (parts, legend) = (2, 1);
     let svg = chart(
         vec![
             (0.0, 1.0),
@@ -134,12 +139,12 @@ fn a_gap_in_the_numbers_is_a_gap_in_the_line() {
         ],
         Scale::Linear,
     );
-    assert_eq!(svg.matches("<polyline").count(), 2);
+    assert_eq!(svg.matches("<polyline").count(), parts + legend);
     let svg = chart(
         vec![(0.0, 1.0), (1.0, 10.0), (2.0, 0.0), (3.0, 1.0)],
         Scale::Log,
     );
-    assert_eq!(svg.matches("<polyline").count(), 2);
+    assert_eq!(svg.matches("<polyline").count(), parts + legend);
 }
 
 #[test]
@@ -149,6 +154,7 @@ fn a_heat_map_has_a_cell_per_value() {
             title: "map".into(),
             columns,
             values,
+            ..HeatMap::default()
         }
         .to_svg()
     };
@@ -163,5 +169,195 @@ fn a_heat_map_has_a_cell_per_value() {
     assert!(map(vec![0.0, f64::NAN], 2).contains("#bbbbbb"));
     for values in [vec![], vec![1.0; 4], vec![f64::NAN; 4]] {
         assert!(!map(values, 2).contains("NaN"));
+    }
+}
+
+/// The attribute `name` of the first element that contains `mark`.
+fn attribute(svg: &str, mark: &str, name: &str) -> f64 {
+    let line = svg
+        .lines()
+        .find(|line| line.contains(mark))
+        .expect("the element");
+    let value = line
+        .split(&format!(" {name}=\""))
+        .nth(1)
+        .expect("the attribute");
+    value
+        .split('"')
+        .next()
+        .and_then(|value| value.parse().ok())
+        .expect("a number")
+}
+
+#[test]
+fn titles_and_legends_fit_into_the_picture() {
+    let long = "the training loss of fourteen learning rates on the handwritten digits, each with momentum";
+    let series = (0..14).map(|k| Series {
+        name: format!("{long} {k}"),
+        points: vec![(0.0, 1.0), (1.0, 2.0)],
+    });
+    let chart = LineChart {
+        title: long.into(),
+        series: series.collect(),
+        ..LineChart::default()
+    };
+    let svg = chart.to_svg();
+    let width = attribute(&svg, "<svg", "width");
+    let at = attribute(&svg, "momentum 13<", "x");
+    // Helvetica's letters are half as wide as high on average.
+    let legend = 13.0 * 0.5 * (long.len() + 3) as f64;
+    assert!(at + legend < width, "{at} + {legend} in {width}");
+    let narrow = LineChart {
+        title: format!("{long} and no legend"),
+        ..LineChart::default()
+    }
+    .to_svg();
+    let titles = narrow
+        .lines()
+        .filter(|line| line.contains("font-size=\"17\""))
+        .count();
+    assert!(titles > 1, "a long title has several lines");
+    let colors: std::collections::HashSet<_> = svg
+        .lines()
+        .filter(|line| line.starts_with("<polyline"))
+        .filter_map(|line| line.split("stroke=").nth(1))
+        .collect();
+    assert!(colors.len() >= 14, "14 lines look different: {colors:?}");
+}
+
+#[test]
+fn a_signed_map_is_white_at_zero_and_equally_strong_on_both_sides() {
+    let map = HeatMap {
+        columns: 4,
+        values: vec![-1.0, 0.0, 1.0, 4.0],
+        colors: ColorMap::Signed,
+        digits: Some(1),
+        row_labels: vec!["a & b".into()],
+        ..HeatMap::default()
+    };
+    let svg = map.to_svg();
+    let fills: Vec<_> = svg
+        .lines()
+        .filter(|line| line.contains("width=\"80.00\""))
+        .collect();
+    assert_eq!(fills.len(), 4);
+    assert!(fills[1].contains("#f7f7f7"), "{}", fills[1]);
+    assert!(fills[3].contains("#b2182b"), "{}", fills[3]);
+    assert!(
+        !svg.lines()
+            .any(|line| line.contains("width=\"80.00\"") && line.contains("#2166ac"))
+    );
+    assert!(svg.contains(">-1.0<") && svg.contains(">4.0<") && svg.contains("a &amp; b"));
+}
+
+#[test]
+#[should_panic(expected = "2 labels for 1 rows")]
+fn labels_that_do_not_match_the_rows_of_a_heat_map_are_rejected() {
+    let labels = vec![String::new(); 2];
+    let map = HeatMap {
+        columns: 1,
+        values: vec![0.0],
+        row_labels: labels,
+        ..HeatMap::default()
+    };
+    let _ = map.to_svg();
+}
+
+#[test]
+fn a_histogram_is_well_formed_whatever_its_values() {
+    for values in [
+        vec![],
+        vec![3.0; 5],
+        vec![f64::NAN, 1.0],
+        vec![-1.0, 0.0, 0.5, 9.0],
+    ] {
+        let sets = vec![Values {
+            name: "set".into(),
+            values,
+        }];
+        let svg = Histogram {
+            bins: 4,
+            sets,
+            ..Histogram::default()
+        }
+        .to_svg();
+        assert!(
+            svg.starts_with("<svg ") && !svg.contains("NaN") && !svg.contains("inf"),
+            "{svg}"
+        );
+    }
+}
+
+/// The pixels of a PNG file: width and `[height, width, 3]`.
+fn decode(png: &[u8]) -> (usize, Vec<u8>) {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png))
+        .read_info()
+        .expect("a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("it fits into memory")];
+    let info = reader.next_frame(&mut pixels).expect("an image");
+    assert_eq!(info.color_type, png::ColorType::Rgb);
+    (info.width as usize, pixels)
+}
+
+#[test]
+fn a_grid_of_planes_shows_each_number_as_a_square() {
+    let plane = |values: Vec<f32>, shape: &[usize]| Plane::new(&Tensor::from_vec(values, shape));
+    let grid = PlaneGrid {
+        columns: 2,
+        zoom: 2,
+        planes: vec![
+            plane(vec![0.0, 1.0], &[1, 2]),
+            plane(vec![-1.0, 2.0], &[1, 2]).colors(ColorMap::Signed),
+            plane(vec![1.0, 0.0, 0.5], &[3, 1, 1]).zoom(2),
+            plane(vec![f32::NAN], &[1, 1]),
+        ],
+        ..PlaneGrid::default()
+    };
+    let (width, pixels) = decode(&grid.to_png());
+    assert_eq!(width, 8 + 4 + 8 + 4 + 8);
+    assert_eq!(pixels.len(), 3 * width * (8 + 2 + 8 + 4 + 8));
+    let at =
+        |y: usize, x: usize| <[u8; 3]>::try_from(&pixels[3 * (y * width + x)..][..3]).expect("3");
+    assert_eq!(
+        [at(8, 8), at(9, 9), at(8, 10), at(9, 11)],
+        [[0; 3], [0; 3], [255; 3], [255; 3]]
+    );
+    assert_eq!(at(8, 22), [178, 24, 43], "the largest is red");
+    assert!(at(8, 20)[2] > at(8, 20)[0], "a number below 0 is blue");
+    assert_eq!(
+        at(18, 8),
+        [255, 0, 128],
+        "three channels are red, green and blue"
+    );
+    assert_eq!(at(19, 21), [0xbb; 3], "not a number is grey");
+    assert_eq!(at(0, 0), [255; 3]);
+}
+
+#[test]
+fn planes_share_a_range_if_asked_to() {
+    let plane = |value: f64| Plane::new(&Tensor::from_vec(vec![0.0, value], [1, 2]));
+    let grid = |range| PlaneGrid {
+        zoom: 1,
+        range,
+        planes: vec![plane(0.5), plane(1.0)],
+        ..PlaneGrid::default()
+    };
+    let second = |range| decode(&grid(range).to_png()).1[3 * (8 * 28 + 9)];
+    assert_eq!(second(PlaneRange::Each), 255);
+    assert_eq!(second(PlaneRange::Common), 128);
+    assert_eq!(second(PlaneRange::Fixed(0.0, 5.0)), 26);
+}
+
+#[test]
+fn a_grid_without_planes_is_a_picture_too() {
+    let grid = PlaneGrid {
+        planes: vec![Plane::text("+")],
+        ..PlaneGrid::default()
+    };
+    assert!(grid.to_svg().contains(">+<"));
+    for grid in [PlaneGrid::default(), grid] {
+        let _ = decode(&grid.to_png());
+        assert!(grid.to_svg().starts_with("<svg"));
+        assert!(grid.to_data_uri().starts_with("data:image/png;base64,"));
     }
 }
