@@ -40,8 +40,8 @@ use timing::Timer;
 /// Why a run failed, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabError {
-    /// The exit status: 1 if a kernel failed or a report cannot be written, 2 if the command line is
-    /// invalid.
+    /// The exit status: 1 if a kernel failed, a measured limit is impossible or a report cannot be written, 2 if
+    /// the command line is invalid.
     pub status: u8,
     /// The message.
     pub message: String,
@@ -137,7 +137,7 @@ impl Lab {
                 self.measure(&plan)
             }
         };
-        let report = parallel::with_threads(threads, work);
+        let report = parallel::with_threads(threads, work).map_err(failed(1))?;
         report.finish(options).map_err(failed(1))?;
         Ok(report)
     }
@@ -156,8 +156,8 @@ impl Lab {
         Plan::new(options, &single, &double)
     }
 
-    fn measure(&self, plan: &Plan) -> Report {
-        let machine = Machine::measured(plan);
+    fn measure(&self, plan: &Plan) -> Result<Report, String> {
+        let machine = Machine::measured(plan)?;
         println!("{machine}");
         let mut report = Report::new(machine, plan);
         let mut timer = Timer::new(plan);
@@ -172,12 +172,12 @@ impl Lab {
             }
         }
         timer.finish();
-        report
+        Ok(report)
     }
 }
 
 /// Prints which kernels automatic choice uses; no kernel runs.
-fn explain_choices(plan: &Plan) -> Report {
+fn explain_choices(plan: &Plan) -> Result<Report, String> {
     for element in &plan.elements {
         for (name, geometry) in &plan.geometries {
             let text = match element {
@@ -187,7 +187,7 @@ fn explain_choices(plan: &Plan) -> Report {
             println!("{} {name}: {text}", element.name());
         }
     }
-    Report::new(Machine::measured(plan), plan)
+    Ok(Report::new(Machine::measured(plan)?, plan))
 }
 
 /// Tests and times every selected kernel on every selected geometry, for one element type.

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use wengert_tensor::kernels::simd::Level;
 use wengert_tensor::parallel;
-use wengert_tensor::testing::machine;
+use wengert_tensor::testing::machine::{self, Peak};
 
 use crate::options::{ElementType, Plan};
 
@@ -17,34 +17,47 @@ pub(crate) struct Machine {
     threads: usize,
     instructions: &'static str,
     rustc: String,
-    peak: [f64; 2],
+    /// Of every level of the processor, best first; empty if nothing is timed.
+    peaks: Vec<Peak>,
     triad: f64,
 }
 
 impl Machine {
-    pub(crate) fn measured(plan: &Plan) -> Self {
-        let limits = || ([machine::peak_f32(), machine::peak_f64()], machine::triad());
-        let (peak, triad) = if plan.only_test {
-            ([0.0; 2], 0.0)
+    /// # Errors
+    /// If a measured limit is impossible.
+    pub(crate) fn measured(plan: &Plan) -> Result<Self, String> {
+        let (peaks, triad) = if plan.only_test {
+            (Vec::new(), 0.0)
         } else {
-            limits()
+            (machine::peaks()?, machine::triad())
         };
-        Self {
+        Ok(Self {
             processor: processor(),
             threads: parallel::threads(),
             instructions: Level::best().name(),
             rustc: rustc(),
-            peak,
+            peaks,
             triad,
-        }
+        })
     }
 
-    /// Peak operations per second.
+    /// Peak operations per second at the best level.
     pub(crate) fn peak(&self, element: ElementType) -> f64 {
-        self.peak[usize::from(element == ElementType::F64)]
+        self.peaks.first().map_or(0.0, |peak| match element {
+            ElementType::F32 => peak.f32,
+            ElementType::F64 => peak.f64,
+        })
     }
 
     pub(crate) fn json(&self) -> Value {
+        let level = |peak: &Peak| {
+            json!({
+                "instructions": peak.level.name(),
+                "f32_gflops": peak.f32 / 1e9,
+                "f64_gflops": peak.f64 / 1e9,
+            })
+        };
+        let levels: Vec<Value> = self.peaks.iter().map(level).collect();
         json!({
             "processor": self.processor,
             "threads": self.threads,
@@ -52,8 +65,9 @@ impl Machine {
             "os": std::env::consts::OS,
             "arch": std::env::consts::ARCH,
             "rustc": self.rustc,
-            "peak_f32_gflops": self.peak[0] / 1e9,
-            "peak_f64_gflops": self.peak[1] / 1e9,
+            "peak_f32_gflops": self.peak(ElementType::F32) / 1e9,
+            "peak_f64_gflops": self.peak(ElementType::F64) / 1e9,
+            "peaks": levels,
             "triad_gbps": self.triad / 1e9,
         })
     }
@@ -72,12 +86,16 @@ impl fmt::Display for Machine {
             f,
             "{processor}, threads: {threads}, {instructions}, {rustc}"
         )?;
-        if self.triad > 0.0 {
-            let [single, double, triad] = [self.peak[0], self.peak[1], self.triad].map(|v| v / 1e9);
+        for peak in &self.peaks {
+            let [single, double] = [peak.f32, peak.f64].map(|flops| flops / 1e9);
+            let level = peak.level.name();
             write!(
                 f,
-                "; peak {single:.1} GFLOP/s in f32, {double:.1} in f64, triad {triad:.1} GB/s"
+                "; peak at {level} {single:.1} GFLOP/s in f32, {double:.1} in f64"
             )?;
+        }
+        if self.triad > 0.0 {
+            write!(f, "; triad {:.1} GB/s", self.triad / 1e9)?;
         }
         Ok(())
     }

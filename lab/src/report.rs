@@ -124,6 +124,13 @@ impl Report {
             write(&options.json, &format!("{:#}\n", self.json()))?;
             println!("{} and {}", options.csv.display(), options.json.display());
         }
+        if let Some(row) = self.rows.iter().find(|row| row.is_impossible()) {
+            return Err(format!(
+                "{} on {} {}: {:.0} % of the measured peak, and it does every multiply-add: the peak is wrong; \
+                 measure again on a quiet machine",
+                row.kernel, row.name, row.direction, row.percent_of_peak
+            ));
+        }
         match self.failures.len() {
             0 => Ok(()),
             count => Err(format!(
@@ -208,7 +215,21 @@ impl Report {
     }
 }
 
+/// The built-in kernels that do every multiply-add of the definition.
+const FULL_WORK: [&str; 3] = ["tiled", "im2col", "pointwise"];
+
+/// Noise of the measured peak and of a kernel's time.
+const NOISE_PERCENT: f64 = 10.0;
+
 impl Row {
+    /// Whether the kernel would have done more operations than the processor can.
+    fn is_impossible(&self) -> bool {
+        // An unoptimised build does not reach the peak, and does not measure it.
+        !cfg!(debug_assertions)
+            && FULL_WORK.contains(&self.kernel)
+            && self.percent_of_peak > 100.0 + NOISE_PERCENT
+    }
+
     fn json(&self) -> Value {
         json!({
             "number": self.number,

@@ -154,6 +154,7 @@ fn correct_kernels_are_in_all_files_and_wrong_ones_are_not_timed() {
         "instructions",
         "rustc",
         "peak_f32_gflops",
+        "peaks",
         "triad_gbps",
     ] {
         assert!(!value["machine"][field].is_null(), "{field}: {text}");
