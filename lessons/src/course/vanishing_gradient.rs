@@ -1,13 +1,15 @@
 //! Why deep networks of sigmoids did not learn: the gradient shrinks from layer to layer.
 //!
-//!     cargo run --release --example vanishing_gradient
-//!
 //! The slope of the sigmoid never exceeds 0.25; that of relu is 1 wherever it is not 0. Ten layers on
 //! the handwritten digits, both ways.
 
 use wengert::nn::init;
 use wengert::prelude::*;
 use wengert::report::{LineChart, Scale, Series};
+
+use crate::fit;
+use crate::run::say;
+use crate::{LessonError, Run};
 
 const DEPTH: usize = 10;
 const WIDTH: usize = 64;
@@ -45,12 +47,12 @@ impl Deep {
     }
 }
 
-fn main() -> std::io::Result<()> {
+pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     // The largest slope of the sigmoid, from its gradient.
     let tape = Tape::new();
     let x = tape.leaf(Tensor::<f64>::linspace(-8.0, 8.0, 1601));
     let slopes = x.sigmoid().sum(..).backward().wrt(&x).clone();
-    println!("the sigmoid's largest slope is {:.4}, at x = 0\n", slopes.max(..).item());
+    say!(run, "the sigmoid's largest slope is {:.4}, at x = 0\n", slopes.max(..).item());
 
     let digits = Dataset::digits();
     let loader = Loader::new(&digits.train, LoaderOptions { batch: 256, ..Default::default() });
@@ -62,8 +64,8 @@ fn main() -> std::io::Result<()> {
     let mut series = Vec::new();
     for (name, network) in &networks {
         let mut pass = Pass::train(network, 0);
-        let loss =
-            network.call(&pass.input(batch.images.clone()), &mut pass).cross_entropy(&batch.labels);
+        let scores = network.call(&pass.input(batch.images.clone()), &mut pass);
+        let loss = scores.cross_entropy(&batch.labels);
         let gradients = pass.backward(&loss);
         let points: Vec<_> = (1..)
             .zip(&network.layers)
@@ -74,38 +76,28 @@ fn main() -> std::io::Result<()> {
             .collect();
         series.push(Series { name: (*name).into(), points });
     }
-    println!("2-norm of the gradient of each layer's weights, before any training:");
-    println!("{:>6}{:>12}{:>12}", "layer", "sigmoid", "relu");
+    say!(run, "2-norm of the gradient of each layer's weights, before any training:");
+    say!(run, "{:>6}{:>12}{:>12}", "layer", "sigmoid", "relu");
     for i in 0..=DEPTH {
-        println!("{:>6}{:>12.2e}{:>12.2e}", i + 1, series[0].points[i].1, series[1].points[i].1);
+        say!(run, "{:>6}{:>12.2e}{:>12.2e}", i + 1, series[0].points[i].1, series[1].points[i].1);
     }
     let ratio = |s: &Series| s.points[0].1 / s.points[DEPTH].1;
-    println!(
-        "\nfirst layer against last: sigmoid {:.1e}, relu {:.1e}",
-        ratio(&series[0]),
-        ratio(&series[1])
-    );
-    println!(
-        "per layer: sigmoid × {:.2}, relu × {:.2}",
-        ratio(&series[0]).powf(0.1),
-        ratio(&series[1]).powf(0.1)
-    );
+    let [sigmoid, relu] = [ratio(&series[0]), ratio(&series[1])];
+    say!(run, "\nfirst layer against last: sigmoid {sigmoid:.1e}, relu {relu:.1e}");
+    say!(run, "per layer: sigmoid × {:.2}, relu × {:.2}", sigmoid.powf(0.1), relu.powf(0.1));
+    say!(run, "the bound for ten sigmoids: 0.25¹⁰ = {:.1e}", 0.25_f64.powi(10));
 
     // The effect on learning.
-    let loader = Loader::new(&digits.train, LoaderOptions { batch: 32, ..Default::default() });
+    let loader = fit::loader(&digits.train, 32);
+    say!(run);
     for (name, mut network) in networks {
         let mut optimizer = Optimizer::new(Sgd { lr: 0.02, momentum: 0.9, ..Sgd::default() });
-        for epoch in 0..5 {
-            for batch in loader.epoch::<f32>(epoch) {
-                let mut pass = Pass::train(&network, 0);
-                let x = pass.input(batch.images);
-                let loss = network.call(&x, &mut pass).cross_entropy(&batch.labels);
-                let gradients = pass.backward(&loss);
-                optimizer.step(&mut network, &gradients, pass);
-            }
+        let epochs = run.pick(5, 1);
+        for epoch in 0..epochs {
+            fit::epoch(&mut network, &mut optimizer, &loader, epoch);
         }
-        let percent = 100.0 * accuracy(&network, &loader.for_evaluation(&digits.test));
-        println!("after 5 epochs {name:<8} test accuracy {percent:.1} %");
+        let percent = fit::percent(&network, &loader, &digits.test);
+        say!(run, "after {epochs} epochs {name:<8} test accuracy {percent:.1} %");
     }
 
     let chart = LineChart {
@@ -116,8 +108,9 @@ fn main() -> std::io::Result<()> {
         series,
         ..LineChart::default()
     };
-    std::fs::create_dir_all("out")?;
-    std::fs::write("out/vanishing_gradient.svg", chart.to_svg())?;
-    println!("\npicture: out/vanishing_gradient.svg");
+    run.picture(&chart.to_svg())?;
+    run.remember(
+        "ten sigmoids multiply ten slopes of at most 0.25, so little gradient reaches the first layer.",
+    );
     Ok(())
 }

@@ -1,0 +1,18 @@
+//! Runs lessons by name, or all of them.
+//!
+//!     cargo run --release -p wengert-lessons --example lesson -- conv_channels
+
+use wengert_lessons::{LESSONS, LessonError, Options, lesson};
+
+fn main() -> Result<(), LessonError> {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        for lesson in LESSONS {
+            println!("{:<24}{}", lesson.name, lesson.about);
+        }
+    }
+    for name in names {
+        lesson(&name)?.run(&Options::default(), &mut std::io::stdout())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Max against average pooling: what small shifts do, and how the receptive field grows.
+
+use wengert::nn::{AvgPool2d, sequential};
+use wengert::prelude::*;
+use wengert::report::{Plane, PlaneGrid, PlaneRange};
+
+use crate::data::image;
+use crate::fit;
+use crate::run::say;
+use crate::{LessonError, Run};
+
+type Pool = fn(&Tensor) -> Tensor;
+
+const POOLS: [(&str, Pool); 5] = [
+    ("no pooling", |x| x.clone()),
+    ("average 2×2", |x| x.avg_pool2d(2)),
+    ("max 2×2", |x| x.max_pool2d(2)),
+    ("average 4×4", |x| x.avg_pool2d(4)),
+    ("max 4×4", |x| x.max_pool2d(4)),
+];
+
+/// ‖pool(moved) − pool(x)‖ / ‖pool(x)‖, the mean over images.
+fn change(pool: Pool, images: &Tensor, moved: &Tensor) -> f64 {
+    let (a, b) = (pool(images), pool(moved));
+    let norms = |x: &Tensor| x.norm2([1, 2, 3]);
+    let ratio = norms(&(&a - &b)).zip(&norms(&a), |difference, norm| difference / norm);
+    f64::from(ratio.mean(..).item())
+}
+
+pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
+    let window = Tensor::from_vec(vec![1.0, 3.0, 2.0, 0.0, 5.0, 0.0, 1.0, 1.0_f32], [1, 1, 2, 4]);
+    say!(run, "rows 1 3 | 2 0 and 5 0 | 1 1 in windows of 2×2:");
+    say!(run, "  max     {:?}", window.max_pool2d(2).to_vec());
+    say!(run, "  average {:?}", window.avg_pool2d(2).to_vec());
+    let x = Tape::new().leaf(window.clone());
+    let by_max = x.max_pool2d(2).sum(..).backward().wrt(&x).to_vec();
+    let x = Tape::new().leaf(window);
+    let by_average = x.avg_pool2d(2).sum(..).backward().wrt(&x).to_vec();
+    say!(run, "  the gradient reaches, with max     {by_max:?}");
+    say!(run, "                        with average {by_average:?}\n");
+
+    // Handwritten digits, and the same moved by a pixel to the right.
+    let digits = Dataset::digits();
+    let count = run.pick(359, 20);
+    let images: Vec<Tensor> = (0..count).map(|i| image(&digits.test, i)).collect();
+    let images = Tensor::stack(&images.iter().collect::<Vec<_>>(), 0);
+    let moved = images.pad(&[[0, 0], [0, 0], [0, 0], [1, -1]], 0.0);
+    say!(run, "{count} digits moved by one pixel of 8: how much the numbers change");
+    for (name, pool) in POOLS {
+        let [_, _, height, width] = pool(&images).dims();
+        let percent = 100.0 * change(pool, &images, &moved);
+        say!(run, "  {name:<14}{height}×{width}   {percent:>5.1} %");
+    }
+    let global = 100.0 * change(|x| x.max([2, 3]).reshape([x.size(0), 1, 1, 1]), &images, &moved);
+    say!(run, "  {:<14}1×1   {global:>5.1} %", "max of all");
+
+    // What it does to the answers: trained on digits as they are, tested on moved ones.
+    let conv = |inputs, outputs, rng: &mut _| Conv2d::new(inputs, outputs, 3, rng).padding(1);
+    let rng = &mut rng(0);
+    let models: [(&str, Sequential); 3] = [
+        (
+            "no pooling",
+            sequential![
+                conv(1, 16, rng),
+                Relu,
+                conv(16, 16, rng),
+                Relu,
+                Flatten::default(),
+                Linear::new(16 * 64, 10, rng)
+            ],
+        ),
+        (
+            "average 2×2",
+            sequential![
+                conv(1, 16, rng),
+                Relu,
+                AvgPool2d::new(2),
+                conv(16, 16, rng),
+                Relu,
+                AvgPool2d::new(2),
+                Flatten::default(),
+                Linear::new(64, 10, rng)
+            ],
+        ),
+        (
+            "max 2×2",
+            sequential![
+                conv(1, 16, rng),
+                Relu,
+                MaxPool2d::new(2),
+                conv(16, 16, rng),
+                Relu,
+                MaxPool2d::new(2),
+                Flatten::default(),
+                Linear::new(64, 10, rng)
+            ],
+        ),
+    ];
+    say!(run, "\ntwo convolutions and a dense layer:      weights   field   accuracy   digits moved");
+    let loader = fit::loader(&digits.train, 32);
+    let moved_set = shifted(&digits.test);
+    for (name, mut model) in models {
+        let counted = summary(&model, [1, 1, 8, 8]);
+        let fields = counted.layers.iter().filter(|layer| layer.kind != "Linear" && layer.kind != "Flatten");
+        let field = fields.filter_map(|layer| layer.receptive_field).last().map_or(0, |field| field.size[0]);
+        let mut optimizer = Optimizer::new(Sgd { lr: 0.05, momentum: 0.9, ..Sgd::default() });
+        for epoch in 0..run.pick(10, 1) {
+            fit::epoch(&mut model, &mut optimizer, &loader, epoch);
+        }
+        let [here, there] = [&digits.test, &moved_set].map(|set| fit::percent(&model, &loader, set));
+        say!(
+            run,
+            "  {name:<38}{:>8}{:>8}{here:>9.1} %{there:>13.1} %",
+            counted.parameters,
+            format!("{field}×{field}")
+        );
+    }
+
+    let mut planes = Vec::new();
+    for (row, images) in [("digit", &images), ("moved by 1", &moved)] {
+        for (name, pool) in POOLS {
+            let pooled = pool(images).select(0, 4).select(0, 0);
+            let zoom = 8 / pooled.size(0);
+            let name = if name == "no pooling" { row } else { name };
+            planes.push(Plane::new(&pooled).zoom(zoom).caption(name));
+        }
+    }
+    let title = "a digit, and the same moved right by one pixel, pooled".into();
+    let range = PlaneRange::Fixed(0.0, 1.0);
+    let grid = PlaneGrid { title, columns: POOLS.len(), zoom: 12, range, planes, ..PlaneGrid::default() };
+    run.picture(&grid.to_svg())?;
+    run.remember("pooling keeps that something is there and gives up where: shifts matter less, fields grow.");
+    Ok(())
+}
+
+/// All images moved by one pixel to the right.
+fn shifted(set: &ImageSet) -> ImageSet {
+    let rows = set.pixels().chunks_exact(8);
+    let pixels = rows.flat_map(|row| std::iter::once(0).chain(row[..7].iter().copied())).collect();
+    let classes: Vec<&str> = set.classes().iter().map(String::as_str).collect();
+    ImageSet::new(pixels, set.shape(), set.labels().to_vec(), &classes, set.white())
+}
