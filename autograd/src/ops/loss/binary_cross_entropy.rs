@@ -3,10 +3,9 @@
 use wengert_tensor::Pointwise;
 
 use super::kl_div_poisson::times;
-use super::reduction::Reduction;
+use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::elementwise::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
 use crate::ops::prelude::*;
-use crate::ops::shape::pair;
 use crate::ops::support::slope;
 
 /// Logarithms of probabilities are clamped to at least this.
@@ -168,13 +167,13 @@ impl BinaryCrossEntropyOptions {
 }
 
 impl<T: Real> Var<T> {
-    /// The cross entropy of probabilities: `−w·(t·ln x + (1 − t)·ln(1 − x))`; the operands broadcast.
+    /// The cross entropy of probabilities: `−w·(t·ln x + (1 − t)·ln(1 − x))`, of operands of one shape.
     ///
     /// No logarithm is below −100, and no slope above 10¹², so that probabilities of 0 and 1 have
     /// finite losses and gradients.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn binary_cross_entropy(&self, target: &Self) -> Self {
@@ -184,7 +183,7 @@ impl<T: Real> Var<T> {
     /// [`binary_cross_entropy`](Self::binary_cross_entropy) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn binary_cross_entropy_with(
@@ -192,18 +191,19 @@ impl<T: Real> Var<T> {
         target: &Self,
         options: &BinaryCrossEntropyOptions,
     ) -> Self {
-        options.of(Self::broadcasting(BinaryCrossEntropy, &[self, target]))
+        require_equal_shapes("binary_cross_entropy", self.shape(), target.shape());
+        options.of(Self::apply(BinaryCrossEntropy, [self, target]))
     }
 
     /// The cross entropy of the probabilities `σ(x)`, stable for every `x`:
-    /// `w·((1 − t)·ln(1 + eˣ) + pos_weight·t·ln(1 + e⁻ˣ))`; the operands broadcast.
+    /// `w·((1 − t)·ln(1 + eˣ) + pos_weight·t·ln(1 + e⁻ˣ))`, of operands of one shape.
     ///
     /// A factor of 0 makes a term 0, even of an infinite score.
     ///
     /// * `pos_weight`: what the losses of positive targets are multiplied by, broadcast
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn binary_cross_entropy_with_logits(&self, target: &Self) -> Self {
@@ -217,7 +217,7 @@ impl<T: Real> Var<T> {
     /// [`binary_cross_entropy_with_logits`](Self::binary_cross_entropy_with_logits) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn binary_cross_entropy_with_logits_with(
@@ -226,18 +226,15 @@ impl<T: Real> Var<T> {
         pos_weight: Option<&Tensor<f64>>,
         options: &BinaryCrossEntropyOptions,
     ) -> Self {
+        let name = "binary_cross_entropy_with_logits";
+        require_equal_shapes(name, self.shape(), target.shape());
         options.of(match pos_weight {
             Some(weight) => {
                 let softplus = |x: &Self| x.softplus(1.0, f64::INFINITY);
                 let positive = target * Self::constant(weight.cast());
                 times(&(1.0 - target), &softplus(self)) + times(&positive, &softplus(&-self))
             }
-            None => pair(
-                "binary_cross_entropy_with_logits",
-                LogitCrossEntropy,
-                self,
-                target,
-            ),
+            None => Self::apply(LogitCrossEntropy, [self, target]),
         })
     }
 }

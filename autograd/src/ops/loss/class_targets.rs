@@ -38,20 +38,16 @@ impl Targets {
             "{op}: {scores:?}: {} weights for {classes} classes",
             weights.len()
         );
-        let class = |number: i64| {
-            if number == ignored {
-                return None;
-            }
-            let class = usize::try_from(number)
-                .ok()
-                .filter(|&class| class < classes);
+        // A loop, not a closure, which would be reported as the caller.
+        let mut class = Vec::with_capacity(target.len());
+        for number in target.iter() {
+            let known = usize::try_from(number).ok().filter(|&k| k < classes);
             require!(
-                class.is_some(),
+                known.is_some() || number == ignored,
                 "{op}: {scores:?}: target {number} is outside the {classes} classes"
             );
-            class
-        };
-        let class = target.iter().map(class).collect();
+            class.push(known.filter(|_| number != ignored));
+        }
         Self {
             class,
             weights,

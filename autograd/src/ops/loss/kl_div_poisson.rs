@@ -1,6 +1,6 @@
 //! The Kullback–Leibler divergence and the Poisson negative log-likelihood.
 
-use super::reduction::Reduction;
+use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 use crate::ops::shape::pair;
 
@@ -112,11 +112,11 @@ impl Default for PoissonOptions {
 
 impl<T: Real> Var<T> {
     /// The Kullback–Leibler divergence of log-probabilities from a target, element by element:
-    /// `t·(ln t − x)`, 0 where `t` is 0, even if `x` is −∞; the operands broadcast.
+    /// `t·(ln t − x)`, 0 where `t` is 0, even if `x` is −∞, of operands of one shape.
     /// The gradient of a target 0 is 0.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn kl_div(&self, target: &Self) -> Self {
@@ -126,10 +126,11 @@ impl<T: Real> Var<T> {
     /// [`kl_div`](Self::kl_div) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn kl_div_with(&self, target: &Self, options: &KlDivOptions) -> Self {
+        require_equal_shapes("kl_div", self.shape(), target.shape());
         let losses = if options.log_target {
             let none = T::of(f64::NEG_INFINITY);
             let void = target.value().map(|t| t == none);
@@ -149,10 +150,10 @@ impl<T: Real> Var<T> {
     }
 
     /// The negative log-likelihood of counts `t` under Poisson distributions: `eˣ − t·x` for the
-    /// logarithm `x` of a rate, `x − t·ln(x + eps)` for the rate; the operands broadcast.
+    /// logarithm `x` of a rate, `x − t·ln(x + eps)` for the rate, of operands of one shape.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn poisson_nll_loss(&self, target: &Self) -> Self {
@@ -162,10 +163,11 @@ impl<T: Real> Var<T> {
     /// [`poisson_nll_loss`](Self::poisson_nll_loss) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn poisson_nll_loss_with(&self, target: &Self, options: &PoissonOptions) -> Self {
+        require_equal_shapes("poisson_nll_loss", self.shape(), target.shape());
         let mut losses = if options.log_input {
             self.exp() - target * self
         } else {
@@ -189,8 +191,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("kl_div", |draw| {
         let shape = draw.any_shape();
         let log_target = draw.once_in(2);
-        let target = draw.broadcastable(&shape);
-        let target = draw.uniform(target, 0.05, 1.0);
+        let target = draw.uniform(&shape, 0.05, 1.0);
         let target = if log_target {
             target.map(f64::ln)
         } else {

@@ -1,14 +1,14 @@
 //! Margin losses: logistic, hinge embedding, ranking and multi-class.
 
-use super::reduction::Reduction;
+use super::reduction::{Reduction, require_equal_shapes};
 use super::similarity::by_sign;
 use crate::ops::prelude::*;
 
 impl<T: Real> Var<T> {
-    /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1; the operands broadcast.
+    /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1, of operands of one shape.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn soft_margin_loss(&self, target: &Self) -> Self {
@@ -18,17 +18,18 @@ impl<T: Real> Var<T> {
     /// [`soft_margin_loss`](Self::soft_margin_loss) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn soft_margin_loss_with(&self, target: &Self, reduction: Reduction) -> Self {
+        require_equal_shapes("soft_margin_loss", self.shape(), target.shape());
         reduction.of(&-(target * self).logsigmoid())
     }
 
     /// The loss of distances `x`: `x` where the target is 1, `max(0, margin − x)` where it is −1.
     ///
     /// # Panics
-    /// If the target's shape does not broadcast to the input's, or it has other numbers.
+    /// If the shapes differ, or a target is neither 1 nor −1.
     #[must_use]
     #[track_caller]
     pub fn hinge_embedding_loss(&self, target: &Tensor<i64>) -> Self {
@@ -38,7 +39,7 @@ impl<T: Real> Var<T> {
     /// [`hinge_embedding_loss`](Self::hinge_embedding_loss) with options.
     ///
     /// # Panics
-    /// If the target's shape does not broadcast to the input's, or it has other numbers.
+    /// If the shapes differ, or a target is neither 1 nor −1.
     #[must_use]
     #[track_caller]
     pub fn hinge_embedding_loss_with(
@@ -47,14 +48,15 @@ impl<T: Real> Var<T> {
         margin: f64,
         reduction: Reduction,
     ) -> Self {
+        require_equal_shapes("hinge_embedding_loss", self.shape(), target.shape());
         reduction.of(&by_sign(target, self, &(margin - self).relu()))
     }
 
     /// `max(0, −t·(x − y) + margin)`: target 1 means that `x` should exceed `y`, −1 the
-    /// opposite; the operands broadcast.
+    /// opposite. The operands have one shape.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn margin_ranking_loss(&self, other: &Self, target: &Self) -> Self {
@@ -64,7 +66,7 @@ impl<T: Real> Var<T> {
     /// [`margin_ranking_loss`](Self::margin_ranking_loss) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn margin_ranking_loss_with(
@@ -74,6 +76,9 @@ impl<T: Real> Var<T> {
         margin: f64,
         reduction: Reduction,
     ) -> Self {
+        let name = "margin_ranking_loss";
+        require_equal_shapes(name, self.shape(), other.shape());
+        require_equal_shapes(name, self.shape(), target.shape());
         reduction.of(&(target * (other - self) + margin).relu())
     }
 

@@ -1,8 +1,7 @@
 //! The squared error.
 
-use super::reduction::Reduction;
+use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
-use crate::ops::shape::pair;
 
 /// `(x − t)²` element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -35,10 +34,10 @@ impl Op for SquaredError {
 }
 
 impl<T: Real> Var<T> {
-    /// The squared error `(x − t)²`; the operands broadcast.
+    /// The squared error `(x − t)²`, of operands of one shape.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn mse_loss(&self, target: &Self) -> Self {
@@ -48,11 +47,12 @@ impl<T: Real> Var<T> {
     /// [`mse_loss`](Self::mse_loss) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn mse_loss_with(&self, target: &Self, reduction: Reduction) -> Self {
-        let losses = pair("mse_loss", SquaredError, self, target);
+        require_equal_shapes("mse_loss", self.shape(), target.shape());
+        let losses = Self::apply(SquaredError, [self, target]);
         reduction.of(&losses)
     }
 }
@@ -62,12 +62,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::function("mse_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
-        let t = draw.broadcastable(&shape);
         let f = generic!([reduction] | x, t | x.mse_loss_with(t, reduction));
         Case::new(
             format!("{reduction:?}"),
             f,
-            [draw.normal(shape), draw.normal(t)],
+            [draw.normal(&shape), draw.normal(&shape)],
         )
     }),
 ];

@@ -1,6 +1,6 @@
 //! How the losses of elements are reduced to one number.
 
-use wengert_tensor::Real;
+use wengert_tensor::{Real, require};
 
 use crate::sample::Draw;
 use crate::var::Var;
@@ -37,6 +37,19 @@ impl Reduction {
             Self::None => losses.clone(),
         }
     }
+}
+
+/// Panics unless the operands of a loss have one shape.
+///
+/// Broadcasting `[n, 1]` against `[n]` gives `[n, n]`: the loss of pairs that nobody meant, which trains
+/// without a message.
+#[track_caller]
+pub(super) fn require_equal_shapes(op: &str, input: &[usize], target: &[usize]) {
+    require!(
+        input == target,
+        "{op}: input {input:?}, target {target:?}: the shapes differ; reshape one, or broadcast it with \
+         `broadcast_to`"
+    );
 }
 
 impl Draw {

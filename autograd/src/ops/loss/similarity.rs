@@ -1,6 +1,6 @@
 //! Similarities and distances of vectors, and losses of them.
 
-use super::reduction::Reduction;
+use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 use crate::ops::reduce::is_moderate;
 
@@ -101,7 +101,7 @@ impl<T: Real> Var<T> {
     /// * `self` (anchor), `positive`, `negative`: `[.., width]`
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn triplet_margin_loss(&self, positive: &Self, negative: &Self) -> Self {
@@ -111,7 +111,7 @@ impl<T: Real> Var<T> {
     /// [`triplet_margin_loss`](Self::triplet_margin_loss) with options.
     ///
     /// # Panics
-    /// If the shapes do not broadcast to each other.
+    /// If the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn triplet_margin_loss_with(
@@ -120,6 +120,9 @@ impl<T: Real> Var<T> {
         negative: &Self,
         options: &TripletOptions,
     ) -> Self {
+        let name = "triplet_margin_loss";
+        require_equal_shapes(name, self.shape(), positive.shape());
+        require_equal_shapes(name, self.shape(), negative.shape());
         let distance = |x: &Self, y: &Self| x.pairwise_distance(y, options.p, options.eps);
         let mut far = distance(self, negative);
         if options.swap {
