@@ -70,9 +70,11 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn broadcasting<O: Op>(op: O, inputs: &[&Self]) -> Self {
-        let shape = inputs.iter().fold(Vec::new(), |shape, x| {
-            wengert_tensor::broadcast_shapes(op.name(), &shape, x.shape())
-        });
+        // A loop, not a closure, which would be reported as the caller.
+        let mut shape = Vec::new();
+        for x in inputs {
+            shape = wengert_tensor::broadcast_shapes(op.name(), &shape, x.shape());
+        }
         let inputs: Vec<_> = inputs.iter().map(|x| x.broadcast_to(&shape)).collect();
         Self::apply(op, &inputs.iter().collect::<Vec<_>>())
     }

@@ -21,6 +21,7 @@ pub use scale::unit_scale;
 use crate::{Axes, Element, Number, Tensor, require};
 
 /// The number of elements that are reduced to one result.
+#[track_caller]
 fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
     let reduced = axes.resolve(op, shape);
     let extents = shape.iter().enumerate();
@@ -31,6 +32,7 @@ fn count(op: &str, shape: &[usize], axes: &Axes) -> usize {
 }
 
 /// The parameters of a fold that has none: one `()` per result.
+#[track_caller]
 fn no_params(op: &str, shape: &[usize], axes: &Axes) -> Vec<()> {
     vec![(); result_layout(op, shape, axes).len()]
 }

@@ -141,6 +141,7 @@ impl<T: Real> Tensor<T> {
 
     /// The first element of each result of a reduction, without its tangent; 0 if it is not finite or does not
     /// exist.
+    #[track_caller]
     fn first_elements(&self, op: &str, axes: &Axes) -> Vec<T> {
         if self.is_empty() {
             return vec![T::zero(); result_layout(op, self.shape(), axes).len()];

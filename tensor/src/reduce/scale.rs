@@ -69,6 +69,7 @@ pub(super) fn scales<T: Real>(
 }
 
 /// The largest absolute values, without tangents; 0 over no elements, NaN if there is one.
+#[track_caller]
 fn max_abs<T: Real>(op: &str, x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     let function = Fold {
         identity: T::zero(),

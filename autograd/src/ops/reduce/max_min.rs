@@ -222,7 +222,7 @@ impl<T: Real> Var<T> {
             .chain(reduced.iter())
             .map(|axis| axis as isize)
             .collect();
-        let lines = [result.as_slice(), &[count(axes, shape)]].concat();
+        let lines = [result.as_slice(), &[count("max", axes, shape)]].concat();
         if axes.is_kept() {
             result = shape.to_vec();
             reduced.iter().for_each(|axis| result[axis] = 1);

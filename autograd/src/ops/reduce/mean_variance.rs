@@ -66,7 +66,7 @@ impl Op for Variance {
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         out.input(0, |grad| {
             let x = call.input(0);
-            let factor = 2.0 / degrees_of_freedom(&self.axes, x.shape(), self.correction);
+            let factor = 2.0 / degrees_of_freedom("var", &self.axes, x.shape(), self.correction);
             x.centred(&self.axes) * (restored(grad, &self.axes, x.shape()) * factor)
         });
     }
@@ -78,22 +78,24 @@ impl Op for Variance {
             draw.normal(shape)
         };
         let axes = draw.axes(rank);
-        let correction = usize::from(count(&axes, x.shape()) > 1 && draw.once_in(2));
+        let correction = usize::from(count("var", &axes, x.shape()) > 1 && draw.once_in(2));
         Sample::new(Self { axes, correction }, [x])
     }
 }
 
 /// The number of elements that are reduced to one result.
-pub(crate) fn count(axes: &Axes, shape: &[usize]) -> usize {
-    axes.resolve("mean", shape)
+#[track_caller]
+pub(crate) fn count(op: &str, axes: &Axes, shape: &[usize]) -> usize {
+    axes.resolve(op, shape)
         .iter()
         .map(|axis| shape[axis])
         .product()
 }
 
 /// The divisor of a sum of squares, `n − correction`; NaN if it is not positive.
-fn degrees_of_freedom(axes: &Axes, shape: &[usize], correction: usize) -> f64 {
-    let count = count(axes, shape);
+#[track_caller]
+fn degrees_of_freedom(op: &str, axes: &Axes, shape: &[usize], correction: usize) -> f64 {
+    let count = count(op, axes, shape);
     if count > correction {
         (count - correction) as f64
     } else {
@@ -125,7 +127,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn mean(&self, axes: impl Into<Axes>) -> Self {
         let axes = axes.into();
-        let n = count(&axes, self.shape());
+        let n = count("mean", &axes, self.shape());
         self.sum(axes).div_scalar(n as f64)
     }
 
@@ -159,7 +161,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Self {
         let axes = axes.into();
-        let freedom = degrees_of_freedom(&axes, self.shape(), correction);
+        let freedom = degrees_of_freedom("std", &axes, self.shape(), correction);
         self.centred(&axes).norm(2.0, axes) / freedom.sqrt()
     }
 

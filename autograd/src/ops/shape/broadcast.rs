@@ -71,9 +71,16 @@ impl<T: Real> Var<T> {
         let wide = self.shape();
         require!(
             shape.len() <= wide.len(),
-            "sum_to: {wide:?} to {shape:?}: the rank would grow"
+            "sum_to: {wide:?}: {shape:?} does not broadcast to it"
         );
         let new = wide.len() - shape.len();
+        require!(
+            shape
+                .iter()
+                .zip(&wide[new..])
+                .all(|(&s, &w)| s == w || s == 1),
+            "sum_to: {wide:?}: {shape:?} does not broadcast to it"
+        );
         let axes: Vec<isize> = (0..wide.len())
             .filter(|&axis| axis < new || (shape[axis - new] == 1 && wide[axis] != 1))
             .map(|axis| axis as isize)

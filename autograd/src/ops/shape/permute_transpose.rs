@@ -1,5 +1,7 @@
 //! Axes in another order.
 
+use wengert_tensor::resolve_axis;
+
 use crate::ops::prelude::*;
 
 /// The axes in another order.
@@ -70,8 +72,8 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Self {
         let mut axes: Vec<_> = (0..self.rank() as isize).collect();
-        let [a, b] =
-            [a, b].map(|axis| wengert_tensor::resolve_axis("transpose", axis, self.shape()));
+        let a = resolve_axis("transpose", a, self.shape());
+        let b = resolve_axis("transpose", b, self.shape());
         axes.swap(a, b);
         self.permute(axes)
     }
