@@ -5,7 +5,8 @@ use std::sync::Arc;
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::index::Index;
-use crate::param::Param;
+use crate::param::{IdMap, Param};
+use crate::parameters::{Parameters, ParametersExt, Slot};
 
 /// The gradient of one parameter.
 #[derive(Clone, Debug)]
@@ -29,6 +30,41 @@ pub struct Gradients<T: Real = f32> {
 impl<T: Real> Gradients<T> {
     pub(crate) fn new(index: Arc<Index>, entries: Vec<Gradient<T>>) -> Self {
         Self { index, entries }
+    }
+
+    /// Gradients of a model from tensors by path, such as those that [`iter`](Self::iter) gave before they were
+    /// written to a file. A parameter without a tensor has no gradient.
+    ///
+    /// # Panics
+    /// If a tensor has another shape than its parameter.
+    #[must_use]
+    #[track_caller]
+    pub fn from_tensors(
+        model: &(impl Parameters<T> + ?Sized),
+        mut tensor: impl FnMut(&str) -> Option<Tensor<T>>,
+    ) -> Self {
+        let (index, _) = Index::of(model);
+        let mut entries = Vec::with_capacity(index.len());
+        let mut shapes = IdMap::default();
+        model.each(|_, slot| {
+            if let Slot::Param(param) = slot {
+                shapes.insert(param.id(), param.shape());
+            }
+        });
+        for (place, id) in index.ids().iter().enumerate() {
+            let path = index.path(place);
+            let value = tensor(path);
+            if let (Some(value), Some(&shape)) = (&value, shapes.get(id)) {
+                require!(
+                    value.shape() == shape,
+                    "from_tensors: {path}: {:?}: the parameter is {shape:?}",
+                    value.shape()
+                );
+            }
+            let missing = value.is_none().then(|| "no tensor was given for it".to_owned());
+            entries.push(Gradient { value, missing });
+        }
+        Self::new(index, entries)
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it.

@@ -238,6 +238,14 @@ pub trait ParametersExt<T: Real>: Parameters<T> {
         all
     }
 
+    /// Every layer in the order of the fields: its path, and the name of its type, such as `Conv2d`.
+    fn layers(&self) -> Vec<(String, String)> {
+        let mut path = Path::collecting();
+        self.walk(&mut path, &mut |_, _| {});
+        let layers = path.into_layers().into_iter();
+        layers.map(|layer| (layer.path, layer.id.kind())).collect()
+    }
+
     /// How many numbers are trained.
     fn parameter_count(&self) -> usize {
         self.parameters()

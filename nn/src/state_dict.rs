@@ -200,6 +200,19 @@ impl StateDict {
         self.load_into_with(model, Lenience::default()).map(|_| ())
     }
 
+    /// An error if [`load_into`](Self::load_into) would be one; the model stays as it is.
+    ///
+    /// # Errors
+    /// If names are missing, unknown, or their shapes or types are others.
+    pub fn check<T: Real>(&self, model: &(impl Parameters<T> + ?Sized)) -> Result<(), StateError> {
+        let difference = self.difference(model);
+        if Lenience::default().allows(&difference) {
+            Ok(())
+        } else {
+            Err(StateError::Difference(difference))
+        }
+    }
+
     /// As [`load_into`](Self::load_into), with names that may be missing or unknown; returns
     /// those that were.
     ///
