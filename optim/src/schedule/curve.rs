@@ -47,8 +47,44 @@ pub trait Curve: Debug + Send + Sync + 'static {
     /// The rate after `epoch` steps of the schedule, where `epoch` is at least 1.
     fn next(&self, epoch: u64, at: GroupRate) -> f64;
 
+    /// The last step that the curve may make; `None` if it has no end.
+    fn last_step(&self) -> Option<u64> {
+        None
+    }
+
     /// The momentum after `epoch` steps, if the curve changes it.
     fn momentum(&self, _epoch: u64, _group: usize) -> Option<f64> {
         None
+    }
+}
+
+/// A curve that is chosen at run time.
+impl Curve for Box<dyn Curve> {
+    fn validate(&self, groups: usize) {
+        (**self).validate(groups);
+    }
+
+    fn base(&self, group: usize) -> Option<f64> {
+        (**self).base(group)
+    }
+
+    fn start(&self, at: GroupRate) -> f64 {
+        (**self).start(at)
+    }
+
+    fn restart(&self, at: GroupRate) -> f64 {
+        (**self).restart(at)
+    }
+
+    fn next(&self, epoch: u64, at: GroupRate) -> f64 {
+        (**self).next(epoch, at)
+    }
+
+    fn last_step(&self) -> Option<u64> {
+        (**self).last_step()
+    }
+
+    fn momentum(&self, epoch: u64, group: usize) -> Option<f64> {
+        (**self).momentum(epoch, group)
     }
 }

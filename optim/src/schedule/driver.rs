@@ -176,6 +176,19 @@ impl Schedule {
         }
     }
 
+    /// The last step that the schedule may make; `None` if it has no end. [`step`](Self::step) panics after it.
+    #[must_use]
+    pub fn last_step(&self) -> Option<u64> {
+        let starts = std::iter::once(0).chain(self.milestones.iter().copied());
+        let nexts = self.milestones.iter().copied().map(Some).chain([None]);
+        let mut parts = self.parts.iter().zip(starts.zip(nexts));
+        parts.find_map(|(part, (start, next))| {
+            let end = start + part.curve.last_step()?;
+            // The next curve replaces this one at its milestone.
+            next.is_none_or(|next| end + 1 < next).then_some(end)
+        })
+    }
+
     /// The number of steps so far.
     #[must_use]
     pub const fn epoch(&self) -> u64 {

@@ -173,6 +173,10 @@ impl Curve for OneCycleLr {
         self.rate_and_momentum(epoch, at.group).0
     }
 
+    fn last_step(&self) -> Option<u64> {
+        Some(self.total_steps)
+    }
+
     fn momentum(&self, epoch: u64, group: usize) -> Option<f64> {
         self.cycle_momentum
             .then(|| self.rate_and_momentum(epoch, group).1)
