@@ -10,6 +10,7 @@ pub mod data;
 pub mod evaluate;
 pub mod prelude;
 pub mod report;
+pub mod train;
 
 pub use num_traits;
 pub use rand;

@@ -33,3 +33,7 @@ pub use crate::optim::{Adam, AdamW, CosineAnnealingLr, Optimizer, Schedule, Sgd}
 pub use crate::tensor::{
     Axes, ConvOptions, Dual, Element, Number, PoolOptions, Real, Slice, Tensor, assert_shape, keep,
 };
+pub use crate::train::{
+    CheckpointOptions, EarlyStopping, Ema, Every, MetricMode, Monitor, TrainError, TrainOptions,
+    Trainer,
+};

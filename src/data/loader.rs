@@ -136,6 +136,12 @@ impl<'a> Loader<'a> {
         self.set
     }
 
+    /// The options.
+    #[must_use]
+    pub fn options(&self) -> &LoaderOptions {
+        &self.options
+    }
+
     /// Batches per epoch.
     #[must_use]
     pub fn steps(&self) -> usize {

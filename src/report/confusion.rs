@@ -58,6 +58,12 @@ impl Confusion {
         }
     }
 
+    /// The names of the classes.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
     /// The number of images of class `truth` that were predicted as `predicted`.
     ///
     /// # Panics

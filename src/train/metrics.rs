@@ -1,0 +1,239 @@
+//! [`Evaluation`]: how well a model does on a data set.
+
+use wengert_autograd::Var;
+use wengert_nn::{Module, Pass};
+use wengert_tensor::{Real, Tensor};
+
+use super::source::{BatchSource, TrainBatch};
+use crate::data::Position;
+use crate::report::Confusion;
+
+/// How well a model does on a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The mean loss of an example; NaN without examples.
+    pub loss: f64,
+    /// The number of examples.
+    pub examples: usize,
+    /// Examples by class and predicted class; `None` if the targets are no classes.
+    pub confusion: Option<Confusion>,
+    /// The share of examples whose class is among the `k` highest scores, by `k`.
+    pub top_k: Vec<(usize, f64)>,
+    /// The metrics of the caller: means over the examples.
+    pub custom: Vec<(String, f64)>,
+}
+
+/// How well one class is recognised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassScore {
+    /// The name of the class.
+    pub class: String,
+    /// The number of its examples.
+    pub examples: usize,
+    /// The share of the predictions of this class that are right; NaN if there are none.
+    pub precision: f64,
+    /// The share of its examples that are predicted as this class; NaN if there are none.
+    pub recall: f64,
+    /// `2·tp / (2·tp + fp + fn)`; NaN if the class neither occurs nor is predicted.
+    pub f1: f64,
+}
+
+impl Evaluation {
+    /// The share of examples whose class has the highest score, 0 to 1.
+    #[must_use]
+    pub fn accuracy(&self) -> Option<f64> {
+        self.confusion.as_ref().map(Confusion::accuracy)
+    }
+
+    /// Precision, recall and F1 of each class; empty if the targets are no classes.
+    #[must_use]
+    pub fn per_class(&self) -> Vec<ClassScore> {
+        let Some(confusion) = &self.confusion else {
+            return Vec::new();
+        };
+        let classes = confusion.classes();
+        let count = |truth, predicted| confusion.count(truth, predicted);
+        let scores = classes.iter().enumerate().map(|(class, name)| {
+            let examples = (0..classes.len()).map(|other| count(class, other)).sum();
+            let predicted: usize = (0..classes.len()).map(|other| count(other, class)).sum();
+            ClassScore {
+                class: name.clone(),
+                examples,
+                precision: confusion.precision(class),
+                recall: confusion.recall(class),
+                f1: 2.0 * count(class, class) as f64 / (examples + predicted) as f64,
+            }
+        });
+        scores.collect()
+    }
+
+    /// The mean F1 of the classes that occur or are predicted (macro F1).
+    #[must_use]
+    pub fn macro_f1(&self) -> Option<f64> {
+        self.confusion.as_ref()?;
+        let scores: Vec<f64> = self.per_class().iter().map(|score| score.f1).collect();
+        let known: Vec<f64> = scores.into_iter().filter(|f1| !f1.is_nan()).collect();
+        Some(known.iter().sum::<f64>() / known.len() as f64)
+    }
+
+    /// All numbers by name: `loss`, `accuracy`, `f1`, `top5`, and the metrics of the caller.
+    #[must_use]
+    pub fn values(&self) -> Vec<(String, f64)> {
+        let mut values = vec![("loss".to_owned(), self.loss)];
+        values.extend(self.accuracy().map(|x| ("accuracy".to_owned(), x)));
+        values.extend(self.macro_f1().map(|x| ("f1".to_owned(), x)));
+        values.extend(self.top_k.iter().map(|&(k, x)| (format!("top{k}"), x)));
+        values.extend(self.custom.iter().cloned());
+        values
+    }
+}
+
+/// Evaluates a classifier with its usual loss, the cross entropy.
+///
+/// ```
+/// use wengert::prelude::*;
+/// use wengert::train::evaluate;
+///
+/// let digits = Dataset::digits();
+/// let loader = Loader::new(&digits.test, LoaderOptions::default());
+/// let model = Sequential::<f32>::new().push(Flatten).push(Linear::new(64, 10, &mut rng(0)));
+/// let evaluation = evaluate(&model, &loader, &[5]);
+/// assert_eq!(evaluation.examples, 359);
+/// assert!(evaluation.top_k[0].1 >= evaluation.accuracy().expect("digits have classes"));
+/// ```
+///
+/// # Panics
+/// As the model and its loss do; if the data has no usual loss.
+#[must_use]
+#[track_caller]
+pub fn evaluate<T: Real, M, D>(model: &M, data: &D, top_k: &[usize]) -> Evaluation
+where
+    M: Module<T>,
+    D: BatchSource<T>,
+{
+    let loss = |output: &Var<T>, batch: &D::Batch| {
+        let loss = batch.usual_loss(output);
+        loss.expect("evaluate: the data has no usual loss; use a `Trainer` with one")
+    };
+    let parts = Parts {
+        loss: &loss,
+        metrics: &[],
+        top_k,
+        classes: None,
+    };
+    let evaluation = evaluate_while(model, data, &parts, || true);
+    evaluation.expect("never asked to stop")
+}
+
+/// A loss of outputs of a model for a batch.
+pub(super) type LossFn<'a, T, B> = dyn Fn(&Var<T>, &B) -> Var<T> + 'a;
+
+/// A metric of outputs of a model for a batch: a mean over its examples.
+pub(super) type MetricFn<'a, T, B> = Box<dyn Fn(&Tensor<T>, &B) -> f64 + 'a>;
+
+/// What an evaluation computes.
+pub(super) struct Parts<'a, 'b, T: Real, B> {
+    pub(super) loss: &'a LossFn<'b, T, B>,
+    pub(super) metrics: &'a [(String, MetricFn<'b, T, B>)],
+    pub(super) top_k: &'a [usize],
+    /// The number of classes, if it is known already and labels are classes.
+    pub(super) classes: Option<usize>,
+}
+
+/// Evaluates until `go_on` is false; the result is then `None`.
+#[track_caller]
+pub(super) fn evaluate_while<T: Real, M, D>(
+    model: &M,
+    data: &D,
+    parts: &Parts<'_, '_, T, D::Batch>,
+    go_on: impl Fn() -> bool,
+) -> Option<Evaluation>
+where
+    M: Module<T>,
+    D: BatchSource<T>,
+{
+    let (mut loss, mut examples) = (0.0, 0);
+    let mut confusion: Option<Confusion> = None;
+    let mut hits = vec![0_usize; parts.top_k.len()];
+    let mut custom = vec![0.0; parts.metrics.len()];
+    for batch in data.batches(Position::default()) {
+        if !go_on() {
+            return None;
+        }
+        let mut pass = Pass::eval(model);
+        let output = model.call(&pass.input(batch.input().clone()), &mut pass);
+        let count = batch.len();
+        examples += count;
+        loss += count as f64 * (parts.loss)(&output, &batch).item().to_f64();
+        for (sum, (_, metric)) in custom.iter_mut().zip(parts.metrics) {
+            *sum += count as f64 * metric(output.value(), &batch);
+        }
+        let Some(labels) = batch.labels() else {
+            continue;
+        };
+        let Some(classes) = classes_of(output.value(), labels, parts.classes) else {
+            continue;
+        };
+        let confusion = confusion.get_or_insert_with(|| {
+            let names = data.class_names();
+            Confusion::new((0..classes).map(|c| names.get(c).cloned().unwrap_or(c.to_string())))
+        });
+        let labels = labels.to_vec();
+        confusion.add_all(&labels, &output.value().argmax(1).to_vec());
+        if !parts.top_k.is_empty() {
+            let ranks = ranks(&output.value().to_vec(), &labels, classes);
+            for (hits, &k) in hits.iter_mut().zip(parts.top_k) {
+                *hits += ranks.iter().filter(|&&rank| rank < k).count();
+            }
+        }
+    }
+    let share = |hits: usize| hits as f64 / examples as f64;
+    let has_classes = confusion.is_some();
+    let names = parts.metrics.iter().map(|(name, _)| name.clone());
+    Some(Evaluation {
+        loss: loss / examples as f64,
+        examples,
+        confusion,
+        top_k: parts
+            .top_k
+            .iter()
+            .copied()
+            .zip(hits.into_iter().map(share))
+            .filter(|_| has_classes)
+            .collect(),
+        custom: names
+            .zip(custom.into_iter().map(|sum| sum / examples as f64))
+            .collect(),
+    })
+}
+
+/// The number of classes that an output has a score for, if labels are such classes.
+pub(super) fn classes_of<T: Real>(
+    output: &Tensor<T>,
+    labels: &Tensor<i64>,
+    known: Option<usize>,
+) -> Option<usize> {
+    let &[count, classes] = output.shape() else {
+        return None;
+    };
+    let fits = labels.shape() == [count]
+        && known.is_none_or(|known| known == classes)
+        && labels
+            .iter()
+            .all(|label| (0..classes as i64).contains(&label));
+    fits.then_some(classes)
+}
+
+/// For each example the number of classes with a higher score than its own; among equal scores the lower
+/// class is first, as in `argmax`. A NaN score of the own class is last.
+fn ranks<T: Real>(scores: &[T], labels: &[i64], classes: usize) -> Vec<usize> {
+    let rows = scores.chunks(classes.max(1)).zip(labels);
+    let rank = |(row, &label): (&[T], &i64)| {
+        let own = row[label as usize];
+        let higher = |&(class, &score): &(usize, &T)| {
+            !(score < own || score == own && class >= label as usize)
+        };
+        row.iter().enumerate().filter(higher).count()
+    };
+    rows.map(rank).collect()
+}

@@ -1,0 +1,117 @@
+//! [`NonFinite`]: where a NaN or an infinity came from.
+
+use std::fmt;
+
+use wengert_autograd::Var;
+use wengert_nn::{Gradients, Module, ParametersExt};
+use wengert_tensor::{Real, Tensor};
+
+use crate::data::Position;
+
+/// A step with a NaN or infinite loss or gradient.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NonFinite {
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// The number of the batch in its epoch, from 0.
+    pub step: usize,
+    /// The number of updates before it.
+    pub updates: u64,
+    /// What produced the first number that is not finite.
+    pub origin: Origin,
+}
+
+/// What produced the first number that is not finite.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It is in the input of the batch.
+    Input {
+        /// The number of the example in the batch.
+        example: usize,
+    },
+    /// It is in a parameter or a buffer, so the last update produced it.
+    Parameter {
+        /// Its path.
+        path: String,
+    },
+    /// Neither; the operation is not known.
+    Unknown,
+}
+
+impl fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            epoch,
+            step,
+            updates,
+            origin,
+        } = self;
+        write!(
+            f,
+            "training stopped at step {} of epoch {} (after {updates} updates): ",
+            step + 1,
+            epoch + 1
+        )?;
+        match origin {
+            Origin::Input { example } => {
+                write!(
+                    f,
+                    "example {example} of the batch has a NaN or infinite input; correct the data"
+                )
+            }
+            Origin::Parameter { path } => write!(
+                f,
+                "the last update made `{path}` NaN or infinite; choose a smaller learning rate, or clip the gradients"
+            ),
+            Origin::Unknown => f.write_str("the loss or a gradient is NaN or infinite"),
+        }
+    }
+}
+
+impl std::error::Error for NonFinite {}
+
+/// Whether all elements are finite.
+fn is_finite<T: Real>(x: &Tensor<T>) -> bool {
+    // The sum of magnitudes is a cheap pass over memory; it may also overflow for finite elements.
+    x.norm2(..).item().to_f64().is_finite() || x.iter().all(|x| x.to_f64().is_finite())
+}
+
+/// Whether all gradients are finite.
+pub(super) fn are_finite<T: Real>(gradients: &Gradients<T>) -> bool {
+    gradients.iter().all(|(_, gradient)| is_finite(gradient))
+}
+
+/// Finds out what made the loss or a gradient of a step not finite, by running it again.
+#[track_caller]
+pub(super) fn find<T: Real, M: Module<T>>(
+    model: &M,
+    input: &Tensor<T>,
+    _seed: u64,
+    _loss: impl Fn(&Var<T>) -> Var<T>,
+    position: Position,
+    updates: u64,
+) -> NonFinite {
+    NonFinite {
+        epoch: position.epoch,
+        step: position.step,
+        updates,
+        origin: origin(model, input),
+    }
+}
+
+fn origin<T: Real, M: Module<T>>(model: &M, input: &Tensor<T>) -> Origin {
+    let wrong = input.iter().position(|x| !x.to_f64().is_finite());
+    if let Some(place) = wrong {
+        let count = input.shape().first().copied().unwrap_or(1);
+        return Origin::Input {
+            example: place / (input.len() / count),
+        };
+    }
+    for (path, param) in model.parameters() {
+        if !is_finite(param.value()) {
+            return Origin::Parameter { path };
+        }
+    }
+    Origin::Unknown
+}

@@ -1,0 +1,123 @@
+//! [`BatchSource`] and [`TrainBatch`]: what a trainer needs from data.
+
+use wengert_autograd::Var;
+use wengert_tensor::{Real, Tensor};
+
+use crate::data::{Batch, Loader, Position};
+use crate::report::Fingerprint;
+
+/// A data set in batches, each a function of its [`Position`] alone.
+///
+/// That makes exact resume possible: a trainer stores a position, and the batches from there on are the
+/// same. A [`Loader`] is a source.
+pub trait BatchSource<T: Real> {
+    /// What a step is made from.
+    type Batch: TrainBatch<T>;
+
+    /// The number of batches of an epoch.
+    fn steps(&self) -> usize;
+
+    /// The number of examples of an epoch.
+    fn examples(&self) -> usize;
+
+    /// The batches of an epoch from a position on; none if its step is [`steps`](Self::steps).
+    fn batches(&self, position: Position) -> impl Iterator<Item = Self::Batch>;
+
+    /// The class of each example in the data set, in any order; `None` if there are no classes.
+    fn labels(&self) -> Option<Vec<i64>> {
+        None
+    }
+
+    /// The names of the classes; may be empty.
+    fn class_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Everything that decides about the batches, as names and values. A run may be resumed only if all of
+    /// them are the same.
+    fn settings(&self) -> Vec<(String, String)>;
+}
+
+/// Some examples: the input of a model and what its output is compared with.
+pub trait TrainBatch<T: Real> {
+    /// `[batch, …]`
+    fn input(&self) -> &Tensor<T>;
+
+    /// A seed for the random choices of this step, such as dropout.
+    fn seed(&self) -> u64;
+
+    /// `[batch]`, class numbers; `None` if the targets are no classes.
+    fn labels(&self) -> Option<&Tensor<i64>> {
+        None
+    }
+
+    /// The mean loss of a model's output if the trainer has no loss of its own: the cross entropy of the
+    /// labels. `None` if there is no usual one.
+    #[track_caller]
+    fn usual_loss(&self, output: &Var<T>) -> Option<Var<T>> {
+        match self.labels() {
+            Some(labels) => Some(output.cross_entropy(labels)),
+            None => None,
+        }
+    }
+
+    /// The number of examples.
+    fn len(&self) -> usize {
+        self.input().shape().first().copied().unwrap_or(1)
+    }
+
+    /// Whether there is no example.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T: Real> TrainBatch<T> for Batch<T> {
+    fn input(&self) -> &Tensor<T> {
+        &self.images
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn labels(&self) -> Option<&Tensor<i64>> {
+        Some(&self.labels)
+    }
+}
+
+impl<T: Real> BatchSource<T> for Loader<'_> {
+    type Batch = Batch<T>;
+
+    fn steps(&self) -> usize {
+        Loader::steps(self)
+    }
+
+    fn examples(&self) -> usize {
+        self.set().len()
+    }
+
+    fn batches(&self, position: Position) -> impl Iterator<Item = Batch<T>> {
+        Loader::batches(self, position)
+    }
+
+    fn labels(&self) -> Option<Vec<i64>> {
+        Some(self.set().labels().iter().map(|&l| i64::from(l)).collect())
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.set().classes().to_vec()
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        let set = self.set();
+        let mut hash = Fingerprint::new();
+        hash.bytes(set.pixels());
+        hash.bytes(set.labels());
+        vec![
+            ("shape".to_owned(), format!("{:?}", set.shape())),
+            ("fingerprint".to_owned(), hash.to_string()),
+            ("loader".to_owned(), format!("{:?}", self.options())),
+        ]
+    }
+}
