@@ -109,6 +109,18 @@ fn a_cnn_is_trained_by_hand_in_at_most_forty_lines() {
     assert!(accuracy > 95.0, "{output}");
 }
 
+#[test]
+fn a_number_type_of_ones_own_shows_how_rounding_grows_with_depth() {
+    let output = succeeds("custom_number", &[], &scratch("custom_number"));
+    let last = |line: &str| line.split_whitespace().last()?.parse().ok();
+    let gradients: Vec<f64> = output.lines().filter_map(last).collect();
+    let [one, _, sixteen] = gradients[..] else {
+        panic!("a number for each of three depths is expected:\n{output}");
+    };
+    // One rounding of f32 is 6e-8 at most; a hundred of them give less than 1e-5.
+    assert!(6e-9 < one && one < sixteen && sixteen < 1e-5, "{output}");
+}
+
 /// The number before the last ` %`.
 fn last_number(output: &str) -> f64 {
     let words: Vec<_> = output.split_whitespace().collect();
