@@ -45,3 +45,9 @@ pub(crate) fn image(set: &ImageSet, index: usize) -> Tensor {
     let pixels = set.image(index).iter().map(|&pixel| f32::from(pixel) / white).collect();
     Tensor::from_vec(pixels, &set.shape()[1..])
 }
+
+/// The same images with other pixels.
+pub(crate) fn with_pixels(set: &ImageSet, pixels: Vec<u8>) -> ImageSet {
+    let classes: Vec<&str> = set.classes().iter().map(String::as_str).collect();
+    ImageSet::new(pixels, set.shape(), set.labels().to_vec(), &classes, set.white())
+}

@@ -5,7 +5,7 @@ use wengert::nn::sequential;
 use wengert::prelude::*;
 use wengert::report::{Plane, PlaneGrid, PlaneRange};
 
-use crate::data::image;
+use crate::data::{image, with_pixels};
 use crate::fit;
 use crate::run::say;
 use crate::{LessonError, Run};
@@ -27,8 +27,7 @@ fn moved(set: &ImageSet, augment: Augment) -> ImageSet {
     let options = LoaderOptions { batch: set.len(), shuffle: false, augment, seed: 9, ..Default::default() };
     let batch = Loader::new(set, options).epoch::<f32>(0).next().expect("the set has images");
     let pixels = batch.images.iter().map(|pixel| (pixel * f32::from(set.white())).round() as u8).collect();
-    let classes: Vec<&str> = set.classes().iter().map(String::as_str).collect();
-    ImageSet::new(pixels, set.shape(), set.labels().to_vec(), &classes, set.white())
+    with_pixels(set, pixels)
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {

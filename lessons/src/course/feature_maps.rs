@@ -10,55 +10,41 @@ use crate::{LessonError, Run};
 
 const LAYERS: [&str; 3] = ["conv1", "conv2", "conv3"];
 
-struct Network {
-    conv1: Conv2d,
-    conv2: Conv2d,
-    conv3: Conv2d,
-    fc: Linear,
-}
-fields!(Network as f32 { conv1, conv2, conv3, fc });
-
-impl Module<f32> for Network {
-    fn forward(&self, x: &Var, pass: &mut Pass) -> Var {
-        let x = self.conv1.call(x, pass).relu().max_pool2d(2);
-        let x = self.conv2.call(&x, pass).relu().max_pool2d(2);
-        let x = self.conv3.call(&x, pass).relu();
-        self.fc.call(&x.flatten(1, -1), pass)
+fn trained(run: &Run<'_>, data: &Dataset, seed: u64) -> Sequential {
+    let rng = &mut rng(seed);
+    let area = (data.train.shape()[2] / 4).pow(2);
+    let mut network = Sequential::new()
+        .push_named("conv1", Conv2d::new(1, 16, 5, rng).padding(2))
+        .push(Relu)
+        .push(MaxPool2d::new(2))
+        .push_named("conv2", Conv2d::new(16, 16, 3, rng).padding(1))
+        .push(Relu)
+        .push(MaxPool2d::new(2))
+        .push_named("conv3", Conv2d::new(16, 32, 3, rng).padding(1))
+        .push(Relu)
+        .push(Flatten::default())
+        .push_named("fc", Linear::new(32 * area, 10, rng));
+    let set = data.train.select(0..run.pick(10_000, 200).min(data.train.len()));
+    let mut optimizer = Optimizer::new(Adam { lr: 0.002, ..Adam::default() });
+    for epoch in 0..run.pick(4, 1) {
+        fit::epoch(&mut network, &mut optimizer, &fit::loader(&set, 64), epoch);
     }
-}
-
-impl Network {
-    fn trained(run: &Run<'_>, data: &Dataset, seed: u64) -> Self {
-        let rng = &mut rng(seed);
-        let area = (data.train.shape()[2] / 4).pow(2);
-        let mut network = Self {
-            conv1: Conv2d::new(1, 16, 5, rng).padding(2),
-            conv2: Conv2d::new(16, 16, 3, rng).padding(1),
-            conv3: Conv2d::new(16, 32, 3, rng).padding(1),
-            fc: Linear::new(32 * area, 10, rng),
-        };
-        let set = data.train.select(0..run.pick(10_000, 200).min(data.train.len()));
-        let mut optimizer = Optimizer::new(Adam { lr: 0.002, ..Adam::default() });
-        for epoch in 0..run.pick(3, 1) {
-            fit::epoch(&mut network, &mut optimizer, &fit::loader(&set, 64), epoch);
-        }
-        network
-    }
-
-    /// The maps of every layer after relu: `[images, units, height, width]`.
-    fn maps(&self, images: &Tensor) -> Vec<Tensor> {
-        let mut pass = Pass::eval(self);
-        LAYERS.into_iter().for_each(|layer| pass.capture(layer));
-        let _ = self.call(&pass.input(images.clone()), &mut pass);
-        LAYERS.iter().map(|layer| pass.captured(layer).relu().into_value()).collect()
-    }
+    network
 }
 
-/// The mean activation of every unit on every class: `[10, units]`.
+/// The maps of every layer after relu: `[images, units, height, width]`.
+fn maps_of(network: &Sequential, images: &Tensor) -> Vec<Tensor> {
+    let mut pass = Pass::eval(network);
+    LAYERS.into_iter().for_each(|layer| pass.capture(layer));
+    let _ = network.call(&pass.input(images.clone()), &mut pass);
+    LAYERS.iter().map(|layer| pass.captured(layer).relu().into_value()).collect()
+}
+
+/// The strongest response of every unit to an image, the mean over each class: `[10, units]`.
 fn class_means(maps: &Tensor, labels: &Tensor<i64>) -> Tensor {
     let of_class: Tensor = labels.one_hot(10);
     let counts = of_class.sum(0).reshape([10, 1]);
-    of_class.t().matmul(&maps.mean([2, 3])) / &counts
+    of_class.t().matmul(&maps.max([2, 3])) / &counts
 }
 
 /// `(largest − mean of the others) / (largest + mean of the others)`, the mean over units that respond: 0 if
@@ -90,8 +76,8 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let seeds = run.pick(5, 2);
     let (mut rises, mut first) = (0, None);
     for seed in 0..seeds {
-        let network = Network::trained(run, &data, seed);
-        let maps = network.maps(&batch);
+        let network = trained(run, &data, seed);
+        let maps = maps_of(&network, &batch);
         let index: Vec<f32> = maps.iter().map(|maps| selectivity(&class_means(maps, &labels))).collect();
         let percent = fit::percent(&network, &fit::loader(&data.train, 500), &test);
         say!(run, "{seed:>6}{:>10.3}{:>10.3}{:>10.3}{percent:>10.1} %", index[0], index[1], index[2]);

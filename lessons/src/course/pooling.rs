@@ -1,10 +1,10 @@
 //! Max against average pooling: what small shifts do, and how the receptive field grows.
 
-use wengert::nn::{AvgPool2d, sequential};
+use wengert::nn::AvgPool2d;
 use wengert::prelude::*;
 use wengert::report::{Plane, PlaneGrid, PlaneRange};
 
-use crate::data::image;
+use crate::data::{image, with_pixels};
 use crate::fit;
 use crate::run::say;
 use crate::{LessonError, Run};
@@ -55,46 +55,10 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     say!(run, "  {:<14}1×1   {global:>5.1} %", "max of all");
 
     // What it does to the answers: trained on digits as they are, tested on moved ones.
-    let conv = |inputs, outputs, rng: &mut _| Conv2d::new(inputs, outputs, 3, rng).padding(1);
-    let rng = &mut rng(0);
-    let models: [(&str, Sequential); 3] = [
-        (
-            "no pooling",
-            sequential![
-                conv(1, 16, rng),
-                Relu,
-                conv(16, 16, rng),
-                Relu,
-                Flatten::default(),
-                Linear::new(16 * 64, 10, rng)
-            ],
-        ),
-        (
-            "average 2×2",
-            sequential![
-                conv(1, 16, rng),
-                Relu,
-                AvgPool2d::new(2),
-                conv(16, 16, rng),
-                Relu,
-                AvgPool2d::new(2),
-                Flatten::default(),
-                Linear::new(64, 10, rng)
-            ],
-        ),
-        (
-            "max 2×2",
-            sequential![
-                conv(1, 16, rng),
-                Relu,
-                MaxPool2d::new(2),
-                conv(16, 16, rng),
-                Relu,
-                MaxPool2d::new(2),
-                Flatten::default(),
-                Linear::new(64, 10, rng)
-            ],
-        ),
+    let models = [
+        ("no pooling", model(|x| x, 8)),
+        ("average 2×2", model(|x| x.push(AvgPool2d::new(2)), 2)),
+        ("max 2×2", model(|x| x.push(MaxPool2d::new(2)), 2)),
     ];
     say!(run, "\ntwo convolutions and a dense layer:      weights   field   accuracy   digits moved");
     let loader = fit::loader(&digits.train, 32);
@@ -133,10 +97,17 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     Ok(())
 }
 
+/// Two convolutions, each with relu and perhaps a pooling layer, and a dense layer on `side × side` pixels.
+fn model(pool: impl Fn(Sequential) -> Sequential, side: usize) -> Sequential {
+    let rng = &mut rng(0);
+    let x = pool(Sequential::new().push(Conv2d::new(1, 16, 3, rng).padding(1)).push(Relu));
+    let x = pool(x.push(Conv2d::new(16, 16, 3, rng).padding(1)).push(Relu));
+    x.push(Flatten::default()).push(Linear::new(16 * side * side, 10, rng))
+}
+
 /// All images moved by one pixel to the right.
 fn shifted(set: &ImageSet) -> ImageSet {
     let rows = set.pixels().chunks_exact(8);
     let pixels = rows.flat_map(|row| std::iter::once(0).chain(row[..7].iter().copied())).collect();
-    let classes: Vec<&str> = set.classes().iter().map(String::as_str).collect();
-    ImageSet::new(pixels, set.shape(), set.labels().to_vec(), &classes, set.white())
+    with_pixels(set, pixels)
 }

@@ -81,15 +81,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let loader = fit::loader(&digits.train, 32);
     let epochs = run.pick(4, 1);
     say!(run, "{epochs} epochs on the handwritten digits, {WIDTH} channels, batch norm in all:");
-    say!(
-        run,
-        "{:>6}{:>14}{:>14}{:>16}{:>16}",
-        "layers",
-        "loss, plain",
-        "residual",
-        "accuracy, plain",
-        "residual"
-    );
+    say!(run, "layers   loss, plain      residual accuracy, plain        residual");
     let mut series = [Vec::new(), Vec::new()];
     for depth in run.pick(vec![8, 20, 38, 56], vec![8]) {
         let mut row = [[0.0; 2]; 2];
