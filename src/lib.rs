@@ -18,3 +18,8 @@ pub use wengert_autograd as autograd;
 pub use wengert_nn as nn;
 pub use wengert_optim as optim;
 pub use wengert_tensor as tensor;
+
+/// The recipes of the cookbook, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/cookbook.md")]
+mod cookbook {}

@@ -1,5 +1,6 @@
 //! Data sets, files and reports. One program, so that what the tests share is compiled and linked once.
 
+mod cookbook;
 mod counting;
 mod data_directories;
 mod data_sets;
