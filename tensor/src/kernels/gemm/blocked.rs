@@ -1,7 +1,7 @@
 //! The blocked product: the loops around the macrokernel. See the [module](super) for their order.
 
 use super::macrokernel::{LeftOrder, Macrokernel, Target};
-use super::microkernel::{MR, row_tiles};
+use super::microkernel::{MR, MR_512, row_tiles, row_tiles_512};
 use super::pack;
 use super::task::Gemm;
 use crate::kernels::partition::balanced;
@@ -82,7 +82,8 @@ fn block_rows(task: &Gemm) -> usize {
         blocks
     }
     .max(fewest);
-    task.m.div_ceil(blocks).next_multiple_of(MR)
+    // Both heights of packed panels divide it.
+    task.m.div_ceil(blocks).next_multiple_of(MR_512)
 }
 
 /// The product.
@@ -112,16 +113,13 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
 
 fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     let order = left_order::<T>(task);
-    // At 512 bits a tile reads twelve rows: if they are aliased, they evict each other.
-    let level = if order == LeftOrder::Rows && is_aliased::<T>(task.a[0], task.m) {
-        level.without_512_bits()
-    } else {
-        level
-    };
+    // Twelve rows that are aliased evict each other.
+    let is_aliased = is_aliased::<T>(task.a[0], task.m);
     let product = Product {
         level,
         task,
         order,
+        rows_in_place: if is_aliased { MR } else { MR_512 },
         b_in_place: reads_b_in_place::<T>(task),
         a,
         b,
@@ -145,6 +143,7 @@ struct Product<'a, T> {
     level: Level,
     task: &'a Gemm,
     order: LeftOrder,
+    rows_in_place: usize,
     b_in_place: bool,
     a: &'a [T],
     b: &'a [T],
@@ -191,6 +190,7 @@ impl<T: Float> Product<'_, T> {
                     level: self.level,
                     task,
                     order: self.order,
+                    rows_in_place: self.rows_in_place,
                     b_in_place: self.b_in_place,
                     a: &self.a[k0 * task.a[1]..],
                     b,
@@ -255,6 +255,7 @@ impl<T: Float> Product<'_, T> {
                     level: self.level,
                     task,
                     order: self.order,
+                    rows_in_place: self.rows_in_place,
                     b_in_place: self.b_in_place,
                     a: &self.a[k0 * task.a[1]..],
                     b,
@@ -277,12 +278,12 @@ impl<T: Float> Product<'_, T> {
     /// Elements of the packed panels of `rows` rows.
     fn block_length(&self, rows: usize, depth: usize) -> usize {
         match self.order {
-            LeftOrder::Packed => rows.next_multiple_of(MR) * depth,
+            LeftOrder::Packed => rows.next_multiple_of(self.height()) * depth,
             LeftOrder::Rows | LeftOrder::Columns => 0,
         }
     }
 
-    /// Packs A, if its order is [`LeftOrder::Packed`], in blocks of `rows` rows: a multiple of [`MR`], or all
+    /// Packs A, if its order is [`LeftOrder::Packed`], in blocks of `rows` rows: a multiple of [`MR_512`], or all
     /// rows.
     fn pack_left(&self, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
         if self.order != LeftOrder::Packed {
@@ -290,7 +291,7 @@ impl<T: Float> Product<'_, T> {
         }
         let task = self.task;
         let to = &mut to[..self.left_length(depth)];
-        let chunk = rows.next_multiple_of(MR) * depth;
+        let chunk = rows.next_multiple_of(self.height()) * depth;
         parallel::for_chunks_mut(to, chunk, task.m * depth, |block, to| {
             let i0 = block * rows;
             self.pack_block(i0, rows.min(task.m - i0), k0, depth, to);
@@ -304,9 +305,29 @@ impl<T: Float> Product<'_, T> {
         }
         let strides = self.task.a;
         let a = &self.a[i0 * strides[0] + k0 * strides[1]..];
-        for (panel, (r, count)) in row_tiles(rows).enumerate() {
-            let to = &mut to[panel * depth * MR..];
-            pack::left_panel(&a[r * strides[0]..], strides, count, depth, to);
+        let height = self.height();
+        let mut pack = |panel: usize, (r, count): (usize, usize)| {
+            let to = &mut to[panel * depth * height..];
+            let from = &a[r * strides[0]..];
+            pack::left_panel(self.level, from, strides, [count, height], depth, to);
+        };
+        if height == MR_512 {
+            (0..)
+                .zip(row_tiles_512(rows))
+                .for_each(|(i, tile)| pack(i, tile));
+        } else {
+            (0..)
+                .zip(row_tiles(rows))
+                .for_each(|(i, tile)| pack(i, tile));
+        }
+    }
+
+    /// Rows of a packed panel of A.
+    fn height(&self) -> usize {
+        if self.level.has_512_bits() {
+            MR_512
+        } else {
+            MR
         }
     }
 

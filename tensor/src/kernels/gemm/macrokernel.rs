@@ -3,7 +3,9 @@
 //! The loop over the panels of B is outside, so that a panel stays in the first-level cache while it is
 //! multiplied with all rows of the block (BLIS: the second loop around the microkernel).
 
-use super::microkernel::{self, Columns, OutputRows, Packed, Panel, Rows};
+use super::microkernel::{
+    self, Columns, LeftOperand, MR, MR_512, Next, OutputRows, Packed, Panel, Rows,
+};
 use super::task::Gemm;
 use crate::kernels::simd::{Float, Level};
 use crate::memory::Scratch;
@@ -34,18 +36,20 @@ fn store_rows<'a, T: Float>(
     add: bool,
 ) {
     for (sums, to) in buffer.zip(rows) {
-        let count = T::NR;
-        if to.len() < count {
-            for (to, &sum) in to.iter_mut().zip(sums) {
-                *to = if add { *to + sum } else { sum };
+        // Slices of constant length are compiled to vector instructions without a loop.
+        let whole = to.len() / T::NR * T::NR;
+        let (head, tail) = to.split_at_mut(whole);
+        for (to, sums) in head.chunks_exact_mut(T::NR).zip(sums.chunks_exact(T::NR)) {
+            if add {
+                for (to, &sum) in to[..T::NR].iter_mut().zip(&sums[..T::NR]) {
+                    *to += sum;
+                }
+            } else {
+                to[..T::NR].copy_from_slice(&sums[..T::NR]);
             }
-        } else if add {
-            // Slices of constant length are compiled to vector instructions without a loop.
-            for (to, &sum) in to[..count].iter_mut().zip(&sums[..count]) {
-                *to += sum;
-            }
-        } else {
-            to[..count].copy_from_slice(&sums[..count]);
+        }
+        for (to, &sum) in tail.iter_mut().zip(&sums[whole..]) {
+            *to = if add { *to + sum } else { sum };
         }
     }
 }
@@ -55,6 +59,8 @@ pub(super) struct Macrokernel<'a, T> {
     pub level: Level,
     pub task: &'a Gemm,
     pub order: LeftOrder,
+    /// Most rows of a tile that reads A in place with registers of 512 bits.
+    pub rows_in_place: usize,
     /// Whether tiles read B in place, except its last columns if they do not fill a panel.
     pub b_in_place: bool,
     /// A, from the first step of the block.
@@ -80,38 +86,39 @@ impl<T: Float> Macrokernel<'_, T> {
         // a slice of its own, it stores to a buffer.
         let partial = !self.across.is_multiple_of(width);
         let apart = partial || matches!(c, Target::Rows(_));
-        let mut buffer = Scratch::<T>::new(if apart { block * width } else { 0 });
-        for j in (0..self.across).step_by(width) {
-            let across = width.min(self.across - j);
-            let vectors = if self.b_in_place && across == width {
-                Panel {
-                    panel: &self.b[j..],
-                    stride: self.task.b[0],
-                }
-            } else {
-                let slot = if self.b_in_place { 0 } else { j * depth };
-                Panel {
-                    panel: &self.right[slot..],
-                    stride: width,
-                }
-            };
+        let mut buffer = Scratch::<T>::new(if apart { block * 2 * width } else { 0 });
+        let mut j = 0;
+        while j < self.across {
+            // Two panels at once, if they are packed or whole.
+            let rest = self.across - j;
+            let is_pair = rest >= 2 * width || rest > width && !self.b_in_place;
+            let next = is_pair.then_some(Next {
+                panel: if self.b_in_place {
+                    width
+                } else {
+                    width * depth
+                },
+                output: width,
+            });
+            let stored = if is_pair { 2 * width } else { width };
+            let across = stored.min(rest);
             match &mut c {
-                Target::Matrix(head, stride) if across == width => {
+                Target::Matrix(head, stride) if across == stored => {
                     let to = OutputRows {
                         head: &mut head[j..],
                         stride: *stride,
                         add: self.add,
                     };
-                    self.panel(i0, block, left, vectors, to);
+                    self.panel(i0, block, left, self.vectors(j), to, next);
                 }
                 _ => {
                     let to = OutputRows {
                         head: &mut buffer,
-                        stride: width,
+                        stride: stored,
                         add: false,
                     };
-                    self.panel(i0, block, left, vectors, to);
-                    let buffer = buffer.chunks_exact(width);
+                    self.panel(i0, block, left, self.vectors(j), to, next);
+                    let buffer = buffer.chunks_exact(stored);
                     match &mut c {
                         Target::Matrix(head, stride) => {
                             let rows = head.chunks_mut(*stride).take(block);
@@ -125,10 +132,27 @@ impl<T: Float> Macrokernel<'_, T> {
                     }
                 }
             }
+            j += stored;
         }
     }
 
-    /// Rows of A times one panel of B.
+    /// The panel of B from column `j` on.
+    fn vectors(&self, j: usize) -> Panel<'_, T> {
+        let width = T::NR;
+        if self.b_in_place && j + width <= self.across {
+            return Panel {
+                panel: &self.b[j..],
+                stride: self.task.b[0],
+            };
+        }
+        let slot = if self.b_in_place { 0 } else { j * self.depth };
+        Panel {
+            panel: &self.right[slot..],
+            stride: width,
+        }
+    }
+
+    /// Rows of A times one panel of B, or two.
     fn panel(
         &self,
         i0: usize,
@@ -136,29 +160,45 @@ impl<T: Float> Macrokernel<'_, T> {
         left: &[T],
         vectors: Panel<'_, T>,
         to: OutputRows<'_, T>,
+        next: Option<Next>,
     ) {
-        let (level, task) = (self.level, self.task);
-        let matrix = &self.a[i0 * task.a[0]..];
-        let [row, column] = task.a;
+        let matrix = &self.a[i0 * self.task.a[0]..];
+        let [row, column] = self.task.a;
         let size = [block, self.depth];
         match self.order {
             LeftOrder::Rows => {
                 let rows = Rows {
                     matrix,
                     stride: row,
+                    most: self.rows_in_place,
                 };
-                microkernel::run(level, size, rows, vectors, to);
+                self.multiply(size, rows, vectors, to, next);
             }
             LeftOrder::Columns => {
                 let columns = Columns {
                     matrix,
                     stride: column,
                 };
-                microkernel::run(level, size, columns, vectors, to);
+                self.multiply(size, columns, vectors, to, next);
             }
-            LeftOrder::Packed => {
-                microkernel::run(level, size, Packed(left), vectors, to);
+            LeftOrder::Packed if self.level.has_512_bits() => {
+                self.multiply(size, Packed::<T, MR_512>(left), vectors, to, next);
             }
+            LeftOrder::Packed => self.multiply(size, Packed::<T, MR>(left), vectors, to, next),
+        }
+    }
+
+    fn multiply(
+        &self,
+        size: [usize; 2],
+        left: impl LeftOperand<T>,
+        vectors: Panel<'_, T>,
+        to: OutputRows<'_, T>,
+        next: Option<Next>,
+    ) {
+        match next {
+            Some(next) => microkernel::run_pair(self.level, size, left, vectors, to, next),
+            None => microkernel::run(self.level, size, left, vectors, to),
         }
     }
 }

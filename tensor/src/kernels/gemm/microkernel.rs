@@ -3,299 +3,145 @@
 //! `tile[r][v] = Σₜ a(t)[r] · b(t)[v]`: each step broadcasts `MR` numbers of A, multiplies each with the
 //! `NR` numbers of a row of B's panel, and adds to accumulators that stay in registers.
 //!
-//! | level | registers | `MR` | `NR` | accumulators |
+//! | level | registers | rows | columns | accumulators |
 //! |---|---|---|---|---|
-//! | 256 bits | 16 | [`MR`] = 6 | two vectors | 12, with 2 of B and 1 broadcast 15 of 16 |
-//! | 512 bits | 32 | [`MR_512`] = 12 in place, [`MR`] packed | one vector | 12 |
+//! | 256 bits | 16 | [`MR`] = 6 | one panel of B: two vectors | 12, with 2 of B and 1 broadcast 15 of 16 |
+//! | 512 bits | 32 | [`MR_512`] = 12 | two panels of B: two vectors | 24 |
 //!
-//! Twelve accumulators hide the latency of two multiply-adds a cycle. A tile that needs all 16 registers
-//! spills and runs at half the speed. [`Scalar::NR`](crate::kernels::simd::Scalar::NR) is the same number
-//! at both levels, so that packed panels of B and the order of every sum are too.
+//! Two multiply-adds a cycle with a latency of four cycles need eight accumulators, and more hide the loads.
+//! With two vectors, each broadcast is used twice: with one, a processor that loads twice a cycle would do
+//! nothing but load. A tile that needs all 16 registers spills and runs at half the speed.
+//!
+//! Panels of B have [`Scalar::NR`](crate::kernels::simd::Scalar::NR) columns at both levels, so that packing is
+//! the same; the order of every sum is too, so that results have the same bits. At 512 bits [`run_pair`]
+//! multiplies two panels at a time.
 //!
 //! Sums are short in convolutions, and setting up a tile takes as long as thirty of its steps. So [`run`]
 //! contains BLIS's first loop around the microkernel too: the loop over the tiles of rows that are multiplied
 //! with one panel of B.
 
+pub(crate) use super::operands::{
+    Columns, LeftOperand, LeftRows, Offsets, Packed, Panel, Rows, Windows,
+};
 use crate::kernels::simd::prefetch;
 use crate::kernels::simd::{Array, Body, Float, Level, Vector, WideIsa};
-use crate::memory::Scratch;
 
 /// Rows of a register tile, and of a packed panel of A.
 pub(crate) const MR: usize = 6;
 
-/// Rows of a register tile with registers of 512 bits, if A is read in place.
-const MR_512: usize = 12;
+/// Rows of a register tile with registers of 512 bits.
+pub(crate) const MR_512: usize = 12;
 
 /// With sums of at least this many steps, the rows of C that they are added to are prefetched: they arrive
 /// before the sums are complete.
 const MIN_STEPS_TO_PREFETCH: usize = 64;
 
-/// Divides `rows` into the fewest tiles of at most `most` rows and nearly equal height. Returns
-/// `[tiles, height, larger]`: the first `larger` of the tiles have `height + 1` rows, the others `height`.
-fn split(rows: usize, most: usize) -> [usize; 3] {
-    let tiles = rows.div_ceil(most).max(1);
-    [tiles, rows / tiles, rows % tiles]
+/// How rows are divided into tiles of nearly equal height: the first `larger` of the `count` tiles have
+/// `height + step` rows, the others `height`.
+#[derive(Clone, Copy)]
+struct Split {
+    count: usize,
+    height: usize,
+    step: usize,
+    larger: usize,
+}
+
+/// Divides `rows` into the fewest tiles of at most `most` rows.
+fn split(rows: usize, most: usize) -> Split {
+    let count = rows.div_ceil(most);
+    Split {
+        count,
+        height: rows / count.max(1),
+        step: 1,
+        larger: rows % count.max(1),
+    }
+}
+
+/// The same at 512 bits: more than three rows are divided into tiles of even height, so that fewer heights are
+/// compiled. If the number of rows is odd, the last tile has a row that does not exist.
+fn split_512(rows: usize, most: usize) -> Split {
+    if rows <= 3 {
+        return split(rows, most);
+    }
+    let pairs = split(rows.div_ceil(2), most / 2);
+    Split {
+        height: 2 * pairs.height,
+        step: 2,
+        ..pairs
+    }
+}
+
+impl Split {
+    /// First row and height of each tile, where `rows` are divided.
+    fn tiles(self, rows: usize) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.count).map(move |tile| {
+            let first = tile * self.height + tile.min(self.larger) * self.step;
+            let height = self.height + if tile < self.larger { self.step } else { 0 };
+            (first, height.min(rows - first))
+        })
+    }
 }
 
 /// First row and height of each tile of at most [`MR`] rows, in the order of packed panels.
 pub(crate) fn row_tiles(rows: usize) -> impl Iterator<Item = (usize, usize)> {
-    let [count, height, larger] = split(rows, MR);
-    (0..if rows == 0 { 0 } else { count }).map(move |tile| {
-        let first = tile * height + tile.min(larger);
-        (first, height + usize::from(tile < larger))
-    })
+    split(rows, MR).tiles(rows)
 }
 
-/// The operand whose numbers are broadcast: A of a product, weights or pixels of a convolution.
-pub(crate) trait LeftOperand<T>: Copy {
-    /// The rows of one tile.
-    type Rows: LeftRows<T>;
-    /// Most rows of a tile with registers of 512 bits.
-    const MR_512: usize = MR_512;
-    /// The rows of tile `index`: `R` rows from `first` on, for `depth` steps.
-    fn rows<const R: usize>(&self, index: usize, first: usize, depth: usize) -> Self::Rows;
-}
-
-/// The rows of A that one tile reads.
-pub(crate) trait LeftRows<T>: Copy {
-    /// The location of the numbers of one step.
-    type Step: Copy;
-    /// Step `t` of `R` rows.
-    fn step<const R: usize>(&self, t: usize) -> Self::Step;
-    /// The number of row `r`.
-    fn factor(&self, step: Self::Step, r: usize) -> T;
-}
-
-/// A matrix in place, contiguous along the sum: row `r` at step `t` is `matrix[r · stride + t]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows<'a, T> {
-    pub matrix: &'a [T],
-    pub stride: usize,
-}
-
-/// The rows of [`Rows`] in one tile.
-#[derive(Clone, Copy)]
-pub(crate) struct TileRows<'a, T>([&'a [T]; MR_512]);
-
-// Loops rather than closures below: a closure that is not inlined is compiled without the level's instructions.
-impl<'a, T: Float> LeftOperand<T> for Rows<'a, T> {
-    type Rows = TileRows<'a, T>;
-
-    #[inline(always)]
-    fn rows<const R: usize>(&self, _: usize, first: usize, depth: usize) -> TileRows<'a, T> {
-        let mut rows = [&self.matrix[..0]; MR_512];
-        for r in 0..R {
-            rows[r] = &self.matrix[(first + r) * self.stride..][..depth];
-        }
-        TileRows(rows)
-    }
-}
-
-impl<T: Float> LeftRows<T> for TileRows<'_, T> {
-    type Step = usize;
-
-    #[inline(always)]
-    fn step<const R: usize>(&self, t: usize) -> usize {
-        t
-    }
-    #[inline(always)]
-    fn factor(&self, t: usize, r: usize) -> T {
-        self.0[r][t]
-    }
-}
-
-/// A matrix whose step `t` begins at `panel[t · stride]`: a packed panel, or columns in place.
-#[derive(Clone, Copy)]
-pub(crate) struct Panel<'a, T> {
-    pub panel: &'a [T],
-    pub stride: usize,
-}
-
-impl<'a, T: Float> LeftRows<T> for Panel<'a, T> {
-    type Step = &'a [T];
-
-    #[inline(always)]
-    fn step<const R: usize>(&self, t: usize) -> &'a [T] {
-        &self.panel[t * self.stride..][..R]
-    }
-    #[inline(always)]
-    fn factor(&self, step: &'a [T], r: usize) -> T {
-        step[r]
-    }
-}
-
-impl<T: Float> Panel<'_, T> {
-    /// The two vectors of step `t`.
-    #[inline(always)]
-    fn vectors(&self, t: usize) -> [T::Vector; 2] {
-        let step = &self.panel[t * self.stride..][..T::NR];
-        [Array::load(step), Array::load(&step[T::LANES..])]
-    }
-}
-
-/// A matrix in place, contiguous across the sum: row `r` at step `t` is `matrix[t · stride + r]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Columns<'a, T> {
-    pub matrix: &'a [T],
-    pub stride: usize,
-}
-
-impl<'a, T: Float> LeftOperand<T> for Columns<'a, T> {
-    type Rows = Panel<'a, T>;
-
-    #[inline(always)]
-    fn rows<const R: usize>(&self, _: usize, first: usize, _: usize) -> Panel<'a, T> {
-        Panel {
-            panel: &self.matrix[first..],
-            stride: self.stride,
-        }
-    }
-}
-
-/// Packed panels: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · MR + r]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Packed<'a, T>(pub &'a [T]);
-
-impl<'a, T: Float> LeftOperand<T> for Packed<'a, T> {
-    type Rows = Panel<'a, T>;
-    const MR_512: usize = MR;
-
-    #[inline(always)]
-    fn rows<const R: usize>(&self, index: usize, _: usize, depth: usize) -> Panel<'a, T> {
-        Panel {
-            panel: &self.0[index * depth * MR..][..depth * MR],
-            stride: MR,
-        }
-    }
-}
-
-/// Distances from the first element of a window to the elements under its taps.
-#[derive(Clone, Debug)]
-pub(crate) struct Offsets {
-    list: Scratch<usize>,
-    largest: usize,
-}
-
-impl Offsets {
-    /// From `count` distances.
-    pub fn collect(count: usize, distances: impl Iterator<Item = usize>) -> Self {
-        Self::new(Scratch::collect(count, distances))
-    }
-
-    /// From a list of distances.
-    pub fn new(list: Scratch<usize>) -> Self {
-        let largest = list.iter().copied().max().unwrap_or(0);
-        Self { list, largest }
-    }
-
-    /// The distances.
-    pub fn list(&self) -> &[usize] {
-        &self.list
-    }
-
-    /// The number of distances.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Elements from the first of a window to the last that a vector of `width` at any tap reads.
-    pub fn span(&self, width: usize) -> usize {
-        self.largest + width
-    }
-}
-
-/// Windows of an image as rows: row `r` at step `t` is `image[origins[r] + offsets[first + t]]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Windows<'a, T> {
-    pub image: &'a [T],
-    /// The index in the image of the first element of each row's window.
-    pub origins: &'a [usize],
-    pub offsets: &'a Offsets,
-    /// The first offset.
-    pub first: usize,
-}
-
-/// The [`Windows`] of one tile, each as the part of the image from its first to its last tap.
-#[derive(Clone, Copy)]
-pub(crate) struct TileWindows<'a, T> {
-    windows: [&'a [T]; MR_512],
-    offsets: &'a [usize],
-}
-
-impl<'a, T: Float> LeftOperand<T> for Windows<'a, T> {
-    type Rows = TileWindows<'a, T>;
-    const MR_512: usize = MR;
-
-    #[inline(always)]
-    fn rows<const R: usize>(&self, _: usize, first: usize, depth: usize) -> TileWindows<'a, T> {
-        // All windows have the same length, so that one comparison a step checks all bounds.
-        let span = self.offsets.span(1);
-        let origins = &self.origins[first..][..R];
-        let mut windows = [&self.image[..0]; MR_512];
-        for r in 0..R {
-            windows[r] = &self.image[origins[r]..][..span];
-        }
-        let offsets = &self.offsets.list[self.first..][..depth];
-        TileWindows { windows, offsets }
-    }
-}
-
-impl<T: Float> LeftRows<T> for TileWindows<'_, T> {
-    type Step = usize;
-
-    #[inline(always)]
-    fn step<const R: usize>(&self, t: usize) -> usize {
-        self.offsets[t]
-    }
-    #[inline(always)]
-    fn factor(&self, offset: usize, r: usize) -> T {
-        self.windows[r][offset]
-    }
+/// The same for tiles of at most [`MR_512`] rows at 512 bits.
+pub(super) fn row_tiles_512(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    split_512(rows, MR_512).tiles(rows)
 }
 
 /// Tiles of `R` rows with two vectors of 256 bits each, one below the other.
-struct Tiles<'a, T, A, const R: usize, const ADD: bool> {
+struct Tiles<'a, T, A, const R: usize> {
     depth: usize,
     a: A,
     b: Panel<'a, T>,
-    c: &'a mut [T],
-    stride: usize,
+    c: OutputRows<'a, T>,
     /// Index and first row of the first tile, and the number of tiles.
     index: usize,
     first: usize,
     count: usize,
 }
 
-impl<T: Float, A: LeftOperand<T>, const R: usize, const ADD: bool> Body
-    for Tiles<'_, T, A, R, ADD>
-{
+/// Prefetches the `R` rows of C that a tile of long sums stores.
+#[inline(always)]
+fn prefetch_rows<T, const R: usize>(depth: usize, c: &OutputRows<'_, T>, first: usize) {
+    if depth >= MIN_STEPS_TO_PREFETCH {
+        for r in 0..R {
+            // The last row of a short tile does not exist.
+            let at = ((first + r) * c.stride).min(c.head.len());
+            prefetch::line(&c.head[at..]);
+        }
+    }
+}
+
+impl<T: Float, A: LeftOperand<T>, const R: usize> Body for Tiles<'_, T, A, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for tile in 0..self.count {
             let first = self.first + tile * R;
-            let rows = self.a.rows::<R>(self.index + tile, first, self.depth);
-            if self.depth >= MIN_STEPS_TO_PREFETCH {
-                for r in 0..R {
-                    prefetch::line(&self.c[(first + r) * self.stride..]);
-                }
-            }
+            let rows = self
+                .a
+                .rows::<R>(self.index + tile, first, self.depth, false);
+            prefetch_rows::<T, R>(self.depth, &self.c, first);
             let mut sums = [[T::Vector::splat(T::zero()); 2]; R];
             for t in 0..self.depth {
                 let vectors = self.b.vectors(t);
                 let step = rows.step::<R>(t);
                 for r in 0..R {
-                    let factor = T::Vector::splat(rows.factor(step, r));
+                    let factor = T::Vector::splat(rows.factor::<R>(step, r));
                     for v in 0..2 {
                         sums[r][v] = factor.multiply_add::<FMA>(vectors[v], sums[r][v]);
                     }
                 }
             }
             for r in 0..R {
-                let row = &mut self.c[(first + r) * self.stride..][..T::NR];
+                let row = &mut self.c.head[(first + r) * self.c.stride..][..T::NR];
                 let [mut left, mut right] = sums[r];
-                if ADD {
+                if self.c.add {
                     left = left.add(Array::load(row));
                     right = right.add(Array::load(&row[T::LANES..]));
                 }
@@ -306,45 +152,73 @@ impl<T: Float, A: LeftOperand<T>, const R: usize, const ADD: bool> Body
     }
 }
 
-/// [`Tiles`] with one vector of 512 bits a row.
-struct WideTiles<'a, T: Float, A, const R: usize> {
-    tiles: Tiles<'a, T, A, R, false>,
-    /// Whether to add to C. Not a constant: these tiles are larger, and one branch per tile takes no time beside
-    /// them.
-    add: bool,
+/// A loop with constant indices. LLVM unrolls a loop over so many registers only after it has decided to keep
+/// them in memory.
+macro_rules! unroll {
+    ($index:ident < $end:ident: $($value:literal)* => $body:block) => {
+        $(if $value < $end {
+            let $index = $value;
+            $body
+        })*
+    };
+}
+
+/// Tiles of `R` rows with `V` vectors of 512 bits each, each of another panel of B.
+struct WideTiles<'a, T: Float, A, const R: usize, const V: usize> {
+    tiles: Tiles<'a, T, A, R>,
+    next: Next,
+    /// Rows of the last tile.
+    rows_of_last: usize,
     isa: WideIsa<T>,
 }
 
-impl<T: Float, A: LeftOperand<T>, const R: usize> Body for WideTiles<'_, T, A, R> {
+impl<T: Float, A: LeftOperand<T>, const R: usize, const V: usize> Body
+    for WideTiles<'_, T, A, R, V>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Self { tiles, add, isa } = self;
+        let Self { tiles, isa, .. } = self;
+        let Tiles { depth, b, c, .. } = tiles;
         for tile in 0..tiles.count {
             let first = tiles.first + tile * R;
-            let rows = tiles.a.rows::<R>(tiles.index + tile, first, tiles.depth);
-            if tiles.depth >= MIN_STEPS_TO_PREFETCH {
-                for r in 0..R {
-                    prefetch::line(&tiles.c[(first + r) * tiles.stride..]);
-                }
-            }
-            let mut sums = [T::Wide::splat_with(isa, T::zero()); R];
-            for t in 0..tiles.depth {
-                let vector = T::Wide::load_with(isa, &tiles.b.panel[t * tiles.b.stride..]);
+            let count = if tile + 1 == tiles.count {
+                self.rows_of_last
+            } else {
+                R
+            };
+            let rows = tiles
+                .a
+                .rows::<R>(tiles.index + tile, first, depth, count < R);
+            prefetch_rows::<T, R>(depth, &c, first);
+            let mut sums = [[T::Wide::splat_with(isa, T::zero()); V]; R];
+            for t in 0..depth {
+                let mut vectors = [sums[0][0]; V];
+                unroll!(v < V: 0 1 => {
+                    let at = t * b.stride + v * self.next.panel;
+                    vectors[v] = T::Wide::load_with(isa, &b.panel[at..]);
+                });
                 let step = rows.step::<R>(t);
-                for r in 0..R {
-                    let factor = T::Wide::splat_with(isa, rows.factor(step, r));
-                    sums[r] = factor.multiply_add::<FMA>(vector, sums[r]);
-                }
+                unroll!(r < R: 0 1 2 3 4 5 6 7 8 9 10 11 => {
+                    let factor = T::Wide::splat_with(isa, rows.factor::<R>(step, r));
+                    unroll!(v < V: 0 1 => {
+                        sums[r][v] = factor.multiply_add::<FMA>(vectors[v], sums[r][v]);
+                    });
+                });
             }
-            for r in 0..R {
-                let row = &mut tiles.c[(first + r) * tiles.stride..];
-                if add {
-                    sums[r] = sums[r].add(T::Wide::load_with(isa, row));
+            unroll!(r < R: 0 1 2 3 4 5 6 7 8 9 10 11 => {
+                if r < count {
+                    let row = &mut c.head[(first + r) * c.stride..];
+                    unroll!(v < V: 0 1 => {
+                        let to = &mut row[v * self.next.output..];
+                        if c.add {
+                            sums[r][v] = sums[r][v].add(T::Wide::load_with(isa, to));
+                        }
+                        sums[r][v].store(to);
+                    });
                 }
-                sums[r].store(row);
-            }
+            });
         }
     }
 }
@@ -357,69 +231,137 @@ pub(crate) struct OutputRows<'a, T> {
     pub add: bool,
 }
 
+impl<T> OutputRows<'_, T> {
+    /// The same rows, from another element of C on.
+    fn from(&mut self, first: usize) -> OutputRows<'_, T> {
+        OutputRows {
+            head: &mut self.head[first..],
+            stride: self.stride,
+            add: self.add,
+        }
+    }
+}
+
+/// Where the second of two panels lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Next {
+    /// Elements of B from the first panel to the second.
+    pub panel: usize,
+    /// Elements of C from the columns of the first to those of the second.
+    pub output: usize,
+}
+
 /// `C[r] = Σₜ a(r, t) · b(t)` for `rows` rows, sums of `depth` steps, and one panel of B.
 pub(crate) fn run<T: Float, A: LeftOperand<T>>(
+    level: Level,
+    size: [usize; 2],
+    a: A,
+    b: Panel<'_, T>,
+    mut c: OutputRows<'_, T>,
+) {
+    let next = Next {
+        panel: 0,
+        output: 0,
+    };
+    match T::wide(level) {
+        Some(isa) => run_512::<T, A, 1>(isa, size, a, b, c.from(0), next),
+        None => run_256(level, size, a, b, c.from(0)),
+    }
+}
+
+/// The same for two panels of B, at 512 bits at once.
+pub(crate) fn run_pair<T: Float, A: LeftOperand<T>>(
+    level: Level,
+    size: [usize; 2],
+    a: A,
+    b: Panel<'_, T>,
+    mut c: OutputRows<'_, T>,
+    next: Next,
+) {
+    if let Some(isa) = T::wide(level) {
+        return run_512::<T, A, 2>(isa, size, a, b, c, next);
+    }
+    run_256(level, size, a, b, c.from(0));
+    let second = Panel {
+        panel: &b.panel[next.panel..],
+        stride: b.stride,
+    };
+    run_256(level, size, a, second, c.from(next.output));
+}
+
+fn run_256<T: Float, A: LeftOperand<T>>(
     level: Level,
     [rows, depth]: [usize; 2],
     a: A,
     b: Panel<'_, T>,
-    c: OutputRows<'_, T>,
+    mut c: OutputRows<'_, T>,
 ) {
-    if rows == 0 {
-        return;
-    }
-    let OutputRows { head, stride, add } = c;
-    let wide = T::wide(level);
-    let most = if wide.is_some() { A::MR_512 } else { MR };
-    let [tiles, height, larger] = split(rows, most);
+    let split = split(rows, MR);
     let mut run = |height: usize, index: usize, first: usize, count: usize| {
         macro_rules! tiles {
-            ($r:literal, $add:literal) => {
-                Tiles::<T, A, $r, $add> {
-                    depth,
-                    a,
-                    b,
-                    c: &mut *head,
-                    stride,
-                    index,
-                    first,
-                    count,
+            ($($r:literal)*) => {
+                match height {
+                    $($r => level.run(Tiles::<T, A, $r> {
+                        depth,
+                        a,
+                        b,
+                        c: c.from(0),
+                        index,
+                        first,
+                        count,
+                    }),)*
+                    _ => unreachable!("tiles have at most 6 rows"),
                 }
             };
         }
-        macro_rules! wide_tiles {
-            ($r:literal, $isa:ident) => {
-                WideTiles {
-                    tiles: tiles!($r, false),
-                    add,
-                    isa: $isa,
-                }
-            };
-        }
-        macro_rules! heights {
-            ($($r:literal)* | $($only_512:literal)*) => {
-                if let Some(isa) = wide {
-                    match height {
-                        $($r => T::run_wide(isa, wide_tiles!($r, isa)),)*
-                        // A constant condition, so that these are not compiled for operands with fewer rows.
-                        $($only_512 if const { A::MR_512 >= $only_512 } => {
-                            T::run_wide(isa, wide_tiles!($only_512, isa));
-                        })*
-                        _ => unreachable!("tiles have at most 12 rows"),
-                    }
-                } else {
-                    match (height, add) {
-                        $(($r, false) => level.run(tiles!($r, false)),
-                        ($r, true) => level.run(tiles!($r, true)),)*
-                        _ => unreachable!("tiles have at most 6 rows"),
-                    }
-                }
-            };
-        }
-        heights!(1 2 3 4 5 6 | 7 8 9 10 11 12);
+        tiles!(1 2 3 4 5 6);
     };
+    let Split { height, larger, .. } = split;
     if larger > 0 {
         run(height + 1, 0, 0, larger);
     }
-    run(height, larger, larger * (height + 1), tiles - larger);
+    if split.count > larger {
+        run(height, larger, larger * (height + 1), split.count - larger);
+    }
+}
+
+fn run_512<T: Float, A: LeftOperand<T>, const V: usize>(
+    isa: WideIsa<T>,
+    [rows, depth]: [usize; 2],
+    a: A,
+    b: Panel<'_, T>,
+    mut c: OutputRows<'_, T>,
+    next: Next,
+) {
+    let split = split_512(rows, a.most_512());
+    let mut run = |height: usize, index: usize, first: usize, count: usize| {
+        macro_rules! tiles {
+            ($($r:literal)*) => {
+                match height {
+                    // A constant condition: heights that the operand does not have are not compiled.
+                    $($r if const { A::MR_512 >= $r } => T::run_wide(isa, WideTiles::<T, A, $r, V> {
+                        tiles: Tiles { depth, a, b, c: c.from(0), index, first, count },
+                        next,
+                        rows_of_last: (rows - first - (count - 1) * $r).min($r),
+                        isa,
+                    }),)*
+                    _ => unreachable!("tiles have 1, 3 or an even number of rows, at most 12"),
+                }
+            };
+        }
+        tiles!(1 2 3 4 6 8 10 12);
+    };
+    let Split {
+        height,
+        step,
+        larger,
+        ..
+    } = split;
+    if larger > 0 {
+        run(height + step, 0, 0, larger);
+    }
+    if split.count > larger {
+        let first = larger * (height + step);
+        run(height, larger, first, split.count - larger);
+    }
 }

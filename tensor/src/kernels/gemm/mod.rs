@@ -29,6 +29,7 @@ mod dot;
 mod fallback;
 mod macrokernel;
 pub(crate) mod microkernel;
+mod operands;
 pub(crate) mod pack;
 mod task;
 

@@ -1,39 +1,60 @@
 //! Packing: copies of operands in the order in which the microkernel reads them.
 
-use super::microkernel::MR;
+use super::microkernel::{MR, MR_512};
 use crate::kernels::partition::balanced;
 use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Level};
 
-/// Packs `rows × depth` elements of A, `rows ≤ MR`: `panel[t · MR + r]`.
+/// Packs `rows × depth` elements of A, `rows ≤ height`: `panel[t · height + r]`, zeros beyond the rows.
 pub(super) fn left_panel<T: Float>(
+    level: Level,
     a: &[T],
     [row, column]: [usize; 2],
-    rows: usize,
+    [rows, height]: [usize; 2],
     depth: usize,
     panel: &mut [T],
 ) {
-    let panel = &mut panel[..depth * MR];
+    let panel = &mut panel[..depth * height];
     if row == 1 {
-        for (t, step) in panel.chunks_exact_mut(MR).enumerate() {
-            let from = &a[t * column..][..rows];
-            if rows == MR {
-                step.copy_from_slice(&from[..MR]);
-            } else {
-                step[..rows].copy_from_slice(from);
+        match (rows == height, height) {
+            (true, MR) => copy_steps::<T, MR>(a, column, panel),
+            (true, MR_512) => copy_steps::<T, MR_512>(a, column, panel),
+            _ => {
+                for (t, step) in panel.chunks_exact_mut(height).enumerate() {
+                    step[..rows].copy_from_slice(&a[t * column..][..rows]);
+                    step[rows..].fill(T::zero());
+                }
             }
         }
-    } else if column == 1 && rows == MR {
-        let [r0, r1, r2, r3, r4, r5] = std::array::from_fn(|r| &a[r * row..][..depth]);
-        for (t, step) in panel.chunks_exact_mut(MR).enumerate() {
-            step.copy_from_slice(&[r0[t], r1[t], r2[t], r3[t], r4[t], r5[t]]);
-        }
-    } else {
-        for r in 0..rows {
-            for t in 0..depth {
-                panel[t * MR + r] = a[r * row + t * column];
+        return;
+    }
+    // A tile computes with rows that do not exist, and denormal numbers would make it slow.
+    if rows < height {
+        panel.fill(T::zero());
+    }
+    if column == 1 {
+        if rows == MR && height == MR {
+            let [r0, r1, r2, r3, r4, r5] = std::array::from_fn(|r| &a[r * row..][..depth]);
+            for (t, step) in panel.chunks_exact_mut(MR).enumerate() {
+                step.copy_from_slice(&[r0[t], r1[t], r2[t], r3[t], r4[t], r5[t]]);
             }
+        } else {
+            transpose(level, [rows, depth], a, row, panel, height);
         }
+        return;
+    }
+    for r in 0..rows {
+        for t in 0..depth {
+            panel[t * height + r] = a[r * row + t * column];
+        }
+    }
+}
+
+/// Copies `H` contiguous elements for each step. A slice of constant length is copied by vector moves, without a
+/// call of `memcpy`.
+fn copy_steps<T: Float, const H: usize>(a: &[T], column: usize, panel: &mut [T]) {
+    for (t, step) in panel.as_chunks_mut::<H>().0.iter_mut().enumerate() {
+        step.copy_from_slice(&a[t * column..][..H]);
     }
 }
 

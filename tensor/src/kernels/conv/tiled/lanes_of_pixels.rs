@@ -95,12 +95,13 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
             let rows = Rows {
                 matrix: &part.w[start..],
                 stride: plan.weight[0],
+                most: MR,
             };
             run_block(level, [channels, depth], rows, image, offsets, pieces, to);
         } else {
             // Panels before this block of channels: every block but the last is full.
             let before = part.first / MR * depth * MR;
-            let panels = Packed(&weights.packed[part.group * weights.group + before..]);
+            let panels = Packed::<T, MR>(&weights.packed[part.group * weights.group + before..]);
             run_block(level, [channels, depth], panels, image, offsets, pieces, to);
         }
     }
@@ -216,7 +217,9 @@ impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let weights = self.weights.rows::<R>(self.index, self.first, self.depth);
+        let weights = self
+            .weights
+            .rows::<R>(self.index, self.first, self.depth, false);
         let span = self.offsets.span(T::LANES);
         let offsets = &self.offsets.list()[..self.depth];
         let mut at = 0;
@@ -237,7 +240,7 @@ impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED
                 }
                 let step = weights.step::<R>(t);
                 for r in 0..R {
-                    let weight = T::Vector::splat(weights.factor(step, r));
+                    let weight = T::Vector::splat(weights.factor::<R>(step, r));
                     for v in 0..V {
                         sums[r][v] = weight.multiply_add::<FMA>(vectors[v], sums[r][v]);
                     }

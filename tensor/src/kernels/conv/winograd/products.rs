@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::filters::{self, Filters};
 use super::tiles::{self, Grid, PART, STRIP, Source, Spectrum, Strip};
 use super::transform::{From, Linear, Scheme, To, twice};
-use crate::kernels::gemm::microkernel::{self, OutputRows, Panel, Rows};
+use crate::kernels::gemm::microkernel::{self, MR_512, OutputRows, Panel, Rows};
 use crate::kernels::partition::balanced;
 use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::transpose::transpose_to_slices;
@@ -315,6 +315,7 @@ fn multiply<T: Float, const A: usize>(
             let rows = Rows {
                 matrix: &from[c0..],
                 stride: spectrum.channels,
+                most: MR_512,
             };
             let to = OutputRows {
                 head: &mut *product,
