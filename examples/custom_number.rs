@@ -120,7 +120,7 @@ fn rounding(x: &Tensor<Shadowed>) -> f64 {
 }
 
 fn main() {
-    let data = Dataset::digits();
+    let data = Split::digits();
     let loader = Loader::new(&data.train, LoaderOptions { batch: 8, ..Default::default() });
     let batch = loader.epoch::<Shadowed>(0).next().expect("the digits are not empty");
 
@@ -134,8 +134,8 @@ fn main() {
         let model = model.push(Linear::new(32, 10, rng));
 
         let mut pass = Pass::train(&model, batch.seed);
-        let logits = model.call(&pass.input(batch.images.clone()), &mut pass);
-        let gradients = pass.backward(&logits.cross_entropy(&batch.labels));
+        let logits = model.call(&pass.input(batch.inputs.clone()), &mut pass);
+        let gradients = pass.backward(&logits.cross_entropy(batch.targets.classes()));
         let (path, first) = gradients.iter().next().expect("the model has parameters");
         println!(
             "{depth:>2} hidden layers: rounding of the logits {:.1e}, of the gradient of {path} {:.1e}",

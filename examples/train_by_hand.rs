@@ -21,7 +21,7 @@ impl<T: Real> Module<T> for Cnn<T> {
 }
 
 fn main() {
-    let data = Dataset::digits();
+    let data = Split::digits();
     let rng = &mut rng(0);
     let mut model: Cnn = Cnn {
         conv1: Conv2d::new(1, 16, 3, rng).padding(1),
@@ -33,8 +33,8 @@ fn main() {
     for epoch in 0..10 {
         for batch in loader.epoch(epoch) {
             let mut pass = Pass::train(&model, batch.seed);
-            let logits = model.call(&pass.input(batch.images), &mut pass);
-            let loss = logits.cross_entropy(&batch.labels);
+            let logits = model.call(&pass.input(batch.inputs), &mut pass);
+            let loss = logits.cross_entropy(batch.targets.classes());
             let gradients = pass.backward(&loss);
             optimizer.step(&mut model, &gradients, pass);
         }

@@ -23,7 +23,9 @@ pub use crate::autograd::{
     Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var, check_gradients,
     check_op, generic,
 };
-pub use crate::data::{Augment, Dataset, ImageSet, Loader, LoaderOptions, Normalize};
+pub use crate::data::{
+    Augment, Batch, Dataset, Example, ImageSet, Loader, LoaderOptions, Normalize, Split, Targets,
+};
 pub use crate::evaluate::{accuracy, predictions};
 pub use crate::nn::{
     BatchNorm2d, Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, MaxPool2d, Module,

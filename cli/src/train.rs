@@ -105,7 +105,7 @@ fn learning_rate(text: &str) -> Result<f64, String> {
 /// What differs from data set to data set.
 struct Task {
     name: &'static str,
-    data: Dataset,
+    data: Split,
     epochs: u64,
     /// The most pixels that an image is shifted by while training.
     shift: usize,
@@ -115,7 +115,7 @@ struct Task {
 pub fn run(data: &Data) -> Outcome {
     let (task, options) = match data {
         Data::Digits(options) => {
-            let data = Dataset::digits();
+            let data = Split::digits();
             (
                 Task {
                     name: "digits",
@@ -127,7 +127,7 @@ pub fn run(data: &Data) -> Outcome {
             )
         }
         Data::FashionMnist { data, options } => {
-            let data = Dataset::fashion_mnist(data)?;
+            let data = Split::fashion_mnist(data)?;
             (
                 Task {
                     name: "fashion-mnist",
@@ -149,7 +149,7 @@ fn train_and_test(mut task: Task, options: &Options) -> Outcome {
         let train = &task.data.train;
         let rows = |held: bool| (0..train.len()).filter(move |row| (row % 5 == 4) == held);
         let (test, train) = (train.select(rows(true)), train.select(rows(false)));
-        task.data = Dataset { train, test };
+        task.data = Split { train, test };
     }
     let images = &task.data.train;
     let side = images.shape()[2];
@@ -203,9 +203,9 @@ fn train(model: &mut Cnn, task: &Task, options: &Options) -> Outcome {
         for batch in loader.epoch(epoch) {
             optimizer.set_lr(lr * 0.5 * (1.0 + (PI * f64::from(step) / steps as f64).cos()));
             let mut pass = Pass::train(model, batch.seed);
-            let count = batch.labels.len() as f64;
-            let logits = model.call(&pass.input(batch.images), &mut pass);
-            let batch_loss = logits.cross_entropy(&batch.labels);
+            let count = batch.rows.len() as f64;
+            let logits = model.call(&pass.input(batch.inputs), &mut pass);
+            let batch_loss = logits.cross_entropy(batch.targets.classes());
             let gradients = pass.backward(&batch_loss);
             optimizer.step(model, &gradients, pass);
 
@@ -221,7 +221,7 @@ fn train(model: &mut Cnn, task: &Task, options: &Options) -> Outcome {
             let hits = logits
                 .value()
                 .argmax(1)
-                .eq(&batch.labels)
+                .eq(batch.targets.classes())
                 .count_true(..)
                 .item() as f64;
             // Running averages over some 20 steps.

@@ -14,25 +14,25 @@ pub const FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
 pub const CIFAR_10: &str = "cifar-10-batches-bin";
 
 /// Fashion-MNIST if it is there, else the embedded digits, after a line that says what to install.
-pub(crate) fn fashion_or_digits(run: &mut Run<'_>) -> Result<Dataset, LessonError> {
+pub(crate) fn fashion_or_digits(run: &mut Run<'_>) -> Result<Split, LessonError> {
     if let Some(directory) = &run.options.fashion {
-        return Ok(Dataset::fashion_mnist(directory)?);
+        return Ok(Split::fashion_mnist(directory)?);
     }
     if Path::new(FASHION_MNIST).is_dir() {
-        return Ok(Dataset::fashion_mnist(FASHION_MNIST)?);
+        return Ok(Split::fashion_mnist(FASHION_MNIST)?);
     }
     say!(run, "Fashion-MNIST is not in {FASHION_MNIST}: `apt-get install dataset-fashion-mnist` puts");
     say!(run, "it there on Debian. This run uses the embedded digits, and its numbers are other ones.\n");
-    Ok(Dataset::digits())
+    Ok(Split::digits())
 }
 
 /// CIFAR-10 if it is there, else [`fashion_or_digits`].
-pub(crate) fn cifar_or_fashion(run: &mut Run<'_>) -> Result<Dataset, LessonError> {
+pub(crate) fn cifar_or_fashion(run: &mut Run<'_>) -> Result<Split, LessonError> {
     if let Some(directory) = &run.options.cifar {
-        return Ok(Dataset::cifar10(directory)?);
+        return Ok(Split::cifar10(directory)?);
     }
     if Path::new(CIFAR_10).is_dir() {
-        return Ok(Dataset::cifar10(CIFAR_10)?);
+        return Ok(Split::cifar10(CIFAR_10)?);
     }
     say!(run, "CIFAR-10 is not in {CIFAR_10}: unpack cifar-10-binary.tar.gz, from");
     say!(run, "https://www.cs.toronto.edu/~kriz/cifar.html, here. Until then: Fashion-MNIST.\n");

@@ -12,8 +12,8 @@ pub(crate) fn epoch<M: Module<f32>>(
     let mut sum = 0.0;
     for batch in loader.epoch(epoch) {
         let mut pass = Pass::train(model, batch.seed);
-        let scores = model.call(&pass.input(batch.images), &mut pass);
-        let loss = scores.cross_entropy(&batch.labels);
+        let scores = model.call(&pass.input(batch.inputs), &mut pass);
+        let loss = scores.cross_entropy(batch.targets.classes());
         let gradients = pass.backward(&loss);
         optimizer.step(model, &gradients, pass);
         sum += f64::from(loss.item());

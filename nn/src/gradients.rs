@@ -61,7 +61,9 @@ impl<T: Real> Gradients<T> {
                     value.shape()
                 );
             }
-            let missing = value.is_none().then(|| "no tensor was given for it".to_owned());
+            let missing = value
+                .is_none()
+                .then(|| "no tensor was given for it".to_owned());
             entries.push(Gradient { value, missing });
         }
         Self::new(index, entries)

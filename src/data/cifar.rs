@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::error::{DataError, Problem};
-use super::images::{Dataset, ImageSet, check_labels};
+use super::images::{ImageSet, check_labels};
 use super::source::Source;
+use super::split::Split;
 
 const CLASSES: [&str; 10] = [
     "airplane",
@@ -25,7 +26,7 @@ const RECORD: usize = 1 + 3 * 32 * 32;
 /// CIFAR-100 has a coarse and a fine label per record.
 const RECORD_100: u64 = RECORD as u64 + 1;
 
-impl Dataset {
+impl Split {
     /// CIFAR-10 from the directory `cifar-10-batches-bin`: 50,000 and 10,000 colour images of 32×32 pixels in
     /// ten classes (A. Krizhevsky: Learning multiple layers of features from tiny images, 2009).
     ///
@@ -77,7 +78,7 @@ impl ImageSet {
     }
 }
 
-fn read_batch(file: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u8>) -> Result<(), DataError> {
+fn read_batch(file: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<i64>) -> Result<(), DataError> {
     let mut source = Source::open_plain(file)?;
     let length = source.length();
     let cifar100 = length > 0 && length.is_multiple_of(RECORD_100);
@@ -86,7 +87,7 @@ fn read_batch(file: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u8>) -> Result
     }
     let bytes = source.rest(0, length as usize)?;
     let (records, _) = bytes.as_chunks::<RECORD>();
-    let batch_labels: Vec<u8> = records.iter().map(|record| record[0]).collect();
+    let batch_labels: Vec<i64> = records.iter().map(|record| record[0].into()).collect();
     check_labels(file, &batch_labels, CLASSES.len())?;
     labels.extend(batch_labels);
     pixels.reserve_exact(records.len() * (RECORD - 1));

@@ -1,7 +1,8 @@
 //! The built-in data set: real handwritten digits.
 
 use super::idx::Idx;
-use super::images::{Dataset, ImageSet};
+use super::images::ImageSet;
+use super::split::Split;
 
 const IMAGES: &[u8] = include_bytes!("../../data/digits-images.idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../data/digits-labels.idx1-ubyte.gz");
@@ -15,7 +16,7 @@ const WHITE: u8 = 16;
 /// Every fifth image, beginning with index 4, belongs to the test set.
 const TEST_EVERY: usize = 5;
 
-impl Dataset {
+impl Split {
     /// 1,797 handwritten digits of 8×8 pixels from 0 to 16, embedded in the program: 1,438 for training and
     /// 359, those whose index is 4 mod 5, for testing. The order is that of scikit-learn.
     ///
@@ -23,7 +24,7 @@ impl Dataset {
     /// Repository, 1998, <https://doi.org/10.24432/C50P49>, licensed under CC BY 4.0.
     ///
     /// ```
-    /// let digits = wengert::data::Dataset::digits();
+    /// let digits = wengert::data::Split::digits();
     /// assert_eq!((digits.train.len(), digits.test.len()), (1438, 359));
     /// ```
     #[must_use]
@@ -38,7 +39,7 @@ impl Dataset {
 }
 
 impl ImageSet {
-    /// All 1,797 images of [`Dataset::digits`] as one set.
+    /// All 1,797 images of [`Split::digits`] as one set.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "the embedded file is valid")]
     pub fn digits() -> Self {
@@ -49,6 +50,7 @@ impl ImageSet {
         let (labels, [_]) = Idx::parse("digits-labels", LABELS)
             .and_then(|idx| idx.into_bytes("digits-labels".as_ref(), "u8 of rank 1"))
             .expect(VALID);
+        let labels = labels.into_iter().map(i64::from).collect();
         Self::new(pixels, [images, 1, height, width], labels, &DIGITS, WHITE)
     }
 }

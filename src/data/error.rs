@@ -109,7 +109,7 @@ pub enum Problem {
         /// The image's number.
         image: usize,
         /// Its label.
-        label: u8,
+        label: i64,
         /// The number of classes.
         classes: usize,
     },

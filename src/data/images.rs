@@ -1,35 +1,28 @@
-//! [`ImageSet`]: labelled images of one size; [`Dataset`]: a training set and a test set.
+//! [`ImageSet`]: labelled images of one size, in memory.
 
 use std::path::Path;
 
-use wengert_tensor::{element_count, require};
+use wengert_tensor::{Tensor, element_count, require};
 
+use super::dataset::{Dataset, Example};
 use super::error::{DataError, Problem};
+use crate::report::Fingerprint;
 
 /// Labelled images of one size, as bytes: `[images, channels, height, width]`, row-major.
 ///
 /// ```
-/// let test = wengert::data::Dataset::digits().test;
+/// let test = wengert::data::Split::digits().test;
 /// assert_eq!(test.shape(), [359, 1, 8, 8]);
 /// assert_eq!(test.image(0).len(), 64);
-/// assert_eq!(test.classes()[usize::from(test.labels()[0])], "4");
+/// assert_eq!(test.classes()[test.labels()[0] as usize], "4");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageSet {
     pixels: Vec<u8>,
     shape: [usize; 4],
-    labels: Vec<u8>,
+    labels: Vec<i64>,
     classes: Vec<String>,
     white: u8,
-}
-
-/// A training set and a test set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dataset {
-    /// The training set.
-    pub train: ImageSet,
-    /// The test set; not for choosing models or options.
-    pub test: ImageSet,
 }
 
 impl ImageSet {
@@ -48,7 +41,7 @@ impl ImageSet {
     pub fn new(
         pixels: Vec<u8>,
         shape: [usize; 4],
-        labels: Vec<u8>,
+        labels: Vec<i64>,
         classes: &[&str],
         white: u8,
     ) -> Self {
@@ -126,7 +119,7 @@ impl ImageSet {
 
     /// The class of each image.
     #[must_use]
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[i64] {
         &self.labels
     }
 
@@ -169,8 +162,44 @@ impl ImageSet {
     }
 }
 
+impl Dataset for ImageSet {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    /// The pixels as numbers from 0 to [`white`](ImageSet::white), `[channels, height, width]`.
+    fn example(&self, index: usize) -> Example {
+        let pixels = self.image(index).iter().map(|&byte| f64::from(byte));
+        let input = Tensor::from_vec(pixels.collect(), &self.shape[1..]);
+        Example::new(input, Tensor::scalar(self.labels[index]))
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn class(&self, index: usize) -> Option<i64> {
+        self.labels.get(index).copied()
+    }
+
+    /// A hash of all images and labels.
+    fn fingerprint(&self) -> u64 {
+        let mut hash = Fingerprint::new();
+        hash.bytes(format!("{:?} {}", self.shape, self.white).as_bytes());
+        hash.bytes(&self.pixels);
+        for label in &self.labels {
+            hash.bytes(&label.to_le_bytes());
+        }
+        hash.value()
+    }
+
+    fn scale(&self) -> f64 {
+        1.0 / f64::from(self.white)
+    }
+}
+
 /// An error if a label from a file is not the number of a class.
-pub(crate) fn check_labels(file: &Path, labels: &[u8], classes: usize) -> Result<(), DataError> {
+pub(crate) fn check_labels(file: &Path, labels: &[i64], classes: usize) -> Result<(), DataError> {
     match invalid_label(labels, classes) {
         Some((image, label)) => Err(Problem::Label {
             image,
@@ -182,10 +211,10 @@ pub(crate) fn check_labels(file: &Path, labels: &[u8], classes: usize) -> Result
     }
 }
 
-fn invalid_label(labels: &[u8], classes: usize) -> Option<(usize, u8)> {
+fn invalid_label(labels: &[i64], classes: usize) -> Option<(usize, i64)> {
     labels
         .iter()
         .copied()
         .enumerate()
-        .find(|&(_, label)| usize::from(label) >= classes)
+        .find(|&(_, label)| !usize::try_from(label).is_ok_and(|label| label < classes))
 }

@@ -1,16 +1,23 @@
-//! [`Loader`]: batches of tensors from an [`ImageSet`].
+//! [`Loader`]: batches of tensors from a [`Dataset`].
 
-use wengert_tensor::{Real, Tensor, require};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
-use super::augment::{Augment, RandomChange};
-use super::images::ImageSet;
+use wengert_tensor::{Real, require};
+
+use super::augment::Augment;
+use super::batch::Batch;
+use super::collate::Collate;
+use super::dataset::Dataset;
 use super::normalize::Normalize;
 use super::random::{Purpose, stream};
+use super::sampler::{Draws, Sampler};
 
 /// How a [`Loader`] makes batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoaderOptions {
-    /// Images per batch.
+    /// Samples per batch.
     pub batch: usize,
     /// The seed of shuffling, of augmentation and of [`Batch::seed`].
     pub seed: u64,
@@ -18,25 +25,32 @@ pub struct LoaderOptions {
     pub shuffle: bool,
     /// Whether to omit the last batch of an epoch if it is not full.
     pub drop_last: bool,
-    /// The factor from bytes to numbers; `None` maps the brightest pixel to 1.
+    /// Which samples an epoch has.
+    pub sampler: Sampler,
+    /// The factor of the inputs; `None` is that of the set ([`Dataset::scale`]), which maps the brightest pixel to 1.
     pub scale: Option<f64>,
     /// Subtracts a mean and divides by a deviation, after scaling.
     pub normalize: Option<Normalize>,
     /// Random changes of every image.
     pub augment: Augment,
+    /// The background threads of [`Loader::prefetch`]; 0 makes batches on the caller's thread. The batches do
+    /// not depend on it.
+    pub workers: usize,
 }
 
 impl Default for LoaderOptions {
-    /// Batches of 64, shuffled with seed 0, the last one possibly shorter, pixels from 0 to 1.
+    /// Batches of 64, shuffled with seed 0, the last one possibly shorter, pixels from 0 to 1, one worker.
     fn default() -> Self {
         Self {
             batch: 64,
             seed: 0,
             shuffle: true,
             drop_last: false,
+            sampler: Sampler::Each,
             scale: None,
             normalize: None,
             augment: Augment::default(),
+            workers: 1,
         }
     }
 }
@@ -50,53 +64,50 @@ pub struct Position {
     pub step: usize,
 }
 
-/// Some images and their labels.
-#[derive(Clone, Debug)]
-pub struct Batch<T: Real> {
-    /// `[batch, channels, height, width]`, scaled and normalised.
-    pub images: Tensor<T>,
-    /// `[batch]`, class numbers.
-    pub labels: Tensor<i64>,
-    /// The indices of these images in the set.
-    pub rows: Vec<usize>,
-    /// A seed for the random choices of this training step, such as dropout:
-    /// `Pass::train(&model, batch.seed)`. It depends on the seed of the loader, the epoch and the step.
-    pub seed: u64,
-}
-
-/// Makes batches of an [`ImageSet`], each a pure function of set, options and [`Position`].
+/// Makes batches of a [`Dataset`], each a pure function of set, options and [`Position`].
 ///
 /// ```
-/// use wengert::data::{Dataset, Loader, LoaderOptions, Position};
+/// use wengert::data::{Loader, LoaderOptions, Position, Split};
 ///
-/// let digits = Dataset::digits();
+/// let digits = Split::digits();
 /// let loader = Loader::new(&digits.train, LoaderOptions { batch: 32, seed: 7, ..LoaderOptions::default() });
 /// for batch in loader.epoch::<f32>(0) {
-///     assert_eq!(batch.images.shape()[1..], [1, 8, 8]);
+///     assert_eq!(batch.inputs.shape()[1..], [1, 8, 8]);
 /// }
 /// // From a saved position on, the batches are the same.
 /// let rest = loader.batches::<f32>(Position { epoch: 0, step: 40 });
 /// assert_eq!(rest.len(), loader.steps() - 40);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loader<'a> {
-    set: &'a ImageSet,
+    set: &'a dyn Dataset,
     options: LoaderOptions,
+    draws: Draws,
+}
+
+impl fmt::Debug for Loader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader")
+            .field("samples", &self.set.len())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Loader<'a> {
     /// A loader of a set.
     ///
     /// # Panics
-    /// If the batch is 0, if `drop_last` would omit every batch, if `scale` is not a finite number, or if
-    /// `normalize` does not have one mean and one deviation above 0 per channel.
+    /// If the batch is 0, if `drop_last` would omit every batch, if `scale` is not a finite number, if
+    /// `normalize` does not have one mean and one deviation above 0 per channel, if an augmentation does not fit
+    /// the set, or if the sampler does not.
     #[must_use]
     #[track_caller]
-    pub fn new(set: &'a ImageSet, options: LoaderOptions) -> Self {
+    pub fn new(set: &'a dyn Dataset, options: LoaderOptions) -> Self {
         require!(options.batch > 0, "Loader: batch = 0: must be at least 1");
         require!(
             !options.drop_last || set.is_empty() || options.batch <= set.len(),
-            "Loader: batch = {} with drop_last: the set has {} images, so every batch would be omitted; use \
+            "Loader: batch = {} with drop_last: the set has {} samples, so every batch would be omitted; use \
              a batch of at most {}, or `drop_last: false`",
             options.batch,
             set.len(),
@@ -107,23 +118,30 @@ impl<'a> Loader<'a> {
             "Loader: scale = {:?}: must be a finite number; `None` maps the brightest pixel to 1",
             options.scale
         );
-        if let Some(normalize) = &options.normalize {
-            normalize.check(set.shape()[1]);
+        options.augment.check(set);
+        if let (Some(normalize), false) = (&options.normalize, set.is_empty()) {
+            normalize.check(set.example(0).input.shape());
         }
-        Self { set, options }
+        let draws = Draws::new(&options.sampler, set);
+        Self {
+            set,
+            options,
+            draws,
+        }
     }
 
     /// A loader for another set with the same batch size, scale and normalisation, but in the order of the
-    /// set, with every image, unchanged: for validation and test sets.
+    /// set, with every sample once, unchanged: for validation and test sets.
     ///
     /// # Panics
     /// As [`new`](Self::new), if the set has another number of channels.
     #[must_use]
     #[track_caller]
-    pub fn for_evaluation<'b>(&self, set: &'b ImageSet) -> Loader<'b> {
+    pub fn for_evaluation<'b>(&self, set: &'b dyn Dataset) -> Loader<'b> {
         let options = LoaderOptions {
             shuffle: false,
             drop_last: false,
+            sampler: Sampler::Each,
             augment: Augment::default(),
             ..self.options.clone()
         };
@@ -132,13 +150,13 @@ impl<'a> Loader<'a> {
 
     /// The set that the batches come from.
     #[must_use]
-    pub fn set(&self) -> &'a ImageSet {
+    pub fn set(&self) -> &'a dyn Dataset {
         self.set
     }
 
-    /// The options.
+    /// The options that it was made with.
     #[must_use]
-    pub fn options(&self) -> &LoaderOptions {
+    pub const fn options(&self) -> &LoaderOptions {
         &self.options
     }
 
@@ -163,45 +181,24 @@ impl<'a> Loader<'a> {
     pub fn batches<T: Real>(&self, position: Position) -> Batches<'_, T> {
         Batches {
             loader: self,
-            order: self.order(position.epoch),
-            values: self.values(),
+            order: self.order(position.epoch).into(),
+            collate: Collate::new(self.set, &self.options, position.epoch),
             position,
+            number: PhantomData,
         }
     }
 
-    /// The order of the images in an epoch, as indices.
+    /// The samples of an epoch in their order, as indices.
     ///
-    /// All permutations are equally likely (Fisher and Yates, 1938; Durstenfeld, 1964); the generator is
-    /// ChaCha8 with seed and epoch as its key.
+    /// All permutations are equally likely; the generator is ChaCha8 with seed and epoch as its key.
     #[must_use]
     pub fn order(&self, epoch: u64) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.set.len()).collect();
+        let seed = self.options.seed;
+        let mut order = self.draws.rows(self.set.len(), seed, epoch);
         if self.options.shuffle {
-            let mut random = stream(Purpose::Shuffle, self.options.seed, epoch, 0);
-            for last in (1..order.len()).rev() {
-                order.swap(last, random.below(last + 1));
-            }
+            stream(Purpose::Shuffle, seed, epoch, 0).shuffle(&mut order);
         }
         order
-    }
-
-    /// The value of each byte, per channel: `(byte · scale − mean) / deviation`.
-    fn values<T: Real>(&self) -> Vec<[T; 256]> {
-        let scale = self
-            .options
-            .scale
-            .unwrap_or(1.0 / f64::from(self.set.white()));
-        (0..self.set.shape()[1])
-            .map(|channel| {
-                std::array::from_fn(|byte| {
-                    let x = byte as f64 * scale;
-                    T::of(match &self.options.normalize {
-                        Some(normalize) => normalize.apply(x, channel),
-                        None => x,
-                    })
-                })
-            })
-            .collect()
     }
 }
 
@@ -209,9 +206,10 @@ impl<'a> Loader<'a> {
 #[derive(Clone, Debug)]
 pub struct Batches<'a, T: Real> {
     loader: &'a Loader<'a>,
-    order: Vec<usize>,
-    values: Vec<[T; 256]>,
+    order: Arc<[usize]>,
+    collate: Collate<'a>,
     position: Position,
+    number: PhantomData<T>,
 }
 
 impl<T: Real> Batches<'_, T> {
@@ -220,7 +218,7 @@ impl<T: Real> Batches<'_, T> {
     #[must_use]
     pub fn position(&self) -> Position {
         let Position { epoch, step } = self.position;
-        if step < self.loader.steps() {
+        if step < self.steps() {
             self.position
         } else {
             Position {
@@ -230,27 +228,34 @@ impl<T: Real> Batches<'_, T> {
         }
     }
 
-    fn batch(&self, rows: Vec<usize>) -> Batch<T> {
-        let (set, options) = (self.loader.set, &self.loader.options);
-        let Position { epoch, step } = self.position;
-        let [_, channels, height, width] = set.shape();
-        let mut pixels = Vec::with_capacity(rows.len() * channels * height * width);
-        for &row in &rows {
-            let change = RandomChange::new(options.augment, options.seed, epoch, row);
-            let planes = set.image(row).chunks_exact((height * width).max(1));
-            for (plane, values) in planes.zip(&self.values) {
-                change.append(plane, width, values, &mut pixels);
-            }
-        }
-        let labels = rows
-            .iter()
-            .map(|&row| i64::from(set.labels()[row]))
-            .collect();
+    pub(crate) fn steps(&self) -> usize {
+        self.loader.steps()
+    }
+
+    /// Counts the next batch as made.
+    pub(crate) fn skip_one(&mut self) {
+        self.position.step += 1;
+    }
+
+    /// The batch of a step of the epoch.
+    pub(crate) fn make(&self, step: usize) -> Batch<T> {
+        let options = &self.loader.options;
+        let start = step * options.batch;
+        let end = (start + options.batch).min(self.order.len());
+        let rows = self.order[start..end].to_vec();
+        let (inputs, targets) = self.collate.samples(&rows);
         Batch {
-            images: Tensor::from_vec(pixels, [rows.len(), channels, height, width]),
-            labels: Tensor::from_vec(labels, [rows.len()]),
+            inputs,
+            targets,
             rows,
-            seed: stream(Purpose::Pass, options.seed, epoch, step as u64).any(),
+            seed: stream(
+                Purpose::Pass,
+                options.seed,
+                self.position.epoch,
+                step as u64,
+            )
+            .any(),
+            is_mixed: options.augment.mixup > 0.0,
         }
     }
 }
@@ -260,18 +265,16 @@ impl<T: Real> Iterator for Batches<'_, T> {
 
     fn next(&mut self) -> Option<Batch<T>> {
         let step = self.position.step;
-        if step >= self.loader.steps() {
+        if step >= self.steps() {
             return None;
         }
-        let start = step * self.loader.options.batch;
-        let end = (start + self.loader.options.batch).min(self.order.len());
-        let batch = self.batch(self.order[start..end].to_vec());
-        self.position.step += 1;
+        let batch = self.make(step);
+        self.skip_one();
         Some(batch)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.loader.steps().saturating_sub(self.position.step);
+        let left = self.steps().saturating_sub(self.position.step);
         (left, Some(left))
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::digits::DIGITS;
 use super::error::{DataError, Problem};
 use super::idx::Idx;
-use super::images::{Dataset, ImageSet, check_labels};
+use super::images::{ImageSet, check_labels};
+use super::split::Split;
 
 const FASHION: [&str; 10] = [
     "T-shirt/top",
@@ -20,7 +21,7 @@ const FASHION: [&str; 10] = [
     "Ankle boot",
 ];
 
-impl Dataset {
+impl Split {
     /// MNIST from a directory with its four IDX files: 60,000 and 10,000 digits of 28×28 pixels
     /// (Y. LeCun, C. Cortes, C. Burges, 1998).
     ///
@@ -55,7 +56,7 @@ impl Dataset {
     }
 }
 
-fn read(directory: &Path, classes: &[&str], remedy: &str) -> Result<Dataset, DataError> {
+fn read(directory: &Path, classes: &[&str], remedy: &str) -> Result<Split, DataError> {
     let missing = |what: &str| Problem::Missing(format!("{what}; {remedy}")).of(directory);
     if !directory.is_dir() {
         return Err(missing("there is no such directory"));
@@ -75,7 +76,7 @@ fn read(directory: &Path, classes: &[&str], remedy: &str) -> Result<Dataset, Dat
         }
         .of(directory));
     }
-    Ok(Dataset { train, test })
+    Ok(Split { train, test })
 }
 
 /// The file under any name in use: `images-idx3` or `images.idx3`, with or without `.gz`.
@@ -104,7 +105,14 @@ fn image_set(images: &Path, labels: &Path, classes: &[&str]) -> Result<ImageSet,
     if pixels.is_empty() {
         return Err(Problem::Empty(vec![count, height, width]).of(images));
     }
-    check_labels(labels, &label_bytes, classes.len())?;
+    let classes_of_images: Vec<_> = label_bytes.into_iter().map(i64::from).collect();
+    check_labels(labels, &classes_of_images, classes.len())?;
     let shape = [count, 1, height, width];
-    Ok(ImageSet::new(pixels, shape, label_bytes, classes, u8::MAX))
+    Ok(ImageSet::new(
+        pixels,
+        shape,
+        classes_of_images,
+        classes,
+        u8::MAX,
+    ))
 }

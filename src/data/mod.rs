@@ -1,11 +1,15 @@
 //! Data sets and the loader that makes batches of them.
 //!
-//! [`Dataset::digits`] is built in; [`Dataset::mnist`], [`Dataset::fashion_mnist`] and
-//! [`Dataset::cifar10`] read the published files. [`Loader`] shuffles, batches, scales and augments; each
+//! [`Dataset`] is the trait of every set, yours too; [`ImageSet`] holds images in memory.
+//! [`Split::digits`] is built in; [`Split::mnist`], [`Split::fashion_mnist`] and
+//! [`Split::cifar10`] read the published files. [`Loader`] shuffles, batches, scales and augments; each
 //! batch is a pure function of seed, epoch and step, so a run can resume exactly.
 
 mod augment;
+mod batch;
 mod cifar;
+mod collate;
+mod dataset;
 mod digits;
 mod error;
 mod idx;
@@ -14,13 +18,23 @@ mod loader;
 mod mnist;
 mod normalize;
 mod npy;
+mod prefetch;
 mod random;
+mod sampler;
 mod source;
+mod split;
+mod subset;
 
 pub use augment::Augment;
+pub use batch::{Batch, Targets};
+pub use dataset::{Dataset, Example, Target};
 pub use error::{DataError, Problem};
 pub use idx::{Idx, IdxValues};
-pub use images::{Dataset, ImageSet};
-pub use loader::{Batch, Batches, Loader, LoaderOptions, Position};
+pub use images::ImageSet;
+pub use loader::{Batches, Loader, LoaderOptions, Position};
 pub use normalize::Normalize;
 pub use npy::{Npy, NpyError, NpyProblem};
+pub use prefetch::Prefetched;
+pub use sampler::Sampler;
+pub use split::Split;
+pub use subset::{Subset, split_rows};

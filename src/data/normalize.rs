@@ -1,8 +1,8 @@
 //! [`Normalize`]: channels with mean 0 and standard deviation 1.
 
-use wengert_tensor::require;
+use wengert_tensor::{Tensor, require};
 
-use super::images::ImageSet;
+use super::dataset::Dataset;
 
 /// Subtracts a mean per channel and divides by a standard deviation per channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,51 +14,60 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// The mean and the population standard deviation of the pixels of a set, scaled to 0–1, per channel. A
-    /// constant channel gets the deviation 1.
+    /// The mean and the population standard deviation of the inputs of a set along their first axis (channels
+    /// of images, features of rows), scaled as a loader scales them. A constant channel gets the deviation 1.
+    ///
+    /// `mean = Σ x / n`, `deviation = √(Σ (x − mean)² / n)`, in two passes over the set, in `f64`.
     ///
     /// ```
-    /// use wengert::data::{Dataset, Normalize};
+    /// use wengert::data::{Normalize, Split};
     ///
-    /// let normalize = Normalize::of(&Dataset::digits().train);
+    /// let normalize = Normalize::of(&Split::digits().train);
     /// assert!((normalize.mean[0] - 0.305).abs() < 0.001);
     /// ```
+    ///
+    /// # Panics
+    /// If the set is empty, or its inputs are single numbers of rank 0.
     #[must_use]
-    pub fn of(set: &ImageSet) -> Self {
-        let [images, channels, height, width] = set.shape();
-        let (plane, white) = (height * width, f64::from(set.white()));
-        let count = (images * plane).max(1) as f64;
-        let moments = |channel: usize| {
-            let planes = set.pixels().chunks_exact(plane.max(1));
-            let bytes = planes.skip(channel).step_by(channels).flatten();
-            // Integer sums are exact, and below 2⁶⁴ for any set that fits into memory.
-            let (sum, squares) = bytes.fold((0_u64, 0_u64), |(sum, squares), &byte| {
-                let byte = u64::from(byte);
-                (sum + byte, squares + byte * byte)
-            });
-            let mean = sum as f64 / count;
-            let variance = (squares as f64 / count - mean * mean).max(0.0);
-            (mean / white, variance.sqrt() / white)
+    #[track_caller]
+    pub fn of(set: &dyn Dataset) -> Self {
+        require!(
+            !set.is_empty(),
+            "Normalize::of: the set has no samples, so it has no mean"
+        );
+        // Sums of bytes are exact, since they are scaled at the end.
+        let mean = channel_means(set, |x, _| x);
+        let variance = channel_means(set, |x, channel| {
+            let difference = x - mean[channel];
+            difference * difference
+        });
+        let deviation = |variance: f64| match variance.sqrt() * set.scale().abs() {
+            d if d > 0.0 => d,
+            _ => 1.0,
         };
-        let (mean, deviation): (Vec<f64>, Vec<f64>) = (0..channels).map(moments).unzip();
         Self {
-            mean,
-            deviation: deviation
-                .into_iter()
-                .map(|d| if d > 0.0 { d } else { 1.0 })
-                .collect(),
+            mean: mean.iter().map(|mean| mean * set.scale()).collect(),
+            deviation: variance.into_iter().map(deviation).collect(),
         }
     }
 
-    pub(crate) fn apply(&self, x: f64, channel: usize) -> f64 {
-        (x - self.mean[channel]) / self.deviation[channel]
+    /// `(x − mean) / deviation` in place, along the first axis.
+    pub(crate) fn apply(&self, input: &mut Tensor<f64>) {
+        let size = input.len() / input.shape()[0].max(1);
+        let channels = input.as_mut_slice().chunks_exact_mut(size.max(1));
+        for ((values, mean), deviation) in channels.zip(&self.mean).zip(&self.deviation) {
+            for x in values {
+                *x = (*x - mean) / deviation;
+            }
+        }
     }
 
     #[track_caller]
-    pub(crate) fn check(&self, channels: usize) {
+    pub(crate) fn check(&self, shape: &[usize]) {
+        let channels = shape.first().copied().unwrap_or_default();
         require!(
             self.mean.len() == channels && self.deviation.len() == channels,
-            "Loader: normalize has {} means and {} deviations, the images have {channels} channels; \
+            "Loader: normalize has {} means and {} deviations, the inputs {shape:?} have {channels} channels; \
              `Normalize::of(&set)` computes both",
             self.mean.len(),
             self.deviation.len()
@@ -71,4 +80,26 @@ impl Normalize {
             self.deviation
         );
     }
+}
+
+/// The mean over the set of a function of each input value and its channel.
+#[track_caller]
+fn channel_means(set: &dyn Dataset, f: impl Fn(f64, usize) -> f64) -> Vec<f64> {
+    let (mut sums, mut count) = (Vec::new(), 0_usize);
+    for index in 0..set.len() {
+        let input = set.example(index).input;
+        require!(
+            input.rank() > 0 && (index == 0 || input.shape()[0] == sums.len()),
+            "Normalize::of: sample {index} has the shape {:?}: all samples need the same first axis",
+            input.shape()
+        );
+        sums.resize(input.shape()[0], 0.0);
+        let values = input.to_vec();
+        let size = values.len() / sums.len().max(1);
+        for (channel, values) in values.chunks_exact(size.max(1)).enumerate() {
+            sums[channel] += values.iter().map(|&x| f(x, channel)).sum::<f64>();
+        }
+        count += size;
+    }
+    sums.iter().map(|sum| sum / count.max(1) as f64).collect()
 }

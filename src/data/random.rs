@@ -9,6 +9,15 @@ pub(crate) enum Purpose {
     Shuffle = 1,
     Augment = 2,
     Pass = 3,
+    Draw = 4,
+    Split = 5,
+    Crop = 6,
+    Rotate = 7,
+    Brighten = 8,
+    Stretch = 9,
+    Saturate = 10,
+    CutOut = 11,
+    Mix = 12,
 }
 
 /// A ChaCha8 generator whose key is what the numbers are for, so that no stream depends on another one.
@@ -29,6 +38,28 @@ impl RandomStream {
     /// Any `u64`, uniformly.
     pub(crate) fn any(&mut self) -> u64 {
         self.0.next_u64()
+    }
+
+    /// A number from 0 to 1, 1 excluded, uniformly: a multiple of 2⁻⁵³.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 * 2_f64.powi(-53)
+    }
+
+    /// A number from `low` to `high`, uniformly.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// The generator, for distributions of other crates.
+    pub(crate) fn generator(&mut self) -> &mut ChaCha8Rng {
+        &mut self.0
+    }
+
+    /// A random order in place; all are equally likely (Fisher and Yates, 1938; Durstenfeld, 1964).
+    pub(crate) fn shuffle(&mut self, order: &mut [usize]) {
+        for last in (1..order.len()).rev() {
+            order.swap(last, self.below(last + 1));
+        }
     }
 
     /// A number from 0 to `count − 1`; the probabilities differ by at most 2⁻⁶⁴.

@@ -94,7 +94,7 @@ impl Evaluation {
 /// use wengert::prelude::*;
 /// use wengert::train::evaluate;
 ///
-/// let digits = Dataset::digits();
+/// let digits = Split::digits();
 /// let loader = Loader::new(&digits.test, LoaderOptions::default());
 /// let model = Sequential::<f32>::new().push(Flatten).push(Linear::new(64, 10, &mut rng(0)));
 /// let evaluation = evaluate(&model, &loader, &[5]);

@@ -3,8 +3,7 @@
 use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor};
 
-use crate::data::{Batch, Loader, Position};
-use crate::report::Fingerprint;
+use crate::data::{Batch, Loader, LoaderOptions, Position, Targets};
 
 /// A data set in batches, each a function of its [`Position`] alone.
 ///
@@ -74,7 +73,7 @@ pub trait TrainBatch<T: Real> {
 
 impl<T: Real> TrainBatch<T> for Batch<T> {
     fn input(&self) -> &Tensor<T> {
-        &self.images
+        &self.inputs
     }
 
     fn seed(&self) -> u64 {
@@ -82,7 +81,16 @@ impl<T: Real> TrainBatch<T> for Batch<T> {
     }
 
     fn labels(&self) -> Option<&Tensor<i64>> {
-        Some(&self.labels)
+        match &self.targets {
+            Targets::Classes(classes) => Some(classes),
+            Targets::Numbers(_) => None,
+        }
+    }
+
+    /// The cross entropy of class numbers, or of the probabilities that mixup makes of them.
+    fn usual_loss(&self, output: &Var<T>) -> Option<Var<T>> {
+        let has_probabilities = self.is_mixed && output.shape() == self.targets.shape();
+        (self.labels().is_some() || has_probabilities).then(|| self.targets.cross_entropy(output))
     }
 }
 
@@ -102,22 +110,27 @@ impl<T: Real> BatchSource<T> for Loader<'_> {
     }
 
     fn labels(&self) -> Option<Vec<i64>> {
-        Some(self.set().labels().iter().map(|&l| i64::from(l)).collect())
+        let set = self.set();
+        (0..set.len()).map(|index| set.class(index)).collect()
     }
 
     fn class_names(&self) -> Vec<String> {
-        self.set().classes().to_vec()
+        self.set().class_names().to_vec()
     }
 
     fn settings(&self) -> Vec<(String, String)> {
-        let set = self.set();
-        let mut hash = Fingerprint::new();
-        hash.bytes(set.pixels());
-        hash.bytes(set.labels());
+        // The number of workers decides nothing about the batches.
+        let options = LoaderOptions {
+            workers: 0,
+            ..self.options().clone()
+        };
         vec![
-            ("shape".to_owned(), format!("{:?}", set.shape())),
-            ("fingerprint".to_owned(), hash.to_string()),
-            ("loader".to_owned(), format!("{:?}", self.options())),
+            ("samples".to_owned(), self.set().len().to_string()),
+            (
+                "fingerprint".to_owned(),
+                format!("{:016x}", self.set().fingerprint()),
+            ),
+            ("loader".to_owned(), format!("{options:?}")),
         ]
     }
 }

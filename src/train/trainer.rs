@@ -23,7 +23,7 @@ use super::stop::{CallbackResult, StopHandle};
 /// ```
 /// use wengert::prelude::*;
 ///
-/// let digits = Dataset::digits();
+/// let digits = Split::digits();
 /// let train = Loader::new(&digits.train, LoaderOptions { batch: 32, ..LoaderOptions::default() });
 /// let test = train.for_evaluation(&digits.test);
 /// let mut model: Sequential = Sequential::new().push(Flatten).push(Linear::new(64, 10, &mut rng(0)));
@@ -180,13 +180,13 @@ where
     /// ```
     /// use wengert::prelude::*;
     ///
-    /// # let digits = Dataset::digits();
+    /// # let digits = Split::digits();
     /// # let loader = Loader::new(&digits.test, LoaderOptions::default());
     /// # let mut model: Sequential = Sequential::new().push(Flatten).push(Linear::new(64, 10, &mut rng(0)));
     /// # let optimizer = Optimizer::new(Adam::default());
     /// let smooth = CrossEntropyOptions { label_smoothing: 0.1, ..CrossEntropyOptions::default() };
     /// let mut trainer = Trainer::new(&mut model, optimizer, &loader)
-    ///     .loss(move |output, batch| output.cross_entropy_with(&batch.labels, smooth.clone()))
+    ///     .loss(move |output, batch| output.cross_entropy_with(batch.targets.classes(), smooth.clone()))
     ///     .epochs(1);
     /// trainer.fit()?;
     /// # Ok::<(), wengert::train::TrainError>(())
@@ -322,7 +322,7 @@ where
     /// use wengert::prelude::*;
     /// use wengert::train::StopReason;
     ///
-    /// # let digits = Dataset::digits();
+    /// # let digits = Split::digits();
     /// # let loader = Loader::new(&digits.test, LoaderOptions::default());
     /// # let mut model: Sequential = Sequential::new().push(Flatten).push(Linear::new(64, 10, &mut rng(0)));
     /// # let optimizer = Optimizer::new(Adam::default());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::counting::peak_of;
 use crate::samples::{OVERHEAD, gzip, idx};
-use wengert::data::{Dataset, ImageSet};
+use wengert::data::{ImageSet, Split};
 
 /// Three images of 2×4 to train on and two to test with, labels 0 to 9.
 fn write_mnist(directory: &Path) {
@@ -26,7 +26,7 @@ fn a_directory_of_four_files_is_read_under_any_of_their_names() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     write_mnist(directory.path());
-    let plain = Dataset::mnist(directory.path()).unwrap();
+    let plain = Split::mnist(directory.path()).unwrap();
     assert_eq!(plain.train.shape(), [3, 1, 2, 4]);
     assert_eq!(plain.test.shape(), [2, 1, 2, 4]);
     assert_eq!(plain.train.labels(), [0, 9, 5]);
@@ -48,9 +48,9 @@ fn a_directory_of_four_files_is_read_under_any_of_their_names() {
         path("t10k-labels.idx1-ubyte"),
     )
     .unwrap();
-    assert_eq!(Dataset::mnist(directory.path()).unwrap(), plain);
+    assert_eq!(Split::mnist(directory.path()).unwrap(), plain);
 
-    let clothes = Dataset::fashion_mnist(directory.path()).unwrap();
+    let clothes = Split::fashion_mnist(directory.path()).unwrap();
     assert_eq!(clothes.train.classes()[9], "Ankle boot");
 }
 
@@ -58,7 +58,7 @@ fn a_directory_of_four_files_is_read_under_any_of_their_names() {
 fn a_missing_directory_or_file_says_how_to_get_the_data() {
     let directory = tempfile::tempdir().unwrap();
     let absent = directory.path().join("absent");
-    let error = Dataset::fashion_mnist(&absent).unwrap_err().to_string();
+    let error = Split::fashion_mnist(&absent).unwrap_err().to_string();
     assert!(error.starts_with(&absent.display().to_string()), "{error}");
     assert!(
         error.contains("apt-get install dataset-fashion-mnist"),
@@ -68,14 +68,14 @@ fn a_missing_directory_or_file_says_how_to_get_the_data() {
 
     write_mnist(directory.path());
     fs::remove_file(directory.path().join("t10k-labels-idx1-ubyte")).unwrap();
-    let error = Dataset::mnist(directory.path()).unwrap_err().to_string();
+    let error = Split::mnist(directory.path()).unwrap_err().to_string();
     assert!(
         error.contains("there is no t10k-labels-idx1-ubyte(.gz) in it"),
         "{error}"
     );
 
     for absent in [absent.as_path(), directory.path()] {
-        let error = Dataset::cifar10(absent).unwrap_err().to_string();
+        let error = Split::cifar10(absent).unwrap_err().to_string();
         assert!(error.contains("cifar-10-binary.tar.gz"), "{error}");
     }
 }
@@ -136,7 +136,7 @@ fn files_that_do_not_belong_together_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         write_mnist(directory.path());
         fs::write(directory.path().join(name), bytes).unwrap();
-        let error = Dataset::mnist(directory.path()).unwrap_err();
+        let error = Split::mnist(directory.path()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(cause), "`{text}` does not say `{cause}`");
         assert!(error.file.to_string_lossy().contains(file), "{text}");
@@ -161,7 +161,7 @@ fn cifar_batches_are_read_in_order() {
         .unwrap();
     }
     fs::write(directory.path().join("test_batch.bin"), cifar_record(6)).unwrap();
-    let cifar = Dataset::cifar10(directory.path()).unwrap();
+    let cifar = Split::cifar10(directory.path()).unwrap();
     assert_eq!(cifar.train.shape(), [10, 3, 32, 32]);
     assert_eq!(cifar.train.labels(), [1, 8, 2, 7, 3, 6, 4, 5, 5, 4]);
     assert_eq!(cifar.test.shape(), [1, 3, 32, 32]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wengert::data::{
-    Augment, Dataset, Idx, IdxValues, ImageSet, Loader, LoaderOptions, Normalize, Position,
+    Augment, Idx, IdxValues, ImageSet, Loader, LoaderOptions, Normalize, Position, Split,
 };
 use wengert::evaluate::accuracy;
 use wengert::prelude::{Module, Pass, Tensor, Var, fields};
@@ -22,14 +22,14 @@ fn the_digits_are_those_of_the_collection() {
     let mut counts = [0; 10];
     all.labels()
         .iter()
-        .for_each(|&label| counts[usize::from(label)] += 1);
+        .for_each(|&label| counts[label as usize] += 1);
     assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     assert_eq!(all.pixels().iter().max(), Some(&all.white()));
 }
 
 #[test]
 fn every_fifth_digit_is_for_testing_and_no_other() {
-    let (all, digits) = (ImageSet::digits(), Dataset::digits());
+    let (all, digits) = (ImageSet::digits(), Split::digits());
     let mut rows = (0..all.len()).map(|row| (row % 5 == 4, all.image(row), all.labels()[row]));
     let (mut train, mut test) = (0, 0);
     rows.by_ref().for_each(|(is_test, image, label)| {
@@ -110,7 +110,7 @@ fn an_array_that_does_not_fill_its_shape_is_refused() {
 /// `count` colour images of 3×4 pixels that all differ.
 fn colours(count: usize) -> ImageSet {
     let pixels = (0..count * 36).map(|n| (n * 37 % 251) as u8).collect();
-    let labels = (0..count).map(|n| (n % 3) as u8).collect();
+    let labels = (0..count).map(|n| (n % 3) as i64).collect();
     ImageSet::new(pixels, [count, 3, 3, 4], labels, &["a", "b", "c"], 200)
 }
 
@@ -185,11 +185,11 @@ fn an_epoch_has_every_image_once_with_its_label() {
         assert_eq!(batches.len(), loader.steps());
         for batch in batches {
             let b = batch.rows.len();
-            assert_eq!(batch.images.shape(), [b, 3, 3, 4]);
-            assert_eq!(batch.labels.shape(), [b]);
-            let pixels = batch.images.to_vec();
+            assert_eq!(batch.inputs.shape(), [b, 3, 3, 4]);
+            assert_eq!(batch.targets.shape(), [b]);
+            let pixels = batch.inputs.to_vec();
             for (n, &row) in batch.rows.iter().enumerate() {
-                assert_eq!(batch.labels.to_vec()[n], (row % 3) as i64);
+                assert_eq!(batch.targets.classes().to_vec()[n], (row % 3) as i64);
                 for (x, &byte) in pixels[n * 36..].iter().zip(set.image(row)) {
                     assert_eq!(*x, f64::from(byte) * (1.0 / 200.0));
                 }
@@ -224,10 +224,7 @@ fn a_short_last_batch_is_kept_or_dropped() {
 fn a_saved_position_resumes_with_the_same_batches() {
     let set = colours(11);
     let options = LoaderOptions {
-        augment: Augment {
-            shift: 1,
-            flip: true,
-        },
+        augment: Augment::default().shift(1).flip(),
         ..shuffled(3, 5)
     };
     let loader = Loader::new(&set, options.clone());
@@ -246,7 +243,7 @@ fn a_saved_position_resumes_with_the_same_batches() {
                 );
                 break;
             };
-            straight.push((position, batch.rows, batch.seed, batch.images.to_vec()));
+            straight.push((position, batch.rows, batch.seed, batch.inputs.to_vec()));
         }
     }
     assert_eq!(straight.len(), 12);
@@ -256,7 +253,7 @@ fn a_saved_position_resumes_with_the_same_batches() {
         let resumed = Loader::new(&set, options.clone());
         let batch = resumed.batches::<f32>(position).next().unwrap();
         assert_eq!(
-            (batch.rows, batch.seed, batch.images.to_vec()),
+            (batch.rows, batch.seed, batch.inputs.to_vec()),
             (rows, seed, pixels)
         );
     }
@@ -270,15 +267,15 @@ fn a_saved_position_resumes_with_the_same_batches() {
 
 #[test]
 fn every_number_type_starts_from_the_same_values() {
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let options = LoaderOptions {
         normalize: Some(Normalize::of(&digits.train)),
         ..shuffled(100, 3)
     };
     let loader = Loader::new(&digits.train, options);
     for (single, double) in loader.epoch::<f32>(0).zip(loader.epoch::<f64>(0)) {
-        let rounded: Vec<f32> = double.images.to_vec().iter().map(|&x| x as f32).collect();
-        assert_eq!(single.images.to_vec(), rounded);
+        let rounded: Vec<f32> = double.inputs.to_vec().iter().map(|&x| x as f32).collect();
+        assert_eq!(single.inputs.to_vec(), rounded);
     }
 }
 
@@ -292,7 +289,7 @@ fn normalised_channels_have_mean_0_and_deviation_1() {
         ..in_order(40)
     };
     let loader = Loader::new(&set, options);
-    let images: Tensor<f64> = loader.epoch(0).next().unwrap().images;
+    let images: Tensor<f64> = loader.epoch(0).next().unwrap().inputs;
     let pixels = images.to_vec();
     for channel in 0..3 {
         let plane: Vec<f64> = (0..40)
@@ -332,13 +329,10 @@ fn augmented_images_are_moved_and_mirrored_ones_all_as_likely() {
     let set = colours(900);
     let options = LoaderOptions {
         scale: Some(1.0),
-        augment: Augment {
-            shift: 1,
-            flip: true,
-        },
+        augment: Augment::default().shift(1).flip(),
         ..in_order(900)
     };
-    let images: Tensor<f64> = Loader::new(&set, options).epoch(0).next().unwrap().images;
+    let images: Tensor<f64> = Loader::new(&set, options).epoch(0).next().unwrap().inputs;
     let pixels = images.to_vec();
     let changes: Vec<(isize, isize, bool)> = (-1..=1)
         .flat_map(|down| (-1..=1).map(move |right| (down, right)))
@@ -364,10 +358,7 @@ fn augmented_images_are_moved_and_mirrored_ones_all_as_likely() {
 #[test]
 fn augmentation_depends_on_epoch_and_row_but_not_on_the_batch() {
     let set = colours(30);
-    let augment = Augment {
-        shift: 2,
-        flip: true,
-    };
+    let augment = Augment::default().shift(2).flip();
     let by_row = |batch, shuffle, epoch, seed| {
         let options = LoaderOptions {
             shuffle,
@@ -376,7 +367,7 @@ fn augmentation_depends_on_epoch_and_row_but_not_on_the_batch() {
         };
         let mut images = vec![Vec::new(); 30];
         for batch in Loader::new(&set, options).epoch::<f32>(epoch) {
-            for (image, &row) in batch.images.to_vec().chunks_exact(36).zip(&batch.rows) {
+            for (image, &row) in batch.inputs.to_vec().chunks_exact(36).zip(&batch.rows) {
                 images[row] = image.to_vec();
             }
         }
@@ -393,13 +384,10 @@ fn augmentation_depends_on_epoch_and_row_but_not_on_the_batch() {
 fn a_shift_beyond_the_image_leaves_black() {
     let set = colours(200);
     let options = LoaderOptions {
-        augment: Augment {
-            shift: 9,
-            flip: false,
-        },
+        augment: Augment::default().shift(9),
         ..in_order(200)
     };
-    let images: Tensor<f32> = Loader::new(&set, options).epoch(0).next().unwrap().images;
+    let images: Tensor<f32> = Loader::new(&set, options).epoch(0).next().unwrap().inputs;
     let pixels = images.to_vec();
     assert!(
         pixels
@@ -411,7 +399,7 @@ fn a_shift_beyond_the_image_leaves_black() {
 
 #[test]
 #[should_panic(
-    expected = "Loader: batch = 11 with drop_last: the set has 10 images, so every batch would \
+    expected = "Loader: batch = 11 with drop_last: the set has 10 samples, so every batch would \
                            be omitted; use a batch of at most 10, or `drop_last: false`"
 )]
 fn a_loader_that_would_omit_every_batch_is_refused() {
@@ -471,7 +459,7 @@ impl Module<f64> for Brightness {
 fn accuracy_normalises_as_the_loader_and_ignores_shuffling() {
     // Dark images of 90, light ones of 110: only around their mean is the sign the class.
     let pixels = (0..20).map(|n| if n % 3 == 0 { 110 } else { 90 }).collect();
-    let labels = (0..20).map(|n| u8::from(n % 3 == 0)).collect();
+    let labels = (0..20).map(|n| i64::from(n % 3 == 0)).collect();
     let set = ImageSet::new(pixels, [20, 1, 1, 1], labels, &["dark", "light"], 255);
     let options = LoaderOptions {
         normalize: Some(Normalize::of(&set)),
@@ -495,7 +483,7 @@ fn an_empty_batch_is_refused() {
 
 #[test]
 #[should_panic(
-    expected = "Loader: normalize has 1 means and 1 deviations, the images have 3 channels"
+    expected = "Loader: normalize has 1 means and 1 deviations, the inputs [3, 3, 4] have 3 channels"
 )]
 fn a_mean_for_another_number_of_channels_is_refused() {
     let normalize = Some(Normalize {

@@ -1,10 +1,12 @@
 //! Data sets, files and reports. One program, so that what the tests share is compiled and linked once.
 
+mod augmentation;
 mod cookbook;
 mod counting;
 mod data_directories;
 mod data_sets;
 mod malformed_idx;
 mod npy;
+mod own_data;
 mod reports;
 mod samples;

@@ -24,8 +24,8 @@ fn a_trainer_gives_the_weights_of_the_loop_by_hand() {
     for epoch in 0..3 {
         for batch in loader.epoch(epoch) {
             let mut pass = Pass::train(&by_hand, batch.seed);
-            let output = by_hand.call(&pass.input(batch.images), &mut pass);
-            let gradients = pass.backward(&output.cross_entropy(&batch.labels));
+            let output = by_hand.call(&pass.input(batch.inputs), &mut pass);
+            let gradients = pass.backward(&output.cross_entropy(batch.targets.classes()));
             optimizer.step(&mut by_hand, &gradients, pass);
         }
     }

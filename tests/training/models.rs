@@ -15,7 +15,7 @@ pub fn images(count: usize, seed: u64) -> ImageSet {
             let bright = if place / 4 == class { 120 } else { 20 };
             pixels.push(bright + (rng.next_u32() % 100) as u8);
         }
-        labels.push(class as u8);
+        labels.push(class as i64);
     }
     ImageSet::new(pixels, [count, 1, 4, 4], labels, &["a", "b", "c"], 255)
 }

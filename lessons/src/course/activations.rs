@@ -74,7 +74,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         say!(run, "{name:<10}{error:>12.4}   {}", outputs.join("  "));
     }
 
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let loader = fit::loader(&digits.train, 32);
     say!(run, "\nhandwritten digits, two dense layers 64 → 32 → 10:");
     for (name, function) in FUNCTIONS {

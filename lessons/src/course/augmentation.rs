@@ -26,12 +26,12 @@ fn model() -> Sequential {
 fn moved(set: &ImageSet, augment: Augment) -> ImageSet {
     let options = LoaderOptions { batch: set.len(), shuffle: false, augment, seed: 9, ..Default::default() };
     let batch = Loader::new(set, options).epoch::<f32>(0).next().expect("the set has images");
-    let pixels = batch.images.iter().map(|pixel| (pixel * f32::from(set.white())).round() as u8).collect();
+    let pixels = batch.inputs.iter().map(|pixel| (pixel * f32::from(set.white())).round() as u8).collect();
     with_pixels(set, pixels)
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let shift = Augment { shift: 1, ..Augment::default() };
     let test_moved = moved(&digits.test, shift);
     let epochs = run.pick(30, 1);
@@ -69,12 +69,12 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
 
     let mut planes = vec![Plane::new(&image(&digits.train, 0)).caption("original")];
     let one = digits.train.select([0]);
-    let both = Augment { shift: 1, flip: true };
+    let both = Augment::default().shift(1).flip();
     for epoch in 0..7 {
         let options = LoaderOptions { augment: if epoch < 5 { shift } else { both }, ..Default::default() };
         let batch = Loader::new(&one, options).epoch::<f32>(epoch).next().expect("one image");
         let name = if epoch < 5 { format!("epoch {epoch}") } else { "with flips".to_owned() };
-        planes.push(Plane::new(&batch.images.select(0, 0)).caption(name));
+        planes.push(Plane::new(&batch.inputs.select(0, 0)).caption(name));
     }
     let title = "one digit as training sees it".into();
     let range = PlaneRange::Fixed(0.0, 1.0);

@@ -11,7 +11,7 @@ use crate::{LessonError, Run};
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     // Three handwritten digits as the three channels of one image.
-    let digits = Dataset::digits().train;
+    let digits = Split::digits().train;
     let channels: Vec<Tensor> = (0..3).map(|i| image(&digits, i)).collect();
     let x = Tensor::concat(&channels.iter().collect::<Vec<_>>(), 0).reshape([1, 3, 8, 8]);
     let layer: Conv2d = Conv2d::new(3, 64, 3, &mut rng(1)).padding(1).without_bias();

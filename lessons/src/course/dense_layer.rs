@@ -47,7 +47,7 @@ fn percent(model: &Network, (x, is_six): &(Tensor, Tensor)) -> f32 {
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let (train, test) = (quarters(&digits.train), quarters(&digits.test));
     let rng = &mut rng(5);
     let mut model = Network {

@@ -64,7 +64,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     say!(run, "the best of {epochs} epochs: {best:.2} %\n");
 
     let mut confusion = Confusion::new(data.test.classes().iter().map(String::as_str));
-    let truth: Vec<i64> = data.test.labels().iter().map(|&label| i64::from(label)).collect();
+    let truth: Vec<i64> = data.test.labels().to_vec();
     confusion.add_all(&truth, &predictions(&model, &loader.for_evaluation(&data.test)));
     say!(run, "{confusion}");
     let classes = data.test.classes();

@@ -10,7 +10,7 @@ use crate::{LessonError, Run};
 
 const LAYERS: [&str; 3] = ["conv1", "conv2", "conv3"];
 
-fn trained(run: &Run<'_>, data: &Dataset, seed: u64) -> Sequential {
+fn trained(run: &Run<'_>, data: &Split, seed: u64) -> Sequential {
     let rng = &mut rng(seed);
     let area = (data.train.shape()[2] / 4).pow(2);
     let mut network = Sequential::new()
@@ -69,7 +69,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let test = data.test.select(0..run.pick(2000, 200).min(data.test.len()));
     let images: Vec<Tensor> = (0..test.len()).map(|i| image(&test, i)).collect();
     let batch = Tensor::stack(&images.iter().collect::<Vec<_>>(), 0);
-    let labels = Tensor::from_vec(test.labels().iter().map(|&label| i64::from(label)).collect(), [test.len()]);
+    let labels = Tensor::from_vec(test.labels().to_vec(), [test.len()]);
 
     say!(run, "class selectivity, the mean over the units of a layer:");
     say!(run, "{:>6}{:>10}{:>10}{:>10}{:>12}", "seed", "conv1", "conv2", "conv3", "accuracy");
@@ -101,7 +101,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         let (_, units) = peaks.sum(0).topk(0, 2);
         for unit in units.iter() {
             let (_, best) = peaks.select(1, unit as isize).topk(0, 9);
-            let classes: std::collections::BTreeSet<u8> =
+            let classes: std::collections::BTreeSet<i64> =
                 best.iter().map(|i| test.labels()[i as usize]).collect();
             say!(
                 run,

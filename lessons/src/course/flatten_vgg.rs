@@ -12,7 +12,7 @@ use crate::{LessonError, Run};
 
 /// Digits as colour images of `side × side` pixels: each pixel repeated, three equal channels.
 fn colour_images(count: usize, side: usize) -> Tensor {
-    let digits = Dataset::digits().train;
+    let digits = Split::digits().train;
     let images: Vec<Tensor> = (0..count).map(|i| image(&digits, i)).collect();
     let x = Tensor::stack(&images.iter().collect::<Vec<_>>(), 0);
     let block = side / 8;

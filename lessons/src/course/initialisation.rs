@@ -41,7 +41,7 @@ fn deviation(x: &Tensor) -> f64 {
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let normalize = Some(Normalize::of(&digits.train));
     let loader = Loader::new(&digits.train, LoaderOptions { batch: 256, normalize, ..Default::default() });
     let batch = loader.epoch::<f32>(0).next().expect("there are digits");
@@ -79,9 +79,9 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         let mut model = deep(start);
         let mut pass = Pass::train(&model, 0);
         pass.capture("layers.*");
-        let scores = model.call(&pass.input(batch.images.clone()), &mut pass);
+        let scores = model.call(&pass.input(batch.inputs.clone()), &mut pass);
         let forward: Vec<f64> = pass.captures().map(|(_, y)| deviation(&y.relu().into_value())).collect();
-        let gradients = pass.backward(&scores.cross_entropy(&batch.labels));
+        let gradients = pass.backward(&scores.cross_entropy(batch.targets.classes()));
         let backward: Vec<f64> = model
             .layers
             .iter()

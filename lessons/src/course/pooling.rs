@@ -40,7 +40,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     say!(run, "                        with average {by_average:?}\n");
 
     // Handwritten digits, and the same moved by a pixel to the right.
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let count = run.pick(359, 20);
     let images: Vec<Tensor> = (0..count).map(|i| image(&digits.test, i)).collect();
     let images = Tensor::stack(&images.iter().collect::<Vec<_>>(), 0);

@@ -71,13 +71,13 @@ fn network(depth: usize, shortcut: Shortcut) -> Network {
 fn first_gradient(network: &Network, loader: &Loader<'_>) -> f64 {
     let batch = loader.epoch::<f32>(0).next().expect("there are digits");
     let mut pass = Pass::train(network, 0);
-    let scores = network.call(&pass.input(batch.images), &mut pass);
-    let gradients = pass.backward(&scores.cross_entropy(&batch.labels));
+    let scores = network.call(&pass.input(batch.inputs), &mut pass);
+    let gradients = pass.backward(&scores.cross_entropy(batch.targets.classes()));
     f64::from(gradients.get(&network.first.weight).expect("it is reached").norm2(..).item())
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let loader = fit::loader(&digits.train, 32);
     let epochs = run.pick(4, 1);
     say!(run, "{epochs} epochs on the handwritten digits, {WIDTH} channels, batch norm in all:");

@@ -40,7 +40,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     // Shifts and flips, and a rate that rises to its peak and falls to 0.
     let epochs = run.pick(6, 1);
     let normalize = Some(Normalize::of(&set));
-    let augment = Augment { shift: 2, flip: true };
+    let augment = Augment::default().shift(2).flip();
     let loader = Loader::new(&set, LoaderOptions { batch: 64, normalize, augment, ..Default::default() });
     let sgd = Sgd { lr: 0.1, momentum: 0.9, weight_decay: 5e-4, ..Sgd::default() };
     let mut optimizer = Optimizer::new(sgd);

@@ -41,22 +41,22 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     say!(run, "Ten classes and no idea: p = 0.1, loss ln 10 = {:.4}", 10_f64.ln());
 
     // The same on real scores: a dense layer on handwritten digits, before and after training.
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let loader = fit::loader(&digits.train, 32);
     let mut model: Sequential = wengert::nn::sequential![Flatten::default(), Linear::new(64, 10, &mut rng(0))];
     let eight = digits.test.select(0..8);
     let images = fit::loader(&eight, 8).for_evaluation(&eight).epoch::<f32>(0).next().expect("a batch");
     let scores = |model: &Sequential| {
         let mut pass = Pass::eval(model);
-        model.call(&pass.input(images.images.clone()), &mut pass).value().cast::<f64>()
+        model.call(&pass.input(images.inputs.clone()), &mut pass).value().cast::<f64>()
     };
     let report = |run: &mut Run<'_>, when: &str, scores: Tensor<f64>| {
         let tape = Tape::new();
         let z = tape.leaf(scores);
-        let loss = z.cross_entropy(&images.labels);
+        let loss = z.cross_entropy(images.targets.classes());
         let by_tape = loss.backward().wrt(&z).clone();
         let p = z.value().softmax(1);
-        let by_formula = (&p - &images.labels.one_hot(10)) / 8.0;
+        let by_formula = (&p - images.targets.classes().one_hot(10)) / 8.0;
         let error = (&by_tape - &by_formula).abs().max(..).item();
         assert!(error < 1e-12, "the gradient is (p − y) / n");
         let sums = p.sum(1);
@@ -81,7 +81,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         values: p.to_vec(),
         colors: ColorMap::Viridis,
         digits: Some(2),
-        row_labels: images.labels.iter().map(|label| format!("a {label}")).collect(),
+        row_labels: images.targets.classes().iter().map(|label| format!("a {label}")).collect(),
         column_labels: (0..10).map(|class| class.to_string()).collect(),
     };
     run.picture(&map.to_svg())?;

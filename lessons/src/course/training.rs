@@ -23,7 +23,7 @@ fn model() -> Sequential {
 }
 
 /// One run: the losses by epoch, prepared for a chart, and the table's row.
-fn train(run: &mut Run<'_>, digits: &Dataset, name: &str, batch: usize, optimizer: Optimizer) -> Series {
+fn train(run: &mut Run<'_>, digits: &Split, name: &str, batch: usize, optimizer: Optimizer) -> Series {
     let mut optimizer = optimizer.skip_non_finite();
     let loader = fit::loader(&digits.train, batch);
     let mut model = model();
@@ -40,7 +40,7 @@ fn train(run: &mut Run<'_>, digits: &Dataset, name: &str, batch: usize, optimize
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let sgd = |lr: f64, momentum: f64| Optimizer::new(Sgd { lr, momentum, ..Sgd::default() });
     let epochs = run.pick(10, 1);
     say!(run, "a small CNN on {} digits, {epochs} epochs", digits.train.len());

@@ -54,7 +54,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let slopes = x.sigmoid().sum(..).backward().wrt(&x).clone();
     say!(run, "the sigmoid's largest slope is {:.4}, at x = 0\n", slopes.max(..).item());
 
-    let digits = Dataset::digits();
+    let digits = Split::digits();
     let loader = Loader::new(&digits.train, LoaderOptions { batch: 256, ..Default::default() });
     let batch = loader.epoch::<f32>(0).next().expect("there are digits");
     let networks = [
@@ -64,8 +64,8 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let mut series = Vec::new();
     for (name, network) in &networks {
         let mut pass = Pass::train(network, 0);
-        let scores = network.call(&pass.input(batch.images.clone()), &mut pass);
-        let loss = scores.cross_entropy(&batch.labels);
+        let scores = network.call(&pass.input(batch.inputs.clone()), &mut pass);
+        let loss = scores.cross_entropy(batch.targets.classes());
         let gradients = pass.backward(&loss);
         let points: Vec<_> = (1..)
             .zip(&network.layers)
