@@ -21,7 +21,8 @@ fn colour_images(count: usize, side: usize) -> Tensor {
 }
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
-    let vgg16: Vgg = Vgg::new(VggLayout::Vgg16, &VggOptions::default(), &mut rng(0));
+    let options = VggOptions { hidden: run.pick(4096, 16), ..VggOptions::default() };
+    let vgg16: Vgg = Vgg::new(VggLayout::Vgg16, &options, &mut rng(0));
     let counted = summary(&vgg16, [1, 3, 224, 224]);
     say!(run, "VGG-16 on one image of 224×224, the layers with weights and the pools:");
     say!(run, "{:<16}{:<11}{:>18}{:>13}{:>16}", "layer", "kind", "output", "parameters", "multiply-adds");
@@ -60,7 +61,13 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         counted.multiply_adds,
         share(conv_work as f64, counted.multiply_adds as f64)
     );
-    say!(run, "flatten: 512 × 7 × 7 = {}, and the first dense layer has {} · 4096 weights", 512 * 49, 512 * 49);
+    say!(
+        run,
+        "flatten: 512 × 7 × 7 = {}, and the first dense layer has {} · {} weights",
+        512 * 49,
+        512 * 49,
+        options.hidden
+    );
 
     // Flattening changes no number, only the shape: row-major, channel by channel.
     let x = Tensor::<f32>::arange(0.0, 2.0 * 49.0 * 3.0, 1.0).reshape([2, 3, 7, 7]);

@@ -1,6 +1,6 @@
 //! Max against average pooling: what small shifts do, and how the receptive field grows.
 
-use wengert::nn::AvgPool2d;
+use wengert::nn::{AdaptiveMaxPool2d, AvgPool2d};
 use wengert::prelude::*;
 use wengert::report::{Plane, PlaneGrid, PlaneRange};
 
@@ -10,6 +10,7 @@ use crate::run::say;
 use crate::{LessonError, Run};
 
 type Pool = fn(&Tensor) -> Tensor;
+type Build = fn(&mut ChaCha8Rng) -> Sequential;
 
 const POOLS: [(&str, Pool); 5] = [
     ("no pooling", |x| x.clone()),
@@ -55,29 +56,36 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     say!(run, "  {:<14}1×1   {global:>5.1} %", "max of all");
 
     // What it does to the answers: trained on digits as they are, tested on moved ones.
-    let models = [
-        ("no pooling", model(|x| x, 8)),
-        ("average 2×2", model(|x| x.push(AvgPool2d::new(2)), 2)),
-        ("max 2×2", model(|x| x.push(MaxPool2d::new(2)), 2)),
-    ];
-    say!(run, "\ntwo convolutions and a dense layer:      weights   field   accuracy   digits moved");
+    let seeds = run.pick(10, 1);
+    say!(run, "\ntwo convolutions and a dense layer, the mean of {seeds} networks:");
+    say!(run, "{:<18}{:>8}{:>8}{:>11}{:>15}", "", "weights", "field", "accuracy", "digits moved");
     let loader = fit::loader(&digits.train, 32);
     let moved_set = shifted(&digits.test);
-    for (name, mut model) in models {
-        let counted = summary(&model, [1, 1, 8, 8]);
-        let fields = counted.layers.iter().filter(|layer| layer.kind != "Linear" && layer.kind != "Flatten");
-        let field = fields.filter_map(|layer| layer.receptive_field).last().map_or(0, |field| field.size[0]);
-        let mut optimizer = Optimizer::new(Sgd { lr: 0.05, momentum: 0.9, ..Sgd::default() });
-        for epoch in 0..run.pick(10, 1) {
-            fit::epoch(&mut model, &mut optimizer, &loader, epoch);
+    let kinds: [(&str, Build); 4] = [
+        ("no pooling", |rng| model(|x| x, |x| x, 16 * 64, rng)),
+        ("average 2×2 twice", |rng| model(|x| x.push(AvgPool2d::new(2)), |x| x, 16 * 4, rng)),
+        ("max 2×2 twice", |rng| model(|x| x.push(MaxPool2d::new(2)), |x| x, 16 * 4, rng)),
+        ("max of all", |rng| model(|x| x, |x| x.push(AdaptiveMaxPool2d::new(1)), 16, rng)),
+    ];
+    for (name, build) in kinds {
+        let counted = summary(&build(&mut rng(0)), [1, 1, 8, 8]);
+        let fields = counted.layers.iter().filter_map(|layer| layer.receptive_field);
+        let field = fields.map(|field| field.size[0]).max().unwrap_or(0);
+        let mut sums = [0.0; 2];
+        for seed in 0..seeds {
+            let mut model = build(&mut rng(seed));
+            let mut optimizer = Optimizer::new(Sgd { lr: 0.05, momentum: 0.9, ..Sgd::default() });
+            for epoch in 0..run.pick(10, 1) {
+                fit::epoch(&mut model, &mut optimizer, &loader, epoch);
+            }
+            sums[0] += fit::percent(&model, &loader, &digits.test);
+            sums[1] += fit::percent(&model, &loader, &moved_set);
         }
-        let [here, there] = [&digits.test, &moved_set].map(|set| fit::percent(&model, &loader, set));
-        say!(
-            run,
-            "  {name:<38}{:>8}{:>8}{here:>9.1} %{there:>13.1} %",
-            counted.parameters,
-            format!("{field}×{field}")
-        );
+        let [here, there] = sums.map(|sum| sum / seeds as f64);
+        // The largest of all numbers depends on the whole image.
+        let field = if name == "max of all" { "all".into() } else { format!("{field}×{field}") };
+        let weights = counted.parameters;
+        say!(run, "{name:<18}{weights:>8}{field:>8}{here:>9.1} %{there:>13.1} %");
     }
 
     let mut planes = Vec::new();
@@ -97,12 +105,16 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     Ok(())
 }
 
-/// Two convolutions, each with relu and perhaps a pooling layer, and a dense layer on `side × side` pixels.
-fn model(pool: impl Fn(Sequential) -> Sequential, side: usize) -> Sequential {
-    let rng = &mut rng(0);
+/// Two convolutions, each with relu and `pool`, then `end`, and a dense layer of so many numbers.
+fn model(
+    pool: impl Fn(Sequential) -> Sequential,
+    end: impl Fn(Sequential) -> Sequential,
+    numbers: usize,
+    rng: &mut ChaCha8Rng,
+) -> Sequential {
     let x = pool(Sequential::new().push(Conv2d::new(1, 16, 3, rng).padding(1)).push(Relu));
-    let x = pool(x.push(Conv2d::new(16, 16, 3, rng).padding(1)).push(Relu));
-    x.push(Flatten::default()).push(Linear::new(16 * side * side, 10, rng))
+    let x = end(pool(x.push(Conv2d::new(16, 16, 3, rng).padding(1)).push(Relu)));
+    x.push(Flatten::default()).push(Linear::new(numbers, 10, rng))
 }
 
 /// All images moved by one pixel to the right.
