@@ -1,4 +1,5 @@
-//! Memory statistics. The only test of its program, since they count all memory of a process.
+//! Memory statistics and the bound of what is kept. The only test of its program, since they count all memory
+//! of a process.
 
 use wengert_tensor::{Tensor, memory};
 
@@ -26,4 +27,24 @@ fn memory_of_tensors_and_free_buffers_is_counted() {
     assert!(memory::usage().tensors.peak >= BYTES);
     memory::reset_peaks();
     assert_eq!(memory::usage().tensors.peak, start.tensors.now);
+
+    batches_of_growing_size_do_not_pile_up();
+}
+
+/// Buffers of lengths that are no longer used go back to the allocator.
+fn batches_of_growing_size_do_not_pile_up() {
+    memory::trim();
+    assert_eq!(memory::usage().idle.now, 0);
+    let mut used = 0;
+    for batch in 0..200 {
+        let x: Tensor = Tensor::zeros([(1 << 19) + (batch << 14)]);
+        used = used.max(4 * x.len());
+        let y = &x + &x;
+        drop((x, y));
+    }
+    let idle = memory::usage().idle.now;
+    assert!(
+        idle <= 5 * used,
+        "{idle} bytes are kept, {used} were used by one tensor"
+    );
 }

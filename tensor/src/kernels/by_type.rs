@@ -6,7 +6,7 @@ use super::simd::Level;
 use super::simd::non_temporal::{Fence, copy_lines, zip_blocks, zip_temporal};
 use super::simd::transpose::transpose;
 use crate::Real;
-use crate::memory::scratch::FreeList;
+use crate::memory::scratch::{FreeList, drain};
 
 /// An argument type that other crates cannot name or construct, so that they cannot call or override a method
 /// that takes it.
@@ -107,6 +107,27 @@ macro_rules! plain {
 }
 
 plain!(bool u8 i8 i16 u16 i32 u32 i64 u64 usize isize);
+
+/// Returns all free buffers of the built-in element types to the allocator; the result is their size in bytes.
+///
+/// The free lists keep buffers for the next training step, at most twice the memory that was lately in use. A
+/// program that has finished training and goes on to other work need not keep them.
+///
+/// ```
+/// use wengert_tensor::{Tensor, memory};
+///
+/// drop(Tensor::<f32>::zeros([1000, 1000]));
+/// assert!(memory::trim() >= 4_000_000);
+/// assert_eq!(memory::usage().idle.now, 0);
+/// ```
+pub fn trim() -> usize {
+    macro_rules! drained {
+        ($($t:ty)*) => {
+            0 $(+ drain::<$t>())*
+        };
+    }
+    drained!(f32 f64 bool u8 i8 i16 u16 i32 u32 i64 u64 usize isize)
+}
 
 macro_rules! vectorised {
     ($t:ty, $block:literal, $line:literal, $gemm:path) => {

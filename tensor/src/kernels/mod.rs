@@ -14,8 +14,8 @@ mod partition;
 pub mod pooling;
 pub mod simd;
 
-pub use by_type::Kernels;
 pub(crate) use by_type::Private;
+pub use by_type::{Kernels, trim};
 
 /// Whether every element of a matrix with these strides lies in a slice of `length` elements.
 ///

@@ -6,7 +6,8 @@ use std::thread::ThreadId;
 
 use crate::Element;
 use crate::kernels::Private;
-use crate::memory::statistics::IDLE;
+use crate::memory::statistics::{IDLE, SCRATCH};
+use crate::memory::working_set;
 
 /// A buffer of initialised elements whose values are unspecified until they are written.
 ///
@@ -28,7 +29,11 @@ impl<T: Element> Scratch<T> {
         if cfg!(debug_assertions) {
             buffer.fill(T::poison());
         }
-        Self(buffer)
+        let scratch = Self::from(buffer);
+        if length >= SHORTEST {
+            working_set::note_request();
+        }
+        scratch
     }
 
     /// A buffer of zeros, or of the type's default.
@@ -58,6 +63,7 @@ impl<T: Element> Scratch<T> {
     /// The elements as a vector, whose memory is not recycled.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<T> {
+        SCRATCH.remove(counted(&self.0));
         std::mem::take(&mut self.0)
     }
 }
@@ -88,6 +94,7 @@ impl<T: Element> Clone for Scratch<T> {
 
 impl<T: Element> From<Vec<T>> for Scratch<T> {
     fn from(buffer: Vec<T>) -> Self {
+        SCRATCH.add(counted(&buffer));
         Self(buffer)
     }
 }
@@ -100,15 +107,25 @@ impl<T: Element> From<Scratch<T>> for Vec<T> {
 
 impl<T: Element> Drop for Scratch<T> {
     fn drop(&mut self) {
-        if counted(&self.0) > 0
-            && let Some(list) = T::free_list(Private)
-        {
-            list.give(std::mem::take(&mut self.0));
-        }
+        SCRATCH.remove(counted(&self.0));
+        recycle(std::mem::take(&mut self.0));
     }
 }
 
-/// Free buffers of one element type, by capacity; bounded in size.
+/// Gives a buffer to the free list of its type, if it has one and the buffer is long enough.
+pub(crate) fn recycle<T: Element>(buffer: Vec<T>) {
+    if counted(&buffer) > 0
+        && let Some(list) = T::free_list(Private)
+    {
+        list.give(buffer);
+    }
+}
+
+/// Free buffers of one element type, by capacity.
+///
+/// A list keeps at most twice the bytes that were lately in use at one time (tensors and scratch buffers of
+/// all types). Beyond that it returns the buffers to the allocator that have been free for longest: those of
+/// a batch size, for example, that is no longer used.
 #[derive(Debug)]
 pub struct FreeList<T> {
     buffers: Mutex<Buffers<T>>,
@@ -120,17 +137,18 @@ struct Buffers<T> {
     /// each element type in every crate.
     by_capacity: Vec<Free<T>>,
     bytes: usize,
+    /// How many buffers were freed so far.
+    freed: u64,
 }
 
 /// A free buffer, and the thread that freed it: parts of it may still be in that thread's caches.
 #[derive(Debug)]
 struct Free<T> {
     thread: ThreadId,
+    /// The number of buffers that were freed before.
+    order: u64,
     buffer: Vec<T>,
 }
-
-/// No list keeps more than this many bytes.
-const MAX_BYTES: usize = 1 << 30;
 
 /// Shorter buffers are left to the allocator, which is fast for them. Together they must not be so large
 /// that the allocator returns the end of its heap to the system in every training step.
@@ -144,6 +162,7 @@ impl<T> FreeList<T> {
             buffers: Mutex::new(Buffers {
                 by_capacity: Vec::new(),
                 bytes: 0,
+                freed: 0,
             }),
         }
     }
@@ -152,6 +171,22 @@ impl<T> FreeList<T> {
 impl<T> Default for FreeList<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<T> Buffers<T> {
+    /// Returns the buffers that have been free for longest to the allocator, until at most `most` bytes are
+    /// left.
+    fn shrink_to(&mut self, most: usize) {
+        while self.bytes > most {
+            let orders = self.by_capacity.iter().enumerate();
+            let Some((oldest, _)) = orders.min_by_key(|(_, free)| free.order) else {
+                return;
+            };
+            let bytes = self.by_capacity.remove(oldest).buffer.capacity() * size_of::<T>();
+            self.bytes -= bytes;
+            IDLE.remove(bytes);
+        }
     }
 }
 
@@ -192,15 +227,24 @@ impl<T: Element> FreeList<T> {
     fn give(&self, buffer: Vec<T>) {
         let bytes = buffer.capacity() * size_of::<T>();
         let thread = std::thread::current().id();
+        let most = working_set::note_freed(bytes);
         let mut buffers = self.buffers();
-        if buffers.bytes + bytes <= MAX_BYTES {
-            buffers.bytes += bytes;
-            IDLE.add(bytes);
-            let capacity = buffer.capacity();
-            let list = &mut buffers.by_capacity;
-            let place = list.partition_point(|free| free.buffer.capacity() <= capacity);
-            list.insert(place, Free { thread, buffer });
-        }
+        buffers.bytes += bytes;
+        IDLE.add(bytes);
+        let order = buffers.freed;
+        buffers.freed += 1;
+        let capacity = buffer.capacity();
+        let list = &mut buffers.by_capacity;
+        let place = list.partition_point(|free| free.buffer.capacity() <= capacity);
+        list.insert(
+            place,
+            Free {
+                thread,
+                order,
+                buffer,
+            },
+        );
+        buffers.shrink_to(most);
     }
 
     /// Returns every free buffer to the allocator; the result is their size in bytes.
@@ -214,6 +258,8 @@ impl<T: Element> FreeList<T> {
 }
 
 /// Returns every free buffer of a type to the allocator; the result is their size in bytes.
+///
+/// [`trim`](crate::memory::trim) does so for all types.
 pub fn drain<T: Element>() -> usize {
     T::free_list(Private).map_or(0, FreeList::drain)
 }

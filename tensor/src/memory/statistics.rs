@@ -18,6 +18,8 @@ pub struct Bytes {
 pub struct Usage {
     /// Buffers of tensors.
     pub tensors: Bytes,
+    /// Scratch buffers of running operations.
+    pub scratch: Bytes,
     /// Free buffers that are kept for recycling.
     pub idle: Bytes,
 }
@@ -35,21 +37,23 @@ pub struct Usage {
 pub fn usage() -> Usage {
     Usage {
         tensors: TENSORS.bytes(),
+        scratch: SCRATCH.bytes(),
         idle: IDLE.bytes(),
     }
 }
 
 /// Resets the peaks to the present values.
 pub fn reset_peaks() {
-    for meter in [&TENSORS, &IDLE] {
+    for meter in [&TENSORS, &SCRATCH, &IDLE] {
         meter.peak.store(meter.bytes().now, Ordering::Relaxed);
     }
 }
 
 pub(crate) static TENSORS: Meter = Meter::new();
+pub(crate) static SCRATCH: Meter = Meter::new();
 pub(crate) static IDLE: Meter = Meter::new();
 
-/// A sum that any thread may add to. No decision depends on it, so relaxed ordering is enough.
+/// A sum that any thread may add to. No result depends on it, so relaxed ordering is enough.
 #[derive(Debug)]
 pub(crate) struct Meter {
     now: AtomicUsize,
@@ -73,9 +77,13 @@ impl Meter {
         self.now.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    pub(crate) fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
     fn bytes(&self) -> Bytes {
         Bytes {
-            now: self.now.load(Ordering::Relaxed),
+            now: self.now(),
             peak: self.peak.load(Ordering::Relaxed),
         }
     }

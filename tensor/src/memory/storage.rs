@@ -1,7 +1,7 @@
 //! The memory of a tensor.
 
 use crate::Element;
-use crate::memory::scratch::{Scratch, counted};
+use crate::memory::scratch::{counted, recycle};
 use crate::memory::statistics::TENSORS;
 
 /// Elements in memory; the last tensor that uses them returns the buffer to the free list.
@@ -53,7 +53,7 @@ impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         if let Self::Many(values) = self {
             TENSORS.remove(counted(values));
-            drop(Scratch::from(std::mem::take(values)));
+            recycle(std::mem::take(values));
         }
     }
 }
