@@ -120,6 +120,7 @@ plain!(bool u8 i8 i16 u16 i32 u32 i64 u64 usize isize);
 /// assert!(memory::trim() >= 4_000_000);
 /// assert_eq!(memory::usage().idle.now, 0);
 /// ```
+#[allow(clippy::must_use_candidate)] // called for its effect
 pub fn trim() -> usize {
     macro_rules! drained {
         ($($t:ty)*) => {

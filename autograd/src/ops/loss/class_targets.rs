@@ -40,7 +40,7 @@ impl Targets {
         );
         // A loop, not a closure, which would be reported as the caller.
         let mut class = Vec::with_capacity(target.len());
-        for number in target.iter() {
+        for number in target {
             let known = usize::try_from(number).ok().filter(|&k| k < classes);
             require!(
                 known.is_some() || number == ignored,
