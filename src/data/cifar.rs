@@ -1,7 +1,8 @@
-//! CIFAR-10 in its binary format.
+//! CIFAR-10 and CIFAR-100 in their binary formats.
 
 use std::path::Path;
 
+use super::cifar100_classes::FINE;
 use super::error::{DataError, Problem};
 use super::images::{ImageSet, check_labels};
 use super::source::Source;
@@ -20,11 +21,33 @@ const CLASSES: [&str; 10] = [
     "truck",
 ];
 
-/// The bytes of an image: the red plane, the green one, the blue one.
+/// The red plane, the green one, the blue one.
 const IMAGE: [usize; 3] = [3, 32, 32];
-const RECORD: usize = 1 + 3 * 32 * 32;
-/// CIFAR-100 has a coarse and a fine label per record.
-const RECORD_100: u64 = RECORD as u64 + 1;
+const PIXELS: usize = 3 * 32 * 32;
+
+/// What the two data sets differ in.
+struct Format {
+    name: &'static str,
+    classes: &'static [&'static str],
+    /// The label bytes at the beginning of each record; the last one is the class.
+    labels: usize,
+    other: &'static str,
+}
+
+const CIFAR_10: Format = Format {
+    name: "CIFAR-10",
+    classes: &CLASSES,
+    labels: 1,
+    other: "this is a CIFAR-100 file, whose records have two labels",
+};
+
+/// A record has a coarse and a fine label.
+const CIFAR_100: Format = Format {
+    name: "CIFAR-100",
+    classes: &FINE,
+    labels: 2,
+    other: "this is a CIFAR-10 file, whose records have one label",
+};
 
 impl Split {
     /// CIFAR-10 from the directory `cifar-10-batches-bin`: 50,000 and 10,000 colour images of 32×32 pixels in
@@ -36,25 +59,20 @@ impl Split {
     /// If the directory or a file is missing (the message says how to get it), or a file is not a CIFAR-10
     /// batch.
     pub fn cifar10(directory: impl AsRef<Path>) -> Result<Self, DataError> {
-        let directory = directory.as_ref();
-        let names: Vec<String> = (1..=5).map(|n| format!("data_batch_{n}.bin")).collect();
-        let missing = |what: &str| {
-            let remedy = "CIFAR-10 is cifar-10-binary.tar.gz from \
-                          https://www.cs.toronto.edu/~kriz/cifar.html, unpacked";
-            Problem::Missing(format!("{what}; {remedy}")).of(directory)
-        };
-        if !directory.is_dir() {
-            return Err(missing("there is no such directory"));
-        }
-        for name in names.iter().map(String::as_str).chain(["test_batch.bin"]) {
-            if !directory.join(name).exists() {
-                return Err(missing(&format!("there is no {name} in it")));
-            }
-        }
-        Ok(Self {
-            train: ImageSet::cifar10_batches(names.iter().map(|name| directory.join(name)))?,
-            test: ImageSet::cifar10_batches([directory.join("test_batch.bin")])?,
-        })
+        let train: Vec<String> = (1..=5).map(|n| format!("data_batch_{n}.bin")).collect();
+        read(directory.as_ref(), &CIFAR_10, &train, "test_batch.bin")
+    }
+
+    /// CIFAR-100 from the directory `cifar-100-binary`: 50,000 and 10,000 colour images of 32×32 pixels in 100
+    /// classes, the fine ones (A. Krizhevsky, 2009).
+    ///
+    /// The files are `train.bin` and `test.bin`.
+    ///
+    /// # Errors
+    /// If the directory or a file is missing (the message says how to get it), or a file is not of CIFAR-100.
+    pub fn cifar100(directory: impl AsRef<Path>) -> Result<Self, DataError> {
+        let train = ["train.bin".to_owned()];
+        read(directory.as_ref(), &CIFAR_100, &train, "test.bin")
     }
 }
 
@@ -68,31 +86,100 @@ impl ImageSet {
     pub fn cifar10_batches<P: AsRef<Path>>(
         files: impl IntoIterator<Item = P>,
     ) -> Result<Self, DataError> {
-        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-        for file in files {
-            read_batch(file.as_ref(), &mut pixels, &mut labels)?;
-        }
-        let [channels, height, width] = IMAGE;
-        let shape = [labels.len(), channels, height, width];
-        Ok(Self::new(pixels, shape, labels, &CLASSES, u8::MAX))
+        CIFAR_10.images(files)
+    }
+
+    /// The images of CIFAR-100 files, concatenated, with their fine classes.
+    ///
+    /// Each file is a sequence of records of 3074 bytes: a coarse label, a fine one, then the red, the green and
+    /// the blue plane.
+    ///
+    /// # Errors
+    /// If a file cannot be read, its length is not a multiple of 3074, or a fine label exceeds 99.
+    pub fn cifar100_batches<P: AsRef<Path>>(
+        files: impl IntoIterator<Item = P>,
+    ) -> Result<Self, DataError> {
+        CIFAR_100.images(files)
     }
 }
 
-fn read_batch(file: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<i64>) -> Result<(), DataError> {
-    let mut source = Source::open_plain(file)?;
-    let length = source.length();
-    let cifar100 = length > 0 && length.is_multiple_of(RECORD_100);
-    if length == 0 || !length.is_multiple_of(RECORD as u64) {
-        return Err(source.error(Problem::Cifar { length, cifar100 }));
+fn read(
+    directory: &Path,
+    format: &Format,
+    train: &[String],
+    test: &str,
+) -> Result<Split, DataError> {
+    let missing = |what: &str| {
+        let archive = format.name.to_lowercase();
+        let name = format.name;
+        let remedy = format!(
+            "{name} is {archive}-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html, unpacked"
+        );
+        Problem::Missing(format!("{what}; {remedy}")).of(directory)
+    };
+    if !directory.is_dir() {
+        return Err(missing("there is no such directory"));
     }
-    let bytes = source.rest(0, length as usize)?;
-    let (records, _) = bytes.as_chunks::<RECORD>();
-    let batch_labels: Vec<i64> = records.iter().map(|record| record[0].into()).collect();
-    check_labels(file, &batch_labels, CLASSES.len())?;
-    labels.extend(batch_labels);
-    pixels.reserve_exact(records.len() * (RECORD - 1));
-    for record in records {
-        pixels.extend_from_slice(&record[1..]);
+    for name in train.iter().map(String::as_str).chain([test]) {
+        if !directory.join(name).exists() {
+            return Err(missing(&format!("there is no {name} in it")));
+        }
     }
-    Ok(())
+    Ok(Split {
+        train: format.images(train.iter().map(|name| directory.join(name)))?,
+        test: format.images([directory.join(test)])?,
+    })
+}
+
+impl Format {
+    fn images<P: AsRef<Path>>(
+        &self,
+        files: impl IntoIterator<Item = P>,
+    ) -> Result<ImageSet, DataError> {
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for file in files {
+            self.read_batch(file.as_ref(), &mut pixels, &mut labels)?;
+        }
+        let [channels, height, width] = IMAGE;
+        let shape = [labels.len(), channels, height, width];
+        Ok(ImageSet::new(pixels, shape, labels, self.classes, u8::MAX))
+    }
+
+    fn read_batch(
+        &self,
+        file: &Path,
+        pixels: &mut Vec<u8>,
+        labels: &mut Vec<i64>,
+    ) -> Result<(), DataError> {
+        let record = self.labels + PIXELS;
+        let mut source = Source::open_plain(file)?;
+        let length = source.length();
+        if length == 0 || !length.is_multiple_of(record as u64) {
+            // The record of the other data set has one label in place of two, or the reverse.
+            let other = (3 - self.labels + PIXELS) as u64;
+            return Err(source.error(Problem::Cifar {
+                format: self.name,
+                length,
+                record,
+                cause: if length > 0 && length.is_multiple_of(other) {
+                    self.other
+                } else {
+                    "fetch the file again"
+                },
+            }));
+        }
+        let bytes = source.rest(0, length as usize)?;
+        let records = bytes.chunks_exact(record);
+        let batch_labels: Vec<i64> = records
+            .clone()
+            .map(|record| record[self.labels - 1].into())
+            .collect();
+        check_labels(file, &batch_labels, self.classes.len())?;
+        labels.extend(batch_labels);
+        pixels.reserve_exact(records.len() * PIXELS);
+        for record in records {
+            pixels.extend_from_slice(&record[self.labels..]);
+        }
+        Ok(())
+    }
 }

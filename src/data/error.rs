@@ -126,17 +126,59 @@ pub enum Problem {
         /// The shape of the test images.
         test: [usize; 4],
     },
-    /// Not the length of a CIFAR-10 batch.
+    /// Not the length of a CIFAR file.
     #[error(
-        "has {length} bytes, and a CIFAR-10 batch is a multiple of 3073 (a label and 32×32×3 bytes each){}",
-        if *cifar100 { "; this is a CIFAR-100 file, whose records have two labels" } else { "; fetch the file again" }
+        "has {length} bytes, and a {format} batch is a multiple of {record} ({} and 32×32×3 bytes each); {cause}",
+        if *record == 3073 { "a label" } else { "two labels" }
     )]
     Cifar {
+        /// The data set: `CIFAR-10` or `CIFAR-100`.
+        format: &'static str,
         /// The file's length.
         length: u64,
-        /// Whether the length is that of CIFAR-100 records.
-        cifar100: bool,
+        /// The length of a record.
+        record: usize,
+        /// What it probably is, or the remedy.
+        cause: &'static str,
     },
+    /// A folder of images without a directory per class.
+    #[error(
+        "has no directories; a folder of images has one directory per class, with the images of that class in it"
+    )]
+    NoClasses,
+    /// A folder of images with one class.
+    #[error(
+        "has one class only, {0:?}; a classifier needs at least two: is this the directory of a class, and the \
+         folder the one above it?"
+    )]
+    OneClass(String),
+    /// A class directory without a usable image.
+    #[error(
+        "is the directory of a class, but has no usable PNG or JPEG image; remove it, or put images into it"
+    )]
+    EmptyClass,
+    /// Training and test directories with different classes.
+    #[error(
+        "has the classes {train:?} in its training directory and {test:?} in its test directory; they must be the \
+         same"
+    )]
+    Classes {
+        /// The classes of the training images.
+        train: Vec<String>,
+        /// The classes of the test images.
+        test: Vec<String>,
+    },
+    /// A file in a class directory that is no image of a known kind.
+    #[error(
+        "is not a PNG or JPEG image; remove it, or leave out such files with `UnusableFiles::Skip`"
+    )]
+    NotAnImage,
+    /// An image that cannot be decoded.
+    #[error(
+        "is a damaged or truncated image ({0}); replace or remove it, or leave out such files with \
+         `UnusableFiles::Skip`"
+    )]
+    DamagedImage(String),
 }
 
 /// The largest rank of an IDX file: that of a tensor.

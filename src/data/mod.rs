@@ -8,16 +8,21 @@
 mod augment;
 mod batch;
 mod cifar;
+mod cifar100_classes;
 mod collate;
 mod dataset;
 mod digits;
 mod error;
+#[cfg(feature = "images")]
+mod folder;
 mod idx;
 mod images;
 mod loader;
 mod mnist;
 mod normalize;
 mod npy;
+#[cfg(feature = "npz")]
+mod npz;
 mod prefetch;
 mod random;
 mod sampler;
@@ -29,11 +34,15 @@ pub use augment::Augment;
 pub use batch::{Batch, Targets};
 pub use dataset::{Dataset, Example, Target};
 pub use error::{DataError, Problem};
+#[cfg(feature = "images")]
+pub use folder::{FolderOptions, ImageColor, UnusableFiles, read_image};
 pub use idx::{Idx, IdxValues};
 pub use images::ImageSet;
 pub use loader::{Batches, Loader, LoaderOptions, Position};
 pub use normalize::Normalize;
 pub use npy::{Npy, NpyError, NpyProblem};
+#[cfg(feature = "npz")]
+pub use npz::{Npz, NpzError, NpzProblem};
 pub use prefetch::Prefetched;
 pub use sampler::Sampler;
 pub use split::Split;

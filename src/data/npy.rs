@@ -1,4 +1,9 @@
 //! The `.npy` format of `NumPy`: one array with its element type and shape.
+//!
+//! The crate `npyz` (0.9.1) was tried in place of this reader. It panics on a header whose shape multiplies to more
+//! than 2⁶⁴, such as `(4294967296, 4294967296, 4)`, accepts a shape of `(0, 2⁶³)`, asks for the memory that the header
+//! claims before it reads it (4 GB for a file of 12 bytes), and brings more than a dozen crates, a parser
+//! generator among them.
 
 use std::path::{Path, PathBuf};
 

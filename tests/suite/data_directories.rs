@@ -176,6 +176,47 @@ fn cifar_batches_are_read_in_order() {
 }
 
 #[test]
+fn cifar_100_is_read_with_its_fine_classes() {
+    let directory = tempfile::tempdir().unwrap();
+    // The coarse label 3 must not be taken for the class.
+    let record = |fine: u8| [&[3], &cifar_record(fine)[..]].concat();
+    let train = [record(99), record(0), record(57)].concat();
+    fs::write(directory.path().join("train.bin"), train).unwrap();
+    let error = Split::cifar100(directory.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("there is no test.bin in it; CIFAR-100 is cifar-100-binary.tar.gz"),
+        "{error}"
+    );
+    fs::write(directory.path().join("test.bin"), record(7)).unwrap();
+    let cifar = Split::cifar100(directory.path()).unwrap();
+    assert_eq!(cifar.train.labels(), [99, 0, 57]);
+    let name = |label: usize| cifar.test.classes()[label].as_str();
+    assert_eq!([name(99), name(0), name(57)], ["worm", "apple", "pear"]);
+    assert_eq!(cifar.train.image(2), &cifar_record(57)[1..]);
+    for (bytes, cause) in [
+        (
+            record(100),
+            "gives image 0 the label 100, but there are 100 classes",
+        ),
+        (
+            cifar_record(5),
+            "this is a CIFAR-10 file, whose records have one label",
+        ),
+        (
+            record(5)[1..].repeat(2)[1..].to_vec(),
+            "a multiple of 3074 (two labels and 32×32×3 bytes",
+        ),
+    ] {
+        fs::write(directory.path().join("test.bin"), bytes).unwrap();
+        let error = Split::cifar100(directory.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(cause) && error.contains("test.bin"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn what_is_no_cifar_10_batch_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("batch.bin");

@@ -1,0 +1,284 @@
+//! Folders of images: one directory per class, PNG or JPEG files in it.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageError, ImageReader};
+use wengert_tensor::{parallel, require};
+
+use super::error::{DataError, Problem};
+use super::images::ImageSet;
+use super::split::Split;
+
+/// How [`ImageSet::folder`] reads images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FolderOptions {
+    /// The height and width to which every image is resized, without regard to its proportions, by linear
+    /// interpolation over the area of a pixel.
+    pub size: [usize; 2],
+    /// Grey or coloured.
+    pub color: ImageColor,
+    /// What to do with a file that is not a usable image.
+    pub unusable: UnusableFiles,
+    /// The share of each class that [`Split::folder`] puts into the test set if the folder has no `train` and
+    /// `test` directories.
+    pub test_share: f64,
+    /// The seed of that choice.
+    pub seed: u64,
+}
+
+impl Default for FolderOptions {
+    /// 64×64 pixels, coloured, an unusable file is an error, a fifth for testing, chosen by seed 0.
+    fn default() -> Self {
+        Self {
+            size: [64, 64],
+            color: ImageColor::Rgb,
+            unusable: UnusableFiles::Error,
+            test_share: 0.2,
+            seed: 0,
+        }
+    }
+}
+
+/// The channels of an image; files of the other kind are converted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ImageColor {
+    /// One channel: brightness.
+    Grey,
+    /// Three channels: red, green, blue.
+    #[default]
+    Rgb,
+}
+
+impl ImageColor {
+    /// The number of channels.
+    #[must_use]
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Grey => 1,
+            Self::Rgb => 3,
+        }
+    }
+}
+
+/// What to do with a file that is damaged or no image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnusableFiles {
+    /// It is an error.
+    #[default]
+    Error,
+    /// It is left out and reported.
+    Skip,
+}
+
+impl ImageSet {
+    /// The images of a folder that has one directory per class, and the files that were left out.
+    ///
+    /// Classes are the directories in the order of their names (as bytes), images the files in the order of theirs.
+    /// The kind of a file is known by its contents. Files beside the class directories, and names that begin with
+    /// a dot, are ignored.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be read, there are fewer than two classes, a class has no image, or, by
+    /// default, a file in a class directory is damaged or not a PNG or JPEG image.
+    ///
+    /// # Panics
+    /// If an extent of the size is 0.
+    #[track_caller]
+    pub fn folder(
+        directory: impl AsRef<Path>,
+        options: &FolderOptions,
+    ) -> Result<(Self, Vec<DataError>), DataError> {
+        let directory = directory.as_ref();
+        let classes = class_directories(directory)?;
+        if let [only] = &classes[..] {
+            return Err(Problem::OneClass(name_of(only)).of(directory));
+        }
+        read_classes(&classes, options)
+    }
+}
+
+impl Split {
+    /// Training and test images of a folder, and the files that were left out.
+    ///
+    /// If the folder has the directories `train` and `test` (or `val`, or `validation`), each with one directory
+    /// per class, these are the sets. Otherwise the folder has one directory per class, and
+    /// [`test_share`](FolderOptions::test_share) of each class is put into the test set.
+    ///
+    /// # Errors
+    /// As [`ImageSet::folder`], and if the classes of the two directories differ.
+    ///
+    /// # Panics
+    /// If an extent of the size is 0, or the share is not between 0 and 1.
+    #[track_caller]
+    pub fn folder(
+        directory: impl AsRef<Path>,
+        options: &FolderOptions,
+    ) -> Result<(Self, Vec<DataError>), DataError> {
+        let directory = directory.as_ref();
+        let train = directory.join("train");
+        let test = ["test", "val", "validation"].map(|name| directory.join(name));
+        let test = test.iter().find(|test| test.is_dir());
+        let (Some(test), true) = (test, train.is_dir()) else {
+            let (all, skipped) = ImageSet::folder(directory, options)?;
+            return Ok((all.split(options.test_share, options.seed), skipped));
+        };
+        let (train_set, mut skipped) = ImageSet::folder(&train, options)?;
+        let (test_set, more) = ImageSet::folder(test, options)?;
+        skipped.extend(more);
+        if train_set.classes() != test_set.classes() {
+            return Err(Problem::Classes {
+                train: train_set.classes().to_vec(),
+                test: test_set.classes().to_vec(),
+            }
+            .of(directory));
+        }
+        let split = Self {
+            train: train_set,
+            test: test_set,
+        };
+        Ok((split, skipped))
+    }
+}
+
+/// The pixels of one image file, `[channels, height, width]`, row-major, resized.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or is not a PNG or JPEG image.
+///
+/// # Panics
+/// If an extent of the size is 0.
+#[track_caller]
+pub fn read_image(
+    path: impl AsRef<Path>,
+    size: [usize; 2],
+    color: ImageColor,
+) -> Result<Vec<u8>, DataError> {
+    require!(
+        size.iter()
+            .all(|&extent| extent > 0 && u32::try_from(extent).is_ok()),
+        "read_image: size {size:?}: height and width must be at least 1"
+    );
+    let path = path.as_ref();
+    let [height, width] = size.map(|extent| extent as u32);
+    let image = decode(path)?;
+    // Grey before resizing, so that one channel is resized.
+    Ok(match color {
+        ImageColor::Grey => resize(DynamicImage::from(image.into_luma8()), height, width)
+            .into_luma8()
+            .into_raw(),
+        ImageColor::Rgb => {
+            let pixels = resize(DynamicImage::from(image.into_rgb8()), height, width).into_rgb8();
+            let pixels = pixels.into_raw();
+            (0..3)
+                .flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied())
+                .collect()
+        }
+    })
+}
+
+fn resize(image: DynamicImage, height: u32, width: u32) -> DynamicImage {
+    if (image.height(), image.width()) == (height, width) {
+        return image;
+    }
+    image.resize_exact(width, height, FilterType::Triangle)
+}
+
+fn decode(path: &Path) -> Result<DynamicImage, DataError> {
+    let failed = |error: io::Error| Problem::Io(error).of(path);
+    // Checked before opening: opening a FIFO would wait for a writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Problem::NotAFile.of(path));
+    }
+    // Not `ImageReader::open`, which trusts the extension of the name.
+    let file = BufReader::new(File::open(path).map_err(failed)?);
+    let reader = ImageReader::new(file).with_guessed_format();
+    let reader = reader.map_err(failed)?;
+    if reader.format().is_none() {
+        return Err(Problem::NotAnImage.of(path));
+    }
+    reader.decode().map_err(|error| {
+        match error {
+            ImageError::Unsupported(_) => Problem::NotAnImage,
+            error => Problem::DamagedImage(error.to_string()),
+        }
+        .of(path)
+    })
+}
+
+fn read_classes(
+    classes: &[PathBuf],
+    options: &FolderOptions,
+) -> Result<(ImageSet, Vec<DataError>), DataError> {
+    let mut files = Vec::new();
+    for (class, directory) in classes.iter().enumerate() {
+        let members = entries(directory)?;
+        if members.is_empty() {
+            return Err(Problem::EmptyClass.of(directory));
+        }
+        files.extend(members.into_iter().map(|file| (class, file)));
+    }
+    // Decoding takes far longer than giving a file to a thread.
+    let decoded = parallel::map_chunks(files.len(), usize::MAX, |index| {
+        read_image(&files[index].1, options.size, options.color)
+    });
+    let (mut pixels, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut counts = vec![0; classes.len()];
+    for ((class, _), image) in files.iter().zip(decoded) {
+        match image {
+            Ok(image) => {
+                pixels.extend(image);
+                labels.push(*class as i64);
+                counts[*class] += 1;
+            }
+            Err(error) if options.unusable == UnusableFiles::Skip => skipped.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(class) = counts.iter().position(|&count| count == 0) {
+        return Err(Problem::EmptyClass.of(&classes[class]));
+    }
+    let names: Vec<String> = classes.iter().map(|class| name_of(class)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let [height, width] = options.size;
+    let shape = [labels.len(), options.color.channels(), height, width];
+    Ok((
+        ImageSet::new(pixels, shape, labels, &names, u8::MAX),
+        skipped,
+    ))
+}
+
+/// The class directories, at least one.
+fn class_directories(directory: &Path) -> Result<Vec<PathBuf>, DataError> {
+    if !directory.is_dir() {
+        let text = "there is no such directory; give one that has a directory of images per class";
+        return Err(Problem::Missing(text.to_owned()).of(directory));
+    }
+    let mut classes = entries(directory)?;
+    classes.retain(|path| path.is_dir());
+    if classes.is_empty() {
+        return Err(Problem::NoClasses.of(directory));
+    }
+    Ok(classes)
+}
+
+/// What a directory holds, without hidden names, in the order of the names.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let failed = |error| Problem::Io(error).of(directory);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn name_of(directory: &Path) -> String {
+    let name = directory.file_name().unwrap_or(directory.as_os_str());
+    name.to_string_lossy().into_owned()
+}
