@@ -220,7 +220,7 @@ impl Axis {
                 if widest >= 1e6 || step < 1e-4 {
                     format!("{tick:.1e}")
                 } else {
-                    let digits = (-step.log10() + 1e-9).ceil().max(0.0) as usize;
+                    let digits = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
                     // Adding 0 turns a −0 into a 0.
                     format!("{:.digits$}", tick + 0.0)
                 }

@@ -3,11 +3,13 @@
 use base64::Engine;
 use wengert_tensor::{Number, Tensor, require};
 
-use super::colors::{ColorMap, extent};
+use super::colors::{ColorMap, extent, hex};
 use super::svg::{Anchor, INK, Svg, text_width, wrap};
 
 const GAP: usize = 8;
 const CAPTION: f64 = 12.0;
+/// The colour of the line around a plane, so that a white plane can be seen.
+const FRAME: [u8; 3] = [0x99; 3];
 
 /// A cell of a [`PlaneGrid`]: an image, or a text such as `+`.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +145,17 @@ impl Plane {
     }
 }
 
+impl Plane {
+    /// A sign is large, a word is as large as a caption.
+    fn text_size(&self) -> f64 {
+        if self.text.chars().count() > 2 {
+            CAPTION
+        } else {
+            24.0
+        }
+    }
+}
+
 /// An image of red, green and blue bytes.
 struct Raster {
     width: usize,
@@ -168,11 +181,16 @@ impl PlaneGrid {
     #[must_use]
     #[track_caller]
     pub fn to_png(&self) -> Vec<u8> {
-        let places = self.places(|_| 0.0);
+        let places = self.places(|_, _| 0.0);
         let mut whole = Raster::new(places.width, places.height);
         for (index, plane) in self.planes.iter().enumerate() {
             let part = self.raster(plane);
             let [left, top] = places.corner(index, self.columns, &part);
+            if !part.bytes.is_empty() {
+                let mut frame = Raster::new(part.width + 2, part.height + 2);
+                frame.bytes.fill(FRAME[0]);
+                whole.paste(&frame, [left - 1, top - 1]);
+            }
             whole.paste(&part, [left, top]);
         }
         whole.to_png()
@@ -195,8 +213,8 @@ impl PlaneGrid {
     #[must_use]
     #[track_caller]
     pub fn to_svg(&self) -> String {
-        let places = self.places(|text| text_width(text, CAPTION));
-        let whole = (places.width as f64).max(240.0);
+        let places = self.places(text_width);
+        let whole = (places.width as f64).max(340.0);
         let title = wrap(&self.title, 17.0, whole - 8.0);
         let top = if title.is_empty() {
             0.0
@@ -219,8 +237,9 @@ impl PlaneGrid {
             let middle = shift + left as f64 + width as f64 / 2.0;
             if !plane.text.is_empty() {
                 let [start, height] = places.rows[row];
-                let y = below + start as f64 + height as f64 / 2.0 + 8.0;
-                svg.text([middle, y], 24.0, Anchor::Middle, INK, &plane.text);
+                let size = plane.text_size();
+                let y = below + start as f64 + height as f64 / 2.0 + size / 3.0;
+                svg.text([middle, y], size, Anchor::Middle, INK, &plane.text);
             }
             let part = self.raster(plane);
             let [x, y] = places
@@ -228,6 +247,8 @@ impl PlaneGrid {
                 .map(|at| at as f64);
             let size = [part.width as f64, part.height as f64];
             if !part.bytes.is_empty() {
+                let corner = [shift + x - 1.0, below + y - 1.0];
+                svg.rectangle(corner, size.map(|side| side + 2.0), &hex(FRAME));
                 svg.image([shift + x, below + y], size, &data_uri(&part.to_png()));
             }
             let [start, height] = places.rows[row];
@@ -238,7 +259,7 @@ impl PlaneGrid {
     }
 
     #[track_caller]
-    fn places(&self, text_width: impl Fn(&str) -> f64) -> Places {
+    fn places(&self, text_width: impl Fn(&str, f64) -> f64) -> Places {
         require!(
             self.columns > 0,
             "PlaneGrid: columns = 0: must be at least 1"
@@ -249,7 +270,8 @@ impl PlaneGrid {
         let mut heights = vec![0; self.planes.len().div_ceil(self.columns)];
         for (index, plane) in self.planes.iter().enumerate() {
             let [_, height, width] = plane.shape.map(|extent| extent * self.zoom * plane.zoom);
-            let text = text_width(&plane.caption).max(text_width(&plane.text) * 2.0);
+            let text =
+                text_width(&plane.caption, CAPTION).max(text_width(&plane.text, plane.text_size()));
             let column = &mut widths[index % self.columns];
             *column = width.max(text.ceil() as usize).max(*column);
             let row = &mut heights[index / self.columns];

@@ -330,7 +330,12 @@ fn a_grid_of_planes_shows_each_number_as_a_square() {
         "three channels are red, green and blue"
     );
     assert_eq!(at(19, 21), [0xbb; 3], "not a number is grey");
-    assert_eq!(at(0, 0), [255; 3]);
+    assert_eq!([at(0, 0), at(6, 7)], [[255; 3]; 2]);
+    assert_eq!(
+        [at(7, 7), at(10, 12)],
+        [[0x99; 3]; 2],
+        "a line around each plane"
+    );
 }
 
 #[test]
@@ -360,4 +365,14 @@ fn a_grid_without_planes_is_a_picture_too() {
         assert!(grid.to_svg().starts_with("<svg"));
         assert!(grid.to_data_uri().starts_with("data:image/png;base64,"));
     }
+}
+
+#[test]
+fn ticks_at_whole_numbers_have_no_decimals() {
+    let points = (1..=6)
+        .map(|x| (f64::from(x), f64::from(x) / 10.0))
+        .collect();
+    let svg = chart(points, Scale::Linear);
+    assert!(svg.contains(">6<") && !svg.contains(">6.0<"), "{svg}");
+    assert!(svg.contains(">0.6<") && !svg.contains(">0.60<"), "{svg}");
 }

@@ -95,8 +95,11 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         let slope = y.sum(..).backward().wrt(&x).clone();
         say!(run, "{name:<10}{:>8.4}{:>8.4}{:>8.4}", slope.get([100]), slope.get([140]), slope.get([200]));
         let points = |y: &Tensor| grid.iter().map(f64::from).zip(y.iter().map(f64::from)).collect();
-        // Relu without bound would leave the others no room.
-        series.push(Series { name: (*name).into(), points: points(&y.value().clamp(-1.0, 1.6)) });
+        // The chart ends at 1.6: relu without bound would leave the others no room.
+        series.push(Series {
+            name: (*name).into(),
+            points: points(&y.value().map(|y| if y < 1.6 { y } else { f32::NAN })),
+        });
         series.push(Series { name: format!("slope of {name}"), points: points(&slope) });
     }
     let title = "three activation functions and their slopes".into();

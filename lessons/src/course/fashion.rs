@@ -79,7 +79,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     );
 
     let map = HeatMap {
-        title: "of 1 of each class (row), the fraction taken for each class (column)".into(),
+        title: "fraction of each class (row) taken for each class (column)".into(),
         columns: 10,
         values: (0..100)
             .map(|i| {
