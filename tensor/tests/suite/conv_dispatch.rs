@@ -1,10 +1,11 @@
 //! Which kernel the dispatch selects.
 
+use proptest::prelude::*;
 use wengert_tensor::kernels::conv::{
     ConvGeometry, Direction, KernelChoice, dispatch, explain, kernels,
 };
 use wengert_tensor::kernels::simd::Level;
-use wengert_tensor::{Dual, Real};
+use wengert_tensor::{ConvOptions, Dual, Real, Tensor};
 
 fn geometry() -> ConvGeometry {
     "mb2_ic4ih7iw9_oc6_kh3kw2_sh2sw1_ph1pw0+2_g2"
@@ -145,4 +146,63 @@ fn every_row_of_the_documented_table_holds_at_its_limits() {
             "{name} has no row in the table"
         );
     }
+}
+
+/// One axis of few pixels under a dilation or a stride of up to 2²⁰, with padding in proportion.
+fn extreme_axis() -> impl Strategy<Value = [usize; 5]> {
+    (1..4_usize, 1..4_usize, 0..21_u32, any::<bool>()).prop_map(|(input, kernel, log, dilated)| {
+        let far = 1 << log;
+        let (stride, dilation) = if dilated { (1, far) } else { (far, 1) };
+        // At least one window fits, and few more do.
+        let window = dilation * (kernel - 1) + 1;
+        let padding = if dilated {
+            window.div_ceil(2)
+        } else {
+            far.max(window)
+        };
+        [input, kernel, stride, padding, dilation]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn scratch_is_bounded_by_operands_and_result_whatever_the_padding(
+        [h, w] in [extreme_axis(), extreme_axis()],
+        (batch, channels) in (1..3_usize, 1..20_usize),
+        depthwise in any::<bool>(),
+    ) {
+        let groups = if depthwise { channels } else { 1 };
+        let geometry = ConvGeometry::new(
+            [batch, channels, 1, h[0], w[0]],
+            [channels, channels / groups, 1, h[1], w[1]],
+            [1, h[2], w[2]],
+            [0, h[3], w[3]].map(|padding| [padding; 2]),
+            [1, h[4], w[4]],
+            groups,
+        );
+        let geometry = geometry.unwrap();
+        let operands = geometry.x_len() + geometry.w_len() + geometry.y_len();
+        // Wide rows of a few pixels each are computed many at a time.
+        let most = 4 * (64 * operands + 64 * 1024 * channels);
+        for direction in Direction::ALL {
+            let kernel = dispatch::<f32>(&geometry, direction, &KernelChoice::Auto).unwrap();
+            let bytes = kernel.workspace(&geometry);
+            prop_assert!(bytes <= most, "{} {geometry}: {bytes} > {most}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn a_dilation_of_a_million_needs_no_memory_of_its_own() {
+    let far = 1 << 20;
+    let x = Tensor::<f32>::full([1, 1, 1, 1], 3.0);
+    let w = Tensor::<f32>::full([1, 1, 2, 2], 2.0);
+    let options = ConvOptions::default().dilation(far).padding(far / 2);
+    // Both taps of each axis miss the only pixel.
+    assert_eq!(x.conv2d(&w, &options).to_vec(), [0.0]);
+    // Here the first taps hit it.
+    let options = ConvOptions::default().dilation(far).padding([[0, far]; 2]);
+    assert_eq!(x.conv2d(&w, &options).to_vec(), [6.0]);
 }

@@ -272,6 +272,20 @@ impl ConvGeometry {
         [0, 1, 2].map(|axis| (self.padded(axis) - self.window(axis)) / self.stride[axis] + 1)
     }
 
+    /// Whether a padded channel is so much larger than those of image and result, by wide padding under a wide
+    /// dilation or stride, that a kernel must not store one.
+    ///
+    /// The bound admits every padded channel of up to 2¹⁰ elements, and all up to 16 times the sum of both.
+    #[must_use]
+    pub(crate) fn is_mostly_padding(&self) -> bool {
+        const MAX_RATIO: usize = 16;
+        const ALWAYS: usize = 1 << 10;
+        let padded = (0..3).fold(1, |product: usize, axis| {
+            product.saturating_mul(self.padded(axis))
+        });
+        padded > ALWAYS.saturating_add(MAX_RATIO * (self.input_pixels() + self.output_pixels()))
+    }
+
     /// `[batch, channels, depth, height, width]`
     #[must_use]
     pub fn x_shape(&self) -> [usize; 5] {

@@ -238,6 +238,9 @@ impl<T: Float> ConvKernel<T> for Depthwise {
         if geometry.input[0] != 1 || geometry.kernel[0] != 1 || geometry.padding[0] != [0; 2] {
             return Err("the convolution is 3-d");
         }
+        if geometry.is_mostly_padding() {
+            return Err("the padded image is many times as large as image and result");
+        }
         Ok(())
     }
 

@@ -83,7 +83,10 @@ impl<T: Float> ConvKernel<T> for Tiled {
         "tiled"
     }
 
-    fn supports(&self, _: &ConvGeometry) -> Result<(), &'static str> {
+    fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
+        if geometry.is_mostly_padding() {
+            return Err("the padded image is many times as large as image and result");
+        }
         Ok(())
     }
 
