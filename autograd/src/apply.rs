@@ -301,6 +301,28 @@ fn push<T: Real>(
     tape.node(entry)
 }
 
+/// Records a rule that is not that of an [`Op`], with the outputs that were computed from the values of the inputs.
+/// The inputs are kept, the outputs are not.
+#[track_caller]
+pub(crate) fn record_rule<T: Real>(
+    rule: Box<dyn Rule<T>>,
+    inputs: &[&Var<T>],
+    outputs: Vec<Tensor<T>>,
+) -> Vec<Var<T>> {
+    let location = Location::caller();
+    let outputs: InlineVec<Tensor<T>, 1> = outputs.into_iter().collect();
+    let node = common_tape(rule.name(), inputs).map(|tape| {
+        let kept = outputs.each(|_, y| Kept::new(y, false));
+        push(
+            tape,
+            rule,
+            (kept_inputs(inputs, Reads::ALL), kept),
+            location,
+        )
+    });
+    Recorded { outputs, node }.into_iter().collect()
+}
+
 /// The tape of the tracked operands, all of which must be alive on one tape.
 #[track_caller]
 fn common_tape<'a, T: Real>(op: &str, inputs: &[&'a Var<T>]) -> Option<&'a Tape<T>> {

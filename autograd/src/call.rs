@@ -56,6 +56,12 @@ impl<T: Real> Call<T> {
         self.entry.inputs.len()
     }
 
+    /// How many outputs the call had.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.entry.outputs.len()
+    }
+
     /// Input `i`.
     ///
     /// # Panics

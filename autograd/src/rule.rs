@@ -55,6 +55,11 @@ impl<T: Real> Contributions<'_, T> {
         self.cotangents.get_mut(k)?.take()
     }
 
+    /// Whether the gradients are recorded.
+    pub(crate) const fn graph(&self) -> Graph {
+        self.graph
+    }
+
     /// Whether the cotangent of input `i` is wanted; to compute another is wasted work.
     #[must_use]
     pub fn wants(&self, i: usize) -> bool {

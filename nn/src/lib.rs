@@ -4,6 +4,7 @@
 mod capture;
 pub mod check;
 pub mod file;
+mod functional;
 mod gradients;
 mod index;
 pub mod init;
@@ -15,12 +16,14 @@ mod parameters;
 mod pass;
 mod pattern;
 mod receptive_field;
+mod recompute;
 mod running_layers;
 mod safetensors;
 mod state_dict;
 mod summary;
 
 pub use capture::LayerOutput;
+pub use functional::{Named, per_sample_gradients};
 pub use gradients::Gradients;
 pub use layers::*;
 pub use module::{Layer, Module};

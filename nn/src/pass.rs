@@ -54,7 +54,7 @@ pub struct Pass<T: Real = f32> {
     leaves: Vec<Option<Var<T>>>,
     /// The parameter after the one asked for last: the most likely next one.
     next: usize,
-    running: RunningLayers,
+    pub(crate) running: RunningLayers,
     pub(crate) captures: Option<Box<Captures<T>>>,
     /// The layers that ran, where a summary is made.
     calls: Option<Box<Calls>>,
@@ -117,6 +117,39 @@ impl<T: Real> Pass<T> {
     pub(crate) fn with_leaves(mut self, leaves: impl IntoIterator<Item = Var<T>>) -> Self {
         self.leaves = leaves.into_iter().map(Some).collect();
         self
+    }
+
+    /// Puts variables in the place of parameters, and returns what was there.
+    pub(crate) fn replace_leaves(
+        &mut self,
+        leaves: impl IntoIterator<Item = (Id, Var<T>)>,
+    ) -> Vec<(Id, Var<T>)> {
+        if self.leaves.is_empty() {
+            self.leaves.resize_with(self.index.len(), || None);
+        }
+        let mut replaced = Vec::new();
+        for (id, leaf) in leaves {
+            if let Some(place) = self.index.place(id)
+                && let Some(old) = self.leaves[place].replace(leaf)
+            {
+                replaced.push((id, old));
+            }
+        }
+        replaced
+    }
+
+    /// Records on this tape from now on.
+    pub(crate) fn use_tape(&mut self, tape: &Tape<T>) {
+        self.tape = tape.clone();
+    }
+
+    /// The tracked leaves so far, with the paths of their parameters, in the order of the model.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (&str, &Var<T>)> {
+        let leaves = self.leaves.iter().enumerate();
+        let leaves = leaves.filter_map(|(place, leaf)| Some((place, leaf.as_ref()?)));
+        leaves
+            .filter(|(_, leaf)| leaf.is_tracked())
+            .map(|(place, leaf)| (self.index.path(place), leaf))
     }
 
     /// Keeps layers in evaluation mode in a pass that trains: batch norm then uses its running

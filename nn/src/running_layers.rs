@@ -69,6 +69,12 @@ impl RunningLayers {
         }
     }
 
+    /// Which of some layers are kept in evaluation mode.
+    pub(crate) fn evaluated(&self, layers: std::ops::Range<usize>) -> Vec<bool> {
+        let evaluated = |layer| self.evaluated.get(layer).copied().unwrap_or_default();
+        layers.map(evaluated).collect()
+    }
+
     pub(crate) fn enter(&mut self, index: &Index, id: LayerId) -> Entered {
         let Some(layer) = self.find(index, id) else {
             return Entered {

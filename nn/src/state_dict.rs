@@ -9,6 +9,7 @@ use wengert_tensor::{Real, Tensor, require};
 
 use crate::file;
 use crate::parameters::{Parameters, ParametersExt, Slot, SlotMut};
+use crate::pattern::path_matches;
 use crate::safetensors::{self, FormatError};
 
 /// Tensors by name, in order: what a model knows.
@@ -160,6 +161,60 @@ impl StateDict {
         } else {
             self.places.insert(name.clone(), self.entries.len());
             self.entries.push((name, values));
+        }
+    }
+
+    /// The tensors whose name a pattern matches, see [`path_matches`], in order: `"layer4"`, or `"*.bias"`.
+    ///
+    /// ```
+    /// use wengert_nn::{Lenience, Linear, Sequential, StateDict, sequential};
+    ///
+    /// let rng = &mut wengert_nn::rng(0);
+    /// let trained: Sequential = sequential![Linear::new(4, 8, rng), Linear::new(8, 10, rng)];
+    /// let mut other: Sequential = sequential![Linear::new(4, 8, rng), Linear::new(8, 3, rng)];
+    /// // The first layer of another model alone.
+    /// let lenience = Lenience { missing: true, ..Lenience::default() };
+    /// StateDict::of(&trained).filter("0").load_into_with(&mut other, lenience)?;
+    /// # Ok::<(), wengert_nn::StateError>(())
+    /// ```
+    #[must_use]
+    pub fn filter(&self, pattern: &str) -> Self {
+        let mut kept = Self {
+            metadata: self.metadata.clone(),
+            ..Self::default()
+        };
+        let matching = self.iter().filter(|(name, _)| path_matches(pattern, name));
+        for (name, values) in matching {
+            kept.insert(name, values.clone());
+        }
+        kept
+    }
+
+    /// Takes a tensor out; the order of the others stays.
+    pub fn remove(&mut self, name: &str) -> Option<Values> {
+        let place = self.places.remove(name)?;
+        for other in self.places.values_mut() {
+            *other -= usize::from(*other > place);
+        }
+        Some(self.entries.remove(place).1)
+    }
+
+    /// Gives every tensor the name that `new` makes of its old one, such as another prefix:
+    /// `state.rename(|name| name.replace("module.", ""))`.
+    ///
+    /// # Panics
+    /// If two tensors get the same name, or no tensor may have a name, as for [`insert`](Self::insert).
+    #[track_caller]
+    pub fn rename(&mut self, mut new: impl FnMut(&str) -> String) {
+        let entries = std::mem::take(&mut self.entries);
+        self.places.clear();
+        for (old, values) in entries {
+            let name = new(&old);
+            require!(
+                !self.places.contains_key(&name),
+                "rename: {old:?}: another tensor has got the new name {name:?} too"
+            );
+            self.insert(name, values);
         }
     }
 

@@ -54,6 +54,100 @@ impl<T: Real> Sequential<T> {
         self
     }
 
+    /// Puts a layer before the one at a position, `0..=len()`. Layers that are named by their position get the name of
+    /// their new one, so that paths are those of `torch.nn.Sequential`.
+    ///
+    /// ```
+    /// use wengert_nn::{Dropout, Linear, Relu, Sequential, sequential};
+    ///
+    /// let rng = &mut wengert_nn::rng(0);
+    /// let mut model: Sequential = sequential![Linear::new(4, 8, rng), Linear::new(8, 2, rng)];
+    /// model.insert(1, Relu);
+    /// model.replace(2, Linear::new(8, 3, rng));
+    /// let _last = model.remove(2);
+    /// let names: Vec<_> = model.iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["0", "1"]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the position is beyond the end.
+    #[track_caller]
+    pub fn insert(&mut self, position: usize, layer: impl Layer<T> + 'static) {
+        let count = self.layers.len();
+        require!(
+            position <= count,
+            "insert: position {position}: there are {count} layers"
+        );
+        let numbered = self.numbered();
+        self.layers
+            .insert(position, (String::new(), Box::new(layer)));
+        self.rename(
+            numbered
+                .into_iter()
+                .map(|at| at + usize::from(at >= position))
+                .chain([position]),
+        );
+    }
+
+    /// Puts a layer in the place of the one at a position, under its name, and returns the old one.
+    ///
+    /// # Panics
+    /// If there is no layer at the position.
+    #[track_caller]
+    pub fn replace(
+        &mut self,
+        position: usize,
+        layer: impl Layer<T> + 'static,
+    ) -> Box<dyn Layer<T>> {
+        self.require_layer("replace", position);
+        std::mem::replace(&mut self.layers[position].1, Box::new(layer))
+    }
+
+    /// Takes the layer at a position out. Layers that are named by their position get the name of their new one.
+    ///
+    /// # Panics
+    /// If there is no layer at the position.
+    #[track_caller]
+    pub fn remove(&mut self, position: usize) -> Box<dyn Layer<T>> {
+        self.require_layer("remove", position);
+        let numbered = self.numbered();
+        let (_, layer) = self.layers.remove(position);
+        let others = numbered.into_iter().filter(|&at| at != position);
+        self.rename(others.map(|at| at - usize::from(at > position)));
+        layer
+    }
+
+    /// The layer at a position.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<&dyn Layer<T>> {
+        self.layers.get(position).map(|(_, layer)| &**layer)
+    }
+
+    #[track_caller]
+    fn require_layer(&self, op: &str, position: usize) {
+        let count = self.layers.len();
+        require!(
+            position < count,
+            "{op}: position {position}: there are {count} layers"
+        );
+    }
+
+    /// The positions of the layers that are named by their position.
+    fn numbered(&self) -> Vec<usize> {
+        let layers = self.layers.iter().enumerate();
+        layers
+            .filter(|(at, (name, _))| *name == at.to_string())
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// Names the layers at these positions by their position.
+    fn rename(&mut self, positions: impl Iterator<Item = usize>) {
+        for at in positions {
+            self.layers[at].0 = at.to_string();
+        }
+    }
+
     /// How many layers there are.
     #[must_use]
     pub const fn len(&self) -> usize {
