@@ -140,8 +140,21 @@ where
     #[track_caller]
     fn epoch(&mut self) -> Result<Option<StopReason>, TrainError> {
         let data = self.trainer.data;
-        let steps = data.steps();
-        for batch in data.batches(self.state.position) {
+        let rest = data.with_batches(self.state.position, |batches| self.steps(batches))?;
+        match rest {
+            Some(reason) => Ok(Some(reason)),
+            None => self.end_epoch(),
+        }
+    }
+
+    /// The steps of the rest of an epoch; a reason if training was stopped.
+    #[track_caller]
+    fn steps(
+        &mut self,
+        batches: &mut dyn Iterator<Item = D::Batch>,
+    ) -> Result<Option<StopReason>, TrainError> {
+        let steps = self.trainer.data.steps();
+        for batch in batches {
             if self.trainer.stop.is_stopped() {
                 return Ok(Some(StopReason::Interrupted));
             }
@@ -174,7 +187,7 @@ where
                 }
             }
         }
-        self.end_epoch()
+        Ok(None)
     }
 
     /// Loss and gradients of a batch, which are added to the pending ones.

@@ -22,6 +22,16 @@ pub trait BatchSource<T: Real> {
     /// The batches of an epoch from a position on; none if its step is [`steps`](Self::steps).
     fn batches(&self, position: Position) -> impl Iterator<Item = Self::Batch>;
 
+    /// Calls `f` with the batches of an epoch from a position on, and returns its result. A source may make them ahead
+    /// on other threads; by default they are those of [`batches`](Self::batches).
+    fn with_batches<R>(
+        &self,
+        position: Position,
+        f: impl FnOnce(&mut dyn Iterator<Item = Self::Batch>) -> R,
+    ) -> R {
+        f(&mut self.batches(position))
+    }
+
     /// The class of each example in the data set, in any order; `None` if there are no classes.
     fn labels(&self) -> Option<Vec<i64>> {
         None
@@ -107,6 +117,14 @@ impl<T: Real> BatchSource<T> for Loader<'_> {
 
     fn batches(&self, position: Position) -> impl Iterator<Item = Batch<T>> {
         Loader::batches(self, position)
+    }
+
+    fn with_batches<R>(
+        &self,
+        position: Position,
+        f: impl FnOnce(&mut dyn Iterator<Item = Batch<T>>) -> R,
+    ) -> R {
+        self.prefetch(position, |mut batches| f(&mut batches))
     }
 
     fn labels(&self) -> Option<Vec<i64>> {
