@@ -14,7 +14,7 @@
 //! ```
 
 pub use num_traits::{One, Zero};
-pub use rand::Rng;
+pub use rand::{Rng, RngExt};
 pub use rand_chacha::ChaCha8Rng;
 
 pub use crate::autograd::check::{CheckOptions, Report};
