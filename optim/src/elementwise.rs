@@ -6,6 +6,10 @@ use wengert_tensor::{Real, Tensor, require};
 /// Replaces each element `p` of a parameter and the elements `s` of its state tensors by `f(p, s, g)`,
 /// where `g` is the element of the gradient at the same index.
 ///
+/// State below the smallest normal number becomes 0. The moments of a parameter whose gradient stays 0 would
+/// decay to subnormal numbers and stay there, since 0.9 times the smallest rounds to itself, and on some
+/// processors the update would then take ten times as long.
+///
 /// In place where a buffer is uniquely owned. Large tensors are cut into chunks that depend on the
 /// shape alone, so the bits do not depend on the number of threads.
 ///
@@ -85,7 +89,7 @@ fn update_chunk<T: Real, const N: usize>(
             let (p, s) = f(old_param[lane], s, g[lane]);
             new_param[lane] = p;
             for k in 0..N {
-                new_state[k][lane] = s[k];
+                new_state[k][lane] = s[k].flush_subnormal();
             }
         }
         param_blocks[i] = new_param;
@@ -97,7 +101,7 @@ fn update_chunk<T: Real, const N: usize>(
         let (p, s) = f(param_tail[i], std::array::from_fn(|k| state_tails[k][i]), g);
         param_tail[i] = p;
         for k in 0..N {
-            state_tails[k][i] = s[k];
+            state_tails[k][i] = s[k].flush_subnormal();
         }
     }
 }

@@ -265,6 +265,13 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn log10(self) -> Self {
         self.ln() * Self::of(std::f64::consts::LOG10_E)
     }
+    /// 0 for a number below the smallest normal one, the number itself otherwise. For values that decay in
+    /// place: some processors compute with subnormal numbers a hundred times slower. Other number types than
+    /// `f32` and `f64` keep every number.
+    #[must_use]
+    fn flush_subnormal(self) -> Self {
+        self
+    }
     /// `self · a + b`; whether it is fused depends on the type and the processor.
     #[must_use]
     fn mul_then_add(self, a: Self, b: Self) -> Self {
@@ -305,6 +312,10 @@ macro_rules! platform {
             }
             fn pow(self, exponent: Self) -> Self {
                 <$t>::powf(self, exponent)
+            }
+            #[inline(always)]
+            fn flush_subnormal(self) -> Self {
+                if <$t>::abs(self) < <$t>::MIN_POSITIVE { 0.0 } else { self }
             }
             fn round(self) -> Self {
                 self.round_ties_even()
