@@ -47,7 +47,7 @@ pub struct Augment {
     /// channels only.
     pub saturation: f64,
     /// The side in pixels of a square that becomes black; its centre is any pixel, so that a part of the square
-    /// may lie outside (T. DeVries, G. W. Taylor: Improved regularization with Cutout, 2017).
+    /// may lie outside (Terrance Devries, Graham Taylor: Improved regularization with Cutout, 2017).
     pub cutout: usize,
     /// The parameter `α` of mixup; 0 is none. `x = λ·x₁ + (1 − λ)·x₂` and the same of the targets, with `λ` drawn
     /// from the distribution `Beta(α, α)` and `x₂` any sample of the set, itself changed as above (H. Zhang et

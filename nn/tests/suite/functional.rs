@@ -248,7 +248,7 @@ fn blocks(recompute: bool) -> Blocks {
 }
 
 fn images() -> Tensor<f64> {
-    let values = (0..4 * 50).map(|n| ((n * 29 % 31) as f64 - 15.0) / 9.0);
+    let values = (0..4 * 50).map(|n| (f64::from(n * 29 % 31) - 15.0) / 9.0);
     Tensor::from_vec(values.collect(), [4, 2, 5, 5])
 }
 
