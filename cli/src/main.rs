@@ -2,10 +2,31 @@
 //!
 //! Each subcommand has a file of its own, which reads its options; the work is the library's.
 
-mod checkpoint;
-mod network;
+mod augment;
+mod compare;
+mod completions;
+mod evaluate;
+mod examine;
+#[cfg(not(all(feature = "gradcheck", feature = "lessons", feature = "tui")))]
+mod extras;
+mod gradcheck;
+mod inspect;
+mod lesson;
+mod machine;
+mod model;
+mod outcome;
 mod output;
+mod page;
+mod predict;
+mod probe;
 mod progress;
+mod report;
+mod run;
+mod settings;
+mod sources;
+mod suggest;
+mod summary;
+mod toml_file;
 mod train;
 
 use std::io::{self, Write};
@@ -13,15 +34,18 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Trains neural networks on a CPU.
+use outcome::{Ending, Usage};
+
+/// Trains neural networks on a CPU, and shows what they learned.
 ///
-/// Start with `wengert train digits`: it needs no download and takes a few seconds.
+/// Start with `wengert train digits`: it needs no download and takes a few seconds. The run is then in runs/digits;
+/// open runs/digits/report.html in a browser.
 #[derive(Parser)]
 #[command(
     name = "wengert",
     version,
     after_help = "Exit status: 0 if all went well, 1 if a file or the training failed, 2 if the \
-                  command line is wrong.\nThe variable NO_COLOR switches colours off."
+                  command line is wrong, 130 after Ctrl-C.\nThe variable NO_COLOR switches colours off."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -30,21 +54,52 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a network, save its weights and test it.
-    #[command(subcommand)]
-    Train(train::Data),
+    /// Train a network, save its weights and test it
+    Train(Box<train::Options>),
+    /// Test the network of a run
+    Evaluate(evaluate::Options),
+    /// Name the classes of image files
+    Predict(predict::Options),
+    /// Show the layers of a network, with shapes, parameters and costs
+    Summary(summary::Options),
+    /// Show the tensors of a file, with their statistics
+    Inspect(inspect::Options),
+    /// Write the report of a run anew, report.html
+    Report(report::Options),
+    /// Show runs side by side: results, speed, and the options that differ
+    Compare(compare::Options),
+    /// Compare every gradient of a network with independent witnesses
+    Gradcheck(gradcheck::Options),
+    /// Run a lesson of the course on convolutional networks
+    Lesson(lesson::Options),
+    /// Print a script that completes this command in a shell
+    Completions(completions::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Train(data) => train::run(&data),
+        Command::Train(options) => train::run(&options),
+        Command::Evaluate(options) => evaluate::run(&options),
+        Command::Predict(options) => predict::run(&options),
+        Command::Summary(options) => summary::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Report(options) => report::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Gradcheck(options) => gradcheck::run(&options),
+        Command::Lesson(options) => lesson::run(&options),
+        Command::Completions(options) => completions::run(&options),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(error) => {
             // If the standard error is closed too, the exit status still reports the failure.
             let _ = writeln!(io::stderr(), "wengert: {error}");
-            ExitCode::FAILURE
+            if error.is::<Usage>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The network that `wengert train` trains.
+//! `cnn`: the network that `wengert train` trains by default.
 
 use wengert::prelude::*;
 
-/// conv – relu – pool, twice, then two dense layers.
-#[derive(Debug)]
+/// conv – relu – pool, twice, then two dense layers with dropout between.
+#[derive(Clone, Debug)]
 pub struct Cnn<T: Real = f32> {
     conv1: Conv2d<T>,
     conv2: Conv2d<T>,
@@ -20,12 +20,15 @@ fields!(Cnn {
 });
 
 impl<T: Real> Cnn<T> {
-    /// A network for grey images of `side × side` pixels.
-    pub fn new(side: usize, classes: usize, seed: u64) -> Self {
-        let rng = &mut rng(seed);
-        let flat = 64 * (side / 4) * (side / 4);
+    /// A network for images of `[channels, height, width]`.
+    pub fn new(
+        [channels, height, width]: [usize; 3],
+        classes: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        let flat = 64 * (height / 4) * (width / 4);
         Self {
-            conv1: Conv2d::new(1, 32, 3, rng).padding(1),
+            conv1: Conv2d::new(channels, 32, 3, rng).padding(1),
             conv2: Conv2d::new(32, 64, 3, rng).padding(1),
             fc1: Linear::new(flat, 128, rng),
             dropout: Dropout::new(0.25),

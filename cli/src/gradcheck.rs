@@ -1,0 +1,115 @@
+//! `wengert gradcheck`: compares every gradient of a network with independent witnesses.
+
+use clap::Args;
+
+use crate::model::ModelName;
+
+/// Which network.
+#[derive(Args)]
+pub struct Options {
+    /// A name (see `wengert summary --list`) or a TOML file of layers
+    model: ModelName,
+    /// Images as CHANNELSxHEIGHTxWIDTH [default: small ones that the network can run on]
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<crate::summary::Image>,
+    /// Number of classes
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    classes: u16,
+    /// Images in the batch
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    batch: u16,
+    /// Seed of weights, images and directions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Elements of each parameter that are compared, drawn at random; directions go through all of them
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    entries: u16,
+    /// Check second derivatives too
+    #[arg(long)]
+    second_order: bool,
+}
+
+#[cfg(not(feature = "gradcheck"))]
+/// Runs `wengert gradcheck`.
+pub fn run(options: &Options) -> crate::outcome::Outcome {
+    let Options {
+        model: _,
+        input: _,
+        classes: _,
+        batch: _,
+        seed: _,
+        entries: _,
+        second_order: _,
+    } = options;
+    Err(crate::extras::missing_text("the gradient checker", "gradcheck").into())
+}
+
+#[cfg(feature = "gradcheck")]
+pub use checked::run;
+
+#[cfg(feature = "gradcheck")]
+mod checked {
+    use wengert::autograd::check::CheckOptions;
+    use wengert::nn::check::{Builders, Generator, check_builders};
+    use wengert::nn::{Parameters, Sequential};
+    use wengert::prelude::*;
+
+    use super::Options;
+    use crate::model::{Design, Problem, panic_message};
+    use crate::outcome::{Ending, Outcome};
+    use crate::output::print_line;
+
+    /// Runs `wengert gradcheck`.
+    pub fn run(options: &Options) -> Outcome {
+        let design = Design::read(&options.model)?;
+        let usual = design.usual_problem();
+        let [channels, height, width] = usual.image;
+        // Checking runs the network hundreds of times; gradients do not depend on the size of the image.
+        let small = [channels, height.min(32), width.min(32)];
+        let problem = Problem {
+            image: options.input.map_or(small, |image| image.0),
+            classes: usize::from(options.classes),
+        };
+        let batch = usize::from(options.batch);
+        let _ = design.build_checked(problem, options.seed, batch)?;
+        let check = CheckOptions {
+            seed: options.seed,
+            entries: usize::from(options.entries),
+            second_order: options.second_order,
+            // A step of a finite difference crosses the kink of some rectifier; forward mode is exact.
+            finite_differences: false,
+            ..CheckOptions::default()
+        };
+        let [channels, height, width] = problem.image;
+        let reports = panic_message(|| {
+            check_builders(
+                &Builders {
+                    f64: |rng: &mut Generator| build::<f64>(&design, problem, rng),
+                    dual: |rng: &mut Generator| build::<Dual>(&design, problem, rng),
+                    f32: |rng: &mut Generator| build::<f32>(&design, problem, rng),
+                },
+                [batch, channels, height, width],
+                &check,
+            )
+        })?;
+        for report in &reports {
+            print_line(format_args!("{report}"))?;
+        }
+        if reports.iter().all(Report::is_ok) {
+            Ok(Ending::Done)
+        } else {
+            Err("a gradient disagrees with a witness".into())
+        }
+    }
+
+    /// The network; that it can be made was checked before.
+    fn build<T: Real>(design: &Design, problem: Problem, rng: &mut Generator) -> Sequential<T>
+    where
+        Sequential<T>: Parameters<T>,
+    {
+        match design.build_from(problem, rng) {
+            Ok(model) => model,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The networks that `--model` knows by name.
+
+use wengert::nn::models::{
+    CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions,
+    MobileNetOptions, MobileNetV2, Vgg, VggLayout, VggOptions, resnet18, resnet34, resnet50,
+};
+use wengert::nn::{Layer, Sequential};
+use wengert::prelude::*;
+
+use super::cnn::Cnn;
+use super::{Problem, panic_message};
+
+/// A network with a name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Zoo {
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// The images and classes that it is published for.
+    pub usual: Problem,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Cnn,
+    Digits,
+    LeNet,
+    ResNet20,
+    ResNet18,
+    ResNet34,
+    ResNet50,
+    Vgg11,
+    Vgg16,
+    MobileNet,
+}
+
+const fn zoo(
+    name: &'static str,
+    kind: Kind,
+    image: [usize; 3],
+    classes: usize,
+    about: &'static str,
+) -> Zoo {
+    Zoo {
+        name,
+        about,
+        usual: Problem { image, classes },
+        kind,
+    }
+}
+
+/// All of them.
+pub static ZOO: [Zoo; 10] = [
+    zoo(
+        "cnn",
+        Kind::Cnn,
+        [1, 28, 28],
+        10,
+        "two convolutions and two dense layers, for small images",
+    ),
+    zoo(
+        "digits",
+        Kind::Digits,
+        [1, 8, 8],
+        10,
+        "1,898 parameters, for the digits of 8×8 pixels only",
+    ),
+    zoo(
+        "lenet",
+        Kind::LeNet,
+        [1, 28, 28],
+        10,
+        "LeNet-5 with relu (LeCun et al. 1998)",
+    ),
+    zoo(
+        "resnet20",
+        Kind::ResNet20,
+        [3, 32, 32],
+        10,
+        "residual, for small images (He et al. 2016, section 4.2)",
+    ),
+    zoo(
+        "resnet18",
+        Kind::ResNet18,
+        [3, 224, 224],
+        1000,
+        "residual, for colour images (He et al. 2016)",
+    ),
+    zoo(
+        "resnet34",
+        Kind::ResNet34,
+        [3, 224, 224],
+        1000,
+        "as resnet18, with 34 layers",
+    ),
+    zoo(
+        "resnet50",
+        Kind::ResNet50,
+        [3, 224, 224],
+        1000,
+        "as resnet18, with 50 layers in bottleneck blocks",
+    ),
+    zoo(
+        "vgg11",
+        Kind::Vgg11,
+        [3, 224, 224],
+        1000,
+        "stacks of 3×3 convolutions with batch norm (Simonyan & Zisserman 2015)",
+    ),
+    zoo(
+        "vgg16",
+        Kind::Vgg16,
+        [3, 224, 224],
+        1000,
+        "as vgg11, with 16 layers",
+    ),
+    zoo(
+        "mobilenet-v2",
+        Kind::MobileNet,
+        [3, 224, 224],
+        1000,
+        "depthwise convolutions (Sandler et al. 2018)",
+    ),
+];
+
+impl Zoo {
+    /// The network, for any number type.
+    pub fn build<T: Real>(
+        &self,
+        problem: Problem,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Sequential<T>, String> {
+        self.check(problem)?;
+        // Without a name of its own, the layer's paths are those that the network has alone.
+        fn whole<T: Real>(layer: impl Layer<T> + 'static) -> Sequential<T> {
+            Sequential::new().push_named("", layer)
+        }
+        let Problem { image, classes } = problem;
+        let vgg = |layout, rng: &mut ChaCha8Rng| {
+            let options = VggOptions {
+                batch_norm: true,
+                classes,
+                ..VggOptions::default()
+            };
+            whole(Vgg::new(layout, &options, rng))
+        };
+        let build = || match self.kind {
+            Kind::Cnn => whole(Cnn::new(image, classes, rng)),
+            Kind::Digits => whole(DigitsCnn::new(&DigitsOptions::default(), rng)),
+            Kind::LeNet => {
+                let options = LeNetOptions {
+                    channels: image[0],
+                    size: image[1],
+                    classes,
+                    ..LeNetOptions::default()
+                };
+                whole(LeNet::new(&options, rng))
+            }
+            Kind::ResNet20 => {
+                let options = CifarResNetOptions {
+                    channels: image[0],
+                    classes,
+                    ..CifarResNetOptions::default()
+                };
+                whole(CifarResNet::new(&options, rng))
+            }
+            Kind::ResNet18 => whole(resnet18(classes, rng)),
+            Kind::ResNet34 => whole(resnet34(classes, rng)),
+            Kind::ResNet50 => whole(resnet50(classes, rng)),
+            Kind::Vgg11 => vgg(VggLayout::Vgg11, rng),
+            Kind::Vgg16 => vgg(VggLayout::Vgg16, rng),
+            Kind::MobileNet => {
+                let options = MobileNetOptions {
+                    classes,
+                    ..MobileNetOptions::default()
+                };
+                whole(MobileNetV2::new(&options, rng))
+            }
+        };
+        panic_message(build).map_err(|message| format!("{}: {message}", self.name))
+    }
+
+    /// An error if the network cannot be made for these images, with one that can.
+    fn check(&self, problem: Problem) -> Result<(), String> {
+        let name = self.name;
+        let Problem {
+            image: [channels, height, width],
+            classes,
+        } = problem;
+        let is_fixed = self.kind == Kind::Digits;
+        if is_fixed && problem != self.usual {
+            return Err(format!(
+                "{name} is for 1×8×8 pixels in 10 classes, and these images have {channels}×{height}×{width} \
+                 in {classes}; choose --model cnn"
+            ));
+        }
+        if self.usual.image[0] == 3 && self.kind != Kind::ResNet20 && channels != 3 {
+            return Err(format!(
+                "{name} needs colour images, and these have {channels} channel; choose --model cnn, lenet or \
+                 resnet20"
+            ));
+        }
+        if self.kind == Kind::LeNet && height != width {
+            return Err(format!(
+                "lenet needs square images, and these have {height}×{width} pixels; choose --model cnn"
+            ));
+        }
+        let least = match self.kind {
+            Kind::Cnn => 4,
+            Kind::LeNet => 12,
+            Kind::Vgg11 | Kind::Vgg16 => 32,
+            _ => 1,
+        };
+        if height.min(width) < least {
+            return Err(format!(
+                "{name} needs images of at least {least}×{least} pixels, and these have {height}×{width}"
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! The data sets by name.
+
+use std::path::{Path, PathBuf};
+
+use wengert::data::{FolderOptions, ImageSet, Normalize, Split};
+
+use crate::outcome::Usage;
+use crate::run::Images;
+use crate::settings::{DatasetName, Settings};
+
+/// The side of images of a folder, in pixels.
+pub const SIZE: u64 = 32;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The images that a network is trained on, and those that it is tested on.
+pub struct Source {
+    pub train: ImageSet,
+    pub test: ImageSet,
+    /// `test`, or `validation` if the test images are a part of the training images.
+    pub test_name: &'static str,
+}
+
+impl DatasetName {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Digits => "digits",
+            Self::FashionMnist => "fashion-mnist",
+            Self::Mnist => "mnist",
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::Folder => "folder",
+        }
+    }
+
+    /// Where the files are if nothing else is said; only Debian's package has a usual place.
+    fn usual_directory(self) -> Option<&'static str> {
+        (self == Self::FashionMnist).then_some("/usr/share/datasets/fashion-mnist")
+    }
+
+    fn read(self, directory: &Path, size: usize, seed: u64) -> Result<Split, Error> {
+        Ok(match self {
+            Self::Digits => Split::digits(),
+            Self::FashionMnist => Split::fashion_mnist(directory)?,
+            Self::Mnist => Split::mnist(directory)?,
+            Self::Cifar10 => Split::cifar10(directory)?,
+            Self::Cifar100 => Split::cifar100(directory)?,
+            Self::Folder => {
+                let options = FolderOptions {
+                    size: [size; 2],
+                    seed,
+                    ..FolderOptions::default()
+                };
+                Split::folder(directory, &options)?.0
+            }
+        })
+    }
+}
+
+/// The directory of the files: what `--data` says, or the usual place.
+pub fn directory(settings: &Settings, dataset: DatasetName) -> Result<PathBuf, Usage> {
+    match (&settings.data, dataset) {
+        (Some(_), DatasetName::Digits) => Err(Usage(
+            "digits are part of this program; leave out --data".to_owned(),
+        )),
+        (Some(directory), _) => Ok(directory.clone()),
+        (None, DatasetName::Digits) => Ok(PathBuf::new()),
+        (None, _) => dataset.usual_directory().map(PathBuf::from).ok_or_else(|| {
+            let name = dataset.name();
+            Usage(format!(
+                "{name} needs the directory of its files: --data DIR"
+            ))
+        }),
+    }
+}
+
+impl Source {
+    /// Reads the data set of these settings; with `validate`, a part of the training images is held out.
+    pub fn read(settings: &Settings, dataset: DatasetName) -> Result<Self, Error> {
+        let data = dataset.read(
+            &directory(settings, dataset)?,
+            settings.size.unwrap_or(SIZE) as usize,
+            settings.seed.unwrap_or(0),
+        )?;
+        let Split { train, test } = data;
+        if !settings.validate {
+            return Ok(Self {
+                train,
+                test,
+                test_name: "test",
+            });
+        }
+        let rows = |held: bool| (0..train.len()).filter(move |row| (row % 5 == 4) == held);
+        Ok(Self {
+            test: train.select(rows(true)),
+            train: train.select(rows(false)),
+            test_name: "validation",
+        })
+    }
+
+    /// What the run must know of the images later. Colours are normalised; grey images are from 0 to 1.
+    pub fn images(&self) -> Images {
+        let [_, channels, height, width] = self.train.shape();
+        let normalize = (channels > 1).then(|| Normalize::of(&self.train));
+        let (mean, deviation) = normalize.map_or_else(Default::default, |n| (n.mean, n.deviation));
+        Images {
+            shape: [channels, height, width],
+            white: self.train.white(),
+            classes: self.train.classes().to_vec(),
+            training: self.train.len(),
+            test: self.test.len(),
+            mean,
+            deviation,
+        }
+    }
+}
+
+impl Source {
+    /// The data set of a run, which must still have the images that the run was made for.
+    pub fn of_run(settings: &Settings, run: &crate::run::Run) -> Result<Self, Error> {
+        let dataset = settings.dataset.ok_or_else(|| {
+            format!(
+                "{}: config.toml names no data set",
+                run.directory().display()
+            )
+        })?;
+        let source = Self::read(settings, dataset)?;
+        let (found, expected) = (source.images(), run.images());
+        if found.shape != expected.shape || found.classes != expected.classes {
+            return Err(format!(
+                "the images have the shape {:?} in {} classes, those of {} had {:?} in {}; name their directory \
+                 with --data",
+                found.shape,
+                found.classes.len(),
+                run.directory().display(),
+                expected.shape,
+                expected.classes.len()
+            )
+            .into());
+        }
+        Ok(source)
+    }
+}

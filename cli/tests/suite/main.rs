@@ -1,0 +1,11 @@
+//! The command as a user runs it. One program, so that it is linked once.
+
+mod command;
+mod compare;
+mod config;
+mod inspect;
+mod models;
+mod predict;
+mod report;
+mod resume;
+mod train;
