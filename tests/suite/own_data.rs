@@ -1,5 +1,10 @@
 //! Data sets of the user's own, samplers, splits, and batches made in the background.
 
+#![allow(
+    clippy::items_after_statements,
+    reason = "a small data set stands beside its only use"
+)]
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -231,7 +236,9 @@ fn a_weighted_sampler_draws_in_proportion_and_never_what_has_no_weight() {
     let order = loader.order(0);
     assert_eq!(order.len(), 4000);
     let mut counts = [0_f64; 4];
-    order.iter().for_each(|row| counts[row % 4] += 1.0);
+    for row in &order {
+        counts[row % 4] += 1.0;
+    }
     // Probabilities 0, 1/8, 2/8, 5/8; deviations of at most √(4000·¼) ≈ 32.
     for (count, expected) in counts.iter().zip([0.0, 500.0, 1000.0, 2500.0]) {
         assert!((count - expected).abs() < 130.0, "{counts:?}");
@@ -336,7 +343,9 @@ fn a_split_is_stratified_disjoint_and_of_the_seed() {
     let split = digits.split(0.25, 3);
     let counts = |labels: &[i64]| {
         let mut counts = [0_usize; 10];
-        labels.iter().for_each(|&label| counts[label as usize] += 1);
+        for &label in labels {
+            counts[label as usize] += 1;
+        }
         counts
     };
     let (all, held) = (counts(digits.labels()), counts(split.test.labels()));
