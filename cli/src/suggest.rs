@@ -3,11 +3,11 @@
 /// ` (did you mean "cnn"?)` if a name is similar, otherwise nothing.
 pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     /// Below it two words have nothing in common that a reader would see.
-    const SIMILAR: f64 = 0.7;
+    const SIMILAR: f64 = 0.6;
     let given = given.to_lowercase();
     let best = names
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&given, name), name))
+        .map(|name| (strsim::normalized_damerau_levenshtein(&given, name), name))
         .filter(|&(score, _)| score >= SIMILAR)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     best.map_or_else(String::new, |(_, name)| {

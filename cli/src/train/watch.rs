@@ -202,7 +202,7 @@ impl<'a> Watch<'a> {
         if let Some(failure) = &state.failure {
             return Err(failure.clone());
         }
-        if let Some(last) = state.rows.last() {
+        if let Some(last) = state.rows[state.resumed..].last() {
             let seconds = state.start.elapsed().as_secs_f64();
             let epochs = state.rows.len() - state.resumed;
             let images = (self.source.train.len() * epochs) as f64;
