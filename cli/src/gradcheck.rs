@@ -9,7 +9,7 @@ use crate::model::ModelName;
 pub struct Options {
     /// A name (see `wengert summary --list`) or a TOML file of layers
     model: ModelName,
-    /// Images as CHANNELSxHEIGHTxWIDTH [default: small ones that the network can run on]
+    /// Channels, height and width of the images, such as 3x32x32 [default: small ones that the network can run on]
     #[arg(long, value_name = "CxHxW")]
     input: Option<crate::summary::Image>,
     /// Number of classes

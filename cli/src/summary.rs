@@ -19,7 +19,7 @@ pub struct Options {
     /// List the networks with a name
     #[arg(long)]
     list: bool,
-    /// Images as CHANNELSxHEIGHTxWIDTH [default: those that the network was made for]
+    /// Channels, height and width of the images, such as 3x32x32 [default: those that the network was made for]
     #[arg(long, value_name = "CxHxW")]
     input: Option<Image>,
     /// Number of classes

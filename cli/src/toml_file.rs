@@ -8,8 +8,8 @@ use toml::Table;
 pub fn parse(file: &Path, text: &str) -> Result<Table, String> {
     text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| {
-            let before = &text.as_bytes()[..span.start.min(text.len())];
-            1 + before.iter().filter(|&&byte| byte == b'\n').count()
+            let before = text.get(..span.start).unwrap_or(text);
+            1 + before.matches('\n').count()
         });
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
         format!("{}: line {line}: {message}", file.display())

@@ -289,7 +289,7 @@ impl Next<'_> {
         fields: &mut Fields,
     ) -> Result<Sequential<T>, String> {
         Ok(match self.kind.as_str() {
-            "flatten" => self.add(model, Flatten::default()),
+            "flatten" => self.add(model, Flatten),
             "relu" => self.add(model, Relu),
             "leaky-relu" => {
                 let slope = fields.number("slope")?;

@@ -124,6 +124,11 @@ pub static ZOO: [Zoo; 10] = [
     ),
 ];
 
+/// A network of one layer; without a name, its paths are those that the layer has alone.
+fn whole<T: Real>(layer: impl Layer<T> + 'static) -> Sequential<T> {
+    Sequential::new().push_named("", layer)
+}
+
 impl Zoo {
     /// The network, for any number type.
     pub fn build<T: Real>(
@@ -132,10 +137,6 @@ impl Zoo {
         rng: &mut ChaCha8Rng,
     ) -> Result<Sequential<T>, String> {
         self.check(problem)?;
-        // Without a name of its own, the layer's paths are those that the network has alone.
-        fn whole<T: Real>(layer: impl Layer<T> + 'static) -> Sequential<T> {
-            Sequential::new().push_named("", layer)
-        }
         let Problem { image, classes } = problem;
         let vgg = |layout, rng: &mut ChaCha8Rng| {
             let options = VggOptions {

@@ -1,5 +1,5 @@
-//! Event files of TensorBoard: records of length, checksum, content, checksum; a content is a Protocol Buffers
-//! message `Event` (tensorflow/core/util/event.proto, summary.proto; tensorflow/core/lib/io/record_writer.cc).
+//! Event files of `TensorBoard`: records of length, checksum, content, checksum; a content is a Protocol Buffers
+//! message `Event` (`tensorflow/core/util/event.proto`, `summary.proto`; `tensorflow/core/lib/io/record_writer.cc`).
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -72,7 +72,7 @@ fn now() -> f64 {
         .map_or(0.0, |time| time.as_secs_f64())
 }
 
-/// CRC-32C, rotated and shifted, as TensorFlow stores it.
+/// CRC-32C, rotated and shifted, as `TensorFlow` stores it.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
         .rotate_right(15)
@@ -130,7 +130,7 @@ mod tests {
     fn the_checksum_is_that_of_the_published_example() {
         // RFC 3720, B.4: CRC-32C of 32 zero bytes is 0x8a9136aa.
         let crc = 0x8a91_36aa_u32;
-        let masked = (crc >> 15 | crc << 17).wrapping_add(0xa282_ead8);
+        let masked = crc.rotate_right(15).wrapping_add(0xa282_ead8);
         assert_eq!(masked_crc(&[0; 32]), masked);
     }
 

@@ -170,6 +170,7 @@ fn write_description(
 }
 
 /// Trains `model`, which then has the weights that are tested.
+#[expect(clippy::too_many_arguments, reason = "a run has this many parts")]
 fn fit(
     plan: &Plan,
     place: &Place,

@@ -125,7 +125,7 @@ impl Plan {
     pub fn loader_options(&self, images: &Images) -> LoaderOptions {
         LoaderOptions {
             seed: self.seed,
-            augment: self.augment.clone(),
+            augment: self.augment,
             ..images.loader_options(self.batch)
         }
     }

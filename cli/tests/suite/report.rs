@@ -35,6 +35,10 @@ fn cells(page: &Html, table: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one run, whose page is read from top to bottom"
+)]
 fn the_page_has_every_image_and_number_of_the_run() {
     let directory = scratch();
     let text = succeeds(&QUICK, directory.path());
