@@ -10,8 +10,9 @@ use crate::op::{Inputs, Op, Outputs};
 use crate::outline::{Outlined, Reach};
 use crate::reads::Reads;
 use crate::rule::Rule;
-use crate::tape::{Entry, Input, Kept, Node, Tape};
+use crate::tape::{Entry, Input, Kept, Node, Observer, Tape};
 use crate::var::Var;
+use crate::watch::finite;
 
 impl<T: Real> Var<T> {
     /// Runs an op of one output and records it if an operand is tracked. Built-in ops and custom ones
@@ -103,9 +104,9 @@ impl<T: Real> sealed::Record<T> for &[&Var<T>] {
         let location = Location::caller();
         let tape = common_tape(op.name(), self);
         if let Some(tape) = tape
-            && let Some(outlined) = tape.outlined_ops()
+            && let Some(observer) = tape.observer()
         {
-            return describe(&op, self, tape, outlined);
+            return observed(op, self, tape, observer, location);
         }
         let outputs = op.forward(&Inputs(self));
         let node = tape.map(|tape| {
@@ -138,9 +139,10 @@ impl<T: Real> sealed::Record<T> for Var<T> {
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
         if let Some(tape) = self.tape()
-            && let Some(outlined) = tape.outlined_ops()
+            && let Some(observer) = tape.observer()
         {
-            return describe(&op, &[&self], tape, outlined);
+            let location = Location::caller();
+            return observed(op, &[&self], tape, observer, location);
         }
         let (value, node) = self.into_parts();
         let Some(node) = node else {
@@ -178,9 +180,9 @@ impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
         let (reads, location) = (op.reads(), Location::caller());
         let tape = common_tape(op.name(), &inputs).cloned();
         if let Some(tape) = &tape
-            && let Some(outlined) = tape.outlined_ops()
+            && let Some(observer) = tape.observer()
         {
-            return describe(&op, &inputs, tape, outlined);
+            return observed(op, &inputs, tape, observer, location);
         }
         // Before the first operand is moved.
         let operands = tape.map(|tape| (tape, kept_inputs(&inputs, reads)));
@@ -191,6 +193,34 @@ impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
         });
         let outputs = outputs.0;
         Recorded { outputs, node }
+    }
+}
+
+/// Runs or describes an op on a tape with an observer.
+#[cold]
+#[track_caller]
+fn observed<T: Real, O: Op>(
+    op: O,
+    inputs: &[&Var<T>],
+    tape: &Tape<T>,
+    observer: &Observer,
+    location: &'static Location<'static>,
+) -> Recorded<T> {
+    let watch = match observer {
+        Observer::Outline(outlined) => return describe(&op, inputs, tape, outlined),
+        Observer::Watch(watch) => watch,
+    };
+    let name = op.name();
+    // The operands are only read, also those of an op that could reuse one: the values are the same.
+    let outputs = op.forward(&Inputs(inputs));
+    let is_finite = (0..outputs.0.len()).all(|k| outputs.0.get(k).is_none_or(finite));
+    let kept = kept(inputs, &outputs, op.reads());
+    let node = push(tape, Box::new(op), kept, location);
+    watch.record(node.entry as usize, name, location, inputs, is_finite);
+    let outputs = outputs.0;
+    Recorded {
+        outputs,
+        node: Some(node),
     }
 }
 

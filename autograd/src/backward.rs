@@ -12,6 +12,7 @@ use crate::rule::{Contributions, Graph, accumulate};
 use crate::slots::Slots;
 use crate::tape::{Entries, Entry, Node, Tape, recycle};
 use crate::var::Var;
+use crate::watch::finite;
 
 impl<T: Real> Var<T> {
     /// The gradients of this one-element value with respect to every leaf it depends on.
@@ -249,6 +250,7 @@ fn backward_pass<T: Real>(
         needed: needed.as_deref(),
         by_leaf: BTreeMap::new(),
         unreached: UnreachedEntries::default(),
+        tape,
     };
     if wanted.is_none() {
         access.add_later_entries(count, &mut pass.unreached);
@@ -309,6 +311,7 @@ struct BackwardPass<'a, T: Real> {
     needed: Option<&'a [bool]>,
     by_leaf: BTreeMap<usize, Tensor<T>>,
     unreached: UnreachedEntries,
+    tape: &'a Tape<T>,
 }
 
 impl<T: Real> BackwardPass<'_, T> {
@@ -338,5 +341,13 @@ impl<T: Real> BackwardPass<'_, T> {
             needed: self.needed,
         };
         rule.vjp(call, &mut out);
+        if let Some(watch) = self.tape.watching() {
+            for place in (0..call.inputs()).filter_map(|i| call.source(i)) {
+                let cotangent = self.slots.get(place);
+                if cotangent.is_some_and(|cotangent| !finite(cotangent.value())) {
+                    watch.record_backward(index, place.0);
+                }
+            }
+        }
     }
 }

@@ -31,6 +31,7 @@ mod slots;
 mod tape;
 pub mod transform;
 mod var;
+mod watch;
 
 pub use apply::Operands;
 pub use backward::grad;
@@ -47,5 +48,6 @@ pub use sample::{Draw, LARGEST, Sample};
 pub use saved::Saved;
 pub use tape::Tape;
 pub use var::Var;
+pub use watch::{Direction, NonFiniteOp};
 #[doc(hidden)]
 pub use wengert_tensor as tensor;

@@ -14,6 +14,8 @@ use wengert_tensor::{Layout, Real, Tensor, fail::fail};
 use crate::inline_vec::InlineVec;
 use crate::outline::Outlined;
 use crate::rule::Rule;
+use crate::var::Var;
+use crate::watch::{NonFiniteOp, Watch};
 
 /// A list of recorded operations; `clone` is another handle to the same list.
 ///
@@ -35,8 +37,17 @@ struct List<T: Real> {
     /// How often the list was consumed. A variable of an earlier generation has no entry any more.
     generation: Cell<u32>,
     consumed: Cell<Option<&'static Location<'static>>>,
-    /// The ops of a tape that does not run the expensive ones.
-    outlined: Option<RefCell<Vec<Outlined>>>,
+    /// What else happens to each op; nothing on a plain tape.
+    observer: Option<Observer>,
+}
+
+/// What happens to each op of a tape beside running and recording it.
+#[derive(Debug)]
+pub(crate) enum Observer {
+    /// It is described, and not run if it is expensive.
+    Outline(RefCell<Vec<Outlined>>),
+    /// Its values are searched for NaN and infinities.
+    Watch(Watch),
 }
 
 /// The entries in order; one is missing while its rule runs.
@@ -169,7 +180,7 @@ impl<T: Real> Tape<T> {
     /// An empty tape.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_outline(None)
+        Self::with_observer(None)
     }
 
     /// An empty tape that describes a computation in place of running it: ops that know the shapes of
@@ -178,30 +189,66 @@ impl<T: Real> Tape<T> {
     /// [`outlined`](Self::outlined) has what was described. There is no backward pass.
     #[must_use]
     pub fn outline() -> Self {
-        Self::with_outline(Some(RefCell::default()))
+        Self::with_observer(Some(Observer::Outline(RefCell::default())))
+    }
+
+    /// An empty tape that searches every value for NaN and infinities; [`origin_of`](Self::origin_of) then
+    /// names the op that produced one. Gradients have the same bits, and take longer.
+    #[must_use]
+    pub fn watch() -> Self {
+        Self::with_observer(Some(Observer::Watch(Watch::default())))
+    }
+
+    /// The op that made a value NaN or infinite: the first one on the way to it whose own value is. `None` if
+    /// the value is finite, if a leaf made it so, or if the tape does not [`watch`](Self::watch).
+    #[must_use]
+    pub fn origin_of(&self, value: &Var<T>) -> Option<NonFiniteOp> {
+        self.watching()?.origin(value.entry()?)
+    }
+
+    /// The op whose rule made the gradient of a leaf NaN or infinite, from a finite cotangent, in a backward pass
+    /// over a tape that [watches](Self::watch). `None` if the gradient is finite.
+    #[must_use]
+    pub fn gradient_origin(&self, leaf: &Var<T>) -> Option<NonFiniteOp> {
+        self.watching()?.gradient_origin(leaf.entry()?)
+    }
+
+    /// Whether the tape was made by [`watch`](Self::watch).
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.watching().is_some()
     }
 
     /// The ops of an [`outline`](Self::outline) in order; empty for other tapes.
     #[must_use]
     pub fn outlined(&self) -> Vec<Outlined> {
-        let outlined = self.outlined_ops();
-        outlined.map_or_else(Vec::new, |outlined| outlined.borrow().clone())
+        match &self.0.observer {
+            Some(Observer::Outline(outlined)) => outlined.borrow().clone(),
+            Some(Observer::Watch(_)) | None => Vec::new(),
+        }
     }
 
-    /// The descriptions of ops, if this is a tape made by [`outline`](Self::outline).
+    /// What else happens to each op; `None` on a plain tape.
     #[inline]
-    pub(crate) fn outlined_ops(&self) -> Option<&RefCell<Vec<Outlined>>> {
-        self.0.outlined.as_ref()
+    pub(crate) fn observer(&self) -> Option<&Observer> {
+        self.0.observer.as_ref()
     }
 
-    fn with_outline(outlined: Option<RefCell<Vec<Outlined>>>) -> Self {
+    pub(crate) fn watching(&self) -> Option<&Watch> {
+        match &self.0.observer {
+            Some(Observer::Watch(watch)) => Some(watch),
+            Some(Observer::Outline(_)) | None => None,
+        }
+    }
+
+    fn with_observer(observer: Option<Observer>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(Rc::new(List {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             entries: RefCell::new(Vec::new()),
             generation: Cell::new(0),
             consumed: Cell::new(None),
-            outlined,
+            observer,
         }))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use wengert_autograd::{Tape, Var};
+use wengert_autograd::{NonFiniteOp, Tape, Var};
 use wengert_tensor::fail::fail;
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Real, Tensor, require};
@@ -77,6 +77,27 @@ impl<T: Real> Pass<T> {
     #[must_use]
     pub fn eval(model: &(impl Parameters<T> + ?Sized)) -> Self {
         Self::new(model, Mode::Eval, 0)
+    }
+
+    /// As [`train`](Self::train), on a tape that [watches](Tape::watch) for NaN and infinities: with the same bits,
+    /// and slower. Inputs are recorded too, so that every op on them is known.
+    ///
+    /// ```
+    /// use wengert_nn::{Linear, Module, Pass};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let layer: Linear = Linear::new(2, 1, &mut wengert_nn::rng(0));
+    /// let mut pass = Pass::watch(&layer, 0);
+    /// let x = pass.input(Tensor::full([1, 2], 1e38));
+    /// let y = layer.call(&(x * 1e38), &mut pass).sum(..);
+    /// let origin = pass.tape().origin_of(&y).expect("the product overflows");
+    /// assert_eq!(origin.op, "mul_scalar");
+    /// ```
+    #[must_use]
+    pub fn watch(model: &(impl Parameters<T> + ?Sized), seed: u64) -> Self {
+        let mut pass = Self::train(model, seed);
+        pass.tape = Tape::watch();
+        pass
     }
 
     /// A pass for a summary: it evaluates, and does not run expensive ops.
@@ -280,6 +301,9 @@ impl<T: Real> Pass<T> {
     /// An input that needs no gradient.
     #[must_use]
     pub fn input(&self, value: Tensor<T>) -> Var<T> {
+        if self.tape.is_watching() {
+            return self.tape.leaf(value);
+        }
         Var::constant(value)
     }
 
@@ -366,8 +390,20 @@ impl<T: Real> Pass<T> {
                 Gradient { value, missing }
             })
             .collect();
-        self.leaves.clear();
+        if !self.tape.is_watching() {
+            self.leaves.clear();
+        }
         Gradients::new(Arc::clone(&self.index), entries)
+    }
+
+    /// The op whose rule made the first gradient that is NaN or infinite, after
+    /// [`backward`](Self::backward) in a pass that [watches](Self::watch); `None` if all are finite.
+    #[must_use]
+    pub fn gradient_origin(&self) -> Option<NonFiniteOp> {
+        let leaves = self.leaves.iter().flatten();
+        leaves
+            .into_iter()
+            .find_map(|leaf| self.tape.gradient_origin(leaf))
     }
 
     /// Applies every recorded change of a buffer, in order, exactly once.

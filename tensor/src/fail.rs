@@ -30,6 +30,13 @@ impl Drop for Scope {
     }
 }
 
+/// The path of the innermost [`Scope`] of this thread.
+#[must_use]
+pub fn scope() -> Option<Arc<str>> {
+    let path = SCOPES.try_with(|scopes| scopes.borrow().last().cloned());
+    path.ok().flatten()
+}
+
 /// Panics with `{path}: {message}`, where `path` is that of the innermost [`Scope`], or with the message
 /// alone outside of every scope.
 ///
@@ -38,9 +45,7 @@ impl Drop for Scope {
 #[cold]
 #[track_caller]
 pub fn fail(message: fmt::Arguments<'_>) -> ! {
-    let path = SCOPES.try_with(|scopes| scopes.borrow().last().cloned());
-    let path = path.ok().flatten();
-    match path {
+    match scope() {
         Some(path) => panic!("{path}: {message}"),
         None => panic!("{message}"),
     }
