@@ -29,7 +29,8 @@ pub use crate::data::{
 pub use crate::evaluate::{accuracy, predictions};
 pub use crate::nn::{
     BatchNorm2d, Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, MaxPool2d, Module,
-    Param, Parameters, ParametersExt, Pass, Relu, Sequential, check_model, fields, rng, summary,
+    Param, Parameters, ParametersExt, Pass, Relu, Sequential, check_model, fields, rng, sequential,
+    summary,
 };
 pub use crate::optim::{Adam, AdamW, CosineAnnealingLr, Optimizer, Schedule, Sgd};
 pub use crate::tensor::{

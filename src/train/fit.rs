@@ -75,6 +75,9 @@ where
             written: None,
         };
         let reason = fit.run();
+        if let Ok(StopReason::Finished | StopReason::EarlyStopped) = reason {
+            fit.evaluate_at_the_end();
+        }
         let Fit {
             state,
             evaluation,
@@ -420,6 +423,16 @@ where
                 evaluate_while(&*applied.model, data, &parts, go_on)
             }
             None => evaluate_while(&**model, data, &parts, go_on),
+        }
+    }
+
+    /// Evaluates a run that was complete when this call began.
+    #[track_caller]
+    fn evaluate_at_the_end(&mut self) {
+        if self.evaluation.is_none()
+            && let Some(validation) = self.trainer.validation
+        {
+            self.evaluation = self.evaluate(validation);
         }
     }
 

@@ -1,5 +1,7 @@
 //! [`History`]: the numbers of a run, step by step and epoch by epoch.
 
+use std::fmt;
+
 /// The numbers of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -43,6 +45,21 @@ impl EpochRecord {
     pub fn get(&self, name: &str) -> Option<f64> {
         let found = self.values.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| *value)
+    }
+}
+
+impl fmt::Display for EpochRecord {
+    /// Such as `epoch 3: train_loss 0.1203, valid_loss 0.1, lr 0.05`; epochs from 1, without NaN.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "epoch {}:", self.epoch + 1)?;
+        let known = self.values.iter().filter(|(_, value)| !value.is_nan());
+        for (i, (name, value)) in known.enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            // Four significant digits.
+            let digits = 3 - value.abs().log10().floor().clamp(-5.0, 3.0) as i32;
+            write!(f, "{comma} {name} {value:.*}", digits as usize)?;
+        }
+        Ok(())
     }
 }
 

@@ -30,3 +30,4 @@ pub use schedules::Every;
 pub use source::{BatchSource, TrainBatch};
 pub use stop::{CallbackResult, Outcome, StopHandle, StopReason};
 pub use trainer::{EpochReport, StepReport, Trainer};
+pub use wengert_autograd::{Direction, NonFiniteOp};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use wengert_autograd::Var;
-use wengert_nn::{Gradients, Module, ParametersExt};
+use wengert_autograd::{Direction, NonFiniteOp, Var};
+use wengert_nn::{Gradients, Module, ParametersExt, Pass, Slot};
 use wengert_tensor::{Real, Tensor};
 
 use crate::data::Position;
@@ -35,7 +35,9 @@ pub enum Origin {
         /// Its path.
         path: String,
     },
-    /// Neither; the operation is not known.
+    /// An operation made it from finite numbers.
+    Op(NonFiniteOp),
+    /// Neither of these: a loss without a tape, or an update that overflows.
     Unknown,
 }
 
@@ -64,6 +66,18 @@ impl fmt::Display for NonFinite {
                 f,
                 "the last update made `{path}` NaN or infinite; choose a smaller learning rate, or clip the gradients"
             ),
+            Origin::Op(op) => {
+                let (what, remedy) = match op.direction {
+                    Direction::Forward => ("the value", "its operands"),
+                    Direction::Backward => {
+                        ("the derivative", "its operands, or clip the gradients")
+                    }
+                };
+                write!(
+                    f,
+                    "{what} of {op} is NaN or infinite; choose a smaller learning rate, or bound {remedy}"
+                )
+            }
             Origin::Unknown => f.write_str("the loss or a gradient is NaN or infinite"),
         }
     }
@@ -82,36 +96,70 @@ pub(super) fn are_finite<T: Real>(gradients: &Gradients<T>) -> bool {
     gradients.iter().all(|(_, gradient)| is_finite(gradient))
 }
 
-/// Finds out what made the loss or a gradient of a step not finite, by running it again.
+/// Finds out what made the loss or a gradient of a step not finite, by running it again on a tape that watches.
 #[track_caller]
 pub(super) fn find<T: Real, M: Module<T>>(
     model: &M,
     input: &Tensor<T>,
-    _seed: u64,
-    _loss: impl Fn(&Var<T>) -> Var<T>,
+    seed: u64,
+    loss: impl Fn(&Var<T>) -> Var<T>,
     position: Position,
     updates: u64,
 ) -> NonFinite {
+    // No closure: it would hide the caller's line.
+    let origin = match outside(model, input) {
+        Some(origin) => origin,
+        None => op(model, input, seed, loss),
+    };
     NonFinite {
         epoch: position.epoch,
         step: position.step,
         updates,
-        origin: origin(model, input),
+        origin,
     }
 }
 
-fn origin<T: Real, M: Module<T>>(model: &M, input: &Tensor<T>) -> Origin {
+/// An input or a parameter that is not finite before the step.
+fn outside<T: Real, M: Module<T>>(model: &M, input: &Tensor<T>) -> Option<Origin> {
     let wrong = input.iter().position(|x| !x.to_f64().is_finite());
     if let Some(place) = wrong {
-        let count = input.shape().first().copied().unwrap_or(1);
-        return Origin::Input {
-            example: place / (input.len() / count),
+        let examples = input.shape().first().copied().unwrap_or(1);
+        return Some(Origin::Input {
+            example: place / (input.len() / examples),
+        });
+    }
+    let mut found = None;
+    model.each(|path, slot| {
+        let is_wrong = match slot {
+            Slot::Param(param) => !is_finite(param.value()),
+            // A buffer may be infinite on purpose, such as a mask of attention.
+            Slot::Buffer(buffer) => buffer.value().iter().any(|x| x.is_nan()),
+            Slot::Counter(_) => false,
         };
-    }
-    for (path, param) in model.parameters() {
-        if !is_finite(param.value()) {
-            return Origin::Parameter { path };
+        if found.is_none() && is_wrong {
+            found = Some(Origin::Parameter {
+                path: path.to_owned(),
+            });
         }
-    }
-    Origin::Unknown
+    });
+    found
+}
+
+#[track_caller]
+fn op<T: Real, M: Module<T>>(
+    model: &M,
+    input: &Tensor<T>,
+    seed: u64,
+    loss: impl Fn(&Var<T>) -> Var<T>,
+) -> Origin {
+    let mut pass = Pass::watch(model, seed);
+    let output = model.call(&pass.input(input.clone()), &mut pass);
+    let loss = loss(&output);
+    let found = if loss.item().to_f64().is_finite() {
+        let _ = pass.backward(&loss);
+        pass.gradient_origin()
+    } else {
+        pass.tape().origin_of(&loss)
+    };
+    found.map_or(Origin::Unknown, Origin::Op)
 }

@@ -1,6 +1,6 @@
 //! What is checked and made before the first step.
 
-use wengert_nn::{Module, ParametersExt, Pass, Slot, path_matches};
+use wengert_nn::{Id, Module, ParametersExt, Pass, Slot, SlotMut, path_matches};
 use wengert_optim::{Plateau, ReduceLrOnPlateau};
 use wengert_tensor::Real;
 
@@ -217,24 +217,46 @@ where
             }
         }
         let (schedules, plateau) = self.schedules(&mut method)?;
-        // On a copy: after an error nothing has changed.
-        for pattern in &self.options.freeze {
-            self.model.freeze(pattern);
-        }
+        let frozen = self.freeze();
         let average = self.options.ema.map(|ema| Average::new(ema, &*self.model));
         let mut state = State::new(schedules, plateau, average);
         if let Some(checkpoint) = checkpoint {
             let settings = self.settings(&state);
-            checkpoint.restore(
-                &mut *self.model,
-                &mut method,
-                &mut state,
-                prepared,
-                &settings,
-            )?;
+            let model = &mut *self.model;
+            let restored = checkpoint.restore(model, &mut method, &mut state, prepared, &settings);
+            if let Err(error) = restored {
+                self.unfreeze(&frozen);
+                return Err(error.into());
+            }
         }
         self.method = method;
         Ok(state)
+    }
+
+    /// Holds constant what the options say, and returns the parameters that were not held before.
+    fn freeze(&mut self) -> Vec<Id> {
+        let patterns = &self.options.freeze;
+        let mut frozen = Vec::new();
+        self.model.each_mut(|path, slot| {
+            if let SlotMut::Param(param) = slot
+                && !param.is_frozen()
+                && patterns.iter().any(|pattern| path_matches(pattern, path))
+            {
+                param.freeze();
+                frozen.push(param.id());
+            }
+        });
+        frozen
+    }
+
+    fn unfreeze(&mut self, params: &[Id]) {
+        self.model.each_mut(|_, slot| {
+            if let SlotMut::Param(param) = slot
+                && params.contains(&param.id())
+            {
+                param.unfreeze();
+            }
+        });
     }
 
     /// The schedules and the plateau, after a rehearsal of all their steps.

@@ -61,12 +61,24 @@ pub struct Outcome {
     pub reason: StopReason,
     /// Every recorded step and epoch, those before a resume included.
     pub history: History,
-    /// The last evaluation in this process; `None` without validation data.
+    /// The last evaluation; `None` without validation data, or if training stopped before the first one.
     pub evaluation: Option<Evaluation>,
     /// The best value of the monitored metric, and its epoch, from 0.
     pub best: Option<(u64, f64)>,
     /// The last checkpoint, if there are any.
     pub checkpoint: Option<PathBuf>,
+}
+
+impl Outcome {
+    /// The accuracy on the validation data, 0 to 1; NaN without data or classes, or if training stopped before
+    /// the first evaluation.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        let evaluation = self.evaluation.as_ref();
+        evaluation
+            .and_then(Evaluation::accuracy)
+            .unwrap_or(f64::NAN)
+    }
 }
 
 /// What a callback may return: nothing, or whether training goes on.

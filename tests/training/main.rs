@@ -1,4 +1,10 @@
 //! Training with `Trainer`: the loop, its options, checkpoints and resume.
 
+mod bad_input;
+mod checkpoints;
+mod kills;
 mod loop_laws;
+mod metrics;
 mod models;
+mod non_finite;
+mod resume;
