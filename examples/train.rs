@@ -7,7 +7,7 @@
 use wengert::prelude::*;
 
 fn main() -> Result<(), TrainError> {
-    let data = Dataset::digits();
+    let data = Split::digits();
     let rng = &mut rng(0);
     let mut model: Sequential = sequential![
         Conv2d::new(1, 16, 3, rng).padding(1),

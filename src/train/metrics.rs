@@ -152,59 +152,95 @@ where
     M: Module<T>,
     D: BatchSource<T>,
 {
-    let (mut loss, mut examples) = (0.0, 0);
-    let mut confusion: Option<Confusion> = None;
-    let mut hits = vec![0_usize; parts.top_k.len()];
-    let mut custom = vec![0.0; parts.metrics.len()];
-    for batch in data.batches(Position::default()) {
-        if !go_on() {
-            return None;
+    let mut sums = Sums {
+        parts,
+        class_names: data.class_names(),
+        loss: 0.0,
+        examples: 0,
+        confusion: None,
+        hits: vec![0; parts.top_k.len()],
+        custom: vec![0.0; parts.metrics.len()],
+    };
+    let is_complete = data.with_batches(Position::default(), |batches| {
+        for batch in batches {
+            if !go_on() {
+                return false;
+            }
+            let mut pass = Pass::eval(model);
+            let output = model.call(&pass.input(batch.input().clone()), &mut pass);
+            sums.add(&output, &batch);
         }
-        let mut pass = Pass::eval(model);
-        let output = model.call(&pass.input(batch.input().clone()), &mut pass);
+        true
+    });
+    is_complete.then(|| sums.evaluation())
+}
+
+/// Sums over the examples of an evaluation.
+struct Sums<'p, 'a, 'b, T: Real, B> {
+    parts: &'p Parts<'a, 'b, T, B>,
+    class_names: Vec<String>,
+    loss: f64,
+    examples: usize,
+    confusion: Option<Confusion>,
+    /// For each `k`.
+    hits: Vec<usize>,
+    /// For each metric of the caller.
+    custom: Vec<f64>,
+}
+
+impl<T: Real, B: TrainBatch<T>> Sums<'_, '_, '_, T, B> {
+    fn add(&mut self, output: &Var<T>, batch: &B) {
+        let parts = self.parts;
         let count = batch.len();
-        examples += count;
-        loss += count as f64 * (parts.loss)(&output, &batch).item().to_f64();
-        for (sum, (_, metric)) in custom.iter_mut().zip(parts.metrics) {
-            *sum += count as f64 * metric(output.value(), &batch);
+        self.examples += count;
+        self.loss += count as f64 * (parts.loss)(output, batch).item().to_f64();
+        for (sum, (_, metric)) in self.custom.iter_mut().zip(parts.metrics) {
+            *sum += count as f64 * metric(output.value(), batch);
         }
-        let Some(labels) = batch.labels() else {
-            continue;
+        if let Some(labels) = batch.labels()
+            && let Some(classes) = classes_of(output.value(), labels, parts.classes)
+        {
+            self.add_classes(output.value(), &labels.to_vec(), classes);
+        }
+    }
+
+    fn add_classes(&mut self, scores: &Tensor<T>, labels: &[i64], classes: usize) {
+        let names = &self.class_names;
+        let name = |class: usize| {
+            names
+                .get(class)
+                .cloned()
+                .unwrap_or_else(|| class.to_string())
         };
-        let Some(classes) = classes_of(output.value(), labels, parts.classes) else {
-            continue;
-        };
-        let confusion = confusion.get_or_insert_with(|| {
-            let names = data.class_names();
-            Confusion::new((0..classes).map(|c| names.get(c).cloned().unwrap_or(c.to_string())))
-        });
-        let labels = labels.to_vec();
-        confusion.add_all(&labels, &output.value().argmax(1).to_vec());
-        if !parts.top_k.is_empty() {
-            let ranks = ranks(&output.value().to_vec(), &labels, classes);
-            for (hits, &k) in hits.iter_mut().zip(parts.top_k) {
+        let confusion = self
+            .confusion
+            .get_or_insert_with(|| Confusion::new((0..classes).map(name)));
+        confusion.add_all(labels, &scores.argmax(1).to_vec());
+        if !self.hits.is_empty() {
+            let ranks = ranks(&scores.to_vec(), labels, classes);
+            for (hits, &k) in self.hits.iter_mut().zip(self.parts.top_k) {
                 *hits += ranks.iter().filter(|&&rank| rank < k).count();
             }
         }
     }
-    let share = |hits: usize| hits as f64 / examples as f64;
-    let has_classes = confusion.is_some();
-    let names = parts.metrics.iter().map(|(name, _)| name.clone());
-    Some(Evaluation {
-        loss: loss / examples as f64,
-        examples,
-        confusion,
-        top_k: parts
-            .top_k
-            .iter()
-            .copied()
-            .zip(hits.into_iter().map(share))
-            .filter(|_| has_classes)
-            .collect(),
-        custom: names
-            .zip(custom.into_iter().map(|sum| sum / examples as f64))
-            .collect(),
-    })
+
+    fn evaluation(self) -> Evaluation {
+        let count = self.examples as f64;
+        let hits = self.parts.top_k.iter().zip(self.hits);
+        let custom = self.parts.metrics.iter().zip(self.custom);
+        Evaluation {
+            loss: self.loss / count,
+            examples: self.examples,
+            top_k: match &self.confusion {
+                Some(_) => hits.map(|(&k, hits)| (k, hits as f64 / count)).collect(),
+                None => Vec::new(),
+            },
+            confusion: self.confusion,
+            custom: custom
+                .map(|((name, _), sum)| (name.clone(), sum / count))
+                .collect(),
+        }
+    }
 }
 
 /// The number of classes that an output has a score for, if labels are such classes.

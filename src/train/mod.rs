@@ -3,6 +3,7 @@
 mod checkpoint;
 mod directory;
 mod ema;
+mod epoch_end;
 mod error;
 mod fit;
 mod history;
@@ -15,6 +16,7 @@ mod prepare;
 mod schedules;
 mod source;
 mod state;
+mod step;
 mod stop;
 mod trainer;
 

@@ -380,14 +380,18 @@ where
         let average = self.state.as_ref()?.average.as_ref()?;
         Some(average.state_dict(&*self.model))
     }
+}
 
-    /// The mean loss of a batch.
-    #[track_caller]
-    pub(super) fn loss_of(&self, output: &Var<T>, batch: &D::Batch) -> Var<T> {
-        match &self.loss {
-            Some(loss) => loss(output, batch),
-            None => batch.usual_loss(output).expect("checked before training"),
-        }
+/// The mean loss of a batch: the trainer's own, or the usual one.
+#[track_caller]
+pub(super) fn loss_of<T: Real, B: TrainBatch<T>>(
+    own: Option<&LossFn<'_, T, B>>,
+    output: &Var<T>,
+    batch: &B,
+) -> Var<T> {
+    match own {
+        Some(loss) => loss(output, batch),
+        None => batch.usual_loss(output).expect("checked before training"),
     }
 }
 

@@ -232,6 +232,7 @@ fn a_checkpoint_of_another_model_data_set_or_option_is_rejected() {
             augment: Augment {
                 shift: 1,
                 flip: false,
+                ..Augment::default()
             },
             ..loader()
         },

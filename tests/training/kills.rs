@@ -23,6 +23,7 @@ fn train(directory: &Path) -> String {
     let augment = Augment {
         shift: 1,
         flip: true,
+        ..Augment::default()
     };
     let loader = Loader::new(
         &set,

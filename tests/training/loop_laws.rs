@@ -445,11 +445,12 @@ fn other_number_types_losses_and_lbfgs_train() {
         .loss(|output: &Var<f64>, batch| {
             let target = Tensor::from_vec(
                 batch
-                    .labels
+                    .targets
+                    .classes()
                     .iter()
                     .flat_map(|l| (0..3).map(move |c| if l == c { 1.0 } else { 0.0 }))
                     .collect(),
-                [batch.labels.len(), 3],
+                [batch.targets.classes().len(), 3],
             );
             output.mse_loss(&Var::constant(target))
         })

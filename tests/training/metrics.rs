@@ -11,7 +11,7 @@ fn scores_of(pixels: &[[u8; 4]], labels: &[u8]) -> wengert::train::Evaluation {
     let set = ImageSet::new(
         pixels.concat(),
         [labels.len(), 1, 1, 4],
-        labels.to_vec(),
+        labels.iter().map(|&label| i64::from(label)).collect(),
         &["a", "b", "c", "d"],
         255,
     );
@@ -103,8 +103,13 @@ fn a_metric_of_the_caller_is_a_column_of_the_history() {
     let outcome = Trainer::new(&mut model, Optimizer::new(Adam::default()), &loader)
         .validation(&loader)
         .metric("share_of_class_0", |_, batch| {
-            batch.labels.iter().filter(|&label| label == 0).count() as f64
-                / batch.labels.len() as f64
+            batch
+                .targets
+                .classes()
+                .iter()
+                .filter(|&label| label == 0)
+                .count() as f64
+                / batch.targets.classes().len() as f64
         })
         .options(TrainOptions {
             epochs: 2,

@@ -35,6 +35,7 @@ fn train(mode: &str, directory: &Path, count: usize) -> (String, History, StopRe
         Augment {
             shift: 1,
             flip: true,
+            ..Augment::default()
         }
     } else {
         Augment::default()

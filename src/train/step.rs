@@ -1,0 +1,228 @@
+//! A step: the gradients of a batch, and the update of the model.
+
+use std::ops::ControlFlow;
+
+use wengert_autograd::Var;
+use wengert_nn::{Gradients, Module, Pass};
+use wengert_optim::Rates;
+use wengert_tensor::Real;
+
+use super::fit::Fit;
+use super::history::StepRecord;
+use super::metrics::classes_of;
+use super::non_finite;
+use super::options::TrainOptions;
+use super::schedules::Every;
+use super::source::{BatchSource, TrainBatch};
+use super::state::{Pending, Sums};
+use super::trainer::{StepReport, Trainer, loss_of};
+
+/// The numbers of one batch.
+pub(super) struct BatchNumbers<T: Real> {
+    loss: f64,
+    correct: Option<usize>,
+    gradients: Gradients<T>,
+}
+
+impl<T: Real, M, D> Fit<'_, '_, T, M, D>
+where
+    M: Module<T>,
+    D: BatchSource<T>,
+{
+    /// Loss and gradients of a batch, which are added to the pending ones; `None` if one is NaN or infinite.
+    #[track_caller]
+    pub(super) fn batch(&mut self, batch: &D::Batch) -> Option<BatchNumbers<T>> {
+        let model = &mut *self.trainer.model;
+        let mut pass = Pass::train(&*model, batch.seed());
+        let output = model.call(&pass.input(batch.input().clone()), &mut pass);
+        let loss = loss_of(self.trainer.loss.as_deref(), &output, batch);
+        let value = loss.item().to_f64();
+        let gradients = value.is_finite().then(|| pass.backward(&loss));
+        let gradients = gradients.filter(non_finite::are_finite)?;
+        let labels = batch.labels();
+        let classes =
+            labels.and_then(|labels| classes_of(output.value(), labels, self.prepared.classes));
+        let correct = labels
+            .filter(|_| classes.is_some())
+            .map(|labels| output.value().argmax(1).eq(labels).count_true(..).item() as usize);
+        // Their buffers are shared with the model, which would have to copy them.
+        drop((output, loss));
+        pass.commit(&mut *self.trainer.model);
+        let examples = batch.len();
+        self.state.sums.add(value, examples, correct);
+        let mut own = gradients.clone();
+        if self.trainer.options.accumulate > 1 {
+            own.scale(examples as f64);
+        }
+        self.state.pending.add(value, examples, own);
+        Some(BatchNumbers {
+            loss: value,
+            correct,
+            gradients,
+        })
+    }
+
+    /// Updates the model by the pending gradients.
+    #[track_caller]
+    pub(super) fn update(&mut self) -> StepRecord {
+        let Pending {
+            examples,
+            loss,
+            gradients,
+            ..
+        } = std::mem::take(&mut self.state.pending);
+        let group = std::mem::take(&mut self.group);
+        let mut gradients = gradients.expect("an update has at least one batch");
+        if self.trainer.options.accumulate > 1 {
+            gradients.scale(1.0 / examples as f64);
+        }
+        let loss = loss / examples as f64;
+        let gradient_norm = gradients.norm().to_f64();
+        let lr = self.lr();
+        self.apply(loss, &gradients, &group);
+        let trainer = &mut *self.trainer;
+        let state = &mut self.state;
+        state.updates += 1;
+        if let Some(average) = &mut state.average {
+            average.update(&mut *trainer.model, state.updates);
+        }
+        let schedules = state.schedules.iter_mut();
+        for schedule in schedules.filter(|s| s.every == Every::Step) {
+            schedule.step(&mut trainer.method);
+        }
+        let record = StepRecord {
+            update: state.updates,
+            epoch: state.position.epoch,
+            loss,
+            lr,
+            gradient_norm,
+        };
+        if state.updates.is_multiple_of(trainer.options.record_every) {
+            state.history.steps.push(record);
+        }
+        record
+    }
+
+    /// Changes the parameters, with learning rates that are still rising.
+    #[track_caller]
+    fn apply(&mut self, loss: f64, gradients: &Gradients<T>, group: &[D::Batch]) {
+        let factor = self.trainer.options.warm_up_factor(self.state.updates);
+        let Trainer {
+            method,
+            model,
+            loss: own_loss,
+            ..
+        } = &mut *self.trainer;
+        let rates: Vec<f64> = method.rates().iter().map(|rate| *rate.lr).collect();
+        for rate in method.rates() {
+            *rate.lr *= factor;
+        }
+        let loss_of =
+            |output: &Var<T>, batch: &D::Batch| loss_of(own_loss.as_deref(), output, batch);
+        let evaluate = |model: &mut M| mean_gradient(&*model, group, loss_of);
+        method.update(&mut **model, T::of(loss), gradients, evaluate);
+        for (rate, lr) in method.rates().into_iter().zip(rates) {
+            *rate.lr = lr;
+        }
+    }
+
+    /// The learning rate of the next update, warm-up included.
+    pub(super) fn lr(&self) -> f64 {
+        self.trainer.method.lr() * self.trainer.options.warm_up_factor(self.state.updates)
+    }
+
+    pub(super) fn report_step(
+        &mut self,
+        numbers: &BatchNumbers<T>,
+        examples: usize,
+        lr: f64,
+        update: Option<StepRecord>,
+    ) -> ControlFlow<()> {
+        let trainer = &mut *self.trainer;
+        let report = StepReport {
+            epoch: self.state.position.epoch,
+            epochs: trainer.options.epochs,
+            step: self.state.position.step - 1,
+            steps: trainer.data.steps(),
+            loss: numbers.loss,
+            examples,
+            correct: numbers.correct,
+            lr,
+            update,
+            gradients: &numbers.gradients,
+            model: &*trainer.model,
+        };
+        let mut flow = ControlFlow::Continue(());
+        for callback in &mut trainer.callbacks.step {
+            if callback(&report).is_break() {
+                flow = ControlFlow::Break(());
+            }
+        }
+        flow
+    }
+}
+
+/// The mean loss of the examples of some batches, and its gradients.
+#[track_caller]
+fn mean_gradient<T: Real, M: Module<T>, B: TrainBatch<T>>(
+    model: &M,
+    batches: &[B],
+    loss: impl Fn(&Var<T>, &B) -> Var<T>,
+) -> (T, Gradients<T>) {
+    let mut sum: Option<Gradients<T>> = None;
+    let (mut total, mut examples) = (0.0, 0);
+    for batch in batches {
+        let mut pass = Pass::train(model, batch.seed());
+        let output = model.call(&pass.input(batch.input().clone()), &mut pass);
+        let value = loss(&output, batch);
+        let mut gradients = pass.backward(&value);
+        if batches.len() > 1 {
+            gradients.scale(batch.len() as f64);
+        }
+        total += batch.len() as f64 * value.item().to_f64();
+        examples += batch.len();
+        match &mut sum {
+            Some(sum) => sum.accumulate(gradients),
+            None => sum = Some(gradients),
+        }
+    }
+    let mut gradients = sum.expect("an update has at least one batch");
+    if batches.len() > 1 {
+        gradients.scale(1.0 / examples as f64);
+    }
+    (T::of(total / examples as f64), gradients)
+}
+
+impl<T: Real> Pending<T> {
+    fn add(&mut self, loss: f64, examples: usize, gradients: Gradients<T>) {
+        match &mut self.gradients {
+            Some(sum) => sum.accumulate(gradients),
+            None => self.gradients = Some(gradients),
+        }
+        self.batches += 1;
+        self.examples += examples;
+        self.loss += examples as f64 * loss;
+    }
+}
+
+impl Sums {
+    fn add(&mut self, loss: f64, examples: usize, correct: Option<usize>) {
+        self.loss += examples as f64 * loss;
+        self.examples += examples;
+        if let Some(correct) = correct {
+            self.labelled += examples;
+            self.correct += correct;
+        }
+    }
+}
+
+impl TrainOptions {
+    /// The factor of the learning rate of update number `update`, from 0.
+    fn warm_up_factor(&self, update: u64) -> f64 {
+        if update < self.warm_up {
+            (update + 1) as f64 / (self.warm_up + 1) as f64
+        } else {
+            1.0
+        }
+    }
+}
