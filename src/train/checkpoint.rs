@@ -191,7 +191,7 @@ impl Checkpoint {
             history: History::default(),
             position: Position::default(),
         };
-        let trainer = checkpoint.numbers("trainer")?;
+        let trainer = checkpoint.numbers("trainer");
         checkpoint.position = Position {
             epoch: trainer.whole("epoch")?,
             step: trainer.whole("step")? as usize,
@@ -286,7 +286,7 @@ impl Checkpoint {
         tensor.ok_or_else(|| self.damaged(format!("`{name}` is missing")))
     }
 
-    fn numbers(&self, name: &str) -> Result<Numbers<'_>, CheckpointError> {
+    fn numbers(&self, name: &str) -> Numbers<'_> {
         let names = self.text(&format!("names.{name}"));
         let names = names.lines().map(str::to_owned);
         let values = self
@@ -295,10 +295,10 @@ impl Checkpoint {
             .and_then(Values::real);
         let values = values.map_or_else(Vec::new, |values: Tensor<f64>| values.to_vec());
         let numbers: Vec<_> = names.zip(values).collect();
-        Ok(Numbers {
+        Numbers {
             checkpoint: self,
             numbers,
-        })
+        }
     }
 
     fn read_history(&self) -> Result<History, CheckpointError> {
@@ -367,17 +367,17 @@ impl Checkpoint {
             error,
         };
         method
-            .load_state_dict(model, &self.optimizer()?)
+            .load_state_dict(model, &self.optimizer())
             .map_err(of_optimizer)?;
         for (i, schedule) in state.schedules.iter_mut().enumerate() {
-            let numbers = self.numbers(&format!("schedule.{i}"))?.numbers;
+            let numbers = self.numbers(&format!("schedule.{i}")).numbers;
             schedule
                 .load_state_dict(method, &numbers)
                 .map_err(of_optimizer)?;
         }
         if let Some(plateau) = &mut state.plateau {
             plateau
-                .load_state_dict(&self.numbers("plateau")?.numbers)
+                .load_state_dict(&self.numbers("plateau").numbers)
                 .map_err(of_optimizer)?;
         }
         if let Some(average) = &mut state.average {
@@ -394,7 +394,7 @@ impl Checkpoint {
         model: &impl Parameters<T>,
         state: &mut State<T>,
     ) -> Result<(), CheckpointError> {
-        let numbers = self.numbers("trainer")?;
+        let numbers = self.numbers("trainer");
         state.position = self.position;
         state.history = self.history.clone();
         state.updates = numbers.whole("updates")?;
@@ -449,18 +449,18 @@ impl Checkpoint {
         }
     }
 
-    fn optimizer<T: Real>(&self) -> Result<OptimizerState<T>, CheckpointError> {
+    fn optimizer<T: Real>(&self) -> OptimizerState<T> {
         let tensors = self.content.iter().filter_map(|(name, values)| {
             Some((name.strip_prefix("optimizer/")?.to_owned(), values.real()?))
         });
         let options = self.content.metadata.iter().filter_map(|(key, value)| {
             Some((key.strip_prefix("option.")?.to_owned(), value.clone()))
         });
-        Ok(OptimizerState {
+        OptimizerState {
             tensors: tensors.collect(),
-            scalars: self.numbers("optimizer")?.numbers,
+            scalars: self.numbers("optimizer").numbers,
             options: options.collect(),
-        })
+        }
     }
 }
 

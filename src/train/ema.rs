@@ -72,10 +72,10 @@ impl<T: Real> Average<T> {
         let rest = T::of(1.0 - decay);
         self.each(model, |averaged, slot| match (averaged, slot) {
             (Averaged::Tensor(a), SlotMut::Param(param)) => {
-                a.zip_in_place(param.value(), |a, w| a + rest * (w - a))
+                a.zip_in_place(param.value(), |a, w| a + rest * (w - a));
             }
             (Averaged::Tensor(a), SlotMut::Buffer(buffer)) => {
-                a.zip_in_place(buffer.value(), |a, w| a + rest * (w - a))
+                a.zip_in_place(buffer.value(), |a, w| a + rest * (w - a));
             }
             (Averaged::Count(count), SlotMut::Counter(counter)) => *count = counter.value(),
             _ => {}
@@ -88,7 +88,7 @@ impl<T: Real> Average<T> {
             (Averaged::Tensor(a), SlotMut::Param(param)) => std::mem::swap(a, param.value_mut()),
             (Averaged::Tensor(a), SlotMut::Buffer(buffer)) => std::mem::swap(a, buffer.value_mut()),
             (Averaged::Count(count), SlotMut::Counter(counter)) => {
-                std::mem::swap(count, counter.value_mut())
+                std::mem::swap(count, counter.value_mut());
             }
             _ => {}
         });

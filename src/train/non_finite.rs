@@ -4,7 +4,7 @@ use std::fmt;
 
 use wengert_autograd::{Direction, NonFiniteOp, Var};
 use wengert_nn::{Gradients, Module, ParametersExt, Pass, Slot};
-use wengert_tensor::{Real, Tensor};
+use wengert_tensor::{Number, Real, Tensor};
 
 use crate::data::Position;
 
@@ -133,7 +133,7 @@ fn outside<T: Real, M: Module<T>>(model: &M, input: &Tensor<T>) -> Option<Origin
         let is_wrong = match slot {
             Slot::Param(param) => !is_finite(param.value()),
             // A buffer may be infinite on purpose, such as a mask of attention.
-            Slot::Buffer(buffer) => buffer.value().iter().any(|x| x.is_nan()),
+            Slot::Buffer(buffer) => buffer.value().iter().any(Number::is_nan),
             Slot::Counter(_) => false,
         };
         if found.is_none() && is_wrong {

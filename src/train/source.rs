@@ -63,6 +63,7 @@ pub trait TrainBatch<T: Real> {
     /// The mean loss of a model's output if the trainer has no loss of its own: the cross entropy of the
     /// labels. `None` if there is no usual one.
     #[track_caller]
+    #[allow(clippy::manual_map)] // a closure would be reported as the caller
     fn usual_loss(&self, output: &Var<T>) -> Option<Var<T>> {
         match self.labels() {
             Some(labels) => Some(output.cross_entropy(labels)),
