@@ -23,7 +23,14 @@ use super::error::TrainError;
 /// # Ok::<(), TrainError>(())
 /// ```
 #[derive(Debug)]
-pub struct DirectoryLock(#[expect(dead_code, reason = "the lock lives as long as the file")] File);
+pub struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a child process between fork and exec has it open too.
+        let _ = self.0.unlock();
+    }
+}
 
 impl DirectoryLock {
     /// Locks a directory, which is made if it is missing.
