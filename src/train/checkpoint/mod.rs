@@ -1,0 +1,262 @@
+//! [`Checkpoint`]: a file with everything that training needs to continue with the same bits.
+//!
+//! It is a safetensors file, so any tool for those can open it:
+//! * `model/PATH`, `ema/PATH`, `accumulated/PATH`: weights, their moving average, pending gradients,
+//! * `optimizer/NAME`: the tensors of the optimizer,
+//! * `numbers/NAME`: numbers in `f64`, whose names are the lines of the text `names.NAME`,
+//! * `history/steps`, `history/epochs`: a row for each record,
+//! * texts: `setting.NAME`, `option.NAME`, `configuration`, the version, and a CRC-32 of the whole file.
+
+mod checksum;
+mod error;
+mod restore;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use wengert_nn::{StateDict, Values, file};
+use wengert_tensor::Tensor;
+
+pub use error::CheckpointError;
+
+use super::directory;
+use super::history::{EpochRecord, History, StepRecord};
+use crate::data::Position;
+use checksum::checksum;
+
+/// The version of the library, which a checkpoint names.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Everything that training needs to continue with the same bits, read from a file.
+///
+/// ```no_run
+/// use wengert::train::Checkpoint;
+///
+/// if let Some(file) = Checkpoint::last_in("runs/digits/checkpoints")? {
+///     let checkpoint = Checkpoint::load(file)?;
+///     println!("{:?}, {} weights", checkpoint.position(), checkpoint.model().len());
+/// }
+/// # Ok::<(), wengert::train::CheckpointError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    file: PathBuf,
+    content: StateDict,
+    history: History,
+    position: Position,
+}
+
+impl Checkpoint {
+    /// The last checkpoint in a directory; `None` if there is none, or no directory.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn last_in(directory: impl AsRef<Path>) -> Result<Option<PathBuf>, CheckpointError> {
+        let directory = directory.as_ref();
+        let read = |error| CheckpointError::Read {
+            file: directory.to_owned(),
+            error,
+        };
+        Ok(directory::list(directory)
+            .map_err(read)?
+            .pop()
+            .map(|(_, path)| path))
+    }
+
+    /// Reads a checkpoint, of any version.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or is no checkpoint.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let path = path.as_ref();
+        let bytes = file::read(path).map_err(|error| CheckpointError::Read {
+            file: path.to_owned(),
+            error,
+        })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        let file = path.to_owned();
+        let damaged = |problem: String| CheckpointError::Damaged {
+            file: path.to_owned(),
+            problem,
+        };
+        let content = StateDict::from_bytes(bytes).map_err(|error| damaged(error.to_string()))?;
+        let Some(saved) = content.metadata.get("wengert.checksum") else {
+            return Err(CheckpointError::NotACheckpoint { file });
+        };
+        if checksum(bytes).as_deref() != Some(saved) {
+            return Err(damaged("its checksum is wrong".to_owned()));
+        }
+        let mut checkpoint = Self {
+            file,
+            content,
+            history: History::default(),
+            position: Position::default(),
+        };
+        let trainer = checkpoint.numbers("trainer");
+        checkpoint.position = Position {
+            epoch: trainer.whole("epoch")?,
+            step: trainer.whole("step")? as usize,
+        };
+        checkpoint.history = checkpoint.read_history()?;
+        Ok(checkpoint)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The version of the library that wrote it.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.text("wengert.version")
+    }
+
+    /// The text that [`Trainer::configuration`] was given.
+    #[must_use]
+    pub fn configuration(&self) -> &str {
+        self.text("configuration")
+    }
+
+    /// The next batch.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Every recorded step and epoch so far.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The parameters, buffers and counters of the model by path.
+    #[must_use]
+    pub fn model(&self) -> StateDict {
+        self.part("model/")
+    }
+
+    /// Their moving average; `None` if the run has none.
+    #[must_use]
+    pub fn ema(&self) -> Option<StateDict> {
+        Some(self.part("ema/")).filter(|ema| !ema.is_empty())
+    }
+
+    /// The weights that an evaluation uses: the moving average if the run has one, otherwise those of the model.
+    #[must_use]
+    pub fn evaluated(&self) -> StateDict {
+        self.ema().unwrap_or_else(|| self.model())
+    }
+
+    /// Everything that must be the same when the run is resumed, by name.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = self.content.metadata.iter();
+        texts.filter_map(|(key, value)| Some((key.strip_prefix("setting.")?, value.as_str())))
+    }
+
+    /// The number of batches before it.
+    pub(in crate::train) fn number(&self, steps: usize) -> u64 {
+        self.position.epoch * steps as u64 + self.position.step as u64
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.content.metadata.get(key).map_or("", String::as_str)
+    }
+
+    fn damaged(&self, problem: impl Into<String>) -> CheckpointError {
+        CheckpointError::Damaged {
+            file: self.file.clone(),
+            problem: problem.into(),
+        }
+    }
+
+    /// The tensors whose names start with a prefix, without it.
+    fn part(&self, prefix: &str) -> StateDict {
+        let mut part = StateDict::new();
+        for (name, values) in self.content.iter() {
+            if let Some(name) = name.strip_prefix(prefix) {
+                part.insert(name, values.clone());
+            }
+        }
+        part
+    }
+
+    fn tensor(&self, name: &str) -> Result<Tensor<f64>, CheckpointError> {
+        let tensor = self.content.get(name).and_then(Values::real);
+        tensor.ok_or_else(|| self.damaged(format!("`{name}` is missing")))
+    }
+
+    fn numbers(&self, name: &str) -> Numbers<'_> {
+        let names = self.text(&format!("names.{name}"));
+        let names = names.lines().map(str::to_owned);
+        let values = self
+            .content
+            .get(&format!("numbers/{name}"))
+            .and_then(Values::real);
+        let values = values.map_or_else(Vec::new, |values: Tensor<f64>| values.to_vec());
+        let numbers: Vec<_> = names.zip(values).collect();
+        Numbers {
+            checkpoint: self,
+            numbers,
+        }
+    }
+
+    fn read_history(&self) -> Result<History, CheckpointError> {
+        let steps = self.tensor("history/steps")?.to_vec();
+        let epochs = self.tensor("history/epochs")?.to_vec();
+        let columns: Vec<&str> = self.text("names.history").lines().collect();
+        let step = |row: &[f64; 5]| StepRecord {
+            update: row[0] as u64,
+            epoch: row[1] as u64,
+            loss: row[2],
+            lr: row[3],
+            gradient_norm: row[4],
+        };
+        let epoch = |row: &[f64]| EpochRecord {
+            epoch: row[0] as u64,
+            update: row[1] as u64,
+            values: columns
+                .iter()
+                .map(|&c| c.to_owned())
+                .zip(row[2..].iter().copied())
+                .collect(),
+        };
+        Ok(History {
+            steps: steps.as_chunks().0.iter().map(step).collect(),
+            epochs: epochs.chunks_exact(columns.len() + 2).map(epoch).collect(),
+        })
+    }
+}
+
+/// Numbers by name.
+struct Numbers<'a> {
+    checkpoint: &'a Checkpoint,
+    numbers: Vec<(String, f64)>,
+}
+
+impl Numbers<'_> {
+    fn get(&self, name: &str) -> Result<f64, CheckpointError> {
+        let found = self.numbers.iter().find(|(known, _)| known == name);
+        let found = found.map(|(_, value)| *value);
+        found.ok_or_else(|| {
+            self.checkpoint
+                .damaged(format!("the number `{name}` is missing"))
+        })
+    }
+
+    fn whole(&self, name: &str) -> Result<u64, CheckpointError> {
+        /// Above 2⁵³ an `f64` cannot represent every count.
+        const MOST: f64 = 9_007_199_254_740_992.0;
+        let value = self.get(name)?;
+        if (0.0..=MOST).contains(&value) && value.fract() == 0.0 {
+            return Ok(value as u64);
+        }
+        Err(self
+            .checkpoint
+            .damaged(format!("the number `{name}` is {value}, not a count")))
+    }
+}
