@@ -501,3 +501,85 @@ fn what_a_tape_keeps_is_counted_once_and_until_it_is_consumed() {
     drop(y.backward());
     assert_eq!(tape.kept_bytes(), 0);
 }
+
+mod watching {
+    use wengert_autograd::{Direction, Tape, Var};
+    use wengert_tensor::Tensor;
+
+    fn leaf(tape: &Tape<f64>, values: &[f64]) -> Var<f64> {
+        tape.leaf(Tensor::from_slice(values, [values.len()]))
+    }
+
+    #[test]
+    fn a_watching_tape_gives_the_same_bits() {
+        let run = |tape: Tape<f64>| {
+            let (x, w) = (leaf(&tape, &[0.3, -1.2]), leaf(&tape, &[2.0, 0.7]));
+            // Operands that are taken by value, too.
+            let y = ((&x * &w).tanh() * 3.0 + &x).exp();
+            let loss = y.sum(..);
+            let gradients = loss.backward();
+            let bits = |v: &Var<f64>| gradients.wrt(v).to_vec();
+            (loss.item(), bits(&x), bits(&w))
+        };
+        assert_eq!(run(Tape::watch()), run(Tape::new()));
+    }
+
+    #[test]
+    fn the_origin_of_a_nan_is_the_first_op_on_its_way() {
+        let tape = Tape::watch();
+        let x = leaf(&tape, &[-1.0, 2.0]);
+        let elsewhere = x.sqrt();
+        let line = line!() + 1;
+        let y = (x.ln() * 2.0).exp().sum(..);
+        let origin = tape.origin_of(&y).expect("it is NaN");
+        assert_eq!((origin.op, origin.location.line()), ("ln", line));
+        assert_eq!(
+            (origin.location.file(), origin.direction),
+            (file!(), Direction::Forward)
+        );
+        assert_eq!(
+            tape.origin_of(&elsewhere).map(|origin| origin.op),
+            Some("sqrt")
+        );
+        assert_eq!(tape.origin_of(&(&x + 1.0)), None);
+        assert_eq!(tape.origin_of(&x), None);
+    }
+
+    #[test]
+    fn an_infinity_that_vanishes_is_no_origin() {
+        let tape = Tape::watch();
+        let x = leaf(&tape, &[-1.0, 2.0]);
+        let mask = Var::constant(Tensor::from_slice(&[f64::NEG_INFINITY, 0.0], [2]));
+        let masked = (&x + &mask).softmax(0);
+        assert_eq!(tape.origin_of(&masked), None);
+        let y = (&masked - 2.0).ln().sum(..);
+        assert_eq!(tape.origin_of(&y).map(|origin| origin.op), Some("ln"));
+        let sum = &x + &mask;
+        assert_eq!(
+            tape.origin_of(&sum).map(|origin| origin.constants),
+            Some(vec![1])
+        );
+    }
+
+    #[test]
+    fn the_origin_of_a_gradient_is_the_rule_that_made_it() {
+        let tape = Tape::watch();
+        let (x, w) = (leaf(&tape, &[0.0]), leaf(&tape, &[3.0]));
+        let _ = (x.sqrt() * &w).sum(..).backward();
+        let origin = tape
+            .gradient_origin(&x)
+            .expect("the slope of √0 is infinite");
+        assert_eq!((origin.op, origin.direction), ("sqrt", Direction::Backward));
+        assert_eq!(tape.gradient_origin(&w), None);
+    }
+
+    #[test]
+    fn a_plain_tape_knows_no_origins() {
+        let tape = Tape::new();
+        let x = leaf(&tape, &[-1.0]);
+        let y = x.ln().sum(..);
+        assert_eq!((tape.origin_of(&y), tape.is_watching()), (None, false));
+        let _ = y.backward();
+        assert_eq!(tape.gradient_origin(&x), None);
+    }
+}
