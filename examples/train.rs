@@ -12,19 +12,16 @@ fn main() -> Result<(), TrainError> {
     let mut model: Sequential = sequential![
         Conv2d::new(1, 16, 3, rng).padding(1),
         Relu,
-        MaxPool2d::new(2),
-        Conv2d::new(16, 32, 3, rng).padding(1),
+        Conv2d::new(16, 32, 3, rng).padding(1).stride(2),
         Relu,
-        MaxPool2d::new(2),
         Flatten,
-        Linear::new(32 * 2 * 2, 10, rng),
+        Linear::new(32 * 4 * 4, 10, rng),
     ];
     let train = Loader::new(&data.train, LoaderOptions { batch: 32, ..Default::default() });
-    let test = train.for_evaluation(&data.test);
     let optimizer = Optimizer::new(Sgd { lr: 0.05, momentum: 0.9, ..Default::default() });
     let outcome = Trainer::new(&mut model, optimizer, &train)
         .epochs(10)
-        .validation(&test)
+        .validation(&train.for_evaluation(&data.test))
         .schedule(Every::Step, |steps| CosineAnnealingLr { t_max: steps, ..Default::default() })
         .checkpoints(CheckpointOptions { directory: "runs/digits".into(), ..Default::default() })
         .resume_if_possible()

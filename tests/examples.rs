@@ -100,13 +100,29 @@ fn a_custom_kernel_joins_the_laboratory_in_at_most_five_lines() {
 }
 
 #[test]
-fn a_cnn_is_trained_by_hand_in_at_most_forty_lines() {
+fn a_cnn_is_trained_by_hand_in_at_most_thirty_five_lines() {
     let source = include_str!("../examples/train_by_hand.rs");
     let count = lines(source, "cnn");
-    assert!(count <= 40, "{count} lines");
+    assert!(count <= 35, "{count} lines");
     let output = succeeds("train_by_hand", &[], &scratch("train_by_hand"));
     let accuracy: f64 = last_number(&output);
     assert!(accuracy > 95.0, "{output}");
+}
+
+#[test]
+fn a_trainer_takes_at_most_twenty_five_lines_and_resumes_its_run() {
+    let count = lines(include_str!("../examples/train.rs"), "trainer");
+    assert!(count <= 25, "{count} lines");
+    let directory = scratch("train");
+    let first = succeeds("train", &[], &directory);
+    assert!(last_number(&first) > 95.0, "{first}");
+    assert!(first.contains("epoch 10:"), "{first}");
+    let again = succeeds("train", &[], &directory);
+    assert!(
+        !again.contains("epoch 10:"),
+        "nothing is left to do:\n{again}"
+    );
+    assert_eq!(last_number(&again), last_number(&first));
 }
 
 #[test]
@@ -131,17 +147,21 @@ fn last_number(output: &str) -> f64 {
 }
 
 #[test]
-fn the_readme_shows_the_cnn_that_is_compiled() {
-    let cnn = include_str!("../examples/train_by_hand.rs");
-    let body = cnn
-        .split("// [cnn]\n")
-        .nth(1)
-        .and_then(|s| s.split("// [/cnn]").next())
-        .expect("marks");
-    assert!(
-        include_str!("../README.md").contains(body.trim()),
-        "README.md shows another program"
-    );
+fn the_readme_shows_the_programs_that_are_compiled() {
+    for (source, mark) in [
+        (include_str!("../examples/train_by_hand.rs"), "cnn"),
+        (include_str!("../examples/train.rs"), "trainer"),
+    ] {
+        let body = source
+            .split(&format!("// [{mark}]\n"))
+            .nth(1)
+            .and_then(|s| s.split(&format!("// [/{mark}]")).next())
+            .expect("marks");
+        assert!(
+            include_str!("../README.md").contains(body.trim()),
+            "README.md shows another program than {mark}"
+        );
+    }
 }
 
 /// An empty directory for one test.
