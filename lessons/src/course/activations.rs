@@ -52,7 +52,7 @@ fn xor(function: Function, steps: usize) -> (f32, Vec<f32>) {
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     // Without a function between them: y = W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂).
-    let model = two([64, 32, 10], |x| x.clone());
+    let model = two([64, 32, 10], Clone::clone);
     let x = Tensor::<f32>::normal([5, 64], 0.0, 1.0, &mut rng(0));
     let mut pass = Pass::eval(&model);
     let y = model.call(&pass.input(x.clone()), &mut pass);

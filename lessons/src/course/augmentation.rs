@@ -17,7 +17,7 @@ fn model() -> Sequential {
         Relu,
         Conv2d::new(16, 16, 3, rng).padding(1),
         Relu,
-        Flatten::default(),
+        Flatten,
         Linear::new(16 * 64, 10, rng),
     ]
 }

@@ -22,7 +22,7 @@ fn trained(run: &Run<'_>, data: &Split, seed: u64) -> Sequential {
         .push(MaxPool2d::new(2))
         .push_named("conv3", Conv2d::new(16, 32, 3, rng).padding(1))
         .push(Relu)
-        .push(Flatten::default())
+        .push(Flatten)
         .push_named("fc", Linear::new(32 * area, 10, rng));
     let set = data.train.select(0..run.pick(10_000, 200).min(data.train.len()));
     let mut optimizer = Optimizer::new(Adam { lr: 0.002, ..Adam::default() });
@@ -35,7 +35,9 @@ fn trained(run: &Run<'_>, data: &Split, seed: u64) -> Sequential {
 /// The maps of every layer after relu: `[images, units, height, width]`.
 fn maps_of(network: &Sequential, images: &Tensor) -> Vec<Tensor> {
     let mut pass = Pass::eval(network);
-    LAYERS.into_iter().for_each(|layer| pass.capture(layer));
+    for layer in LAYERS {
+        pass.capture(layer);
+    }
     let _ = network.call(&pass.input(images.clone()), &mut pass);
     LAYERS.iter().map(|layer| pass.captured(layer).relu().into_value()).collect()
 }
@@ -99,7 +101,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         // The strongest response of every unit to every image, and where it is.
         let (peaks, places) = maps.flatten(2, -1).max_with_indices(2);
         let (_, units) = peaks.sum(0).topk(0, 2);
-        for unit in units.iter() {
+        for unit in &units {
             let (_, best) = peaks.select(1, unit as isize).topk(0, 9);
             let classes: std::collections::BTreeSet<i64> =
                 best.iter().map(|i| test.labels()[i as usize]).collect();
@@ -111,7 +113,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
             let map = maps.select(0, best.get([0]) as isize).select(0, unit as isize);
             planes.push(Plane::text(format!("{layer}, {unit}")));
             planes.push(Plane::new(&map).colors(ColorMap::Viridis).zoom((56 / side).max(1)));
-            for i in best.iter() {
+            for i in &best {
                 let place = places.get([i as usize, unit as usize]) as usize;
                 let place = [(place / side) as isize, (place % side) as isize];
                 let patch = patch(&images[i as usize], place, size as isize, jump as isize);

@@ -114,7 +114,7 @@ fn model(
 ) -> Sequential {
     let x = pool(Sequential::new().push(Conv2d::new(1, 16, 3, rng).padding(1)).push(Relu));
     let x = end(pool(x.push(Conv2d::new(16, 16, 3, rng).padding(1)).push(Relu)));
-    x.push(Flatten::default()).push(Linear::new(numbers, 10, rng))
+    x.push(Flatten).push(Linear::new(numbers, 10, rng))
 }
 
 /// All images moved by one pixel to the right.

@@ -43,7 +43,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     // The same on real scores: a dense layer on handwritten digits, before and after training.
     let digits = Split::digits();
     let loader = fit::loader(&digits.train, 32);
-    let mut model: Sequential = wengert::nn::sequential![Flatten::default(), Linear::new(64, 10, &mut rng(0))];
+    let mut model: Sequential = wengert::nn::sequential![Flatten, Linear::new(64, 10, &mut rng(0))];
     let eight = digits.test.select(0..8);
     let images = fit::loader(&eight, 8).for_evaluation(&eight).epoch::<f32>(0).next().expect("a batch");
     let scores = |model: &Sequential| {

@@ -17,7 +17,7 @@ fn model() -> Sequential {
         Conv2d::new(16, 32, 3, rng).padding(1),
         Relu,
         MaxPool2d::new(2),
-        Flatten::default(),
+        Flatten,
         Linear::new(32 * 4, 10, rng),
     ]
 }
