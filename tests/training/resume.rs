@@ -28,6 +28,7 @@ const MODES: [&str; 9] = [
 ];
 
 /// Trains from where the directory's last checkpoint is, for at most `count` batches.
+#[allow(clippy::too_many_lines)] // one arm a mode
 fn train(mode: &str, directory: &Path, count: usize) -> (String, History, StopReason) {
     let set = images(22, 5);
     let valid = images(9, 6);
