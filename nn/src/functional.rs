@@ -17,13 +17,13 @@ impl<T: Real> Pass<T> {
     /// the variables and on to what they were computed from. The other parameters are as they were.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
+    /// use wengert_autograd::{Tape, Var};
     /// use wengert_nn::{Linear, Module, Pass};
     /// use wengert_tensor::Tensor;
     ///
     /// let layer: Linear = Linear::new(3, 2, &mut wengert_nn::rng(0));
     /// let scale = Tape::new().leaf(Tensor::scalar(2.0));
-    /// let weight = &scale * layer.weight.value();
+    /// let weight = &scale * Var::constant(layer.weight.value().clone());
     /// let mut pass = Pass::train(&layer, 0).with_parameters(&layer, &[("weight", &weight)]);
     /// let y = layer.call(&pass.input(Tensor::ones([1, 3])), &mut pass).sum(..);
     /// // y = scale · Σ w + Σ b

@@ -91,7 +91,7 @@ impl<T: Real> Pass<T> {
     /// let x = pass.input(Tensor::full([1, 2], 1e38));
     /// let y = layer.call(&(x * 1e38), &mut pass).sum(..);
     /// let origin = pass.tape().origin_of(&y).expect("the product overflows");
-    /// assert_eq!(origin.op, "mul_scalar");
+    /// assert_eq!(origin.op, "affine"); // `x * 1e38`
     /// ```
     #[must_use]
     pub fn watch(model: &(impl Parameters<T> + ?Sized), seed: u64) -> Self {

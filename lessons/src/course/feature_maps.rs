@@ -11,8 +11,7 @@ use crate::{LessonError, Run};
 const LAYERS: [&str; 3] = ["conv1", "conv2", "conv3"];
 
 fn trained(run: &Run<'_>, data: &Split, seed: u64) -> Sequential {
-    let rng = &mut rng(seed);
-    let area = (data.train.shape()[2] / 4).pow(2);
+    let (rng, area) = (&mut rng(seed), (data.train.shape()[2] / 4).pow(2));
     let mut network = Sequential::new()
         .push_named("conv1", Conv2d::new(1, 16, 5, rng).padding(2))
         .push(Relu)
