@@ -186,7 +186,7 @@ where
     /// # let optimizer = Optimizer::new(Adam::default());
     /// let smooth = CrossEntropyOptions { label_smoothing: 0.1, ..CrossEntropyOptions::default() };
     /// let mut trainer = Trainer::new(&mut model, optimizer, &loader)
-    ///     .loss(move |output, batch| output.cross_entropy_with(batch.targets.classes(), smooth.clone()))
+    ///     .loss(move |output, batch| output.cross_entropy_with(batch.targets.classes(), &smooth))
     ///     .epochs(1);
     /// trainer.fit()?;
     /// # Ok::<(), wengert::train::TrainError>(())
