@@ -116,7 +116,7 @@ impl Checkpoint {
         self.text("wengert.version")
     }
 
-    /// The text that [`Trainer::configuration`] was given.
+    /// The text that [`Trainer::configuration`](crate::train::Trainer::configuration) was given.
     #[must_use]
     pub fn configuration(&self) -> &str {
         self.text("configuration")
