@@ -104,7 +104,11 @@ impl Function<'_> {
             return None;
         }
         if let Some((_, arguments)) = self.name.split_once("9WideTiles") {
-            return Some(("%zmm", constants(arguments)[0]));
+            // The last two arguments; an operand may have constants of its own before.
+            let [.., rows, vectors] = constants(arguments)[..] else {
+                return None;
+            };
+            return Some(("%zmm", rows * vectors));
         }
         for (name, register) in [("4dots4Wide", "%zmm"), ("4dots6Narrow", "%ymm")] {
             if let Some((_, arguments)) = self.name.split_once(name) {
@@ -113,11 +117,13 @@ impl Function<'_> {
             }
         }
         if let Some((_, arguments)) = self.name.split_once("15lanes_of_pixels10PixelTiles") {
-            let [rows, vectors] = constants(arguments)[..2].try_into().ok()?;
+            let [.., rows, vectors] = constants(arguments)[..] else {
+                return None;
+            };
             return Some(("%ymm", rows * vectors));
         }
         let (_, arguments) = self.name.split_once("11microkernel5Tiles")?;
-        Some(("%ymm", 2 * constants(arguments)[0]))
+        Some(("%ymm", 2 * constants(arguments).last()?))
     }
 }
 
