@@ -17,7 +17,7 @@ pub use num_traits::{One, Zero};
 pub use rand::{Rng, RngExt};
 pub use rand_chacha::ChaCha8Rng;
 
-pub use crate::autograd::check::{CheckOptions, Report};
+pub use crate::autograd::check::{CheckOptions, Report, Verdict, check_black_box};
 pub use crate::autograd::ops::{CrossEntropyOptions, Reduction};
 pub use crate::autograd::{
     Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var, check_gradients,

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::panic::Location;
 
-use wengert_tensor::{Real, Tensor, fail::fail, require};
+use wengert_tensor::fail::{fail, scope};
+use wengert_tensor::{Real, Tensor, require};
 
 use crate::inline_vec::InlineVec;
 use crate::op::{Inputs, Op, Outputs};
@@ -209,6 +210,16 @@ fn observed<T: Real, O: Op>(
     let watch = match observer {
         Observer::Outline(outlined) => return describe(&op, inputs, tape, outlined),
         Observer::Watch(watch) => watch,
+        Observer::KeepAll(layers) => {
+            let outputs = op.forward(&Inputs(inputs));
+            let kept = kept(inputs, &outputs, Reads::ALL);
+            if let Some(path) = scope() {
+                layers.borrow_mut().insert(tape.len(), path);
+            }
+            let node = Some(push(tape, Box::new(op), kept, location));
+            let outputs = outputs.0;
+            return Recorded { outputs, node };
+        }
     };
     let name = op.name();
     // The operands are only read, also those of an op that could reuse one: the values are the same.

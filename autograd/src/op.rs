@@ -178,4 +178,12 @@ impl<T: Real, O: Op> Rule<T> for O {
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         Op::vjp(self, call, out);
     }
+
+    fn run(&self, inputs: &[&Var<T>]) -> Outputs<T> {
+        self.forward(&Inputs(inputs))
+    }
+
+    fn declared_reads(&self) -> Reads {
+        self.reads()
+    }
 }

@@ -8,6 +8,8 @@ use wengert_tensor::Real;
 use crate::apply::record_rule;
 use crate::backward::grad;
 use crate::call::Call;
+use crate::op::Outputs;
+use crate::reads::Reads;
 use crate::rule::{Contributions, Graph, Rule};
 use crate::tape::Tape;
 use crate::var::Var;
@@ -88,6 +90,19 @@ impl<T: Real> fmt::Debug for Recompute<T> {
 impl<T: Real> Rule<T> for Recompute<T> {
     fn name(&self) -> &'static str {
         "Recompute"
+    }
+
+    fn run(&self, inputs: &[&Var<T>]) -> Outputs<T> {
+        let untracked: Vec<_> = inputs.iter().map(|x| x.detach()).collect();
+        let outputs: Vec<_> = (self.f)(&untracked)
+            .into_iter()
+            .map(Var::into_value)
+            .collect();
+        outputs.into()
+    }
+
+    fn declared_reads(&self) -> Reads {
+        Reads::INPUTS
     }
 
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

@@ -6,6 +6,8 @@ use wengert_tensor::{Real, Slice, Tensor};
 
 use crate::call::Call;
 use crate::inline_vec::InlineVec;
+use crate::op::Outputs;
+use crate::reads::Reads;
 use crate::slots::Slots;
 use crate::var::Var;
 
@@ -22,6 +24,10 @@ pub enum Graph {
 pub(crate) trait Rule<T: Real>: Debug {
     fn name(&self) -> &'static str;
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
+    /// Runs the op of the rule again.
+    fn run(&self, inputs: &[&Var<T>]) -> Outputs<T>;
+    /// What the rule declares to read.
+    fn declared_reads(&self) -> Reads;
 }
 
 /// The cotangents of a call's outputs, and a sink for those of the inputs.

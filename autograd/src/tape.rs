@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -48,6 +48,8 @@ pub(crate) enum Observer {
     Outline(RefCell<Vec<Outlined>>),
     /// Its values are searched for NaN and infinities.
     Watch(Watch),
+    /// Every value is kept, so that an entry can be run again; and the path of the layer that made an entry.
+    KeepAll(RefCell<BTreeMap<usize, Arc<str>>>),
 }
 
 /// The entries in order; one is missing while its rule runs.
@@ -224,7 +226,31 @@ impl<T: Real> Tape<T> {
     pub fn outlined(&self) -> Vec<Outlined> {
         match &self.0.observer {
             Some(Observer::Outline(outlined)) => outlined.borrow().clone(),
-            Some(Observer::Watch(_)) | None => Vec::new(),
+            Some(Observer::Watch(_) | Observer::KeepAll(_)) | None => Vec::new(),
+        }
+    }
+
+    /// An empty tape that keeps every value.
+    pub(crate) fn keeping_all() -> Self {
+        Self::with_observer(Some(Observer::KeepAll(RefCell::default())))
+    }
+
+    /// The first result of every recorded op whose value the tape keeps.
+    pub(crate) fn results(&self) -> Vec<Var<T>> {
+        let entries = self.0.entries.borrow();
+        let kept = entries.iter().enumerate().filter_map(|(index, entry)| {
+            let entry = entry.as_ref().filter(|entry| entry.rule.is_some())?;
+            let value = entry.outputs.get(0)?.tensor();
+            Some(Var::with_node(value, Some(self.node(index as u32))))
+        });
+        kept.collect()
+    }
+
+    /// The layer that made an entry of a tape that keeps every value.
+    pub(crate) fn layer(&self, entry: usize) -> Option<Arc<str>> {
+        match self.observer() {
+            Some(Observer::KeepAll(layers)) => layers.borrow().get(&entry).cloned(),
+            _ => None,
         }
     }
 
@@ -237,7 +263,7 @@ impl<T: Real> Tape<T> {
     pub(crate) fn watching(&self) -> Option<&Watch> {
         match &self.0.observer {
             Some(Observer::Watch(watch)) => Some(watch),
-            Some(Observer::Outline(_)) | None => None,
+            Some(Observer::Outline(_) | Observer::KeepAll(_)) | None => None,
         }
     }
 

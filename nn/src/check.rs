@@ -21,9 +21,8 @@ use crate::pass::{Mode, Pass};
 /// Parameters and buffers are moved off their starting values first: where a gain is 1 and a shift 0,
 /// a rule that forgets them would pass. Dropout drops the same units at every evaluation.
 ///
-/// Among the many rectifiers of a network, a step of the finite differences is likely to cross the
-/// kink of one, where they are wrong and the gradient is not: turn them off there, and let exact
-/// forward mode judge, which takes no step.
+/// A step of the finite differences that crosses the kink of a rectifier is recognised, so that networks of rectifiers
+/// are checked with the same options. If something is wrong, the report names the op, its line and its layer.
 ///
 /// The result is one [`Report`] per mode, whose inputs are named by the parameters' paths, the last
 /// one `input`.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::panic::Location;
 
 use num_traits::{One, Zero};
 
@@ -160,6 +161,9 @@ impl<T: Real> Number for Dual<T> {
         self.value.is_nan()
     }
     fn to_f64(self) -> f64 {
+        if !self.tangent.is_zero() {
+            crate::lost_path::note(Location::caller());
+        }
         self.value.to_f64()
     }
     fn of(x: f64) -> Self {

@@ -43,8 +43,10 @@ pub trait Number:
         false
     }
 
-    /// The nearest `f64`; the tangent of a dual number is dropped.
+    /// The nearest `f64`; the tangent of a dual number is dropped, and gradient checks report it: see
+    /// [`lost_paths`](crate::lost_paths).
     #[must_use]
+    #[track_caller]
     fn to_f64(self) -> f64;
 
     /// The number of this type nearest to an `f64`; integers truncate and saturate.

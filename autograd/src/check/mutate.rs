@@ -6,6 +6,8 @@ use wengert_tensor::{Dual, Real, Tensor};
 
 use crate::call::Call;
 use crate::function::Differentiable;
+use crate::op::Outputs;
+use crate::reads::Reads;
 use crate::rule::{Contributions, Rule};
 use crate::slots::Slots;
 use crate::tape::{Entry, Input, Source, Tape};
@@ -174,6 +176,14 @@ struct Wrong<T: Real> {
 impl<T: Real> Rule<T> for Wrong<T> {
     fn name(&self) -> &'static str {
         self.right.name()
+    }
+
+    fn run(&self, inputs: &[&Var<T>]) -> Outputs<T> {
+        self.right.run(inputs)
+    }
+
+    fn declared_reads(&self) -> Reads {
+        self.right.declared_reads()
     }
 
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

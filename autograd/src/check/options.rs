@@ -12,19 +12,24 @@ pub struct CheckOptions {
     pub directions: usize,
     /// Whether second derivatives are checked.
     pub second_order: bool,
-    /// Whether finite differences are compared. Set it to false if an input lies close to a kink; an input
-    /// exactly at a kink is detected.
+    /// Whether finite differences are compared. Kinks are detected, at an input and near it, so that networks of
+    /// rectifiers need not turn them off.
     pub finite_differences: bool,
     /// Whether exact forward mode is compared. Set it to false if an input lies exactly at a kink whose
     /// convention differs from both one-sided derivatives.
     pub forward_mode: bool,
-    /// The bound on the difference to exact forward mode, relative to the largest entry of the
-    /// derivative, or to the same sum over absolute values if that is larger. Only rounding counts here.
+    /// A difference to exact forward mode below this, relative to the largest entry of the derivative or of the terms
+    /// of its sum, is rounding without further proof. A larger one is rounding only if it is another one at
+    /// neighbouring inputs.
     pub exact_tolerance: f64,
-    /// The bound on the difference to finite differences, relative in the same way. Truncation dominates.
-    pub numeric_tolerance: f64,
-    /// The bound on the difference of an `f32` gradient to the `f64` one, relative in the same way.
+    /// A difference of an `f32` gradient to the `f64` one below this, relative to the entry, is never wrong.
     pub single_tolerance: f64,
+    /// Whether properties of every gradient are checked too: it is linear in the cotangent over twenty orders of
+    /// magnitude, zero for zero, the same for every memory layout of the cotangent and in a second run, and added to
+    /// that of other uses of an input.
+    pub structure: bool,
+    /// Whether the rule of every recorded op is checked if something is wrong, to name the wrong one.
+    pub localise: bool,
 }
 
 impl Default for CheckOptions {
@@ -37,8 +42,9 @@ impl Default for CheckOptions {
             finite_differences: true,
             forward_mode: true,
             exact_tolerance: 1e-12,
-            numeric_tolerance: 1e-6,
-            single_tolerance: 2e-3,
+            single_tolerance: 1e-4,
+            structure: true,
+            localise: true,
         }
     }
 }

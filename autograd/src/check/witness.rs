@@ -1,83 +1,165 @@
 //! Compares the derivatives of a function with those of the witnesses.
 
 mod first;
+mod rounding;
 mod second;
+mod single;
+mod structure;
+mod vote;
+
+use std::panic::Location;
 
 use wengert_tensor::testing::layouts::{all_layouts, in_layout_of};
-use wengert_tensor::{Dual, Real, Tensor};
+use wengert_tensor::{Dual, Tensor, lost_paths};
 
-use super::{CheckOptions, Derivative, Record, Report};
-use crate::backward::grad;
-use crate::function::Differentiable;
-use crate::rule::Graph;
+use super::locate;
+use super::quiet::quietly;
+use super::subject::{Subject, or_zeros};
+use super::{CheckOptions, Report, Verdict};
 use crate::sample::{Draw, LARGEST};
-use crate::tape::Tape;
-use crate::var::Var;
+use rounding::Neighbour;
 
 /// The function, its inputs, and the results that all comparisons use.
 struct Check<'a> {
-    f: &'a dyn Differentiable,
+    subject: &'a dyn Subject,
     inputs: &'a [Tensor<f64>],
     options: &'a CheckOptions,
     /// One cotangent per output, in any layout.
     cotangents: Vec<Tensor<f64>>,
-    /// `⟨f, cotangents⟩`, and the same sum over absolute values.
+    /// `⟨f, cotangents⟩`, and the size of its terms, which may cancel.
     value: (f64, f64),
     /// `∂⟨f, cotangents⟩/∂xᵢ` by reverse mode.
     gradients: Vec<Tensor<f64>>,
+    /// For each input, whether reverse mode has a path to it.
+    reached: Vec<bool>,
+    /// Where the run on dual numbers converted one with a tangent to `f64`.
+    lost: Vec<&'static Location<'static>>,
+    /// For each input, the noise of the function along one of its entries.
+    noise: Vec<Option<f64>>,
+    neighbours: Vec<Neighbour>,
     draw: Draw,
     report: Report,
 }
 
 pub(super) fn check(
-    f: &dyn Differentiable,
+    subject: &dyn Subject,
     inputs: &[Tensor<f64>],
     options: &CheckOptions,
 ) -> Report {
+    let mut report = run(subject, inputs, options);
+    report.seed = options.seed;
+    if report.failed()
+        && options.localise
+        && let Some(f) = subject.recorded()
+        && let Ok(found) = quietly(|| locate::locate(f, inputs, options.seed))
+    {
+        report.located = found;
+    }
+    report.kinks = report.count(Verdict::Kink);
+    report
+}
+
+fn run(subject: &dyn Subject, inputs: &[Tensor<f64>], options: &CheckOptions) -> Report {
+    let mut report = match prepare(subject, inputs, options) {
+        Ok(check) => check.run(),
+        Err(fault) => {
+            return Report {
+                faults: vec![fault],
+                ..Report::default()
+            };
+        }
+    };
+    // At a kink a derivative is a convention. Beside it, it can be judged.
+    if !report.failed() && report.count(Verdict::Kink) > 0 {
+        let aside: Vec<_> = aside(inputs, options.seed);
+        let options = CheckOptions {
+            second_order: false,
+            structure: false,
+            entries: options.entries.min(32),
+            ..options.clone()
+        };
+        if let Ok(check) = prepare(subject, &aside, &options) {
+            let mut beside = check.run();
+            for record in &mut beside.records {
+                record.beside_a_kink = true;
+            }
+            if beside.failed() || beside.judged() {
+                report.faults.extend(beside.faults);
+                report.records.extend(beside.records);
+            }
+        }
+    }
+    report
+}
+
+/// The inputs moved by about a thousandth of their size, each element by another amount.
+fn aside(inputs: &[Tensor<f64>], seed: u64) -> Vec<Tensor<f64>> {
+    let mut draw = Draw::new(seed ^ 0xa51d, LARGEST);
+    let shift = |x: &Tensor<f64>| {
+        let size = size_or_one(largest(x));
+        x.zip(&draw.uniform(x.shape(), 0.5, 1.5), |x, u| {
+            x + 1e-3 * size * u
+        })
+    };
+    inputs.iter().map(shift).collect()
+}
+
+/// Runs the function once forwards and once backwards.
+fn prepare<'a>(
+    subject: &'a dyn Subject,
+    inputs: &'a [Tensor<f64>],
+    options: &'a CheckOptions,
+) -> Result<Check<'a>, String> {
+    if inputs.is_empty() {
+        return Err("the function has no inputs: nothing to judge".to_owned());
+    }
     let mut draw = Draw::new(options.seed ^ 0x5eed, LARGEST);
-    let mut report = Report::default();
-    let plain: Vec<_> = inputs.iter().cloned().map(Var::constant).collect();
-    let outputs = f.f64(&plain);
+    let outputs = quietly(|| subject.outputs(inputs))
+        .map_err(|message| format!("the function panics: {message}"))?;
+    if outputs.is_empty() {
+        return Err("the function has no outputs: nothing to judge".to_owned());
+    }
     for (k, y) in outputs.iter().enumerate() {
-        if y.value().iter().any(|y| !y.is_finite()) {
-            report.faults.push(format!(
+        if y.iter().any(|y| !y.is_finite()) {
+            return Err(format!(
                 "output {k} is not finite: derivatives cannot be compared"
             ));
         }
     }
-    if !report.faults.is_empty() {
-        return report;
-    }
     let cotangents: Vec<_> = outputs
         .iter()
-        .map(|y| cotangent(&mut draw, y.shape()))
+        .map(|y| subject.rounded(cotangent(&mut draw, y.shape())))
         .collect();
-    let pairs = || outputs.iter().map(Var::value).zip(&cotangents);
-    let value = (
+    let pairs = || outputs.iter().zip(&cotangents);
+    let value: (f64, f64) = (
         pairs().map(|(y, c)| dot(y, c)).sum(),
         pairs().map(|(y, c)| dot_abs(y, c)).sum(),
     );
-    let gradients = reverse(&|x| f.f64(x), inputs, &cotangents);
-    let mut check = Check {
-        f,
+    let gradients = quietly(|| subject.gradients(inputs, &cotangents))
+        .map_err(|message| format!("the backward pass panics: {message}"))?;
+    for (i, (g, x)) in gradients.iter().zip(inputs).enumerate() {
+        if let Some(g) = g.as_ref().filter(|g| g.shape() != x.shape()) {
+            let (shape, wrong) = (x.shape(), g.shape());
+            return Err(format!("input {i} is {shape:?}, its gradient {wrong:?}"));
+        }
+    }
+    let terms = quietly(|| subject.terms(inputs, &cotangents)).unwrap_or(0.0);
+    let value = (value.0, value.1.max(terms));
+    let reached = gradients.iter().map(Option::is_some).collect();
+    Ok(Check {
+        subject,
         inputs,
         options,
         cotangents,
         value,
-        gradients,
+        gradients: or_zeros(gradients, inputs),
+        reached,
+        lost: Vec::new(),
+        noise: vec![None; inputs.len()],
+        neighbours: Vec::new(),
         draw,
-        report,
-    };
-    check.unused_outputs();
-    check.other_uses();
-    check.entries();
-    check.jacobian();
-    check.directions();
-    if options.second_order {
-        check.second_order();
-    }
-    check.single();
-    check.report
+        report: Report::default(),
+    })
 }
 
 /// A random cotangent, in a random layout.
@@ -101,34 +183,6 @@ fn cotangent(draw: &mut Draw, shape: &[usize]) -> Tensor<f64> {
     }
 }
 
-/// The gradients of `⟨f, cotangents⟩`, zero where there is no path.
-fn reverse<T: Real>(
-    f: &dyn Fn(&[Var<T>]) -> Vec<Var<T>>,
-    inputs: &[Tensor<T>],
-    cotangents: &[Tensor<T>],
-) -> Vec<Tensor<T>> {
-    let tape = Tape::new();
-    let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
-    let y = f(&x);
-    let roots: Vec<_> = y
-        .iter()
-        .zip(cotangents)
-        .map(|(y, c)| (y, Var::constant(c.clone())))
-        .collect();
-    values(
-        grad(&roots, &x.iter().collect::<Vec<_>>(), Graph::Skip),
-        inputs,
-    )
-}
-
-fn values<T: Real>(gradients: Vec<Option<Var<T>>>, like: &[Tensor<T>]) -> Vec<Tensor<T>> {
-    gradients
-        .into_iter()
-        .zip(like)
-        .map(|(g, x)| g.map_or_else(|| Tensor::zeros(x.shape()), Var::into_value))
-        .collect()
-}
-
 fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     a.iter().zip(b.iter()).map(|(a, b)| a * b).sum()
 }
@@ -142,6 +196,15 @@ fn largest(x: &Tensor<f64>) -> f64 {
     x.iter().fold(0.0, |m, x| m.max(x.abs()))
 }
 
+/// A size to measure steps in: 1 if all numbers are 0.
+fn size_or_one(size: f64) -> f64 {
+    if size > 0.0 && size.is_finite() {
+        size
+    } else {
+        1.0
+    }
+}
+
 /// The row-major index of element `k`.
 fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
@@ -152,127 +215,101 @@ fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
-/// The difference divided by what is allowed; NaN or infinity, which count as wrong, if the difference is.
-fn excess(a: f64, b: f64, allowed: f64) -> f64 {
-    if a == b {
-        0.0
-    } else {
-        ((a - b) / allowed).abs()
-    }
-}
-
 impl Check<'_> {
-    fn f64(&self, inputs: &[Tensor<f64>]) -> f64 {
-        let x: Vec<_> = inputs.iter().cloned().map(Var::constant).collect();
-        self.f
-            .f64(&x)
+    fn run(mut self) -> Report {
+        let stages: [fn(&mut Self); 7] = [
+            Self::watch_lost_paths,
+            Self::structure,
+            Self::entries,
+            Self::jacobian,
+            Self::directions,
+            Self::second_order,
+            Self::single,
+        ];
+        for stage in stages {
+            if let Err(message) = quietly(|| stage(&mut self)) {
+                self.report
+                    .faults
+                    .push(format!("a run with other numbers panics: {message}"));
+            }
+        }
+        self.report
+    }
+
+    /// Runs the function on dual numbers once, and finds where it drops a derivative.
+    fn watch_lost_paths(&mut self) {
+        if !self.options.forward_mode {
+            return;
+        }
+        let tangents: Vec<_> = self
+            .inputs
             .iter()
-            .zip(&self.cotangents)
-            .map(|(y, c)| dot(y.value(), c))
-            .sum()
+            .map(|x| self.draw.normal(x.shape()))
+            .collect();
+        let lifted = dual_inputs(self.inputs, &tangents);
+        let (_, lost) = lost_paths(|| self.subject.duals(&lifted));
+        for place in &lost {
+            self.report.notes.push(format!(
+                "forward mode drops a derivative at {place}: to_f64 of a dual number with a tangent; forward mode \
+                 is not believed"
+            ));
+        }
+        self.lost = lost;
+    }
+
+    fn f64(&self, inputs: &[Tensor<f64>]) -> f64 {
+        let outputs = self.subject.outputs(inputs);
+        let pairs = outputs.iter().zip(&self.cotangents);
+        pairs.map(|(y, c)| dot(y, c)).sum()
     }
 
     /// The derivative along one tangent per input, by exact forward mode; per output.
     fn forward(&self, tangents: &[Tensor<f64>]) -> Option<Vec<Tensor<f64>>> {
+        self.forward_at(self.inputs, tangents)
+    }
+
+    /// As [`forward`](Self::forward), at other inputs.
+    fn forward_at(
+        &self,
+        inputs: &[Tensor<f64>],
+        tangents: &[Tensor<f64>],
+    ) -> Option<Vec<Tensor<f64>>> {
         if !self.options.forward_mode {
             return None;
         }
-        let x: Vec<_> = self
-            .dual_inputs(tangents)
-            .into_iter()
-            .map(Var::constant)
-            .collect();
-        Some(
-            self.f
-                .dual(&x)?
-                .iter()
-                .map(|y| y.value().map(|d| d.tangent))
-                .collect(),
-        )
+        let outputs = self.subject.duals(&dual_inputs(inputs, tangents))?;
+        Some(outputs.iter().map(|y| y.map(|d| d.tangent)).collect())
     }
 
-    /// The inputs as dual numbers with these tangents.
-    fn dual_inputs(&self, tangents: &[Tensor<f64>]) -> Vec<Tensor<Dual>> {
-        self.inputs
-            .iter()
-            .zip(tangents)
-            .map(|(x, u)| {
-                let dual = x.zip(u, Dual::new);
-                // With stride 0 elements share a place in memory, but their tangents may differ.
-                if x.strides().contains(&0) {
-                    dual
-                } else {
-                    in_layout_of(&dual, x)
-                }
-            })
-            .collect()
+    /// `⟨ẏ, cotangents⟩` by exact forward mode, and the same sum over absolute values.
+    fn forward_product(
+        &self,
+        inputs: &[Tensor<f64>],
+        cotangents: &[Tensor<f64>],
+        tangents: &[Tensor<f64>],
+    ) -> Option<(f64, f64)> {
+        let y = self.forward_at(inputs, tangents)?;
+        let pairs = || y.iter().zip(cotangents);
+        Some((
+            pairs().map(|(y, c)| dot(y, c)).sum(),
+            pairs().map(|(y, c)| dot_abs(y, c)).sum(),
+        ))
     }
+}
 
-    /// The largest entry of all gradients.
-    fn norm(&self) -> f64 {
-        self.gradients.iter().map(largest).fold(0.0, f64::max)
-    }
-
-    /// An estimate of the terms that a gradient is a sum of. If they cancel, the rounding error is
-    /// relative to them, not to the gradient. They are about the sum of absolute values in the output
-    /// divided by the largest input. That sum is taken to be at least 1/100 of the largest cotangent, because
-    /// the outputs themselves may have cancelled.
-    fn terms(&self) -> f64 {
-        let inputs = self.inputs.iter().map(largest).fold(1.0, f64::max);
-        let cotangent = self.cotangents.iter().map(largest).fold(0.0, f64::max);
-        self.value.1.max(1e-2 * cotangent) / inputs
-    }
-
-    /// The tolerance for exact forward mode, for gradients of this size.
-    fn exact(&self, size: f64) -> f64 {
-        self.options.exact_tolerance * size.max(self.norm()).max(self.terms())
-    }
-
-    /// The tolerance for finite differences, for gradients of this size.
-    fn numeric(&self, size: f64) -> f64 {
-        self.options.numeric_tolerance * size.max(0.01 * self.norm()).max(1e-4)
-    }
-
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one comparison is described by all of these"
-    )]
-    /// Adds a record for every element of a derivative.
-    fn record(
-        &mut self,
-        derivative: Derivative,
-        input: usize,
-        analytic: &Tensor<f64>,
-        exact: Option<&Tensor<f64>>,
-        numeric: Option<&Tensor<f64>>,
-        exact_tolerance: f64,
-        numeric_tolerance: f64,
-    ) {
-        for k in 0..analytic.len() {
-            let index = unravel(k, analytic.shape());
-            let analytic = analytic.get(&index);
-            let forward = exact.map(|e| e.get(&index));
-            let numeric = numeric.map(|n| n.get(&index));
-            let errors = [
-                forward.map(|b| excess(analytic, b, exact_tolerance)),
-                numeric.map(|b| excess(analytic, b, numeric_tolerance)),
-            ];
-            let error = errors.into_iter().flatten().fold(0.0, |worst: f64, e| {
-                if e.is_nan() {
-                    f64::INFINITY
-                } else {
-                    worst.max(e)
-                }
-            });
-            self.report.records.push(Record {
-                derivative,
-                input: Some(input),
-                index,
-                analytic,
-                numeric,
-                forward,
-                error,
-            });
-        }
-    }
+/// Inputs as dual numbers with these tangents.
+pub(super) fn dual_inputs(inputs: &[Tensor<f64>], tangents: &[Tensor<f64>]) -> Vec<Tensor<Dual>> {
+    inputs
+        .iter()
+        .zip(tangents)
+        .map(|(x, u)| {
+            let dual = x.zip(u, Dual::new);
+            // With stride 0 elements share a place in memory, but their tangents may differ.
+            if x.strides().contains(&0) {
+                dual
+            } else {
+                in_layout_of(&dual, x)
+            }
+        })
+        .collect()
 }

@@ -89,6 +89,7 @@ impl Line {
         CheckOptions {
             seed: self.seed,
             entries: 24,
+            localise: std::env::var_os("WENGERT_CASE").is_some(),
             exact_tolerance: bound.unwrap_or(default.exact_tolerance),
             ..default
         }
@@ -105,7 +106,7 @@ impl Line {
                 (report, alike)
             });
             match checked {
-                Ok((report, _)) if !report.is_ok() => Err(report.to_string()),
+                Ok((report, _)) if report.failed() => Err(report.to_string()),
                 Ok((report, alike)) => alike.map(|()| report),
                 Err(panic) => Err(match panic.downcast_ref::<String>() {
                     Some(text) => format!("it panics: {text}"),

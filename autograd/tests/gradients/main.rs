@@ -12,6 +12,7 @@ mod inexact;
 mod kinks;
 mod magnitudes;
 mod mutation;
+mod scales;
 mod situation;
 
 use cases::Line;

@@ -109,7 +109,7 @@ fn judge(fault: Fault, cases: &[Sound]) -> Verdict {
             let differs = differ(&derivatives(&wrong, inputs), &sound.right);
             (
                 differs,
-                differs && !check_dyn(&wrong, inputs, &sound.options).is_ok(),
+                differs && check_dyn(&wrong, inputs, &sound.options).failed(),
             )
         });
         if refused {

@@ -1,6 +1,6 @@
 //! Every layer's gradients, by parameter, in training and in evaluation.
 
-use wengert_autograd::check::{CheckOptions, Report};
+use wengert_autograd::check::Report;
 use wengert_nn::models::{CifarResNet, CifarResNetOptions, Shortcut};
 use wengert_nn::*;
 use wengert_tensor::Tensor;
@@ -268,14 +268,6 @@ fn norms_of_each_example() {
     ));
 }
 
-/// For layers with rectifiers: a step of finite differences would cross the kink of one of them.
-fn without_differences() -> CheckOptions {
-    CheckOptions {
-        finite_differences: false,
-        ..CheckOptions::default()
-    }
-}
-
 #[test]
 fn small_residual_networks() {
     let options = CifarResNetOptions {
@@ -287,8 +279,7 @@ fn small_residual_networks() {
     };
     assert(&check_model!(
         |rng| CifarResNet::new(&options, rng),
-        [3, 1, 5, 4],
-        without_differences()
+        [3, 1, 5, 4]
     ));
     let padded = CifarResNetOptions {
         widths: vec![2, 4],
@@ -297,8 +288,7 @@ fn small_residual_networks() {
     };
     assert(&check_model!(
         |rng| CifarResNet::new(&padded, rng),
-        [3, 1, 4, 5],
-        without_differences()
+        [3, 1, 4, 5]
     ));
 }
 

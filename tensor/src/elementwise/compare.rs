@@ -74,14 +74,15 @@ impl<T: Number> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn is_finite(&self) -> Tensor<bool> {
-        self.map(|x| x.to_f64().is_finite())
+        // ∞ · 0 is NaN.
+        self.map(|x| !(x * T::zero()).is_nan())
     }
 
     /// Where the element is +∞ or −∞.
     #[must_use]
     #[track_caller]
     pub fn is_infinite(&self) -> Tensor<bool> {
-        self.map(|x| x.to_f64().is_infinite())
+        self.map(|x| (x * T::zero()).is_nan() && !x.is_nan())
     }
 }
 

@@ -151,7 +151,7 @@ impl<T: Real> Tensor<T> {
             .iter()
             .fold(self.clone(), |x, axis| x.slice(axis as isize, 0..1));
         let finite = |x: T| {
-            if x.to_f64().is_finite() {
+            if x.primal().to_f64().is_finite() {
                 x.primal()
             } else {
                 T::zero()

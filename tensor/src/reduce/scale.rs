@@ -20,7 +20,7 @@ fn has_f64_range<T: Real>() -> bool {
 #[inline]
 pub fn unit_scale<T: Real>(x: T) -> T {
     const BIAS: i64 = 1023;
-    let x = x.to_f64().abs();
+    let x = x.primal().to_f64().abs();
     if x == 0.0 || !x.is_finite() {
         return T::one();
     }
@@ -43,7 +43,7 @@ fn smallest_accurate<T: Real>() -> f64 {
 /// Whether a sum of squares, to which `room` is going to be added, is accurate: nothing overflowed, and squares
 /// that underflowed are negligible.
 pub(super) fn is_exact<T: Real>(squares: T, room: f64) -> bool {
-    let squares = squares.to_f64();
+    let squares = squares.primal().to_f64();
     let in_range = squares.is_finite() && T::of(room).to_f64().is_finite();
     in_range && squares.max(room) >= smallest_accurate::<T>()
 }

@@ -27,7 +27,13 @@ impl<T: Real> Tensor<T> {
         }
         let max = self.max(axes.clone());
         // An infinite maximum is not subtracted: ∞ − ∞ would be NaN.
-        let shift = max.map(|m| if m.to_f64().is_finite() { m } else { T::zero() });
+        let shift = max.map(|m| {
+            if m.primal().to_f64().is_finite() {
+                m
+            } else {
+                T::zero()
+            }
+        });
         // Σ e^(x − m) = 1 + excess. The maxima are counted apart, so that a sum of small terms keeps
         // its digits.
         let excess = sum_of(|x: T, shift: T| {

@@ -1,123 +1,383 @@
-//! The first derivative: entry by entry, along directions, whole Jacobians; and that a rule adds to
-//! cotangents and works with unused outputs.
+//! The first derivative: entry by entry, along directions, whole Jacobians.
 
 use wengert_tensor::Tensor;
 
-use super::{Check, dot, dot_abs, excess, largest, reverse, unravel, values};
-use crate::backward::grad;
-use crate::check::{Derivative, Record, Witness};
-use crate::rule::Graph;
-use crate::tape::Tape;
-use crate::var::Var;
+use super::rounding::{Difference, classify};
+use super::vote::{Exact, vote};
+use super::{Check, dot, dot_abs, largest, size_or_one, unravel};
+use crate::check::numeric::{Finding, Search, noise, search};
+use crate::check::subject::or_zeros;
+use crate::check::{Derivative, Power, Record, Verdict, Witness};
+
+/// Numbers below this times the size of the terms of the function are zero.
+pub(super) const ZERO: f64 = 16.0 * f64::EPSILON;
+
+/// If forward mode judges the entries, differences are taken at this many of each input, and along directions.
+const DIFFERENCES_BESIDE_EXACT: usize = 12;
+
+/// A derivative along a direction, to be judged.
+struct Question {
+    derivative: Derivative,
+    input: Option<usize>,
+    index: Vec<usize>,
+    analytic: f64,
+    tangents: Vec<Tensor<f64>>,
+    /// What rounding errors of the derivative are relative to.
+    size: f64,
+    /// The distance along the direction over which the function is expected to vary.
+    unit: f64,
+    /// The largest step along the direction.
+    widest: f64,
+    /// Whether differences are taken.
+    differences: bool,
+    reached: bool,
+}
 
 impl Check<'_> {
-    /// The central difference `(⟨f(x + h·u), c⟩ − ⟨f(x − h·u), c⟩) / 2h`, extrapolated from two steps, and
-    /// a bound on its error by rounding and truncation; `None` at a kink.
-    fn difference(&mut self, tangents: &[Tensor<f64>], step: f64) -> Option<(f64, f64)> {
-        if !self.options.finite_differences {
-            return None;
-        }
-        let at = |h: f64| -> f64 {
-            let moved: Vec<_> = self
-                .inputs
-                .iter()
-                .zip(tangents)
-                .map(|(x, u)| x.zip(u, |x, u| x + h * u))
-                .collect();
-            self.f64(&moved)
-        };
-        let (here, size) = self.value;
-        let (wide, narrow) = ([at(2.0 * step), at(-2.0 * step)], [at(step), at(-step)]);
-        let noise = size * 4e-15 / step;
-        // The difference of the one-sided slopes. For a smooth function it halves with the step; at a kink
-        // it stays.
-        let slope_change = |[up, down]: [f64; 2], step: f64| (up - 2.0 * here + down).abs() / step;
-        let wide_change = slope_change(wide, 2.0 * step);
-        let change = slope_change(narrow, step);
-        if change > 0.8 * wide_change && change > 4.0 * noise + 1e-6 * size {
-            self.report.kinks += 1;
-            return None;
-        }
-        self.report.compared.insert(Witness::Differences);
-        // Richardson extrapolation from two steps: the error of order h² cancels.
-        let (wide, narrow) = (
-            (wide[0] - wide[1]) / (4.0 * step),
-            (narrow[0] - narrow[1]) / (2.0 * step),
-        );
-        let estimate = (4.0 * narrow - wide) / 3.0;
-        let truncation = (narrow - wide).abs() * 4e-3;
-        Some((estimate, truncation + noise))
-    }
-
-    /// Checks that a rule works if only one output is used, whichever it is.
-    pub(super) fn unused_outputs(&mut self) {
-        if self.cotangents.len() < 2 {
-            return;
-        }
-        let mut sums: Vec<_> = self
+    /// Judges the gradient entry by entry.
+    pub(super) fn entries(&mut self) {
+        let zeros: Vec<_> = self
             .inputs
             .iter()
             .map(|x| Tensor::<f64>::zeros(x.shape()))
             .collect();
-        for k in 0..self.cotangents.len() {
-            let tape = Tape::new();
-            let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
-            let y = self.f.f64(&x);
-            let root = [(&y[k], Var::constant(self.cotangents[k].clone()))];
-            let parts = values(
-                grad(&root, &x.iter().collect::<Vec<_>>(), Graph::Skip),
-                self.inputs,
-            );
-            for (sum, part) in sums.iter_mut().zip(&parts) {
-                sum.add_assign(part);
+        for i in 0..self.inputs.len() {
+            let count = self.inputs[i].len();
+            let size = largest(&self.gradients[i]);
+            let chosen: Vec<usize> = if count <= self.options.entries {
+                (0..count).collect()
+            } else {
+                (0..self.options.entries)
+                    .map(|_| self.draw.within(0, count - 1))
+                    .collect()
+            };
+            let scale = size_or_one(largest(&self.inputs[i]));
+            for (place, k) in chosen.into_iter().enumerate() {
+                let index = unravel(k, self.inputs[i].shape());
+                let mut tangents = zeros.clone();
+                tangents[i].as_mut_slice()[k] = 1.0;
+                let here = self.inputs[i].get(&index).abs();
+                self.judge(Question {
+                    derivative: Derivative::First,
+                    input: Some(i),
+                    analytic: self.gradients[i].get(&index),
+                    index,
+                    tangents,
+                    size,
+                    unit: if here > 0.0 { here } else { scale },
+                    widest: 0.25 * scale,
+                    differences: place < DIFFERENCES_BESIDE_EXACT || !self.believes_forward_mode(),
+                    reached: self.reached[i],
+                });
             }
         }
-        for (i, (sum, whole)) in sums.iter().zip(&self.gradients).enumerate() {
-            let allowed = self.exact(largest(whole));
-            if sum
+    }
+
+    /// Whether forward mode is a witness of this function.
+    pub(super) fn believes_forward_mode(&self) -> bool {
+        self.options.forward_mode
+            && self.lost.is_empty()
+            && self.report.compared.contains(&Witness::Dual)
+    }
+
+    /// Judges the gradient along random directions through all inputs at once.
+    pub(super) fn directions(&mut self) {
+        let mut worst: Option<f64> = None;
+        for _ in 0..self.options.directions {
+            let tangents: Vec<_> = self
+                .inputs
                 .iter()
-                .zip(whole.iter())
-                .any(|(a, b)| !(excess(a, b, allowed) <= 1.0))
-            {
-                self.report.faults.push(format!(
-                    "input {i}: the gradients of the outputs one by one do not add up to that of all together"
-                ));
+                .map(|x| {
+                    let sign = self.draw.mask(x.shape());
+                    let length = self.draw.uniform(x.shape(), 0.7, 1.4);
+                    let signed = sign.zip(&length, |sign, u| if sign { u } else { -u });
+                    signed.zip(&lengths(x), |u, length| u * length)
+                })
+                .collect();
+            let record = self.along(&tangents);
+            worst = Some(worst.unwrap_or(0.0).max(record));
+            let failed = self
+                .report
+                .records
+                .last()
+                .is_some_and(|r| r.verdict == Verdict::Fail);
+            if failed && !self.believes_forward_mode() {
+                self.bisect(&tangents);
+                break;
+            }
+        }
+        self.state_power(worst);
+    }
+
+    /// Judges one direction; returns the error bar.
+    fn along(&mut self, tangents: &[Tensor<f64>]) -> f64 {
+        let terms = || self.gradients.iter().zip(tangents);
+        let analytic = terms().map(|(g, u)| dot(g, u)).sum();
+        // Rounding errors of a sum add up like a random walk.
+        let squares: f64 = terms()
+            .flat_map(|(g, u)| g.iter().zip(u.iter()))
+            .map(|(g, u)| (g * u).abs())
+            .fold(0.0, |norm: f64, t| norm.hypot(t));
+        let sum: f64 = terms().map(|(g, u)| dot_abs(g, u)).sum();
+        self.judge(Question {
+            derivative: Derivative::Directional,
+            input: None,
+            index: Vec::new(),
+            analytic,
+            tangents: tangents.to_vec(),
+            size: squares.max(4.0 * f64::EPSILON / self.options.exact_tolerance * sum),
+            unit: 1.0,
+            widest: 0.25,
+            differences: true,
+            reached: self.reached.iter().any(|reached| *reached),
+        })
+    }
+
+    /// Finds wrong entries by judging halves of the direction that disagrees: `log₂ n` directions for each.
+    fn bisect(&mut self, tangents: &[Tensor<f64>]) {
+        /// Wrong entries that are looked for.
+        const MOST: usize = 8;
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        for (i, x) in self.inputs.iter().enumerate() {
+            places.extend((0..x.len()).map(|k| (i, k)));
+        }
+        let mut groups = vec![places];
+        let mut found = 0;
+        while let Some(group) = groups.pop() {
+            if found == MOST {
+                break;
+            }
+            let mut part: Vec<_> = self
+                .inputs
+                .iter()
+                .map(|x| Tensor::<f64>::zeros(x.shape()))
+                .collect();
+            for &(i, k) in &group {
+                let index = unravel(k, self.inputs[i].shape());
+                part[i].as_mut_slice()[k] = tangents[i].get(&index);
+            }
+            self.along(&part);
+            let Some(mut record) = self.report.records.pop() else {
+                return;
+            };
+            if record.verdict != Verdict::Fail {
+                continue;
+            }
+            if let [(i, k)] = group[..] {
+                found += 1;
+                let index = unravel(k, self.inputs[i].shape());
+                let length = tangents[i].get(&index);
+                record.derivative = Derivative::First;
+                record.input = Some(i);
+                record.analytic /= length;
+                record.numeric = record.numeric.map(|n| n / length);
+                record.forward = record.forward.map(|n| n / length);
+                record.bar /= length.abs();
+                record.index = index;
+                self.report.records.push(record);
+            } else {
+                let (left, right) = group.split_at(group.len() / 2);
+                groups.push(right.to_vec());
+                groups.push(left.to_vec());
             }
         }
     }
 
-    /// Checks that a rule adds to the cotangents that other uses of its inputs have produced.
-    pub(super) fn other_uses(&mut self) {
-        let tape = Tape::new();
-        let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
-        let y = self.f.f64(&x);
-        let others: Vec<_> = x.iter().map(|x| x.mul_scalar(1.5)).collect();
-        let weights: Vec<_> = x.iter().map(|x| self.draw.normal(x.shape())).collect();
-        let roots: Vec<_> = y
-            .iter()
-            .zip(&self.cotangents)
-            .chain(others.iter().zip(&weights))
-            .map(|(y, c)| (y, Var::constant(c.clone())))
-            .collect();
-        let sums = grad(&roots, &x.iter().collect::<Vec<_>>(), Graph::Skip);
-        let sums = values(sums, self.inputs);
-        for (i, sum) in sums.iter().enumerate() {
-            let whole = self.gradients[i].zip(&weights[i], |g, w| g + 1.5 * w);
-            let allowed = self.exact(largest(&whole));
-            let mut pairs = sum.iter().zip(whole.iter());
-            if sum.shape() != whole.shape() || pairs.any(|(a, b)| !(excess(a, b, allowed) <= 1.0)) {
-                self.report.faults.push(format!(
-                    "input {i}: its gradient is not added to that of its other uses"
-                ));
-            }
+    /// States how large the error of one entry must be to be seen for sure.
+    fn state_power(&mut self, worst: Option<f64>) {
+        let largest_term = self.gradients.iter().zip(self.inputs);
+        let largest_term = largest_term
+            .map(|(g, x)| largest(g) * size_or_one(largest(x)))
+            .fold(0.0, f64::max);
+        let Some(bar) = worst.filter(|bar| bar.is_finite()) else {
+            return;
+        };
+        if largest_term > 0.0 {
+            // The shortest tangent is 0.7; the error counts once, and the bar on either side.
+            self.report.power = Some(Power {
+                relative: 2.0 * bar / (0.7 * largest_term),
+                directions: self.options.directions,
+            });
         }
     }
 
-    /// Checks the whole Jacobian, entry by entry, if inputs and outputs have few elements.
+    /// Judges one number by all witnesses; returns the error bar.
+    fn judge(&mut self, q: Question) -> f64 {
+        let forward = self.forward_product(self.inputs, &self.cotangents, &q.tangents);
+        if forward.is_some() {
+            self.report.compared.insert(Witness::Dual);
+        }
+        if !q.analytic.is_finite() {
+            return self.not_finite(q, forward.map(|(value, _)| value));
+        }
+        let natural = self.value.1 / q.unit;
+        // Where a derivative is infinite, zero tangents make others NaN.
+        let usable = forward.filter(|(value, _)| self.lost.is_empty() && !value.is_nan());
+        let exact = usable.map(|(value, terms)| {
+            let allowed = self.options.exact_tolerance * q.size.max(terms);
+            let difference = q.analytic - value;
+            // Both are zero but for the rounding of terms that cancel.
+            let zero = ZERO * natural;
+            let found = if q.analytic.abs() <= zero && value.abs() <= zero {
+                Difference::Rounding(zero)
+            } else if difference.abs() <= allowed {
+                Difference::Rounding(allowed)
+            } else {
+                self.difference_at_neighbours(&q, difference, allowed)
+            };
+            let size = q.analytic.abs().max(1e-3 * q.size).max(1e-6 * natural);
+            Exact::of(found, 1e-3 * size)
+        });
+        let exact = exact.unwrap_or(Exact::Missing);
+        let numeric = (self.options.finite_differences && q.differences)
+            .then(|| self.differences(&q, natural, exact));
+        if numeric.as_ref().is_some_and(|n| *n != Finding::Impossible) {
+            self.report.compared.insert(Witness::Differences);
+        }
+        let (verdict, bar, mut reason) = vote(q.analytic, exact, numeric.as_ref(), q.reached);
+        let (estimate, step) = match &numeric {
+            Some(Finding::Agrees(e) | Finding::Differs(e) | Finding::Inaccurate(e)) => {
+                (Some(e.value), Some(e.step))
+            }
+            _ => (None, None),
+        };
+        let forward = forward.map(|(value, _)| value);
+        if verdict == Verdict::Fail && !self.lost.is_empty() && forward.is_some() {
+            reason += "; forward mode lost a path";
+        }
+        let witness = match exact {
+            Exact::Missing => estimate,
+            _ => forward,
+        };
+        self.report.records.push(Record {
+            derivative: q.derivative,
+            input: q.input,
+            index: q.index,
+            analytic: q.analytic,
+            numeric: estimate,
+            forward,
+            error: error(verdict, q.analytic, witness, bar),
+            verdict,
+            reason,
+            bar,
+            step,
+            beside_a_kink: false,
+        });
+        bar
+    }
+
+    /// Judges a derivative that is infinite or NaN.
+    fn not_finite(&mut self, q: Question, forward: Option<f64>) -> f64 {
+        let also = forward.is_none_or(|value| !value.is_finite());
+        let (verdict, reason) = if also {
+            (Verdict::NonFinite, "")
+        } else {
+            (Verdict::Fail, "forward mode is finite")
+        };
+        self.report.records.push(Record {
+            derivative: q.derivative,
+            input: q.input,
+            index: q.index,
+            analytic: q.analytic,
+            numeric: None,
+            forward,
+            error: if also { 0.0 } else { f64::INFINITY },
+            verdict,
+            reason: reason.to_owned(),
+            bar: f64::INFINITY,
+            step: None,
+            beside_a_kink: false,
+        });
+        f64::INFINITY
+    }
+
+    /// Tells rounding from an error by the same difference at the neighbours.
+    fn difference_at_neighbours(&mut self, q: &Question, here: f64, allowed: f64) -> Difference {
+        self.neighbours();
+        let mut differences = vec![here];
+        for neighbour in &self.neighbours {
+            let forward =
+                self.forward_product(&neighbour.inputs, &neighbour.cotangents, &q.tangents);
+            let Some((forward, _)) = forward else {
+                continue;
+            };
+            let terms = neighbour.gradients.iter().zip(&q.tangents);
+            let reverse: f64 = terms.map(|(g, u)| dot(g, u)).sum();
+            differences.push(reverse - forward);
+        }
+        classify(&differences, q.analytic, allowed)
+    }
+
+    /// What differences say.
+    fn differences(&mut self, q: &Question, natural: f64, exact: Exact) -> Finding {
+        let (inputs, tangents) = (self.inputs, &q.tangents);
+        let moves: Vec<bool> = tangents.iter().map(|u| largest(u) > 0.0).collect();
+        let at = |h: f64| -> Vec<Tensor<f64>> {
+            let pairs = inputs.iter().zip(tangents).zip(&moves);
+            pairs
+                .map(|((x, u), moves)| {
+                    if *moves {
+                        x.zip(u, |x, u| x + h * u)
+                    } else {
+                        x.clone()
+                    }
+                })
+                .collect()
+        };
+        let this = &*self;
+        let mut phi = |h: f64| this.f64(&at(h));
+        // The rounding of the values, and of the moved element.
+        let least = f64::EPSILON * (this.value.1 + q.unit * q.analytic.abs());
+        let known = q.input.and_then(|i| this.noise[i]);
+        let measured = known.unwrap_or_else(|| noise(&mut phi, q.unit));
+        let scale = q.analytic.abs().max(1e-2 * q.size).max(1e-6 * natural);
+        let question = |sigma: f64| Search {
+            claim: q.analytic,
+            here: this.value.0,
+            sigma,
+            unit: q.unit,
+            widest: q.widest,
+            trusted: if q.input.is_some() {
+                f64::INFINITY
+            } else {
+                trusted_step(inputs, tangents)
+            },
+            slack: slack(this.subject.epsilon(), q, exact),
+            target: scale
+                * if matches!(exact, Exact::Agrees(_)) {
+                    1e-6
+                } else {
+                    1e-9
+                },
+            wanted: 1e-3 * scale,
+        };
+        let sigma = |measured: f64| {
+            if measured.is_finite() {
+                measured.max(least)
+            } else {
+                least
+            }
+        };
+        let mut finding = search(&mut phi, question(sigma(measured)));
+        if matches!(finding, Finding::Differs(_)) && known.is_some() {
+            // The noise may be larger at this entry than at the one where it was measured.
+            let own = noise(&mut phi, q.unit).max(measured);
+            finding = search(&mut phi, question(sigma(own)));
+        }
+        if let Some(i) = q.input
+            && self.noise[i].is_none()
+        {
+            self.noise[i] = Some(measured);
+        }
+        finding
+    }
+
+    /// Judges the whole Jacobian, entry by entry, if inputs and outputs have few elements.
     pub(super) fn jacobian(&mut self) {
         const SMALL: usize = 8;
         let count = |x: &[Tensor<f64>]| x.iter().map(Tensor::len).sum::<usize>();
-        if count(self.inputs) > SMALL || count(&self.cotangents) > SMALL {
+        let (inputs, outputs) = (count(self.inputs), count(&self.cotangents));
+        if inputs > SMALL || outputs > SMALL || !self.believes_forward_mode() {
             return;
         }
         let zeros = |x: &[Tensor<f64>]| -> Vec<Tensor<f64>> {
@@ -134,159 +394,137 @@ impl Check<'_> {
                 })
                 .collect()
         };
-        let rows: Vec<_> = units(&self.cotangents)
-            .into_iter()
-            .map(|(output, k, unit)| (output, k, reverse(&|x| self.f.f64(x), self.inputs, &unit)))
-            .collect();
-        let entries = rows.iter().flat_map(|row| &row.2).map(largest);
-        let size = entries.fold(self.terms(), f64::max);
+        let rows_at = |this: &Self, x: &[Tensor<f64>]| -> Vec<(usize, usize, Vec<Tensor<f64>>)> {
+            units(&this.cotangents)
+                .into_iter()
+                .map(|(output, l, unit)| {
+                    let row = or_zeros(this.subject.gradients(x, &unit), x);
+                    (output, l, row)
+                })
+                .collect()
+        };
+        let rows = rows_at(self, self.inputs);
+        let terms =
+            self.value.1 / size_or_one(self.cotangents.iter().map(largest).fold(0.0, f64::max));
+        // The rows at the neighbours, once a difference needs them.
+        let mut beside: Vec<(Vec<Tensor<f64>>, Vec<(usize, usize, Vec<Tensor<f64>>)>)> = Vec::new();
         for (input, k, unit) in units(self.inputs) {
             let Some(column) = self.forward(&unit) else {
                 return;
             };
-            for (output, l, row) in &rows {
-                let index = unravel(k, self.inputs[input].shape());
+            let index = unravel(k, self.inputs[input].shape());
+            let size = rows.iter().map(|row| largest(&row.2[input]));
+            let size = size.fold(0.0, f64::max);
+            for (place, (output, l, row)) in rows.iter().enumerate() {
                 let analytic = row[input].get(&index);
-                let exact = column[*output].get(unravel(*l, column[*output].shape()));
-                let allowed = self.options.exact_tolerance * size;
-                let error = excess(analytic, exact, allowed);
+                let at = unravel(*l, column[*output].shape());
+                let exact = column[*output].get(&at);
+                let allowed = self.options.exact_tolerance * size.max(largest(&column[*output]));
+                let difference = analytic - exact;
+                let zero = ZERO * terms / size_or_one(largest(&self.inputs[input]));
+                let found = if analytic.abs() <= zero && exact.abs() <= zero {
+                    Difference::Rounding(zero)
+                } else if difference.abs() <= allowed || analytic == exact {
+                    Difference::Rounding(allowed)
+                } else if !difference.is_finite() {
+                    Difference::Systematic(allowed)
+                } else {
+                    if beside.is_empty() {
+                        self.neighbours();
+                        beside = self
+                            .neighbours
+                            .iter()
+                            .map(|n| (n.inputs.clone(), rows_at(self, &n.inputs)))
+                            .collect();
+                    }
+                    let mut differences = vec![difference];
+                    for (x, rows) in &beside {
+                        if let Some(column) = self.forward_at(x, &unit) {
+                            let reverse = rows[place].2[input].get(&index);
+                            differences.push(reverse - column[*output].get(&at));
+                        }
+                    }
+                    classify(&differences, analytic, allowed)
+                };
+                let (verdict, bar) = match found {
+                    _ if !exact.is_finite() || !self.gradients[input].get(&index).is_finite() => {
+                        (Verdict::NonFinite, f64::INFINITY)
+                    }
+                    Difference::Systematic(bar) => (Verdict::Fail, bar),
+                    Difference::Rounding(bar) if self.reached[input] => (Verdict::Pass, bar),
+                    Difference::Rounding(bar) => (Verdict::Unreachable, bar),
+                };
                 self.report.records.push(Record {
                     derivative: Derivative::Jacobian,
                     input: Some(input),
-                    index,
+                    index: index.clone(),
                     analytic,
                     numeric: None,
                     forward: Some(exact),
-                    error: if error.is_nan() { f64::INFINITY } else { error },
+                    error: error(verdict, analytic, Some(exact), bar),
+                    verdict,
+                    reason: match verdict {
+                        Verdict::Fail => {
+                            format!("forward mode disagrees in output {output} at {at:?}")
+                        }
+                        _ => String::new(),
+                    },
+                    bar,
+                    step: None,
+                    beside_a_kink: false,
                 });
             }
         }
     }
+}
 
-    /// Checks the gradient entry by entry.
-    pub(super) fn entries(&mut self) {
-        let zeros: Vec<_> = self
-            .inputs
-            .iter()
-            .map(|x| Tensor::<f64>::zeros(x.shape()))
-            .collect();
-        for i in 0..self.inputs.len() {
-            let count = self.inputs[i].len();
-            if self.gradients[i].shape() != self.inputs[i].shape() {
-                self.report.faults.push(format!(
-                    "input {i} is {:?}, its gradient {:?}",
-                    self.inputs[i].shape(),
-                    self.gradients[i].shape()
-                ));
-                continue;
-            }
-            let size = largest(&self.gradients[i]);
-            let chosen: Vec<usize> = if count <= self.options.entries {
-                (0..count).collect()
-            } else {
-                (0..self.options.entries)
-                    .map(|_| self.draw.within(0, count - 1))
-                    .collect()
-            };
-            for k in chosen {
-                let index = unravel(k, self.inputs[i].shape());
-                let mut unit = zeros.clone();
-                unit[i].as_mut_slice()[k] = 1.0;
-                let analytic = self.gradients[i].get(&index);
-                let step = 1e-4 * self.inputs[i].get(&index).abs().max(1.0);
-                self.compare(
-                    Derivative::First,
-                    Some(i),
-                    index,
-                    analytic,
-                    &unit,
-                    size,
-                    step,
-                );
-            }
-        }
+/// The rounding error of a claim that differences are compared with. Beside forward mode they look for what both modes
+/// get wrong, which is no rounding.
+fn slack(epsilon: f64, q: &Question, exact: Exact) -> f64 {
+    let coarse = epsilon > f64::EPSILON || matches!(exact, Exact::Agrees(_));
+    let size = q.analytic.abs().max(if coarse { q.size } else { 0.0 });
+    match exact {
+        Exact::Agrees(_) => 1e-9 * size,
+        _ => 64.0 * epsilon * size,
     }
+}
 
-    /// Checks the gradient along random directions through all inputs at once.
-    pub(super) fn directions(&mut self) {
-        for _ in 0..self.options.directions {
-            let tangents: Vec<_> = self
-                .inputs
-                .iter()
-                .map(|x| self.draw.normal(x.shape()))
-                .collect();
-            let analytic = self
-                .gradients
-                .iter()
-                .zip(&tangents)
-                .map(|(g, u)| dot(g, u))
-                .sum();
-            let size: f64 = self
-                .gradients
-                .iter()
-                .zip(&tangents)
-                .map(|(g, u)| dot_abs(g, u))
-                .sum();
-            self.compare(
-                Derivative::Directional,
-                None,
-                Vec::new(),
-                analytic,
-                &tangents,
-                size,
-                1e-4,
-            );
+/// How far the elements of an input move along a direction: the size of the largest one, so that no input hides
+/// another; but no element by more than fifty times its own size, so that it stays in its domain.
+pub(super) fn lengths(x: &Tensor<f64>) -> Tensor<f64> {
+    let size = size_or_one(largest(x));
+    x.map(|x| {
+        if x == 0.0 {
+            size
+        } else {
+            size.min(50.0 * x.abs())
         }
-    }
+    })
+}
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one comparison is described by all of these"
-    )]
-    fn compare(
-        &mut self,
-        derivative: Derivative,
-        input: Option<usize>,
-        index: Vec<usize>,
-        analytic: f64,
-        tangents: &[Tensor<f64>],
-        size: f64,
-        step: f64,
-    ) {
-        let mut error = 0.0_f64;
-        let mut add_error = |e: f64| {
-            error = if e.is_nan() {
-                f64::INFINITY
-            } else {
-                error.max(e)
-            }
-        };
-        let forward = self.forward(tangents);
-        if forward.is_some() {
-            self.report.compared.insert(Witness::Dual);
+/// The largest step along a direction that moves no element by more than a quarter of its size; zeros do not count.
+pub(super) fn trusted_step(inputs: &[Tensor<f64>], tangents: &[Tensor<f64>]) -> f64 {
+    let pairs = inputs.iter().zip(tangents);
+    pairs
+        .flat_map(|(x, u)| x.iter().zip(u.iter()))
+        .filter(|(x, u)| *x != 0.0 && *u != 0.0)
+        .map(|(x, u)| 0.25 * (x / u).abs())
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// The difference to the witness divided by the bar: above 1 for a failure, at most 1 otherwise.
+pub(super) fn error(verdict: Verdict, analytic: f64, witness: Option<f64>, bar: f64) -> f64 {
+    let ratio = witness.map_or(0.0, |w| {
+        if analytic == w {
+            0.0
+        } else {
+            ((analytic - w) / bar).abs()
         }
-        let forward = forward.map(|y| {
-            let value: f64 = y.iter().zip(&self.cotangents).map(|(y, c)| dot(y, c)).sum();
-            let terms: f64 = y
-                .iter()
-                .zip(&self.cotangents)
-                .map(|(y, c)| dot_abs(y, c))
-                .sum();
-            add_error(excess(analytic, value, self.exact(size.max(terms))));
-            value
-        });
-        let numeric = self.difference(tangents, step).map(|(value, noise)| {
-            add_error(excess(analytic, value, self.numeric(size) + noise));
-            value
-        });
-        self.report.records.push(Record {
-            derivative,
-            input,
-            index,
-            analytic,
-            numeric,
-            forward,
-            error,
-        });
+    });
+    match verdict {
+        Verdict::Fail if ratio.is_nan() => f64::INFINITY,
+        Verdict::Fail => ratio.max(1.0 + f64::EPSILON),
+        _ if ratio.is_nan() => 0.0,
+        _ => ratio.min(1.0),
     }
 }

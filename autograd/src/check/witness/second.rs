@@ -1,177 +1,322 @@
-//! The second derivative, and the first in `f32`.
+//! The second derivative: reverse over reverse, against forward over reverse and differences of gradients.
 
 use wengert_tensor::testing::layouts::in_layout_of;
 use wengert_tensor::{Dual, Tensor};
 
-use super::{Check, largest, reverse, values};
+use super::first::{ZERO, error, lengths, trusted_step};
+use super::rounding::{Difference, classify};
+use super::vote::{Exact, vote};
+use super::{Check, dual_inputs, largest, size_or_one, unravel};
 use crate::backward::grad;
-use crate::check::{Derivative, Witness};
+use crate::check::numeric::{Finding, Judged, STEPS, Search};
+use crate::check::subject::{or_zeros, reverse};
+use crate::check::{Derivative, Record, Verdict, Witness};
+use crate::function::Differentiable;
 use crate::rule::Graph;
 use crate::tape::Tape;
 use crate::var::Var;
 
+/// One number of a derivative of second order and its witnesses.
+struct Compared {
+    derivative: Derivative,
+    input: usize,
+    index: Vec<usize>,
+    analytic: f64,
+    forward: Option<f64>,
+    exact: Exact,
+    finding: Option<Finding>,
+}
+
+/// Products of a direction with the second derivative, by input, and with the Jacobian, by output.
+struct Products {
+    hessian: Vec<Tensor<f64>>,
+    jacobian: Vec<Tensor<f64>>,
+}
+
 impl Check<'_> {
-    /// Checks products of a random direction with the second derivative. Also checks its product with the
+    /// Judges products of a random direction with the second derivative. Also judges its product with the
     /// Jacobian, which is the derivative of the gradient with respect to the cotangent.
     pub(super) fn second_order(&mut self) {
+        let Some(f) = self
+            .subject
+            .recorded()
+            .filter(|_| self.options.second_order)
+        else {
+            return;
+        };
         let tangents: Vec<_> = self
             .inputs
             .iter()
-            .map(|x| self.draw.normal(x.shape()))
+            .map(|x| {
+                let normal = self.draw.normal(x.shape());
+                normal.zip(&lengths(x), |u, length| u * length)
+            })
             .collect();
-        let tape = Tape::new();
-        let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
-        let c: Vec<_> = self
-            .cotangents
+        let here = self.reverse_over_reverse(f, self.inputs, &self.cotangents, &tangents);
+        let exact = self.forward_over_reverse(f, self.inputs, &self.cotangents, &tangents);
+        if exact.is_some() {
+            self.report.compared.insert(Witness::Second);
+        }
+        // The neighbours' products, computed once a difference is more than a few roundings.
+        let mut beside: Option<Vec<(Products, Option<Products>)>> = None;
+        let terms = self.gradients.iter().zip(&tangents);
+        let terms = terms.map(|(g, u)| largest(g) * largest(u));
+        let size_of_terms = terms.fold(0.0, f64::max);
+        let numeric = self.gradient_differences(&here.hessian, &tangents, exact.is_some());
+        type Part = fn(&Products) -> &Vec<Tensor<f64>>;
+        let parts: [(Derivative, Part); 2] = [
+            (Derivative::Cotangent, |p| &p.jacobian),
+            (Derivative::Second, |p| &p.hessian),
+        ];
+        let mut compared = Vec::new();
+        for (derivative, part) in parts {
+            for input in 0..part(&here).len() {
+                let analytic = &part(&here)[input];
+                let exact = exact.as_ref().map(|e| &part(e)[input]);
+                let mut size = largest(analytic).max(exact.map_or(0.0, largest));
+                if derivative == Derivative::Second {
+                    // The terms of a second derivative, which may cancel, are about as large as the gradient.
+                    let scale = size_or_one(largest(&self.inputs[input]));
+                    size = size.max(size_of_terms.max(self.value.1) / scale);
+                }
+                let allowed = self.options.exact_tolerance * size;
+                // Products with the Jacobian are relative to one cotangent.
+                let zero = 16.0
+                    * ZERO
+                    * match derivative {
+                        Derivative::Second => size,
+                        _ => self.value.1 / size_or_one(largest(&self.cotangents[input])),
+                    };
+                for k in 0..analytic.len() {
+                    let index = unravel(k, analytic.shape());
+                    let (value, forward) = (analytic.get(&index), exact.map(|e| e.get(&index)));
+                    let found = forward.map(|forward| {
+                        let difference = value - forward;
+                        if value.abs() <= zero && forward.abs() <= zero {
+                            return Difference::Rounding(zero);
+                        }
+                        if difference.abs() <= allowed || value == forward {
+                            return Difference::Rounding(allowed);
+                        }
+                        if !difference.is_finite() {
+                            return Difference::Systematic(allowed);
+                        }
+                        let beside = beside.get_or_insert_with(|| self.beside(f, &tangents));
+                        let mut differences = vec![difference];
+                        for (reverse, forward) in &*beside {
+                            if let Some(forward) = forward {
+                                let pair = (&part(reverse)[input], &part(forward)[input]);
+                                differences.push(pair.0.get(&index) - pair.1.get(&index));
+                            }
+                        }
+                        classify(&differences, value, allowed)
+                    });
+                    let exact = found.map_or(Exact::Missing, |found| {
+                        Exact::of(found, 1e-3 * size.max(value.abs()))
+                    });
+                    let finding = (derivative == Derivative::Second)
+                        .then(|| numeric.as_ref().map(|n| n[input][k].clone()))
+                        .flatten();
+                    compared.push(Compared {
+                        derivative,
+                        input,
+                        index,
+                        analytic: value,
+                        forward,
+                        exact,
+                        finding,
+                    });
+                }
+            }
+        }
+        for number in compared {
+            self.record_second(number);
+        }
+    }
+
+    fn record_second(&mut self, number: Compared) {
+        let Compared {
+            derivative,
+            input,
+            index,
+            analytic,
+            forward,
+            exact,
+            finding,
+        } = number;
+        let (mut verdict, mut bar, mut reason) = vote(analytic, exact, finding.as_ref(), true);
+        if !analytic.is_finite() && forward.is_none_or(|f| !f.is_finite()) {
+            (verdict, bar, reason) = (Verdict::NonFinite, f64::INFINITY, String::new());
+        }
+        let (numeric, step) = match &finding {
+            Some(Finding::Agrees(e) | Finding::Differs(e) | Finding::Inaccurate(e)) => {
+                (Some(e.value), Some(e.step))
+            }
+            _ => (None, None),
+        };
+        let witness = match exact {
+            Exact::Missing => numeric,
+            _ => forward,
+        };
+        self.report.records.push(Record {
+            derivative,
+            input: Some(input),
+            index,
+            analytic,
+            numeric,
+            forward,
+            error: error(verdict, analytic, witness, bar),
+            verdict,
+            reason,
+            bar,
+            step,
+            beside_a_kink: false,
+        });
+    }
+
+    /// The products at the neighbours by both modes.
+    fn beside(
+        &mut self,
+        f: &dyn Differentiable,
+        tangents: &[Tensor<f64>],
+    ) -> Vec<(Products, Option<Products>)> {
+        self.neighbours();
+        self.neighbours
             .iter()
-            .map(|c| tape.leaf(c.clone()))
-            .collect();
-        let y = self.f.f64(&x);
+            .enumerate()
+            .map(|(k, n)| {
+                // The products are linear in the direction: it may be another one.
+                let factor = 1.0 + (k as f64 - 2.7) * 2.3e-5;
+                let tangents: Vec<_> = tangents.iter().map(|u| u.map(|u| u * factor)).collect();
+                (
+                    self.reverse_over_reverse(f, &n.inputs, &n.cotangents, &tangents),
+                    self.forward_over_reverse(f, &n.inputs, &n.cotangents, &tangents),
+                )
+            })
+            .collect()
+    }
+
+    /// Reverse mode over a recorded backward pass.
+    fn reverse_over_reverse(
+        &self,
+        f: &dyn Differentiable,
+        inputs: &[Tensor<f64>],
+        cotangents: &[Tensor<f64>],
+        tangents: &[Tensor<f64>],
+    ) -> Products {
+        let tape = Tape::new();
+        let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+        let c: Vec<_> = cotangents.iter().map(|c| tape.leaf(c.clone())).collect();
+        let y = f.f64(&x);
         let roots: Vec<_> = y.iter().zip(&c).map(|(y, c)| (y, c.clone())).collect();
         let gradients = grad(&roots, &x.iter().collect::<Vec<_>>(), Graph::Create);
         let roots: Vec<_> = gradients
             .iter()
-            .zip(&tangents)
+            .zip(tangents)
             .filter_map(|(g, u)| Some((g.as_ref()?, Var::constant(u.clone()))))
             .collect();
         let seconds = grad(&roots, &x.iter().chain(&c).collect::<Vec<_>>(), Graph::Skip);
-        let like: Vec<_> = self
-            .inputs
-            .iter()
-            .chain(&self.cotangents)
-            .cloned()
-            .collect();
-        let mut seconds = values(seconds, &like);
-        let products = seconds.split_off(self.inputs.len());
-
-        // Reverse mode by reverse mode against forward mode.
-        if let Some(exact) = self.forward(&tangents) {
-            for (k, (product, exact)) in products.iter().zip(&exact).enumerate() {
-                let allowed = self.exact(largest(exact));
-                self.record(
-                    Derivative::Cotangent,
-                    k,
-                    product,
-                    Some(exact),
-                    None,
-                    allowed,
-                    0.0,
-                );
-            }
-        }
-        let (hessian, magnitude) = self
-            .forward_over_reverse(&tangents)
-            .map_or((None, None), |(h, m)| (Some(h), Some(m)));
-        if hessian.is_some() {
-            self.report.compared.insert(Witness::Second);
-        }
-        let numeric = self.gradient_difference(&tangents);
-        // The terms of a second derivative, which may cancel, are about as large as the gradient.
-        let direction = tangents.iter().map(largest).fold(0.0, f64::max);
-        let terms = self.norm().max(self.terms()) * direction;
-        for i in 0..self.inputs.len() {
-            let exact = hessian.as_ref().map(|h| &h[i]);
-            let size = exact.map_or_else(|| largest(&seconds[i]), largest);
-            let allowed = self.exact(size.max(magnitude.unwrap_or_default()).max(terms));
-            let numeric_tolerance = 10.0 * self.numeric(size.max(largest(&self.gradients[i])));
-            self.record(
-                Derivative::Second,
-                i,
-                &seconds[i],
-                exact,
-                numeric.as_ref().map(|n| &n[i]),
-                allowed,
-                numeric_tolerance,
-            );
-        }
+        let like: Vec<_> = inputs.iter().chain(cotangents).cloned().collect();
+        let seconds = seconds.into_iter().map(|g| g.map(Var::into_value));
+        let mut hessian = or_zeros(seconds.collect(), &like);
+        let jacobian = hessian.split_off(inputs.len());
+        Products { hessian, jacobian }
     }
 
-    /// One backward pass on dual numbers: the exact second derivative times a direction, and the
-    /// size of its largest entry.
-    fn forward_over_reverse(&self, tangents: &[Tensor<f64>]) -> Option<(Vec<Tensor<f64>>, f64)> {
-        if !self.options.forward_mode {
+    /// One backward pass on dual numbers, and one forward pass; `None` if forward mode is no witness.
+    fn forward_over_reverse(
+        &self,
+        f: &dyn Differentiable,
+        inputs: &[Tensor<f64>],
+        cotangents: &[Tensor<f64>],
+        tangents: &[Tensor<f64>],
+    ) -> Option<Products> {
+        if !self.options.forward_mode || !self.lost.is_empty() {
             return None;
         }
-        let inputs = self.dual_inputs(tangents);
-        self.f.dual(
-            &inputs
-                .iter()
-                .cloned()
-                .map(Var::constant)
-                .collect::<Vec<_>>(),
-        )?;
-        let cotangents: Vec<Tensor<Dual>> = self
-            .cotangents
+        let jacobian = self.forward_at(inputs, tangents)?;
+        let cotangents: Vec<Tensor<Dual>> = cotangents
             .iter()
             .map(|c| in_layout_of(&c.map(Dual::constant), c))
             .collect();
-        let run = |x: &[Var<Dual>]| self.f.dual(x).expect("it ran on dual numbers above");
-        let gradients = reverse(&run, &inputs, &cotangents);
-        let products: Vec<_> = gradients.iter().map(|g| g.map(|d| d.tangent)).collect();
-        let size = products.iter().map(largest).fold(0.0, f64::max);
-        Some((products, size))
+        let run = |x: &[Var<Dual>]| f.dual(x).expect("it ran on dual numbers above");
+        let lifted = dual_inputs(inputs, tangents);
+        let gradients = or_zeros(reverse(&run, &lifted, &cotangents), &lifted);
+        let hessian = gradients.iter().map(|g| g.map(|d| d.tangent)).collect();
+        Some(Products { hessian, jacobian })
     }
 
-    /// Central differences of the gradient along a direction.
-    fn gradient_difference(&self, tangents: &[Tensor<f64>]) -> Option<Vec<Tensor<f64>>> {
+    /// What differences of the gradient along a direction say about each entry of the second derivative.
+    fn gradient_differences(
+        &self,
+        claims: &[Tensor<f64>],
+        tangents: &[Tensor<f64>],
+        has_exact: bool,
+    ) -> Option<Vec<Vec<Finding>>> {
         if !self.options.finite_differences {
             return None;
         }
-        let step = 1e-4;
-        let at = |h: f64| {
+        let at = |h: f64| -> Vec<Tensor<f64>> {
             let moved: Vec<_> = self
                 .inputs
                 .iter()
                 .zip(tangents)
                 .map(|(x, u)| x.zip(u, |x, u| x + h * u))
                 .collect();
-            reverse(&|x| self.f.f64(x), &moved, &self.cotangents)
+            or_zeros(self.subject.gradients(&moved, &self.cotangents), &moved)
         };
-        let (far, near) = ((at(2.0 * step), at(-2.0 * step)), (at(step), at(-step)));
-        let estimates = (0..self.inputs.len()).map(|i| {
-            let wide = far.0[i].zip(&far.1[i], |a, b| (a - b) / (4.0 * step));
-            let narrow = near.0[i].zip(&near.1[i], |a, b| (a - b) / (2.0 * step));
-            // At a kink the gradient jumps, so the difference quotient halves when the step is doubled.
-            let size = largest(&narrow).max(self.norm());
-            let jump = narrow.zip(
-                &wide,
-                |n, w| if (n - w).abs() > 0.1 * size { 1.0 } else { 0.0 },
-            );
-            let smooth = largest(&jump) == 0.0;
-            smooth.then(|| narrow.zip(&wide, |n, w| (4.0 * n - w) / 3.0))
-        });
-        estimates.collect()
-    }
-
-    /// Checks the gradients in `f32`: a rule must not be right in `f64` only.
-    pub(super) fn single(&mut self) {
-        let inputs: Vec<Tensor<f32>> = self
-            .inputs
+        let trusted = trusted_step(self.inputs, tangents);
+        let mut judged: Vec<Vec<Judged>> = claims
             .iter()
-            .map(|x| in_layout_of(&x.cast(), x))
+            .zip(&self.gradients)
+            .zip(self.inputs)
+            .map(|((claim, g), x)| {
+                // If the terms of a gradient cancel, its noise is relative to them.
+                let terms = largest(g).max(self.value.1 / size_or_one(largest(x)));
+                // The rounding of the moved inputs, too, is noise: the direction is as long as they are.
+                let terms = terms.max(largest(claim));
+                let size = largest(claim).max(terms);
+                let of_one = |(claim, here): (f64, f64)| {
+                    Judged::new(Search {
+                        claim,
+                        here,
+                        sigma: 32.0 * f64::EPSILON * terms,
+                        unit: 1.0,
+                        widest: 0.25,
+                        trusted,
+                        slack: if has_exact { 1e-8 } else { 64.0 * f64::EPSILON } * size,
+                        target: if has_exact { 1e-5 } else { 1e-8 } * size,
+                        wanted: 1e-3 * size,
+                    })
+                };
+                claim.iter().zip(g.iter()).map(of_one).collect()
+            })
             .collect();
-        let plain: Vec<_> = inputs.iter().cloned().map(Var::constant).collect();
-        if self.f.f32(&plain).is_none() {
-            return;
+        for step in [2e-3, 3e-5, 5e-7] {
+            let sides: Vec<_> = (0..STEPS)
+                .map(|i| step * 0.5_f64.powi(i as i32))
+                .map(|h| (at(h), at(-h)))
+                .collect();
+            for (i, entries) in judged.iter_mut().enumerate() {
+                let up: Vec<Vec<f64>> = sides.iter().map(|(up, _)| up[i].to_vec()).collect();
+                let down: Vec<Vec<f64>> = sides.iter().map(|(_, down)| down[i].to_vec()).collect();
+                for (k, entry) in entries.iter_mut().enumerate() {
+                    entry.add(
+                        step,
+                        std::array::from_fn(|s| up[s][k]),
+                        std::array::from_fn(|s| down[s][k]),
+                    );
+                }
+            }
+            if judged.iter().flatten().all(|entry| entry.settled()) {
+                break;
+            }
         }
-        self.report.compared.insert(Witness::Single);
-        let single = |c: &Tensor<f64>| in_layout_of(&c.cast(), c);
-        let cotangents: Vec<Tensor<f32>> = self.cotangents.iter().map(single).collect();
-        let run = |x: &[Var<f32>]| self.f.f32(x).expect("it ran on f32 above");
-        let gradients = reverse(&run, &inputs, &cotangents);
-        for (i, gradient) in gradients.iter().enumerate() {
-            let exact = self.gradients[i].clone();
-            let size = largest(&exact).max(0.1 * self.norm()).max(1e-2);
-            let allowed = self.options.single_tolerance * size;
-            self.record(
-                Derivative::Single,
-                i,
-                &gradient.cast(),
-                Some(&exact),
-                None,
-                allowed,
-                0.0,
-            );
-        }
+        Some(
+            judged
+                .into_iter()
+                .map(|entries| entries.into_iter().map(Judged::conclude).collect())
+                .collect(),
+        )
     }
 }

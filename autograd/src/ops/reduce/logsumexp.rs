@@ -32,7 +32,7 @@ impl Op for LogSumExp {
             // The exponents are taken relative to the largest element: `x − y` would lose what is
             // small beside a large offset. It is a constant because the softmax does not depend on it.
             let shift = x.value().max(kept.clone()).map(|m| {
-                if m.to_f64().is_finite() {
+                if m.primal().to_f64().is_finite() {
                     m.primal()
                 } else {
                     T::zero()

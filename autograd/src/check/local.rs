@@ -1,0 +1,111 @@
+//! One recorded call as a function that can be checked alone.
+
+use wengert_tensor::{Dual, Real, Tensor};
+
+use super::subject::Subject;
+use crate::call::Call;
+use crate::function::Differentiable;
+use crate::rule::{Contributions, Graph, Rule};
+use crate::slots::Slots;
+use crate::tape::{Entry, Input, Kept, Source};
+use crate::var::Var;
+
+/// The rule of an entry on its recorded inputs. Inputs that are not tracked are constants.
+pub(super) struct LocalOp<'a> {
+    pub(super) rule: &'a dyn Rule<f64>,
+    /// The same op on dual numbers.
+    pub(super) dual: Option<&'a dyn Rule<Dual>>,
+    /// The recorded inputs.
+    pub(super) recorded: Vec<Tensor<f64>>,
+    /// The numbers of the tracked inputs, which are those of the function.
+    pub(super) tracked: Vec<usize>,
+}
+
+impl LocalOp<'_> {
+    /// All inputs, with the tracked ones replaced.
+    fn all<T: Real>(
+        &self,
+        inputs: &[Tensor<T>],
+        constant: impl Fn(&Tensor<f64>) -> Tensor<T>,
+    ) -> Vec<Var<T>> {
+        let mut all: Vec<Tensor<T>> = self.recorded.iter().map(constant).collect();
+        for (&i, x) in self.tracked.iter().zip(inputs) {
+            all[i] = x.clone();
+        }
+        all.into_iter().map(Var::constant).collect()
+    }
+
+    /// The cotangents of the tracked inputs by the rule. Each slot holds `before` when the rule runs.
+    pub(super) fn vjp(
+        &self,
+        inputs: &[Tensor<f64>],
+        cotangents: &[Tensor<f64>],
+        before: Option<&[Tensor<f64>]>,
+    ) -> Vec<Option<Tensor<f64>>> {
+        let inputs = self.all(inputs, Tensor::clone);
+        let outputs = self.rule.run(&inputs.iter().collect::<Vec<_>>());
+        let reads = self.rule.declared_reads();
+        let mut place = vec![None; inputs.len()];
+        for (slot, &i) in self.tracked.iter().enumerate() {
+            place[i] = Some(slot);
+        }
+        let entry = Entry {
+            rule: None,
+            inputs: crate::inline_vec::InlineVec::of(inputs.len(), |i| Input {
+                value: Kept::new(inputs[i].value(), reads.reads_input(i)),
+                source: place[i].map(|slot| Source {
+                    entry: slot as u32,
+                    output: 0,
+                }),
+            }),
+            outputs: outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k))),
+            location: std::panic::Location::caller(),
+        };
+        let call = Call::new(entry, None);
+        let mut slots = Slots::new(self.tracked.len());
+        for (slot, x) in before.into_iter().flatten().enumerate() {
+            slots.put((slot, 0), Var::constant(x.clone()));
+        }
+        let mut out = Contributions {
+            call: &call,
+            op: self.rule.name(),
+            cotangents: cotangents
+                .iter()
+                .map(|c| Some(Var::constant(c.clone())))
+                .collect(),
+            slots: &mut slots,
+            graph: Graph::Skip,
+            needed: None,
+        };
+        self.rule.vjp(&call, &mut out);
+        (0..self.tracked.len())
+            .map(|slot| slots.take((slot, 0)).map(Var::into_value))
+            .collect()
+    }
+}
+
+impl Subject for LocalOp<'_> {
+    fn outputs(&self, inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+        let inputs = self.all(inputs, Tensor::clone);
+        let outputs = self.rule.run(&inputs.iter().collect::<Vec<_>>());
+        outputs.0.into_iter().collect()
+    }
+
+    fn gradients(
+        &self,
+        inputs: &[Tensor<f64>],
+        cotangents: &[Tensor<f64>],
+    ) -> Vec<Option<Tensor<f64>>> {
+        self.vjp(inputs, cotangents, None)
+    }
+
+    fn duals(&self, inputs: &[Tensor<Dual>]) -> Option<Vec<Tensor<Dual>>> {
+        let inputs = self.all(inputs, |x| x.map(Dual::constant));
+        let outputs = self.dual?.run(&inputs.iter().collect::<Vec<_>>());
+        Some(outputs.0.into_iter().collect())
+    }
+
+    fn recorded(&self) -> Option<&dyn Differentiable> {
+        None
+    }
+}

@@ -1,0 +1,215 @@
+//! Finding the wrong op of a failing function: the rule of every recorded call is checked alone, on the inputs that
+//! were recorded.
+
+use std::fmt;
+use std::panic::Location;
+
+use wengert_tensor::{Dual, Tensor};
+
+use super::hypothesis::explain;
+use super::local::LocalOp;
+use super::quiet::quietly;
+use super::witness::{check, dual_inputs};
+use super::{CheckOptions, Record};
+use crate::function::Differentiable;
+use crate::sample::{Draw, LARGEST};
+use crate::tape::{Entries, Tape};
+
+/// A recorded call whose rule is wrong, or at which a path ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located {
+    /// The name of the op.
+    pub op: &'static str,
+    /// Its place on the tape, leaves included.
+    pub entry: usize,
+    /// Where it was called.
+    pub location: &'static Location<'static>,
+    /// The layer that called it, if it is known.
+    pub layer: Option<String>,
+    /// Which input of the op has the wrong cotangent.
+    pub input: usize,
+    /// What may be wrong.
+    pub hypothesis: String,
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            op,
+            location,
+            layer,
+            input,
+            hypothesis,
+            ..
+        } = self;
+        write!(f, "{op} at {location}")?;
+        if let Some(layer) = layer {
+            write!(f, " in {layer}")?;
+        }
+        write!(f, ", input {input}: {hypothesis}")
+    }
+}
+
+/// The most calls that are reported.
+const MOST: usize = 8;
+
+/// The wrong calls of a function, in the order in which they were recorded.
+pub(super) fn locate(f: &dyn Differentiable, inputs: &[Tensor<f64>], seed: u64) -> Vec<Located> {
+    let tape = Tape::keeping_all();
+    let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+    let outputs = f.f64(&x);
+    let mut draw = Draw::new(seed ^ 0x10ca, LARGEST);
+    let tangents: Vec<_> = inputs.iter().map(|x| draw.normal(x.shape())).collect();
+    let dual_tape = Tape::keeping_all();
+    let lifted: Vec<_> = dual_inputs(inputs, &tangents)
+        .into_iter()
+        .map(|x| dual_tape.leaf(x))
+        .collect();
+    let duals = quietly(|| f.dual(&lifted)).ok().flatten();
+    let mut found = Vec::new();
+    dual_tape.with_entries(|dual_entries| {
+        tape.with_entries(|entries| {
+            let same = duals.is_some() && same_ops(entries, dual_entries);
+            if same {
+                found.extend(severed(dual_entries));
+            }
+            for index in 0..entries.len() {
+                if found.len() == MOST {
+                    break;
+                }
+                let dual = same.then(|| dual_entries[index].as_ref()).flatten();
+                let dual = dual.and_then(|entry| entry.rule.as_deref());
+                found.extend(judge(entries, index, dual, seed));
+            }
+        });
+    });
+    for located in &mut found {
+        located.layer = tape.layer(located.entry).map(|path| path.to_string());
+    }
+    // Only now, because dropping them visits the tapes.
+    drop((outputs, duals));
+    found
+}
+
+/// Whether both tapes hold the same ops in the same order.
+fn same_ops(entries: &Entries<f64>, duals: &Entries<Dual>) -> bool {
+    let names = |rule: Option<&'static str>| rule.unwrap_or("");
+    entries.len() == duals.len()
+        && entries.iter().zip(duals).all(|(a, b)| {
+            let a = a.as_ref().and_then(|e| e.rule.as_ref()).map(|r| r.name());
+            let b = b.as_ref().and_then(|e| e.rule.as_ref()).map(|r| r.name());
+            names(a) == names(b)
+        })
+}
+
+/// Operands that depend on the inputs, by their tangents, but have no path on the tape.
+fn severed(entries: &Entries<Dual>) -> Vec<Located> {
+    let mut found = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(entry) = entry else { continue };
+        let Some(rule) = &entry.rule else { continue };
+        for (i, input) in entry.inputs.iter().enumerate() {
+            let depends = input.value.tensor().iter().any(|x| x.tangent != 0.0);
+            if input.source.is_none() && depends {
+                found.push(Located {
+                    op: rule.name(),
+                    entry: index,
+                    location: entry.location,
+                    layer: None,
+                    input: i,
+                    hypothesis: "the operand depends on the inputs, but is not tracked: its path was cut by detach(), \
+                                 value() or a new constant"
+                        .to_owned(),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Checks the rule of one entry alone.
+fn judge(
+    entries: &Entries<f64>,
+    index: usize,
+    dual: Option<&dyn crate::rule::Rule<Dual>>,
+    seed: u64,
+) -> Option<Located> {
+    let entry = entries[index].as_ref()?;
+    let rule = entry.rule.as_deref()?;
+    let recorded: Vec<_> = entry.inputs.iter().map(|x| x.value.tensor()).collect();
+    let numbered = entry.inputs.iter().enumerate();
+    let tracked: Vec<_> = numbered
+        .filter(|(_, x)| x.source.is_some())
+        .map(|(i, _)| i)
+        .collect();
+    let op = LocalOp {
+        rule,
+        dual,
+        recorded,
+        tracked,
+    };
+    let inputs: Vec<_> = op.tracked.iter().map(|&i| op.recorded[i].clone()).collect();
+    let options = CheckOptions {
+        seed,
+        entries: 24,
+        second_order: false,
+        localise: false,
+        ..CheckOptions::default()
+    };
+    let report = check(&op, &inputs, &options);
+    let located = |slot: usize, hypothesis: String| Located {
+        op: rule.name(),
+        entry: index,
+        location: entry.location,
+        layer: None,
+        input: op.tracked.get(slot).copied().unwrap_or(slot),
+        hypothesis,
+    };
+    if !report.failed() {
+        return overwrites(&op, &inputs, seed).map(|slot| {
+            located(
+                slot,
+                "the cotangent overwrites that of other uses of the input instead of being added"
+                    .to_owned(),
+            )
+        });
+    }
+    let slot = report
+        .failures()
+        .iter()
+        .find_map(|r: &&Record| r.input)
+        .unwrap_or_else(|| slot_of(&report.faults));
+    Some(located(slot, explain(&op, &inputs, slot, &report, seed)))
+}
+
+/// The number of the input that a fault is about.
+fn slot_of(faults: &[String]) -> usize {
+    let number = |fault: &String| {
+        let rest = fault.strip_prefix("input ")?;
+        rest.split(':').next()?.split(' ').next()?.parse().ok()
+    };
+    faults.iter().find_map(number).unwrap_or(0)
+}
+
+/// The first input whose slot loses what it held before.
+fn overwrites(op: &LocalOp<'_>, inputs: &[Tensor<f64>], seed: u64) -> Option<usize> {
+    let mut draw = Draw::new(seed ^ 0x0e4, LARGEST);
+    let outputs = super::subject::Subject::outputs(op, inputs);
+    let cotangents: Vec<_> = outputs.iter().map(|y| draw.normal(y.shape())).collect();
+    let before: Vec<_> = inputs.iter().map(|x| draw.normal(x.shape())).collect();
+    let alone = quietly(|| op.vjp(inputs, &cotangents, None)).ok()?;
+    let added = quietly(|| op.vjp(inputs, &cotangents, Some(&before))).ok()?;
+    (0..inputs.len()).find(|&slot| {
+        let Some(sum) = &added[slot] else {
+            return !before[slot].is_empty();
+        };
+        let zeros = Tensor::zeros(inputs[slot].shape());
+        let alone = alone[slot].as_ref().unwrap_or(&zeros);
+        let expected = alone.zip(&before[slot], |a, b| a + b);
+        let size = alone.iter().chain(before[slot].iter());
+        let size = size.fold(0.0_f64, |m, x| m.max(x.abs()));
+        sum.iter()
+            .zip(expected.iter())
+            .any(|(a, b)| (a - b).abs() > 1e-9 * size)
+    })
+}

@@ -1,0 +1,129 @@
+//! Telling rounding from an error, by the same difference at neighbouring points.
+//!
+//! Reverse mode and forward mode differ by rounding. If they differ by more than a few units, both are computed
+//! again at points that differ from the inputs by 10⁻¹² of their size. A wrong rule is wrong by the same amount
+//! there; rounding errors are others. A difference of less than 10⁻⁹ of the number is computed at points further off
+//! too: a number near 1 on the way, such as `x / (1 + x)` at 10⁶, rounds alike at all points that are closer.
+
+use wengert_tensor::Tensor;
+use wengert_tensor::testing::layouts::in_layout_of;
+
+use super::Check;
+use crate::check::subject::or_zeros;
+
+/// A point close to the inputs, and the gradients there.
+pub(super) struct Neighbour {
+    pub(super) inputs: Vec<Tensor<f64>>,
+    /// Gradients are linear in the cotangents, so that these may be further off.
+    pub(super) cotangents: Vec<Tensor<f64>>,
+    pub(super) gradients: Vec<Tensor<f64>>,
+}
+
+/// The number of near neighbours, and of far ones after them.
+const COUNT: usize = 6;
+
+/// The relative distances of near and far neighbours.
+const DISTANCES: [f64; 2] = [9.1e-13, 2.3e-4];
+
+/// Differences below this, relative to the number, may be excused by far neighbours.
+const SMALL: f64 = 1e-9;
+
+/// What a difference between two computations of a number is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Difference {
+    /// Rounding, with this bound.
+    Rounding(f64),
+    /// More than rounding. The bound on rounding.
+    Systematic(f64),
+}
+
+/// Judges the differences at the inputs, first, and at the neighbours in order. `exact` is what rounding is below for
+/// sure, `value` the size of the number.
+pub(super) fn classify(differences: &[f64], value: f64, exact: f64) -> Difference {
+    let here = differences[0];
+    let near = &differences[..differences.len().min(COUNT + 1)];
+    let found = classify_near(near, exact);
+    if matches!(found, Difference::Rounding(_)) || !(here.abs() <= SMALL * value.abs()) {
+        return found;
+    }
+    let far = differences.iter().skip(COUNT + 1).copied();
+    let mut far: Vec<f64> = far.filter(|d| d.is_finite()).collect();
+    if far.len() < 3 {
+        return found;
+    }
+    far.push(here);
+    let mean = far.iter().sum::<f64>() / far.len() as f64;
+    let largest = far.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let spread = largest - far.iter().copied().fold(f64::INFINITY, f64::min);
+    if mean.abs() > 2.0 * spread {
+        found
+    } else {
+        Difference::Rounding(2.0 * spread + exact)
+    }
+}
+
+/// Judges the differences at the inputs and at near neighbours.
+fn classify_near(differences: &[f64], exact: f64) -> Difference {
+    let here = differences[0];
+    let count = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / count;
+    let low = differences.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = differences
+        .iter()
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max);
+    let spread = high - low;
+    if !spread.is_finite() {
+        return Difference::Systematic(exact);
+    }
+    // At a kink the error may exist on one side only: some neighbours agree to the last digits, the others differ
+    // as much as the inputs.
+    let same = differences[1..]
+        .iter()
+        .filter(|d| (*d - here).abs() <= 1e-3 * here.abs())
+        .count();
+    let right = differences.iter().filter(|d| d.abs() <= exact).count();
+    let divided = same >= 2 && right >= 2 && same + right == differences.len() - 1;
+    if (mean.abs() > 2.0 * spread && here.abs() > exact) || (divided && here.abs() > 1e3 * exact) {
+        Difference::Systematic(2.0 * spread + exact)
+    } else {
+        Difference::Rounding(2.0 * spread + exact)
+    }
+}
+
+impl Check<'_> {
+    /// Points close to the inputs. Every tensor is multiplied by a number near 1, so that equal elements stay equal
+    /// and zeros stay zero.
+    pub(super) fn neighbours(&mut self) -> &[Neighbour] {
+        if self.neighbours.is_empty() {
+            for k in 0..2 * COUNT {
+                let distance = DISTANCES[k / COUNT];
+                let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
+                let inputs: Vec<_> = self
+                    .inputs
+                    .iter()
+                    .map(|x| {
+                        let factor = 1.0 + sign * self.draw.real(0.5, 2.0) * distance;
+                        in_layout_of(&x.map(|x| x * factor), x)
+                    })
+                    .collect();
+                let cotangents: Vec<_> = self
+                    .cotangents
+                    .iter()
+                    .map(|c| {
+                        let factor = 1.0 + sign * self.draw.real(0.5, 2.0) * 2.0_f64.powi(-14);
+                        in_layout_of(&c.map(|c| c * factor), c)
+                    })
+                    .collect();
+                let gradients = self.subject.gradients(&inputs, &cotangents);
+                let gradients = or_zeros(gradients, &inputs);
+                self.neighbours.push(Neighbour {
+                    inputs,
+                    cotangents,
+                    gradients,
+                });
+            }
+        }
+        &self.neighbours
+    }
+}

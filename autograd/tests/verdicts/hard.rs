@@ -1,0 +1,154 @@
+//! Functions whose gradients are right, and which are hard to judge: none may fail.
+
+use wengert_autograd::check::{Report, Verdict, check_gradients};
+use wengert_autograd::{Draw, LARGEST, generic};
+use wengert_tensor::{ConvOptions, Tensor, keep};
+
+fn at(values: &[f64]) -> Tensor<f64> {
+    Tensor::from_slice(values, [values.len()])
+}
+
+/// Every function with its inputs: nothing fails, and something is judged.
+macro_rules! passes {
+    ($(|$($x:ident),+| $f:expr, at $($input:expr),+;)*) => {
+        $({
+            let report = check_gradients(generic!(|$($x),+| $f), &[$($input),+]);
+            assert!(report.is_ok(), "{}: {report}", stringify!($f));
+        })*
+    };
+}
+
+#[test]
+fn functions_that_vary_fast_or_near_the_end_of_their_domain_pass() {
+    passes! {
+        |x| (x * 1e3).tanh(), at at(&[1e-4, 0.3, -2e-3, 0.7]);
+        |x| (x * 1e4).sin(), at at(&[0.3, -0.7, 1.1]);
+        |x| x.ln(), at at(&[1e-3, 1.0, 1e-8, 1e5]);
+        |x| x.sqrt(), at at(&[1e-6, 1.0, 1e-12]);
+        |x| 1.0 / x, at at(&[1e-3, -1e-5, 2.0]);
+        |x| x.acos(), at at(&[1.0 - 1e-6, -1.0 + 1e-5, 0.2]);
+        |x| x.atanh(), at at(&[1.0 - 1e-6, 0.2]);
+        |x| x.acosh(), at at(&[1.0 + 1e-6, 3.0]);
+        |x| x.pow(2.5), at at(&[1e-7, 0.5]);
+        |x| x.exp(), at at(&[90.0, 1.0]);
+        |x| x.exp(), at at(&[-700.0, 700.0]);
+        |x| (x * x * -1.0).exp(), at at(&[20.0, 0.1]);
+        |x| x.softplus(1.0, 20.0), at at(&[-40.0, 40.0, 0.0]);
+        |x| x.sigmoid(), at at(&[-40.0, 40.0, 0.0]);
+        |x| x.tanh(), at at(&[20.0, -0.3, 1e-9]);
+        |x| x.tan(), at at(&[1.57, 0.1]);
+        |x| (x * 100.0).cos().exp(), at at(&[0.1, 0.2, 7.0]);
+        |x| (x * x).sin(), at at(&[30.0, 100.0]);
+    }
+}
+
+#[test]
+fn offsets_and_cancellation_pass() {
+    passes! {
+        |x| (x + 1e8) - 1e8, at at(&[0.7, -1.3]);
+        |x| (x + 1e12) - 1e12, at at(&[0.7, -1.3]);
+        |x| (x + 1e6).sum(..), at at(&[0.7, -1.3, 2.0]);
+        |x| x.exp() - x.exp() + x, at at(&[10.0, 2.0]);
+        |x| x.softmax(0), at at(&[1.0, 2.0, 3.0]);
+        |x| x.softmax(0).sum(..) + x.sum(..), at at(&[1.0, 2.0, 3.0]);
+        |x| (x - x.mean(keep(..))).pow(2.0).mean(..), at at(&[1e6, 1e6 + 1.0, 1e6 + 3.0]);
+        |x| x.logsumexp(0), at at(&[1e3, 1e3 + 1.0, -1e3]);
+        |x| (x * 1e-8 + 1.0).ln(), at at(&[0.3, -2.0]);
+        |x, y| x * 1e-9 + y, at at(&[0.3, 1.0]), at(&[1.0, 2.0]);
+    }
+}
+
+#[test]
+fn units_change_no_verdict() {
+    for exponent in [-300, -100, -30, 30, 100, 300] {
+        let scale = 2.0_f64.powi(exponent);
+        let report = check_gradients(
+            generic!(|x, y| (x * y).sin() * scale),
+            &[at(&[0.5, -1.5, 2.0]), at(&[1.5, 0.3, 0.4])],
+        );
+        // f32 has no such numbers.
+        assert!(report.is_ok(), "2^{exponent}: {report}");
+        let report = check_gradients(
+            generic!(|x| (x * (1.0 / scale)).tanh()),
+            &[at(&[0.5 * scale, -1.5 * scale])],
+        );
+        assert!(report.is_ok(), "inputs times 2^{exponent}: {report}");
+    }
+}
+
+fn has(report: &Report, verdict: Verdict) -> bool {
+    report.count(verdict) > 0
+}
+
+#[test]
+fn kinks_are_named_and_judged_beside_them() {
+    passes! {
+        |x| x.relu(), at at(&[5e-5, -5e-5, 1.0, -1e-7]);
+        |x| x.relu(), at at(&[1e-12, -1.0]);
+        |x| x.abs(), at at(&[1e-6, 3.0, -1e-9]);
+        |x| x.clamp(-1.0, 1.0), at at(&[1.0 - 1e-6, 1.0 + 1e-6, 0.3]);
+        |x| x.max(0), at at(&[1.0, 1.0 + 1e-7, 0.3]);
+        |x| x.sort(0).0.select(0, 1), at at(&[1.0, 1.0 + 1e-6, 0.3]);
+        |x| x.leaky_relu(0.2), at at(&[1e-6, -1e-6]);
+        |x, y| x.maximum(y), at at(&[1.0, 2.0]), at(&[1.0 + 1e-8, 1.0]);
+    }
+    for x in [at(&[0.0, 0.0]), at(&[0.0, 1.0])] {
+        let report = check_gradients(generic!(|x| x.relu()), std::slice::from_ref(&x));
+        assert!(report.is_ok(), "{report}");
+        assert!(has(&report, Verdict::Kink), "{report}");
+        assert!(report.records.iter().any(|r| r.beside_a_kink), "{report}");
+        let report = check_gradients(generic!(|x| x.abs()), &[x]);
+        assert!(report.is_ok() && has(&report, Verdict::Kink), "{report}");
+    }
+}
+
+#[test]
+fn plain_closures_pass_at_kinks_and_where_they_vary_fast() {
+    use wengert_autograd::Var;
+    let functions: [fn(&[Var<f64>]) -> Var<f64>; 6] = [
+        |x| x[0].relu(),
+        |x| (&x[0] * 1e3).tanh(),
+        |x| (&x[0] * 1e4).sin(),
+        |x| x[0].abs().sqrt(),
+        |x| (&x[0] + 1e8) - 1e8,
+        |x| x[0].max(0),
+    ];
+    for (k, f) in functions.into_iter().enumerate() {
+        let report = check_gradients(f, &[at(&[0.7, -5e-5, 1e-3, -1.1])]);
+        assert!(report.is_ok(), "{k}: {report}");
+    }
+}
+
+#[test]
+fn networks_of_rectifiers_pass_with_differences() {
+    for seed in 0..12 {
+        let mut draw = Draw::new(seed, LARGEST);
+        let (x, w, v) = (
+            draw.normal([32, 6]),
+            draw.normal([6, 16]),
+            draw.normal([16, 3]),
+        );
+        let report = check_gradients(
+            generic!(|x, w, v| x.matmul(w).relu().matmul(v).relu()),
+            &[x, w, v],
+        );
+        assert!(report.is_ok(), "seed {seed}: {report}");
+        let (x, w) = (draw.normal([2, 1, 8, 8]), draw.normal([3, 1, 3, 3]));
+        let report = check_gradients(
+            generic!(|x, w| x
+                .conv2d(w, &ConvOptions::default())
+                .relu()
+                .max_pool2d(2)
+                .sum(..)),
+            &[x, w],
+        );
+        assert!(report.is_ok(), "seed {seed}: {report}");
+    }
+}
+
+#[test]
+fn a_derivative_that_is_infinite_in_both_modes_is_no_failure() {
+    let report = check_gradients(generic!(|x| x.sqrt()), &[at(&[0.0, 4.0])]);
+    assert!(!report.failed(), "{report}");
+    assert!(has(&report, Verdict::NonFinite), "{report}");
+}

@@ -1,0 +1,7 @@
+//! What the checker says: functions that are right but hard must not fail, wrong ones must, and the wrong op is
+//! named.
+
+mod black_box;
+mod hard;
+mod located;
+mod misses;
