@@ -1,5 +1,7 @@
 //! What may be wrong with a rule, from its wrong cotangents and the right ones.
 
+use std::fmt::Write;
+
 use wengert_tensor::{Dual, Tensor};
 
 use super::Report;
@@ -209,10 +211,10 @@ fn scale(op: &LocalOp<'_>, first: &Pair, second: &Pair) -> Option<String> {
     let near = |x: f64| (x - x.round()).abs() < 1e-6 * x.abs() && x.round() > 1.0;
     if near(1.0 / c) {
         let n = (1.0 / c).round();
-        text += &format!(" = 1/{n}");
+        let _ = write!(text, " = 1/{n}");
         let root = n.sqrt();
         if near(root) && root > 1.0 {
-            text += &format!(" = 1/{root}²");
+            let _ = write!(text, " = 1/{root}²");
         }
         text += &extent(op, n);
     } else if near(c) {

@@ -77,7 +77,9 @@ pub(super) fn locate(f: &dyn Differentiable, inputs: &[Tensor<f64>], seed: u64) 
                 if found.len() == MOST {
                     break;
                 }
-                let dual = same.then(|| dual_entries[index].as_ref()).flatten();
+                let dual = same
+                    .then(|| dual_entries.get(index).and_then(Option::as_ref))
+                    .flatten();
                 let dual = dual.and_then(|entry| entry.rule.as_deref());
                 found.extend(judge(entries, index, dual, seed));
             }

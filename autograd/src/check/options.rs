@@ -2,6 +2,7 @@
 
 /// Options of a gradient check.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // each is one witness, on or off
 pub struct CheckOptions {
     /// The seed of random cotangents and directions.
     pub seed: u64,

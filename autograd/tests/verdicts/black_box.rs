@@ -42,7 +42,7 @@ fn the_gradient_of_average_pooling_divided_twice_fails() {
 #[test]
 fn a_wrong_entry_of_many_is_located() {
     let n = 5000;
-    let x: Vec<f64> = (0..n).map(|k| (k as f64 * 0.37).sin()).collect();
+    let x: Vec<f64> = (0..n).map(|k| (f64::from(k) * 0.37).sin()).collect();
     let f = |x: &[&[f64]]| x[0].iter().map(|x| x.exp()).collect();
     let wrong = |x: &[&[f64]], c: &[f64]| {
         let mut g: Vec<f64> = x[0].iter().zip(c).map(|(x, c)| x.exp() * c).collect();

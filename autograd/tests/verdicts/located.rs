@@ -1,12 +1,12 @@
 //! In a failing composite the wrong op is named, with what may be wrong.
 
-use wengert_autograd::check::{Fault, Mutated, Mutator, Report, check_gradients};
+use wengert_autograd::check::{CheckOptions, Fault, Mutated, Mutator, Report, check_gradients};
 use wengert_autograd::{Differentiable, Draw, LARGEST, Var, generic};
 use wengert_tensor::Tensor;
 
 /// A composite of many ops, its inputs, and the op whose rule is made wrong.
 fn report(f: &dyn Differentiable, inputs: &[Tensor<f64>], fault: Fault) -> Report {
-    wengert_autograd::check::check_dyn(&Mutated::new(f, fault), inputs, &Default::default())
+    wengert_autograd::check::check_dyn(&Mutated::new(f, fault), inputs, &CheckOptions::default())
 }
 
 #[test]

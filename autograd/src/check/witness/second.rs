@@ -33,6 +33,9 @@ struct Products {
     jacobian: Vec<Tensor<f64>>,
 }
 
+/// One of the products.
+type Part = fn(&Products) -> &Vec<Tensor<f64>>;
+
 impl Check<'_> {
     /// Judges products of a random direction with the second derivative. Also judges its product with the
     /// Jacobian, which is the derivative of the gradient with respect to the cotangent.
@@ -52,7 +55,7 @@ impl Check<'_> {
                 normal.zip(&lengths(x), |u, length| u * length)
             })
             .collect();
-        let here = self.reverse_over_reverse(f, self.inputs, &self.cotangents, &tangents);
+        let here = Self::reverse_over_reverse(f, self.inputs, &self.cotangents, &tangents);
         let exact = self.forward_over_reverse(f, self.inputs, &self.cotangents, &tangents);
         if exact.is_some() {
             self.report.compared.insert(Witness::Second);
@@ -63,7 +66,6 @@ impl Check<'_> {
         let terms = terms.map(|(g, u)| largest(g) * largest(u));
         let size_of_terms = terms.fold(0.0, f64::max);
         let numeric = self.gradient_differences(&here.hessian, &tangents, exact.is_some());
-        type Part = fn(&Products) -> &Vec<Tensor<f64>>;
         let parts: [(Derivative, Part); 2] = [
             (Derivative::Cotangent, |p| &p.jacobian),
             (Derivative::Second, |p| &p.hessian),
@@ -189,7 +191,7 @@ impl Check<'_> {
                 let factor = 1.0 + (k as f64 - 2.7) * 2.3e-5;
                 let tangents: Vec<_> = tangents.iter().map(|u| u.map(|u| u * factor)).collect();
                 (
-                    self.reverse_over_reverse(f, &n.inputs, &n.cotangents, &tangents),
+                    Self::reverse_over_reverse(f, &n.inputs, &n.cotangents, &tangents),
                     self.forward_over_reverse(f, &n.inputs, &n.cotangents, &tangents),
                 )
             })
@@ -198,7 +200,6 @@ impl Check<'_> {
 
     /// Reverse mode over a recorded backward pass.
     fn reverse_over_reverse(
-        &self,
         f: &dyn Differentiable,
         inputs: &[Tensor<f64>],
         cotangents: &[Tensor<f64>],
@@ -308,7 +309,11 @@ impl Check<'_> {
                     );
                 }
             }
-            if judged.iter().flatten().all(|entry| entry.settled()) {
+            if judged
+                .iter()
+                .flatten()
+                .all(super::super::numeric::Judged::settled)
+            {
                 break;
             }
         }

@@ -108,13 +108,9 @@ impl Check<'_> {
             let s = 2.0_f64.powi(exponent);
             let scaled: Vec<_> = self.cotangents.iter().map(|c| c.map(|c| c * s)).collect();
             let scaled = self.gradients_for(&scaled);
-            for i in 0..self.inputs.len() {
+            for (i, scaled) in scaled.iter().enumerate() {
                 let expected = self.gradients[i].map(|g| g * s);
-                if apart_by(
-                    &scaled[i],
-                    &expected,
-                    self.allowed(i, largest(&expected), s),
-                ) {
+                if apart_by(scaled, &expected, self.allowed(i, largest(&expected), s)) {
                     self.fault(format!(
                         "input {i}: not linear in the cotangent: the gradient for cotangents times {s:.1e} is not \
                          {s:.1e} times the gradient"
