@@ -31,6 +31,17 @@ impl Witness {
     }
 }
 
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Dual => "forward mode",
+            Self::Differences => "differences",
+            Self::Second => "forward over reverse",
+            Self::Single => "f64",
+        })
+    }
+}
+
 /// A property of the inputs of a check that rules often get wrong: their layout, extents or aliasing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Situation {

@@ -10,10 +10,10 @@ use super::hypothesis::explain;
 use super::local::LocalOp;
 use super::quiet::quietly;
 use super::witness::{check, dual_inputs};
-use super::{CheckOptions, Record};
+use super::{CheckOptions, Record, TapeEntry};
 use crate::function::Differentiable;
 use crate::sample::{Draw, LARGEST};
-use crate::tape::{Entries, Tape};
+use crate::tape::{Entries, Entry, Tape};
 
 /// A recorded call whose rule is wrong, or at which a path ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,11 @@ impl fmt::Display for Located {
 const MOST: usize = 8;
 
 /// The wrong calls of a function, in the order in which they were recorded.
-pub(super) fn locate(f: &dyn Differentiable, inputs: &[Tensor<f64>], seed: u64) -> Vec<Located> {
+pub(super) fn locate(
+    f: &dyn Differentiable,
+    inputs: &[Tensor<f64>],
+    seed: u64,
+) -> (Vec<Located>, Vec<TapeEntry>) {
     let tape = Tape::keeping_all();
     let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
     let outputs = f.f64(&x);
@@ -88,9 +92,35 @@ pub(super) fn locate(f: &dyn Differentiable, inputs: &[Tensor<f64>], seed: u64) 
     for located in &mut found {
         located.layer = tape.layer(located.entry).map(|path| path.to_string());
     }
+    let mut listed = tape.with_entries(|entries| list(entries));
+    for (index, entry) in listed.iter_mut().enumerate() {
+        entry.layer = tape.layer(index).map(|path| path.to_string());
+        entry.wrong = found.iter().any(|located| located.entry == index);
+    }
     // Only now, because dropping them visits the tapes.
     drop((outputs, duals));
-    found
+    (found, listed)
+}
+
+/// The entries of a tape.
+fn list(entries: &Entries<f64>) -> Vec<TapeEntry> {
+    let of_one = |entry: &Entry<f64>| TapeEntry {
+        op: entry.rule.as_ref().map_or("leaf", |rule| rule.name()),
+        location: entry.location,
+        layer: None,
+        operands: entry
+            .inputs
+            .iter()
+            .map(|x| x.source().map(|(entry, _)| entry))
+            .collect(),
+        shapes: entry
+            .outputs
+            .iter()
+            .map(|y| y.tensor().shape().to_vec())
+            .collect(),
+        wrong: false,
+    };
+    entries.iter().flatten().map(of_one).collect()
 }
 
 /// Whether both tapes hold the same ops in the same order.

@@ -27,7 +27,7 @@ pub use coverage::{Exemption, Situation, Witness};
 pub use locate::Located;
 pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use options::CheckOptions;
-pub use report::{Derivative, Power, Record, Report};
+pub use report::{Cost, Derivative, Power, Record, Report, Step, TapeEntry};
 pub use verdict::Verdict;
 
 use wengert_tensor::{Tensor, testing::layouts::all_layouts};

@@ -8,6 +8,8 @@
 //!   function vanish, those of noise of deviation σ have variance `σ² (2k)! / (k!)²`.
 //! * One-sided differences, extrapolated in `h`, tell a kink from a smooth point.
 
+use super::Step;
+
 /// A numerical derivative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
@@ -224,7 +226,7 @@ fn kink_in(window: &Window, sigma: f64) -> Option<([f64; 2], f64)> {
 
 /// Judges a derivative by windows of smaller or larger steps. The window with the smallest bar decides among
 /// those that no kink divides.
-pub(super) fn search(phi: &mut dyn FnMut(f64) -> f64, search: Search) -> Finding {
+pub(super) fn search(phi: &mut dyn FnMut(f64) -> f64, search: Search) -> Taken {
     /// The ratio of the steps of neighbouring windows.
     const RATIO: f64 = 64.0;
     let first = (search.unit * 0.002).min(search.widest);
@@ -234,13 +236,14 @@ pub(super) fn search(phi: &mut dyn FnMut(f64) -> f64, search: Search) -> Finding
         estimates: Vec::new(),
         kink: None,
         oscillating: true,
+        quotients: Vec::new(),
     };
     let mut dominated_by_noise = false;
     let mut step = first;
     while step >= narrowest {
         let estimate = windows.add(&Window::new(phi, search.here, step));
         if let Some(found) = windows.settled() {
-            return found;
+            return windows.taken(found);
         }
         dominated_by_noise = estimate.is_some_and(|e| e.noise > 0.5 * e.bar);
         // Narrower steps cannot help against noise, unless a kink hides the derivative at wider ones.
@@ -259,11 +262,12 @@ pub(super) fn search(phi: &mut dyn FnMut(f64) -> f64, search: Search) -> Finding
     while dominated_by_noise && step <= search.widest {
         windows.add(&Window::new(phi, search.here, step));
         if let Some(found) = windows.settled() {
-            return found;
+            return windows.taken(found);
         }
         step *= RATIO;
     }
-    windows.conclude()
+    let found = windows.conclude();
+    windows.taken(found)
 }
 
 /// The windows that a search has tried.
@@ -275,11 +279,36 @@ struct Windows {
     kink: Option<([f64; 2], f64, f64)>,
     /// Whether the function varied over less than the step in every window so far.
     oscillating: bool,
+    /// The central quotients of every window, by step.
+    quotients: Vec<Step>,
+}
+
+/// What a search has found, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Taken {
+    pub(super) finding: Finding,
+    /// The central quotients by step.
+    pub(super) steps: Vec<Step>,
+    /// The noise that was assumed.
+    pub(super) sigma: f64,
 }
 
 impl Windows {
+    fn taken(self, finding: Finding) -> Taken {
+        Taken {
+            finding,
+            steps: self.quotients,
+            sigma: self.search.sigma,
+        }
+    }
+
     fn add(&mut self, window: &Window) -> Option<Estimate> {
         let sigma = self.search.sigma;
+        self.quotients.extend((0..STEPS).map(|i| {
+            let step = window.step * 0.5_f64.powi(i as i32);
+            let value = (window.up[i] - window.down[i]) / (2.0 * step);
+            Step { step, value }
+        }));
         if let Some((slopes, bar)) = kink_in(window, sigma) {
             if self.kink.is_none_or(|(_, _, step)| window.step < step) {
                 self.kink = Some((slopes, bar, window.step));
@@ -322,7 +351,7 @@ impl Windows {
         confirmed.copied().min_by(|a, b| a.bar.total_cmp(&b.bar))
     }
 
-    fn conclude(self) -> Finding {
+    fn conclude(&self) -> Finding {
         let kink = self.kink;
         match self.confirmed() {
             Some(best) if !self.differs(&best) => Finding::Agrees(best),
@@ -332,7 +361,8 @@ impl Windows {
             _ => match (
                 kink,
                 self.estimates
-                    .into_iter()
+                    .iter()
+                    .copied()
                     .min_by(|a, b| a.bar.total_cmp(&b.bar)),
             ) {
                 (Some((slopes, bar, step)), _) => Finding::Kink { slopes, bar, step },
@@ -353,6 +383,7 @@ impl Judged {
             estimates: Vec::new(),
             kink: None,
             oscillating: true,
+            quotients: Vec::new(),
         })
     }
 
@@ -404,7 +435,7 @@ mod tests {
             target: 1e-8 * scale,
             wanted: 1e-3 * scale,
         };
-        search(&mut phi, question)
+        search(&mut phi, question).finding
     }
 
     #[test]
@@ -451,7 +482,7 @@ mod tests {
             target: 1e-8,
             wanted: 1e-3,
         };
-        let found = search(&mut phi, question);
+        let found = search(&mut phi, question).finding;
         assert!(matches!(found, Finding::Kink { .. }), "{found:?}");
     }
 

@@ -9,8 +9,10 @@ pub struct CheckOptions {
     /// Inputs with more elements than this are checked at that many elements, drawn at random, and
     /// along random directions through all of them.
     pub entries: usize,
-    /// The number of random directions through all inputs at once.
+    /// The least number of random directions through all inputs at once.
     pub directions: usize,
+    /// Only this entry is judged: the number of an input and an index. [`Record::rerun`](super::Record::rerun) sets it.
+    pub only: Option<(usize, Vec<usize>)>,
     /// Whether second derivatives are checked.
     pub second_order: bool,
     /// Whether finite differences are compared. Kinks are detected, at an input and near it, so that networks of
@@ -39,6 +41,7 @@ impl Default for CheckOptions {
             seed: 0,
             entries: 64,
             directions: 2,
+            only: None,
             second_order: true,
             finite_differences: true,
             forward_mode: true,

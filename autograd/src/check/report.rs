@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::Location;
 
-use super::{Located, Verdict, Witness};
+use super::{CheckOptions, Located, Verdict, Witness};
 
 /// Which derivative a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,10 +53,15 @@ impl fmt::Display for Derivative {
 pub struct Record {
     /// Which derivative.
     pub derivative: Derivative,
-    /// Which input, or which output for [`Derivative::Cotangent`]; `None` for a direction through all inputs.
+    /// Which input; `None` for a direction through all inputs and for [`Derivative::Cotangent`].
     pub input: Option<usize>,
-    /// The element of the input, or of the output for [`Derivative::Cotangent`].
+    /// The element of the input; empty where there is no input.
     pub index: Vec<usize>,
+    /// Which output, for [`Derivative::Jacobian`] and [`Derivative::Cotangent`]. Elsewhere the outputs are contracted
+    /// with random cotangents.
+    pub output: Option<usize>,
+    /// The element of the output.
+    pub output_index: Vec<usize>,
     /// The result of reverse mode.
     pub analytic: f64,
     /// The result of finite differences.
@@ -66,32 +72,134 @@ pub struct Record {
     pub verdict: Verdict,
     /// The reason of a verdict other than a pass.
     pub reason: String,
+    /// The witness that decided; `None` if none did.
+    pub witness: Option<Witness>,
     /// The error bar of the witness that decided.
     pub bar: f64,
     /// The smallest step of the differences.
     pub step: Option<f64>,
+    /// The deviation of the rounding errors of the function along this entry, as measured for the differences.
+    pub noise: Option<f64>,
+    /// The differences that were tried, by step.
+    pub steps: Vec<Step>,
     /// The difference to the witness that decided, divided by its error bar: above 1 if the verdict is a failure.
     pub error: f64,
+    /// The seed of the check: with it and the same inputs the number is the same.
+    pub seed: u64,
     /// Whether the number was judged beside the inputs, because they lie at a kink.
     pub beside_a_kink: bool,
 }
 
+/// A numerical derivative at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The step.
+    pub step: f64,
+    /// The central difference quotient at that step.
+    pub value: f64,
+}
+
 impl Record {
+    /// A number without a witness.
+    pub(super) fn new(derivative: Derivative, analytic: f64) -> Self {
+        Self {
+            derivative,
+            input: None,
+            index: Vec::new(),
+            output: None,
+            output_index: Vec::new(),
+            analytic,
+            numeric: None,
+            forward: None,
+            verdict: Verdict::NotTaken,
+            reason: String::new(),
+            witness: None,
+            bar: f64::INFINITY,
+            step: None,
+            noise: None,
+            steps: Vec::new(),
+            error: 0.0,
+            seed: 0,
+            beside_a_kink: false,
+        }
+    }
+
     /// Whether nothing is wrong: the verdict is not a failure.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.verdict != Verdict::Fail
     }
+
+    /// Options that repeat this number only: one entry of a gradient, or all directions.
+    #[must_use]
+    pub fn rerun(&self, options: &CheckOptions) -> CheckOptions {
+        let entry = [Derivative::First, Derivative::Jacobian, Derivative::Single];
+        let only = self.input.filter(|_| entry.contains(&self.derivative));
+        CheckOptions {
+            seed: self.seed,
+            only: only.map(|input| (input, self.index.clone())),
+            ..options.clone()
+        }
+    }
 }
 
-/// What a check of random directions can see.
+/// What a check of all entries together, along random directions, can see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Power {
-    /// The smallest error of one entry that is seen for sure, relative to the largest entry (times the size of its
-    /// input). Errors of several entries cancel along one direction with a probability of at most 1/2.
+    /// Which witness the directions were judged by.
+    pub witness: Witness,
+    /// An error of one entry above this is seen with at least the probability below, however the other entries are
+    /// wrong. It is relative to the largest entry, times the size of its input.
     pub relative: f64,
+    /// The probability: `1 − 2⁻ᵏ` for `k` directions.
+    pub probability: f64,
     /// The number of directions.
     pub directions: usize,
+}
+
+impl fmt::Display for Power {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            witness,
+            relative,
+            probability,
+            directions,
+        } = self;
+        write!(
+            f,
+            "a wrong entry larger than {relative:.1e} of the largest would have been seen with probability {:.2} % by \
+             {witness} along {directions} directions",
+            100.0 * probability
+        )
+    }
+}
+
+/// How often the function was computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Evaluations of the function.
+    pub values: usize,
+    /// Backward passes, each with its forward pass.
+    pub gradients: usize,
+    /// Forward passes on dual numbers.
+    pub duals: usize,
+}
+
+/// A recorded call of a failing function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TapeEntry {
+    /// The name of the op; `leaf` for an input.
+    pub op: &'static str,
+    /// Where it was called.
+    pub location: &'static Location<'static>,
+    /// The layer that called it, if it is known.
+    pub layer: Option<String>,
+    /// The entries that made its operands; `None` for an operand that is not tracked.
+    pub operands: Vec<Option<usize>>,
+    /// The shapes of its results.
+    pub shapes: Vec<Vec<usize>>,
+    /// Whether its rule is wrong, or a path ends here.
+    pub wrong: bool,
 }
 
 /// The outcome of a check: every judged number, and errors that are not about one number.
@@ -101,6 +209,10 @@ pub struct Report {
     pub title: String,
     /// The names of the inputs, where they have any.
     pub names: Vec<String>,
+    /// The shapes of the inputs.
+    pub shapes: Vec<Vec<usize>>,
+    /// The shapes of the outputs.
+    pub output_shapes: Vec<Vec<usize>>,
     /// The seed of cotangents and directions.
     pub seed: u64,
     /// Every judged number.
@@ -116,8 +228,12 @@ pub struct Report {
     pub kinks: usize,
     /// The wrong ops of a failing function, the first one recorded first.
     pub located: Vec<Located>,
-    /// What the random directions can see.
-    pub power: Option<Power>,
+    /// The recorded calls in order, if something is wrong.
+    pub tape: Vec<TapeEntry>,
+    /// What the random directions can see, by witness.
+    pub power: Vec<Power>,
+    /// How often the function was computed.
+    pub cost: Cost,
 }
 
 impl Report {
@@ -211,10 +327,14 @@ impl Report {
     }
 
     fn place(&self, record: &Record) -> String {
-        match (record.input, record.derivative) {
-            (None, _) => "all inputs".to_owned(),
-            (Some(k), Derivative::Cotangent) => format!("output {k}"),
-            (Some(i), _) => self.name(i),
+        match (record.input, record.output) {
+            (Some(i), None) => format!("{} {:?}", self.name(i), record.index),
+            (Some(i), Some(k)) => {
+                let at = &record.output_index;
+                format!("{} {:?}, output {k} {at:?}", self.name(i), record.index)
+            }
+            (None, Some(k)) => format!("output {k} {:?}", record.output_index),
+            (None, None) => "all inputs".to_owned(),
         }
     }
 }
@@ -265,15 +385,8 @@ impl fmt::Display for Report {
             writeln!(f, "  verdicts: {}", counts.join(", "))?;
         }
         self.write_kinds(f)?;
-        if let Some(Power {
-            relative,
-            directions,
-        }) = self.power
-        {
-            writeln!(
-                f,
-                "  an error of one entry above {relative:.1e} of the largest entry is seen by {directions} directions"
-            )?;
+        for power in &self.power {
+            writeln!(f, "  {power}")?;
         }
         if !self.failed() && !self.judged() {
             writeln!(f, "  no entry of a gradient was judged, so this is no pass")?;
@@ -304,9 +417,8 @@ impl Report {
             if let Some(record) = first.filter(|r| !r.reason.is_empty()) {
                 writeln!(
                     f,
-                    "  {verdict}, first at {} {:?} ({}): {}",
+                    "  {verdict}, first at {} ({}): {}",
                     self.place(record),
-                    record.index,
                     record.derivative,
                     record.reason
                 )?;
@@ -321,23 +433,16 @@ impl Report {
         }
         writeln!(
             f,
-            "  {:<13} {:<20} {:<12} {:>15} {:>15} {:>15} {:>9}",
-            "derivative",
-            "with respect to",
-            "at",
-            "reverse mode",
-            "forward mode",
-            "differences",
-            "bar"
+            "  {:<13} {:<32} {:>15} {:>15} {:>15} {:>9}",
+            "derivative", "of", "reverse mode", "forward mode", "differences", "bar"
         )?;
         let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.8e}"));
         for record in failures.iter().take(SHOWN) {
             writeln!(
                 f,
-                "  {:<13} {:<20} {:<12} {:>15} {:>15} {:>15} {:>9.1e}  {}",
+                "  {:<13} {:<32} {:>15} {:>15} {:>15} {:>9.1e}  {}",
                 record.derivative,
                 self.place(record),
-                format!("{:?}", record.index),
                 number(Some(record.analytic)),
                 number(record.forward),
                 number(record.numeric),

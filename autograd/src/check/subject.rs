@@ -1,7 +1,10 @@
 //! What a check judges: values, gradients by reverse mode, and exact tangents where there are any.
 
+use std::cell::Cell;
+
 use wengert_tensor::{Dual, Real, Tensor};
 
+use super::Cost;
 use crate::backward::grad;
 use crate::function::Differentiable;
 use crate::rule::Graph;
@@ -87,6 +90,68 @@ impl Subject for Recorded<'_> {
 
     fn recorded(&self) -> Option<&dyn Differentiable> {
         Some(self.0)
+    }
+}
+
+/// A function whose computations are counted.
+pub(super) struct Counted<'a> {
+    subject: &'a dyn Subject,
+    pub(super) cost: Cell<Cost>,
+}
+
+impl<'a> Counted<'a> {
+    pub(super) fn new(subject: &'a dyn Subject) -> Self {
+        Self {
+            subject,
+            cost: Cell::default(),
+        }
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Cost)) {
+        let mut cost = self.cost.get();
+        add(&mut cost);
+        self.cost.set(cost);
+    }
+}
+
+impl Subject for Counted<'_> {
+    fn outputs(&self, inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+        self.count(|cost| cost.values += 1);
+        self.subject.outputs(inputs)
+    }
+
+    fn gradients(
+        &self,
+        inputs: &[Tensor<f64>],
+        cotangents: &[Tensor<f64>],
+    ) -> Vec<Option<Tensor<f64>>> {
+        self.count(|cost| cost.gradients += 1);
+        self.subject.gradients(inputs, cotangents)
+    }
+
+    fn duals(&self, inputs: &[Tensor<Dual>]) -> Option<Vec<Tensor<Dual>>> {
+        let found = self.subject.duals(inputs);
+        if found.is_some() {
+            self.count(|cost| cost.duals += 1);
+        }
+        found
+    }
+
+    fn terms(&self, inputs: &[Tensor<f64>], cotangents: &[Tensor<f64>]) -> f64 {
+        self.count(|cost| cost.gradients += 1);
+        self.subject.terms(inputs, cotangents)
+    }
+
+    fn rounded(&self, x: Tensor<f64>) -> Tensor<f64> {
+        self.subject.rounded(x)
+    }
+
+    fn epsilon(&self) -> f64 {
+        self.subject.epsilon()
+    }
+
+    fn recorded(&self) -> Option<&dyn Differentiable> {
+        self.subject.recorded()
     }
 }
 

@@ -14,7 +14,7 @@ use wengert_tensor::{Dual, Tensor, lost_paths};
 
 use super::locate;
 use super::quiet::quietly;
-use super::subject::{Subject, or_zeros};
+use super::subject::{Counted, Subject, or_zeros};
 use super::{CheckOptions, Report, Verdict};
 use crate::sample::{Draw, LARGEST};
 use rounding::Neighbour;
@@ -46,15 +46,22 @@ pub(super) fn check(
     inputs: &[Tensor<f64>],
     options: &CheckOptions,
 ) -> Report {
-    let mut report = run(subject, inputs, options);
+    let counted = Counted::new(subject);
+    let mut report = run(&counted, inputs, options);
     report.seed = options.seed;
     if report.failed()
         && options.localise
         && let Some(f) = subject.recorded()
-        && let Ok(found) = quietly(|| locate::locate(f, inputs, options.seed))
+        && let Ok((found, tape)) = quietly(|| locate::locate(f, inputs, options.seed))
     {
         report.located = found;
+        report.tape = tape;
     }
+    for record in &mut report.records {
+        record.seed = options.seed;
+    }
+    report.shapes = inputs.iter().map(|x| x.shape().to_vec()).collect();
+    report.cost = counted.cost.get();
     report.kinks = report.count(Verdict::Kink);
     report
 }
@@ -158,7 +165,10 @@ fn prepare<'a>(
         noise: vec![None; inputs.len()],
         neighbours: Vec::new(),
         draw,
-        report: Report::default(),
+        report: Report {
+            output_shapes: outputs.iter().map(|y| y.shape().to_vec()).collect(),
+            ..Report::default()
+        },
     })
 }
 

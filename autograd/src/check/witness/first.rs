@@ -5,7 +5,7 @@ use wengert_tensor::Tensor;
 use super::rounding::{Difference, classify};
 use super::vote::{Exact, vote};
 use super::{Check, dot, dot_abs, largest, size_or_one, unravel};
-use crate::check::numeric::{Finding, Search, noise, search};
+use crate::check::numeric::{Finding, Search, Taken, noise, search};
 use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Power, Record, Verdict, Witness};
 
@@ -194,8 +194,10 @@ impl Check<'_> {
         };
         if largest_term > 0.0 {
             // The shortest tangent is 0.7; the error counts once, and the bar on either side.
-            self.report.power = Some(Power {
+            self.report.power.push(Power {
+                witness: Witness::Differences,
                 relative: 2.0 * bar / (0.7 * largest_term),
+                probability: 1.0 - 0.5_f64.powi(self.options.directions as i32),
                 directions: self.options.directions,
             });
         }
@@ -229,8 +231,9 @@ impl Check<'_> {
             Exact::of(found, 1e-3 * size)
         });
         let exact = exact.unwrap_or(Exact::Missing);
-        let numeric = (self.options.finite_differences && q.differences)
+        let taken = (self.options.finite_differences && q.differences)
             .then(|| self.differences(&q, natural, exact));
+        let numeric = taken.as_ref().map(|t| t.finding.clone());
         if numeric.as_ref().is_some_and(|n| *n != Finding::Impossible) {
             self.report.compared.insert(Witness::Differences);
         }
@@ -249,19 +252,28 @@ impl Check<'_> {
             Exact::Missing => estimate,
             _ => forward,
         };
+        let decided = match (exact, &numeric) {
+            (Exact::Missing, None) => None,
+            (Exact::Missing, _)
+            | (Exact::Agrees(_) | Exact::Rounding(_), Some(Finding::Differs(_))) => {
+                Some(Witness::Differences)
+            }
+            _ => Some(Witness::Dual),
+        };
         self.report.records.push(Record {
-            derivative: q.derivative,
             input: q.input,
             index: q.index,
-            analytic: q.analytic,
             numeric: estimate,
             forward,
             error: error(verdict, q.analytic, witness, bar),
             verdict,
             reason,
+            witness: decided,
             bar,
             step,
-            beside_a_kink: false,
+            noise: taken.as_ref().map(|t| t.sigma),
+            steps: taken.map_or_else(Vec::new, |t| t.steps),
+            ..Record::new(q.derivative, q.analytic)
         });
         bar
     }
@@ -275,18 +287,14 @@ impl Check<'_> {
             (Verdict::Fail, "forward mode is finite")
         };
         self.report.records.push(Record {
-            derivative: q.derivative,
             input: q.input,
             index: q.index,
-            analytic: q.analytic,
-            numeric: None,
             forward,
             error: if also { 0.0 } else { f64::INFINITY },
             verdict,
             reason: reason.to_owned(),
-            bar: f64::INFINITY,
-            step: None,
-            beside_a_kink: false,
+            witness: forward.map(|_| Witness::Dual),
+            ..Record::new(q.derivative, q.analytic)
         });
         f64::INFINITY
     }
@@ -309,7 +317,7 @@ impl Check<'_> {
     }
 
     /// What differences say.
-    fn differences(&mut self, q: &Question, natural: f64, exact: Exact) -> Finding {
+    fn differences(&mut self, q: &Question, natural: f64, exact: Exact) -> Taken {
         let (inputs, tangents) = (self.inputs, &q.tangents);
         let moves: Vec<bool> = tangents.iter().map(|u| largest(u) > 0.0).collect();
         let at = |h: f64| -> Vec<Tensor<f64>> {
@@ -358,18 +366,18 @@ impl Check<'_> {
                 least
             }
         };
-        let mut finding = search(&mut phi, question(sigma(measured)));
-        if matches!(finding, Finding::Differs(_)) && known.is_some() {
+        let mut taken = search(&mut phi, question(sigma(measured)));
+        if matches!(taken.finding, Finding::Differs(_)) && known.is_some() {
             // The noise may be larger at this entry than at the one where it was measured.
             let own = noise(&mut phi, q.unit).max(measured);
-            finding = search(&mut phi, question(sigma(own)));
+            taken = search(&mut phi, question(sigma(own)));
         }
         if let Some(i) = q.input
             && self.noise[i].is_none()
         {
             self.noise[i] = Some(measured);
         }
-        finding
+        taken
     }
 
     /// Judges the whole Jacobian, entry by entry, if inputs and outputs have few elements.
@@ -454,24 +462,19 @@ impl Check<'_> {
                     Difference::Rounding(bar) if self.reached[input] => (Verdict::Pass, bar),
                     Difference::Rounding(bar) => (Verdict::Unreachable, bar),
                 };
+                let wrong = verdict == Verdict::Fail;
                 self.report.records.push(Record {
-                    derivative: Derivative::Jacobian,
                     input: Some(input),
                     index: index.clone(),
-                    analytic,
-                    numeric: None,
+                    output: Some(*output),
+                    output_index: at,
                     forward: Some(exact),
                     error: error(verdict, analytic, Some(exact), bar),
                     verdict,
-                    reason: match verdict {
-                        Verdict::Fail => {
-                            format!("forward mode disagrees in output {output} at {at:?}")
-                        }
-                        _ => String::new(),
-                    },
+                    reason: if wrong { "forward mode disagrees" } else { "" }.to_owned(),
+                    witness: Some(Witness::Dual),
                     bar,
-                    step: None,
-                    beside_a_kink: false,
+                    ..Record::new(Derivative::Jacobian, analytic)
                 });
             }
         }

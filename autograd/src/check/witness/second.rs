@@ -160,19 +160,33 @@ impl Check<'_> {
             Exact::Missing => numeric,
             _ => forward,
         };
+        // The derivative with respect to a cotangent belongs to an output.
+        let (input, output, index, output_index) = match derivative {
+            Derivative::Cotangent => (None, Some(input), Vec::new(), index),
+            _ => (Some(input), None, index, Vec::new()),
+        };
+        let decided = match (exact, &finding) {
+            (Exact::Missing, None) => None,
+            (Exact::Missing, _)
+            | (Exact::Agrees(_) | Exact::Rounding(_), Some(Finding::Differs(_))) => {
+                Some(Witness::Differences)
+            }
+            _ => Some(Witness::Second),
+        };
         self.report.records.push(Record {
-            derivative,
-            input: Some(input),
+            input,
             index,
-            analytic,
+            output,
+            output_index,
             numeric,
             forward,
             error: error(verdict, analytic, witness, bar),
             verdict,
             reason,
+            witness: decided,
             bar,
             step,
-            beside_a_kink: false,
+            ..Record::new(derivative, analytic)
         });
     }
 

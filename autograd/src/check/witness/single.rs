@@ -98,18 +98,15 @@ impl Check<'_> {
                     }
                 };
                 self.report.records.push(Record {
-                    derivative: Derivative::Single,
                     input: Some(i),
                     index,
-                    analytic,
-                    numeric: None,
                     forward: Some(wanted),
                     error: error(verdict, analytic, Some(wanted), bar),
                     verdict,
                     reason: reason.to_owned(),
+                    witness: Some(Witness::Single),
                     bar,
-                    step: None,
-                    beside_a_kink: false,
+                    ..Record::new(Derivative::Single, analytic)
                 });
             }
         }
