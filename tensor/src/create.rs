@@ -48,6 +48,12 @@ pub fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
 impl<T: Element> Tensor<T> {
     /// A tensor of shape `shape` with the given elements in row-major order, without a copy.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3]);
+    /// assert_eq!(x.get([1, 0]), 4);
+    /// ```
+    ///
     /// # Panics
     /// If the number of elements is not that of the shape.
     #[must_use]
@@ -65,6 +71,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A tensor of shape `shape` with a copy of the given elements in row-major order.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let pixels = [0_u8, 128, 255, 64];
+    /// assert_eq!(Tensor::from_slice(&pixels, [2, 2]).get([1, 1]), 64);
+    /// ```
     ///
     /// # Panics
     /// If the number of elements is not that of the shape.
@@ -103,6 +115,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A tensor of rank 0.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::scalar(2.5);
+    /// assert_eq!((x.rank(), x.item()), (0, 2.5));
+    /// ```
     #[must_use]
     #[inline]
     pub fn scalar(value: T) -> Self {
@@ -110,6 +128,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A tensor with all elements equal to `value`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::full([2, 2], 7).to_vec(), [7; 4]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, value: T) -> Self {
@@ -125,6 +148,11 @@ impl<T: Element> Tensor<T> {
 
 impl<T: Number> Tensor<T> {
     /// A tensor of zeros.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::zeros([3]).to_vec(), [0.0; 3]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn zeros(shape: impl AsRef<[usize]>) -> Self {
@@ -132,6 +160,11 @@ impl<T: Number> Tensor<T> {
     }
 
     /// A tensor of ones.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::ones([3]).to_vec(), [1.0; 3]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn ones(shape: impl AsRef<[usize]>) -> Self {
@@ -139,6 +172,11 @@ impl<T: Number> Tensor<T> {
     }
 
     /// The vector `start, start + step, …` with `end` excluded.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::arange(1.0, 2.0, 0.25).to_vec(), [1.0, 1.25, 1.5, 1.75]);
+    /// ```
     ///
     /// # Panics
     /// If the step is 0 or the number of elements is not finite.
@@ -156,6 +194,11 @@ impl<T: Number> Tensor<T> {
 
     /// A vector of `count` evenly spaced numbers from `first` to `last`, both included; for a `count` of 1 only
     /// `first`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::linspace(0.0, 1.0, 5).to_vec(), [0.0, 0.25, 0.5, 0.75, 1.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn linspace(first: f64, last: f64, count: usize) -> Self {
@@ -171,6 +214,11 @@ impl<T: Number> Tensor<T> {
     }
 
     /// The identity matrix `[n, n]`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::eye(2).to_vec(), [1.0, 0.0, 0.0, 1.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn eye(n: usize) -> Self {
@@ -180,6 +228,15 @@ impl<T: Number> Tensor<T> {
     /// Random numbers from the uniform distribution over `range`, drawn in row-major order:
     /// `low + (high − low)·u` with `u` in `[0, 1)`. They are drawn in `f64`, so that one seed gives the same
     /// numbers, up to rounding, for every number type.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use rand::SeedableRng;
+    ///
+    /// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+    /// let x: Tensor<f64> = Tensor::uniform([1000], -1.0..1.0, &mut rng);
+    /// assert!(x.iter().all(|x| (-1.0..1.0).contains(&x)) && x.mean(..).item().abs() < 0.1);
+    /// ```
     ///
     /// # Panics
     /// If the range is empty or not finite.
@@ -200,6 +257,15 @@ impl<T: Number> Tensor<T> {
 
     /// Random numbers from the normal distribution, drawn in row-major order. They are drawn in `f64`, so that
     /// one seed gives the same numbers, up to rounding, for every number type.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use rand::SeedableRng;
+    ///
+    /// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+    /// let x: Tensor<f64> = Tensor::normal([1000], 5.0, 2.0, &mut rng);
+    /// assert!((x.mean(..).item() - 5.0).abs() < 0.2 && (x.var(.., 1).item() - 4.0).abs() < 0.4);
+    /// ```
     ///
     /// # Panics
     /// If `mean` or `std` is not finite or `std` is negative.

@@ -64,6 +64,13 @@ impl<T: Element> Tensor<T> {
     /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
     /// * `source`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![0, 0, 0], [3]);
+    /// let index = Tensor::from_vec(vec![2, 0], [2]);
+    /// assert_eq!(x.scatter(0, &index, &Tensor::from_vec(vec![5, 7], [2])).to_vec(), [7, 0, 5]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
@@ -127,6 +134,13 @@ impl<T: Element> Tensor<T> {
     /// * `index`: a vector
     /// * returns a tensor of the shape of `self`, with the length of `index` on that axis
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6], [3, 2]);
+    /// let rows = Tensor::from_vec(vec![2, 0, 2], [3]);
+    /// assert_eq!(x.index_select(0, &rows).to_vec(), [5, 6, 1, 2, 5, 6]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist, `index` is not a vector or an index is outside the axis.
     #[must_use]
@@ -166,6 +180,13 @@ impl<T: Number> Tensor<T> {
     /// * `index`: same rank as `self`; on the other axes no extent larger than that of `self`
     /// * `source`: no extent smaller than that of `index`; elements outside the shape of `index` are ignored
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 1.0, 1.0], [3]);
+    /// let index = Tensor::from_vec(vec![2, 2], [2]);
+    /// assert_eq!(x.scatter_add(0, &index, &Tensor::from_vec(vec![5.0, 7.0], [2])).to_vec(), [1.0, 1.0, 13.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
     #[must_use]
@@ -180,6 +201,14 @@ impl<T: Number> Tensor<T> {
     ///
     /// * `index`: a vector
     /// * `source`: the shape of `self`, with the length of `index` on that axis
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 2]);
+    /// let rows = Tensor::from_vec(vec![1, 1], [2]);
+    /// let source = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.index_add(0, &rows, &source).to_vec(), [0.0, 0.0, 4.0, 6.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
@@ -225,6 +254,12 @@ impl Tensor<i64> {
     ///
     /// * `self`: any shape
     /// * returns a tensor of that shape with a new last axis of extent `classes`
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let classes = Tensor::from_vec(vec![2, 0], [2]);
+    /// assert_eq!(classes.one_hot::<f64>(3).to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    /// ```
     ///
     /// # Panics
     /// If an index is not in `0..classes`.

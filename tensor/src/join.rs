@@ -9,6 +9,13 @@ use crate::{Element, Number, Tensor, require};
 impl<T: Element> Tensor<T> {
     /// The tensors joined along an existing axis; all other extents must be equal.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![1, 2], [1, 2]), Tensor::from_vec(vec![3, 4], [1, 2]));
+    /// assert_eq!(Tensor::concat(&[&a, &b], 0).shape(), [2, 2]);
+    /// assert_eq!(Tensor::concat(&[&a, &b], 1).to_vec(), [1, 2, 3, 4]);
+    /// ```
+    ///
     /// # Panics
     /// If the list is empty, the axis does not exist or the extents of another axis differ.
     #[must_use]
@@ -43,6 +50,13 @@ impl<T: Element> Tensor<T> {
 
     /// Tensors of equal shapes joined along a new axis, which becomes axis `axis` of the result.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![1, 2], [2]), Tensor::from_vec(vec![3, 4], [2]));
+    /// assert_eq!(Tensor::stack(&[&a, &b], 0).shape(), [2, 2]);
+    /// assert_eq!(Tensor::stack(&[&a, &b], 1).to_vec(), [1, 3, 2, 4]);
+    /// ```
+    ///
     /// # Panics
     /// If the list is empty, the shapes differ or the result has no such axis.
     #[must_use]
@@ -67,6 +81,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Views of consecutive ranges of an axis, one per element of `sizes`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let parts = Tensor::from_vec(vec![1, 2, 3, 4, 5], [5]).split(0, [2, 3]);
+    /// assert_eq!((parts[0].to_vec(), parts[1].to_vec()), (vec![1, 2], vec![3, 4, 5]));
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist or the sizes do not add up to its extent.
@@ -94,6 +114,12 @@ impl<T: Element> Tensor<T> {
     /// Views of at most `count` consecutive ranges of an axis. Each has `⌈extent / count⌉` elements, the last
     /// one possibly fewer.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let parts = Tensor::from_vec(vec![1, 2, 3, 4, 5], [5]).chunk(0, 2);
+    /// assert_eq!((parts[0].to_vec(), parts[1].to_vec()), (vec![1, 2, 3], vec![4, 5]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist or `count` is 0.
     #[must_use]
@@ -112,6 +138,13 @@ impl<T: Element> Tensor<T> {
 
     /// The tensor padded with `value`: `widths` has one pair `[before, after]` per axis; a negative number
     /// crops.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// // A column of zeros before; the last row cropped.
+    /// assert_eq!(x.pad(&[[0, -1], [1, 0]], 0).to_vec(), [0, 1, 2]);
+    /// ```
     ///
     /// # Panics
     /// If the number of pairs is not the rank, or an axis is cropped by more than its extent.
@@ -154,6 +187,11 @@ impl<T: Element> Tensor<T> {
     /// The elements moved along an axis by `shift` with wrap-around:
     /// `y[…, (i + shift) mod n, …] = x[…, i, …]`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1, 2, 3, 4], [4]).roll(1, 0).to_vec(), [4, 1, 2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -169,6 +207,12 @@ impl<T: Element> Tensor<T> {
 
     /// The whole tensor repeated `counts[k]` times along axis `k` (`np.tile`); if there are more counts than
     /// axes, new axes are added in front.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2], [2]);
+    /// assert_eq!(x.repeat([2, 2]).to_vec(), [1, 2, 1, 2, 1, 2, 1, 2]);
+    /// ```
     ///
     /// # Panics
     /// If there are fewer counts than axes.
@@ -204,6 +248,13 @@ impl<T: Element> Tensor<T> {
 impl<T: Number> Tensor<T> {
     /// The lower triangle of each matrix, 0 elsewhere: keeps the elements `[…, i, j]` with `j − i ≤ k`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.tril(0).to_vec(), [1, 0, 3, 4]);
+    /// assert_eq!(x.tril(-1).to_vec(), [0, 0, 3, 0]);
+    /// ```
+    ///
     /// # Panics
     /// If the rank is below 2.
     #[must_use]
@@ -216,6 +267,13 @@ impl<T: Number> Tensor<T> {
     }
 
     /// The upper triangle of each matrix, 0 elsewhere: keeps the elements `[…, i, j]` with `j − i ≥ k`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.triu(0).to_vec(), [1, 2, 0, 4]);
+    /// assert_eq!(x.triu(1).to_vec(), [0, 2, 0, 0]);
+    /// ```
     ///
     /// # Panics
     /// If the rank is below 2.

@@ -63,6 +63,12 @@ impl<T: Real> Tensor<T> {
 
     /// The inner product of two vectors, `y = Σ a[i] · b[i]`; of rank 0.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![1.0, 2.0], [2]), Tensor::from_vec(vec![3.0, 4.0], [2]));
+    /// assert_eq!(a.dot(&b).item(), 11.0);
+    /// ```
+    ///
     /// # Panics
     /// If an operand is not a vector or the lengths differ.
     #[must_use]
@@ -77,6 +83,12 @@ impl<T: Real> Tensor<T> {
     }
 
     /// The outer product of two vectors, `y[i, j] = a[i] · b[j]`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![1.0, 2.0], [2]), Tensor::from_vec(vec![3.0, 4.0], [2]));
+    /// assert_eq!(a.outer(&b).to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// ```
     ///
     /// # Panics
     /// If an operand is not a vector.

@@ -20,6 +20,15 @@ impl<T: Real> Tensor<T> {
     /// [`matmul`](Self::matmul) of operands of which some are transposed, as `op(A)·op(B)` in BLAS; does not
     /// create the transposed views of matrices.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::Transposed;
+    ///
+    /// let (a, b) = (Tensor::from_vec(vec![1.0, 2.0], [2, 1]), Tensor::from_vec(vec![3.0, 4.0], [2, 1]));
+    /// // aᵀ·b
+    /// assert_eq!(a.matmul_transposed(&b, Transposed { left: true, right: false }).to_vec(), [11.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an operand to be transposed has a rank below 2, and in the cases of `matmul`.
     #[must_use]
@@ -41,6 +50,14 @@ impl<T: Real> Tensor<T> {
     /// * `weight`: `[outputs, inputs]`
     /// * `bias`: `[outputs]`, or any shape that broadcasts to that of the result
     /// * returns `[.., outputs]`
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0], [1, 2]);
+    /// let weight = Tensor::from_vec(vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], [3, 2]);
+    /// let bias = Tensor::from_vec(vec![0.0, 0.0, 10.0], [3]);
+    /// assert_eq!(x.linear(&weight, Some(&bias)).to_vec(), [1.0, 2.0, 13.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit each other.

@@ -37,6 +37,15 @@ impl<T: Element> Tensor<T> {
 
     /// Overwrites the region given by one [`Slice`] per leading axis with `source`, broadcast to the region.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::Slice;
+    ///
+    /// let mut x = Tensor::<f64>::zeros([2, 3]);
+    /// x.region_assign(&[Slice::from(..), Slice::from(1..)], &Tensor::scalar(5.0));
+    /// assert_eq!(x.to_vec(), [0.0, 5.0, 5.0, 0.0, 5.0, 5.0]);
+    /// ```
+    ///
     /// # Panics
     /// If there are more slices than axes or `source` does not broadcast to the region.
     #[track_caller]
@@ -47,6 +56,15 @@ impl<T: Element> Tensor<T> {
 
 impl<T: Number> Tensor<T> {
     /// Adds `source`, broadcast to the region, to the region given by one [`Slice`] per leading axis.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::Slice;
+    ///
+    /// let mut x = Tensor::<f64>::ones([2, 2]);
+    /// x.region_add(&[Slice::from(1..)], &Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!(x.to_vec(), [1.0, 1.0, 2.0, 3.0]);
+    /// ```
     ///
     /// # Panics
     /// If there are more slices than axes or `source` does not broadcast to the region.

@@ -10,6 +10,12 @@ impl<T: Number> Tensor<T> {
     /// The elements sorted along an axis, the smallest first, and the index of each in `self`. The sort is stable; NaN counts
     /// as larger than every number.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (values, index) = Tensor::from_vec(vec![3, 1, 2], [3]).sort(0);
+    /// assert_eq!((values.to_vec(), index.to_vec()), (vec![1, 2, 3], vec![1, 2, 0]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -20,6 +26,12 @@ impl<T: Number> Tensor<T> {
 
     /// The elements sorted along an axis, the largest first, and the index of each in `self`. The sort is stable; NaN counts
     /// as larger than every number.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (values, index) = Tensor::from_vec(vec![3, 1, 2], [3]).sort_descending(0);
+    /// assert_eq!((values.to_vec(), index.to_vec()), (vec![3, 2, 1], vec![0, 2, 1]));
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.
@@ -34,6 +46,12 @@ impl<T: Number> Tensor<T> {
     ///
     /// * `self`: any shape; both results have extent `k` on the axis
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (values, index) = Tensor::from_vec(vec![3, 1, 2], [3]).topk(0, 2);
+    /// assert_eq!((values.to_vec(), index.to_vec()), (vec![3, 2], vec![0, 2]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist or has fewer than `k` elements.
     #[must_use]
@@ -46,6 +64,12 @@ impl<T: Number> Tensor<T> {
     /// the first comes first; NaN counts as larger than every number.
     ///
     /// * `self`: any shape; both results have extent `k` on the axis
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (values, index) = Tensor::from_vec(vec![3, 1, 2], [3]).bottomk(0, 2);
+    /// assert_eq!((values.to_vec(), index.to_vec()), (vec![1, 2], vec![1, 2]));
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist or has fewer than `k` elements.

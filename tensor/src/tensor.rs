@@ -100,6 +100,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The layout: shape, strides and offset.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3]);
+    /// assert_eq!(x.t().layout().strides(), [1, 3]);
+    /// ```
     #[must_use]
     #[inline]
     pub fn layout(&self) -> &Layout {
@@ -107,6 +113,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The layout, for a caller that keeps it longer than the tensor.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// let layout = x.t().shared_layout();
+    /// assert_eq!(layout.strides(), [1, 2]);
+    /// ```
     #[must_use]
     #[inline]
     pub fn shared_layout(&self) -> Arc<Layout> {
@@ -135,12 +148,26 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Whether both are views of the same buffer.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert!(x.shares_memory(&x.t()) && !x.shares_memory(&x.t().contiguous()));
+    /// ```
     #[must_use]
     pub fn shares_memory(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.storage, &other.storage)
     }
 
     /// Whether another tensor [shares the buffer](Self::shares_memory) of this one at the moment.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2], [2]);
+    /// assert!(!x.is_shared());
+    /// let view = x.flip(0);
+    /// assert!(x.is_shared() && view.is_shared());
+    /// ```
     #[must_use]
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.storage) > 1
@@ -148,6 +175,13 @@ impl<T: Element> Tensor<T> {
 
     /// The size of the whole buffer in bytes, of which a view may use a part, and a number that identifies
     /// the buffer among those in use: its address.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([10]);
+    /// assert!(x.memory().0 >= 80);
+    /// assert_eq!(x.slice(0, ..2).memory(), x.memory());
+    /// ```
     #[must_use]
     pub fn memory(&self) -> (usize, usize) {
         let bytes = size_of_val(self.buffer());
@@ -167,6 +201,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The extent of each axis.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::zeros([2, 3]).shape(), [2, 3]);
+    /// ```
     #[must_use]
     #[inline]
     pub fn shape(&self) -> &[usize] {
@@ -174,12 +213,23 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The distance in elements between neighbours along each axis.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 3]);
+    /// assert_eq!((x.strides(), x.t().strides()), (&[3, 1][..], &[1, 3][..]));
+    /// ```
     #[must_use]
     pub fn strides(&self) -> &[isize] {
         self.layout.strides()
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::zeros([2, 3]).rank(), 2);
+    /// ```
     #[must_use]
     #[inline]
     pub fn rank(&self) -> usize {
@@ -187,6 +237,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::zeros([2, 3]).len(), 6);
+    /// ```
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
@@ -194,12 +249,23 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Whether the number of elements is 0.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert!(Tensor::<f64>::zeros([2, 0]).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.layout.is_empty()
     }
 
     /// The extent of one axis; a negative one counts from the end.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 3]);
+    /// assert_eq!((x.size(0), x.size(-1)), (2, 3));
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.
@@ -210,6 +276,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The extents of a tensor of rank `N`: `let [rows, columns] = x.dims();`
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let [rows, columns] = Tensor::<f64>::zeros([2, 3]).dims();
+    /// assert_eq!((rows, columns), (2, 3));
+    /// ```
     ///
     /// # Panics
     /// If the rank is not `N`.
@@ -227,6 +299,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Whether the elements are adjacent in memory, in row-major order.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 3]);
+    /// assert!(x.is_contiguous() && !x.t().is_contiguous());
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_contiguous(&self) -> bool {
@@ -234,6 +312,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in row-major order; `None` if they are not [contiguous](Self::is_contiguous).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.as_slice(), Some(&[1, 2, 3, 4][..]));
+    /// assert_eq!(x.t().as_slice(), None);
+    /// ```
     #[must_use]
     #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
@@ -244,6 +329,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The same elements in a contiguous, row-major buffer; no copy if the tensor is contiguous already.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.t().contiguous().as_slice(), Some(&[1, 3, 2, 4][..]));
+    /// ```
     ///
     /// # Panics
     /// If a copy does not fit in memory, as of a view broadcast to 2⁴⁰ elements.
@@ -265,6 +356,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A copy of the elements in row-major order.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.t().to_vec(), [1, 3, 2, 4]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
@@ -276,6 +373,12 @@ impl<T: Element> Tensor<T> {
 
     /// The elements in row-major order; no copy if the tensor is contiguous, uses its whole buffer and does not
     /// share it.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.into_vec(), [1, 2, 3, 4]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn into_vec(self) -> Vec<T> {
@@ -290,6 +393,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The element of a tensor that has one.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![4.0], [1, 1]).item(), 4.0);
+    /// ```
     ///
     /// # Panics
     /// If the number of elements is not 1.
@@ -307,6 +415,11 @@ impl<T: Element> Tensor<T> {
 
     /// The element at an index: `x.get([i, j])` for a matrix.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]).get([1, 0]), 3);
+    /// ```
+    ///
     /// # Panics
     /// If the index has another rank or is out of bounds.
     #[must_use]
@@ -323,6 +436,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// An iterator over the elements in row-major order, by value.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.t().iter().collect::<Vec<_>>(), [1, 3, 2, 4]);
+    /// ```
     #[must_use]
     pub fn iter(&self) -> crate::iter::Elements<'_, T> {
         crate::iter::Elements::new(self)
@@ -330,6 +449,14 @@ impl<T: Element> Tensor<T> {
 
     /// The elements in row-major order, mutable; copies first if the buffer is shared or the tensor is not
     /// contiguous.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mut x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// let copy = x.clone();
+    /// x.as_mut_slice()[0] = 9;
+    /// assert_eq!((x.to_vec(), copy.to_vec()), (vec![9, 2, 3], vec![1, 2, 3]));
+    /// ```
     ///
     /// # Panics
     /// If a copy is needed and does not fit in memory.

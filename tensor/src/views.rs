@@ -6,6 +6,12 @@ use crate::{Element, Tensor};
 impl<T: Element> Tensor<T> {
     /// The axes in another order: axis `k` of the result is axis `axes[k]` of `self`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 3, 4]);
+    /// assert_eq!(x.permute([2, 0, 1]).shape(), [4, 2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// If `axes` is not a permutation of the axes.
     #[must_use]
@@ -16,6 +22,12 @@ impl<T: Element> Tensor<T> {
 
     /// Axes `a` and `b` exchanged.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 3, 4]);
+    /// assert_eq!(x.transpose(0, -1).shape(), [4, 3, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist.
     #[must_use]
@@ -25,6 +37,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The last two axes exchanged: the transpose of a matrix, or of each in a batch.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3]);
+    /// assert_eq!((x.t().shape(), x.t().to_vec()), (&[3, 2][..], vec![1, 4, 2, 5, 3, 6]));
+    /// ```
     ///
     /// # Panics
     /// If the rank is below 2.
@@ -37,6 +55,15 @@ impl<T: Element> Tensor<T> {
     /// A range of one axis, by the rules of Python's slices: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`,
     /// `x.slice(1, Slice::new(None, None, -1))`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::Slice;
+    ///
+    /// let x = Tensor::from_vec(vec![0, 1, 2, 3, 4, 5], [6]);
+    /// assert_eq!(x.slice(0, 1..-1).to_vec(), [1, 2, 3, 4]);
+    /// assert_eq!(x.slice(0, Slice::from(..).step(2)).to_vec(), [0, 2, 4]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -47,6 +74,12 @@ impl<T: Element> Tensor<T> {
 
     /// The slice at one index of an axis, which is removed; a negative index counts from the end.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!((x.select(0, 1).to_vec(), x.select(1, -1).to_vec()), (vec![3, 4], vec![2, 4]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist or the index is out of bounds.
     #[must_use]
@@ -56,6 +89,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// An axis of extent 1 removed.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::zeros([2, 1, 3]).squeeze(1).shape(), [2, 3]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist or its extent is not 1.
@@ -68,6 +106,12 @@ impl<T: Element> Tensor<T> {
     /// An axis of extent 1 inserted as axis `axis` of the result; a negative `axis` counts from the end of
     /// the result.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 3]);
+    /// assert_eq!((x.unsqueeze(0).shape(), x.unsqueeze(-1).shape()), (&[1, 2, 3][..], &[2, 3, 1][..]));
+    /// ```
+    ///
     /// # Panics
     /// If the result has no such axis or more than [`MAX_RANK`](crate::MAX_RANK) axes.
     #[must_use]
@@ -79,6 +123,12 @@ impl<T: Element> Tensor<T> {
     /// Broadcast to `shape`: axes of extent 1 are repeated, and new axes are added in front. No element is
     /// copied: repeated axes have stride 0.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2], [2]);
+    /// assert_eq!(x.broadcast_to([3, 2]).to_vec(), [1, 2, 1, 2, 1, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If an extent other than 1 would change, or the number of elements overflows.
     #[must_use]
@@ -88,6 +138,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in reverse order along the given axes.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.flip(1).to_vec(), [2, 1, 4, 3]);
+    /// assert_eq!(x.flip([0, 1]).to_vec(), [4, 3, 2, 1]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -99,6 +156,13 @@ impl<T: Element> Tensor<T> {
 
     /// Another shape for the same elements in the same row-major order: a view if strides can describe it,
     /// else a copy.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3]);
+    /// assert_eq!(x.reshape([3, 2]).to_vec(), x.to_vec());
+    /// assert_eq!(x.reshape([3, 2]).get([1, 0]), 3);
+    /// ```
     ///
     /// # Panics
     /// If the number of elements differs.
@@ -112,6 +176,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Axes `from` to `to`, both included, merged into one; a view if possible, as [`reshape`](Self::reshape).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::zeros([2, 3, 4]).flatten(1, -1).shape(), [2, 12]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or `to` is before `from`.
@@ -132,6 +201,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The diagonal of axes `a` and `b`, as a new last axis: `y[…, i] = x[… i … i + offset …]`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// assert_eq!(x.diagonal(0, 0, 1).to_vec(), [1, 4]);
+    /// assert_eq!(x.diagonal(1, 0, 1).to_vec(), [2]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or both are the same.

@@ -4,6 +4,12 @@ use crate::{Element, Number, Tensor};
 
 impl<T: Element> Tensor<T> {
     /// Where the elements are equal, broadcast. NaN equals nothing.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, f64::NAN], [2]);
+    /// assert_eq!(x.eq(&x).to_vec(), [true, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn eq(&self, other: &Self) -> Tensor<bool> {
@@ -11,6 +17,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Where the elements differ, broadcast. NaN differs from everything.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2], [2]);
+    /// assert_eq!(x.ne(&Tensor::scalar(1)).to_vec(), [false, true]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn ne(&self, other: &Self) -> Tensor<bool> {
@@ -18,6 +30,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `a` where the mask is true, `b` elsewhere, with all three broadcast to one shape (`torch.where`).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mask = Tensor::from_vec(vec![true, false], [2]);
+    /// let (a, b) = (Tensor::from_vec(vec![1, 2], [2]), Tensor::scalar(9));
+    /// assert_eq!(Tensor::where_(&mask, &a, &b).to_vec(), [1, 9]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -28,6 +47,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `value` where the mask is true, the element of `self` elsewhere, broadcast.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, -2, 3], [3]);
+    /// assert_eq!(x.masked_fill(&x.lt(&Tensor::scalar(0)), 0).to_vec(), [1, 0, 3]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -53,17 +78,47 @@ macro_rules! orders {
 
 orders! {
     /// Where `self < other`, broadcast; false if either is NaN.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// assert_eq!(x.lt(&Tensor::scalar(2)).to_vec(), [true, false, false]);
+    /// ```
     lt <;
     /// Where `self ≤ other`, broadcast; false if either is NaN.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// assert_eq!(x.le(&Tensor::scalar(2)).to_vec(), [true, true, false]);
+    /// ```
     le <=;
     /// Where `self > other`, broadcast; false if either is NaN.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// assert_eq!(x.gt(&Tensor::scalar(2)).to_vec(), [false, false, true]);
+    /// ```
     gt >;
     /// Where `self ≥ other`, broadcast; false if either is NaN.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// assert_eq!(x.ge(&Tensor::scalar(2)).to_vec(), [false, true, true]);
+    /// ```
     ge >=;
 }
 
 impl<T: Number> Tensor<T> {
     /// Where the element is NaN.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, f64::NAN, f64::INFINITY], [3]);
+    /// assert_eq!(x.is_nan().to_vec(), [false, true, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_nan(&self) -> Tensor<bool> {
@@ -71,6 +126,12 @@ impl<T: Number> Tensor<T> {
     }
 
     /// Where the element is neither infinite nor NaN.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, f64::NAN, f64::INFINITY], [3]);
+    /// assert_eq!(x.is_finite().to_vec(), [true, false, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_finite(&self) -> Tensor<bool> {
@@ -79,6 +140,12 @@ impl<T: Number> Tensor<T> {
     }
 
     /// Where the element is +∞ or −∞.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, f64::NAN, f64::INFINITY], [3]);
+    /// assert_eq!(x.is_infinite().to_vec(), [false, false, true]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_infinite(&self) -> Tensor<bool> {
@@ -88,6 +155,11 @@ impl<T: Number> Tensor<T> {
 
 impl Tensor<bool> {
     /// Where the mask is false.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![true, false], [2]).not().to_vec(), [false, true]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn not(&self) -> Self {
@@ -95,6 +167,12 @@ impl Tensor<bool> {
     }
 
     /// Where both are true, broadcast.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![true, true, false], [3]), Tensor::from_vec(vec![true, false, false], [3]));
+    /// assert_eq!(a.and(&b).to_vec(), [true, false, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn and(&self, other: &Self) -> Self {
@@ -102,6 +180,12 @@ impl Tensor<bool> {
     }
 
     /// Where at least one is true, broadcast.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![true, true, false], [3]), Tensor::from_vec(vec![true, false, false], [3]));
+    /// assert_eq!(a.or(&b).to_vec(), [true, true, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn or(&self, other: &Self) -> Self {
@@ -109,6 +193,12 @@ impl Tensor<bool> {
     }
 
     /// Where exactly one is true, broadcast.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![true, true, false], [3]), Tensor::from_vec(vec![true, false, false], [3]));
+    /// assert_eq!(a.xor(&b).to_vec(), [false, true, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn xor(&self, other: &Self) -> Self {
@@ -116,6 +206,11 @@ impl Tensor<bool> {
     }
 
     /// 1 where true, 0 where false.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![true, false], [2]).to_number::<f64>().to_vec(), [1.0, 0.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn to_number<T: Number>(&self) -> Tensor<T> {

@@ -155,6 +155,12 @@ pub(crate) fn update<T: Element>(
 
 impl<T: Element> Tensor<T> {
     /// `y[i] = f(x[i])` for every element; the result has the shape of `self`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0], [2]);
+    /// assert_eq!(x.map(|x| 10.0 * x).to_vec(), [10.0, 20.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
@@ -163,6 +169,12 @@ impl<T: Element> Tensor<T> {
 
     /// [`map`](Self::map) for a function that is bound by arithmetic, such as an exponential: uses the widest
     /// vectors of the processor, and several threads from fewer elements on.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![0.0_f64, 1.0], [2]);
+    /// assert_eq!(x.map_costly(|x: f64| x.exp()).to_vec(), [1.0, std::f64::consts::E]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn map_costly<U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
@@ -182,6 +194,12 @@ impl<T: Element> Tensor<T> {
 
     /// `y[i] = f(a[i], b[i])`, with both operands broadcast to one shape.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![1, 2], [2]), Tensor::from_vec(vec![3.5, 4.5], [2]));
+    /// assert_eq!(a.zip(&b, |a, b| f64::from(a) * b).to_vec(), [3.5, 9.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast together.
     #[must_use]
@@ -196,6 +214,12 @@ impl<T: Element> Tensor<T> {
 
     /// [`zip`](Self::zip) for a function of pairs that is bound by arithmetic; see
     /// [`map_costly`](Self::map_costly).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from_vec(vec![3.0_f64, 5.0], [2]), Tensor::from_vec(vec![4.0, 12.0], [2]));
+    /// assert_eq!(a.zip_costly(&b, |(a, b): (f64, f64)| a.hypot(b)).to_vec(), [5.0, 13.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -239,6 +263,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `y[i] = f(a[i], b[i], c[i])`, with all operands broadcast to one shape.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2], [2]);
+    /// assert_eq!(x.zip3(&x, &Tensor::scalar(10), |a, b, c| a * b + c).to_vec(), [11, 14]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast together.
@@ -294,6 +324,12 @@ impl<T: Element> Tensor<T> {
 
     /// `y[i] = f(a[i], b[i], c[i], d[i])`, with all operands broadcast to one shape.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2], [2]);
+    /// assert_eq!(x.zip4(&x, &x, &Tensor::scalar(10), |a, b, c, d| a * b * c + d).to_vec(), [11, 18]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast together.
     #[must_use]
@@ -335,6 +371,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// `x ← f(x)` for every element; in place if the tensor is contiguous and its buffer uniquely owned.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mut x = Tensor::from_vec(vec![1, 2], [2]);
+    /// x.map_in_place(|x| x + 1);
+    /// assert_eq!(x.to_vec(), [2, 3]);
+    /// ```
     #[track_caller]
     pub fn map_in_place(&mut self, f: impl Fn(T) -> T + Sync) {
         let Some(values) = self.writable() else {
@@ -353,6 +396,13 @@ impl<T: Element> Tensor<T> {
 
     /// `x ← f(x, y)` for every element, with `other` broadcast to the shape of `self`; in place if the tensor is
     /// contiguous and its buffer uniquely owned.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mut x = Tensor::from_vec(vec![1, 2, 3, 4], [2, 2]);
+    /// x.zip_in_place(&Tensor::from_vec(vec![10, 100], [2]), |x, y| x * y);
+    /// assert_eq!(x.to_vec(), [10, 200, 30, 400]);
+    /// ```
     ///
     /// # Panics
     /// If `other` does not broadcast to the shape of `self`.

@@ -16,6 +16,12 @@ impl<T: Number> Tensor<T> {
     /// The largest element over some axes; NaN if there is a NaN. Of equal elements the first in row-major order
     /// is chosen; equal dual numbers may have different tangents.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 5, 3, 2], [2, 2]);
+    /// assert_eq!((x.max(..).item(), x.max(1).to_vec()), (5, vec![5, 3]));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
@@ -26,6 +32,12 @@ impl<T: Number> Tensor<T> {
 
     /// The smallest element over some axes; NaN if there is a NaN. Of equal elements the first in row-major
     /// order is chosen; equal dual numbers may have different tangents.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 5, 3, 2], [2, 2]);
+    /// assert_eq!((x.min(..).item(), x.min(1).to_vec()), (1, vec![1, 2]));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or a result has no elements.
@@ -40,6 +52,12 @@ impl<T: Number> Tensor<T> {
     ///
     /// * returns positions that count the elements of the reduced axes in row-major order: for one axis, indices
     ///   into it
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 5, 3, 2], [2, 2]);
+    /// assert_eq!((x.argmax(..).item(), x.argmax(1).to_vec()), (1, vec![1, 0]));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or a result has no elements.
@@ -56,6 +74,12 @@ impl<T: Number> Tensor<T> {
     /// * returns positions that count the elements of the reduced axes in row-major order: for one axis, indices
     ///   into it
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 5, 3, 2], [2, 2]);
+    /// assert_eq!((x.argmin(..).item(), x.argmin(1).to_vec()), (0, vec![0, 1]));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or a result has no elements.
     #[must_use]
@@ -67,6 +91,12 @@ impl<T: Number> Tensor<T> {
 
     /// The largest element over some axes, as [`max`](Self::max), and where it is, as
     /// [`argmax`](Self::argmax).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (values, index) = Tensor::from_vec(vec![1, 5, 3, 2], [2, 2]).max_with_indices(1);
+    /// assert_eq!((values.to_vec(), index.to_vec()), (vec![5, 3], vec![1, 0]));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or a result has no elements.
@@ -83,6 +113,12 @@ impl<T: Number> Tensor<T> {
 
     /// The smallest element over some axes, as [`min`](Self::min), and where it is, as
     /// [`argmin`](Self::argmin).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (values, index) = Tensor::from_vec(vec![1, 5, 3, 2], [2, 2]).min_with_indices(1);
+    /// assert_eq!((values.to_vec(), index.to_vec()), (vec![1, 2], vec![0, 1]));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or a result has no elements.

@@ -55,6 +55,15 @@ impl<T: Number> Tensor<T> {
     /// joined as a tree), so the result has the same bits for any layout and any number of threads, and its
     /// rounding error grows with the logarithm of the number of elements.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::keep;
+    ///
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!((x.sum(..).item(), x.sum(0).to_vec()), (10.0, vec![4.0, 6.0]));
+    /// assert_eq!(x.sum(keep(1)).shape(), [2, 1]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -71,6 +80,12 @@ impl<T: Number> Tensor<T> {
 
     /// The product over some axes; 1 over no elements. The order of the multiplications is that of
     /// [`sum`](Self::sum).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!((x.prod(..).item(), x.prod(1).to_vec()), (24.0, vec![2.0, 12.0]));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -90,6 +105,13 @@ impl<T: Number> Tensor<T> {
     /// [`broadcast_to`](Self::broadcast_to).
     ///
     /// * returns a tensor of shape `shape`
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.sum_to([2]).to_vec(), [4.0, 6.0]);
+    /// assert_eq!(x.sum_to([2, 1]).to_vec(), [3.0, 7.0]);
+    /// ```
     ///
     /// # Panics
     /// If `shape` does not broadcast to the shape of `self`.
@@ -119,6 +141,12 @@ impl<T: Number> Tensor<T> {
 impl Tensor<bool> {
     /// Whether at least one element is true; false over no elements.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![true, false, false, false], [2, 2]);
+    /// assert_eq!(x.any(1).to_vec(), [true, false]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -135,6 +163,12 @@ impl Tensor<bool> {
 
     /// Whether every element is true; true over no elements.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![true, true, true, false], [2, 2]);
+    /// assert_eq!(x.all(1).to_vec(), [true, false]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -150,6 +184,12 @@ impl Tensor<bool> {
     }
 
     /// The number of true elements over some axes.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![true, true, true, false], [2, 2]);
+    /// assert_eq!(x.count_true(1).to_vec(), [2, 1]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.

@@ -9,6 +9,12 @@ use crate::{Axes, Real, Tensor};
 impl<T: Real> Tensor<T> {
     /// The mean over some axes, `y = Σ x / n`; NaN over no elements.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!((x.mean(..).item(), x.mean(0).to_vec()), (2.5, vec![2.0, 3.0]));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -23,6 +29,12 @@ impl<T: Real> Tensor<T> {
     /// If all elements share a large offset, the [plain mean](Self::mean) has an error of several ulps (units in
     /// the last place), which is large compared with the deviations. The error of this mean is half an ulp,
     /// and the mean of equal elements is exactly that element.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// // Ten differences from the first element are 0, exactly; a sum of ten times 0.1 is rounded.
+    /// assert_eq!(Tensor::full([10], 0.1).shifted_mean(..).item(), 0.1);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -42,6 +54,12 @@ impl<T: Real> Tensor<T> {
     /// [shifted mean](Self::shifted_mean). Correction 0 gives the population variance, by which batch norm
     /// normalises; 1 the unbiased sample variance. NaN if `n ≤ correction`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 3.0], [2]);
+    /// assert_eq!((x.var(.., 0).item(), x.var(.., 1).item()), (1.0, 2.0));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -52,6 +70,12 @@ impl<T: Real> Tensor<T> {
 
     /// The mean and the variance over some axes; see [`shifted_mean`](Self::shifted_mean) and
     /// [`var`](Self::var). The variance of equal elements is 0.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (mean, var) = Tensor::from_vec(vec![1.0, 3.0], [2]).mean_var(.., 0);
+    /// assert_eq!((mean.item(), var.item()), (2.0, 1.0));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -75,6 +99,12 @@ impl<T: Real> Tensor<T> {
     ///
     /// The mean is that of [`shifted_mean`](Self::shifted_mean). The reciprocal root is accurate even if the
     /// variance overflows or underflows: squares are scaled as in [`norm2`](Self::norm2).
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let [mean, var, rstd] = Tensor::from_vec(vec![1.0, 5.0], [2]).mean_var_rstd(.., 0.0);
+    /// assert_eq!((mean.item(), var.item(), rstd.item()), (3.0, 4.0, 0.5));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -117,6 +147,12 @@ impl<T: Real> Tensor<T> {
 
     /// The mean square `m = Σ x² / n` and `1/√(m + eps)` over some axes. The reciprocal root is accurate even if
     /// `m` overflows or underflows.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let [square, rstd] = Tensor::from_vec(vec![2.0, -2.0], [2]).mean_square_rstd(.., 0.0);
+    /// assert_eq!((square.item(), rstd.item()), (4.0, 0.5));
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.

@@ -83,6 +83,12 @@ impl<T: Real> Tensor<T> {
     /// For each result of a reduction over some axes, the power of two that scales its largest absolute value
     /// into [1, 2); see [`unit_scale`]. It has no tangent.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 6.0, 0.1, -0.3], [2, 2]);
+    /// assert_eq!(x.unit_scales(1).to_vec(), [0.25, 4.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -97,6 +103,12 @@ impl<T: Real> Tensor<T> {
     /// `nrm2`, so the norm is accurate wherever it is representable. The order of the additions is that of
     /// [`sum`](Self::sum). The norm is NaN if there is a NaN, else infinite if there is an infinity. The
     /// tangent of a norm that is 0 is 0.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![3.0, 4.0, 0.0, 0.0], [2, 2]);
+    /// assert_eq!(x.norm2(1).to_vec(), [5.0, 0.0]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.

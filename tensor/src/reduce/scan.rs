@@ -8,6 +8,11 @@ use crate::{Number, Real, Tensor, parallel};
 impl<T: Number> Tensor<T> {
     /// The cumulative sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1, 2, 3], [3]).cumsum(0).to_vec(), [1, 3, 6]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -17,6 +22,11 @@ impl<T: Number> Tensor<T> {
     }
 
     /// The cumulative product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1, 2, 3], [3]).cumprod(0).to_vec(), [1, 2, 6]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.
@@ -58,6 +68,12 @@ impl<T: Real> Tensor<T> {
     /// The logarithm of the running sum of exponentials along an axis, without overflow:
     /// `y[…, i, …] = ln(e^x[…, 0, …] + … + e^x[…, i, …])`.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from_vec(vec![0.0_f64, 0.0, 0.0], [3]).logcumsumexp(0);
+    /// assert_eq!(y.exp().map(f64::round).to_vec(), [1.0, 2.0, 3.0]);
+    /// ```
+    ///
     /// # Panics
     /// If there is no such axis.
     #[must_use]
@@ -69,6 +85,13 @@ impl<T: Real> Tensor<T> {
     /// [`logcumsumexp`](Self::logcumsumexp) `y`, and `x − y`: the logarithm of the part that each
     /// element has in the sum up to it. The difference keeps its digits beside a large offset. It is −∞
     /// for an element −∞.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (y, logits) = Tensor::from_vec(vec![0.0_f64, 0.0], [2]).logcumsumexp_with_logits(0);
+    /// // The last element is half of the sum.
+    /// assert!((y.get([1]) - 2_f64.ln()).abs() < 1e-15 && (logits.get([1]) + 2_f64.ln()).abs() < 1e-15);
+    /// ```
     ///
     /// # Panics
     /// If there is no such axis.

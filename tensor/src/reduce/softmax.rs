@@ -16,6 +16,12 @@ impl<T: Real> Tensor<T> {
     /// `y = ln Σ eˣ` over some axes, computed as `m + ln Σ e^(x − m)` with the maximum `m`, so that it does not
     /// overflow; −∞ over no elements, and if all elements are −∞.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1000.0_f64, 1000.0], [2]);
+    /// assert!((x.logsumexp(..).item() - (1000.0 + 2_f64.ln())).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -50,6 +56,12 @@ impl<T: Real> Tensor<T> {
     /// `y = eˣ / Σ eˣ` along an axis, computed with the maximum subtracted, so that it does not overflow. NaN
     /// if all elements along the axis are −∞ or one is +∞.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1000.0, 1000.0, -1000.0], [3]);
+    /// assert_eq!(x.softmax(0).to_vec(), [0.5, 0.5, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -60,6 +72,12 @@ impl<T: Real> Tensor<T> {
 
     /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), accurate also where the
     /// softmax underflows.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from_vec(vec![0.0_f64, 0.0], [2]).log_softmax(0);
+    /// assert!((y.get([0]) + 2_f64.ln()).abs() < 1e-15);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.

@@ -189,6 +189,15 @@ impl<T: Real> Tensor<T> {
     /// * `weight`: `[filters, channels / groups, kernel_width]`
     /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::ConvOptions;
+    ///
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 4.0, 8.0], [1, 1, 4]);
+    /// let weight = Tensor::from_vec(vec![-1.0, 1.0], [1, 1, 2]);
+    /// assert_eq!(x.conv1d(&weight, &ConvOptions::default()).to_vec(), [1.0, 2.0, 4.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, the window exceeds the padded signal, or the options are
     /// invalid.
@@ -206,6 +215,17 @@ impl<T: Real> Tensor<T> {
     /// * `weight`: `[filters, channels / groups, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_height, out_width]`, see [`ConvGeometry::output`]
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::ConvOptions;
+    ///
+    /// let (x, weight) = (Tensor::<f64>::ones([1, 3, 5, 5]), Tensor::ones([8, 3, 3, 3]));
+    /// let y = x.conv2d(&weight, &ConvOptions::default().padding(1).stride(2));
+    /// assert_eq!(y.shape(), [1, 8, 3, 3]);
+    /// // A corner has 4 of 9 taps inside, the middle all of them; 3 channels are summed.
+    /// assert_eq!((y.get([0, 0, 0, 0]), y.get([0, 0, 1, 1])), (12.0, 27.0));
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, the window exceeds the padded image, or the options are
     /// invalid.
@@ -221,6 +241,15 @@ impl<T: Real> Tensor<T> {
     /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
     /// * `weight`: `[filters, channels / groups, kernel_depth, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::ConvOptions;
+    ///
+    /// let (x, weight) = (Tensor::<f64>::ones([1, 2, 3, 4, 4]), Tensor::ones([5, 2, 3, 3, 3]));
+    /// let y = x.conv3d(&weight, &ConvOptions::default());
+    /// assert_eq!((y.shape(), y.get([0; 5])), (&[1, 5, 1, 2, 2][..], 54.0));
+    /// ```
     ///
     /// # Panics
     /// If the channel counts disagree, the window exceeds the padded volume, or the options are
@@ -243,6 +272,15 @@ impl<T: Real> Tensor<T> {
     ///
     /// The output padding must be less than the stride or less than the dilation.
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::ConvTransposeOptions;
+    ///
+    /// let x = Tensor::from_vec(vec![1.0, 2.0], [1, 1, 2]);
+    /// let weight = Tensor::from_vec(vec![1.0, 10.0], [1, 1, 2]);
+    /// assert_eq!(x.conv_transpose1d(&weight, &ConvTransposeOptions::default()).to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid.
     #[must_use]
@@ -257,6 +295,15 @@ impl<T: Real> Tensor<T> {
     /// * `weight`: `[channels, filters / groups, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_height, out_width]`
     ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::ConvTransposeOptions;
+    ///
+    /// let (x, weight) = (Tensor::<f64>::ones([1, 8, 4, 4]), Tensor::ones([8, 3, 2, 2]));
+    /// let y = x.conv_transpose2d(&weight, &ConvTransposeOptions::default().stride(2));
+    /// assert_eq!((y.shape(), y.get([0; 4])), (&[1, 3, 8, 8][..], 8.0));
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid.
     #[must_use]
@@ -270,6 +317,15 @@ impl<T: Real> Tensor<T> {
     /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
     /// * `weight`: `[channels, filters / groups, kernel_depth, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::ConvTransposeOptions;
+    ///
+    /// let (x, weight) = (Tensor::<f64>::ones([1, 2, 2, 2, 2]), Tensor::ones([2, 1, 2, 2, 2]));
+    /// let y = x.conv_transpose3d(&weight, &ConvTransposeOptions::default().stride(2));
+    /// assert_eq!((y.shape(), y.get([0; 5])), (&[1, 1, 4, 4, 4][..], 2.0));
+    /// ```
     ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid.

@@ -159,7 +159,7 @@ fn windows_for<T: Element>(
 
 macro_rules! pools {
     ($(
-        $axes:literal, $images:literal, $shape:literal:
+        $axes:literal, $images:literal, $shape:literal, $input:literal => $halved:literal:
         $max:ident $max_with_indices:ident $average:ident
         $adaptive_max:ident $adaptive_max_with_indices:ident $adaptive_average:ident;
     )*) => {$(
@@ -171,6 +171,12 @@ macro_rules! pools {
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
+            ///
+            /// ```
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tensor::<f64>::ones(", $input, ");")]
+            #[doc = concat!("assert_eq!(x.", stringify!($max), "(2), Tensor::ones(", $halved, "));")]
+            /// ```
             ///
             /// # Panics
             /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
@@ -189,6 +195,15 @@ macro_rules! pools {
             ///
             /// * returns values and positions, both of the pooled shape; a position is a flat index into the
             ///   spatial axes of `self`
+            ///
+            /// ```
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tensor::<f64>::ones(", $input, ");")]
+            #[doc = concat!("let (y, positions) = x.", stringify!($max_with_indices), "(2);")]
+            /// // Of equal elements the first is chosen, so the first window has its first element.
+            #[doc = concat!("assert_eq!(y.shape(), ", $halved, ");")]
+            /// assert_eq!(positions.iter().next(), Some(0));
+            /// ```
             ///
             /// # Panics
             /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
@@ -214,6 +229,12 @@ macro_rules! pools {
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
             ///
+            /// ```
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tensor::<f64>::ones(", $input, ");")]
+            #[doc = concat!("assert_eq!(x.", stringify!($adaptive_max), "(2), Tensor::ones(", $halved, "));")]
+            /// ```
+            ///
             /// # Panics
             /// If the rank does not fit, or the output is not empty but the input is.
             #[must_use]
@@ -230,6 +251,14 @@ macro_rules! pools {
             ///
             /// * returns values and positions, both of the pooled shape; a position is a flat index into the
             ///   spatial axes of `self`
+            ///
+            /// ```
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tensor::<f64>::ones(", $input, ");")]
+            #[doc = concat!("let (y, positions) = x.", stringify!($adaptive_max_with_indices), "(2);")]
+            #[doc = concat!("assert_eq!(y.shape(), ", $halved, ");")]
+            /// assert_eq!(positions.iter().next(), Some(0));
+            /// ```
             ///
             /// # Panics
             /// If the rank does not fit, or the output is not empty but the input is.
@@ -256,6 +285,12 @@ macro_rules! pools {
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
             ///
+            /// ```
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tensor::<f64>::ones(", $input, ");")]
+            #[doc = concat!("assert_eq!(x.", stringify!($average), "(2), Tensor::ones(", $halved, "));")]
+            /// ```
+            ///
             /// # Panics
             /// If the rank does not fit, the window exceeds the padded input, or the padding exceeds half of the
             /// window.
@@ -276,6 +311,12 @@ macro_rules! pools {
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
             ///
+            /// ```
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tensor::<f64>::ones(", $input, ");")]
+            #[doc = concat!("assert_eq!(x.", stringify!($adaptive_average), "(2), Tensor::ones(", $halved, "));")]
+            /// ```
+            ///
             /// # Panics
             /// If the rank does not fit, or the output is not empty but the input is.
             #[must_use]
@@ -292,13 +333,13 @@ macro_rules! pools {
 }
 
 pools! {
-    1, "signals", "[batch, channels, width]":
+    1, "signals", "[batch, channels, width]", "[1, 1, 4]" => "[1, 1, 2]":
     max_pool1d max_pool1d_with_indices avg_pool1d
     adaptive_max_pool1d adaptive_max_pool1d_with_indices adaptive_avg_pool1d;
-    2, "images", "[batch, channels, height, width]":
+    2, "images", "[batch, channels, height, width]", "[1, 1, 4, 4]" => "[1, 1, 2, 2]":
     max_pool2d max_pool2d_with_indices avg_pool2d
     adaptive_max_pool2d adaptive_max_pool2d_with_indices adaptive_avg_pool2d;
-    3, "volumes", "[batch, channels, depth, height, width]":
+    3, "volumes", "[batch, channels, depth, height, width]", "[1, 1, 4, 4, 4]" => "[1, 1, 2, 2, 2]":
     max_pool3d max_pool3d_with_indices avg_pool3d
     adaptive_max_pool3d adaptive_max_pool3d_with_indices adaptive_avg_pool3d;
 }
