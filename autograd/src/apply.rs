@@ -25,6 +25,28 @@ impl<T: Real> Var<T> {
     /// * `a` or `(a, [&b])`: the first is taken by value, and an op with
     ///   [`forward_owned`](Op::forward_owned) may reuse its buffer.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// # use wengert_autograd::{Call, Contributions, Draw, Inputs, Op, Outputs, Sample};
+    /// # use wengert_tensor::Real;
+    /// # #[derive(Clone, Debug)]
+    /// # struct Sum2;
+    /// # impl Op for Sum2 {
+    /// #     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> { (&x[0] + &x[1] * 2.0).into() }
+    /// #     fn vjp<T: Real>(&self, _: &Call<T>, out: &mut Contributions<'_, T>) {
+    /// #         out.input(0, |g| g.clone());
+    /// #         out.input(1, |g| g * 2.0);
+    /// #     }
+    /// #     fn sample(draw: &mut Draw) -> Sample<Self> { Sample::new(Self, [draw.any(), draw.any()]) }
+    /// # }
+    /// // `Sum2` is an op of ours: a + 2b.
+    /// let b = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = Var::apply(Sum2, [&Var::full([2], 10.0), &b]);
+    /// assert_eq!(y.value().to_vec(), [12.0, 14.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&b).to_vec(), [2.0, 2.0]);
+    /// ```
+    ///
     /// # Panics
     /// As the op's forward does; if the operands live on different tapes, or on a consumed one; if
     /// the op has another number of outputs than one.
@@ -41,6 +63,29 @@ impl<T: Real> Var<T> {
     }
 
     /// As [`apply`](Self::apply), for an op of any number of outputs.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// # use wengert_autograd::{Call, Contributions, Draw, Inputs, Op, Outputs, Sample};
+    /// # use wengert_tensor::Real;
+    /// # #[derive(Clone, Debug)]
+    /// # struct SumAndDifference;
+    /// # impl Op for SumAndDifference {
+    /// #     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> { [&x[0] + &x[1], &x[0] - &x[1]].into() }
+    /// #     fn vjp<T: Real>(&self, _: &Call<T>, out: &mut Contributions<'_, T>) {
+    /// #         if let Some(g) = out.take(0) { out.add(0, g.clone()); out.add(1, g); }
+    /// #         if let Some(g) = out.take(1) { out.add(0, g.clone()); out.add(1, -g); }
+    /// #     }
+    /// #     fn sample(draw: &mut Draw) -> Sample<Self> { Sample::new(Self, [draw.any(), draw.any()]) }
+    /// # }
+    /// // An op of ours with two outputs: a + b and a − b.
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::scalar(5.0)), tape.leaf(Tensor::scalar(3.0)));
+    /// let y = Var::apply_many(SumAndDifference, [&a, &b]);
+    /// assert_eq!((y[0].item(), y[1].item()), (8.0, 2.0));
+    /// assert_eq!(y[1].backward().wrt(&b).item(), -1.0);
+    /// ```
     ///
     /// # Panics
     /// As [`apply`](Self::apply), for any number of outputs.
@@ -66,6 +111,26 @@ impl<T: Real> Var<T> {
 
     /// As [`apply`](Self::apply), after broadcasting all operands to their joint shape, so that the op
     /// itself can be strict about shapes.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// # use wengert_autograd::{Call, Contributions, Draw, Inputs, Op, Outputs, Sample};
+    /// # use wengert_tensor::Real;
+    /// # #[derive(Clone, Debug)]
+    /// # struct Sum2;
+    /// # impl Op for Sum2 {
+    /// #     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> { (&x[0] + &x[1] * 2.0).into() }
+    /// #     fn vjp<T: Real>(&self, _: &Call<T>, out: &mut Contributions<'_, T>) {
+    /// #         out.input(0, |g| g.clone());
+    /// #         out.input(1, |g| g * 2.0);
+    /// #     }
+    /// #     fn sample(draw: &mut Draw) -> Sample<Self> { Sample::new(Self, [draw.any(), draw.any()]) }
+    /// # }
+    /// // `Sum2` is an op of ours, a + 2b of one shape.
+    /// let (a, b) = (Var::scalar(10.0), Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2])));
+    /// assert_eq!(Var::broadcasting(Sum2, &[&a, &b]).value().to_vec(), [12.0, 14.0]);
+    /// ```
     ///
     /// # Panics
     /// As [`apply`](Self::apply), or if the operands do not broadcast to each other.

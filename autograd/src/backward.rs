@@ -20,6 +20,15 @@ impl<T: Real> Var<T> {
     /// The tape is consumed: each entry is freed after its rule has run, and variables recorded so
     /// far are plain values afterwards.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.leaf(Tensor::scalar(3.0)), tape.leaf(Tensor::scalar(4.0)));
+    /// let gradients = (&x * &x * &y).backward();
+    /// assert_eq!((gradients.wrt(&x).item(), gradients.wrt(&y).item()), (24.0, 9.0));
+    /// ```
+    ///
     /// # Panics
     /// If the value has more than one element, is not tracked, or its tape was consumed before.
     #[must_use]
@@ -29,6 +38,16 @@ impl<T: Real> Var<T> {
     }
 
     /// As [`backward`](Self::backward), and the tape stays as it is: another backward pass can follow.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(3.0));
+    /// let square = &x * &x;
+    /// let cube = &square * &x;
+    /// assert_eq!(square.backward_keep().wrt(&x).item(), 6.0);
+    /// assert_eq!(cube.backward().wrt(&x).item(), 27.0);
+    /// ```
     ///
     /// # Panics
     /// As [`backward`](Self::backward).
@@ -45,6 +64,14 @@ impl<T: Real> Var<T> {
 
     /// The gradients of `⟨self, cotangent⟩`, consuming the tape.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let cotangent = Tensor::from_vec(vec![1.0, 10.0], [2]);
+    /// assert_eq!((&x * &x).backward_from(&cotangent).wrt(&x).to_vec(), [2.0, 40.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ, the value is not tracked, or its tape was consumed before.
     #[must_use]
@@ -60,6 +87,15 @@ impl<T: Real> Var<T> {
 
     /// The gradients of this one-element value with respect to some variables, leaves or not, as
     /// tracked variables that can be differentiated again; zero where it does not depend on one.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(3.0));
+    /// let slope = x.pow(3.0).grad(&[&x]).remove(0);
+    /// let curvature = slope.grad(&[&x]).remove(0);
+    /// assert_eq!((slope.item(), curvature.item()), (27.0, 18.0));
+    /// ```
     ///
     /// # Panics
     /// If the value has more than one element.

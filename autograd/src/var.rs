@@ -19,18 +19,37 @@ pub struct Var<T: Real = f32> {
 
 impl<T: Real> Var<T> {
     /// An untracked variable.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// assert!(!x.is_tracked());
+    /// ```
     #[must_use]
     pub fn constant(value: Tensor<T>) -> Self {
         Self { value, node: None }
     }
 
     /// An untracked number of rank 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Var::<f64>::scalar(2.5).item(), 2.5);
+    /// ```
     #[must_use]
     pub fn scalar(value: f64) -> Self {
         Self::constant(Tensor::scalar(T::of(value)))
     }
 
     /// An untracked variable full of one number.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Var::<f64>::full([2], 7.0).value().to_vec(), [7.0, 7.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, value: f64) -> Self {
@@ -50,6 +69,13 @@ impl<T: Real> Var<T> {
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!((&x * 2.0).value().to_vec(), [2.0, 4.0]);
+    /// ```
     #[must_use]
     pub const fn value(&self) -> &Tensor<T> {
         &self.value
@@ -62,60 +88,135 @@ impl<T: Real> Var<T> {
     }
 
     /// The value, without its history.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// let y: Tensor<f64> = (&x * 2.0).into_value();
+    /// assert_eq!(y.to_vec(), [2.0, 4.0]);
+    /// ```
     #[must_use]
     pub fn into_value(self) -> Tensor<T> {
         self.value
     }
 
     /// The same value as an untracked variable: no gradient flows through it.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(3.0));
+    /// // The second factor counts as a constant.
+    /// let y = &x * x.detach();
+    /// assert_eq!((y.item(), y.backward().wrt(&x).item()), (9.0, 3.0));
+    /// ```
     #[must_use]
     pub fn detach(&self) -> Self {
         Self::constant(self.value.clone())
     }
 
     /// Whether gradients flow through this variable.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert!((&x * 2.0).is_tracked() && !x.detach().is_tracked());
+    /// ```
     #[must_use]
     pub const fn is_tracked(&self) -> bool {
         self.node.is_some()
     }
 
     /// The tape that this variable is recorded on.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::scalar(3.0));
+    /// assert_eq!(x.tape().map(Tape::len), Some(tape.len()));
+    /// assert!(Var::<f64>::scalar(1.0).tape().is_none());
+    /// ```
     #[must_use]
     pub fn tape(&self) -> Option<&Tape<T>> {
         self.node.as_ref().map(|node| &node.tape)
     }
 
     /// The entry of that tape that made this variable.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// let (y, z) = (&x * 2.0, &x * 3.0);
+    /// assert!(y.entry() < z.entry() && x.detach().entry().is_none());
+    /// ```
     #[must_use]
     pub fn entry(&self) -> Option<usize> {
         self.node.as_ref().map(|node| node.entry as usize)
     }
 
     /// The extents.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!(x.shape(), [1, 2]);
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         self.value.shape()
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!(x.rank(), 2);
+    /// ```
     #[must_use]
     pub fn rank(&self) -> usize {
         self.value.rank()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!(x.len(), 2);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.value.len()
     }
 
     /// Whether there is no element.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// assert!(Var::<f64>::full([2, 0], 1.0).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.value.is_empty()
     }
 
     /// The extent of an axis; negative axes count from the end.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!((x.size(0), x.size(-1)), (1, 2));
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.
@@ -126,6 +227,12 @@ impl<T: Real> Var<T> {
     }
 
     /// The only element.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Var::constant(Tensor::from_vec(vec![4.0], [1, 1])).item(), 4.0);
+    /// ```
     ///
     /// # Panics
     /// If the number of elements is not 1.

@@ -161,6 +161,18 @@ impl<T: Real> Var<T> {
     /// * `weight`: `[filters, channels / groups, kernel_width]`
     /// * returns `[batch, filters, out_width]`, see [`ConvGeometry::output`]
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 4.0, 8.0], [1, 1, 4]));
+    /// let weight = Tape::new().leaf(Tensor::from_vec(vec![-1.0, 1.0], [1, 1, 2]));
+    /// let y = x.conv1d(&weight, &ConvOptions::default());
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&weight).to_vec(), [7.0, 14.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, the window exceeds the padded signal, or the options
     /// are invalid, see [`GeometryError`].
@@ -207,6 +219,16 @@ impl<T: Real> Var<T> {
     /// * `weight`: `[filters, channels / groups, kernel_depth, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvOptions;
+    ///
+    /// let x = Var::constant(Tensor::<f64>::ones([1, 2, 3, 4, 4]));
+    /// let y = x.conv3d(&Var::constant(Tensor::ones([5, 2, 3, 3, 3])), &ConvOptions::default());
+    /// assert_eq!((y.shape(), y.value().get([0; 5])), (&[1, 5, 1, 2, 2][..], 54.0));
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, the window exceeds the padded volume, or the options
     /// are invalid, see [`GeometryError`].
@@ -227,6 +249,17 @@ impl<T: Real> Var<T> {
     ///
     /// The output padding must be below stride or dilation.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvTransposeOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0], [1, 1, 2]));
+    /// let weight = Var::constant(Tensor::from_vec(vec![1.0, 10.0], [1, 1, 2]));
+    /// let y = x.conv_transpose1d(&weight, &ConvTransposeOptions::default());
+    /// assert_eq!(y.value().to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid, see [`GeometryError`].
     #[must_use]
@@ -241,6 +274,17 @@ impl<T: Real> Var<T> {
     /// * `weight`: `[channels, filters / groups, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_height, out_width]`
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvTransposeOptions;
+    ///
+    /// let x = Var::constant(Tensor::<f64>::ones([1, 8, 4, 4]));
+    /// let weight = Var::constant(Tensor::ones([8, 3, 2, 2]));
+    /// let y = x.conv_transpose2d(&weight, &ConvTransposeOptions::default().stride(2));
+    /// assert_eq!((y.shape(), y.value().get([0; 4])), (&[1, 3, 8, 8][..], 8.0));
+    /// ```
+    ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid, see [`GeometryError`].
     #[must_use]
@@ -254,6 +298,17 @@ impl<T: Real> Var<T> {
     /// * `self`: `[batch, channels, depth, height, width]`, or without the batch
     /// * `weight`: `[channels, filters / groups, kernel_depth, kernel_height, kernel_width]`
     /// * returns `[batch, filters, out_depth, out_height, out_width]`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvTransposeOptions;
+    ///
+    /// let x = Var::constant(Tensor::<f64>::ones([1, 2, 2, 2, 2]));
+    /// let weight = Var::constant(Tensor::ones([2, 1, 2, 2, 2]));
+    /// let y = x.conv_transpose3d(&weight, &ConvTransposeOptions::default().stride(2));
+    /// assert_eq!((y.shape(), y.value().get([0; 5])), (&[1, 1, 4, 4, 4][..], 2.0));
+    /// ```
     ///
     /// # Panics
     /// If the channel counts disagree, or the options are invalid, see [`GeometryError`].

@@ -7,6 +7,15 @@ impl<T: Real> Var<T> {
     ///
     /// * `self`: `[batch, channels, ..]`; returns `[batch, channels, 1, ..]`
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
+    /// let y = x.global_avg_pool();
+    /// assert_eq!((y.shape(), y.value().to_vec()), (&[1, 1, 1, 1][..], vec![2.5]));
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.25, 0.25, 0.25, 0.25]);
+    /// ```
+    ///
     /// # Panics
     /// If there are less than two axes.
     #[must_use]
@@ -24,6 +33,15 @@ impl<T: Real> Var<T> {
     /// equal elements the first in row-major order gets the cotangent.
     ///
     /// * `self`: `[batch, channels, ..]`; returns `[batch, channels, 1, ..]`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
+    /// let y = x.global_max_pool();
+    /// assert_eq!((y.shape(), y.value().to_vec()), (&[1, 1, 1, 1][..], vec![4.0]));
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 0.0, 0.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there are less than two axes, or an image has no pixels.

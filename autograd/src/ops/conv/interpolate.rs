@@ -301,6 +301,16 @@ impl<T: Real> Var<T> {
     ///
     /// * `self`: `[batch, channels, ..]` with one to three spatial axes
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::InterpolateOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0], [1, 1, 1, 2]));
+    /// let y = x.interpolate(&InterpolateOptions::to([2, 4]));
+    /// assert_eq!(y.value().to_vec(), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the rank is another, sizes or factors do not fit, or there is nothing to interpolate.
     #[must_use]

@@ -43,7 +43,7 @@ impl<T: Real> Var<T> {
 }
 
 macro_rules! lp_pools {
-    ($($axes:literal, $images:literal, $shape:literal: $name:ident $average:ident;)*) => {
+    ($($axes:literal, $images:literal, $shape:literal, $input:literal => $halved:literal: $name:ident $average:ident;)*) => {
         impl<T: Real> Var<T> {$(
             #[doc = concat!("The p-norm, without absolute values, of each window of ", $images, ": `(Σ xᵖ)^(1/p)`.")]
             ///
@@ -52,6 +52,15 @@ macro_rules! lp_pools {
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
+            ///
+            /// ```
+            /// # use wengert_autograd::Var;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Var::constant(Tensor::<f64>::ones(", $input, "));")]
+            /// // With p = 1 the norm of ones is their number.
+            #[doc = concat!("let ones = 2_f64.powi(", $axes, ");")]
+            #[doc = concat!("assert_eq!(x.", stringify!($name), "(1.0, 2).value(), &Tensor::full(", $halved, ", ones));")]
+            /// ```
             ///
             /// # Panics
             /// If the rank is another, or the window exceeds the padded input.
@@ -82,7 +91,7 @@ macro_rules! lp_pools {
 }
 
 lp_pools! {
-    1, "signals", "[batch, channels, width]": lp_pool1d avg_pool1d;
-    2, "images", "[batch, channels, height, width]": lp_pool2d avg_pool2d;
-    3, "volumes", "[batch, channels, depth, height, width]": lp_pool3d avg_pool3d;
+    1, "signals", "[batch, channels, width]", "[1, 1, 4]" => "[1, 1, 2]": lp_pool1d avg_pool1d;
+    2, "images", "[batch, channels, height, width]", "[1, 1, 4, 4]" => "[1, 1, 2, 2]": lp_pool2d avg_pool2d;
+    3, "volumes", "[batch, channels, depth, height, width]", "[1, 1, 4, 4, 4]" => "[1, 1, 2, 2, 2]": lp_pool3d avg_pool3d;
 }

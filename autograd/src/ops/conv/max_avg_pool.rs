@@ -304,7 +304,7 @@ impl<T: Real> Var<T> {
 
 macro_rules! pools {
     ($(
-        $axes:literal, $images:literal, $shape:literal:
+        $axes:literal, $images:literal, $shape:literal, $input:literal => $halved:literal:
         $max:ident $max_with_indices:ident $average:ident
         $adaptive_max:ident $adaptive_max_with_indices:ident $adaptive_average:ident;
     )*) => {
@@ -318,6 +318,13 @@ macro_rules! pools {
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
             ///
+            /// ```
+            /// # use wengert_autograd::Tape;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tape::new().leaf(Tensor::<f64>::ones(", $input, "));")]
+            #[doc = concat!("assert_eq!(x.", stringify!($max), "(2).value(), &Tensor::ones(", $halved, "));")]
+            /// ```
+            ///
             /// # Panics
             /// If the rank is another, the window exceeds the padded input, or the padding half of
             /// the window.
@@ -330,6 +337,16 @@ macro_rules! pools {
             #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and the position of each element.")]
             ///
             /// * returns values and positions, which are flat indices into the spatial axes
+            ///
+            /// ```
+            /// # use wengert_autograd::Tape;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tape::new().leaf(Tensor::<f64>::ones(", $input, "));")]
+            #[doc = concat!("let (y, positions) = x.", stringify!($max_with_indices), "(2);")]
+            /// // Of equal elements the first is chosen, so the first window has its first element.
+            #[doc = concat!("assert_eq!(y.shape(), ", $halved, ");")]
+            /// assert_eq!(positions.iter().next(), Some(0));
+            /// ```
             ///
             /// # Panics
             /// If the rank is another, the window exceeds the padded input, or the padding half of
@@ -352,6 +369,13 @@ macro_rules! pools {
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
             ///
+            /// ```
+            /// # use wengert_autograd::Tape;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tape::new().leaf(Tensor::<f64>::ones(", $input, "));")]
+            #[doc = concat!("assert_eq!(x.", stringify!($adaptive_max), "(2).value(), &Tensor::ones(", $halved, "));")]
+            /// ```
+            ///
             /// # Panics
             /// If the rank is another, or there are windows but no pixels.
             #[must_use]
@@ -364,6 +388,15 @@ macro_rules! pools {
             #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and the position of each element.")]
             ///
             /// * returns values and positions, which are flat indices into the spatial axes
+            ///
+            /// ```
+            /// # use wengert_autograd::Tape;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tape::new().leaf(Tensor::<f64>::ones(", $input, "));")]
+            #[doc = concat!("let (y, positions) = x.", stringify!($adaptive_max_with_indices), "(2);")]
+            #[doc = concat!("assert_eq!(y.shape(), ", $halved, ");")]
+            /// assert_eq!(positions.iter().next(), Some(0));
+            /// ```
             ///
             /// # Panics
             /// If the rank is another, or there are windows but no pixels.
@@ -384,6 +417,13 @@ macro_rules! pools {
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
             ///
+            /// ```
+            /// # use wengert_autograd::Tape;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tape::new().leaf(Tensor::<f64>::ones(", $input, "));")]
+            #[doc = concat!("assert_eq!(x.", stringify!($average), "(2).value(), &Tensor::ones(", $halved, "));")]
+            /// ```
+            ///
             /// # Panics
             /// If the rank is another, the window exceeds the padded input, or the padding half of
             /// the window.
@@ -400,6 +440,13 @@ macro_rules! pools {
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `output`: the spatial extents of the result
+            ///
+            /// ```
+            /// # use wengert_autograd::Tape;
+            /// # use wengert_tensor::Tensor;
+            #[doc = concat!("let x = Tape::new().leaf(Tensor::<f64>::ones(", $input, "));")]
+            #[doc = concat!("assert_eq!(x.", stringify!($adaptive_average), "(2).value(), &Tensor::ones(", $halved, "));")]
+            /// ```
             ///
             /// # Panics
             /// If the rank is another, or there are windows but no pixels.
@@ -438,13 +485,13 @@ macro_rules! pools {
 }
 
 pools! {
-    1, "signals", "[batch, channels, width]":
+    1, "signals", "[batch, channels, width]", "[1, 1, 4]" => "[1, 1, 2]":
     max_pool1d max_pool1d_with_indices avg_pool1d
     adaptive_max_pool1d adaptive_max_pool1d_with_indices adaptive_avg_pool1d;
-    2, "images", "[batch, channels, height, width]":
+    2, "images", "[batch, channels, height, width]", "[1, 1, 4, 4]" => "[1, 1, 2, 2]":
     max_pool2d max_pool2d_with_indices avg_pool2d
     adaptive_max_pool2d adaptive_max_pool2d_with_indices adaptive_avg_pool2d;
-    3, "volumes", "[batch, channels, depth, height, width]":
+    3, "volumes", "[batch, channels, depth, height, width]", "[1, 1, 4, 4, 4]" => "[1, 1, 2, 2, 2]":
     max_pool3d max_pool3d_with_indices avg_pool3d
     adaptive_max_pool3d adaptive_max_pool3d_with_indices adaptive_avg_pool3d;
 }

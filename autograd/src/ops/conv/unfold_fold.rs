@@ -207,6 +207,14 @@ impl<T: Real> Var<T> {
     /// Windows of `size` elements, `step` apart, over one axis: the axis becomes the index of the
     /// window, and the position inside the window is a new last axis. No copy.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0], [5]));
+    /// let y = x.unfold_axis(0, 3, 2);
+    /// assert_eq!((y.shape(), y.value().to_vec()), (&[2, 3][..], vec![1.0, 2.0, 3.0, 3.0, 4.0, 5.0]));
+    /// ```
+    ///
     /// # Panics
     /// If there is no such axis, size or step is 0 or the window exceeds the axis.
     #[must_use]
@@ -227,6 +235,16 @@ impl<T: Real> Var<T> {
     /// * `self`: `[batch, channels, height, width]`
     /// * returns `[batch, channels · kernel_height · kernel_width, windows]`, the windows in row-major
     ///   order
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvOptions;
+    ///
+    /// let x = Var::constant(Tensor::<f64>::ones([1, 3, 5, 5]));
+    /// // Patches of 3·2·2 numbers, at 4·4 places.
+    /// assert_eq!(x.unfold([2, 2], &ConvOptions::default()).shape(), [1, 12, 16]);
+    /// ```
     ///
     /// # Panics
     /// If the rank is not 4, the options have groups, or the window exceeds the padded image.
@@ -255,6 +273,17 @@ impl<T: Real> Var<T> {
     /// * `self`: `[batch, channels · kernel_height · kernel_width, windows]`
     /// * `output`: the image, `[height, width]`
     /// * returns `[batch, channels, height, width]`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::ConvOptions;
+    ///
+    /// let patches = Var::constant(Tensor::<f64>::ones([1, 2, 2]));
+    /// let y = patches.fold([1, 3], [1, 2], &ConvOptions::default());
+    /// // The middle pixel is in both patches.
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the rank is not 3, the extents are not those of patches of such an image, or the options

@@ -52,6 +52,16 @@ impl<T: Real> Var<T> {
     /// The slopes are `x / (x² + y²)` for `y`, which is `self`, and `−y / (x² + y²)` for `x`; NaN at
     /// the origin.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (y, x) = (tape.leaf(Tensor::scalar(1.0)), tape.leaf(Tensor::scalar(0.0)));
+    /// let angle = y.atan2(&x);
+    /// assert_eq!(angle.item(), std::f64::consts::FRAC_PI_2);
+    /// assert_eq!(angle.backward().wrt(&x).item(), -1.0);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
     #[must_use]

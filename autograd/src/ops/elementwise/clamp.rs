@@ -60,6 +60,15 @@ impl<T: Real> Var<T> {
     ///
     /// The slope is 1 strictly between the bounds, 0 at them and beyond.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0, 0.5, 2.0], [3]));
+    /// let y = x.clamp(0.0, 1.0);
+    /// assert_eq!(y.value().to_vec(), [0.0, 0.5, 1.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If `low > high` or one of them is NaN.
     #[must_use]
@@ -75,6 +84,15 @@ impl<T: Real> Var<T> {
 
     /// [`clamp`](Self::clamp) under its name as an activation function.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0, 0.5, 2.0], [3]));
+    /// let y = x.hardtanh(-1.0, 1.0);
+    /// assert_eq!(y.value().to_vec(), [-1.0, 0.5, 1.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If `low > high` or one of them is NaN.
     #[must_use]
@@ -84,6 +102,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `min(max(x, 0), 6)`; its slope at 0 and at 6 is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0, 3.0, 9.0], [3]));
+    /// let y = x.relu6();
+    /// assert_eq!(y.value().to_vec(), [0.0, 3.0, 6.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn relu6(&self) -> Self {

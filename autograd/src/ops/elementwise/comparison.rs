@@ -20,16 +20,58 @@ macro_rules! comparisons {
 
 comparisons! {
     /// Where the elements are equal, broadcast. NaN equals nothing.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.eq(&Var::scalar(2.0)).to_vec(), [false, true, false]);
+    /// ```
     eq
     /// Where the elements differ, broadcast. NaN differs from everything.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.ne(&Var::scalar(2.0)).to_vec(), [true, false, true]);
+    /// ```
     ne
     /// Where `self < other`, broadcast; false where one is NaN.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.lt(&Var::scalar(2.0)).to_vec(), [true, false, false]);
+    /// ```
     lt
     /// Where `self ≤ other`, broadcast; false where one is NaN.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.le(&Var::scalar(2.0)).to_vec(), [true, true, false]);
+    /// ```
     le
     /// Where `self > other`, broadcast; false where one is NaN.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.gt(&Var::scalar(2.0)).to_vec(), [false, false, true]);
+    /// ```
     gt
     /// Where `self ≥ other`, broadcast; false where one is NaN.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.ge(&Var::scalar(2.0)).to_vec(), [false, true, true]);
+    /// ```
     ge
 }
 

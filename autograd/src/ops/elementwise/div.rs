@@ -46,6 +46,17 @@ impl Op for Div {
 impl<T: Real> Var<T> {
     /// `self / other`, element by element, broadcasting.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [2])), tape.leaf(Tensor::scalar(4.0)));
+    /// let y = &a / &b;
+    /// assert_eq!(y.value().to_vec(), [0.25, 0.5]);
+    /// let gradients = y.sum(..).backward();
+    /// assert_eq!((gradients.wrt(&a).to_vec(), gradients.wrt(&b).item()), (vec![0.25, 0.25], -0.1875));
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
     #[must_use]

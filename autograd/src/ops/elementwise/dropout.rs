@@ -51,6 +51,15 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Srivastava et al. 2014, scaled in training.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = x.dropout(&Tensor::from_vec(vec![true, false], [2]), 0.5);
+    /// assert_eq!(y.value().to_vec(), [2.0, 0.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [2.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the mask does not broadcast to this shape, or `p` is not in 0 to 1.
     #[must_use]

@@ -61,6 +61,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `x` above 0, `α (eˣ − 1)` below (Clevert et al., 2015); its slope at 0 is α.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(-1.0_f64));
+    /// let y = x.elu(1.0);
+    /// assert!((y.item() + 0.632_120_558_829).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.367_879_441_171).abs() < 1e-11);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn elu(&self, alpha: f64) -> Self {
@@ -68,6 +77,15 @@ impl<T: Real> Var<T> {
     }
 
     /// The self-normalising unit: λ times [`elu`](Self::elu), with λ = 1.0507… and α = 1.6732…
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.selu();
+    /// assert!((y.item() - 1.050_700_987_355).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 1.050_700_987_355).abs() < 1e-11);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn selu(&self) -> Self {
@@ -76,6 +94,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `x` above 0, `α (e^(x/α) − 1)` below; its slope at 0 is 1 for every α.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(-2.0_f64));
+    /// let y = x.celu(2.0);
+    /// assert!((y.item() + 1.264_241_117_657).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.367_879_441_171).abs() < 1e-11);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn celu(&self, alpha: f64) -> Self {

@@ -7,6 +7,15 @@ use crate::ops::support::slope;
 
 smooth! {
     /// The error function `2/√π ∫₀ˣ e^(−t²) dt`; its slope is `2/√π e^(−x²)`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.erf();
+    /// assert!((y.item() - 0.842_700_792_950).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.415_107_497_421).abs() < 1e-11);
+    /// ```
     erf, Erf,
     sample |draw| (Erf, draw.any()),
     value |f, x| x.erf(),
@@ -14,6 +23,15 @@ smooth! {
     curvature |f, x| x * slope(Erf, x) * -2.0,
 
     /// `1 − erf x`, without its cancellation; its slope is `−2/√π e^(−x²)`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.erfc();
+    /// assert!((y.item() - 0.157_299_207_050).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() + 0.415_107_497_421).abs() < 1e-11);
+    /// ```
     erfc, Erfc,
     sample |draw| (Erfc, draw.any()),
     value |f, x| x.erfc(),

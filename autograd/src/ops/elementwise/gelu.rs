@@ -15,6 +15,15 @@ const CUBIC: f64 = 0.044_715;
 
 smooth! {
     /// The Gaussian error linear unit `x Φ(x)`, Φ being the normal distribution function.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.gelu();
+    /// assert!((y.item() - 0.841_344_746_069).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 1.083_315_470_588).abs() < 1e-11);
+    /// ```
     gelu, Gelu,
     sample |draw| (Gelu, draw.any()),
     value |f, x| x * x.normal_cdf(),
@@ -28,6 +37,15 @@ smooth! {
     },
 
     /// The approximation of [`gelu`](Self::gelu) by `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.gelu_tanh();
+    /// assert!((y.item() - 0.841_191_990_608).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 1.082_964_083_846).abs() < 1e-11);
+    /// ```
     gelu_tanh, GeluTanh,
     sample |draw| (GeluTanh, draw.any()),
     value |f, x| {

@@ -89,6 +89,15 @@ impl Smooth for Hardswish {
 
 impl<T: Real> Var<T> {
     /// `(x + 3) / 6`, clamped to [0, 1]; its slope at −3 and at 3 is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-4.0, 0.0, 4.0], [3]));
+    /// let y = x.hardsigmoid();
+    /// assert_eq!(y.value().to_vec(), [0.0, 0.5, 1.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0 / 6.0, 0.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn hardsigmoid(&self) -> Self {
@@ -97,6 +106,15 @@ impl<T: Real> Var<T> {
 
     /// `x · hardsigmoid(x)`, see [`hardsigmoid`](Self::hardsigmoid) (Howard et al., 2019); its slope is
     /// 0 at −3 and 1 at 3.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-4.0, 0.0, 4.0], [3]));
+    /// let y = x.hardswish();
+    /// assert_eq!(y.value().to_vec(), [0.0, 0.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 0.5, 1.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn hardswish(&self) -> Self {

@@ -5,6 +5,14 @@ use crate::ops::prelude::*;
 impl<T: Real> Var<T> {
     /// Linear interpolation `a + w (b − a)`, `self` being `a`; all three broadcast.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Var::scalar(10.0), Var::scalar(20.0));
+    /// let weight = Var::constant(Tensor::from_vec(vec![0.0, 0.25, 1.0], [3]));
+    /// assert_eq!(a.lerp(&b, &weight).value().to_vec(), [10.0, 12.5, 20.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast together.
     #[must_use]
@@ -14,6 +22,13 @@ impl<T: Real> Var<T> {
     }
 
     /// `x + value · a · b`, `self` being `x`; all three broadcast.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let a = Var::constant(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// assert_eq!(Var::scalar(10.0).addcmul(&a, &a, 0.5).value().to_vec(), [10.5, 12.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast together.

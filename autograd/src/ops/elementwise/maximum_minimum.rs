@@ -127,6 +127,15 @@ impl<T: Real> Var<T> {
     ///
     /// At a tie each operand gets half of the cotangent; where one is NaN, both get all of it.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 5.0], [2]));
+    /// let y = x.maximum(&Var::scalar(3.0));
+    /// assert_eq!(y.value().to_vec(), [3.0, 5.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
     #[must_use]
@@ -138,6 +147,15 @@ impl<T: Real> Var<T> {
     /// The smaller of two tensors, element by element, broadcasting; NaN if either is NaN.
     ///
     /// At a tie each operand gets half of the cotangent; where one is NaN, both get all of it.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 5.0], [2]));
+    /// let y = x.minimum(&Var::scalar(3.0));
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other.

@@ -42,6 +42,17 @@ impl Op for Mul {
 impl<T: Real> Var<T> {
     /// `self · other`, element by element, broadcasting.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [2])), tape.leaf(Tensor::scalar(4.0)));
+    /// let y = &a * &b;
+    /// assert_eq!(y.value().to_vec(), [4.0, 8.0]);
+    /// let gradients = y.sum(..).backward();
+    /// assert_eq!((gradients.wrt(&a).to_vec(), gradients.wrt(&b).item()), (vec![4.0, 4.0], 3.0));
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
     #[must_use]

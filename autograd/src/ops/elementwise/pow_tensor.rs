@@ -54,6 +54,16 @@ impl<T: Real> Var<T> {
     /// The slope with respect to the base is `e·xᵉ⁻¹`, 0 where `e` is 0; with respect to the exponent
     /// it is `y ln x`, 0 where `x` is 0 and `e ≥ 0`, NaN where `x` is negative.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let exponent = Tape::new().leaf(Tensor::scalar(3.0_f64));
+    /// let y = Var::scalar(2.0).pow_tensor(&exponent);
+    /// assert_eq!(y.item(), 8.0);
+    /// // xʸ ln x
+    /// assert!((y.backward().wrt(&exponent).item() - 8.0 * 2_f64.ln()).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
     #[must_use]

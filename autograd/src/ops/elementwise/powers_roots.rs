@@ -6,6 +6,15 @@ smooth! {
     /// `x` to a constant power, for every real exponent; `x⁰` is 1 everywhere.
     ///
     /// The slope is `e·xᵉ⁻¹`: at 0 it is infinite for exponents below 1, and 0 for the exponent 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = x.pow(3.0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 8.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [3.0, 12.0]);
+    /// ```
     pow, Pow { exponent: f64 },
     sample |draw| {
         let exponent = draw.pick(&[2.0, 3.0, 0.5, -1.0, -1.5, 1.0, 0.0, 2.7]);
@@ -23,6 +32,15 @@ smooth! {
     },
 
     /// `x²`; its slope is `2x`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, -3.0], [2]));
+    /// let y = x.square();
+    /// assert_eq!(y.value().to_vec(), [1.0, 9.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [2.0, -6.0]);
+    /// ```
     square, Square,
     sample |draw| (Square, draw.any()),
     value |f, x| x * x,
@@ -30,6 +48,15 @@ smooth! {
     curvature |f, x| Var::full(x.shape(), 2.0),
 
     /// `√x`; NaN below 0. Its slope is `1 / 2√x`, infinite at 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let y = x.sqrt();
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.5, 0.25]);
+    /// ```
     sqrt, Sqrt,
     sample |draw| (Sqrt, draw.any_within(0.1, 3.0)),
     value |f, x| x.sqrt(),
@@ -37,6 +64,15 @@ smooth! {
     curvature |f, y| y.square().reciprocal() * -0.5,
 
     /// `1 / √x`; infinite at 0, NaN below. Its slope is `−y³ / 2`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let y = x.rsqrt();
+    /// assert_eq!(y.value().to_vec(), [1.0, 0.5]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [-0.5, -0.0625]);
+    /// ```
     rsqrt, Rsqrt,
     sample |draw| (Rsqrt, draw.any_within(0.1, 3.0)),
     value |f, x| T::one() / x.sqrt(),
@@ -44,6 +80,15 @@ smooth! {
     curvature |f, y| y.square() * -1.5,
 
     /// `1 / x`; its slope is `−y²`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, -2.0], [2]));
+    /// let y = x.reciprocal();
+    /// assert_eq!(y.value().to_vec(), [1.0, -0.5]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [-1.0, -0.25]);
+    /// ```
     reciprocal, Reciprocal,
     sample |draw| (Reciprocal, draw.any_off_zero()),
     value |f, x| T::one() / x,

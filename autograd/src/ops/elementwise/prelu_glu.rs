@@ -9,6 +9,17 @@ impl<T: Real> Var<T> {
     /// * `self`: `[batch, channels, …]`
     /// * `weight`: `[channels]`, or one element for all
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from_vec(vec![-2.0, 3.0], [1, 2]));
+    /// let weight = tape.leaf(Tensor::scalar(0.25));
+    /// let y = x.prelu(&weight);
+    /// assert_eq!(y.value().to_vec(), [-0.5, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&weight).item(), -2.0);
+    /// ```
+    ///
     /// # Panics
     /// If `weight` has neither one element nor one per channel.
     #[must_use]
@@ -31,6 +42,13 @@ impl<T: Real> Var<T> {
     }
 
     /// The gated linear unit `a σ(b)`, `a` and `b` being the halves of an axis (Dauphin et al., 2016).
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![4.0, 6.0, 0.0, 1000.0], [4]));
+    /// assert_eq!(x.glu(0).value().to_vec(), [2.0, 6.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist or its extent is odd.

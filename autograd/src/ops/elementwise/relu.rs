@@ -46,6 +46,15 @@ impl Op for Relu {
 
 impl<T: Real> Var<T> {
     /// `max(x, 0)`; its slope at 0 is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0, 0.0, 3.0], [3]));
+    /// let y = x.relu();
+    /// assert_eq!(y.value().to_vec(), [0.0, 0.0, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 0.0, 1.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn relu(&self) -> Self {
@@ -54,6 +63,13 @@ impl<T: Real> Var<T> {
 
     /// As [`relu`](Self::relu), and takes the variable by value: in place if the buffer is uniquely
     /// owned. It is not if there is a clone, or if the rule of the op that made it reads its output.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![-2.0, 3.0], [2]));
+    /// assert_eq!(x.into_relu().value().to_vec(), [0.0, 3.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn into_relu(self) -> Self {

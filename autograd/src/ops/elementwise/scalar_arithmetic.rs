@@ -136,6 +136,15 @@ impl Op for DivScalar {
 
 impl<T: Real> Var<T> {
     /// `self + value`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.add_scalar(5.0);
+    /// assert_eq!((y.item(), (&x + 5.0).item()), (7.0, 7.0));
+    /// assert_eq!(y.backward().wrt(&x).item(), 1.0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn add_scalar(&self, value: f64) -> Self {
@@ -143,6 +152,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `self − value`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.sub_scalar(5.0);
+    /// assert_eq!((y.item(), (&x - 5.0).item()), (-3.0, -3.0));
+    /// assert_eq!(y.backward().wrt(&x).item(), 1.0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn sub_scalar(&self, value: f64) -> Self {
@@ -150,6 +168,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `value − self`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.rsub_scalar(5.0);
+    /// assert_eq!((y.item(), (5.0 - &x).item()), (3.0, 3.0));
+    /// assert_eq!(y.backward().wrt(&x).item(), -1.0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn rsub_scalar(&self, value: f64) -> Self {
@@ -157,6 +184,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `self · value`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.mul_scalar(5.0);
+    /// assert_eq!((y.item(), (&x * 5.0).item()), (10.0, 10.0));
+    /// assert_eq!(y.backward().wrt(&x).item(), 5.0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn mul_scalar(&self, value: f64) -> Self {
@@ -164,6 +200,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `self / value`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.div_scalar(4.0);
+    /// assert_eq!((y.item(), (&x / 4.0).item()), (0.5, 0.5));
+    /// assert_eq!(y.backward().wrt(&x).item(), 0.25);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn div_scalar(&self, value: f64) -> Self {
@@ -171,6 +216,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `value / self`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.rdiv_scalar(8.0);
+    /// assert_eq!((y.item(), (8.0 / &x).item()), (4.0, 4.0));
+    /// assert_eq!(y.backward().wrt(&x).item(), -2.0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn rdiv_scalar(&self, value: f64) -> Self {
@@ -178,6 +232,15 @@ impl<T: Real> Var<T> {
     }
 
     /// `−self`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(2.0));
+    /// let y = x.neg();
+    /// assert_eq!(y.item(), -2.0);
+    /// assert_eq!(y.backward().wrt(&x).item(), -1.0);
+    /// ```
     #[must_use]
     #[track_caller]
     #[allow(

@@ -5,6 +5,15 @@ use crate::ops::prelude::*;
 
 unary! {
     /// `x` outside ±λ, 0 inside and at the bounds, where the slope is 0 too.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0, 0.25, 3.0], [3]));
+    /// let y = x.hardshrink(0.5);
+    /// assert_eq!(y.value().to_vec(), [-2.0, 0.0, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0, 1.0]);
+    /// ```
     hardshrink, Hardshrink { lambda: f64 }, reads OUTPUTS,
     sample |draw| (Hardshrink { lambda: 0.5 }, away_from(draw, 0.5)),
     forward |op, x| {
@@ -14,6 +23,15 @@ unary! {
     vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
 
     /// `x` moved by λ towards 0, 0 where it would cross; the slope at ±λ is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0, 0.25, 3.0], [3]));
+    /// let y = x.softshrink(0.5);
+    /// assert_eq!(y.value().to_vec(), [-1.5, 0.0, 2.5]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0, 1.0]);
+    /// ```
     softshrink, Softshrink { lambda: f64 }, reads OUTPUTS,
     sample |draw| (Softshrink { lambda: 0.5 }, away_from(draw, 0.5)),
     forward |op, x| {

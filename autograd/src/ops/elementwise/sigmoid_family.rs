@@ -8,6 +8,15 @@ smooth! {
     /// The logistic function `1 / (1 + e⁻ˣ)`, without overflow; its slope is `e^−|x| / (1 + e^−|x|)²`.
     ///
     /// The slope is a function of `x`: `y (1 − y)` would lose its digits where `y` is near 1.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.0));
+    /// let y = x.sigmoid();
+    /// assert_eq!(y.item(), 0.5);
+    /// assert_eq!(y.backward().wrt(&x).item(), 0.25);
+    /// ```
     sigmoid, Sigmoid,
     sample |draw| (Sigmoid, draw.any()),
     value |f, x| x.sigmoid(),
@@ -15,6 +24,15 @@ smooth! {
     curvature |f, x| -(slope(Sigmoid, x) * (x * 0.5).tanh()),
 
     /// The logarithm of the [logistic function](Self::sigmoid), without cancellation or overflow.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.0_f64));
+    /// let y = x.logsigmoid();
+    /// assert!((y.item() + 0.693_147_180_560).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.500_000_000_000).abs() < 1e-11);
+    /// ```
     logsigmoid, Logsigmoid,
     sample |draw| (Logsigmoid, draw.any()),
     value |f, x| {
@@ -25,6 +43,15 @@ smooth! {
     curvature |f, x| -slope(Sigmoid, x),
 
     /// The sigmoid linear unit `x σ(x)`, also called swish.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.silu();
+    /// assert!((y.item() - 0.731_058_578_630).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.927_670_511_871).abs() < 1e-11);
+    /// ```
     silu, Silu,
     sample |draw| (Silu, draw.any()),
     value |f, x| {
@@ -46,6 +73,15 @@ smooth! {
     /// A smooth rectifier, `ln(1 + e^(βx)) / β`; `x` itself where `βx` exceeds the threshold.
     ///
     /// PyTorch's defaults are β = 1 and threshold 20.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.0_f64));
+    /// let y = x.softplus(1.0, 20.0);
+    /// assert!((y.item() - 0.693_147_180_560).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.500_000_000_000).abs() < 1e-11);
+    /// ```
     softplus, Softplus { beta: f64, threshold: f64 },
     sample |draw| {
         let f = draw.pick(&[Softplus { beta: 1.0, threshold: 20.0 }, Softplus { beta: 2.0, threshold: 1.0 }]);
@@ -72,6 +108,15 @@ smooth! {
     },
 
     /// `x tanh(ln(1 + eˣ))` (Misra, 2019).
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.mish();
+    /// assert!((y.item() - 0.865_098_388_267).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 1.049_036_220_100).abs() < 1e-11);
+    /// ```
     mish, Mish,
     sample |draw| (Mish, draw.any()),
     value |f, x| {

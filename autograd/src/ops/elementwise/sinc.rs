@@ -6,6 +6,15 @@ use crate::ops::prelude::*;
 
 smooth! {
     /// The normalized cardinal sine `sin(πx) / (πx)`, 1 at 0; its slope is `(cos(πx) − y) / x`, 0 at 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.5_f64));
+    /// let y = x.sinc();
+    /// assert!((y.item() - 0.636_619_772_368).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() + 1.273_239_544_735).abs() < 1e-11);
+    /// ```
     sinc, Sinc,
     sample |draw| (Sinc, draw.any()),
     value |f, x| {

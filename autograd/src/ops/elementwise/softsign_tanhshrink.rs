@@ -7,6 +7,15 @@ use crate::ops::support::slope;
 
 smooth! {
     /// `x / (1 + |x|)`; its slope is `1 / (1 + |x|)²`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![-1.0, 0.0, 3.0], [3]));
+    /// let y = x.softsign();
+    /// assert_eq!(y.value().to_vec(), [-0.5, 0.0, 0.75]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.25, 1.0, 0.0625]);
+    /// ```
     softsign, Softsign,
     sample |draw| (Softsign, draw.any_off_zero()),
     value |f, x| x / (T::one() + x.abs()),
@@ -17,6 +26,15 @@ smooth! {
     curvature |f, x| Gate::at_zero(2.0, 0.0, -2.0).apply(&(1.0 + x.abs()).pow(-3.0), x),
 
     /// `x − tanh x`; its slope is `tanh² x`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.tanhshrink();
+    /// assert!((y.item() - 0.238_405_844_044).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.580_025_658_386).abs() < 1e-11);
+    /// ```
     tanhshrink, Tanhshrink,
     sample |draw| (Tanhshrink, draw.any()),
     value |f, x| if x.abs() < T::of(1.5) { near(x) / x.cosh() } else { x - x.tanh() },

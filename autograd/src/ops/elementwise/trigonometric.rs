@@ -4,6 +4,15 @@ use crate::ops::prelude::*;
 
 smooth! {
     /// sin x
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.0));
+    /// let y = x.sin();
+    /// assert_eq!(y.item(), 0.0);
+    /// assert_eq!(y.backward().wrt(&x).item(), 1.0);
+    /// ```
     sin, Sin,
     sample |draw| (Sin, draw.any()),
     value |f, x| x.sin(),
@@ -11,6 +20,15 @@ smooth! {
     curvature |f, x| -x.sin(),
 
     /// cos x
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.cos();
+    /// assert!((y.item() - 0.540_302_305_868).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() + 0.841_470_984_808).abs() < 1e-11);
+    /// ```
     cos, Cos,
     sample |draw| (Cos, draw.any()),
     value |f, x| x.cos(),
@@ -18,6 +36,15 @@ smooth! {
     curvature |f, x| -x.cos(),
 
     /// tan x; its slope is `1 + y²`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.tan();
+    /// assert!((y.item() - 1.557_407_724_655).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 3.425_518_820_815).abs() < 1e-11);
+    /// ```
     tan, Tan,
     sample |draw| (Tan, draw.any_within(-1.2, 1.2)),
     value |f, x| x.tan(),
@@ -25,6 +52,15 @@ smooth! {
     curvature |f, y| y * 2.0,
 
     /// The inverse sine, in [−π/2, π/2]; NaN outside [−1, 1]. Its slope is `1 / √(1 − x²)`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.5_f64));
+    /// let y = x.asin();
+    /// assert!((y.item() - 0.523_598_775_598).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 1.154_700_538_379).abs() < 1e-11);
+    /// ```
     asin, Asin,
     sample |draw| (Asin, draw.any_within(-0.9, 0.9)),
     value |f, x| x.atan2(cosine_of_asin(x)),
@@ -32,6 +68,15 @@ smooth! {
     curvature |f, x| x * (1.0 - x.square()).pow(-1.5),
 
     /// The inverse cosine, in [0, π]; NaN outside [−1, 1]. Its slope is `−1 / √(1 − x²)`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.5_f64));
+    /// let y = x.acos();
+    /// assert!((y.item() - 1.047_197_551_197).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() + 1.154_700_538_379).abs() < 1e-11);
+    /// ```
     acos, Acos,
     sample |draw| (Acos, draw.any_within(-0.9, 0.9)),
     value |f, x| cosine_of_asin(x).atan2(x),
@@ -39,6 +84,15 @@ smooth! {
     curvature |f, x| -x * (1.0 - x.square()).pow(-1.5),
 
     /// The inverse tangent, in (−π/2, π/2); its slope is `1 / (1 + x²)`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(1.0_f64));
+    /// let y = x.atan();
+    /// assert!((y.item() - 0.785_398_163_397).abs() < 1e-11);
+    /// assert!((y.backward().wrt(&x).item() - 0.500_000_000_000).abs() < 1e-11);
+    /// ```
     atan, Atan,
     sample |draw| (Atan, draw.any()),
     value |f, x| x.atan(),

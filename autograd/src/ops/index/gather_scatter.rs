@@ -158,6 +158,15 @@ impl<T: Real> Var<T> {
     ///
     /// The result has the shape of `index`, which along the other axes is at most as long as `self`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.gather(1, &Tensor::from_vec(vec![1, 0], [2, 1]));
+    /// assert_eq!(y.value().to_vec(), [2.0, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 1.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
     #[must_use]
@@ -175,6 +184,15 @@ impl<T: Real> Var<T> {
     /// `self` with one element of `source` added for every index:
     /// `y[i, index[i, j, k], k] += source[i, j, k]` for `axis` 1. The adjoint of
     /// [`gather`](Self::gather); where an index repeats, everything adds up.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let source = Tape::new().leaf(Tensor::from_vec(vec![5.0, 7.0], [2]));
+    /// let y = Var::constant(Tensor::ones([3])).scatter_add(0, &Tensor::from_vec(vec![2, 2], [2]), &source);
+    /// assert_eq!(y.value().to_vec(), [1.0, 1.0, 13.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&source).to_vec(), [1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
@@ -194,6 +212,14 @@ impl<T: Real> Var<T> {
     /// `y[i, index[i, j, k], k] = source[i, j, k]` for `axis` 1.
     ///
     /// Where an index repeats, the last one in row-major order is kept, and only it has a gradient.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let source = Var::constant(Tensor::from_vec(vec![5.0, 7.0], [2]));
+    /// let y = Var::constant(Tensor::ones([3])).scatter(0, &Tensor::from_vec(vec![2, 0], [2]), &source);
+    /// assert_eq!(y.value().to_vec(), [7.0, 1.0, 5.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.

@@ -87,6 +87,15 @@ impl<T: Real> Var<T> {
     /// The slices of an axis at the positions `index`, in this order:
     /// `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.index_select(0, &Tensor::from_vec(vec![1, 1], [2]));
+    /// assert_eq!(y.value().to_vec(), [3.0, 4.0, 3.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 0.0, 2.0, 2.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist, `index` does not have rank 1, or an index is outside `0..extent`.
     #[must_use]
@@ -104,6 +113,14 @@ impl<T: Real> Var<T> {
     /// `self` with slices of `source` added at the positions `index` of an axis:
     /// `y[i, index[j], k] += source[i, j, k]` for `axis` 1. The adjoint of
     /// [`index_select`](Self::index_select); where an index repeats, everything adds up.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let source = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = Var::constant(Tensor::zeros([2, 2])).index_add(0, &Tensor::from_vec(vec![1, 1], [2]), &source);
+    /// assert_eq!(y.value().to_vec(), [0.0, 0.0, 4.0, 6.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist, the shapes do not fit or an index is outside `0..extent`.
@@ -126,6 +143,15 @@ impl<T: Real> Var<T> {
     /// * returns the shape of `index` and then `width`
     ///
     /// If `padding` is given, that row is for padding tokens, and its gradient is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let table = Tape::new().leaf(Tensor::from_vec(vec![0.0, 0.0, 1.0, 2.0, 3.0, 4.0], [3, 2]));
+    /// let y = table.embedding(&Tensor::from_vec(vec![2, 0], [2]), Some(0));
+    /// assert_eq!(y.value().to_vec(), [3.0, 4.0, 0.0, 0.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&table).to_vec(), [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If `self` has another rank than 2 or an index is outside `0..rows`.

@@ -6,6 +6,15 @@ impl<T: Real> Var<T> {
     /// The elements along an axis in order, the smallest first, and the indices they come from; equal ones stay in their
     /// order, NaN counts as larger than every number.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![3.0, 1.0, 2.0], [3]));
+    /// let (y, index) = x.sort(0);
+    /// assert_eq!((y.value().to_vec(), index.to_vec()), (vec![1.0, 2.0, 3.0], vec![1, 2, 0]));
+    /// assert_eq!(y.select(0, 0).backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -17,6 +26,15 @@ impl<T: Real> Var<T> {
 
     /// The elements along an axis in order, the largest first, and the indices they come from; equal ones stay in their
     /// order, NaN counts as larger than every number.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![3.0, 1.0, 2.0], [3]));
+    /// let (y, index) = x.sort_descending(0);
+    /// assert_eq!((y.value().to_vec(), index.to_vec()), (vec![3.0, 2.0, 1.0], vec![0, 2, 1]));
+    /// assert_eq!(y.select(0, 0).backward().wrt(&x).to_vec(), [1.0, 0.0, 0.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.
@@ -30,6 +48,15 @@ impl<T: Real> Var<T> {
     /// The `k` largest elements along an axis, the largest first, and their indices; NaN counts as larger than every
     /// number.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![3.0, 1.0, 2.0], [3]));
+    /// let (y, index) = x.topk(0, 2);
+    /// assert_eq!((y.value().to_vec(), index.to_vec()), (vec![3.0, 2.0], vec![0, 2]));
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist or it has fewer than `k` elements.
     #[must_use]
@@ -41,6 +68,15 @@ impl<T: Real> Var<T> {
 
     /// The `k` smallest elements along an axis, the smallest first, and their indices; NaN counts as larger than every
     /// number.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![3.0, 1.0, 2.0], [3]));
+    /// let (y, index) = x.bottomk(0, 2);
+    /// assert_eq!((y.value().to_vec(), index.to_vec()), (vec![1.0, 2.0], vec![1, 2]));
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist or it has fewer than `k` elements.

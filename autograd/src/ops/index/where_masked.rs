@@ -81,6 +81,15 @@ impl<T: Real> Var<T> {
     ///
     /// An element that is not selected, even NaN, affects neither value nor gradient.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let a = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = Var::where_(&Tensor::from_vec(vec![true, false], [2]), &a, &Var::scalar(9.0));
+    /// assert_eq!(y.value().to_vec(), [1.0, 9.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&a).to_vec(), [1.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast together.
     #[must_use]
@@ -97,6 +106,15 @@ impl<T: Real> Var<T> {
     /// `value` where the mask is true, the element itself elsewhere; both broadcast to their joint
     /// shape.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = x.masked_fill(&Tensor::from_vec(vec![true, false], [2]), -1.0);
+    /// assert_eq!(y.value().to_vec(), [-1.0, 2.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other.
     #[must_use]
@@ -112,6 +130,15 @@ impl<T: Real> Var<T> {
 
     /// The elements where the mask is true, in row-major order, as a tensor of rank 1; both broadcast
     /// to their joint shape.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// let y = x.masked_select(&Tensor::from_vec(vec![true, false, true], [3]));
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other.

@@ -270,6 +270,14 @@ impl<T: Real> Var<T> {
     ///
     /// Operands are multiplied from left to right, each pair by a (batched) matrix product.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let a = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// assert_eq!(Var::einsum("ij,jk->ik", &[&a, &a]).value().to_vec(), [7.0, 10.0, 15.0, 22.0]);
+    /// assert_eq!(Var::einsum("ii->", &[&a]).item(), 5.0);
+    /// ```
+    ///
     /// # Panics
     /// If the equation is malformed, names other axes than the operands have, or an index has two
     /// extents.

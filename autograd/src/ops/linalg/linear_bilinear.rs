@@ -75,6 +75,17 @@ impl<T: Real> Var<T> {
     /// * `bias`: `[outputs]`
     /// * returns `[.., outputs]`
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// let weight = tape.leaf(Tensor::from_vec(vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], [3, 2]));
+    /// let y = x.linear(&weight, Some(&Var::constant(Tensor::from_vec(vec![0.0, 0.0, 10.0], [3]))));
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 13.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&weight).to_vec(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the number of inputs differs, or the bias does not broadcast to the result.
     #[must_use]
@@ -109,6 +120,14 @@ impl<T: Real> Var<T> {
     /// * `self`: `a`, `[.., left]`; `other`: `b`, `[.., right]` with equal leading extents
     /// * `weight`: `[outputs, left, right]`; `bias`: `[outputs]`
     /// * returns `[.., outputs]`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let a = Var::constant(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// let weight = Var::constant(Tensor::from_vec(vec![1.0, 0.0, 0.0, 1.0], [1, 2, 2]));
+    /// assert_eq!(a.bilinear(&a, &weight, None).value().to_vec(), [5.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit.

@@ -99,6 +99,17 @@ impl<T: Real> Var<T> {
     ///   from the result; two vectors give their inner product, of rank 0;
     /// * with more axes, the leading ones are batches and broadcast.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let a = tape.leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let b = tape.leaf(Tensor::from_vec(vec![10.0, 1.0], [2, 1]));
+    /// let y = a.matmul(&b);
+    /// assert_eq!(y.value().to_vec(), [12.0, 34.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&b).to_vec(), [4.0, 6.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an operand has rank 0, the inner dimensions differ, or the batches do not broadcast.
     #[must_use]

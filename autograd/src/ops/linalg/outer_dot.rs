@@ -5,6 +5,16 @@ use crate::ops::prelude::*;
 impl<T: Real> Var<T> {
     /// The outer product of two vectors, `yᵢⱼ = aᵢ bⱼ`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [2])), tape.leaf(Tensor::from_vec(vec![3.0, 4.0], [2])));
+    /// let y = a.outer(&b);
+    /// assert_eq!(y.value().to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&a).to_vec(), [7.0, 7.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an operand has another rank than 1.
     #[must_use]
@@ -15,6 +25,16 @@ impl<T: Real> Var<T> {
     }
 
     /// The inner product of two vectors, `Σᵢ aᵢ bᵢ`, of rank 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [2])), tape.leaf(Tensor::from_vec(vec![3.0, 4.0], [2])));
+    /// let y = a.dot(&b);
+    /// assert_eq!(y.item(), 11.0);
+    /// assert_eq!(y.backward().wrt(&a).to_vec(), [3.0, 4.0]);
+    /// ```
     ///
     /// # Panics
     /// If an operand has another rank than 1, or the extents differ.

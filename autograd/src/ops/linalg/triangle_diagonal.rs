@@ -147,6 +147,15 @@ fn diagonal(draw: &mut Draw) -> (Vec<usize>, Diagonal) {
 impl<T: Real> Var<T> {
     /// The lower triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≤ k`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.tril(0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 0.0, 3.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0, 1.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the rank is below 2.
     #[must_use]
@@ -156,6 +165,15 @@ impl<T: Real> Var<T> {
     }
 
     /// The upper triangle of each matrix, 0 elsewhere: keeps `[…, i, j]` where `j − i ≥ k`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.triu(0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 0.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 1.0, 0.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the rank is below 2.
@@ -167,6 +185,15 @@ impl<T: Real> Var<T> {
 
     /// The diagonal of axes `a` and `b`, as a new last axis: `y[…, i] = x[… i … i + offset …]`.
     /// No copy.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.diagonal(0, 0, 1);
+    /// assert_eq!(y.value().to_vec(), [1.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0, 0.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or both are the same.

@@ -58,6 +58,16 @@ impl Op for Huber {
 impl<T: Real> Var<T> {
     /// The absolute error `|x − t|`, of operands of one shape. At 0 the slope is 0.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// let loss = x.l1_loss(&target);
+    /// assert_eq!(loss.item(), 1.75);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [0.5, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -67,6 +77,17 @@ impl<T: Real> Var<T> {
     }
 
     /// [`l1_loss`](Self::l1_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// assert_eq!(x.l1_loss_with(&target, Reduction::Sum).item(), 3.5);
+    /// assert_eq!(x.l1_loss_with(&target, Reduction::None).value().to_vec(), [0.5, 3.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.
@@ -81,6 +102,16 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Huber 1964.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// let loss = x.huber_loss(&target);
+    /// assert_eq!(loss.item(), (0.125 + 2.5) / 2.0);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [0.25, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ, or `delta` is not positive.
     #[must_use]
@@ -90,6 +121,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`huber_loss`](Self::huber_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// assert_eq!(x.huber_loss_with(&target, 2.0, Reduction::None).value().to_vec(), [0.125, 4.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ, or `delta` is not positive.
@@ -106,6 +147,16 @@ impl<T: Real> Var<T> {
 
     /// With the error `e = x − t`: `e²/(2·beta)` where `|e| < beta`, `|e| − beta/2` elsewhere. For `beta` 0 it is [`l1_loss`](Self::l1_loss).
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// let loss = x.smooth_l1_loss(&target);
+    /// assert_eq!(loss.item(), (0.125 + 2.5) / 2.0);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [0.25, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ, or `beta` is negative.
     #[must_use]
@@ -115,6 +166,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`smooth_l1_loss`](Self::smooth_l1_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// assert_eq!(x.smooth_l1_loss_with(&target, 2.0, Reduction::None).value().to_vec(), [0.0625, 2.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ, or `beta` is negative.

@@ -172,6 +172,17 @@ impl<T: Real> Var<T> {
     /// No logarithm is below −100, and no slope above 10¹², so that probabilities of 0 and 1 have
     /// finite losses and gradients.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![0.5_f64, 0.25], [2]));
+    /// let loss = x.binary_cross_entropy(&Var::constant(Tensor::from_vec(vec![1.0, 0.0], [2])));
+    /// assert!((loss.item() - (2_f64.ln() - 0.75_f64.ln()) / 2.0).abs() < 1e-12);
+    /// // −1 / (2p) and 1 / (2 (1 − p))
+    /// let dx = loss.backward().wrt(&x).to_vec();
+    /// assert!((dx[0] + 1.0).abs() < 1e-12 && (dx[1] - 2.0 / 3.0).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -181,6 +192,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`binary_cross_entropy`](Self::binary_cross_entropy) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{BinaryCrossEntropyOptions, Reduction};
+    ///
+    /// let (x, target) = (Var::constant(Tensor::full([3], 0.5_f64)), Var::constant(Tensor::ones([3])));
+    /// let options = BinaryCrossEntropyOptions { reduction: Reduction::Sum, ..Default::default() };
+    /// assert!((x.binary_cross_entropy_with(&target, &options).item() - 3.0 * 2_f64.ln()).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.
@@ -202,6 +223,16 @@ impl<T: Real> Var<T> {
     ///
     /// * `pos_weight`: what the losses of positive targets are multiplied by, broadcast
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![0.0_f64, 0.0], [2]));
+    /// let loss = x.binary_cross_entropy_with_logits(&Var::constant(Tensor::from_vec(vec![1.0, 0.0], [2])));
+    /// assert!((loss.item() - 2_f64.ln()).abs() < 1e-12);
+    /// // (σ(x) − t) / 2
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [-0.25, 0.25]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -215,6 +246,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`binary_cross_entropy_with_logits`](Self::binary_cross_entropy_with_logits) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let (x, target) = (Var::constant(Tensor::zeros([2])), Var::constant(Tensor::from_vec(vec![1.0_f64, 0.0], [2])));
+    /// // The label 1 counts three times.
+    /// let three = Tensor::scalar(3.0);
+    /// let loss = x.binary_cross_entropy_with_logits_with(&target, Some(&three), &Default::default());
+    /// assert!((loss.item() - 2.0 * 2_f64.ln()).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.

@@ -254,6 +254,18 @@ impl<T: Real> Var<T> {
 
     /// [`cross_entropy`](Self::cross_entropy) with options.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{CrossEntropyOptions, Reduction};
+    ///
+    /// let scores = Var::constant(Tensor::<f64>::zeros([2, 4]));
+    /// let options = CrossEntropyOptions { ignore_index: 3, reduction: Reduction::Sum, ..Default::default() };
+    /// // The second target is ignored.
+    /// let loss = scores.cross_entropy_with(&Tensor::from_vec(vec![0, 3], [2]), &options);
+    /// assert!((loss.item() - 4_f64.ln()).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit, a target that is not ignored is no class, there is not one weight
     /// per class, or the smoothing is not between 0 and 1.
@@ -297,6 +309,16 @@ impl<T: Real> Var<T> {
     /// * `target`: probabilities of the same shape; gradients flow to them too
     /// * returns one number, or with [`Reduction::None`] the shape without the class axis
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let scores = Tape::new().leaf(Tensor::<f64>::zeros([1, 2]));
+    /// let loss = scores.cross_entropy_soft(&Var::constant(Tensor::from_vec(vec![0.75, 0.25], [1, 2])));
+    /// assert!((loss.item() - 2_f64.ln()).abs() < 1e-12);
+    /// // p − y
+    /// assert_eq!(loss.backward().wrt(&scores).to_vec(), [-0.25, 0.25]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ, there is no class axis, there is not one weight per class, or the
     /// smoothing is not between 0 and 1.
@@ -307,6 +329,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`cross_entropy_soft`](Self::cross_entropy_soft) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{CrossEntropyOptions, Reduction};
+    ///
+    /// let (scores, target) = (Var::constant(Tensor::<f64>::zeros([3, 2])), Var::constant(Tensor::full([3, 2], 0.5)));
+    /// let options = CrossEntropyOptions { reduction: Reduction::Sum, ..Default::default() };
+    /// assert!((scores.cross_entropy_soft_with(&target, &options).item() - 3.0 * 2_f64.ln()).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ, there is no class axis, there is not one weight per class, or the

@@ -115,6 +115,16 @@ impl<T: Real> Var<T> {
     /// `t·(ln t − x)`, 0 where `t` is 0, even if `x` is −∞, of operands of one shape.
     /// The gradient of a target 0 is 0.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5_f64, 0.5], [2]));
+    /// assert!(target.ln().kl_div(&target).item().abs() < 1e-12);
+    /// let log_q = Var::constant(Tensor::from_vec(vec![0.25_f64, 0.75], [2])).ln();
+    /// // The mean of t (ln t − ln q)
+    /// assert!((log_q.kl_div(&target).item() - 0.071_920_518_112_9).abs() < 1e-11);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -124,6 +134,17 @@ impl<T: Real> Var<T> {
     }
 
     /// [`kl_div`](Self::kl_div) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{KlDivOptions, Reduction};
+    ///
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5_f64, 0.5], [1, 2]));
+    /// let log_q = Var::constant(Tensor::from_vec(vec![0.25_f64, 0.75], [1, 2])).ln();
+    /// let options = KlDivOptions { reduction: Reduction::BatchMean, ..Default::default() };
+    /// assert!((log_q.kl_div_with(&target, &options).item() - 0.143_841_036_225_9).abs() < 1e-11);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.
@@ -152,6 +173,15 @@ impl<T: Real> Var<T> {
     /// The negative log-likelihood of counts `t` under Poisson distributions: `eˣ − t·x` for the
     /// logarithm `x` of a rate, `x − t·ln(x + eps)` for the rate, of operands of one shape.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(0.0_f64));
+    /// let loss = x.poisson_nll_loss(&Var::scalar(3.0));
+    /// // eˣ − t·x, with the slope eˣ − t
+    /// assert_eq!((loss.item(), loss.backward().wrt(&x).item()), (1.0, -2.0));
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -161,6 +191,17 @@ impl<T: Real> Var<T> {
     }
 
     /// [`poisson_nll_loss`](Self::poisson_nll_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::PoissonOptions;
+    ///
+    /// let options = PoissonOptions { log_input: false, ..Default::default() };
+    /// // The input is the rate itself: x − t ln x
+    /// let loss = Var::scalar(1.0).poisson_nll_loss_with(&Var::<f64>::scalar(3.0), &options);
+    /// assert!((loss.item() - 1.0).abs() < 1e-6);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.

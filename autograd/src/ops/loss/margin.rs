@@ -7,6 +7,15 @@ use crate::ops::prelude::*;
 impl<T: Real> Var<T> {
     /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1, of operands of one shape.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![0.0_f64, 0.0], [2]));
+    /// let loss = x.soft_margin_loss(&Var::constant(Tensor::from_vec(vec![1.0, -1.0], [2])));
+    /// assert!((loss.item() - 2_f64.ln()).abs() < 1e-12);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [-0.25, 0.25]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -16,6 +25,15 @@ impl<T: Real> Var<T> {
     }
 
     /// [`soft_margin_loss`](Self::soft_margin_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let (x, target) = (Var::constant(Tensor::zeros([3])), Var::constant(Tensor::<f64>::ones([3])));
+    /// assert!((x.soft_margin_loss_with(&target, Reduction::Sum).item() - 3.0 * 2_f64.ln()).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.
@@ -28,6 +46,15 @@ impl<T: Real> Var<T> {
 
     /// The loss of distances `x`: `x` where the target is 1, `max(0, margin − x)` where it is −1.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![2.0, 0.25], [2]));
+    /// let loss = x.hinge_embedding_loss(&Tensor::from_vec(vec![1, -1], [2]));
+    /// assert_eq!(loss.item(), (2.0 + 0.75) / 2.0);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [0.5, -0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ, or a target is neither 1 nor −1.
     #[must_use]
@@ -37,6 +64,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`hinge_embedding_loss`](Self::hinge_embedding_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![2.0, 0.25], [2]));
+    /// let target = Tensor::from_vec(vec![1, -1], [2]);
+    /// assert_eq!(x.hinge_embedding_loss_with(&target, 2.0, Reduction::None).value().to_vec(), [2.0, 1.75]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ, or a target is neither 1 nor −1.
@@ -55,6 +92,16 @@ impl<T: Real> Var<T> {
     /// `max(0, −t·(x − y) + margin)`: target 1 means that `x` should exceed `y`, −1 the
     /// opposite. The operands have one shape.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 3.0], [2]));
+    /// let loss = x.margin_ranking_loss(&Var::constant(Tensor::full([2], 2.0)), &Var::constant(Tensor::ones([2])));
+    /// // The first is 1 too small, the second large enough.
+    /// assert_eq!(loss.item(), 0.5);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [-0.5, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -64,6 +111,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`margin_ranking_loss`](Self::margin_ranking_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let (x, y) = (Var::constant(Tensor::from_vec(vec![1.0, 3.0], [2])), Var::constant(Tensor::full([2], 2.0)));
+    /// let loss = x.margin_ranking_loss_with(&y, &Var::constant(Tensor::ones([2])), 0.5, Reduction::None);
+    /// assert_eq!(loss.value().to_vec(), [1.5, 0.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.
@@ -90,6 +147,16 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Crammer & Singer 2001.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![2.0, 1.5, -1.0, 0.0], [1, 4]));
+    /// let loss = x.multi_margin_loss(&Tensor::from_vec(vec![0], [1]));
+    /// // Class 1 is nearer to class 0 than the margin 1, by 0.5; divided by four classes.
+    /// assert_eq!(loss.item(), 0.125);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [-0.25, 0.25, 0.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit, a target is no class, `p` is neither 1 nor 2, or there is not one
     /// weight per class.
@@ -100,6 +167,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`multi_margin_loss`](Self::multi_margin_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::MultiMarginOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![2.0, 1.5, -1.0, 0.0], [1, 4]));
+    /// let options = MultiMarginOptions { p: 2, ..Default::default() };
+    /// assert_eq!(x.multi_margin_loss_with(&Tensor::from_vec(vec![0], [1]), &options).item(), 0.0625);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit, a target is no class, `p` is neither 1 nor 2, or there is not one

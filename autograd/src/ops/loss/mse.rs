@@ -36,6 +36,16 @@ impl Op for SquaredError {
 impl<T: Real> Var<T> {
     /// The squared error `(x − t)²`, of operands of one shape.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// let loss = x.mse_loss(&target);
+    /// assert_eq!(loss.item(), (0.25 + 9.0) / 2.0);
+    /// assert_eq!(loss.backward().wrt(&x).to_vec(), [0.5, 3.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -45,6 +55,17 @@ impl<T: Real> Var<T> {
     }
 
     /// [`mse_loss`](Self::mse_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let target = Var::constant(Tensor::from_vec(vec![0.5, 1.0], [2]));
+    /// assert_eq!(x.mse_loss_with(&target, Reduction::Sum).item(), 9.25);
+    /// assert_eq!(x.mse_loss_with(&target, Reduction::None).value().to_vec(), [0.25, 9.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.

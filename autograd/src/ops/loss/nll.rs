@@ -123,6 +123,15 @@ impl<T: Real> Var<T> {
     /// * `target`: class numbers, the shape of `self` without the class axis
     /// * returns one number, or with [`Reduction::None`] the shape of the target
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let log_p = Tape::new().leaf(Tensor::from_vec(vec![-1.0, -2.0, -3.0, -4.0], [2, 2]));
+    /// let loss = log_p.nll_loss(&Tensor::from_vec(vec![0, 1], [2]));
+    /// assert_eq!(loss.item(), 2.5);
+    /// assert_eq!(loss.backward().wrt(&log_p).to_vec(), [-0.5, 0.0, 0.0, -0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit, a target that is not ignored is no class, or there is not one
     /// weight per class.
@@ -133,6 +142,16 @@ impl<T: Real> Var<T> {
     }
 
     /// [`nll_loss`](Self::nll_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{NllOptions, Reduction};
+    ///
+    /// let log_p = Var::constant(Tensor::from_vec(vec![-1.0, -2.0, -3.0, -4.0], [2, 2]));
+    /// let options = NllOptions { reduction: Reduction::None, ..Default::default() };
+    /// assert_eq!(log_p.nll_loss_with(&Tensor::from_vec(vec![0, 1], [2]), &options).value().to_vec(), [1.0, 4.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit, a target that is not ignored is no class, or there is not one

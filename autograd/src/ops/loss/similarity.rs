@@ -7,6 +7,14 @@ use crate::ops::reduce::is_moderate;
 impl<T: Real> Var<T> {
     /// Vectors of norm 1: `x / max(‖x‖ₚ, eps)` along an axis.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![3.0_f64, 4.0], [1, 2]));
+    /// let y = x.normalize(2.0, 1, 1e-12);
+    /// assert!((y.value().get([0, 0]) - 0.6).abs() < 1e-12 && (y.value().get([0, 1]) - 0.8).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -17,6 +25,15 @@ impl<T: Real> Var<T> {
 
     /// The cosine of the angle between vectors along an axis, `x·y / (max(‖x‖, eps)·max(‖y‖, eps))`;
     /// the operands broadcast.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let a = Var::constant(Tensor::from_vec(vec![1.0_f64, 0.0, 2.0, 2.0], [2, 2]));
+    /// let b = Var::constant(Tensor::from_vec(vec![0.0, 1.0, 5.0, 5.0], [2, 2]));
+    /// let y = a.cosine_similarity(&b, 1, 1e-8);
+    /// assert!(y.value().get([0]) == 0.0 && (y.value().get([1]) - 1.0).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast to each other, or there is no such axis.
@@ -32,6 +49,13 @@ impl<T: Real> Var<T> {
     /// The distance `‖x − y + eps‖ₚ` of vectors along the last axis; the operands broadcast. The `eps`
     /// keeps the distance of equal vectors off the kink at 0, as in `PyTorch`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Var::constant(Tensor::zeros([1, 2])), Var::constant(Tensor::from_vec(vec![3.0, 4.0], [1, 2])));
+    /// assert_eq!(a.pairwise_distance(&b, 2.0, 0.0).value().to_vec(), [5.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast to each other, or are empty.
     #[must_use]
@@ -46,6 +70,16 @@ impl<T: Real> Var<T> {
     ///
     /// * `self`, `other`: `[.., width]`; `target`: `[..]` of 1 and −1
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let a = Var::constant(Tensor::from_vec(vec![1.0_f64, 0.0, 1.0, 0.0], [2, 2]));
+    /// let b = Var::constant(Tensor::from_vec(vec![0.0, 1.0, 1.0, 0.0], [2, 2]));
+    /// // Similar and not, different and not: 1 − 0, and max(0, 1).
+    /// let loss = a.cosine_embedding_loss(&b, &Tensor::from_vec(vec![1, -1], [2]));
+    /// assert!((loss.item() - 1.0).abs() < 1e-6);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit.
     #[must_use]
@@ -55,6 +89,17 @@ impl<T: Real> Var<T> {
     }
 
     /// [`cosine_embedding_loss`](Self::cosine_embedding_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Reduction;
+    ///
+    /// let a = Var::constant(Tensor::from_vec(vec![1.0_f64, 0.0], [1, 2]));
+    /// let target = Tensor::from_vec(vec![-1], [1]);
+    /// let loss = a.cosine_embedding_loss_with(&a, &target, 0.25, Reduction::Sum);
+    /// assert!((loss.item() - 0.75).abs() < 1e-6);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -100,6 +145,16 @@ impl<T: Real> Var<T> {
     ///
     /// * `self` (anchor), `positive`, `negative`: `[.., width]`
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let anchor = Var::constant(Tensor::<f64>::zeros([1, 2]));
+    /// let positive = Var::constant(Tensor::from_vec(vec![3.0, 4.0], [1, 2]));
+    /// let negative = Var::constant(Tensor::from_vec(vec![0.0, 2.0], [1, 2]));
+    /// // 5 − 2 + margin 1
+    /// assert!((anchor.triplet_margin_loss(&positive, &negative).item() - 4.0).abs() < 1e-5);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes differ.
     #[must_use]
@@ -109,6 +164,18 @@ impl<T: Real> Var<T> {
     }
 
     /// [`triplet_margin_loss`](Self::triplet_margin_loss) with options.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::TripletOptions;
+    ///
+    /// let anchor = Var::constant(Tensor::<f64>::zeros([1, 2]));
+    /// let positive = Var::constant(Tensor::from_vec(vec![3.0, 4.0], [1, 2]));
+    /// let negative = Var::constant(Tensor::from_vec(vec![0.0, 2.0], [1, 2]));
+    /// let options = TripletOptions { margin: 0.5, ..Default::default() };
+    /// assert!((anchor.triplet_margin_loss_with(&positive, &negative, &options).item() - 3.5).abs() < 1e-5);
+    /// ```
     ///
     /// # Panics
     /// If the shapes differ.

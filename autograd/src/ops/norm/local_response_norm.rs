@@ -39,6 +39,17 @@ impl<T: Real> Var<T> {
     /// Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3, with the mean square as `PyTorch`
     /// has it.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::ResponseOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![3.0_f64], [1, 1, 1, 1]));
+    /// let options = ResponseOptions { size: 1, alpha: 1.0, beta: 0.5, k: 7.0 };
+    /// // 3 / √(7 + 9)
+    /// assert!((x.local_response_norm(&options).item() - 0.75).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If there is no channel axis, or the size is 0.
     #[must_use]

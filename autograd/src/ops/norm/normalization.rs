@@ -82,6 +82,18 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Ioffe & Szegedy 2015, algorithm 1.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// // Two images of one channel.
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0], [2, 1]));
+    /// let normed = x.batch_norm(&NormOptions { eps: 0.0, ..NormOptions::default() });
+    /// assert_eq!(normed.y.value().to_vec(), [-1.0, 1.0]);
+    /// assert_eq!((normed.mean.item(), normed.var.item()), (2.0, 1.0));
+    /// ```
+    ///
     /// # Panics
     /// If there is no channel axis, or a parameter is not `[channels]`.
     #[must_use]
@@ -114,6 +126,17 @@ impl<T: Real> Var<T> {
     ///   evaluation [`batch_norm_with`](Self::batch_norm_with) takes them, as
     ///   `torch.nn.functional.instance_norm` does with `use_input_stats=False`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0], [1, 1, 2]));
+    /// let normed = x.instance_norm_statistics(&NormOptions { eps: 0.0, ..NormOptions::default() });
+    /// assert_eq!(normed.y.value().to_vec(), [-1.0, 1.0]);
+    /// assert_eq!(normed.mean.item(), 2.0);
+    /// ```
+    ///
     /// # Panics
     /// If there is no channel axis, or a parameter is not `[channels]`.
     #[must_use]
@@ -134,6 +157,17 @@ impl<T: Real> Var<T> {
     /// `y = (x − mean)/√(var + ε) · weight + bias`
     ///
     /// * `self`: `[batch, channels, ..]`; mean, variance, weight and bias `[channels]`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0], [2, 1]));
+    /// let (mean, var) = (Tensor::from_vec(vec![1.0], [1]), Tensor::from_vec(vec![4.0], [1]));
+    /// let options = NormOptions { eps: 0.0, ..NormOptions::default() };
+    /// assert_eq!(x.batch_norm_with(&mean, &var, &options).value().to_vec(), [0.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there is no channel axis, or a parameter is not `[channels]`.
@@ -170,6 +204,16 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Ba, Kiros & Hinton 2016.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0, 10.0, 30.0], [2, 2]));
+    /// let options = NormOptions { eps: 0.0, ..NormOptions::default() };
+    /// assert_eq!(x.layer_norm([2], &options).value().to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the last extents are not `shape`, or a parameter has another shape.
     #[must_use]
@@ -183,6 +227,16 @@ impl<T: Real> Var<T> {
     /// * `self`: `[.., shape..]`; weight and bias of that `shape`
     ///
     /// Source: Zhang & Sennrich 2019.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![2.0_f64, -2.0], [1, 2]));
+    /// let options = NormOptions { eps: 0.0, ..NormOptions::default() };
+    /// assert_eq!(x.rms_norm([2], &options).value().to_vec(), [1.0, -1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the last extents are not `shape`, or a parameter has another shape.
@@ -224,6 +278,17 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Wu & He 2018.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// // Two groups of two channels.
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0, 10.0, 30.0], [1, 4]));
+    /// let options = NormOptions { eps: 0.0, ..NormOptions::default() };
+    /// assert_eq!(x.group_norm(2, &options).value().to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If there is no channel axis, the groups do not divide the channels, or a parameter is not
     /// `[channels]`.
@@ -240,6 +305,16 @@ impl<T: Real> Var<T> {
     /// * `self`: `[batch, channels, ..]`; weight and bias `[channels]`
     ///
     /// Source: Ulyanov, Vedaldi & Lempitsky 2016.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::NormOptions;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0, 10.0, 30.0], [1, 2, 2]));
+    /// let options = NormOptions { eps: 0.0, ..NormOptions::default() };
+    /// assert_eq!(x.instance_norm(&options).value().to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there is no channel axis, or a parameter is not `[channels]`.

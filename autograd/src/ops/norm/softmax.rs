@@ -178,6 +178,15 @@ impl Op for LogSoftmaxCotangent {
 impl<T: Real> Var<T> {
     /// `y = eˣ / Σ eˣ` along an axis, without overflow. NaN where every element is −∞.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1000.0, 1000.0], [2]));
+    /// let y = x.softmax(0);
+    /// assert_eq!(y.value().to_vec(), [0.5, 0.5]);
+    /// assert_eq!(y.select(0, 0).backward().wrt(&x).to_vec(), [0.25, -0.25]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -195,6 +204,13 @@ impl<T: Real> Var<T> {
     /// As [`softmax`](Self::softmax), but 0 where every element is −∞, as in a row of attention scores
     /// that are all masked.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![f64::NEG_INFINITY, f64::NEG_INFINITY, 0.0, 0.0], [2, 2]));
+    /// assert_eq!(x.softmax_or_zero(1).value().to_vec(), [0.0, 0.0, 0.5, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -211,6 +227,15 @@ impl<T: Real> Var<T> {
 
     /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), exact where
     /// that underflows.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![0.0_f64, 0.0], [2]));
+    /// let y = x.log_softmax(0).select(0, 0);
+    /// assert!((y.item() + 2_f64.ln()).abs() < 1e-15);
+    /// assert_eq!(y.backward().wrt(&x).to_vec(), [0.5, -0.5]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.

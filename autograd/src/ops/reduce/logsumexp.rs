@@ -58,6 +58,16 @@ impl<T: Real> Var<T> {
     ///
     /// The gradient is the softmax over these axes; 0 if all elements are −∞.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1000.0_f64, 1000.0], [2]));
+    /// let y = x.logsumexp(..);
+    /// assert!((y.item() - (1000.0 + 2_f64.ln())).abs() < 1e-12);
+    /// // The gradient is the softmax.
+    /// assert!(y.backward().wrt(&x).iter().all(|dx| (dx - 0.5).abs() < 1e-12));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]

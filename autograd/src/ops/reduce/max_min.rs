@@ -92,6 +92,15 @@ impl<T: Real> Var<T> {
     /// The largest element over some axes; NaN if one is NaN. Tied elements get equal parts of the
     /// cotangent.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![5.0, 1.0, 5.0, 1.0], [4]));
+    /// let y = x.amax(..);
+    /// assert_eq!(y.item(), 5.0);
+    /// assert_eq!(y.backward().wrt(&x).to_vec(), [0.5, 0.0, 0.5, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
@@ -108,6 +117,15 @@ impl<T: Real> Var<T> {
 
     /// The smallest element over some axes; NaN if one is NaN. Tied elements get equal parts of the
     /// cotangent.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![5.0, 1.0, 5.0, 1.0], [4]));
+    /// let y = x.amin(..);
+    /// assert_eq!(y.item(), 1.0);
+    /// assert_eq!(y.backward().wrt(&x).to_vec(), [0.0, 0.5, 0.0, 0.5]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
@@ -126,6 +144,15 @@ impl<T: Real> Var<T> {
     /// The largest element over some axes; NaN if one is NaN. Of tied elements, the first in row-major
     /// order gets the whole cotangent; with [`amax`](Self::amax) each gets an equal part.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![5.0, 1.0, 5.0, 1.0], [4]));
+    /// let y = x.max(..);
+    /// assert_eq!(y.item(), 5.0);
+    /// assert_eq!(y.backward().wrt(&x).to_vec(), [1.0, 0.0, 0.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
@@ -136,6 +163,15 @@ impl<T: Real> Var<T> {
 
     /// The smallest element over some axes; NaN if one is NaN. Of tied elements, the first in row-major
     /// order gets the whole cotangent; with [`amin`](Self::amin) each gets an equal part.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![5.0, 1.0, 5.0, 1.0], [4]));
+    /// let y = x.min(..);
+    /// assert_eq!(y.item(), 1.0);
+    /// assert_eq!(y.backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0, 0.0]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
@@ -148,6 +184,14 @@ impl<T: Real> Var<T> {
     /// The largest element over some axes, as [`max`](Self::max), and where it is, as
     /// [`argmax`](Self::argmax).
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 5.0, 3.0, 2.0], [2, 2]));
+    /// let (y, index) = x.max_with_indices(1);
+    /// assert_eq!((y.value().to_vec(), index.to_vec()), (vec![5.0, 3.0], vec![1, 0]));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
@@ -159,6 +203,14 @@ impl<T: Real> Var<T> {
     /// The smallest element over some axes, as [`min`](Self::min), and where it is, as
     /// [`argmin`](Self::argmin).
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 5.0, 3.0, 2.0], [2, 2]));
+    /// let (y, index) = x.min_with_indices(1);
+    /// assert_eq!((y.value().to_vec(), index.to_vec()), (vec![1.0, 2.0], vec![0, 1]));
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
@@ -169,6 +221,13 @@ impl<T: Real> Var<T> {
 
     /// Where the largest element over some axes is, see [`Tensor::argmax`].
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 5.0, 3.0, 2.0], [2, 2]));
+    /// assert_eq!(x.argmax(1).to_vec(), [1, 0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.
     #[must_use]
@@ -178,6 +237,13 @@ impl<T: Real> Var<T> {
     }
 
     /// Where the smallest element over some axes is, see [`Tensor::argmin`].
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 5.0, 3.0, 2.0], [2, 2]));
+    /// assert_eq!(x.argmin(1).to_vec(), [0, 1]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose from.

@@ -121,6 +121,15 @@ pub(crate) fn restored<T: Real>(y: &Var<T>, axes: &Axes, shape: &[usize]) -> Var
 impl<T: Real> Var<T> {
     /// The mean over some axes, `Σ x / n`; of no elements NaN.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.mean(0);
+    /// assert_eq!(y.value().to_vec(), [2.0, 3.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.5, 0.5, 0.5, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -135,6 +144,15 @@ impl<T: Real> Var<T> {
     ///
     /// Correction 0 is the variance of a population, 1 the unbiased estimate from a sample. NaN
     /// where `n ≤ correction`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 3.0], [2]));
+    /// let y = x.var(.., 0);
+    /// assert_eq!(y.item(), 1.0);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [-1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.
@@ -154,6 +172,16 @@ impl<T: Real> Var<T> {
     ///
     /// Where it is 0 the gradient is 0. The result is right even if the variance overflows or
     /// underflows. NaN where `n ≤ correction`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0_f64, 3.0], [2]));
+    /// let y = x.std(.., 0);
+    /// assert_eq!(y.item(), 1.0);
+    /// let dx = y.backward().wrt(&x).to_vec();
+    /// assert!((dx[0] + 0.5).abs() < 1e-12 && (dx[1] - 0.5).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice.

@@ -53,6 +53,15 @@ impl Op for Norm2 {
 smooth! {
     /// The `degree`-th root of a number that is not negative; at 0, where the slope would be infinite,
     /// it is 0, so that the norm of a zero vector has the gradient 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 4.0], [2]));
+    /// let y = x.root(2.0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.5, 0.25]);
+    /// ```
     root, Root { degree: f64 },
     sample |draw| (Root { degree: draw.pick(&[2.0, 3.0, 0.5, 1.5]) }, draw.any_within(0.2, 3.0)),
     value |f, x| {
@@ -92,6 +101,15 @@ impl<T: Real> Var<T> {
     ///
     /// Powers that would overflow or underflow are scaled first by a power of two, as in BLAS `nrm2`: the
     /// norm and its gradient are right wherever they can be represented.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![3.0, 4.0], [2]));
+    /// let y = x.norm(2.0, ..);
+    /// assert_eq!(y.item(), 5.0);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.6, 0.8]);
+    /// ```
     ///
     /// # Panics
     /// If an axis does not exist or is named twice, or there is no element to choose an extreme from.

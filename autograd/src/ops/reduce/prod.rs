@@ -69,6 +69,15 @@ impl<T: Real> Var<T> {
     ///
     /// The gradient is exact where factors are 0, too.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.prod(1);
+    /// assert_eq!(y.value().to_vec(), [2.0, 12.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [2.0, 1.0, 4.0, 3.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]

@@ -240,6 +240,15 @@ pub(crate) fn with_zeros(draw: &mut Draw, shape: Vec<usize>) -> Tensor<f64> {
 impl<T: Real> Var<T> {
     /// The running sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// let y = x.cumsum(0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0, 6.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [3.0, 2.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -251,6 +260,15 @@ impl<T: Real> Var<T> {
     /// The running product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
     ///
     /// The gradient is exact where factors are 0, too.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// let y = x.cumprod(0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 6.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [9.0, 4.0, 2.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.
@@ -264,6 +282,14 @@ impl<T: Real> Var<T> {
     /// `y[…, i, …] = ln(e^x[…, 0, …] + … + e^x[…, i, …])`.
     ///
     /// An element −∞ contributes 0 to the sum, and its gradient is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![0.0_f64, 0.0, 0.0], [3]));
+    /// let y = x.logcumsumexp(0).exp();
+    /// assert!(y.value().zip(&Tensor::arange(1.0, 4.0, 1.0), |y, n: f64| (y - n).abs() < 1e-12).all(..).item());
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist.

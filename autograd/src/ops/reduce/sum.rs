@@ -50,6 +50,15 @@ impl<T: Real> Var<T> {
     ///
     /// The sum over nothing is 0.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.sum(1);
+    /// assert_eq!(y.value().to_vec(), [3.0, 7.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 1.0, 1.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]

@@ -37,6 +37,18 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Vaswani et al. 2017, equation 1.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::AttentionOptions;
+    ///
+    /// // Equal keys get equal weights, so the result is the mean of the values.
+    /// let (query, key) = (Var::constant(Tensor::<f64>::ones([1, 2])), Var::constant(Tensor::ones([2, 2])));
+    /// let value = Var::constant(Tensor::from_vec(vec![1.0, 3.0], [2, 1]));
+    /// let y = query.scaled_dot_product_attention(&key, &value, &AttentionOptions::default());
+    /// assert_eq!(y.value().to_vec(), [2.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit.
     #[must_use]
@@ -149,6 +161,20 @@ impl<T: Real> Var<T> {
     /// A query that may attend to nothing has weights NaN.
     ///
     /// Source: Vaswani et al. 2017, section 3.2.2.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{InProjection, MultiHead, MultiHeadOptions};
+    ///
+    /// let x = Var::constant(Tensor::<f64>::ones([5, 4])); // five steps of width 4
+    /// let (packed, out) = (Var::constant(Tensor::ones([12, 4])), Var::constant(Tensor::eye(4)));
+    /// let in_proj = InProjection::Packed(&packed);
+    /// let heads = MultiHead { heads: 2, in_proj, in_bias: None, out_weight: &out, out_bias: None };
+    /// let (y, weights) = x.multi_head_attention(&x, &x, &heads, &MultiHeadOptions::default());
+    /// assert_eq!((y.shape(), weights.shape()), (&[5, 4][..], &[5, 5][..]));
+    /// assert!((weights.value().get([0, 0]) - 0.2).abs() < 1e-12 && (y.value().get([0, 0]) - 4.0).abs() < 1e-12);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit, or the heads do not divide the width.

@@ -75,6 +75,17 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Cho et al. 2014, with the reset after the product as in cuDNN and `PyTorch`.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::CellParams;
+    ///
+    /// let [w, u] = [[6, 3], [6, 2]].map(|shape| Var::constant(Tensor::<f64>::zeros(shape)));
+    /// let (x, h) = (Var::constant(Tensor::ones([1, 3])), Var::constant(Tensor::ones([1, 2])));
+    /// // Weights of 0: z = ½ and n = 0, so half of the state is kept.
+    /// assert_eq!(x.gru_cell(&h, &CellParams::new(&w, &u)).value().to_vec(), [0.5, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit.
     #[must_use]
@@ -89,6 +100,17 @@ impl<T: Real> Var<T> {
     /// A sequence through layers of gated recurrent units, see [`gru_cell`](Self::gru_cell).
     ///
     /// Shapes are those of [`lstm`](Self::lstm); there is no second state.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{CellParams, RecurrentOptions};
+    ///
+    /// let [w, u] = [[6, 3], [6, 2]].map(|shape| Var::constant(Tensor::<f64>::zeros(shape)));
+    /// let x = Var::constant(Tensor::ones([5, 1, 3])); // steps, batch, inputs
+    /// let (states, last) = x.gru(&[CellParams::new(&w, &u)], None, &RecurrentOptions::default());
+    /// assert_eq!((states.shape(), last.shape()), (&[5, 1, 2][..], &[1, 1, 2][..]));
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit, or there is no step or no layer.

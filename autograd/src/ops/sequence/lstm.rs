@@ -69,6 +69,18 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::CellParams;
+    ///
+    /// let [w, u] = [[8, 3], [8, 2]].map(|shape| Var::constant(Tensor::<f64>::zeros(shape)));
+    /// let (x, h) = (Var::constant(Tensor::ones([1, 3])), Var::constant(Tensor::ones([1, 2])));
+    /// // Weights of 0: all gates are ½, so half of the memory is kept.
+    /// let (_, memory) = x.lstm_cell(&h, &h, &CellParams::new(&w, &u));
+    /// assert_eq!(memory.value().to_vec(), [0.5, 0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit.
     #[must_use]
@@ -95,6 +107,17 @@ impl<T: Real> Var<T> {
     /// * `state`: hidden states and memories `[layers·directions, batch, width]`; 0 by default
     /// * returns the hidden states of the last layer `[steps, batch, directions·width]`, and the last
     ///   hidden states and memories, shaped as `state`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{CellParams, RecurrentOptions};
+    ///
+    /// let [w, u] = [[8, 3], [8, 2]].map(|shape| Var::constant(Tensor::<f64>::zeros(shape)));
+    /// let x = Var::constant(Tensor::ones([5, 1, 3])); // steps, batch, inputs
+    /// let (states, h, c) = x.lstm(&[CellParams::new(&w, &u)], None, &RecurrentOptions::default());
+    /// assert_eq!((states.shape(), h.shape(), c.shape()), (&[5, 1, 2][..], &[1, 1, 2][..], &[1, 1, 2][..]));
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit, or there is no step or no layer.

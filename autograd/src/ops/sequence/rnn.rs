@@ -30,6 +30,17 @@ impl<T: Real> Var<T> {
     ///
     /// Source: Elman 1990.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{CellParams, Nonlinearity};
+    ///
+    /// let (w, u) = (Var::constant(Tensor::<f64>::ones([1, 2])), Var::constant(Tensor::ones([1, 1])));
+    /// let (x, h) = (Var::constant(Tensor::ones([1, 2])), Var::constant(Tensor::full([1, 1], 3.0)));
+    /// // relu(1 + 1 + 3)
+    /// assert_eq!(x.rnn_cell(&h, &CellParams::new(&w, &u), Nonlinearity::Relu).item(), 5.0);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit.
     #[must_use]
@@ -42,6 +53,18 @@ impl<T: Real> Var<T> {
     /// A sequence through layers of plain recurrent cells, see [`rnn_cell`](Self::rnn_cell).
     ///
     /// Shapes are those of [`lstm`](Self::lstm); there is no second state.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::{CellParams, Nonlinearity, RecurrentOptions};
+    ///
+    /// let w = Var::constant(Tensor::<f64>::ones([1, 1]));
+    /// let x = Var::constant(Tensor::ones([3, 1, 1])); // steps, batch, inputs
+    /// let options = RecurrentOptions::default();
+    /// let (states, _) = x.rnn(&[CellParams::new(&w, &w)], None, Nonlinearity::Relu, &options);
+    /// assert_eq!(states.value().to_vec(), [1.0, 2.0, 3.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not fit, or there is no step or no layer.

@@ -39,6 +39,15 @@ impl Op for Broadcast {
 impl<T: Real> Var<T> {
     /// The tensor repeated along axes of extent 1 and new leading axes, without a copy.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = x.broadcast_to([3, 2]);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [3.0, 3.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an extent is neither 1 nor that of `shape`.
     #[must_use]
@@ -58,6 +67,15 @@ impl<T: Real> Var<T> {
 
     /// The adjoint of [`broadcast_to`](Self::broadcast_to): the sum over every axis along which
     /// `shape` would be repeated to give this one.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.sum_to([2]);
+    /// assert_eq!(y.value().to_vec(), [4.0, 6.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 1.0, 1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If `shape` does not broadcast to this shape.

@@ -53,6 +53,16 @@ impl Op for Concat {
 impl<T: Real> Var<T> {
     /// The tensors concatenated along an axis; their other extents agree.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [2])), tape.leaf(Tensor::from_vec(vec![3.0, 4.0], [2])));
+    /// let y = Var::concat(&[&a, &b], 0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 3.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&b).to_vec(), [1.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If there is none, the axis does not exist or another extent differs.
     #[must_use]
@@ -62,6 +72,16 @@ impl<T: Real> Var<T> {
     }
 
     /// Tensors of one shape along a new axis, which becomes axis `axis` of the result.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from_vec(vec![1.0, 2.0], [2])), tape.leaf(Tensor::from_vec(vec![3.0, 4.0], [2])));
+    /// let y = Var::stack(&[&a, &b], 1);
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0, 2.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&b).to_vec(), [1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there is none, a shape differs or the result has no such axis.
@@ -85,6 +105,14 @@ impl<T: Real> Var<T> {
 
     /// `count` consecutive parts of an axis, of equal extent except a smaller last one; fewer if
     /// the extent of the axis is below `count`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0], [5]));
+    /// let parts = x.chunk(0, 2);
+    /// assert_eq!((parts[0].value().to_vec(), parts[1].value().to_vec()), (vec![1.0, 2.0, 3.0], vec![4.0, 5.0]));
+    /// ```
     ///
     /// # Panics
     /// If the axis does not exist or `count` is 0.

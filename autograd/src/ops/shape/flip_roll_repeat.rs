@@ -84,6 +84,13 @@ impl Op for Roll {
 impl<T: Real> Var<T> {
     /// The given axes in reverse order. No copy.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0], [5]));
+    /// assert_eq!(x.flip(0).value().to_vec(), [5.0, 4.0, 3.0, 2.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist or is named twice.
     #[must_use]
@@ -95,6 +102,13 @@ impl<T: Real> Var<T> {
     /// An axis of extent `n` shifted cyclically: element `i` of the result is element `(i − shift) mod
     /// n` of this tensor.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0], [5]));
+    /// assert_eq!(x.roll(1, 0).value().to_vec(), [5.0, 1.0, 2.0, 3.0, 4.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -105,6 +119,15 @@ impl<T: Real> Var<T> {
 
     /// The whole tensor repeated along its axes; if there are more counts than axes, leading axes are
     /// added.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = x.repeat([2]);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 1.0, 2.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [2.0, 2.0]);
+    /// ```
     ///
     /// # Panics
     /// If there are fewer counts than axes.

@@ -102,6 +102,15 @@ impl Border {
 impl<T: Real> Var<T> {
     /// Pads with `value`: `[before, after]` elements per axis; a negative number crops.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let y = x.pad(&[[1, -1]], 0.0);
+    /// assert_eq!(y.value().to_vec(), [0.0, 1.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [1.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If there is not one pair per axis, or more elements are cropped than an axis has.
     #[must_use]
@@ -117,6 +126,16 @@ impl<T: Real> Var<T> {
     }
 
     /// Pads with the tensor's own elements: `[before, after]` elements per axis.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::ops::Border;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]));
+    /// assert_eq!(x.pad_border(&[[2, 0]], Border::Reflect).value().to_vec(), [3.0, 2.0, 1.0, 2.0, 3.0]);
+    /// assert_eq!(x.pad_border(&[[1, 1]], Border::Circular).value().to_vec(), [3.0, 1.0, 2.0, 3.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there is not one pair per axis, or a border is too wide. The widest is the extent − 1 for

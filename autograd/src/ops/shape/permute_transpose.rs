@@ -51,6 +51,13 @@ impl Op for Permute {
 impl<T: Real> Var<T> {
     /// The axes in another order: axis `i` of the result is axis `axes[i]` of this one. No copy.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 3, 4]));
+    /// assert_eq!(x.permute([2, 0, 1]).shape(), [4, 2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// If `axes` is no permutation of the axes.
     #[must_use]
@@ -66,6 +73,13 @@ impl<T: Real> Var<T> {
 
     /// Two axes exchanged.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 3, 4]));
+    /// assert_eq!(x.transpose(0, -1).shape(), [4, 3, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist.
     #[must_use]
@@ -79,6 +93,13 @@ impl<T: Real> Var<T> {
     }
 
     /// The last two axes exchanged: the transpose of a matrix, or of each of a batch.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 3, 4]));
+    /// assert_eq!(x.t().shape(), [2, 4, 3]);
+    /// ```
     ///
     /// # Panics
     /// If the rank is below 2.

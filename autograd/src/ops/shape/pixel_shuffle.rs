@@ -9,6 +9,14 @@ impl<T: Real> Var<T> {
     /// * `self`: `[…, channels · r², height, width]`
     /// * returns `[…, channels, height · r, width · r]`
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [1, 4, 1, 1]));
+    /// let y = x.pixel_shuffle(2);
+    /// assert_eq!((y.shape(), y.value().to_vec()), (&[1, 1, 2, 2][..], vec![1.0, 2.0, 3.0, 4.0]));
+    /// ```
+    ///
     /// # Panics
     /// If the rank is below 3 or `r²` does not divide the channels.
     #[must_use]
@@ -31,6 +39,13 @@ impl<T: Real> Var<T> {
     ///
     /// * `self`: `[…, channels, height · r, width · r]`
     /// * returns `[…, channels · r², height, width]`
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([1, 3, 8, 8]));
+    /// assert_eq!(x.pixel_unshuffle(2).shape(), [1, 12, 4, 4]);
+    /// ```
     ///
     /// # Panics
     /// If the rank is below 3 or `r` does not divide height and width.

@@ -44,6 +44,13 @@ impl Op for Reshape {
 impl<T: Real> Var<T> {
     /// The same elements, in row-major order, in another shape; a view where the strides allow it.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 3, 4]));
+    /// assert_eq!(x.reshape([6, 4]).shape(), [6, 4]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes have different numbers of elements.
     #[must_use]
@@ -63,6 +70,13 @@ impl<T: Real> Var<T> {
 
     /// The axes `from..=to` merged into one.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 3, 4]));
+    /// assert_eq!(x.flatten(1, -1).shape(), [2, 12]);
+    /// ```
+    ///
     /// # Panics
     /// If an axis does not exist.
     #[must_use]
@@ -74,6 +88,13 @@ impl<T: Real> Var<T> {
 
     /// Removes an axis of extent 1.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 1, 3]));
+    /// assert_eq!(x.squeeze(1).shape(), [2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist or its extent is not 1.
     #[must_use]
@@ -84,6 +105,13 @@ impl<T: Real> Var<T> {
     }
 
     /// Inserts an axis of extent 1 at `axis`.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::<f64>::zeros([2, 3, 4]));
+    /// assert_eq!(x.unsqueeze(-1).shape(), [2, 3, 4, 1]);
+    /// ```
     ///
     /// # Panics
     /// If `axis` is beyond the rank.

@@ -99,6 +99,15 @@ impl<T: Real> Var<T> {
     /// Part of an axis, with Python's semantics: `x.slice(1, 2..-1)`, `Slice::from(..).step(-1)`.
     /// No copy.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.slice(1, 1..);
+    /// assert_eq!(y.value().to_vec(), [2.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the axis does not exist.
     #[must_use]
@@ -110,6 +119,17 @@ impl<T: Real> Var<T> {
     }
 
     /// Part of every axis, one slice each.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::Slice;
+    ///
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.region(&[Slice::from(..), Slice::from(1..)]);
+    /// assert_eq!(y.value().to_vec(), [2.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 1.0, 0.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there are other than one slice per axis.
@@ -126,6 +146,16 @@ impl<T: Real> Var<T> {
 
     /// The adjoint of [`region`](Self::region): zeros of `shape` with this tensor in the region.
     ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_autograd::tensor::Slice;
+    ///
+    /// let x = Var::constant(Tensor::from_vec(vec![5.0, 7.0], [2]));
+    /// let every_second = Slice::from(..).step(2);
+    /// assert_eq!(x.unslice(&[every_second], [4]).value().to_vec(), [5.0, 0.0, 7.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the region of `shape` has another shape than this tensor.
     #[must_use]
@@ -141,6 +171,15 @@ impl<T: Real> Var<T> {
     }
 
     /// One index of an axis, the axis dropped; negative indices count from the end.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]));
+    /// let y = x.select(0, -1);
+    /// assert_eq!(y.value().to_vec(), [3.0, 4.0]);
+    /// assert_eq!(y.sum(..).backward().wrt(&x).to_vec(), [0.0, 0.0, 1.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If the axis or the index does not exist.
@@ -159,6 +198,14 @@ impl<T: Real> Var<T> {
     }
 
     /// Consecutive parts of an axis, of the given sizes.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Var::constant(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0], [5]));
+    /// let parts = x.split(0, [2, 3]);
+    /// assert_eq!((parts[0].value().to_vec(), parts[1].value().to_vec()), (vec![1.0, 2.0], vec![3.0, 4.0, 5.0]));
+    /// ```
     ///
     /// # Panics
     /// If the sizes do not add up to the axis's extent.
