@@ -1,6 +1,7 @@
 //! A mistake of the caller panics at the caller's line: each function that documents a panic is called
 //! with a wrong argument, on tensors and on variables.
 
+mod examples;
 mod listed;
 mod tensors;
 mod variables;
