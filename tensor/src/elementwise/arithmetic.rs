@@ -180,14 +180,9 @@ impl<T: Number> Tensor<T> {
     pub fn clamp(&self, low: f64, high: f64) -> Self {
         require!(low <= high, "clamp: {low}..={high}: an empty range");
         let (low, high) = (T::of(low), T::of(high));
-        self.map(|x| {
-            if x < low {
-                low
-            } else if x > high {
-                high
-            } else {
-                x
-            }
+        self.map(move |x| {
+            let x = if x < low { low } else { x };
+            if x > high { high } else { x }
         })
     }
 
@@ -433,7 +428,25 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn pow(&self, exponent: f64) -> Self {
-        self.map_costly(|x: T| x.powf(exponent))
+        // Outside the loop: a branch in it would keep LLVM from using vectors.
+        if exponent == 1.0 {
+            self.clone()
+        } else if exponent == 2.0 {
+            self.map(|x| x * x)
+        } else if exponent == 3.0 {
+            self.map(|x| x * x * x)
+        } else if exponent == 4.0 {
+            self.map(|x| (x * x) * (x * x))
+        } else if exponent == -1.0 {
+            self.map(|x| T::one() / x)
+        } else if exponent == -2.0 {
+            self.map(|x| {
+                let reciprocal = T::one() / x;
+                reciprocal * reciprocal
+            })
+        } else {
+            self.map_costly(move |x: T| x.powf(exponent))
+        }
     }
 
     /// `xʸ`, broadcast, with exponents from a tensor.

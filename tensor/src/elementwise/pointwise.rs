@@ -70,7 +70,7 @@ fn unaligned<U>(out: &[U]) -> usize {
 }
 
 /// The loops over slices of one length, with one function.
-struct Each<'a, C, F, S>(&'a F, PhantomData<(C, S)>);
+struct Each<C, F, S>(PhantomData<(C, F, S)>);
 
 /// `out[i] = f(x[i])`
 #[inline]
@@ -84,19 +84,20 @@ where
     for (out, &x) in head.iter_mut().zip(x_head) {
         *out = f.at(x);
     }
-    level.run_loop(&Each(f, PhantomData::<(C, (T, U))>), out, x, &[]);
+    level.run_loop::<Each<C, F, (T, U)>>(f, out, x, &[]);
 }
 
-impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<'_, C, F, (T, U)> {
+impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<C, F, (T, U)> {
+    type Function = F;
     type Out = U;
     type A = T;
     type B = ();
     const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
-    fn run(&self, out: &mut [U], x: &[T], _: &[()]) {
+    fn run(f: &F, out: &mut [U], x: &[T], _: &[()]) {
         for (out, &x) in out.iter_mut().zip(x) {
-            *out = self.0.at(x);
+            *out = f.at(x);
         }
     }
 }
@@ -115,19 +116,20 @@ where
     for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
         *out = f.at((x, y));
     }
-    level.run_loop(&Each(f, PhantomData::<(C, (T, U, V))>), out, x, y);
+    level.run_loop::<Each<C, F, (T, U, V)>>(f, out, x, y);
 }
 
-impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<'_, C, F, (T, U, V)> {
+impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<C, F, (T, U, V)> {
+    type Function = F;
     type Out = V;
     type A = T;
     type B = U;
     const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
-    fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
+    fn run(f: &F, out: &mut [V], x: &[T], y: &[U]) {
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-            *out = self.0.at((x, y));
+            *out = f.at((x, y));
         }
     }
 }
@@ -147,21 +149,22 @@ where
     for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
         *out = f.at((x, y));
     }
-    level.run_loop(&NonTemporal(f, PhantomData::<(T, U, V)>), out, x, y);
+    level.run_loop::<NonTemporal<F, (T, U, V)>>(f, out, x, y);
 }
 
 /// The loop of [`zip_non_temporal`].
-struct NonTemporal<'a, F, S>(&'a F, PhantomData<S>);
+struct NonTemporal<F, S>(PhantomData<(F, S)>);
 
-impl<T: Copy, U: Copy, V: Element, F: Pointwise<(T, U), V>> Loop for NonTemporal<'_, F, (T, U, V)> {
+impl<T: Copy, U: Copy, V: Element, F: Pointwise<(T, U), V>> Loop for NonTemporal<F, (T, U, V)> {
+    type Function = F;
     type Out = V;
     type A = T;
     type B = U;
     const USES_512_BITS: bool = false;
 
     #[inline(always)]
-    fn run(&self, out: &mut [V], x: &[T], y: &[U]) {
-        non_temporal::zip(out, x, y, |x, y| self.0.at((x, y)));
+    fn run(f: &F, out: &mut [V], x: &[T], y: &[U]) {
+        non_temporal::zip(out, x, y, |x, y| f.at((x, y)));
     }
 }
 
@@ -181,29 +184,30 @@ where
     for x in head {
         *x = f.at(*x);
     }
-    level.run_loop(&Each(f, PhantomData::<(C, [T; 1])>), x, &[], &[]);
+    level.run_loop::<Each<C, F, [T; 1]>>(f, x, &[], &[]);
 }
 
-impl<C: Cost, T: Copy, F: Pointwise<T, T>> Loop for Each<'_, C, F, [T; 1]> {
+impl<C: Cost, T: Copy, F: Pointwise<T, T>> Loop for Each<C, F, [T; 1]> {
+    type Function = F;
     type Out = T;
     type A = ();
     type B = ();
     const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
-    fn run(&self, x: &mut [T], _: &[()], _: &[()]) {
+    fn run(f: &F, x: &mut [T], _: &[()], _: &[()]) {
         let nothing = black_box(0);
         let mut at = 0;
         while let Some(&(mut values)) = x[at..].get(nothing..).and_then(<[T]>::first_chunk::<BLOCK>)
         {
             for value in &mut values {
-                *value = self.0.at(*value);
+                *value = f.at(*value);
             }
             x[at..at + BLOCK].copy_from_slice(&values);
             at += BLOCK;
         }
         for x in &mut x[at..] {
-            *x = self.0.at(*x);
+            *x = f.at(*x);
         }
     }
 }
@@ -221,29 +225,30 @@ where
     for (x, &y) in head.iter_mut().zip(y_head) {
         *x = f.at((*x, y));
     }
-    level.run_loop(&Each(f, PhantomData::<(C, (T, U, (), ()))>), x, y, &[]);
+    level.run_loop::<Each<C, F, (T, U, (), ())>>(f, x, y, &[]);
 }
 
-impl<C: Cost, T: Copy, U: Copy, F: Pointwise<(T, U), T>> Loop for Each<'_, C, F, (T, U, (), ())> {
+impl<C: Cost, T: Copy, U: Copy, F: Pointwise<(T, U), T>> Loop for Each<C, F, (T, U, (), ())> {
+    type Function = F;
     type Out = T;
     type A = U;
     type B = ();
     const USES_512_BITS: bool = C::USES_512_BITS;
 
     #[inline(always)]
-    fn run(&self, x: &mut [T], y: &[U], _: &[()]) {
+    fn run(f: &F, x: &mut [T], y: &[U], _: &[()]) {
         let nothing = black_box(0);
         let mut at = 0;
         while let Some(&(mut values)) = x[at..].get(nothing..).and_then(<[T]>::first_chunk::<BLOCK>)
         {
             for (value, &y) in values.iter_mut().zip(&y[at..at + BLOCK]) {
-                *value = self.0.at((*value, y));
+                *value = f.at((*value, y));
             }
             x[at..at + BLOCK].copy_from_slice(&values);
             at += BLOCK;
         }
         for (x, &y) in x[at..].iter_mut().zip(&y[at..]) {
-            *x = self.0.at((*x, y));
+            *x = f.at((*x, y));
         }
     }
 }

@@ -21,14 +21,9 @@ impl Op for Clamp {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let (low, high) = (T::of(self.low), T::of(self.high));
-        x[0].map(|x| {
-            if x <= low {
-                low
-            } else if x >= high {
-                high
-            } else {
-                x
-            }
+        x[0].map(move |x| {
+            let x = if x <= low { low } else { x };
+            if x >= high { high } else { x }
         })
         .into()
     }

@@ -20,7 +20,7 @@ impl Op for Dropout {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let scale = T::of(self.scale);
-        x[0].zip(&self.mask, |x, kept| {
+        x[0].zip(&self.mask, move |x, kept| {
             x * if kept { scale } else { T::zero() }
         })
         .into()

@@ -38,13 +38,9 @@ impl Op for Hardsigmoid {
 #[inline]
 fn hardsigmoid<T: Real>(x: T) -> T {
     let three = T::of(3.0);
-    if x <= -three {
-        T::zero()
-    } else if x >= three {
-        T::one()
-    } else {
-        (x + three) / T::of(6.0)
-    }
+    let inside = (x + three) / T::of(6.0);
+    let y = if x >= three { T::one() } else { inside };
+    if x <= -three { T::zero() } else { y }
 }
 
 /// Numbers below −3, between −3 and 3, and above 3, at least 0.1 from the kinks at ±3.
@@ -61,21 +57,17 @@ impl Smooth for Hardswish {
     const NAME: &'static str = "hardswish";
     const OF: Of = Of::X;
 
-    #[inline]
+    #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
         x * hardsigmoid(x)
     }
 
-    #[inline]
+    #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
         let three = T::of(3.0);
-        if x <= -three {
-            T::zero()
-        } else if x >= three {
-            T::one()
-        } else {
-            x / three + T::of(0.5)
-        }
+        let inside = x / three + T::of(0.5);
+        let slope = if x >= three { T::one() } else { inside };
+        if x <= -three { T::zero() } else { slope }
     }
 
     fn curvature<T: Real>(&self, x: &Var<T>) -> Var<T> {

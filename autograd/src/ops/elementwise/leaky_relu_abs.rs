@@ -18,7 +18,7 @@ unary! {
     sample |draw| (LeakyRelu { negative_slope: draw.pick(&[0.01, 0.2, -0.5]) }, draw.any_off_zero()),
     forward |op, x| {
         let (zero, slope) = (T::zero(), T::of(op.negative_slope));
-        x.map(|x| if x > zero { x } else { x * slope })
+        x.map(move |x| if x > zero { x } else { x * slope })
     },
     vjp |op, grad, x, y| Gate::at_zero(op.negative_slope, op.negative_slope, 1.0).apply(grad, x),
 

@@ -56,16 +56,13 @@ impl Gate {
     /// The op for one element: a function of its cotangent and of the point at which the slope is taken.
     fn function<T: Real>(&self) -> impl Fn(T, T) -> T + Sync + use<T> {
         let (low, high, zero) = (T::of(self.low), T::of(self.high), T::zero());
-        let slopes = self.slopes.map(T::of);
+        let [below, at_low, inside, at_high, above] = self.slopes.map(T::of);
         move |grad, x| {
-            let (at_low, at_high) = (x == low, x == high);
-            let slope = match (x < low, x < high) {
-                (true, _) => slopes[0],
-                _ if at_low => slopes[1],
-                (_, true) => slopes[2],
-                _ if at_high => slopes[3],
-                _ => slopes[4],
-            };
+            // One selection after another: each is a vector instruction.
+            let slope = if x == high { at_high } else { above };
+            let slope = if x < high { inside } else { slope };
+            let slope = if x == low { at_low } else { slope };
+            let slope = if x < low { below } else { slope };
             if slope == zero { zero } else { grad * slope }
         }
     }

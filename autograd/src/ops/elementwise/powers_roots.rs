@@ -30,6 +30,33 @@ smooth! {
         0.0 | 1.0 => Var::full(x.shape(), 0.0),
         e => x.pow(e - 2.0) * (e * (e - 1.0)),
     },
+    @loops {
+        fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+            x.pow(self.exponent)
+        }
+        fn slopes<T: Real>(&self, grad: &Tensor<T>, x: &Tensor<T>) -> Tensor<T> {
+            let e = self.exponent;
+            let (one, factor) = (T::one(), T::of(e));
+            if e == 1.0 {
+                grad.clone()
+            } else if e == 2.0 {
+                grad.zip(x, |g, x| g * (x + x))
+            } else if e == 3.0 {
+                grad.zip(x, move |g, x| g * (x * x * factor))
+            } else if e == 4.0 {
+                grad.zip(x, move |g, x| g * (x * x * x * factor))
+            } else if e == -1.0 {
+                grad.zip(x, move |g, x| {
+                    let reciprocal = one / x;
+                    g * -(reciprocal * reciprocal)
+                })
+            } else {
+                grad.zip_costly(x, move |(g, x): (T, T)| {
+                    g * if e == 0.0 { T::zero() } else { x.powf(e - 1.0) * factor }
+                })
+            }
+        }
+    },
 
     /// `x²`; its slope is `2x`.
     ///

@@ -107,6 +107,7 @@ macro_rules! unary {
 ///     value |f, x| …a T…,
 ///     slope of Y |f, y| …a T…,
 ///     curvature |f, y| …a Var…,
+///     @loops { …faster `values` and `slopes`, see [`Smooth`]… },
 ///     @also [Entry::function("what else the file defines", …)]
 /// }
 /// ```
@@ -118,6 +119,7 @@ macro_rules! smooth {
         value |$vf:ident, $vx:ident| $value:expr,
         slope of $of:ident |$sf:ident, $sz:ident| $slope:expr,
         curvature |$cf:ident, $cz:ident| $curvature:expr,
+        $(@loops { $($loops:item)* },)?
     )+ $(@also [$($entry:expr),+ $(,)?])?) => {
         $(
             unary! { @struct $name, $type $({ $($field: $field_type),* })? }
@@ -145,6 +147,8 @@ macro_rules! smooth {
                     let _ = $cf;
                     $curvature
                 }
+
+                $($($loops)*)?
 
                 fn sample($draw: &mut Draw) -> (Self, Tensor<f64>) {
                     $sample

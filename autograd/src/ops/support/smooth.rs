@@ -16,7 +16,7 @@ pub(crate) enum Of {
 }
 
 /// A function of one number with its first two derivatives, defined by [`smooth!`].
-pub(crate) trait Smooth: Clone + Debug + Sync + 'static {
+pub(crate) trait Smooth: Clone + Debug + Sync + Send + 'static {
     /// The function's name.
     const NAME: &'static str;
     /// What [`slope`](Self::slope) and [`curvature`](Self::curvature) take.
@@ -28,16 +28,25 @@ pub(crate) trait Smooth: Clone + Debug + Sync + 'static {
     fn slope<T: Real>(&self, z: T) -> T;
     /// The derivative of [`slope`](Self::slope), in variables, so that it can be differentiated again.
     fn curvature<T: Real>(&self, z: &Var<T>) -> Var<T>;
+    /// The function of every element; for functions that have faster loops for some of their options.
+    fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.map_costly(Value(self.clone()))
+    }
+    /// Every cotangent times the slope of its element.
+    fn slopes<T: Real>(&self, grad: &Tensor<T>, z: &Tensor<T>) -> Tensor<T> {
+        grad.zip_costly(z, SlopeAt(self.clone()))
+    }
     /// Options and an argument.
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>);
 }
 
-/// The value of a function, as part of a loop.
-struct Value<'a, F>(&'a F);
+/// The value of a function, as part of a loop. It owns the function: through a reference, LLVM could not read
+/// an option before the loop that only one branch needs, and would not use vectors.
+struct Value<F>(F);
 
 // `inline(always)`, here and in every `value` and `slope`: a function that is not inlined into a loop
 // would be compiled for the baseline instruction set, not for that of the loop.
-impl<F: Smooth, T: Real> Pointwise<T, T> for Value<'_, F> {
+impl<F: Smooth, T: Real> Pointwise<T, T> for Value<F> {
     #[inline(always)]
     fn at(&self, x: T) -> T {
         self.0.value(x)
@@ -45,9 +54,9 @@ impl<F: Smooth, T: Real> Pointwise<T, T> for Value<'_, F> {
 }
 
 /// A cotangent times the slope of a function, as part of a loop.
-struct SlopeAt<'a, F>(&'a F);
+struct SlopeAt<F>(F);
 
-impl<F: Smooth, T: Real> Pointwise<(T, T), T> for SlopeAt<'_, F> {
+impl<F: Smooth, T: Real> Pointwise<(T, T), T> for SlopeAt<F> {
     #[inline(always)]
     fn at(&self, (g, z): (T, T)) -> T {
         g * self.0.slope(z)
@@ -71,7 +80,7 @@ impl<F: Smooth> Op for Elementwise<F> {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].map_costly(Value(&self.0)).into()
+        self.0.values(&x[0]).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
@@ -106,7 +115,7 @@ impl<F: Smooth> Op for Slope<F> {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].zip_costly(&x[1], SlopeAt(&self.0)).into()
+        self.0.slopes(&x[0], &x[1]).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

@@ -156,15 +156,21 @@ impl Level {
 
     /// Runs a loop over slices compiled for this level.
     #[inline]
-    pub(crate) fn run_loop<L: Loop>(self, body: &L, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+    pub(crate) fn run_loop<L: Loop>(
+        self,
+        f: &L::Function,
+        out: &mut [L::Out],
+        a: &[L::A],
+        b: &[L::B],
+    ) {
         match self.0 {
-            Set::Portable => body.run(out, a, b),
+            Set::Portable => L::run(f, out, a, b),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as in `run`.
-            Set::Avx512(_) if L::USES_512_BITS => unsafe { avx512_loop(body, out, a, b) },
+            Set::Avx512(_) if L::USES_512_BITS => unsafe { avx512_loop::<L>(f, out, a, b) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as in `run`.
-            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe { avx2_fma_loop(body, out, a, b) },
+            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe { avx2_fma_loop::<L>(f, out, a, b) },
         }
     }
 }
@@ -209,8 +215,13 @@ pub(super) fn run_avx512<B: Body>(_: Avx512, body: B) -> B::Output {
 /// every function that it calls.
 ///
 /// Unlike in a [`Body`], the slices are arguments. LLVM can then assume that a write to `out` changes nothing
-/// that the loop reads, such as variables borrowed by a closure (`noalias`).
+/// that the loop reads, such as variables borrowed by a closure (`noalias`). The function is an argument too: its
+/// fields can then be read before the loop even if only one branch of it needs them (`dereferenceable`), and a
+/// branch without loads becomes a selection in vectors. What a function reaches through a further reference
+/// cannot, so functions own what they capture.
 pub(crate) trait Loop {
+    /// What is computed for each element.
+    type Function;
     /// What is written.
     type Out;
     /// What is read.
@@ -222,17 +233,17 @@ pub(crate) trait Loop {
     const USES_512_BITS: bool;
 
     /// Does the work.
-    fn run(&self, out: &mut [Self::Out], a: &[Self::A], b: &[Self::B]);
+    fn run(f: &Self::Function, out: &mut [Self::Out], a: &[Self::A], b: &[Self::B]);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2_fma_loop<L: Loop>(body: &L, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
-    body.run(out, a, b);
+fn avx2_fma_loop<L: Loop>(f: &L::Function, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+    L::run(f, out, a, b);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
-fn avx512_loop<L: Loop>(body: &L, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
-    body.run(out, a, b);
+fn avx512_loop<L: Loop>(f: &L::Function, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+    L::run(f, out, a, b);
 }
