@@ -5,6 +5,8 @@ import math
 import os
 import re
 
+import functions
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET = os.path.join(HERE, "target")
 PYTHON = os.path.join(HERE, ".venv", "bin", "python")
@@ -75,6 +77,8 @@ def cases(full):
     for model, batch in (("fashion", 64), ("resnet20", 32)):
         case = {"kind": "memory", "model": model, "batch": batch, "calls": 20}
         yield f"memory/{model}", case, ["ours", *TORCH, *RUST], one
+    for name, case in functions.cases():
+        yield name, case, ["ours", "PyTorch"], both if full else one
 
 
 def geometric_mean(ratios):
@@ -111,6 +115,8 @@ BARS = [
     Bar("matmul, worst", "^matmul", "gemm", WORST, 0.9, 0.9),
     Bar("elementwise, softmax, norm, pooling", "^(elementwise|layer)", "PyTorch", MEAN, 1.5),
     Bar("elementwise, softmax, norm, pooling, worst", "^(elementwise|layer)", "PyTorch", WORST, 0.9),
+    Bar("every function, forward and backward", "^function", "PyTorch", MEAN, 1.2, 1.2),
+    Bar("every function, forward and backward, worst", "^function", "PyTorch", WORST, 0.8, 0.8),
     Bar("tape: 1000 × (y·1.01 + 0.5), forward", "^chain/forward", "dfdx", MEAN, 1.0),
     Bar("tape: the same, backward", "^chain/backward", "dfdx", MEAN, 1.0),
     Bar("peak memory, Fashion CNN, 20 steps", "^memory/fashion", "burn", MEAN, 1.0),

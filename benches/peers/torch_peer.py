@@ -8,6 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from peer import Absent, convolution, serve, threads
+from torch_functions import function
 
 torch.set_num_threads(threads())
 torch.manual_seed(0)
@@ -210,6 +211,7 @@ def chain(case):
 
 
 KINDS = {
+    "function": lambda case: function(case, number(case)),
     "conv": conv,
     "step": step,
     "memory": step,

@@ -27,6 +27,28 @@ impl Case {
         number.unwrap_or_else(|| panic!("the case has no number {name:?}")) as usize
     }
 
+    /// The operands of a function.
+    ///
+    /// # Panics
+    /// If the case lists none.
+    #[must_use]
+    pub fn operands(&self) -> Vec<Operand> {
+        let listed = self.0["operands"].as_array();
+        let operands = listed.expect("a function's case lists its operands");
+        let number = |value: &Value| value.as_u64().expect("an extent is a number") as usize;
+        let read = |operand: &Value| Operand {
+            values: operand["values"].as_str().unwrap_or_default().to_string(),
+            bound: number(&operand["bound"]),
+            shape: operand["shape"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(number)
+                .collect(),
+        };
+        operands.iter().map(read).collect()
+    }
+
     /// The sizes of a square convolution.
     #[must_use]
     pub fn conv(&self) -> Conv {
@@ -43,6 +65,17 @@ impl Case {
             groups,
         }
     }
+}
+
+/// One operand of a function: what its values are, their bound if they are indices, and its shape.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// A word for the values.
+    pub values: String,
+    /// The number of different indices.
+    pub bound: usize,
+    /// The shape.
+    pub shape: Vec<usize>,
 }
 
 /// Shapes and options of a convolution.

@@ -4,6 +4,8 @@
 #[path = "../../../workloads/mod.rs"]
 mod workloads;
 
+mod functions;
+
 use protocol::{Case, Work, whole};
 use wengert::prelude::*;
 use wengert::tensor::conv::{self, geometry_of};
@@ -28,6 +30,8 @@ fn main() {
             ("matmul", "f64") => Some(workloads::arrays::matmul::<f64>(case.number("n"))),
             ("matmul", _) => Some(workloads::arrays::matmul::<f32>(case.number("n"))),
             ("elementwise", _) => workloads::arrays::elementwise(case.word("op"), case.number("n")),
+            ("function", "f64") => functions::work::<f64>(case),
+            ("function", _) => functions::work::<f32>(case),
             ("layer", _) => workloads::arrays::layer(case.word("op")),
             ("chain", _) => match case.word("op") {
                 "forward" => Some(workloads::tape::forward()),
