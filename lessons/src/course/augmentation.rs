@@ -67,8 +67,9 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     say!(run, "\na shift of up to 1 pixel in each direction makes 3 · 3 = 9 images of one");
     say!(run, "a flip would make a 2 that is no 2: which changes are allowed depends on the data");
 
-    let mut planes = vec![Plane::new(&image(&digits.train, 0)).caption("original")];
-    let one = digits.train.select([0]);
+    let two = digits.train.labels().iter().position(|&label| label == 2).expect("there is a 2");
+    let mut planes = vec![Plane::new(&image(&digits.train, two)).caption("original")];
+    let one = digits.train.select([two]);
     let both = Augment::default().shift(1).flip();
     for epoch in 0..7 {
         let options = LoaderOptions { augment: if epoch < 5 { shift } else { both }, ..Default::default() };
@@ -76,7 +77,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         let name = if epoch < 5 { format!("epoch {epoch}") } else { "with flips".to_owned() };
         planes.push(Plane::new(&batch.inputs.select(0, 0)).caption(name));
     }
-    let title = "one digit as training sees it".into();
+    let title = "a 2 as training sees it, and what flips would make of it".into();
     let range = PlaneRange::Fixed(0.0, 1.0);
     let grid = PlaneGrid { title, columns: 8, zoom: 9, range, planes, ..PlaneGrid::default() };
     run.picture(&grid.to_svg())?;

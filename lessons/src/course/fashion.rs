@@ -89,7 +89,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
             .collect(),
         colors: ColorMap::Viridis,
         digits: Some(2),
-        row_labels: classes.to_vec(),
+        row_labels: classes.iter().enumerate().map(|(i, name)| format!("{i} {name}")).collect(),
         column_labels: (0..10).map(|class| class.to_string()).collect(),
     };
     run.picture(&map.to_svg())?;
