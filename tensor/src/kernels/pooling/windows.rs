@@ -28,7 +28,7 @@ pub enum Divisor {
     /// The taps of the window that lie in the image or its padding. `PyTorch`: `count_include_pad`.
     #[default]
     Padded,
-    /// The taps that lie in the image.
+    /// The taps that lie in the image; the average of a window without one is 0.
     Image,
     /// This number; with 1 the result is the sum. `PyTorch`: `divisor_override`.
     Fixed(usize),
