@@ -44,6 +44,7 @@ impl Lesson {
     /// If the output or the picture cannot be written, or a given data set cannot be read.
     pub fn run(&self, options: &Options, out: &mut dyn std::io::Write) -> Result<(), LessonError> {
         let mut run = Run::new(self.name, options, out);
+        run.require_picture()?;
         (self.run)(&mut run)?;
         run.finish()
     }

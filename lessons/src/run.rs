@@ -1,6 +1,7 @@
 //! [`Run`]: what a lesson gets: where to print, where to draw, how long to train.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -71,13 +72,24 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn picture_file(&self) -> PathBuf {
+        self.options.pictures.join(format!("{}.svg", self.name))
+    }
+
+    /// An error now if the picture could not be written later: a lesson may train for minutes.
+    pub(crate) fn require_picture(&self) -> Result<(), LessonError> {
+        let file = self.picture_file();
+        let is_there = file.exists();
+        std::fs::create_dir_all(&self.options.pictures)
+            .and_then(|()| File::options().append(true).create(true).open(&file))
+            .and_then(|_| if is_there { Ok(()) } else { std::fs::remove_file(&file) })
+            .map_err(|source| LessonError::Picture { file, source })
+    }
+
     /// Writes the lesson's picture.
     pub(crate) fn picture(&mut self, svg: &str) -> Result<(), LessonError> {
-        let directory = &self.options.pictures;
-        let file = directory.join(format!("{}.svg", self.name));
-        std::fs::create_dir_all(directory)
-            .and_then(|()| std::fs::write(&file, svg))
-            .map_err(|source| LessonError::Picture { file, source })
+        let file = self.picture_file();
+        std::fs::write(&file, svg).map_err(|source| LessonError::Picture { file, source })
     }
 
     /// The lesson's last words.

@@ -168,8 +168,10 @@ fn a_picture_that_cannot_be_written_is_an_error_that_names_it() {
     let file = directory.path().join("file");
     std::fs::write(&file, "").expect("a file");
     let options = Options { pictures: file.join("below"), length: Length::Short, ..Options::default() };
-    let error = lesson("conv_channels").and_then(|lesson| lesson.run(&options, &mut Vec::new()));
+    let mut text = Vec::new();
+    let error = lesson("conv_channels").and_then(|lesson| lesson.run(&options, &mut text));
     let error = error.expect_err("a file is no directory");
+    assert!(text.is_empty(), "a lesson must not train before it finds out");
     assert!(matches!(error, LessonError::Picture { .. }), "{error}");
     assert!(error.to_string().contains("conv_channels.svg"), "{error}");
 }

@@ -70,12 +70,15 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let two = digits.train.labels().iter().position(|&label| label == 2).expect("there is a 2");
     let mut planes = vec![Plane::new(&image(&digits.train, two)).caption("original")];
     let one = digits.train.select([two]);
-    let both = Augment::default().shift(1).flip();
     for epoch in 0..7 {
-        let options = LoaderOptions { augment: if epoch < 5 { shift } else { both }, ..Default::default() };
+        let options = LoaderOptions { augment: shift, ..Default::default() };
         let batch = Loader::new(&one, options).epoch::<f32>(epoch).next().expect("one image");
-        let name = if epoch < 5 { format!("epoch {epoch}") } else { "with flips".to_owned() };
-        planes.push(Plane::new(&batch.inputs.select(0, 0)).caption(name));
+        let image = batch.inputs.select(0, 0);
+        planes.push(if epoch < 5 {
+            Plane::new(&image).caption(format!("epoch {epoch}"))
+        } else {
+            Plane::new(&image.flip(-1)).caption("flipped")
+        });
     }
     let title = "a 2 as training sees it, and what flips would make of it".into();
     let range = PlaneRange::Fixed(0.0, 1.0);
