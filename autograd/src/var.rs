@@ -11,6 +11,112 @@ use crate::tape::{Node, Tape};
 ///
 /// An untracked variable costs no more than its tensor, so evaluation, plain backward and double
 /// backward run the same code.
+///
+/// # Methods by family
+///
+/// * **Value and shape**: [`constant`](Self::constant), [`scalar`](Self::scalar), [`full`](Self::full),
+///   [`value`](Self::value), [`into_value`](Self::into_value), [`detach`](Self::detach),
+///   [`is_tracked`](Self::is_tracked), [`tape`](Self::tape), [`entry`](Self::entry), [`shape`](Self::shape),
+///   [`rank`](Self::rank), [`len`](Self::len), [`is_empty`](Self::is_empty), [`size`](Self::size),
+///   [`item`](Self::item)
+/// * **Derivatives and ops of your own**: [`backward`](Self::backward), [`backward_keep`](Self::backward_keep),
+///   [`backward_from`](Self::backward_from), [`grad`](Self::grad), [`apply`](Self::apply),
+///   [`apply_many`](Self::apply_many), [`broadcasting`](Self::broadcasting)
+/// * **Arithmetic**: [`add`](Self::add), [`sub`](Self::sub), [`mul`](Self::mul), [`div`](Self::div),
+///   [`add_scalar`](Self::add_scalar), [`sub_scalar`](Self::sub_scalar), [`rsub_scalar`](Self::rsub_scalar),
+///   [`mul_scalar`](Self::mul_scalar), [`div_scalar`](Self::div_scalar), [`rdiv_scalar`](Self::rdiv_scalar),
+///   [`neg`](Self::neg), [`lerp`](Self::lerp), [`addcmul`](Self::addcmul), [`maximum`](Self::maximum),
+///   [`minimum`](Self::minimum), [`clamp`](Self::clamp), [`hardtanh`](Self::hardtanh), [`relu6`](Self::relu6)
+/// * **Comparisons**: [`eq`](Self::eq), [`ne`](Self::ne), [`lt`](Self::lt), [`le`](Self::le), [`gt`](Self::gt),
+///   [`ge`](Self::ge)
+/// * **Functions**: [`exp`](Self::exp), [`exp2`](Self::exp2), [`exp_m1`](Self::exp_m1), [`ln`](Self::ln),
+///   [`ln_1p`](Self::ln_1p), [`log2`](Self::log2), [`log10`](Self::log10), [`pow`](Self::pow),
+///   [`square`](Self::square), [`sqrt`](Self::sqrt), [`rsqrt`](Self::rsqrt), [`reciprocal`](Self::reciprocal),
+///   [`pow_tensor`](Self::pow_tensor), [`sin`](Self::sin), [`cos`](Self::cos), [`tan`](Self::tan),
+///   [`asin`](Self::asin), [`acos`](Self::acos), [`atan`](Self::atan), [`atan2`](Self::atan2),
+///   [`sinh`](Self::sinh), [`cosh`](Self::cosh), [`asinh`](Self::asinh), [`acosh`](Self::acosh),
+///   [`atanh`](Self::atanh), [`erf`](Self::erf), [`erfc`](Self::erfc), [`sinc`](Self::sinc),
+///   [`sign`](Self::sign), [`floor`](Self::floor), [`ceil`](Self::ceil), [`round`](Self::round),
+///   [`trunc`](Self::trunc), [`root`](Self::root)
+/// * **Activations**: [`relu`](Self::relu), [`into_relu`](Self::into_relu), [`leaky_relu`](Self::leaky_relu),
+///   [`abs`](Self::abs), [`elu`](Self::elu), [`selu`](Self::selu), [`celu`](Self::celu), [`gelu`](Self::gelu),
+///   [`gelu_tanh`](Self::gelu_tanh), [`sigmoid`](Self::sigmoid), [`logsigmoid`](Self::logsigmoid),
+///   [`silu`](Self::silu), [`softplus`](Self::softplus), [`mish`](Self::mish), [`tanh`](Self::tanh),
+///   [`hardsigmoid`](Self::hardsigmoid), [`hardswish`](Self::hardswish), [`softsign`](Self::softsign),
+///   [`tanhshrink`](Self::tanhshrink), [`hardshrink`](Self::hardshrink), [`softshrink`](Self::softshrink),
+///   [`prelu`](Self::prelu), [`glu`](Self::glu), [`dropout`](Self::dropout)
+/// * **Sums and other reductions**: [`logsumexp`](Self::logsumexp), [`amax`](Self::amax), [`amin`](Self::amin),
+///   [`max`](Self::max), [`min`](Self::min), [`max_with_indices`](Self::max_with_indices),
+///   [`min_with_indices`](Self::min_with_indices), [`argmax`](Self::argmax), [`argmin`](Self::argmin),
+///   [`mean`](Self::mean), [`var`](Self::var), [`std`](Self::std), [`norm`](Self::norm), [`prod`](Self::prod),
+///   [`cumsum`](Self::cumsum), [`cumprod`](Self::cumprod), [`logcumsumexp`](Self::logcumsumexp),
+///   [`sum`](Self::sum)
+/// * **Products of matrices**: [`einsum`](Self::einsum), [`linear`](Self::linear),
+///   [`bilinear`](Self::bilinear), [`matmul`](Self::matmul), [`outer`](Self::outer), [`dot`](Self::dot),
+///   [`tril`](Self::tril), [`triu`](Self::triu), [`diagonal`](Self::diagonal)
+/// * **Shape**: [`broadcast_to`](Self::broadcast_to), [`sum_to`](Self::sum_to), [`concat`](Self::concat),
+///   [`stack`](Self::stack), [`chunk`](Self::chunk), [`flip`](Self::flip), [`roll`](Self::roll),
+///   [`repeat`](Self::repeat), [`pad`](Self::pad), [`pad_border`](Self::pad_border),
+///   [`permute`](Self::permute), [`transpose`](Self::transpose), [`t`](Self::t),
+///   [`pixel_shuffle`](Self::pixel_shuffle), [`pixel_unshuffle`](Self::pixel_unshuffle),
+///   [`reshape`](Self::reshape), [`flatten`](Self::flatten), [`squeeze`](Self::squeeze),
+///   [`unsqueeze`](Self::unsqueeze), [`slice`](Self::slice), [`region`](Self::region),
+///   [`unslice`](Self::unslice), [`select`](Self::select), [`split`](Self::split)
+/// * **Indices and masks**: [`gather`](Self::gather), [`scatter_add`](Self::scatter_add),
+///   [`scatter`](Self::scatter), [`index_select`](Self::index_select), [`index_add`](Self::index_add),
+///   [`embedding`](Self::embedding), [`sort`](Self::sort), [`sort_descending`](Self::sort_descending),
+///   [`topk`](Self::topk), [`bottomk`](Self::bottomk), [`where_`](Self::where_),
+///   [`masked_fill`](Self::masked_fill), [`masked_select`](Self::masked_select)
+/// * **Convolution and pooling**: [`conv1d`](Self::conv1d), [`conv2d`](Self::conv2d), [`conv3d`](Self::conv3d),
+///   [`conv_transpose1d`](Self::conv_transpose1d), [`conv_transpose2d`](Self::conv_transpose2d),
+///   [`conv_transpose3d`](Self::conv_transpose3d), [`global_avg_pool`](Self::global_avg_pool),
+///   [`global_max_pool`](Self::global_max_pool), [`interpolate`](Self::interpolate),
+///   [`unfold_axis`](Self::unfold_axis), [`unfold`](Self::unfold), [`fold`](Self::fold),
+///   [`max_pool1d`](Self::max_pool1d), [`max_pool1d_with_indices`](Self::max_pool1d_with_indices),
+///   [`avg_pool1d`](Self::avg_pool1d), [`adaptive_max_pool1d`](Self::adaptive_max_pool1d),
+///   [`adaptive_max_pool1d_with_indices`](Self::adaptive_max_pool1d_with_indices),
+///   [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d), [`lp_pool1d`](Self::lp_pool1d),
+///   [`max_pool2d`](Self::max_pool2d), [`max_pool2d_with_indices`](Self::max_pool2d_with_indices),
+///   [`avg_pool2d`](Self::avg_pool2d), [`adaptive_max_pool2d`](Self::adaptive_max_pool2d),
+///   [`adaptive_max_pool2d_with_indices`](Self::adaptive_max_pool2d_with_indices),
+///   [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), [`lp_pool2d`](Self::lp_pool2d),
+///   [`max_pool3d`](Self::max_pool3d), [`max_pool3d_with_indices`](Self::max_pool3d_with_indices),
+///   [`avg_pool3d`](Self::avg_pool3d), [`adaptive_max_pool3d`](Self::adaptive_max_pool3d),
+///   [`adaptive_max_pool3d_with_indices`](Self::adaptive_max_pool3d_with_indices),
+///   [`adaptive_avg_pool3d`](Self::adaptive_avg_pool3d), [`lp_pool3d`](Self::lp_pool3d)
+/// * **Normalization and softmax**: [`local_response_norm`](Self::local_response_norm),
+///   [`batch_norm`](Self::batch_norm), [`instance_norm_statistics`](Self::instance_norm_statistics),
+///   [`batch_norm_with`](Self::batch_norm_with), [`layer_norm`](Self::layer_norm),
+///   [`rms_norm`](Self::rms_norm), [`group_norm`](Self::group_norm), [`instance_norm`](Self::instance_norm),
+///   [`softmax`](Self::softmax), [`softmax_or_zero`](Self::softmax_or_zero), [`log_softmax`](Self::log_softmax)
+/// * **Losses**: [`l1_loss`](Self::l1_loss), [`l1_loss_with`](Self::l1_loss_with),
+///   [`huber_loss`](Self::huber_loss), [`huber_loss_with`](Self::huber_loss_with),
+///   [`smooth_l1_loss`](Self::smooth_l1_loss), [`smooth_l1_loss_with`](Self::smooth_l1_loss_with),
+///   [`binary_cross_entropy`](Self::binary_cross_entropy),
+///   [`binary_cross_entropy_with`](Self::binary_cross_entropy_with),
+///   [`binary_cross_entropy_with_logits`](Self::binary_cross_entropy_with_logits),
+///   [`binary_cross_entropy_with_logits_with`](Self::binary_cross_entropy_with_logits_with),
+///   [`cross_entropy`](Self::cross_entropy), [`cross_entropy_with`](Self::cross_entropy_with),
+///   [`cross_entropy_soft`](Self::cross_entropy_soft),
+///   [`cross_entropy_soft_with`](Self::cross_entropy_soft_with), [`kl_div`](Self::kl_div),
+///   [`kl_div_with`](Self::kl_div_with), [`poisson_nll_loss`](Self::poisson_nll_loss),
+///   [`poisson_nll_loss_with`](Self::poisson_nll_loss_with), [`soft_margin_loss`](Self::soft_margin_loss),
+///   [`soft_margin_loss_with`](Self::soft_margin_loss_with),
+///   [`hinge_embedding_loss`](Self::hinge_embedding_loss),
+///   [`hinge_embedding_loss_with`](Self::hinge_embedding_loss_with),
+///   [`margin_ranking_loss`](Self::margin_ranking_loss),
+///   [`margin_ranking_loss_with`](Self::margin_ranking_loss_with),
+///   [`multi_margin_loss`](Self::multi_margin_loss), [`multi_margin_loss_with`](Self::multi_margin_loss_with),
+///   [`mse_loss`](Self::mse_loss), [`mse_loss_with`](Self::mse_loss_with), [`nll_loss`](Self::nll_loss),
+///   [`nll_loss_with`](Self::nll_loss_with), [`normalize`](Self::normalize),
+///   [`cosine_similarity`](Self::cosine_similarity), [`pairwise_distance`](Self::pairwise_distance),
+///   [`cosine_embedding_loss`](Self::cosine_embedding_loss),
+///   [`cosine_embedding_loss_with`](Self::cosine_embedding_loss_with),
+///   [`triplet_margin_loss`](Self::triplet_margin_loss),
+///   [`triplet_margin_loss_with`](Self::triplet_margin_loss_with)
+/// * **Attention and recurrent cells**: [`scaled_dot_product_attention`](Self::scaled_dot_product_attention),
+///   [`multi_head_attention`](Self::multi_head_attention), [`gru_cell`](Self::gru_cell), [`gru`](Self::gru),
+///   [`lstm_cell`](Self::lstm_cell), [`lstm`](Self::lstm), [`rnn_cell`](Self::rnn_cell), [`rnn`](Self::rnn)
 #[derive(Clone)]
 pub struct Var<T: Real = f32> {
     value: Tensor<T>,

@@ -25,6 +25,77 @@ use crate::{Element, axes::resolve_axis};
 /// assert_eq!(y.to_vec(), [22.0, 25.0, 33.0, 36.0]);
 /// assert_eq!((2.0 * y).get([0, 1]), 50.0);
 /// ```
+///
+/// # Methods by family
+///
+/// * **Creation**: [`from_vec`](Self::from_vec), [`from_slice`](Self::from_slice), [`from_fn`](Self::from_fn),
+///   [`scalar`](Self::scalar), [`full`](Self::full), [`zeros`](Self::zeros), [`ones`](Self::ones),
+///   [`arange`](Self::arange), [`linspace`](Self::linspace), [`eye`](Self::eye), [`uniform`](Self::uniform),
+///   [`normal`](Self::normal)
+/// * **Shape, memory and elements**: [`layout`](Self::layout), [`shared_layout`](Self::shared_layout),
+///   [`shares_memory`](Self::shares_memory), [`is_shared`](Self::is_shared), [`memory`](Self::memory),
+///   [`shape`](Self::shape), [`strides`](Self::strides), [`rank`](Self::rank), [`len`](Self::len),
+///   [`is_empty`](Self::is_empty), [`size`](Self::size), [`dims`](Self::dims),
+///   [`is_contiguous`](Self::is_contiguous), [`as_slice`](Self::as_slice), [`contiguous`](Self::contiguous),
+///   [`to_vec`](Self::to_vec), [`into_vec`](Self::into_vec), [`item`](Self::item), [`get`](Self::get),
+///   [`iter`](Self::iter), [`as_mut_slice`](Self::as_mut_slice), [`update_view`](Self::update_view),
+///   [`region_assign`](Self::region_assign), [`region_add`](Self::region_add)
+/// * **Views**: [`permute`](Self::permute), [`transpose`](Self::transpose), [`t`](Self::t),
+///   [`slice`](Self::slice), [`select`](Self::select), [`squeeze`](Self::squeeze),
+///   [`unsqueeze`](Self::unsqueeze), [`broadcast_to`](Self::broadcast_to), [`flip`](Self::flip),
+///   [`reshape`](Self::reshape), [`flatten`](Self::flatten), [`diagonal`](Self::diagonal),
+///   [`unfold_axis`](Self::unfold_axis)
+/// * **Joining, padding, repeating**: [`concat`](Self::concat), [`stack`](Self::stack), [`split`](Self::split),
+///   [`chunk`](Self::chunk), [`pad`](Self::pad), [`roll`](Self::roll), [`repeat`](Self::repeat),
+///   [`tril`](Self::tril), [`triu`](Self::triu)
+/// * **Arithmetic and functions**: [`add_assign`](Self::add_assign), [`maximum`](Self::maximum),
+///   [`minimum`](Self::minimum), [`clamp`](Self::clamp), [`cast`](Self::cast), [`fill`](Self::fill),
+///   [`exp`](Self::exp), [`exp_m1`](Self::exp_m1), [`exp2`](Self::exp2), [`ln`](Self::ln),
+///   [`ln_1p`](Self::ln_1p), [`log2`](Self::log2), [`log10`](Self::log10), [`sqrt`](Self::sqrt),
+///   [`sin`](Self::sin), [`cos`](Self::cos), [`tan`](Self::tan), [`atan`](Self::atan), [`sinh`](Self::sinh),
+///   [`cosh`](Self::cosh), [`tanh`](Self::tanh), [`sigmoid`](Self::sigmoid), [`erf`](Self::erf),
+///   [`erfc`](Self::erfc), [`abs`](Self::abs), [`sign`](Self::sign), [`floor`](Self::floor),
+///   [`ceil`](Self::ceil), [`round`](Self::round), [`trunc`](Self::trunc), [`primal`](Self::primal),
+///   [`pow`](Self::pow), [`pow_tensor`](Self::pow_tensor), [`atan2`](Self::atan2)
+/// * **Comparisons and masks**: [`eq`](Self::eq), [`ne`](Self::ne), [`where_`](Self::where_),
+///   [`masked_fill`](Self::masked_fill), [`lt`](Self::lt), [`le`](Self::le), [`gt`](Self::gt),
+///   [`ge`](Self::ge), [`is_nan`](Self::is_nan), [`is_finite`](Self::is_finite),
+///   [`is_infinite`](Self::is_infinite), [`not`](Self::not), [`and`](Self::and), [`or`](Self::or),
+///   [`xor`](Self::xor), [`to_number`](Self::to_number)
+/// * **Functions of your own**: [`map`](Self::map), [`map_costly`](Self::map_costly), [`zip`](Self::zip),
+///   [`zip_costly`](Self::zip_costly), [`zip3`](Self::zip3), [`zip4`](Self::zip4),
+///   [`map_in_place`](Self::map_in_place), [`zip_in_place`](Self::zip_in_place)
+/// * **Sums and other reductions**: [`sum`](Self::sum), [`prod`](Self::prod), [`sum_to`](Self::sum_to),
+///   [`any`](Self::any), [`all`](Self::all), [`count_true`](Self::count_true), [`mean`](Self::mean),
+///   [`shifted_mean`](Self::shifted_mean), [`var`](Self::var), [`mean_var`](Self::mean_var),
+///   [`mean_var_rstd`](Self::mean_var_rstd), [`mean_square_rstd`](Self::mean_square_rstd), [`max`](Self::max),
+///   [`min`](Self::min), [`argmax`](Self::argmax), [`argmin`](Self::argmin),
+///   [`max_with_indices`](Self::max_with_indices), [`min_with_indices`](Self::min_with_indices),
+///   [`cumsum`](Self::cumsum), [`cumprod`](Self::cumprod), [`logcumsumexp`](Self::logcumsumexp),
+///   [`logcumsumexp_with_logits`](Self::logcumsumexp_with_logits), [`logsumexp`](Self::logsumexp),
+///   [`softmax`](Self::softmax), [`log_softmax`](Self::log_softmax), [`unit_scales`](Self::unit_scales),
+///   [`norm2`](Self::norm2)
+/// * **Sorting and indices**: [`sort`](Self::sort), [`sort_descending`](Self::sort_descending),
+///   [`topk`](Self::topk), [`bottomk`](Self::bottomk), [`gather`](Self::gather), [`scatter`](Self::scatter),
+///   [`index_select`](Self::index_select), [`scatter_add`](Self::scatter_add), [`index_add`](Self::index_add),
+///   [`one_hot`](Self::one_hot)
+/// * **Products of matrices**: [`matmul`](Self::matmul), [`dot`](Self::dot), [`outer`](Self::outer),
+///   [`matmul_transposed`](Self::matmul_transposed), [`linear`](Self::linear)
+/// * **Convolution and pooling**: [`conv1d`](Self::conv1d), [`conv2d`](Self::conv2d), [`conv3d`](Self::conv3d),
+///   [`conv_transpose1d`](Self::conv_transpose1d), [`conv_transpose2d`](Self::conv_transpose2d),
+///   [`conv_transpose3d`](Self::conv_transpose3d), [`max_pool1d`](Self::max_pool1d),
+///   [`max_pool1d_with_indices`](Self::max_pool1d_with_indices), [`avg_pool1d`](Self::avg_pool1d),
+///   [`adaptive_max_pool1d`](Self::adaptive_max_pool1d),
+///   [`adaptive_max_pool1d_with_indices`](Self::adaptive_max_pool1d_with_indices),
+///   [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d), [`max_pool2d`](Self::max_pool2d),
+///   [`max_pool2d_with_indices`](Self::max_pool2d_with_indices), [`avg_pool2d`](Self::avg_pool2d),
+///   [`adaptive_max_pool2d`](Self::adaptive_max_pool2d),
+///   [`adaptive_max_pool2d_with_indices`](Self::adaptive_max_pool2d_with_indices),
+///   [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), [`max_pool3d`](Self::max_pool3d),
+///   [`max_pool3d_with_indices`](Self::max_pool3d_with_indices), [`avg_pool3d`](Self::avg_pool3d),
+///   [`adaptive_max_pool3d`](Self::adaptive_max_pool3d),
+///   [`adaptive_max_pool3d_with_indices`](Self::adaptive_max_pool3d_with_indices),
+///   [`adaptive_avg_pool3d`](Self::adaptive_avg_pool3d)
 pub struct Tensor<T: Element = f32> {
     storage: Arc<Storage<T>>,
     /// In an `Arc`, because most results have the layout of an operand, and so that a tensor is cheap to move.
