@@ -8,7 +8,9 @@
 //!
 //! If something is wrong, the rule of every recorded call is checked alone, and the report names the wrong one.
 
+mod assert;
 mod black_box;
+mod builder;
 mod coverage;
 mod hypothesis;
 mod local;
@@ -18,16 +20,20 @@ mod numeric;
 mod options;
 mod quiet;
 mod report;
+mod shrink;
 mod subject;
 mod verdict;
 mod witness;
 
+pub use assert::assert_all;
 pub use black_box::{Scalar, check_black_box, check_black_box_with};
+pub use builder::Check;
 pub use coverage::{Exemption, Situation, Witness};
 pub use locate::Located;
 pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use options::CheckOptions;
 pub use report::{Cost, Derivative, Power, Record, Report, Step, TapeEntry};
+pub use shrink::{shrink, test_source};
 pub use verdict::Verdict;
 
 use wengert_tensor::{Tensor, testing::layouts::all_layouts};

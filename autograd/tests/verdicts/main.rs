@@ -5,3 +5,4 @@ mod black_box;
 mod hard;
 mod located;
 mod misses;
+mod one_line;

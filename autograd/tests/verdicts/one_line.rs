@@ -1,0 +1,101 @@
+//! `assert_gradients!`, the builder, and the test that a failing case prints.
+
+use std::panic::catch_unwind;
+
+use wengert_autograd::check::{Check, CheckOptions, Witness, shrink, test_source};
+use wengert_autograd::{Draw, LARGEST, assert_gradients, generic};
+use wengert_tensor::{ConvOptions, Tensor};
+
+fn normal(shape: &[usize], seed: u64) -> Tensor<f64> {
+    Draw::new(seed, LARGEST).normal(shape)
+}
+
+#[test]
+fn one_line_checks_a_function_of_several_inputs() {
+    let (x, w) = (normal(&[2, 2, 5, 4], 0), normal(&[3, 2, 3, 2], 1));
+    let options = ConvOptions::default();
+    assert_gradients!(|x, w| x.conv2d(w, &options), [x, w]);
+    let reference = &x;
+    let first_order = CheckOptions {
+        second_order: false,
+        ..CheckOptions::default()
+    };
+    assert_gradients!(|x| x.tanh().sum(..), [reference], first_order);
+}
+
+#[test]
+fn symbols_may_be_captured() {
+    let table = normal(&[6, 3], 2);
+    let symbols = Tensor::from_vec(vec![0_i64, 5, 5, 2], [4]);
+    let targets = Tensor::from_vec(vec![0_i64, 2, 1, 1], [4]);
+    assert_gradients!(
+        |table| table.embedding(&symbols, None).cross_entropy(&targets),
+        [table]
+    );
+}
+
+#[test]
+fn a_failing_line_prints_the_smallest_case_as_a_test() {
+    let x = normal(&[3, 4], 3);
+    let panic = catch_unwind(|| assert_gradients!(|x| x * &x.detach(), [x]));
+    let panic = panic.expect_err("half of the gradient is cut off");
+    let text = panic.downcast_ref::<String>().expect("a message");
+    assert!(text.contains("WRONG"), "{text}");
+    assert!(text.contains("#[test]\nfn"), "{text}");
+    assert!(
+        text.contains("assert_gradients!(|x| x * &x.detach(), [x]);"),
+        "{text}"
+    );
+    let inputs = text
+        .lines()
+        .find(|line| line.contains("let x = "))
+        .expect("the input");
+    assert!(inputs.ends_with("], [1, 1]);"), "{inputs}");
+}
+
+#[test]
+fn shrinking_keeps_axes_equal_that_the_function_needs_equal() {
+    let f = generic!(|a, b| a.matmul(&b.detach()));
+    let inputs = [normal(&[4, 6], 4), normal(&[6, 5], 5)];
+    let small = shrink(&f, &inputs, &CheckOptions::default());
+    assert_eq!([small[0].shape(), small[1].shape()], [[1, 1], [1, 1]]);
+    // A right function stays as it is.
+    let right = generic!(|a, b| a.matmul(b));
+    let same = shrink(&right, &inputs, &CheckOptions::default());
+    assert_eq!(same[0].to_vec(), inputs[0].to_vec());
+}
+
+#[test]
+fn a_test_writes_numbers_that_are_not_finite() {
+    let x = Tensor::from_vec(vec![f64::NAN, f64::INFINITY, -0.5], [3]);
+    let text = test_source("|x| x.exp()", &["x"], &[x]);
+    assert!(
+        text.contains("vec![f64::NAN, f64::INFINITY, -0.5], [3]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_builder_sets_every_knob() {
+    let x = normal(&[40], 6);
+    let report = Check::of(generic!(|x| x.sin()))
+        .titled("sine")
+        .at("x", &x)
+        .seed(9)
+        .entries(8)
+        .power(0.999)
+        .order(1)
+        .witnesses(&[Witness::Differences])
+        .without_structure()
+        .without_localisation()
+        .run();
+    report.assert();
+    assert_eq!((report.title.as_str(), report.seed), ("sine", 9));
+    assert!(!report.compared.contains(&Witness::Dual));
+    assert!(
+        report.power.iter().all(|p| p.directions >= 10),
+        "{:?}",
+        report.power
+    );
+    assert!(catch_unwind(|| Check::of(generic!(|x| x.sin())).order(3)).is_err());
+}
