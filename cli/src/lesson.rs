@@ -84,6 +84,7 @@ pub fn run(options: &Options) -> Outcome {
             })?]
         }
     };
+    let mut without_data = Vec::new();
     for lesson in chosen {
         if options.all {
             print_line(format_args!("\n== {}: {}\n", lesson.name, lesson.about))?;
@@ -93,8 +94,17 @@ pub fn run(options: &Options) -> Outcome {
             Err(LessonError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                 break;
             }
+            // The others can run.
+            Err(LessonError::Data(error)) if options.all => {
+                print_line(format_args!("{error}"))?;
+                without_data.push(lesson.name);
+            }
             result => result?,
         }
+    }
+    if !without_data.is_empty() {
+        let names = without_data.join(", ");
+        return Err(format!("these lessons lack their data, see above: {names}").into());
     }
     Ok(Ending::Done)
 }

@@ -238,3 +238,21 @@ fn lessons_are_listed_and_run() {
         &["did you mean \"conv_channels\"?"],
     );
 }
+
+#[cfg(feature = "lessons")]
+#[test]
+fn a_lesson_without_its_data_is_named_and_the_others_run() {
+    if std::env::var_os("WENGERT_FULL").is_none() {
+        return; // sixteen lessons
+    }
+    let directory = scratch();
+    let args = ["lesson", "--all", "--short", "--fashion-mnist", "nowhere"];
+    fails(
+        &args,
+        directory.path(),
+        1,
+        &["lack their data", "feature_maps, fashion, resnet_cifar"],
+    );
+    assert!(directory.path().join("out/augmentation.svg").exists());
+    assert!(!directory.path().join("out/fashion.svg").exists());
+}
