@@ -49,7 +49,12 @@ impl<T: Real> Module<T> for Dropout {
 /// In training, `x` with units dropped: one decision for each element of a `shape` that broadcasts to
 /// `x`.
 #[track_caller]
-fn drop_units<T: Real>(x: &Var<T>, shape: &[usize], p: f64, pass: &mut Pass<T>) -> Var<T> {
+pub(super) fn drop_units<T: Real>(
+    x: &Var<T>,
+    shape: &[usize],
+    p: f64,
+    pass: &mut Pass<T>,
+) -> Var<T> {
     if !pass.is_training() || p == 0.0 {
         return x.clone();
     }

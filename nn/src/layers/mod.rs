@@ -19,8 +19,11 @@ mod linear;
 mod norm;
 mod pool;
 mod recurrent;
+mod residual;
 mod resize;
 mod sequential;
+mod squeeze_excitation;
+mod stochastic_depth;
 
 pub use activation::{
     Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
@@ -48,12 +51,15 @@ pub use pool::{
     LpPool2d, LpPool3d, MaxPool1d, MaxPool2d, MaxPool3d,
 };
 pub use recurrent::{Gru, Lstm, Rnn};
+pub use residual::Residual;
 pub use resize::{
     CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
     PixelShuffle, PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReflectionPad3d,
     ReplicationPad1d, ReplicationPad2d, ReplicationPad3d, Upsample,
 };
 pub use sequential::Sequential;
+pub use squeeze_excitation::SqueezeExcitation;
+pub use stochastic_depth::StochasticDepth;
 
 use wengert_tensor::Extents;
 use wengert_tensor::fail::fail;

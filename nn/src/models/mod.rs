@@ -1,21 +1,31 @@
 //! Well-known image models, with the names, shapes and starting values that `PyTorch`'s users know,
 //! so that their state dicts load.
 
+mod densenet;
 mod digits;
+mod efficientnet;
 mod lenet;
 mod mobilenet;
 mod resnet;
 mod resnet_cifar;
+mod shufflenet;
+mod squeezenet;
 mod vgg;
+mod vit;
 
+pub use densenet::{DenseBlock, DenseNet, DenseNetOptions};
 pub use digits::{DigitsCnn, DigitsOptions};
+pub use efficientnet::{EfficientNet, EfficientNetOptions, MbConv, MbConvOptions};
 pub use lenet::{LeNet, LeNetOptions};
 pub use mobilenet::{InvertedResidual, MobileNetOptions, MobileNetV2};
 pub use resnet::{
     BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152,
 };
 pub use resnet_cifar::{CifarBlock, CifarResNet, CifarResNetOptions, Shortcut};
+pub use shufflenet::{ShuffleNetOptions, ShuffleNetV2, ShuffleUnit};
+pub use squeezenet::{Fire, SqueezeNet, SqueezeNetVersion};
 pub use vgg::{Vgg, VggLayout, VggOptions};
+pub use vit::{VisionTransformer, VitOptions};
 
 use rand::Rng;
 use wengert_autograd::Var;
@@ -48,10 +58,19 @@ impl Pool {
 
 /// A convolution that keeps the variance of gradients through rectifiers (He et al. 2015), with a
 /// bias of 0 if it has one.
-fn he<T: Real>(mut conv: Conv2d<T>, rng: &mut impl Rng) -> Conv2d<T> {
+fn he<T: Real>(conv: Conv2d<T>, rng: &mut impl Rng) -> Conv2d<T> {
+    he_of(Fan::Out, conv, rng)
+}
+
+/// As [`he`], keeping the variance of values.
+fn he_in<T: Real>(conv: Conv2d<T>, rng: &mut impl Rng) -> Conv2d<T> {
+    he_of(Fan::In, conv, rng)
+}
+
+fn he_of<T: Real>(fan: Fan, mut conv: Conv2d<T>, rng: &mut impl Rng) -> Conv2d<T> {
     let shape = conv.weight.shape().to_vec();
     let gain = Nonlinearity::Relu.gain();
-    conv.weight = Param::new(kaiming_normal(shape, Fan::Out, gain, rng));
+    conv.weight = Param::new(kaiming_normal(shape, fan, gain, rng));
     conv.bias = conv
         .bias
         .map(|bias| Param::new(Tensor::zeros(bias.shape())));

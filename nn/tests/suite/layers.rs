@@ -354,3 +354,42 @@ fn a_sequence_hands_values_on_and_writes_over_nobody_elses() {
     assert_eq!(gradient.len(), count);
     assert!(gradient.iter().any(|&g| g != 0.0));
 }
+
+#[test]
+fn blocks_with_shortcuts_and_gates() {
+    assert(&check_model!(
+        |rng| Residual::new(sequential![Conv2d::new(2, 3, 3, rng).padding(1), Tanh])
+            .shortcut(Conv2d::new(2, 3, 1, rng).without_bias()),
+        [2, 2, 4, 3]
+    ));
+    let reports = check_model!(
+        |rng| {
+            let mut layer = SqueezeExcitation::new(3, 2, rng);
+            layer.activation = Activation::Silu;
+            layer
+        },
+        [2, 3, 4, 3]
+    );
+    for report in reports {
+        assert_eq!(
+            report.names,
+            ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "input"]
+        );
+        report.assert();
+    }
+    assert(&check_model!(
+        |rng| sequential![Linear::new(3, 4, rng), StochasticDepth::new(0.5)],
+        [5, 3]
+    ));
+}
+
+#[test]
+#[should_panic(
+    expected = "residual: [2, 3]: the body returns [2, 4], the shortcut [2, 3]; give the shortcut a layer"
+)]
+fn the_summands_of_a_residual_have_one_shape() {
+    let layer: Residual = Residual::new(sequential![Linear::new(3, 4, &mut rng(0))]);
+    let mut pass = Pass::eval(&layer);
+    let x = pass.input(Tensor::ones([2, 3]));
+    let _ = layer.call(&x, &mut pass);
+}

@@ -242,3 +242,68 @@ fn deeper_residual_networks() {
     assert_eq!(resnet101::<f32>(1000, rng).parameter_count(), 44_549_160);
     assert_eq!(resnet152::<f32>(1000, rng).parameter_count(), 60_192_808);
 }
+
+#[test]
+fn models_have_the_parameters_that_torchvision_publishes() {
+    let rng = &mut rng(0);
+    let model: DenseNet = DenseNet::new(&DenseNetOptions::default(), rng);
+    assert_eq!(model.parameter_count(), 7_978_856);
+    let names: Vec<_> = model
+        .parameters()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    for name in [
+        "features.conv0.weight",
+        "features.denseblock4.denselayer16.conv2.weight",
+        "features.transition3.norm.bias",
+        "features.norm5.weight",
+        "classifier.bias",
+    ] {
+        assert!(names.iter().any(|other| other == name), "{name}");
+    }
+    for (version, count) in [
+        (SqueezeNetVersion::V1_0, 1_248_424),
+        (SqueezeNetVersion::V1_1, 1_235_496),
+    ] {
+        let model: SqueezeNet = SqueezeNet::new(version, 1000, rng);
+        assert_eq!(model.parameter_count(), count);
+        assert_eq!(summary(&model, [1, 3, 224, 224]).output_shape, [1, 1000]);
+    }
+    let model: ShuffleNetV2 = ShuffleNetV2::new(&ShuffleNetOptions::default(), rng);
+    let made = summary(&model, [1, 3, 224, 224]);
+    assert_eq!(made.parameters, 2_278_604);
+    assert_eq!(made.output_shape, [1, 1000]);
+    let model: EfficientNet = EfficientNet::new(&EfficientNetOptions::default(), rng);
+    let made = summary(&model, [1, 3, 224, 224]);
+    assert_eq!(made.parameters, 5_288_548);
+    assert_eq!(made.output_shape, [1, 1000]);
+    let tiny = VitOptions {
+        image: 8,
+        patch: 4,
+        layers: 1,
+        ..VitOptions::b_16()
+    };
+    let names: Vec<_> = VisionTransformer::<f32>::new(&tiny, rng)
+        .parameters()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names[0], "class_token");
+    assert!(names.contains(&"encoder.layers.encoder_layer_0.self_attention.in_proj_weight".into()));
+    assert!(names.contains(&"encoder.layers.encoder_layer_0.mlp.3.bias".into()));
+    assert_eq!(
+        names[names.len() - 2..],
+        ["heads.head.weight", "heads.head.bias"]
+    );
+}
+
+#[test]
+#[should_panic(expected = "vision_transformer: patches of 5×5 do not divide an image of 32×32")]
+fn patches_divide_the_image() {
+    let options = VitOptions {
+        patch: 5,
+        ..VitOptions::small()
+    };
+    let _: VisionTransformer = VisionTransformer::new(&options, &mut rng(0));
+}
