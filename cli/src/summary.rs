@@ -53,7 +53,7 @@ impl FromStr for Image {
 pub fn run(options: &Options) -> Outcome {
     if options.list {
         for zoo in &ZOO {
-            print_line(format_args!("{:<13} {}", zoo.name, zoo.about))?;
+            print_line(format_args!("{:<15} {}", zoo.name, zoo.about))?;
         }
     }
     let Some(model) = &options.model else {

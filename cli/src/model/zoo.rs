@@ -1,8 +1,10 @@
 //! The networks that `--model` knows by name.
 
 use wengert::nn::models::{
-    CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions,
-    MobileNetOptions, MobileNetV2, Vgg, VggLayout, VggOptions, resnet18, resnet34, resnet50,
+    CifarResNet, CifarResNetOptions, DenseNet, DenseNetOptions, DigitsCnn, DigitsOptions,
+    EfficientNet, EfficientNetOptions, LeNet, LeNetOptions, MobileNetOptions, MobileNetV2,
+    ShuffleNetOptions, ShuffleNetV2, SqueezeNet, SqueezeNetVersion, Vgg, VggLayout, VggOptions,
+    VisionTransformer, VitOptions, resnet18, resnet34, resnet50,
 };
 use wengert::nn::{Layer, Sequential};
 use wengert::prelude::*;
@@ -33,6 +35,13 @@ enum Kind {
     Vgg11,
     Vgg16,
     MobileNet,
+    DenseNet,
+    SqueezeNet10,
+    SqueezeNet11,
+    ShuffleNet,
+    EfficientNet,
+    VitSmall,
+    VitB16,
 }
 
 const fn zoo(
@@ -51,7 +60,7 @@ const fn zoo(
 }
 
 /// All of them.
-pub static ZOO: [Zoo; 10] = [
+pub static ZOO: [Zoo; 17] = [
     zoo(
         "cnn",
         Kind::Cnn,
@@ -122,6 +131,55 @@ pub static ZOO: [Zoo; 10] = [
         1000,
         "depthwise convolutions (Sandler et al. 2018)",
     ),
+    zoo(
+        "densenet121",
+        Kind::DenseNet,
+        [3, 224, 224],
+        1000,
+        "each layer reads all layers before it (Huang et al. 2017)",
+    ),
+    zoo(
+        "squeezenet1-0",
+        Kind::SqueezeNet10,
+        [3, 224, 224],
+        1000,
+        "1.2 million parameters (Iandola et al. 2016)",
+    ),
+    zoo(
+        "squeezenet1-1",
+        Kind::SqueezeNet11,
+        [3, 224, 224],
+        1000,
+        "as squeezenet1-0, with 2.4 times fewer multiply-adds",
+    ),
+    zoo(
+        "shufflenet-v2",
+        Kind::ShuffleNet,
+        [3, 224, 224],
+        1000,
+        "two branches with interleaved channels (Ma et al. 2018)",
+    ),
+    zoo(
+        "efficientnet-b0",
+        Kind::EfficientNet,
+        [3, 224, 224],
+        1000,
+        "inverted residuals with channel gates (Tan & Le 2019)",
+    ),
+    zoo(
+        "vit-small",
+        Kind::VitSmall,
+        [3, 32, 32],
+        10,
+        "a transformer on patches of 4×4 pixels, for small square images",
+    ),
+    zoo(
+        "vit-b16",
+        Kind::VitB16,
+        [3, 224, 224],
+        1000,
+        "a transformer on patches of 16×16 pixels (Dosovitskiy et al. 2021)",
+    ),
 ];
 
 /// A network of one layer; without a name, its paths are those that the layer has alone.
@@ -178,6 +236,42 @@ impl Zoo {
                 };
                 whole(MobileNetV2::new(&options, rng))
             }
+            Kind::DenseNet => {
+                let options = DenseNetOptions {
+                    classes,
+                    ..DenseNetOptions::default()
+                };
+                whole(DenseNet::new(&options, rng))
+            }
+            Kind::SqueezeNet10 => whole(SqueezeNet::new(SqueezeNetVersion::V1_0, classes, rng)),
+            Kind::SqueezeNet11 => whole(SqueezeNet::new(SqueezeNetVersion::V1_1, classes, rng)),
+            Kind::ShuffleNet => {
+                let options = ShuffleNetOptions {
+                    classes,
+                    ..ShuffleNetOptions::default()
+                };
+                whole(ShuffleNetV2::new(&options, rng))
+            }
+            Kind::EfficientNet => {
+                let options = EfficientNetOptions {
+                    classes,
+                    ..EfficientNetOptions::default()
+                };
+                whole(EfficientNet::new(&options, rng))
+            }
+            Kind::VitSmall | Kind::VitB16 => {
+                let sizes = if self.kind == Kind::VitSmall {
+                    VitOptions::small()
+                } else {
+                    VitOptions::b_16()
+                };
+                let options = VitOptions {
+                    image: image[1],
+                    classes,
+                    ..sizes
+                };
+                whole(VisionTransformer::new(&options, rng))
+            }
         };
         panic_message(build).map_err(|message| format!("{}: {message}", self.name))
     }
@@ -202,15 +296,18 @@ impl Zoo {
                  resnet20"
             ));
         }
-        if self.kind == Kind::LeNet && height != width {
+        let is_square_only = matches!(self.kind, Kind::LeNet | Kind::VitSmall | Kind::VitB16);
+        if is_square_only && height != width {
             return Err(format!(
-                "lenet needs square images, and these have {height}×{width} pixels; choose --model cnn"
+                "{name} needs square images, and these have {height}×{width} pixels; choose --model cnn"
             ));
         }
         let least = match self.kind {
             Kind::Cnn => 4,
             Kind::LeNet => 12,
-            Kind::Vgg11 | Kind::Vgg16 => 32,
+            Kind::Vgg11 | Kind::Vgg16 | Kind::DenseNet => 32,
+            Kind::SqueezeNet10 => 21,
+            Kind::SqueezeNet11 => 17,
             _ => 1,
         };
         if height.min(width) < least {
