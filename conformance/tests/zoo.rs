@@ -1,0 +1,247 @@
+//! Every model of the zoo against torchvision: logits in `f32`, input gradients in `f64`, from equal weights.
+//!
+//! `zoo.json` is made by `zoo.py`, which draws the same weights from the same hash. The largest models run with
+//! `WENGERT_FULL=1`.
+
+use serde_json::Value;
+use wengert::nn::models::*;
+use wengert::nn::{Layer, ParametersExt, Pass, SlotMut, rng};
+use wengert::tensor::{Real, Tensor};
+
+/// Relative to the largest logit.
+const LOGITS: f64 = 1e-5;
+/// Relative to the norm of the gradient.
+const GRADIENT: f64 = 1e-10;
+/// The classes and the width of VGG's hidden layers in `zoo.py`.
+const CLASSES: usize = 10;
+const HIDDEN: usize = 64;
+
+/// Numbers in `[0, 1)`: SplitMix64 (Steele, Lea & Flood 2014) of the FNV-1a hash of a name and a counter.
+fn draws(name: &str) -> impl FnMut() -> f64 {
+    let mut state = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
+    }
+}
+
+/// Rounded to `f32`, so that all number types have the same values.
+fn drawn<T: Real>(name: &str, shape: &[usize], low: f64, high: f64) -> Tensor<T> {
+    let mut next = draws(name);
+    let count = shape.iter().product();
+    let values: Vec<T> = (0..count)
+        .map(|_| T::of(f64::from((low + (high - low) * next()) as f32)))
+        .collect();
+    Tensor::from_vec(values, shape)
+}
+
+fn bounds(name: &str, shape: &[usize]) -> (f64, f64) {
+    match shape {
+        _ if name.ends_with("running_mean") || name.ends_with("bias") => (-0.1, 0.1),
+        [_] => (0.5, 1.5),
+        [_, _, _] => (-0.5, 0.5),
+        _ => {
+            let fan_in: usize = shape[1..].iter().product();
+            let bound = (6.0 / fan_in as f64).sqrt();
+            (-bound, bound)
+        }
+    }
+}
+
+fn set_weights<T: Real>(model: &mut dyn Layer<T>) {
+    model.each_mut(|path, slot| {
+        let value = match slot {
+            SlotMut::Param(param) => param.value_mut(),
+            SlotMut::Buffer(buffer) => buffer.value_mut(),
+            SlotMut::Counter(_) => return,
+        };
+        let shape = value.shape().to_vec();
+        let (low, high) = bounds(path, &shape);
+        *value = drawn(path, &shape, low, high);
+    });
+}
+
+fn build<T: Real>(name: &str) -> Box<dyn Layer<T>> {
+    let rng = &mut rng(0);
+    let vgg = |layout, batch_norm, rng: &mut _| {
+        let options = VggOptions {
+            batch_norm,
+            hidden: HIDDEN,
+            classes: CLASSES,
+        };
+        Box::new(Vgg::new(layout, &options, rng))
+    };
+    match name {
+        "resnet18" => Box::new(resnet18(CLASSES, rng)),
+        "resnet34" => Box::new(resnet34(CLASSES, rng)),
+        "resnet50" => Box::new(resnet50(CLASSES, rng)),
+        "resnet101" => Box::new(resnet101(CLASSES, rng)),
+        "resnet152" => Box::new(resnet152(CLASSES, rng)),
+        "vgg11" => vgg(VggLayout::Vgg11, false, rng),
+        "vgg11_bn" => vgg(VggLayout::Vgg11, true, rng),
+        "vgg13" => vgg(VggLayout::Vgg13, false, rng),
+        "vgg13_bn" => vgg(VggLayout::Vgg13, true, rng),
+        "vgg16" => vgg(VggLayout::Vgg16, false, rng),
+        "vgg16_bn" => vgg(VggLayout::Vgg16, true, rng),
+        "vgg19" => vgg(VggLayout::Vgg19, false, rng),
+        "vgg19_bn" => vgg(VggLayout::Vgg19, true, rng),
+        "mobilenet_v2" => {
+            let options = MobileNetOptions {
+                classes: CLASSES,
+                ..MobileNetOptions::default()
+            };
+            Box::new(MobileNetV2::new(&options, rng))
+        }
+        "densenet121" => {
+            let options = DenseNetOptions {
+                classes: CLASSES,
+                ..DenseNetOptions::default()
+            };
+            Box::new(DenseNet::new(&options, rng))
+        }
+        "squeezenet1_0" => Box::new(SqueezeNet::new(SqueezeNetVersion::V1_0, CLASSES, rng)),
+        "squeezenet1_1" => Box::new(SqueezeNet::new(SqueezeNetVersion::V1_1, CLASSES, rng)),
+        "shufflenet_v2_x1_0" => {
+            let options = ShuffleNetOptions {
+                classes: CLASSES,
+                ..ShuffleNetOptions::default()
+            };
+            Box::new(ShuffleNetV2::new(&options, rng))
+        }
+        "efficientnet_b0" => {
+            let options = EfficientNetOptions {
+                classes: CLASSES,
+                ..EfficientNetOptions::default()
+            };
+            Box::new(EfficientNet::new(&options, rng))
+        }
+        "vit" => Box::new(VisionTransformer::new(&VitOptions::small(), rng)),
+        "vit_b_16" => {
+            let options = VitOptions {
+                classes: CLASSES,
+                ..VitOptions::b_16()
+            };
+            Box::new(VisionTransformer::new(&options, rng))
+        }
+        other => panic!("zoo.json has a model {other} that the test does not build"),
+    }
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let list = value.as_array().expect("a list of numbers");
+    list.iter().map(|x| x.as_f64().expect("a number")).collect()
+}
+
+fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(0.0, |most, x| {
+        if x.is_nan() {
+            f64::NAN
+        } else {
+            most.max(x.abs())
+        }
+    })
+}
+
+/// The largest difference of the logits, relative to the largest logit.
+fn logit_error(name: &str, input: &[usize], expected: &[f64]) -> f64 {
+    let mut model = build::<f32>(name);
+    set_weights(&mut *model);
+    let mut pass = Pass::eval(&*model);
+    let x = pass.input(drawn("input", input, -1.0, 1.0));
+    let logits = model.call(&x, &mut pass).value().to_vec();
+    assert_eq!(logits.len(), expected.len(), "{name}: logits");
+    let differences = logits.iter().zip(expected).map(|(&a, b)| f64::from(a) - b);
+    largest(differences) / largest(expected.iter().copied())
+}
+
+/// The largest difference of an element of the input gradient that is stored, relative to the largest of them, and that of
+/// its product with a fixed direction, relative to the norm.
+fn gradient_error(name: &str, input: &[usize], stride: usize, reference: &Value) -> f64 {
+    let mut model = build::<f64>(name);
+    set_weights(&mut *model);
+    assert_eq!(
+        Some(model.parameter_count() as u64),
+        reference["parameters"].as_u64(),
+        "{name}: parameters"
+    );
+    let mut pass = Pass::train(&*model, 0);
+    for (path, kind) in model.layers() {
+        if kind == "Dropout" || kind == "StochasticDepth" {
+            pass.evaluate(&path);
+        }
+    }
+    let x = pass.tape().leaf(drawn("input", input, -1.0, 1.0));
+    let scores = model.call(&x, &mut pass);
+    let cotangent = pass.input(drawn("cotangent", scores.shape(), -1.0, 1.0));
+    let gradient = (scores * cotangent).sum(..).backward();
+    let gradient = gradient.wrt(&x).to_vec();
+    let direction: Tensor<f64> = drawn("direction", &[gradient.len()], -1.0, 1.0);
+    let along: f64 = gradient
+        .iter()
+        .zip(direction.to_vec())
+        .map(|(g, d)| g * d)
+        .sum();
+    let expected = numbers(&reference["gradient"]);
+    let norm = reference["gradient_norm"].as_f64().expect("a number");
+    let expected_along = reference["gradient_along"].as_f64().expect("a number");
+    let stored: Vec<_> = gradient.iter().step_by(stride).copied().collect();
+    assert_eq!(stored.len(), expected.len(), "{name}: gradient");
+    let by_element = largest(stored.iter().zip(&expected).map(|(a, b)| a - b))
+        / largest(expected.iter().copied());
+    let by_direction = (along - expected_along).abs() / norm;
+    largest([by_element, by_direction])
+}
+
+/// Models that take long in a build without optimisation.
+const LONG: [&str; 14] = [
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "vit_b_16",
+];
+
+#[test]
+fn models_have_the_logits_and_the_input_gradients_of_torchvision() {
+    let text = include_str!("zoo.json");
+    let stored: Value = serde_json::from_str(text).expect("zoo.json is JSON");
+    let stride = stored["stride"].as_u64().expect("a number") as usize;
+    let is_full = std::env::var_os("WENGERT_FULL").is_some_and(|full| full == "1");
+    let mut wrong = Vec::new();
+    let mut ran = 0;
+    for reference in stored["models"].as_array().expect("a list of models") {
+        let name = reference["name"].as_str().expect("a name");
+        if !is_full && LONG.contains(&name) {
+            continue;
+        }
+        ran += 1;
+        let start = std::time::Instant::now();
+        let input: Vec<_> = numbers(&reference["input"])
+            .iter()
+            .map(|&n| n as usize)
+            .collect();
+        let logits = logit_error(name, &input, &numbers(&reference["logits"]));
+        let gradient = gradient_error(name, &input, stride, reference);
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{name:<20} logits {logits:.1e}  gradient {gradient:.1e}  {seconds:.1} s");
+        if !(logits <= LOGITS && gradient <= GRADIENT) {
+            wrong.push(format!("{name}: logits {logits:e}, gradient {gradient:e}"));
+        }
+    }
+    assert!(ran >= 7, "{ran} models ran");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
