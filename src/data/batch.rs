@@ -1,6 +1,7 @@
 //! [`Batch`]: some samples as tensors; [`Targets`]: what the model is to answer.
 
 use wengert_autograd::Var;
+use wengert_autograd::ops::CrossEntropyOptions;
 use wengert_tensor::{Real, Tensor, fail::fail};
 
 /// Some samples of a set.
@@ -96,9 +97,32 @@ impl<T: Real> Targets<T> {
     #[must_use]
     #[track_caller]
     pub fn cross_entropy(&self, scores: &Var<T>) -> Var<T> {
+        self.cross_entropy_with(scores, &CrossEntropyOptions::default())
+    }
+
+    /// [`cross_entropy`](Self::cross_entropy) with options.
+    ///
+    /// ```
+    /// use wengert::data::Targets;
+    /// use wengert::prelude::*;
+    ///
+    /// let scores = Var::constant(Tensor::<f64>::zeros([3, 10]));
+    /// let targets = Targets::Classes(Tensor::from_vec(vec![7, 0, 2], [3]));
+    /// let options = CrossEntropyOptions { label_smoothing: 0.1, ..Default::default() };
+    /// let loss = targets.cross_entropy_with(&scores, &options);
+    /// assert!((loss.item() - 10_f64.ln()).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Var::cross_entropy_with`] for class numbers, and [`Var::cross_entropy_soft_with`] for probabilities.
+    #[must_use]
+    #[track_caller]
+    pub fn cross_entropy_with(&self, scores: &Var<T>, options: &CrossEntropyOptions) -> Var<T> {
         match self {
-            Self::Classes(classes) => scores.cross_entropy(classes),
-            Self::Numbers(numbers) => scores.cross_entropy_soft(&Var::constant(numbers.clone())),
+            Self::Classes(classes) => scores.cross_entropy_with(classes, options),
+            Self::Numbers(numbers) => {
+                scores.cross_entropy_soft_with(&Var::constant(numbers.clone()), options)
+            }
         }
     }
 
