@@ -1,6 +1,7 @@
 //! [`Trainer::fit`]: the loop.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use wengert_nn::Module;
 use wengert_tensor::Real;
@@ -28,6 +29,8 @@ pub(super) struct Fit<'t, 'a, T: Real, M, D: BatchSource<T>> {
     pub(super) checkpoint: Option<PathBuf>,
     /// The position that the last checkpoint was written at.
     pub(super) written: Option<Position>,
+    /// How long the loop has waited for batches.
+    pub(super) waited: Duration,
 }
 
 /// Why the batches of an epoch were not completed.
@@ -69,6 +72,7 @@ where
             evaluation: None,
             checkpoint: None,
             written: None,
+            waited: Duration::ZERO,
         };
         let reason = fit.run();
         if let Ok(StopReason::Finished | StopReason::EarlyStopped) = reason {
@@ -78,6 +82,7 @@ where
             state,
             evaluation,
             checkpoint,
+            waited,
             ..
         } = fit;
         let (history, best) = (state.history.clone(), state.best);
@@ -88,6 +93,7 @@ where
             evaluation,
             best,
             checkpoint,
+            waited,
         })
     }
 
@@ -156,7 +162,13 @@ where
         batches: &mut dyn Iterator<Item = D::Batch>,
     ) -> Result<Option<StopReason>, Halt<D::Batch>> {
         let steps = self.trainer.data.steps();
-        for batch in batches {
+        loop {
+            let start = Instant::now();
+            let batch = batches.next();
+            self.waited += start.elapsed();
+            let Some(batch) = batch else {
+                return Ok(None);
+            };
             if self.trainer.stop.is_stopped() {
                 return Ok(Some(StopReason::Interrupted));
             }
@@ -186,7 +198,6 @@ where
                 return Ok(Some(StopReason::Callback));
             }
         }
-        Ok(None)
     }
 
     /// The error for a batch with a NaN or an infinity.

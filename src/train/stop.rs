@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::history::History;
 use super::metrics::Evaluation;
@@ -67,6 +68,8 @@ pub struct Outcome {
     pub best: Option<(u64, f64)>,
     /// The last checkpoint, if there are any.
     pub checkpoint: Option<PathBuf>,
+    /// How long this call of `fit` has waited for batches; the rest of its time is steps, evaluation and checkpoints.
+    pub waited: Duration,
 }
 
 impl Outcome {
