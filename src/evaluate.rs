@@ -1,9 +1,10 @@
 //! Accuracy and predictions of a model on a data set.
 
 use wengert_nn::{Module, Pass};
-use wengert_tensor::{Real, require};
+use wengert_tensor::Real;
+use wengert_tensor::fail::fail;
 
-use crate::data::{Loader, Targets};
+use crate::data::{Loader, Position, Targets};
 
 /// The class with the highest score for each sample, in the order of the loader's set.
 ///
@@ -54,16 +55,25 @@ where
 {
     let mut predicted = Vec::with_capacity(loader.set().len());
     let mut targets = Vec::new();
-    for batch in loader.for_evaluation(loader.set()).epoch(0) {
-        let mut pass = Pass::eval(model);
-        let scores = model.call(&pass.input(batch.inputs), &mut pass);
-        require!(
-            scores.rank() == 2,
-            "predictions: {:?}: a model must return [batch, classes]",
-            scores.shape()
-        );
-        predicted.extend(scores.value().argmax(1).iter());
-        targets.push(batch.targets);
+    let mut wrong_shape = None;
+    let evaluated = loader.for_evaluation(loader.set());
+    evaluated.prefetch(Position::default(), |batches| {
+        for batch in batches {
+            let mut pass = Pass::eval(model);
+            let scores = model.call(&pass.input(batch.inputs), &mut pass);
+            if scores.rank() != 2 {
+                wrong_shape = Some(scores.shape().to_vec());
+                return;
+            }
+            predicted.extend(scores.value().argmax(1).iter());
+            targets.push(batch.targets);
+        }
+    });
+    // Not in the closure above, which would hide the caller's line.
+    if let Some(shape) = wrong_shape {
+        fail(format_args!(
+            "predictions: {shape:?}: a model must return [batch, classes]"
+        ));
     }
     (predicted, targets)
 }

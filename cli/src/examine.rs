@@ -1,6 +1,6 @@
 //! A network on a set of images: the confusion matrix and the worst mistakes.
 
-use wengert::data::{ImageSet, Loader};
+use wengert::data::{ImageSet, Loader, Position};
 use wengert::nn::Sequential;
 use wengert::prelude::*;
 use wengert::report::Confusion;
@@ -44,15 +44,18 @@ pub fn probabilities(
 ) {
     let loader = Loader::new(set, images.loader_options(BATCH));
     let mut row = 0;
-    for batch in loader.for_evaluation(set).epoch(0) {
-        let mut pass = Pass::eval(model);
-        let scores = model.call(&pass.input(batch.inputs), &mut pass);
-        let classes = scores.size(1);
-        for logs in scores.log_softmax(1).value().to_vec().chunks(classes) {
-            each(row, logs);
-            row += 1;
+    let evaluated = loader.for_evaluation(set);
+    evaluated.prefetch(Position::default(), |batches| {
+        for batch in batches {
+            let mut pass = Pass::eval(model);
+            let scores = model.call(&pass.input(batch.inputs), &mut pass);
+            let classes = scores.size(1);
+            for logs in scores.log_softmax(1).value().to_vec().chunks(classes) {
+                each(row, logs);
+                row += 1;
+            }
         }
-    }
+    });
 }
 
 /// Tests a network on every image of a set.
