@@ -1,9 +1,9 @@
-//! `train --tui`: curves, speed, and the gradient and dead units of each layer, live in the terminal.
+//! What the screen shows.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
@@ -11,29 +11,13 @@ use ratatui::text::Line;
 use ratatui::widgets::{
     Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Row as Cells, Table,
 };
-use ratatui::{DefaultTerminal, Frame};
-use wengert::nn::Sequential;
-use wengert::train::{StepReport, StopHandle};
 
-use super::display::Running;
+use super::curve::Curve;
 use crate::run::{LayerRow, Row};
-
-/// Time between two pictures; drawing must not slow the training.
-const PERIOD: Duration = Duration::from_millis(200);
-
-/// The most points of a curve; more than a terminal has columns.
-const POINTS: usize = 1024;
-
-/// The screen of a training run. Dropping it gives the terminal back.
-pub struct Tui {
-    terminal: DefaultTerminal,
-    stop: StopHandle,
-    drawn: Option<Instant>,
-    view: View,
-}
+use crate::train::display::Running;
 
 /// What the screen shows.
-struct View {
+pub struct View {
     title: String,
     start: Instant,
     /// Steps of the whole run, and those done.
@@ -48,141 +32,58 @@ struct View {
     validation_loss: Curve,
     validation_accuracy: Curve,
     layers: Vec<LayerRow>,
-    stopping: bool,
-}
-
-/// A curve of at most [`POINTS`] points: when it is full, every second one goes.
-#[derive(Default)]
-struct Curve {
-    points: Vec<(f64, f64)>,
-    every: u64,
-    seen: u64,
-}
-
-impl Curve {
-    fn push(&mut self, x: f64, y: f64) {
-        self.every = self.every.max(1);
-        if self.seen.is_multiple_of(self.every) && y.is_finite() {
-            self.points.push((x, y));
-        }
-        self.seen += 1;
-        if self.points.len() == POINTS {
-            let mut keep = false;
-            self.points.retain(|_| {
-                keep = !keep;
-                keep
-            });
-            self.every *= 2;
-        }
-    }
-
-    fn last(&self) -> Option<f64> {
-        self.points.last().map(|point| point.1)
-    }
-}
-
-impl Tui {
-    /// Takes the terminal; an error if there is none.
-    pub fn new(title: &str, steps: u64, epochs: u64, stop: &StopHandle) -> Result<Self, String> {
-        let terminal =
-            ratatui::try_init().map_err(|error| format!("--tui needs a terminal: {error}"))?;
-        Ok(Self {
-            terminal,
-            stop: stop.clone(),
-            drawn: None,
-            view: View {
-                title: title.to_owned(),
-                start: Instant::now(),
-                steps,
-                done: 0,
-                epochs,
-                epoch: 0,
-                images_per_second: 0.0,
-                lr: 0.0,
-                loss: Curve::default(),
-                accuracy: Curve::default(),
-                validation_loss: Curve::default(),
-                validation_accuracy: Curve::default(),
-                layers: Vec::new(),
-                stopping: false,
-            },
-        })
-    }
-
-    /// After each batch.
-    pub fn step(&mut self, step: &StepReport<'_, f32, Sequential>, now: Running) {
-        let Running {
-            position,
-            loss,
-            accuracy,
-            images_per_second,
-        } = now;
-        let view = &mut self.view;
-        let x = position as f64 / view.steps as f64 * view.epochs as f64;
-        view.done = position;
-        view.epoch = step.epoch + 1;
-        view.lr = step.lr;
-        view.images_per_second = images_per_second;
-        view.loss.push(x, loss);
-        view.accuracy.push(x, 100.0 * accuracy);
-        if self.drawn.is_some_and(|drawn| drawn.elapsed() < PERIOD) {
-            return;
-        }
-        view.gradients(step);
-        self.read_keys();
-        self.draw();
-    }
-
-    /// After each epoch.
-    pub fn epoch(&mut self, row: &Row) {
-        let x = row.epoch as f64;
-        let view = &mut self.view;
-        if let Some(loss) = row.validation_loss {
-            view.validation_loss.push(x, loss);
-        }
-        if let Some(accuracy) = row.validation_accuracy {
-            view.validation_accuracy.push(x, 100.0 * accuracy);
-        }
-        view.layers.clone_from(&row.layers);
-        self.draw();
-    }
-
-    /// `q` and Ctrl-C stop the training. In raw mode the terminal sends no signal for Ctrl-C.
-    fn read_keys(&mut self) {
-        while event::poll(Duration::ZERO).unwrap_or(false) {
-            let Ok(Event::Key(key)) = event::read() else {
-                continue;
-            };
-            let is_interrupt =
-                key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-            if key.kind == KeyEventKind::Press && (is_interrupt || key.code == KeyCode::Char('q')) {
-                self.stop.stop();
-                self.view.stopping = true;
-            }
-        }
-    }
-
-    fn draw(&mut self) {
-        let view = &self.view;
-        // A terminal that has gone away must not end the training.
-        let _ = self.terminal.draw(|frame| view.draw(frame));
-        self.drawn = Some(Instant::now());
-    }
-}
-
-impl Drop for Tui {
-    fn drop(&mut self) {
-        ratatui::restore();
-    }
+    pub stopping: bool,
 }
 
 impl View {
-    /// The gradient of each layer in this batch, where the last epoch has told the layers.
-    fn gradients(&mut self, step: &StepReport<'_, f32, Sequential>) {
+    pub fn new(title: &str, steps: u64, epochs: u64) -> Self {
+        Self {
+            title: title.to_owned(),
+            start: Instant::now(),
+            steps,
+            done: 0,
+            epochs,
+            epoch: 0,
+            images_per_second: 0.0,
+            lr: 0.0,
+            loss: Curve::default(),
+            accuracy: Curve::default(),
+            validation_loss: Curve::default(),
+            validation_accuracy: Curve::default(),
+            layers: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// The numbers after a batch of an epoch, counted from 1.
+    pub fn step(&mut self, epoch: u64, lr: f64, now: Running) {
+        let x = now.position as f64 / self.steps as f64 * self.epochs as f64;
+        self.done = now.position;
+        self.epoch = epoch;
+        self.lr = lr;
+        self.images_per_second = now.images_per_second;
+        self.loss.push(x, now.loss);
+        self.accuracy.push(x, 100.0 * now.accuracy);
+    }
+
+    /// The numbers after an epoch.
+    pub fn epoch(&mut self, row: &Row) {
+        let x = row.epoch as f64;
+        if let Some(loss) = row.validation_loss {
+            self.validation_loss.push(x, loss);
+        }
+        if let Some(accuracy) = row.validation_accuracy {
+            self.validation_accuracy.push(x, 100.0 * accuracy);
+        }
+        self.layers.clone_from(&row.layers);
+    }
+
+    /// The norms of the gradients of the parameters in this batch, by path; the layers are those of the last epoch,
+    /// once there is one.
+    pub fn gradients<'a>(&mut self, norms: impl Iterator<Item = (&'a str, f64)>) {
         let mut squares: BTreeMap<&str, f64> = BTreeMap::new();
-        for (path, gradient) in step.gradients.iter() {
+        for (path, norm) in norms {
             let layer = path.rsplit_once('.').map_or("", |(layer, _)| layer);
-            let norm = f64::from(gradient.norm2(..).item());
             *squares.entry(layer).or_default() += norm * norm;
         }
         if self.layers.is_empty() {
@@ -199,7 +100,7 @@ impl View {
         }
     }
 
-    fn draw(&self, frame: &mut Frame<'_>) {
+    pub fn draw(&self, frame: &mut Frame<'_>) {
         let rows = Layout::vertical([
             Constraint::Length(3),
             Constraint::Length(1),
@@ -247,7 +148,7 @@ impl View {
             0.0
         };
         let text = format!(
-            "loss {:.4}  accuracy {:.1} %  {:.0} images/s  learning rate {:.2e}  {seconds:.0} s, {left:.0} s left",
+            "loss {:.4}  accuracy {:.1} %  {:.0} images/s  lr {:.2e}  {seconds:.0} s, {left:.0} s left",
             self.loss.last().unwrap_or(f64::NAN),
             self.accuracy.last().unwrap_or(f64::NAN),
             self.images_per_second,
@@ -333,5 +234,120 @@ impl View {
             .header(Cells::new(["layer", "gradient", "", "dead"]).style(Style::new().bold()))
             .block(Block::bordered().title(" gradient norm and dead units of each layer "));
         frame.render_widget(table, area);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    /// The lines of a terminal of this size.
+    fn drawn(view: &View, columns: u16, rows: u16) -> Vec<String> {
+        let mut terminal =
+            Terminal::new(TestBackend::new(columns, rows)).expect("memory never fails");
+        terminal
+            .draw(|frame| view.draw(frame))
+            .expect("memory never fails");
+        let buffer = terminal.backend().buffer();
+        let cells = buffer.content().chunks(usize::from(columns));
+        cells
+            .map(|line| line.iter().map(ratatui::buffer::Cell::symbol).collect())
+            .collect()
+    }
+
+    fn contains(lines: &[String], part: &str) -> bool {
+        lines.iter().any(|line| line.contains(part))
+    }
+
+    /// 300 of 1000 steps of 10 epochs, with three layers.
+    fn in_the_middle() -> View {
+        let mut view = View::new("runs/digits", 1000, 10);
+        for position in 1..=300 {
+            let now = Running {
+                position,
+                loss: 300.0 / position as f64,
+                accuracy: 0.9,
+                images_per_second: 12_345.4,
+            };
+            view.step(3, 0.0015, now);
+        }
+        view.gradients(
+            [
+                ("conv1.weight", 3.0),
+                ("conv1.bias", 4.0),
+                ("fc.weight", 0.5),
+            ]
+            .into_iter(),
+        );
+        view
+    }
+
+    #[test]
+    fn eighty_columns_hold_every_number_curve_and_layer() {
+        let lines = drawn(&in_the_middle(), 80, 24);
+        for part in [
+            "runs/digits",
+            "epoch 3/10, 30 %",
+            "loss 1.0000  accuracy 90.0 %  12345 images/s  lr 1.50e-3",
+            "s left",
+            " loss ",
+            " accuracy in % ",
+            "10 epochs",
+            "gradient norm and dead units of each layer",
+            "q or Ctrl-C",
+        ] {
+            assert!(contains(&lines, part), "{part}: {lines:#?}");
+        }
+        // 5 = √(3² + 4²), and the longest bar.
+        let bar = |layer: &str| {
+            let line = lines.iter().find(|line| line.contains(layer));
+            let line = line.unwrap_or_else(|| panic!("{layer}: {lines:#?}"));
+            line.chars().filter(|&c| c == '█').count()
+        };
+        assert!(contains(&lines, "5.000e0") && contains(&lines, "5.000e-1"));
+        assert_eq!(bar("conv1"), 10 * bar("fc "));
+        let dots = |line: &String| line.chars().any(|c| ('⠁'..='⣿').contains(&c));
+        assert!(lines.iter().filter(|line| dots(line)).count() > 2);
+    }
+
+    #[test]
+    fn an_epoch_shows_validation_and_dead_units() {
+        let mut view = in_the_middle();
+        let layers = vec![LayerRow {
+            path: "conv1".to_owned(),
+            gradient: 1.0,
+            dead: Some(0.125),
+            ..LayerRow::default()
+        }];
+        view.epoch(&Row {
+            epoch: 3,
+            validation_loss: Some(0.5),
+            validation_accuracy: Some(0.875),
+            layers,
+            ..Row::default()
+        });
+        let lines = drawn(&view, 100, 30);
+        assert!(contains(&lines, "12.5 %"), "{lines:#?}");
+        assert!(contains(&lines, "validation"), "{lines:#?}");
+        // The axis of the accuracy reaches from the validation's value to the training's.
+        assert!(
+            contains(&lines, "87.50") && contains(&lines, "90.00"),
+            "{lines:#?}"
+        );
+    }
+
+    #[test]
+    fn a_request_to_stop_is_shown_and_no_size_of_the_terminal_is_an_error() {
+        let mut view = in_the_middle();
+        view.stopping = true;
+        assert!(contains(&drawn(&view, 80, 24), "finishing the step"));
+        for (columns, rows) in [(1, 1), (3, 40), (200, 2), (20, 10)] {
+            assert_eq!(drawn(&view, columns, rows).len(), usize::from(rows));
+        }
+        // Before the first step there is neither a number nor a layer.
+        let lines = drawn(&View::new("new", 0, 0), 80, 24);
+        assert!(contains(&lines, "epoch 0/0, 0 %"), "{lines:#?}");
     }
 }
