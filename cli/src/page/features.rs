@@ -88,8 +88,8 @@ fn filters(content: &Content<'_>, path: &str) -> Option<(String, String)> {
     let planes =
         (0..shown).map(|filter| Plane::new(&weight.select(0, filter as isize).select(0, 0)));
     let grid = PlaneGrid {
-        columns: 16,
-        zoom: (28 / height.max(width).max(1)).max(1),
+        columns: 8, // 48 pixels each on a page of 400
+        zoom: (40 / height.max(width).max(1)).max(1),
         colors: ColorMap::Signed,
         range: PlaneRange::Common,
         planes: planes.collect(),
@@ -132,7 +132,7 @@ fn feature_maps(content: &Content<'_>, chosen: &[String]) -> Vec<(String, String
         let shown = channels.min(SHOWN);
         let image = output.value().select(0, 0);
         let grid = PlaneGrid {
-            columns: 16,
+            columns: 8, // 48 pixels each on a page of 400
             zoom: (48 / height.max(width).max(1)).max(1),
             planes: (0..shown)
                 .map(|channel| Plane::new(&image.select(0, channel as isize)))
