@@ -31,6 +31,10 @@ pub struct Settings {
     #[arg(long, value_name = "PIXELS", value_parser = count::<1024>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// Leave out files of folder that are damaged or no images, and name them; otherwise such a file is an error
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip_unusable: bool,
     /// Network: a name (see `wengert summary --list`) or a TOML file of layers [default: cnn]
     #[arg(long, value_name = "NAME|FILE", value_parser = model_name)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +71,10 @@ pub struct Settings {
     #[arg(long, value_name = "FACTOR", value_parser = at_least_zero)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
+    /// Part of each target that is spread evenly over all classes; reported losses include it [default: 0]
+    #[arg(long, value_name = "PART", value_parser = below_one)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
     /// Largest norm of the gradient; a longer one is scaled down [default: no limit]
     #[arg(long, value_name = "NORM", value_parser = above_zero)]
     #[serde(skip_serializing_if = "Option::is_none")]

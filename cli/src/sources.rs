@@ -1,8 +1,9 @@
 //! The data sets by name.
 
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 
-use wengert::data::{FolderOptions, ImageSet, Normalize, Split};
+use wengert::data::{DataError, FolderOptions, ImageSet, Normalize, Problem, Split, UnusableFiles};
 
 use crate::outcome::Usage;
 use crate::run::Images;
@@ -39,7 +40,7 @@ impl DatasetName {
         (self == Self::FashionMnist).then_some("/usr/share/datasets/fashion-mnist")
     }
 
-    fn read(self, directory: &Path, size: usize, seed: u64) -> Result<Split, Error> {
+    fn read(self, directory: &Path, settings: &Settings) -> Result<Split, Error> {
         Ok(match self {
             Self::Digits => Split::digits(),
             Self::FashionMnist => Split::fashion_mnist(directory)?,
@@ -48,13 +49,45 @@ impl DatasetName {
             Self::Cifar100 => Split::cifar100(directory)?,
             Self::Folder => {
                 let options = FolderOptions {
-                    size: [size; 2],
-                    seed,
+                    size: [settings.size.unwrap_or(SIZE) as usize; 2],
+                    seed: settings.seed.unwrap_or(0),
+                    unusable: if settings.skip_unusable {
+                        UnusableFiles::Skip
+                    } else {
+                        UnusableFiles::Error
+                    },
                     ..FolderOptions::default()
                 };
-                Split::folder(directory, &options)?.0
+                let (split, skipped) =
+                    Split::folder(directory, &options).map_err(|error| with_remedy(&error))?;
+                report_skipped(&skipped);
+                split
             }
         })
+    }
+}
+
+/// The library's remedy for an unusable file is one of its options; the command has a flag for it.
+fn with_remedy(error: &DataError) -> String {
+    error
+        .to_string()
+        .replace("`UnusableFiles::Skip`", "--skip-unusable")
+}
+
+/// Names the files that were left out, the first few of them.
+fn report_skipped(skipped: &[DataError]) {
+    const NAMED: usize = 5;
+    let mut out = stderr().lock();
+    // A closed standard error must not end the command.
+    for DataError { file, problem } in skipped.iter().take(NAMED) {
+        let reason = match problem {
+            Problem::DamagedImage(_) => "a damaged image",
+            _ => "not a PNG or JPEG image",
+        };
+        let _ = writeln!(out, "left out {}: {reason}", file.display());
+    }
+    if skipped.len() > NAMED {
+        let _ = writeln!(out, "left out {} files altogether", skipped.len());
     }
 }
 
@@ -78,11 +111,7 @@ pub fn directory(settings: &Settings, dataset: DatasetName) -> Result<PathBuf, U
 impl Source {
     /// Reads the data set of these settings; with `validate`, a part of the training images is held out.
     pub fn read(settings: &Settings, dataset: DatasetName) -> Result<Self, Error> {
-        let data = dataset.read(
-            &directory(settings, dataset)?,
-            settings.size.unwrap_or(SIZE) as usize,
-            settings.seed.unwrap_or(0),
-        )?;
+        let data = dataset.read(&directory(settings, dataset)?, settings)?;
         let Split { train, test } = data;
         if !settings.validate {
             return Ok(Self {

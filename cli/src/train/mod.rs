@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use wengert::data::Loader;
 use wengert::nn::{Sequential, Summary};
+use wengert::prelude::CrossEntropyOptions;
 use wengert::tensor::parallel::with_threads;
 use wengert::train::{Checkpoint, CheckpointOptions, StopHandle, StopReason, TrainError, Trainer};
 
@@ -232,11 +233,19 @@ fn fit(
     if let Some(last) = &last {
         trainer = trainer.resume(last.file());
     }
+    if let Some(label_smoothing) = plan.settings.label_smoothing {
+        let options = CrossEntropyOptions {
+            label_smoothing,
+            ..CrossEntropyOptions::default()
+        };
+        trainer =
+            trainer.loss(move |scores, batch| batch.targets.cross_entropy_with(scores, &options));
+    }
     trainer = plan.with_schedule(trainer);
     let outcome = trainer.fit();
     let average = trainer.ema();
     drop(trainer);
-    watch.finish()?;
+    watch.finish(outcome.as_ref().ok())?;
     let outcome = outcome.map_err(|error| explained(error, plan))?;
     if plan.settings.patience.is_some() && best.is_file() {
         Checkpoint::load(&best)?.evaluated().load_into(model)?;

@@ -77,6 +77,9 @@ impl Plan {
         if settings.size.is_some() && self.dataset != DatasetName::Folder {
             return wrong("--size is for folder; the images of a data set have their own size");
         }
+        if settings.skip_unusable && self.dataset != DatasetName::Folder {
+            return wrong("--skip-unusable is for folder; a data set must be complete");
+        }
         if settings
             .warmup
             .is_some_and(|warmup| warmup >= self.epochs as f64)
@@ -92,6 +95,17 @@ impl Plan {
         if batch > count {
             return Err(format!(
                 "a batch of {batch} is more than the {count} images; choose at most {count} with --batch"
+            ));
+        }
+        if source.test.is_empty() {
+            let name = source.test_name;
+            return Err(format!(
+                "{}: there are no {name} images; add more images, a fifth of which are not trained on",
+                self.settings
+                    .data
+                    .as_deref()
+                    .unwrap_or(Path::new(self.dataset.name()))
+                    .display()
             ));
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use wengert::nn::{Sequential, Summary};
-use wengert::train::{Checkpoint, EpochRecord, EpochReport, StepReport};
+use wengert::train::{Checkpoint, EpochRecord, EpochReport, Outcome, StepReport};
 
 use super::display::{Display, Running};
 use super::plan::Plan;
@@ -194,8 +194,8 @@ impl<'a> Watch<'a> {
         let _ = writeln!(stderr(), "{line}");
     }
 
-    /// After the training.
-    pub fn finish(&self) -> Result<(), String> {
+    /// After the training, which has ended with `outcome` unless it failed.
+    pub fn finish(&self, outcome: Option<&Outcome>) -> Result<(), String> {
         let state = &mut *self.state.borrow_mut();
         // Gives the terminal back.
         state.display = None;
@@ -206,9 +206,11 @@ impl<'a> Watch<'a> {
             let seconds = state.start.elapsed().as_secs_f64();
             let epochs = state.rows.len() - state.resumed;
             let images = (self.source.train.len() * epochs) as f64;
+            let waited = outcome.map_or(0.0, |outcome| outcome.waited.as_secs_f64());
             let line = format!(
-                "trained: {epochs} epochs in {seconds:.1} s, {:.0} images/s, loss {:.4}",
+                "trained: {epochs} epochs in {seconds:.1} s, {:.0} images/s, waited for data {:.1} %, loss {:.4}",
                 images / seconds,
+                100.0 * waited / seconds,
                 last.loss
             );
             let _ = writeln!(stderr(), "{line}");

@@ -122,6 +122,24 @@ fn help_teaches_and_lists_every_subcommand() {
 }
 
 #[test]
+fn no_color_is_obeyed_where_colours_are_asked_for() {
+    let directory = scratch();
+    let help = |no_color: &str| {
+        let mut command = wengert(&["train", "--help"], directory.path());
+        let output = command
+            .env("CLICOLOR_FORCE", "1")
+            .env("NO_COLOR", no_color)
+            .output();
+        text(&output.expect("the command starts"))
+    };
+    assert!(
+        help("").contains('\u{1b}'),
+        "an empty value asks for nothing"
+    );
+    assert!(!help("1").contains('\u{1b}'));
+}
+
+#[test]
 fn a_wrong_command_line_has_status_2() {
     let directory = scratch();
     for args in [

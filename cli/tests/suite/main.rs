@@ -3,6 +3,9 @@
 mod command;
 mod compare;
 mod config;
+mod data;
+#[cfg(unix)]
+mod full_disk;
 mod inspect;
 mod models;
 mod predict;

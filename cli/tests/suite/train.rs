@@ -74,6 +74,7 @@ fn options_of_the_training_take_effect() {
         &["--warmup", "1"],
         &["--weight-decay", "0.1"],
         &["--augment", "none"],
+        &["--label-smoothing", "0.1"],
         &["--augment", "shift=1,flip"],
         &["--freeze", "conv1,*.bias"],
     ] {
@@ -181,6 +182,10 @@ fn a_wrong_command_line_has_status_2_and_names_the_option() {
         (&["--lr", "-0.1"], "invalid value '-0.1' for '--lr"),
         (&["--lr", "0"], "invalid value '0' for '--lr"),
         (&["--ema", "1"], "invalid value '1' for '--ema"),
+        (
+            &["--label-smoothing", "1"],
+            "invalid value '1' for '--label-smoothing",
+        ),
         (&["--clip", "0"], "invalid value '0' for '--clip"),
         (&["--seed", "-1"], "invalid value '-1' for '--seed"),
         (
