@@ -6,7 +6,7 @@ use std::panic::Location;
 use wengert_tensor::{Real, Tensor, fail::fail, require};
 
 use crate::call::{Call, Place};
-use crate::gradients::{Gradients, UnreachedEntries};
+use crate::gradients::{LeafGradients, UnreachedEntries};
 use crate::inline_vec::InlineVec;
 use crate::rule::{Contributions, Graph, accumulate};
 use crate::slots::Slots;
@@ -33,7 +33,7 @@ impl<T: Real> Var<T> {
     /// If the value has more than one element, is not tracked, or its tape was consumed before.
     #[must_use]
     #[track_caller]
-    pub fn backward(&self) -> Gradients<T> {
+    pub fn backward(&self) -> LeafGradients<T> {
         self.backward_from(&self.unit("backward"))
     }
 
@@ -53,7 +53,7 @@ impl<T: Real> Var<T> {
     /// As [`backward`](Self::backward).
     #[must_use]
     #[track_caller]
-    pub fn backward_keep(&self) -> Gradients<T> {
+    pub fn backward_keep(&self) -> LeafGradients<T> {
         let unit = self.unit("backward_keep");
         let node = self.require_node("backward_keep");
         let mut slots = Slots::new(node.place().0 + 1);
@@ -76,7 +76,7 @@ impl<T: Real> Var<T> {
     /// If the shapes differ, the value is not tracked, or its tape was consumed before.
     #[must_use]
     #[track_caller]
-    pub fn backward_from(&self, cotangent: &Tensor<T>) -> Gradients<T> {
+    pub fn backward_from(&self, cotangent: &Tensor<T>) -> LeafGradients<T> {
         let node = self.require_node("backward");
         self.require_cotangent(cotangent.shape());
         let mut slots = Slots::new(node.place().0 + 1);
@@ -276,7 +276,7 @@ fn backward_pass<T: Real>(
     Node {
         tape, generation, ..
     }: &Node<T>,
-) -> (Gradients<T>, Vec<Option<Var<T>>>) {
+) -> (LeafGradients<T>, Vec<Option<Var<T>>>) {
     let (count, generation) = (slots.entries(), *generation);
     let needed = wanted.map(|wanted| access.needed(wanted, count));
     let mut found = vec![None; wanted.map_or(0, <[_]>::len)];
@@ -329,7 +329,7 @@ fn backward_pass<T: Real>(
     if let TapeAccess::Consume(entries) = access {
         recycle(entries);
     }
-    let gradients = Gradients {
+    let gradients = LeafGradients {
         tape: tape.id(),
         generation,
         by_leaf: pass.by_leaf,

@@ -10,7 +10,7 @@ use crate::var::Var;
 
 /// The gradients of one backward pass, by leaf.
 #[derive(Clone, Debug)]
-pub struct Gradients<T: Real = f32> {
+pub struct LeafGradients<T: Real = f32> {
     pub(crate) tape: u64,
     pub(crate) generation: u32,
     pub(crate) by_leaf: BTreeMap<usize, Tensor<T>>,
@@ -36,7 +36,7 @@ impl std::fmt::Display for Unreached {
     }
 }
 
-impl<T: Real> Gradients<T> {
+impl<T: Real> LeafGradients<T> {
     /// The gradient with respect to a leaf; `None` if the differentiated value does not depend on it.
     #[must_use]
     pub fn get(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {

@@ -38,7 +38,7 @@ pub use backward::grad;
 pub use call::Call;
 pub use check::{check_gradients, check_op};
 pub use function::{Apply, Closures, Differentiable, Function, Generic};
-pub use gradients::{Gradients, Unreached};
+pub use gradients::{LeafGradients, Unreached};
 pub use op::{Inputs, Op, Outputs};
 pub use outline::{Outline, Outlined, Reach, Window};
 pub use reads::Reads;

@@ -24,8 +24,8 @@ pub use loss::{
 };
 pub use norm::{BatchNormed, NormOptions, ResponseOptions};
 pub use sequence::{
-    AttentionOptions, CellParams, InProjection, MultiHead, MultiHeadOptions, Nonlinearity,
-    RecurrentOptions,
+    AttentionOptions, CellParams, InProjection, MultiHead, MultiHeadOptions, RecurrentOptions,
+    RnnActivation,
 };
 pub use shape::Border;
 pub use support::{Case, Entry};

@@ -3,8 +3,8 @@
 use wengert_autograd::ops::{
     AttentionOptions, BinaryCrossEntropyOptions, Border, CellParams, CrossEntropyOptions,
     InProjection, InterpolateOptions, KlDivOptions, MultiHead, MultiHeadOptions,
-    MultiMarginOptions, NllOptions, Nonlinearity, NormOptions, PoissonOptions, RecurrentOptions,
-    Reduction, ResponseOptions, TripletOptions,
+    MultiMarginOptions, NllOptions, NormOptions, PoissonOptions, RecurrentOptions, Reduction,
+    ResponseOptions, RnnActivation, TripletOptions,
 };
 use wengert_autograd::{Tape, Var};
 use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Slice, Tensor};
@@ -84,9 +84,9 @@ crate::wrong_calls! {
     rnn_cell: v([2, 3]).rnn_cell(
         &v([2, 4]),
         &CellParams::new(&v([4, 5]), &v([4, 4])),
-        Nonlinearity::Tanh,
+        RnnActivation::Tanh,
     );
-    rnn: v([5, 2, 3]).rnn(&[], None, Nonlinearity::Tanh, &RecurrentOptions::default());
+    rnn: v([5, 2, 3]).rnn(&[], None, RnnActivation::Tanh, &RecurrentOptions::default());
     broadcast_to: v([2, 3]).broadcast_to([3, 2]);
     sum_to: v([2, 3]).sum_to([3, 2]);
     concat: Var::concat(&[&v([2, 3]), &v([2, 4])], 0);

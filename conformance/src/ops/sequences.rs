@@ -2,8 +2,8 @@
 
 use wengert::autograd::Var;
 use wengert::autograd::ops::{
-    AttentionOptions, CellParams, InProjection, MultiHead, MultiHeadOptions, Nonlinearity,
-    RecurrentOptions,
+    AttentionOptions, CellParams, InProjection, MultiHead, MultiHeadOptions, RecurrentOptions,
+    RnnActivation,
 };
 use wengert::tensor::{Real, Tensor};
 
@@ -94,10 +94,10 @@ fn params<'a, T: Real>(call: &'a Call<'_, T>, suffix: &str) -> Result<CellParams
     Ok(params)
 }
 
-fn nonlinearity<T: Real>(call: &Call<'_, T>) -> Result<Nonlinearity, Failure> {
+fn nonlinearity<T: Real>(call: &Call<'_, T>) -> Result<RnnActivation, Failure> {
     match call.args.str("nonlinearity")? {
-        None | Some("tanh") => Ok(Nonlinearity::Tanh),
-        Some("relu") => Ok(Nonlinearity::Relu),
+        None | Some("tanh") => Ok(RnnActivation::Tanh),
+        Some("relu") => Ok(RnnActivation::Relu),
         Some(other) => wrong(format!("nonlinearity {other:?}")),
     }
 }

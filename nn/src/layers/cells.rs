@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use wengert_autograd::Var;
-use wengert_autograd::ops::{CellParams, Nonlinearity};
+use wengert_autograd::ops::{CellParams, RnnActivation};
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::init::default_bound;
@@ -109,7 +109,7 @@ cells! {
     /// A plain cell, `h′ = tanh(W·x + b + U·h + c)` (Elman 1990); see [`Var::rnn_cell`].
     RnnCell, "RNNCell", 1 {
         /// What is done to the sum; the hyperbolic tangent by default.
-        nonlinearity: Nonlinearity
+        nonlinearity: RnnActivation
     };
 
     /// A gated recurrent unit (Cho et al. 2014); see [`Var::gru_cell`].
@@ -122,7 +122,7 @@ cells! {
 impl<T: Real> RnnCell<T> {
     /// The same with another function than the hyperbolic tangent.
     #[must_use]
-    pub fn nonlinearity(mut self, f: Nonlinearity) -> Self {
+    pub fn nonlinearity(mut self, f: RnnActivation) -> Self {
         self.nonlinearity = f;
         self
     }

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 use wengert_autograd::Var;
-use wengert_autograd::ops::{CellParams, Nonlinearity, RecurrentOptions};
+use wengert_autograd::ops::{CellParams, RecurrentOptions, RnnActivation};
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::module::Module;
@@ -58,7 +58,7 @@ impl<T: Real> Parameters<T> for Stack<T> {
 /// Which cells a layer is made of.
 #[derive(Clone, Copy)]
 enum Kind {
-    Plain(Nonlinearity),
+    Plain(RnnActivation),
     Gated,
     Long,
 }
@@ -239,8 +239,8 @@ macro_rules! recurrent {
         pub struct $layer<T: Real = f32> {
             stack: Stack<T>,
             #[allow(dead_code, reason = "only the plain layer has a choice")]
-            nonlinearity: Nonlinearity,
-                }
+            nonlinearity: RnnActivation,
+        }
 
         crate::fields!($layer { "" => stack });
 
@@ -286,7 +286,7 @@ macro_rules! recurrent {
                 };
                 Self {
                     stack: Stack::new($gates, inputs, width, &shape, rng),
-                    nonlinearity: Nonlinearity::default(),
+                    nonlinearity: RnnActivation::default(),
                         }
             }
 
@@ -335,7 +335,7 @@ recurrent! {
 impl<T: Real> Rnn<T> {
     /// The same with another function than the hyperbolic tangent.
     #[must_use]
-    pub fn nonlinearity(mut self, f: Nonlinearity) -> Self {
+    pub fn nonlinearity(mut self, f: RnnActivation) -> Self {
         self.nonlinearity = f;
         self
     }

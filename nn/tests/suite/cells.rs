@@ -1,7 +1,7 @@
 //! Recurrent cells and the layer of two inputs: gradients, and agreement with what they are parts of.
 
 use wengert_autograd::Var;
-use wengert_autograd::ops::Nonlinearity;
+use wengert_autograd::ops::RnnActivation;
 use wengert_nn::*;
 use wengert_tensor::{Real, Tensor};
 
@@ -103,8 +103,8 @@ fn a_layer_is_its_cell_at_every_step() {
     let h = cell.step(&x.select(0, 1), Some(&h), &mut of_cell);
     assert_eq!(h.value(), y.select(0, 1).value());
 
-    let cell = RnnCell::new(3, 5, rng).nonlinearity(Nonlinearity::Relu);
-    let mut layer = Rnn::new(3, 5, rng).nonlinearity(Nonlinearity::Relu);
+    let cell = RnnCell::new(3, 5, rng).nonlinearity(RnnActivation::Relu);
+    let mut layer = Rnn::new(3, 5, rng).nonlinearity(RnnActivation::Relu);
     renamed(&cell, "_l0").load_into(&mut layer).unwrap();
     let (mut pass, mut of_cell) = (Pass::eval(&layer), Pass::eval(&cell));
     let (y, _) = layer.run(&x, None, &mut pass);

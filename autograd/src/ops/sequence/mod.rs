@@ -10,7 +10,7 @@ mod rnn;
 
 pub use attention::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions};
 pub use recurrent::{CellParams, RecurrentOptions};
-pub use rnn::Nonlinearity;
+pub use rnn::RnnActivation;
 
 pub(super) const ENTRIES: &[&[Entry]] = &[
     attention::ENTRIES,

@@ -5,7 +5,7 @@ use crate::ops::prelude::*;
 
 /// The activation of a plain cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Nonlinearity {
+pub enum RnnActivation {
     /// The hyperbolic tangent.
     #[default]
     Tanh,
@@ -13,7 +13,7 @@ pub enum Nonlinearity {
     Relu,
 }
 
-impl Nonlinearity {
+impl RnnActivation {
     fn of<T: Real>(self, x: &Var<T>) -> Var<T> {
         match self {
             Self::Tanh => x.tanh(),
@@ -33,19 +33,19 @@ impl<T: Real> Var<T> {
     /// ```
     /// # use wengert_autograd::{Tape, Var};
     /// # use wengert_tensor::Tensor;
-    /// use wengert_autograd::ops::{CellParams, Nonlinearity};
+    /// use wengert_autograd::ops::{CellParams, RnnActivation};
     ///
     /// let (w, u) = (Var::constant(Tensor::<f64>::ones([1, 2])), Var::constant(Tensor::ones([1, 1])));
     /// let (x, h) = (Var::constant(Tensor::ones([1, 2])), Var::constant(Tensor::full([1, 1], 3.0)));
     /// // relu(1 + 1 + 3)
-    /// assert_eq!(x.rnn_cell(&h, &CellParams::new(&w, &u), Nonlinearity::Relu).item(), 5.0);
+    /// assert_eq!(x.rnn_cell(&h, &CellParams::new(&w, &u), RnnActivation::Relu).item(), 5.0);
     /// ```
     ///
     /// # Panics
     /// If the shapes do not fit.
     #[must_use]
     #[track_caller]
-    pub fn rnn_cell(&self, h: &Self, params: &CellParams<'_, T>, f: Nonlinearity) -> Self {
+    pub fn rnn_cell(&self, h: &Self, params: &CellParams<'_, T>, f: RnnActivation) -> Self {
         params.check("rnn_cell", 1, self, h);
         f.of(&(params.input_sums(self) + params.hidden_sums(h)))
     }
@@ -57,12 +57,12 @@ impl<T: Real> Var<T> {
     /// ```
     /// # use wengert_autograd::{Tape, Var};
     /// # use wengert_tensor::Tensor;
-    /// use wengert_autograd::ops::{CellParams, Nonlinearity, RecurrentOptions};
+    /// use wengert_autograd::ops::{CellParams, RnnActivation, RecurrentOptions};
     ///
     /// let w = Var::constant(Tensor::<f64>::ones([1, 1]));
     /// let x = Var::constant(Tensor::ones([3, 1, 1])); // steps, batch, inputs
     /// let options = RecurrentOptions::default();
-    /// let (states, _) = x.rnn(&[CellParams::new(&w, &w)], None, Nonlinearity::Relu, &options);
+    /// let (states, _) = x.rnn(&[CellParams::new(&w, &w)], None, RnnActivation::Relu, &options);
     /// assert_eq!(states.value().to_vec(), [1.0, 2.0, 3.0]);
     /// ```
     ///
@@ -74,7 +74,7 @@ impl<T: Real> Var<T> {
         &self,
         layers: &[CellParams<'_, T>],
         state: Option<&Self>,
-        f: Nonlinearity,
+        f: RnnActivation,
         options: &RecurrentOptions,
     ) -> (Self, Self) {
         let step: StepFn<'_, T> =
@@ -90,7 +90,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!(|x, h, w, u, b, c| {
             let params = CellParams::new(w, u).biases(b, c);
             // Not relu: the sums could lie at its kink. Its own entry checks it.
-            x.rnn_cell(h, &params, Nonlinearity::Tanh)
+            x.rnn_cell(h, &params, RnnActivation::Tanh)
         });
         Case::new("rnn_cell", f, draw_cell(draw, 1))
     }),
@@ -109,7 +109,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                     CellParams::new(w0, u0).biases(b0, b0),
                     CellParams::new(w1, u1).biases(b1, b1),
                 ];
-                let (y, h) = x.rnn(&layers, Some(h), Nonlinearity::Tanh, &options);
+                let (y, h) = x.rnn(&layers, Some(h), RnnActivation::Tanh, &options);
                 y.sum(..) * 0.5 + h
             }
         );
