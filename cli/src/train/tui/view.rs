@@ -9,7 +9,7 @@ use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::Line;
 use ratatui::widgets::{
-    Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Row as Cells, Table,
+    Axis, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph, Row as Cells, Table,
 };
 
 use super::curve::Curve;
@@ -111,11 +111,20 @@ impl View {
         let [gauge, numbers, curves, layers, help] = rows.areas(frame.area());
         self.draw_progress(frame, gauge, numbers);
         let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(curves);
-        self.draw_curve(frame, left, "loss", &self.loss, &self.validation_loss);
+        // A loss falls and an accuracy rises: the legends are where the curves are not.
+        self.draw_curve(
+            frame,
+            left,
+            "loss",
+            LegendPosition::TopRight,
+            &self.loss,
+            &self.validation_loss,
+        );
         self.draw_curve(
             frame,
             right,
             "accuracy in %",
+            LegendPosition::BottomRight,
             &self.accuracy,
             &self.validation_accuracy,
         );
@@ -162,6 +171,7 @@ impl View {
         frame: &mut Frame<'_>,
         area: Rect,
         title: &str,
+        legend: LegendPosition,
         training: &Curve,
         validation: &Curve,
     ) {
@@ -175,17 +185,18 @@ impl View {
         let low = points().fold(f64::INFINITY, f64::min);
         let high = points().fold(f64::NEG_INFINITY, f64::max);
         let [low, high] = if high > low { [low, high] } else { [0.0, 1.0] };
-        let line = |name, curve, color| {
+        let line = |curve, color| {
             Dataset::default()
-                .name(name)
                 .marker(Marker::Braille)
                 .graph_type(GraphType::Line)
                 .style(Style::new().fg(color))
                 .data(curve)
         };
-        let mut lines = vec![line("training", &training.points[..], Color::Cyan)];
+        let mut lines = vec![line(&training.points[..], Color::Cyan)];
+        // One curve needs no legend.
         if !validation.points.is_empty() {
-            lines.push(line("validation", &validation.points[..], Color::Yellow));
+            lines[0] = lines[0].clone().name("training");
+            lines.push(line(&validation.points[..], Color::Yellow).name("validation"));
         }
         let chart = Chart::new(lines)
             .block(Block::bordered().title(format!(" {title} ")))
@@ -199,6 +210,10 @@ impl View {
                     .bounds([low, high])
                     .labels([format!("{low:.2}"), format!("{high:.2}")]),
             );
+        let half = Constraint::Ratio(1, 2);
+        let chart = chart
+            .legend_position(Some(legend))
+            .hidden_legend_constraints((half, half));
         frame.render_widget(chart, area);
     }
 
