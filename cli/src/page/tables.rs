@@ -114,7 +114,7 @@ fn cell(count: usize, total: usize) -> Markup {
     };
     // A single mistake among hundreds must be seen too.
     let shade = if count > 0 { 0.08 + 0.6 * shade } else { 0.0 };
-    html! { td style={ "background: rgba(var(--accent), " (format!("{shade:.3}")) ")" } { (count) } }
+    html! { td.zero[count == 0] style={ "background: rgba(var(--accent), " (format!("{shade:.3}")) ")" } { (count) } }
 }
 
 fn heat(content: &Content<'_>) -> String {
