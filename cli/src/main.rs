@@ -44,6 +44,7 @@ use outcome::{Ending, Usage};
 #[command(
     name = "wengert",
     version,
+    max_term_width = 100,
     after_help = "Exit status: 0 if all went well, 1 if a file or the training failed, 2 if the \
                   command line is wrong, 130 after Ctrl-C.\nThe variable NO_COLOR switches colours off."
 )]

@@ -23,7 +23,8 @@ pub struct Settings {
     #[arg(value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<DatasetName>,
-    /// Directory of the data set's files; for folder: one directory of PNG or JPEG images per class
+    /// Directory of the data set's files; for folder: one directory of PNG or JPEG images per class [default for
+    /// fashion-mnist: where Debian's package dataset-fashion-mnist puts them]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
@@ -71,7 +72,7 @@ pub struct Settings {
     #[arg(long, value_name = "FACTOR", value_parser = at_least_zero)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
-    /// Part of each target that is spread evenly over all classes; reported losses include it [default: 0]
+    /// Part of each target that is spread evenly over all classes; reported losses include it [default: depends on the data set]
     #[arg(long, value_name = "PART", value_parser = below_one)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_smoothing: Option<f64>,
@@ -120,7 +121,8 @@ pub enum DatasetName {
     Digits,
     /// 70,000 images of clothes of 28×28 pixels (Xiao et al. 2017)
     FashionMnist,
-    /// 70,000 handwritten digits of 28×28 pixels (`LeCun` et al. 1998)
+    // Not a doc comment, in which the lint wants the name as code, with backticks that a terminal would show.
+    #[value(help = "70,000 handwritten digits of 28×28 pixels (LeCun et al. 1998)")]
     Mnist,
     /// 60,000 colour photographs of 32×32 pixels in 10 classes (Krizhevsky 2009)
     Cifar10,

@@ -2,6 +2,7 @@
 //!
 //! The same seed gives the same weights, bit for bit, for any number of threads.
 
+mod defaults;
 mod display;
 mod plan;
 pub mod results;
@@ -21,7 +22,7 @@ use wengert::train::{Checkpoint, CheckpointOptions, StopHandle, StopReason, Trai
 use crate::outcome::{Ending, Outcome, Usage};
 use crate::output::print_line;
 use crate::run::{self, CHECKPOINTS, CONFIG, DATA, MODEL, Place, Run, RunDirectory};
-use crate::settings::{DatasetName, Settings};
+use crate::settings::Settings;
 use crate::sources::Source;
 use display::Display;
 use plan::Plan;
@@ -233,9 +234,9 @@ fn fit(
     if let Some(last) = &last {
         trainer = trainer.resume(last.file());
     }
-    if let Some(label_smoothing) = plan.settings.label_smoothing {
+    if plan.label_smoothing > 0.0 {
         let options = CrossEntropyOptions {
-            label_smoothing,
+            label_smoothing: plan.label_smoothing,
             ..CrossEntropyOptions::default()
         };
         trainer =
@@ -296,18 +297,5 @@ fn explained(error: TrainError, plan: &Plan) -> Failure {
                 .into()
         }
         other => other.into(),
-    }
-}
-
-impl DatasetName {
-    /// Passes over the training images, and the largest shift, unless the user says otherwise.
-    const fn defaults(self) -> (u64, &'static str) {
-        match self {
-            Self::Digits => (60, "shift=1"),
-            Self::FashionMnist => (10, "none"),
-            Self::Mnist => (5, "none"),
-            Self::Cifar10 | Self::Cifar100 => (30, "shift=2,flip"),
-            Self::Folder => (30, "flip"),
-        }
     }
 }

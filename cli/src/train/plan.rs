@@ -24,6 +24,7 @@ pub struct Plan {
     pub batch: usize,
     pub seed: u64,
     pub lr: f64,
+    pub label_smoothing: f64,
     model: ModelName,
     epochs: u64,
     optimizer: OptimizerName,
@@ -38,12 +39,14 @@ impl Plan {
         let dataset = settings
             .dataset
             .ok_or_else(|| Usage("name a data set, such as `wengert train digits`".to_owned()))?;
-        let (epochs, augment) = dataset.defaults();
+        let defaults = dataset.defaults();
         let optimizer = *settings.optimizer.get_or_insert(OptimizerName::Adam);
         let schedule = *settings.schedule.get_or_insert(ScheduleName::Cosine);
         let model = settings.model.get_or_insert_with(|| "cnn".to_owned());
         let model = model.parse().map_err(Usage)?;
-        let augment = settings.augment.get_or_insert_with(|| augment.to_owned());
+        let augment = settings
+            .augment
+            .get_or_insert_with(|| defaults.augment.to_owned());
         let augment = crate::augment::parse(augment).map_err(Usage)?;
         if dataset == DatasetName::Folder {
             settings.size.get_or_insert(SIZE);
@@ -52,9 +55,12 @@ impl Plan {
             dataset,
             batch: *settings.batch.get_or_insert(32) as usize,
             seed: *settings.seed.get_or_insert(0),
+            label_smoothing: *settings
+                .label_smoothing
+                .get_or_insert(defaults.label_smoothing),
             lr: *settings.lr.get_or_insert(usual_rate(optimizer)),
             model,
-            epochs: *settings.epochs.get_or_insert(epochs),
+            epochs: *settings.epochs.get_or_insert(defaults.epochs),
             optimizer,
             schedule,
             augment,
