@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use protocol::{Case, Operand, Work};
 use wengert::autograd::ops::{
-    AttentionOptions, Border, CellParams, InterpolateOptions, Interpolation, Nonlinearity,
-    NormOptions, RecurrentOptions, ResponseOptions,
+    AttentionOptions, Border, CellParams, InterpolateOptions, Interpolation, NormOptions,
+    RecurrentOptions, ResponseOptions, RnnActivation,
 };
 use wengert::prelude::*;
 use wengert::tensor::{ConvTransposeOptions, Real, Slice};
@@ -342,7 +342,7 @@ functions! { |o, x|
     "instance_norm" => x.instance_norm(&norm(o)),
     "layer_norm" => x.layer_norm([x.size(1)], &norm(o)),
     "rms_norm" => x.rms_norm([x.size(1)], &norm(o)),
-    "rnn" => x.rnn(&[cell(o)], None, Nonlinearity::Tanh, &RecurrentOptions::default()).0,
+    "rnn" => x.rnn(&[cell(o)], None, RnnActivation::Tanh, &RecurrentOptions::default()).0,
     "gru" => x.gru(&[cell(o)], None, &RecurrentOptions::default()).0,
     "lstm" => x.lstm(&[cell(o)], None, &RecurrentOptions::default()).0,
     "scaled_dot_product_attention" => {
