@@ -20,6 +20,12 @@ const EXTENT: usize = 192;
 /// An estimate of work that is large enough for any number of threads.
 const MUCH: usize = usize::MAX;
 
+/// The numbers of threads that each case runs with; with `WENGERT_FULL=1` a hundred times.
+fn thread_counts() -> Vec<usize> {
+    let is_full = std::env::var_os("WENGERT_FULL").is_some();
+    [2, 4, 8].repeat(if is_full { 100 } else { 1 })
+}
+
 /// Runs `f` on a thread, and panics if it has not ended after two minutes.
 fn must_end(f: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
@@ -59,7 +65,7 @@ fn alone_on_this_thread<R>(f: impl FnOnce() -> R) -> R {
 
 #[test]
 fn a_lock_may_be_held_over_an_operation_in_a_rayon_pool() {
-    for threads in [2, 4, 8] {
+    for threads in thread_counts() {
         must_end(move || {
             let (lock, w) = (Mutex::new(rotation()), rotation());
             pool(threads).install(|| {
@@ -76,7 +82,7 @@ fn a_lock_may_be_held_over_an_operation_in_a_rayon_pool() {
 
 #[test]
 fn a_lock_may_be_held_while_helpers_work_for_a_worker_of_a_rayon_pool() {
-    for threads in [2, 4, 8] {
+    for threads in thread_counts() {
         must_end(move || {
             let (lock, w) = (Mutex::new(rotation()), rotation());
             let pool = pool(threads);
@@ -107,7 +113,7 @@ fn a_lock_may_be_held_while_helpers_work_for_a_worker_of_a_rayon_pool() {
 
 #[test]
 fn no_other_job_runs_on_a_thread_that_waits_for_a_region() {
-    for threads in [2, 4, 8] {
+    for threads in thread_counts() {
         must_end(move || {
             let count = AtomicUsize::new(0);
             pool(threads).install(|| {
@@ -133,7 +139,7 @@ fn no_other_job_runs_on_a_thread_that_waits_for_a_region() {
 
 #[test]
 fn a_helper_may_hold_a_lock_over_a_region_of_its_own() {
-    for threads in [2, 4, 8] {
+    for threads in thread_counts() {
         must_end(move || {
             parallel::with_threads(threads, || {
                 let (lock, count) = (Mutex::new(()), AtomicUsize::new(0));
@@ -156,7 +162,7 @@ fn a_helper_may_hold_a_lock_over_a_region_of_its_own() {
 
 #[test]
 fn threads_that_share_helpers_may_share_a_lock() {
-    for threads in [2, 4, 8] {
+    for threads in thread_counts() {
         must_end(move || {
             let (lock, w) = (Arc::new(Mutex::new(rotation())), Arc::new(rotation()));
             let step = move || {
@@ -178,7 +184,7 @@ fn threads_that_share_helpers_may_share_a_lock() {
 
 #[test]
 fn a_panic_in_a_chunk_leaves_a_rayon_worker_to_its_own_jobs() {
-    for threads in [2, 4, 8] {
+    for threads in thread_counts() {
         must_end(move || {
             pool(threads).install(|| {
                 (0..40).into_par_iter().with_max_len(1).for_each(|i| {

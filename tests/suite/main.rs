@@ -5,6 +5,7 @@ mod cookbook;
 mod counting;
 mod data_directories;
 mod data_sets;
+mod foreign_pools;
 mod image_folders;
 mod malformed_idx;
 mod npy;
