@@ -16,7 +16,7 @@ const GRADIENT: f64 = 1e-10;
 const CLASSES: usize = 10;
 const HIDDEN: usize = 64;
 
-/// Numbers in `[0, 1)`: SplitMix64 (Steele, Lea & Flood 2014) of the FNV-1a hash of a name and a counter.
+/// Numbers in `[0, 1)`: `SplitMix64` (Steele, Lea & Flood 2014) of the FNV-1a hash of a name and a counter.
 fn draws(name: &str) -> impl FnMut() -> f64 {
     let mut state = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)

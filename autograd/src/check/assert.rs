@@ -62,9 +62,7 @@ pub fn assert_all(
     if report.is_ok() {
         return;
     }
-    if report.failures().is_empty() {
-        panic!("{report}");
-    }
+    assert!(!report.failures().is_empty(), "{report}");
     let small = shrink(f, inputs, options);
     let test = test_source(function, names, &small);
     panic!("{report}\nThe smallest case that fails, as a test:\n\n{test}");

@@ -95,7 +95,7 @@ impl<T: Real> EfficientNet<T> {
                     expansion,
                     kernel,
                     stride: if block == 0 { stride } else { 1 },
-                    stochastic_depth: options.stochastic_depth * depth as f64 / total as f64,
+                    stochastic_depth: options.stochastic_depth * f64::from(depth) / total as f64,
                 };
                 stage = stage.push(MbConv::new(&block, rng));
                 inputs = channels;
