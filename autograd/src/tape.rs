@@ -230,8 +230,9 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// An empty tape that keeps every value.
-    pub(crate) fn keeping_all() -> Self {
+    /// An empty tape that keeps every value, so that [`calls`](Self::calls) can list them; it takes more memory.
+    #[must_use]
+    pub fn keeping_all() -> Self {
         Self::with_observer(Some(Observer::KeepAll(RefCell::default())))
     }
 

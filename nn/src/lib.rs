@@ -4,6 +4,7 @@
 mod capture;
 pub mod check;
 pub mod file;
+mod flow;
 mod functional;
 mod gradients;
 mod index;
@@ -23,6 +24,7 @@ mod state_dict;
 mod summary;
 
 pub use capture::LayerOutput;
+pub use flow::{GradientFlow, ParameterFlow, RectifierFlow, gradient_flow, gradient_flow_with};
 pub use functional::{Named, per_sample_gradients};
 pub use gradients::Gradients;
 pub use layers::*;

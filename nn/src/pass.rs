@@ -1,6 +1,7 @@
 //! One forward and backward pass through a model.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -60,6 +61,15 @@ pub struct Pass<T: Real = f32> {
     calls: Option<Box<Calls>>,
     updates: Vec<(Id, Update<T>)>,
     counts: Vec<(Id, i64)>,
+    /// Parameters that ran and that the model does not list, where an audit looks for them.
+    unlisted: Option<Vec<Unlisted>>,
+}
+
+/// A parameter that a forward pass used and that its model does not list.
+#[derive(Clone, Debug)]
+pub(crate) struct Unlisted {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) location: &'static Location<'static>,
 }
 
 type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
@@ -124,7 +134,21 @@ impl<T: Real> Pass<T> {
             calls: None,
             updates: Vec::new(),
             counts: Vec::new(),
+            unlisted: None,
         }
+    }
+
+    /// A pass that trains, on a tape that keeps every value, and that collects parameters that the model does not list.
+    pub(crate) fn audit(model: &(impl Parameters<T> + ?Sized), seed: u64) -> Self {
+        let mut pass = Self::train(model, seed);
+        pass.tape = Tape::keeping_all();
+        pass.unlisted = Some(Vec::new());
+        pass
+    }
+
+    /// The parameters that an audit found and that the model does not list.
+    pub(crate) fn unlisted(&self) -> &[Unlisted] {
+        self.unlisted.as_deref().unwrap_or_default()
     }
 
     /// The same pass with another choice of convolution kernels.
@@ -320,6 +344,13 @@ impl<T: Real> Pass<T> {
             _ => self.index.place(param.id()),
         };
         let Some(place) = place else {
+            if let Some(unlisted) = &mut self.unlisted {
+                unlisted.push(Unlisted {
+                    shape: param.shape().to_vec(),
+                    location: Location::caller(),
+                });
+                return self.tape.leaf(param.value().clone());
+            }
             fail(format_args!(
                 "param: {:?}: not a parameter of the pass's model; name its field in `fields!`, or \
                  make the pass for the model that runs",

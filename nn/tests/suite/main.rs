@@ -2,6 +2,7 @@
 
 mod cells;
 mod file;
+mod flow;
 mod functional;
 mod init;
 mod layers;
