@@ -8,6 +8,8 @@
 
 pub mod data;
 pub mod evaluate;
+#[cfg(feature = "gradcheck-reports")]
+pub mod gradcheck;
 pub mod prelude;
 pub mod report;
 pub mod train;

@@ -1,5 +1,7 @@
 //! `wengert gradcheck`: compares every gradient of a network with independent witnesses.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::model::ModelName;
@@ -27,6 +29,18 @@ pub struct Options {
     /// Check second derivatives too
     #[arg(long)]
     second_order: bool,
+    /// Compare with finite differences too, which takes longer
+    #[arg(long)]
+    differences: bool,
+    /// Write the reports as JSON; docs/gradcheck-schema.json describes it
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the reports as XML that servers for tests read
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the reports as one HTML page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[cfg(not(feature = "gradcheck"))]
@@ -40,6 +54,10 @@ pub fn run(options: &Options) -> crate::outcome::Outcome {
         seed: _,
         entries: _,
         second_order: _,
+        differences: _,
+        json: _,
+        junit: _,
+        html: _,
     } = options;
     Err(crate::extras::missing_text("the gradient checker", "gradcheck").into())
 }
@@ -49,13 +67,16 @@ pub use checked::run;
 
 #[cfg(feature = "gradcheck")]
 mod checked {
+    use std::path::Path;
+
     use wengert::autograd::check::CheckOptions;
+    use wengert::gradcheck;
     use wengert::nn::check::{Builders, Generator, check_builders};
     use wengert::nn::{Parameters, Sequential};
     use wengert::prelude::*;
 
     use super::Options;
-    use crate::model::{Design, Problem, panic_message};
+    use crate::model::{Design, ModelName, Problem, panic_message};
     use crate::outcome::{Ending, Outcome};
     use crate::output::print_line;
 
@@ -76,8 +97,7 @@ mod checked {
             seed: options.seed,
             entries: usize::from(options.entries),
             second_order: options.second_order,
-            // A step of a finite difference crosses the kink of some rectifier; forward mode is exact.
-            finite_differences: false,
+            finite_differences: options.differences,
             ..CheckOptions::default()
         };
         let [channels, height, width] = problem.image;
@@ -95,11 +115,36 @@ mod checked {
         for report in &reports {
             print_line(format_args!("{report}"))?;
         }
+        write(options, &reports)?;
         if reports.iter().all(Report::is_ok) {
             Ok(Ending::Done)
         } else {
             Err("a gradient disagrees with a witness".into())
         }
+    }
+
+    /// Writes the files that the options name; the page states the model.
+    fn write(options: &Options, reports: &[Report]) -> Result<(), String> {
+        let file = |path: &Option<std::path::PathBuf>, text: &dyn Fn() -> String| match path {
+            Some(path) => save(path, &text()),
+            None => Ok(()),
+        };
+        file(&options.json, &|| gradcheck::json(reports))?;
+        file(&options.junit, &|| gradcheck::junit(reports))?;
+        file(&options.html, &|| {
+            gradcheck::html(&name(&options.model), reports)
+        })
+    }
+
+    fn name(model: &ModelName) -> String {
+        match model {
+            ModelName::Zoo(zoo) => zoo.name.to_owned(),
+            ModelName::File(path) => path.display().to_string(),
+        }
+    }
+
+    fn save(path: &Path, text: &str) -> Result<(), String> {
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// The network; that it can be made was checked before.

@@ -6,6 +6,7 @@ mod counting;
 mod data_directories;
 mod data_sets;
 mod foreign_pools;
+mod gradcheck_reports;
 mod image_folders;
 mod malformed_idx;
 mod npy;

@@ -240,6 +240,38 @@ fn the_gradients_of_a_network_of_each_kind_agree_with_forward_mode() {
     }
 }
 
+#[cfg(feature = "gradcheck")]
+#[test]
+fn reports_of_a_gradient_check_are_written_to_files() {
+    let directory = scratch();
+    let files = ["--json", "r.json", "--junit", "r.xml", "--html", "r.html"];
+    let args = [
+        &["gradcheck", "digits", "--entries", "2", "--differences"],
+        &files[..],
+    ]
+    .concat();
+    succeeds(&args, directory.path());
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).expect(name);
+    let json: serde_json::Value = serde_json::from_str(&read("r.json")).expect("JSON");
+    assert_eq!(json["reports"][0]["title"], "Train");
+    assert_eq!(json["reports"][1]["verdict"], "ok");
+    assert!(read("r.xml").contains("<testsuite name=\"Eval\""));
+    assert!(read("r.html").contains("Gradient check: digits"));
+    fails(
+        &[
+            "gradcheck",
+            "digits",
+            "--entries",
+            "1",
+            "--json",
+            "no/such/r.json",
+        ],
+        directory.path(),
+        1,
+        &["no/such/r.json"],
+    );
+}
+
 #[cfg(feature = "lessons")]
 #[test]
 fn lessons_are_listed_and_run() {
