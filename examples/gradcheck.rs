@@ -122,4 +122,11 @@ fn write(reports: &[Report]) {
 }
 
 #[cfg(not(feature = "gradcheck-reports"))]
-fn write(_: &[Report]) {}
+fn write(_: &[Report]) {
+    if std::env::args().len() > 1 {
+        eprintln!(
+            "pages need the feature: cargo run --example gradcheck --features gradcheck-reports -- FILE"
+        );
+        std::process::exit(2);
+    }
+}

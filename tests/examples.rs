@@ -137,6 +137,21 @@ fn a_number_type_of_ones_own_shows_how_rounding_grows_with_depth() {
     assert!(6e-9 < one && one < sixteen && sixteen < 1e-5, "{output}");
 }
 
+#[test]
+fn the_tour_of_the_checker_shows_each_kind_of_mistake_and_writes_its_page() {
+    let directory = scratch("gradcheck");
+    let output = succeeds("gradcheck", &["page.html"], &directory);
+    for wrong in ["severed path: WRONG", "black box: WRONG"] {
+        assert!(output.contains(wrong), "{wrong}:\n{output}");
+    }
+    assert!(
+        output.contains("gradient flow over 3 batches: ok"),
+        "{output}"
+    );
+    let page = std::fs::read_to_string(directory.join("page.html")).expect("a page");
+    assert!(page.contains("severed path"), "the page has every report");
+}
+
 /// The number before the last ` %`.
 fn last_number(output: &str) -> f64 {
     let words: Vec<_> = output.split_whitespace().collect();

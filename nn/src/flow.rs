@@ -30,7 +30,7 @@ pub struct ParameterFlow {
 /// What an audit found about one rectifier of the forward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RectifierFlow {
-    /// Its layer if it is known, and where it was called.
+    /// The op and its layer, or where it was called if no layer called it.
     pub name: String,
     /// The extent of axis 1: channels or features.
     pub units: usize,
@@ -173,7 +173,11 @@ impl<T: Real> Audit<T> {
                 self.flow.unlisted.push(text);
             }
         }
-        let rectifiers = calls.iter().filter(|call| call.op == "relu");
+        let has_units = |call: &&RecordedCall<T>| call.results[0].rank() >= 2;
+        let rectifiers = calls
+            .iter()
+            .filter(|call| call.op == "relu")
+            .filter(has_units);
         for (place, call) in rectifiers.enumerate() {
             self.rectifier(place, call);
         }
@@ -192,9 +196,6 @@ impl<T: Real> Audit<T> {
 
     fn rectifier(&mut self, place: usize, call: &RecordedCall<T>) {
         let y = &call.results[0];
-        if y.rank() < 2 {
-            return;
-        }
         let units = y.size(1);
         let dead = (0..units).map(|unit| {
             let of_unit = y.slice(1, unit as isize..unit as isize + 1);
@@ -263,7 +264,7 @@ impl<T: Real> Audit<T> {
 
 fn place_of<T: Real>(call: &RecordedCall<T>) -> String {
     match &call.layer {
-        Some(layer) => format!("{} in {layer} ({})", call.op, call.location),
+        Some(layer) => format!("{} in {layer}", call.op),
         None => format!("{} ({})", call.op, call.location),
     }
 }

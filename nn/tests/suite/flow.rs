@@ -133,3 +133,17 @@ fn a_frozen_parameter_is_no_problem() {
     flow.assert();
     assert!(flow.parameters[0].frozen && flow.parameters[0].norms.is_empty());
 }
+
+#[test]
+fn a_rectifier_without_units_does_not_hide_the_ones_behind_it() {
+    let mut rng = rng(0);
+    let model: Sequential = sequential![Linear::new(3, 4, &mut rng), Relu];
+    let flow = gradient_flow_with(&model, &batches(2), |batch, pass| {
+        let x = pass.input(batch.clone());
+        // Of rank 0, so without an axis of units.
+        let first = model.call(&x, pass).sum(..).relu();
+        first + model.call(&x, pass).sum(..)
+    });
+    assert_eq!(flow.rectifiers.len(), 2, "{flow}");
+    assert_eq!(flow.rectifiers[1].units, 4);
+}
