@@ -11,7 +11,8 @@ pub struct CheckOptions {
     pub entries: usize,
     /// The least number of random directions through all inputs at once.
     pub directions: usize,
-    /// Only this entry is judged: the number of an input and an index. [`Record::rerun`](super::Record::rerun) sets it.
+    /// Only this entry of the gradient is judged: the number of an input and an index. Directions, second derivatives and
+    /// structure are then left out. [`Record::rerun`](super::Record::rerun) sets it.
     pub only: Option<(usize, Vec<usize>)>,
     /// Whether second derivatives are checked.
     pub second_order: bool,

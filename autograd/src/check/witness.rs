@@ -47,6 +47,18 @@ pub(super) fn check(
     options: &CheckOptions,
 ) -> Report {
     let counted = Counted::new(subject);
+    let narrowed;
+    let options = if options.only.is_some() {
+        narrowed = CheckOptions {
+            directions: 0,
+            second_order: false,
+            structure: false,
+            ..options.clone()
+        };
+        &narrowed
+    } else {
+        options
+    };
     let mut report = run(&counted, inputs, options);
     report.seed = options.seed;
     if report.failed()
@@ -119,6 +131,17 @@ fn prepare<'a>(
 ) -> Result<Check<'a>, String> {
     if inputs.is_empty() {
         return Err("the function has no inputs: nothing to judge".to_owned());
+    }
+    if let Some((input, index)) = &options.only {
+        let shape = inputs.get(*input).map(Tensor::shape);
+        let is_inside = shape.is_some_and(|shape| {
+            index.len() == shape.len() && index.iter().zip(shape).all(|(at, extent)| at < extent)
+        });
+        if !is_inside {
+            return Err(format!(
+                "the entry to judge, {index:?} of input {input}, is outside of the inputs"
+            ));
+        }
     }
     let mut draw = Draw::new(options.seed ^ 0x5eed, LARGEST);
     let outputs = quietly(|| subject.outputs(inputs))

@@ -2,7 +2,9 @@
 
 use std::panic::catch_unwind;
 
-use wengert_autograd::check::{Check, CheckOptions, Witness, shrink, test_source};
+use wengert_autograd::check::{
+    Check, CheckOptions, Derivative, Record, Witness, shrink, test_source,
+};
 use wengert_autograd::{Draw, LARGEST, assert_gradients, generic};
 use wengert_tensor::{ConvOptions, Tensor};
 
@@ -98,4 +100,55 @@ fn the_builder_sets_every_knob() {
         report.power
     );
     assert!(catch_unwind(|| Check::of(generic!(|x| x.sin())).order(3)).is_err());
+}
+
+#[test]
+fn the_entry_of_a_record_can_be_judged_alone() {
+    let cut = || generic!(|x, w| (x * &x.detach() * w).sum(..));
+    let inputs = [normal(&[9, 11], 3), normal(&[9, 11], 4)];
+    let options = CheckOptions {
+        seed: 5,
+        ..CheckOptions::default()
+    };
+    let report = Check::of(cut())
+        .at("x", &inputs[0])
+        .at("w", &inputs[1])
+        .options(options.clone())
+        .run();
+    let failures = report.failures();
+    let of_an_entry = |record: &&&Record| record.derivative == Derivative::First;
+    let record = failures.iter().find(of_an_entry).expect("a wrong entry");
+    let alone = |options| {
+        Check::of(cut())
+            .at("x", &inputs[0])
+            .at("w", &inputs[1])
+            .options(options)
+            .run()
+    };
+    let again = alone(record.rerun(&options));
+    assert_eq!(again.failures().len(), 1, "{again}");
+    let found = again.failures()[0];
+    assert_eq!((found.input, &found.index), (record.input, &record.index));
+    assert_eq!(
+        (found.analytic, found.forward),
+        (record.analytic, record.forward)
+    );
+    for other in &again.records {
+        assert_eq!(
+            (other.input, &other.index),
+            (record.input, &record.index),
+            "{again}"
+        );
+    }
+    // An entry that does not exist is not passed over.
+    for only in [(2, vec![0, 0]), (0, vec![9, 0]), (0, vec![0])] {
+        let none = alone(CheckOptions {
+            only: Some(only),
+            ..options.clone()
+        });
+        assert!(
+            none.failed() && none.to_string().contains("outside"),
+            "{none}"
+        );
+    }
 }

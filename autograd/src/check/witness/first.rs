@@ -44,12 +44,21 @@ impl Check<'_> {
         for i in 0..self.inputs.len() {
             let count = self.inputs[i].len();
             let size = largest(&self.gradients[i]);
-            let chosen: Vec<usize> = if count <= self.options.entries {
-                (0..count).collect()
-            } else {
-                (0..self.options.entries)
+            let chosen: Vec<usize> = match &self.options.only {
+                Some((input, _)) if *input != i => Vec::new(),
+                Some((_, index)) => {
+                    let shape = self.inputs[i].shape().iter();
+                    vec![
+                        index
+                            .iter()
+                            .zip(shape)
+                            .fold(0, |k, (at, extent)| k * extent + at),
+                    ]
+                }
+                None if count <= self.options.entries => (0..count).collect(),
+                None => (0..self.options.entries)
                     .map(|_| self.draw.within(0, count - 1))
-                    .collect()
+                    .collect(),
             };
             let scale = size_or_one(largest(&self.inputs[i]));
             for (place, k) in chosen.into_iter().enumerate() {
@@ -385,7 +394,8 @@ impl Check<'_> {
         const SMALL: usize = 8;
         let count = |x: &[Tensor<f64>]| x.iter().map(Tensor::len).sum::<usize>();
         let (inputs, outputs) = (count(self.inputs), count(&self.cotangents));
-        if inputs > SMALL || outputs > SMALL || !self.believes_forward_mode() {
+        let is_large = inputs > SMALL || outputs > SMALL;
+        if is_large || self.options.only.is_some() || !self.believes_forward_mode() {
             return;
         }
         let zeros = |x: &[Tensor<f64>]| -> Vec<Tensor<f64>> {

@@ -60,6 +60,14 @@ impl Check<'_> {
             let allowed = UNITS * epsilon * largest(exact).max(natural);
             for k in 0..found.len() {
                 let index = unravel(k, found.shape());
+                if self
+                    .options
+                    .only
+                    .as_ref()
+                    .is_some_and(|only| *only != (i, index.clone()))
+                {
+                    continue;
+                }
                 let (analytic, wanted) = (found.get(&index), exact.get(&index));
                 let difference = analytic - wanted;
                 let (verdict, bar, reason) = if !analytic.is_finite()
