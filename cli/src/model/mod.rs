@@ -45,7 +45,7 @@ impl FromStr for ModelName {
         }
         let names: Vec<_> = ZOO.iter().map(|zoo| zoo.name).collect();
         Err(format!(
-            "there is no such model{}; a model is a file of layers whose name ends in .toml, or one of {}",
+            "there is no model {text}{}; a model is a file of layers whose name ends in .toml, or one of {}",
             crate::suggest::nearest(text, names.iter().copied()),
             names.join(", ")
         ))
