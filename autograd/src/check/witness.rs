@@ -1,6 +1,7 @@
 //! Compares the derivatives of a function with those of the witnesses.
 
 mod first;
+mod jacobian;
 mod rounding;
 mod second;
 mod single;
