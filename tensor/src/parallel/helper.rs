@@ -59,8 +59,9 @@ struct Shared {
     /// A request that the helper polls for a while, although it has no task.
     wake: AtomicBool,
     closing: AtomicBool,
-    /// Whether the caller sleeps until its task is completed.
-    caller_sleeps: Mutex<bool>,
+    /// How many callers sleep until their tasks are completed. They may be two: one that is waking up, whose task is
+    /// completed, and the next one.
+    sleepers: Mutex<usize>,
     is_completed: Condvar,
 }
 
@@ -172,10 +173,10 @@ impl Shared {
     }
 
     fn report_completed(&self, number: usize) {
-        let sleeps = self.caller_sleeps();
+        let sleepers = self.sleepers();
         self.completed.store(number, Ordering::Release);
         self.polled.store(clock(), Ordering::Relaxed);
-        if *sleeps {
+        if *sleepers > 0 {
             self.is_completed.notify_all();
         }
     }
@@ -196,17 +197,17 @@ impl Shared {
     }
 
     fn sleep_until_end(&self, number: usize) {
-        let mut sleeps = self.caller_sleeps();
-        *sleeps = true;
+        let mut sleepers = self.sleepers();
+        *sleepers += 1;
         while self.completed.load(Ordering::Acquire) < number {
-            let woken = self.is_completed.wait(sleeps);
-            sleeps = woken.unwrap_or_else(PoisonError::into_inner);
+            let woken = self.is_completed.wait(sleepers);
+            sleepers = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        *sleeps = false;
+        *sleepers -= 1;
     }
 
-    fn caller_sleeps(&self) -> std::sync::MutexGuard<'_, bool> {
-        let locked = self.caller_sleeps.lock();
+    fn sleepers(&self) -> std::sync::MutexGuard<'_, usize> {
+        let locked = self.sleepers.lock();
         locked.unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -241,5 +242,49 @@ pub(super) fn clock() -> u64 {
 fn pause() {
     for _ in 0..8 {
         spin_loop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_caller_that_wakes_up_late_does_not_make_the_next_one_sleep_for_ever() {
+        for _ in 0..200 {
+            let shared = Arc::new(Shared::default());
+            let (ended, end) = mpsc::channel();
+            let caller = |number| {
+                let (shared, ended) = (shared.clone(), ended.clone());
+                thread::spawn(move || {
+                    shared.sleep_until_end(number);
+                    ended.send(number).expect("the test waits");
+                })
+            };
+            let first = caller(1);
+            while *shared.sleepers() == 0 {
+                thread::yield_now();
+            }
+            // The first task ends. Its caller may wake up before or after the caller of the next task goes to sleep.
+            let sleepers = shared.sleepers();
+            shared.completed.store(1, Ordering::Release);
+            shared.is_completed.notify_all();
+            let second = caller(2);
+            thread::sleep(Duration::from_micros(50));
+            drop(sleepers);
+            assert_eq!(end.recv(), Ok(1));
+            // Usually it sleeps by now.
+            thread::sleep(Duration::from_millis(1));
+            shared.report_completed(2);
+            assert_eq!(
+                end.recv_timeout(Duration::from_secs(20)),
+                Ok(2),
+                "a caller sleeps for ever"
+            );
+            for caller in [first, second] {
+                caller.join().expect("a caller ends");
+            }
+        }
     }
 }
