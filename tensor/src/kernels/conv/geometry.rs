@@ -272,8 +272,8 @@ impl ConvGeometry {
         [0, 1, 2].map(|axis| (self.padded(axis) - self.window(axis)) / self.stride[axis] + 1)
     }
 
-    /// Whether a padded channel is so much larger than those of image and result, by wide padding under a wide
-    /// dilation or stride, that a kernel must not store one.
+    /// Whether a padded channel is so much larger than those of image and result, by wide padding or a wide stride,
+    /// that a kernel must not store one. Kernels store rows of whole strides.
     ///
     /// The bound admits every padded channel of up to 2¹⁰ elements, and all up to 16 times the sum of both.
     #[must_use]
@@ -281,7 +281,8 @@ impl ConvGeometry {
         const MAX_RATIO: usize = 16;
         const ALWAYS: usize = 1 << 10;
         let padded = (0..3).fold(1, |product: usize, axis| {
-            product.saturating_mul(self.padded(axis))
+            let strides = self.padded(axis).div_ceil(self.stride[axis]);
+            product.saturating_mul(strides * self.stride[axis])
         });
         padded > ALWAYS.saturating_add(MAX_RATIO * (self.input_pixels() + self.output_pixels()))
     }
