@@ -136,10 +136,14 @@ impl<T: Real> ConvKernel<T> for Im2col {
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
         let sizes = Sizes::of(geometry);
-        let tasks = geometry.batch * geometry.groups;
-        let columns = sizes.columns() * tasks.min(parallel::threads());
-        let partials = (sizes.parts - 1) * geometry.w_len();
-        (columns + partials) * size_of::<T>()
+        let tasks = geometry.batch.saturating_mul(geometry.groups);
+        let columns = sizes
+            .columns()
+            .saturating_mul(tasks.min(parallel::threads()));
+        let partials = (sizes.parts - 1).saturating_mul(geometry.w_len());
+        columns
+            .saturating_add(partials)
+            .saturating_mul(size_of::<T>())
     }
 }
 
@@ -190,11 +194,12 @@ impl Sizes {
     /// Output rows, over depth and height, that are unfolded at a time.
     fn rows(&self) -> usize {
         let all = self.pixels / self.width;
-        (BLOCK / (self.taps * self.width).max(1)).clamp(1, all)
+        (BLOCK / self.taps.saturating_mul(self.width).max(1)).clamp(1, all)
     }
 
     fn columns(&self) -> usize {
-        self.taps * self.rows() * self.width
+        let row = self.taps.saturating_mul(self.width);
+        row.saturating_mul(self.rows())
     }
 
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {

@@ -79,7 +79,8 @@ pub trait ConvKernel<T: Real>: Send + Sync {
     /// The cotangent of `w`; `dw` is overwritten completely.
     fn weight_gradient(&self, geometry: &ConvGeometry, x: &[T], dy: &[T], dw: &mut [T]);
 
-    /// Bytes of scratch memory that one call needs, the most of its three directions.
+    /// Bytes of scratch memory that one call needs, the most of its three directions; `usize::MAX` if they are more
+    /// than can be counted.
     fn workspace(&self, geometry: &ConvGeometry) -> usize;
 }
 

@@ -105,6 +105,9 @@ impl<T: Real> ConvKernel<T> for Pointwise {
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
         // An estimate: a product packs blocks of its operands, in the forward direction the weights and one
         // image.
-        (geometry.w_len() + geometry.input_pixels() * geometry.channels) * size_of::<T>()
+        let image = geometry.input_pixels().saturating_mul(geometry.channels);
+        image
+            .saturating_add(geometry.w_len())
+            .saturating_mul(size_of::<T>())
     }
 }

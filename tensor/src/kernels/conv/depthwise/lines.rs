@@ -87,7 +87,7 @@ impl Lines {
         let width = across.count().next_multiple_of(T::LANES);
         let columns = width + (across.window() - 1) / across.step;
         let columns = columns.next_multiple_of(T::LANES);
-        let rows = BAND_BYTES / size_of::<T>() / (columns * across.step);
+        let rows = BAND_BYTES / size_of::<T>() / (columns * across.step).max(1);
         let band = (rows.saturating_sub(down.window()) + 1) / down.step;
         Self {
             extents: [down.extent, across.extent],

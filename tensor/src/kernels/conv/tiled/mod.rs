@@ -119,9 +119,10 @@ impl<T: Float> ConvKernel<T> for Tiled {
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
-        let plan = Correlation::forward::<T>(geometry);
-        let image = plan.image.len() * geometry.groups;
-        let images = image * geometry.batch.min(16);
-        (images + geometry.w_len() + geometry.y_len()) * size_of::<T>()
+        let image = Correlation::forward_image::<T>(geometry).len();
+        let image = image.saturating_mul(geometry.groups);
+        let images = image.saturating_mul(geometry.batch.min(16));
+        let others = geometry.w_len() + geometry.y_len();
+        images.saturating_add(others).saturating_mul(size_of::<T>())
     }
 }

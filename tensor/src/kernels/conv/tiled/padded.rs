@@ -91,8 +91,8 @@ impl Padded {
         // An odd number of cache lines: the rows under a window are then spread over the sets of the
         // first-level cache.
         let line = 64 / size_of::<T>();
-        let rows = ((channels * row).div_ceil(line) | 1) * line;
-        let plane = rows * with_zeros[1];
+        let rows = (channels.saturating_mul(row).div_ceil(line) | 1).saturating_mul(line);
+        let plane = rows.saturating_mul(with_zeros[1]);
         Self {
             channels,
             extents,
@@ -152,13 +152,14 @@ impl Padded {
 
     /// Elements of one band.
     pub fn band_len(&self, band: Band) -> usize {
-        self.heights(band) * self.rows
+        self.heights(band).saturating_mul(self.rows)
     }
 
     /// Number of chunks of [`rows`](Self::rows) elements: one for each column block, depth and height, and one
     /// more because vector loads may extend past the last element.
     fn heights(&self, band: Band) -> usize {
-        self.column_blocks * self.with_zeros[0] * band.heights + 1
+        let heights = self.with_zeros[0].saturating_mul(band.heights);
+        heights.saturating_mul(self.column_blocks).saturating_add(1)
     }
 
     /// Copies images of `pixels` elements one after another, with zeros in the padding. Elements that no tap

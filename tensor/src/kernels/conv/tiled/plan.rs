@@ -111,6 +111,17 @@ impl Phase {
     }
 }
 
+fn forward_image<T: Float>(geometry: &ConvGeometry, block: usize) -> Padded {
+    let output = geometry.output();
+    let axes = [0, 1, 2].map(|axis| Axis {
+        before: geometry.padding[axis][0],
+        outputs: output[axis],
+        step: geometry.stride[axis],
+        window: geometry.window(axis),
+    });
+    Padded::new::<T>(geometry.group_channels(), geometry.input, axes, block)
+}
+
 impl Correlation {
     /// The convolution itself.
     pub fn forward<T: Float>(geometry: &ConvGeometry) -> Self {
@@ -122,6 +133,11 @@ impl Correlation {
         Self::forward_in_blocks::<T>(geometry, usize::MAX)
     }
 
+    /// The padded image of one group, for the convolution itself. It makes no list, so it is cheap for any geometry.
+    pub fn forward_image<T: Float>(geometry: &ConvGeometry) -> Padded {
+        forward_image::<T>(geometry, BLOCK_COLUMNS)
+    }
+
     fn forward_in_blocks<T: Float>(geometry: &ConvGeometry, block: usize) -> Self {
         let (channels, filters) = (geometry.group_channels(), geometry.group_filters());
         let (taps, output) = (geometry.taps(), geometry.output());
@@ -130,13 +146,7 @@ impl Correlation {
                 .map(|k| [k, k * geometry.dilation[axis]])
                 .collect()
         });
-        let axes = [0, 1, 2].map(|axis| Axis {
-            before: geometry.padding[axis][0],
-            outputs: output[axis],
-            step: geometry.stride[axis],
-            window: geometry.window(axis),
-        });
-        let image = Padded::new::<T>(channels, geometry.input, axes, block);
+        let image = forward_image::<T>(geometry, block);
         let outputs = output.map(|count| [0, 1, count]);
         let phase = Phase::new(
             geometry,

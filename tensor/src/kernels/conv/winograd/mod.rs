@@ -83,9 +83,10 @@ impl Form {
     fn workspace(self, channels: usize, filters: usize) -> usize {
         let [side, taps] = self.sides();
         let points = (side + taps - 1).pow(2);
-        let pairs = points * channels * filters;
+        let pairs = channels.saturating_mul(filters).saturating_mul(points);
         let shares = weights::shares(pairs);
-        shares.min(parallel::threads()) * points * 200 * (channels + filters) + shares * pairs
+        let strips = shares.min(parallel::threads()) * points * 200 * (channels + filters);
+        shares.saturating_mul(pairs).saturating_add(strips)
     }
 
     fn correlate<T: Float>(self, problem: &Problem, src: &[T], w: &[T], dst: &mut [T]) {
@@ -322,6 +323,7 @@ impl<T: Float> ConvKernel<T> for Winograd {
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
-        self.form.workspace(geometry.channels, geometry.filters) * size_of::<T>()
+        let elements = self.form.workspace(geometry.channels, geometry.filters);
+        elements.saturating_mul(size_of::<T>())
     }
 }

@@ -270,6 +270,7 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         let split = Split::new(geometry);
         let Split { form, geometry, .. } = &split;
         let transforms = form.workspace(geometry.channels, geometry.filters);
-        (transforms + geometry.x_len() + geometry.w_len()) * size_of::<T>()
+        let elements = transforms.saturating_add(geometry.x_len() + geometry.w_len());
+        elements.saturating_mul(size_of::<T>())
     }
 }
