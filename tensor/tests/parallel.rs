@@ -177,7 +177,9 @@ fn a_panic_reaches_the_caller_with_its_message_and_other_threads_continue() {
                 let payload = catch_unwind(AssertUnwindSafe(work)).unwrap_err();
                 let message = payload.downcast_ref::<String>().unwrap();
                 assert_eq!(*message, format!("piece {at} fails"));
-                assert_eq!(workers(threads).len(), threads, "helpers are lost");
+                // A helper that has just reported its end is not idle yet.
+                let all_return = (0..5).any(|_| workers(threads).len() == threads);
+                assert!(all_return, "helpers are lost");
             }
         });
     }
