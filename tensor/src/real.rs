@@ -3,8 +3,10 @@
 use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 
 use crate::Number;
+use crate::elementwise::decimal_logarithm;
 use crate::elementwise::elementary;
 use crate::elementwise::error_function;
+use crate::elementwise::trigonometric;
 
 /// A real number: `f32` to train, `f64` to check, [`Dual`](crate::Dual) for exact derivatives.
 ///
@@ -265,6 +267,27 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn log10(self) -> Self {
         self.ln() * Self::of(std::f64::consts::LOG10_E)
     }
+    /// Whether an angle is too large for [`small_angle_sin`](Self::small_angle_sin) and its like. By default none
+    /// is.
+    #[must_use]
+    fn is_large_angle(self) -> bool {
+        false
+    }
+    /// sin x, without branches, unless [`is_large_angle`](Self::is_large_angle). By default [`sin`](Self::sin).
+    #[must_use]
+    fn small_angle_sin(self) -> Self {
+        self.sin()
+    }
+    /// cos x, without branches, unless [`is_large_angle`](Self::is_large_angle). By default [`cos`](Self::cos).
+    #[must_use]
+    fn small_angle_cos(self) -> Self {
+        self.cos()
+    }
+    /// tan x, without branches, unless [`is_large_angle`](Self::is_large_angle). By default [`tan`](Self::tan).
+    #[must_use]
+    fn small_angle_tan(self) -> Self {
+        self.tan()
+    }
     /// 0 for a number below the smallest normal one, the number itself otherwise. For values that decay in
     /// place: some processors compute with subnormal numbers a hundred times slower. Other number types than
     /// `f32` and `f64` keep every number.
@@ -280,12 +303,24 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
 }
 
 macro_rules! platform {
-    ($t:ty, $elementary:ident, $erf:path, $erfc:path, $cdf:path) => {
+    ($t:ty, $elementary:ident, $angles:ident, $erf:path, $erfc:path, $cdf:path, { $($powers:item)* }) => {
         impl Real for $t {
-            platform!(@forward $t: sin cos atan sqrt floor abs ceil trunc tan
-                sinh cosh exp2 log2 log10);
+            platform!(@forward $t: sqrt floor abs ceil trunc sinh cosh);
 
-            platform!(@own $elementary: exp exp_m1 tanh sigmoid ln ln_1p);
+            platform!(@own $elementary: exp exp_m1 exp2 tanh sigmoid ln ln_1p log2);
+
+            platform!(@angle $t, $angles: sin small_angle_sin, cos small_angle_cos, tan small_angle_tan);
+
+            $($powers)*
+
+            #[inline(always)]
+            fn is_large_angle(self) -> bool {
+                <$t>::abs(self) > trigonometric::$angles::BOUND
+            }
+            #[inline(always)]
+            fn atan(self) -> Self {
+                trigonometric::$angles::atan(self)
+            }
 
             #[inline(always)]
             fn largest() -> Self {
@@ -307,12 +342,6 @@ macro_rules! platform {
             fn normal_cdf(self) -> Self {
                 $cdf(self)
             }
-            fn powf(self, exponent: f64) -> Self {
-                if exponent == 2.0 { self * self } else { <$t>::powf(self, exponent as $t) }
-            }
-            fn pow(self, exponent: Self) -> Self {
-                <$t>::powf(self, exponent)
-            }
             #[inline(always)]
             fn flush_subnormal(self) -> Self {
                 if <$t>::abs(self) < <$t>::MIN_POSITIVE { 0.0 } else { self }
@@ -320,11 +349,22 @@ macro_rules! platform {
             fn round(self) -> Self {
                 self.round_ties_even()
             }
+            #[inline(always)]
             fn atan2(self, x: Self) -> Self {
-                <$t>::atan2(self, x)
+                trigonometric::$angles::atan2(self, x)
             }
         }
     };
+    (@angle $t:ty, $module:ident: $($f:ident $small:ident),*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self {
+            if self.is_large_angle() { <$t>::$f(self) } else { self.$small() }
+        }
+        #[inline(always)]
+        fn $small(self) -> Self {
+            trigonometric::$module::$f(self)
+        }
+    )*};
     (@own $module:ident: $($f:ident)*) => {$(
         #[inline(always)]
         fn $f(self) -> Self {
@@ -342,14 +382,47 @@ macro_rules! platform {
 platform!(
     f32,
     f32,
+    single,
     error_function::erf,
     error_function::erfc,
-    error_function::normal_cdf
+    error_function::normal_cdf,
+    {
+        fn powf(self, exponent: f64) -> Self {
+            if exponent == 2.0 {
+                self * self
+            } else {
+                f32::powf(self, exponent as f32)
+            }
+        }
+        fn pow(self, exponent: Self) -> Self {
+            f32::powf(self, exponent)
+        }
+        #[inline(always)]
+        fn log10(self) -> Self {
+            decimal_logarithm::log10(self)
+        }
+    }
 );
 platform!(
     f64,
     f64,
+    double,
     libm::erf,
     libm::erfc,
-    error_function::normal_cdf_double
+    error_function::normal_cdf_double,
+    {
+        fn powf(self, exponent: f64) -> Self {
+            if exponent == 2.0 {
+                self * self
+            } else {
+                f64::powf(self, exponent)
+            }
+        }
+        fn pow(self, exponent: Self) -> Self {
+            f64::powf(self, exponent)
+        }
+        fn log10(self) -> Self {
+            f64::log10(self)
+        }
+    }
 );

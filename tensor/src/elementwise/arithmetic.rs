@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::{Element, Number, Real, Tensor, require};
+use crate::{Element, Number, Pointwise, Real, Tensor, require};
 
 macro_rules! operators {
     ($($trait:ident $method:ident $op:tt;)*) => {$(
@@ -223,6 +223,66 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+/// Functions of angles: vectors for usual angles, then the large ones one by one.
+macro_rules! of_angles {
+    ($($(#[$doc:meta])* $name:ident, $small:ident, $function:ident)*) => {$(
+        struct $function;
+
+        impl<T: Real> Pointwise<T, T> for $function {
+            const HAS_RARE: bool = true;
+
+            #[inline(always)]
+            fn at(&self, x: T) -> T {
+                x.$name()
+            }
+
+            #[inline(always)]
+            fn common(&self, x: T) -> T {
+                x.$small()
+            }
+
+            #[inline(always)]
+            fn is_rare(&self, x: &T) -> bool {
+                x.is_large_angle()
+            }
+        }
+
+        impl<T: Real> Tensor<T> {
+            $(#[$doc])*
+            #[must_use]
+            #[track_caller]
+            pub fn $name(&self) -> Self {
+                self.map_costly($function)
+            }
+        }
+    )*};
+}
+
+of_angles! {
+    /// sin x
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![0.0, std::f64::consts::FRAC_PI_2], [2]).sin().to_vec(), [0.0, 1.0]);
+    /// ```
+    sin, small_angle_sin, Sin
+    /// cos x
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![0.0, std::f64::consts::PI], [2]).cos().to_vec(), [1.0, -1.0]);
+    /// ```
+    cos, small_angle_cos, Cos
+    /// tan x
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::scalar(std::f64::consts::FRAC_PI_4).tan();
+    /// assert!((y.item() - 1.0).abs() < 1e-15);
+    /// ```
+    tan, small_angle_tan, Tan
+}
+
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident)*) => {
         impl<T: Real> Tensor<T> {$(
@@ -293,28 +353,6 @@ named! {
     /// assert_eq!(Tensor::from_vec(vec![4.0, 9.0], [2]).sqrt().to_vec(), [2.0, 3.0]);
     /// ```
     sqrt
-    /// sin x
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// assert_eq!(Tensor::from_vec(vec![0.0, std::f64::consts::FRAC_PI_2], [2]).sin().to_vec(), [0.0, 1.0]);
-    /// ```
-    sin
-    /// cos x
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// assert_eq!(Tensor::from_vec(vec![0.0, std::f64::consts::PI], [2]).cos().to_vec(), [1.0, -1.0]);
-    /// ```
-    cos
-    /// tan x
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let y = Tensor::scalar(std::f64::consts::FRAC_PI_4).tan();
-    /// assert!((y.item() - 1.0).abs() < 1e-15);
-    /// ```
-    tan
     /// The inverse tangent, in (−π/2, π/2).
     ///
     /// ```
@@ -459,7 +497,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn pow_tensor(&self, exponent: &Self) -> Self {
-        self.zip_named("pow_tensor", exponent, T::pow)
+        self.zip_costly_named("pow_tensor", exponent, |(x, e): (T, T)| x.pow(e))
     }
 
     /// The angle of the point (`x`, `self`) in (−π, π], broadcast: `self` is the ordinate.
@@ -472,6 +510,6 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn atan2(&self, x: &Self) -> Self {
-        self.zip_named("atan2", x, T::atan2)
+        self.zip_costly_named("atan2", x, |(y, x): (T, T)| y.atan2(x))
     }
 }

@@ -54,6 +54,27 @@ macro_rules! functions {
                 (1.0 + p) * <$t>::from_bits(half << $mantissa) * <$t>::from_bits(rest << $mantissa)
             }
 
+            /// 2ˣ, within 2 ulps, subnormal results included; exact for whole x.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn exp2(x: $t) -> $t {
+                const LOG2_E: $t = std::$module::consts::LOG2_E;
+                let x = if x > $high * LOG2_E {
+                    $high * LOG2_E
+                } else {
+                    x
+                };
+                let x = if x < $low * LOG2_E { $low * LOG2_E } else { x };
+                let shift = ROUND + (2 * $bias) as $t;
+                let shifted = x + shift;
+                let r = (x - (shifted - shift)) * std::$module::consts::LN_2;
+                let square = r * r;
+                let power = 1.0 + (r + square * exp_remainder(r, square));
+                let half = shifted.to_bits() >> 1;
+                let rest = shifted.to_bits().wrapping_sub(half);
+                power * <$t>::from_bits(half << $mantissa) * <$t>::from_bits(rest << $mantissa)
+            }
+
             /// `eˣ − 1` for |x| ≤ 64, within 2 ulps.
             #[inline(always)]
             fn exp_m1_bounded(x: $t) -> $t {
@@ -110,27 +131,53 @@ macro_rules! functions {
                 if x < 0.0 { e * up } else { up }
             }
 
-            /// `ln(x · 2^exponent) + correction` for a normal `x` and a correction that is small compared with
-            /// `x − 1`. Method: fdlibm (Sun Microsystems, 1993).
+            /// `k` and `f` with `x = 2ᵏ (1 + f)` and `1 + f` in [√½, √2), for a normal `x`.
             #[inline(always)]
-            fn ln_normal(x: $t, exponent: $t, correction: $t) -> $t {
+            fn split(x: $t) -> ($t, $t) {
                 // The bits of 2^mantissa: an integer ORed into the lowest bits is added to the number.
                 const INTEGER: $bits = ($bias + $mantissa) << $mantissa;
                 const FRACTION: $bits = (1 << $mantissa) - 1;
-                // x = 2ᵏ (1 + f) with 1 + f in [√½, √2).
                 let bits = x
                     .to_bits()
                     .wrapping_sub($root)
                     .wrapping_add($bias << $mantissa);
                 let k = <$t>::from_bits(bits >> $mantissa | INTEGER)
-                    - (<$t>::from_bits(INTEGER) + $bias as $t)
-                    + exponent;
-                let f = <$t>::from_bits((bits & FRACTION) + $root) - 1.0;
+                    - (<$t>::from_bits(INTEGER) + $bias as $t);
+                (k, <$t>::from_bits((bits & FRACTION) + $root) - 1.0)
+            }
+
+            /// `ln(1 + f)` as `f − (half − small)`: returns `half` and `small`. Method: fdlibm (Sun
+            /// Microsystems, 1993).
+            #[inline(always)]
+            fn ln_fraction(f: $t) -> ($t, $t) {
                 let s = f / (2.0 + f);
                 let ($z, half) = (s * s, 0.5 * f * f);
                 let $w = $z * $z;
-                let small = s * (half + $series) + (k * $ln2_low + correction);
-                k * $ln2_high - ((half - small) - f)
+                (half, s * (half + $series))
+            }
+
+            /// `ln(x · 2^exponent) + correction` for a normal `x` and a correction that is small compared with
+            /// `x − 1`.
+            #[inline(always)]
+            fn ln_normal(x: $t, exponent: $t, correction: $t) -> $t {
+                let (k, f) = split(x);
+                let (k, (half, small)) = (k + exponent, ln_fraction(f));
+                k * $ln2_high - ((half - (small + (k * $ln2_low + correction))) - f)
+            }
+
+            /// log₂ x, within 2 ulps, exact for powers of two; −∞ at 0, NaN for negative x.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn log2(x: $t) -> $t {
+                const SCALE: $t = ((1 as $bits) << $mantissa) as $t;
+                let is_small = x < <$t>::MIN_POSITIVE;
+                let (k, f) = split(if is_small { x * SCALE } else { x });
+                let k = if is_small { k - $mantissa as $t } else { k };
+                let (half, small) = ln_fraction(f);
+                let y = k + (f - (half - small)) * std::$module::consts::LOG2_E;
+                let y = if x == 0.0 { <$t>::NEG_INFINITY } else { y };
+                let y = if x < 0.0 { <$t>::NAN } else { y };
+                if x < <$t>::INFINITY { y } else { x }
             }
 
             /// ln x, within 1 ulp; −∞ at 0, NaN for negative x.

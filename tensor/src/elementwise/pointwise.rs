@@ -22,8 +22,22 @@ use crate::kernels::simd::{Level, Loop};
 /// A function that is inlined into the loop over it: any `Fn(A) -> R`, or a type of yours whose `at` is
 /// `#[inline(always)]`, so that even a long function is compiled for each instruction set.
 pub trait Pointwise<A, R>: Sync {
+    /// Whether the function has rare arguments, such as angles that need a long reduction. A loop computes blocks
+    /// by [`common`](Self::common) and then the rare arguments by [`at`](Self::at), because a loop with a branch
+    /// or a call would not use vectors.
+    const HAS_RARE: bool = false;
     /// The function's value.
     fn at(&self, argument: A) -> R;
+    /// The function's value, or anything for a rare argument.
+    #[inline(always)]
+    fn common(&self, argument: A) -> R {
+        self.at(argument)
+    }
+    /// Whether an argument is rare.
+    #[inline(always)]
+    fn is_rare(&self, _argument: &A) -> bool {
+        false
+    }
 }
 
 impl<A, R, F: Fn(A) -> R + Sync> Pointwise<A, R> for F {
@@ -69,6 +83,9 @@ fn unaligned<U>(out: &[U]) -> usize {
     if before < LINE { before } else { 0 }
 }
 
+/// Elements that are computed before the rare ones among them are computed again.
+const RARE_BLOCK: usize = 256;
+
 /// The loops over slices of one length, with one function.
 struct Each<C, F, S>(PhantomData<(C, F, S)>);
 
@@ -96,6 +113,21 @@ impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<C, F, (T, U)> {
 
     #[inline(always)]
     fn run(f: &F, out: &mut [U], x: &[T], _: &[()]) {
+        if F::HAS_RARE {
+            for (out, x) in out.chunks_mut(RARE_BLOCK).zip(x.chunks(RARE_BLOCK)) {
+                let mut is_rare = false;
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = f.common(x);
+                    is_rare |= f.is_rare(&x);
+                }
+                if is_rare {
+                    for (out, &x) in out.iter_mut().zip(x).filter(|(_, x)| f.is_rare(x)) {
+                        *out = f.at(x);
+                    }
+                }
+            }
+            return;
+        }
         for (out, &x) in out.iter_mut().zip(x) {
             *out = f.at(x);
         }
@@ -128,6 +160,24 @@ impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<C, F, 
 
     #[inline(always)]
     fn run(f: &F, out: &mut [V], x: &[T], y: &[U]) {
+        if F::HAS_RARE {
+            let operands = x.chunks(RARE_BLOCK).zip(y.chunks(RARE_BLOCK));
+            for (out, (x, y)) in out.chunks_mut(RARE_BLOCK).zip(operands) {
+                let mut is_rare = false;
+                for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                    *out = f.common((x, y));
+                    is_rare |= f.is_rare(&(x, y));
+                }
+                if is_rare {
+                    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                        if f.is_rare(&(x, y)) {
+                            *out = f.at((x, y));
+                        }
+                    }
+                }
+            }
+            return;
+        }
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
             *out = f.at((x, y));
         }
@@ -256,8 +306,8 @@ impl<C: Cost, T: Copy, U: Copy, F: Pointwise<(T, U), T>> Loop for Each<C, F, (T,
 #[cfg(test)]
 mod tests {
     use super::{Cheap, Costly, map, map_in_place, zip, zip_in_place};
-    use crate::Real;
     use crate::kernels::simd::Level;
+    use crate::{Real, Tensor};
 
     /// Every level gives the bits of a function called on its own.
     fn same_bits<T: Real>(f: impl Fn(T) -> T + Sync, bits: fn(T) -> u64) {
@@ -287,12 +337,46 @@ mod tests {
                 same_bits::<f64>(Real::$f, f64::to_bits);
             )*};
         }
-        check! { exp exp_m1 tanh sigmoid ln ln_1p erf erfc sqrt }
+        check! { exp exp_m1 exp2 tanh sigmoid ln ln_1p log2 log10 erf erfc sqrt sin cos tan atan }
         same_bits::<f32>(
             |x| x * (x * -0.7).exp() + Real::erfc(x),
             |x| u64::from(x.to_bits()),
         );
         same_bits::<f64>(|x| x * (x * -0.7).exp() + Real::tanh(x), f64::to_bits);
+    }
+
+    #[test]
+    fn constant_operands_give_the_bits_of_repeated_ones() {
+        let f = |(x, y): (f32, f32)| (x - y).exp() * x.sin();
+        for columns in [1, 7, 256, 257, 1000] {
+            let x = Tensor::from_fn([3, columns], |i| (i[0] * 37 + i[1]) as f32 * 0.01 - 4.0);
+            let column = Tensor::from_vec(vec![0.3_f32, -1.7, 5.0], [3, 1]);
+            let repeated = column.broadcast_to([3, columns]).contiguous();
+            let bits = |x: Tensor<f32>| x.to_vec().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let expected = bits(x.zip_costly(&repeated, f));
+            assert_eq!(bits(x.zip_costly(&column, f)), expected, "{columns}");
+            let expected = bits(repeated.zip_costly(&x, f));
+            assert_eq!(bits(column.zip_costly(&x, f)), expected, "{columns}");
+        }
+    }
+
+    #[test]
+    fn large_angles_among_small_ones_are_reduced_exactly() {
+        let angle = |i: usize| if i % 300 == 7 { 1e30 } else { i as f32 * 0.1 };
+        for count in [1, 8, 255, 256, 700, 5000] {
+            let x = Tensor::from_fn([count], |i| angle(i[0]));
+            for (name, y, f) in [
+                ("sin", x.sin(), f64::sin as fn(f64) -> f64),
+                ("cos", x.cos(), f64::cos),
+                ("tan", x.tan(), f64::tan),
+            ] {
+                for (i, y) in y.to_vec().into_iter().enumerate() {
+                    let exact = f(f64::from(angle(i)));
+                    let error = (f64::from(y) - exact).abs();
+                    assert!(error <= 2e-7 * exact.abs(), "{name} {}: {y}", angle(i));
+                }
+            }
+        }
     }
 
     #[test]

@@ -115,10 +115,44 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
             let b = tile.operand(2, y, &mut packed_y);
             for row in 0..tile.rows() {
                 let target = tile.target(out, from, row);
-                zip_strided(target, a.row(row), b.row(row), |x, y| f.at((x, y)));
+                if C::USES_512_BITS {
+                    zip_costly_row::<C, _, _, _>(target, a.row(row), b.row(row), &f);
+                } else {
+                    zip_strided(target, a.row(row), b.row(row), |x, y| f.at((x, y)));
+                }
             }
         });
     });
+}
+
+/// `out[i] = f((x[i], y[i]))`, in the widest vectors if each operand is contiguous or constant.
+///
+/// A constant is repeated in a small buffer, so that the loop is that of contiguous operands: a loop of its own
+/// would be compiled once more for every function.
+fn zip_costly_row<C: Cost, T: Element, U: Element, V: Element>(
+    out: &mut [V],
+    x: StridedSlice<'_, T>,
+    y: StridedSlice<'_, U>,
+    f: &impl Pointwise<(T, U), V>,
+) {
+    const BLOCK: usize = 256;
+    let (level, count) = (Level::best(), out.len());
+    match (x.as_contiguous(count), y.as_contiguous(count)) {
+        (Some(x), Some(y)) => pointwise::zip::<C, _, _, _, _>(level, f, out, x, y),
+        (Some(x), None) if y.stride == 0 => {
+            let y = [y.at(0); BLOCK];
+            for (out, x) in out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)) {
+                pointwise::zip::<C, _, _, _, _>(level, f, out, x, &y[..x.len()]);
+            }
+        }
+        (None, Some(y)) if x.stride == 0 => {
+            let x = [x.at(0); BLOCK];
+            for (out, y) in out.chunks_mut(BLOCK).zip(y.chunks(BLOCK)) {
+                pointwise::zip::<C, _, _, _, _>(level, f, out, &x[..y.len()], y);
+            }
+        }
+        _ => zip_strided(out, x, y, |x, y| f.at((x, y))),
+    }
 }
 
 /// `x ← f(x, y)` for every element `x` of the view `view` of `out`, in row-major order, with `y` from a tensor
@@ -242,6 +276,17 @@ impl<T: Element> Tensor<T> {
         f: impl Fn(T, U) -> V + Sync,
     ) -> Tensor<V> {
         self.zip_by::<Cheap, U, V>(op, other, move |(a, b)| f(a, b))
+    }
+
+    /// [`zip_costly`](Self::zip_costly) with the name of the operation for panic messages.
+    #[track_caller]
+    pub(crate) fn zip_costly_named<U: Element, V: Element>(
+        &self,
+        op: &str,
+        other: &Tensor<U>,
+        f: impl Pointwise<(T, U), V>,
+    ) -> Tensor<V> {
+        self.zip_by::<Costly, U, V>(op, other, f)
     }
 
     #[track_caller]

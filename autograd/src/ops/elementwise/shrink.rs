@@ -18,7 +18,11 @@ unary! {
     sample |draw| (Hardshrink { lambda: 0.5 }, away_from(draw, 0.5)),
     forward |op, x| {
         let (zero, lambda) = (T::zero(), T::of(op.lambda));
-        x.map(|x| if -lambda <= x && x <= lambda { zero } else { x })
+        x.map(move |x| {
+            let y = if x <= lambda { zero } else { x };
+            // NaN is neither, and is kept.
+            if x < -lambda { x } else { y }
+        })
     },
     vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
 
@@ -36,16 +40,11 @@ unary! {
     sample |draw| (Softshrink { lambda: 0.5 }, away_from(draw, 0.5)),
     forward |op, x| {
         let (zero, lambda) = (T::zero(), T::of(op.lambda));
-        x.map(|x| {
-            if x > lambda {
-                x - lambda
-            } else if x < -lambda {
-                x + lambda
-            } else if x.is_nan() {
-                x
-            } else {
-                zero
-            }
+        x.map(move |x| {
+            let above = x - lambda;
+            // NaN is neither, and is kept.
+            let y = if x <= lambda { zero } else { above };
+            if x < -lambda { x + lambda } else { y }
         })
     },
     vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),

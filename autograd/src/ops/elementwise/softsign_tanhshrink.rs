@@ -37,7 +37,13 @@ smooth! {
     /// ```
     tanhshrink, Tanhshrink,
     sample |draw| (Tanhshrink, draw.any()),
-    value |f, x| if x.abs() < T::of(1.5) { near(x) / x.cosh() } else { x - x.tanh() },
+    value |f, x| {
+        // x is near 0 where this is used: cosh x = (eˣ + e⁻ˣ) / 2 does not overflow.
+        let e = x.exp();
+        let near = near(x) * T::of(2.0) / (e + T::one() / e);
+        let far = x - x.tanh();
+        if x.abs() < T::of(1.5) { near } else { far }
+    },
     slope of X |f, x| {
         let t = x.tanh();
         t * t

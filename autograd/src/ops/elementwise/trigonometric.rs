@@ -18,6 +18,18 @@ smooth! {
     value |f, x| x.sin(),
     slope of X |f, x| x.cos(),
     curvature |f, x| -x.sin(),
+    @loops {
+        const SLOPE_HAS_RARE: bool = true;
+
+        fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+            x.sin()
+        }
+
+        #[inline(always)]
+        fn common_slope<T: Real>(&self, x: T) -> T {
+            x.small_angle_cos()
+        }
+    },
 
     /// cos x
     ///
@@ -34,6 +46,18 @@ smooth! {
     value |f, x| x.cos(),
     slope of X |f, x| -x.sin(),
     curvature |f, x| -x.cos(),
+    @loops {
+        const SLOPE_HAS_RARE: bool = true;
+
+        fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+            x.cos()
+        }
+
+        #[inline(always)]
+        fn common_slope<T: Real>(&self, x: T) -> T {
+            -x.small_angle_sin()
+        }
+    },
 
     /// tan x; its slope is `1 + y²`.
     ///
@@ -50,6 +74,11 @@ smooth! {
     value |f, x| x.tan(),
     slope of Y |f, y| T::one() + y * y,
     curvature |f, y| y * 2.0,
+    @loops {
+        fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+            x.tan()
+        }
+    },
 
     /// The inverse sine, in [−π/2, π/2]; NaN outside [−1, 1]. Its slope is `1 / √(1 − x²)`.
     ///
@@ -63,7 +92,7 @@ smooth! {
     /// ```
     asin, Asin,
     sample |draw| (Asin, draw.any_within(-0.9, 0.9)),
-    value |f, x| x.atan2(cosine_of_asin(x)),
+    value |f, x| (x / cosine_of_asin(x)).atan(),
     slope of X |f, x| T::one() / cosine_of_asin(x),
     curvature |f, x| x * (1.0 - x.square()).pow(-1.5),
 
@@ -79,7 +108,7 @@ smooth! {
     /// ```
     acos, Acos,
     sample |draw| (Acos, draw.any_within(-0.9, 0.9)),
-    value |f, x| cosine_of_asin(x).atan2(x),
+    value |f, x| ((T::one() - x) / (T::one() + x)).sqrt().atan() * T::of(2.0),
     slope of X |f, x| -T::one() / cosine_of_asin(x),
     curvature |f, x| -x * (1.0 - x.square()).pow(-1.5),
 
@@ -99,17 +128,16 @@ smooth! {
     slope of X |f, x| {
         // For |x| > 1 the slope is computed from 1/x, because x² may overflow.
         let (size, one) = (x.abs(), T::one());
-        if size > one {
-            let inverse = one / size;
-            inverse / (one + inverse * inverse) * inverse
-        } else {
-            one / (one + x * x)
-        }
+        let inverse = one / size;
+        let far = inverse / (one + inverse * inverse) * inverse;
+        let near = one / (one + x * x);
+        if size > one { far } else { near }
     },
     curvature |f, x| x * -2.0 * (1.0 + x.square()).pow(-2.0),
 }
 
 /// `√(1 − x²)`, factored so that it keeps its digits near ±1.
+#[inline(always)]
 fn cosine_of_asin<T: Real>(x: T) -> T {
     ((T::one() - x) * (T::one() + x)).sqrt()
 }

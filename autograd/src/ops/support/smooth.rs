@@ -28,6 +28,13 @@ pub(crate) trait Smooth: Clone + Debug + Sync + Send + 'static {
     fn slope<T: Real>(&self, z: T) -> T;
     /// The derivative of [`slope`](Self::slope), in variables, so that it can be differentiated again.
     fn curvature<T: Real>(&self, z: &Var<T>) -> Var<T>;
+    /// Whether the slope has rare arguments ([`Pointwise::HAS_RARE`]): large angles.
+    const SLOPE_HAS_RARE: bool = false;
+    /// The slope, or anything for a large angle.
+    #[inline(always)]
+    fn common_slope<T: Real>(&self, z: T) -> T {
+        self.slope(z)
+    }
     /// The function of every element; for functions that have faster loops for some of their options.
     fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.map_costly(Value(self.clone()))
@@ -57,9 +64,21 @@ impl<F: Smooth, T: Real> Pointwise<T, T> for Value<F> {
 struct SlopeAt<F>(F);
 
 impl<F: Smooth, T: Real> Pointwise<(T, T), T> for SlopeAt<F> {
+    const HAS_RARE: bool = F::SLOPE_HAS_RARE;
+
     #[inline(always)]
     fn at(&self, (g, z): (T, T)) -> T {
         g * self.0.slope(z)
+    }
+
+    #[inline(always)]
+    fn common(&self, (g, z): (T, T)) -> T {
+        g * self.0.common_slope(z)
+    }
+
+    #[inline(always)]
+    fn is_rare(&self, (_, z): &(T, T)) -> bool {
+        F::SLOPE_HAS_RARE && z.is_large_angle()
     }
 }
 
