@@ -1,5 +1,6 @@
 //! Limited-memory BFGS.
 
+mod scaled;
 mod state;
 mod wolfe;
 
@@ -10,6 +11,7 @@ use wengert_tensor::{Real, Tensor, require};
 
 use crate::rule_options::Range;
 use crate::schedule::{Rate, Rates};
+use scaled::{Scaled, dot, sum_of_sizes};
 use wolfe::{Point, strong_wolfe};
 
 /// How the length of a step is chosen.
@@ -103,7 +105,15 @@ pub struct Lbfgs<T: Real = f32> {
 struct Pair<T: Real> {
     y: Tensor<T>,
     s: Tensor<T>,
-    rho: T,
+    rho: Scaled<T>,
+}
+
+impl<T: Real> Pair<T> {
+    /// A pair with the scalar product `ys` of its parts.
+    fn new(y: Tensor<T>, s: Tensor<T>, ys: Scaled<T>) -> Self {
+        let rho = ys.inverse();
+        Self { y, s, rho }
+    }
 }
 
 /// The last step: direction, length, and loss and gradient before it.
@@ -271,7 +281,7 @@ impl<T: Real> Lbfgs<T> {
                 gradient,
             };
             let scale_first = if first {
-                let sum = start.gradient.map(Real::abs).sum(..).item().to_f64();
+                let sum = sum_of_sizes(&start.gradient);
                 if 1.0 / sum < 1.0 { 1.0 / sum } else { 1.0 }
             } else {
                 1.0
@@ -336,22 +346,21 @@ impl<T: Real> Lbfgs<T> {
         let s = last.direction.map(|d| d * t);
         let ys = dot(&y, &s);
         if ys.to_f64() > 1e-10 {
-            scale = ys / dot(&y, &y);
+            scale = ys.over(dot(&y, &y));
             if self.pairs.len() == self.options.history_size {
                 self.pairs.pop_front();
             }
-            let rho = T::one() / ys;
-            self.pairs.push_back(Pair { y, s, rho });
+            self.pairs.push_back(Pair::new(y, s, ys));
         }
         let mut alphas = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
-            let alpha = dot(&pair.s, &d) * pair.rho;
+            let alpha = dot(&pair.s, &d).times(pair.rho);
             d.zip_in_place(&pair.y, |d, y| d - alpha * y);
             alphas.push(alpha);
         }
         d.map_in_place(|d| d * scale);
         for (pair, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
-            let factor = alpha - dot(&pair.y, &d) * pair.rho;
+            let factor = alpha - dot(&pair.y, &d).times(pair.rho);
             d.zip_in_place(&pair.s, |d, s| d + factor * s);
         }
         (d, scale)
@@ -366,11 +375,6 @@ impl<T: Real> Rates for Lbfgs<T> {
             initial: &mut self.initial,
         }]
     }
-}
-
-/// `Σ aᵢbᵢ`
-fn dot<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> T {
-    a.zip(b, |a, b| a * b).sum(..).item()
 }
 
 /// The largest absolute value; NaN if there is one.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use wengert_nn::{Parameters, ParametersExt, Slot};
 use wengert_tensor::{Real, Tensor};
 
+use super::scaled::dot;
 use super::{LastStep, Lbfgs, Pair};
 use crate::optimizer_state::{LoadError, OptimizerState, Source, compare_options};
 
@@ -81,14 +82,14 @@ impl<T: Real> Lbfgs<T> {
             });
             while pairs.len() < self.options.history_size {
                 let i = pairs.len();
-                let Some(rho) = source.scalars().optional(&format!("/ro/{i}")) else {
+                // As a number of the state, 1/yᵀs may be beyond the range: it is computed again.
+                if source.scalars().optional(&format!("/ro/{i}")).is_none() {
                     break;
-                };
-                pairs.push_back(Pair {
-                    rho: T::of(rho),
-                    y: tensor(&mut source, format!("/old_dirs/{i}"))?,
-                    s: tensor(&mut source, format!("/old_stps/{i}"))?,
-                });
+                }
+                let y = tensor(&mut source, format!("/old_dirs/{i}"))?;
+                let s = tensor(&mut source, format!("/old_stps/{i}"))?;
+                let ys = dot(&y, &s);
+                pairs.push_back(Pair::new(y, s, ys));
             }
         }
         source.finish()?;

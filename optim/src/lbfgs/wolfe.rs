@@ -2,7 +2,8 @@
 
 use wengert_tensor::{Real, Tensor};
 
-use super::{dot, largest};
+use super::largest;
+use super::scaled::dot;
 
 /// A point on the line: step length, loss, gradient, and slope along the line.
 #[derive(Clone, Debug)]

@@ -47,6 +47,35 @@ fn it_finds_the_minimum_of_rosenbrocks_function() {
     assert!(loss < 1e-8 && gradients.norm() < 1e-3, "{loss}");
 }
 
+/// `½c Σ (p − 1)²` of three numbers that start at 0: gradients of size `c`.
+fn steep(c: f32) -> (Vec<f32>, Lbfgs<f32>) {
+    let mut model = Pair::new(Tensor::<f32>::zeros([2]), Tensor::scalar(0.0));
+    let mut optimizer = Lbfgs::new(WOLFE);
+    optimizer.step(&mut model, |model| {
+        let mut pass = Pass::train(model, 0);
+        let off = [&model.weight, &model.bias].map(|p| pass.param(p) - 1.0);
+        let loss = off.map(|off| off.square().sum(..));
+        let loss = (&loss[0] + &loss[1]) * (f64::from(c) / 2.0);
+        (loss.item(), pass.backward(&loss))
+    });
+    let mut values = model.weight.value().to_vec();
+    values.push(model.bias.value().item());
+    (values, optimizer)
+}
+
+#[test]
+fn gradients_whose_squares_overflow_or_vanish_lead_to_the_minimum() {
+    for c in [1e-3, 1.0, 1e10, 1e20, 1e30, 1e37] {
+        let (values, optimizer) = steep(c);
+        for p in values {
+            assert!((p - 1.0).abs() < 1e-3, "c = {c:e}: {p}");
+        }
+        for (name, number) in optimizer.state_dict().scalars {
+            assert!(number.is_finite(), "c = {c:e}: {name} = {number}");
+        }
+    }
+}
+
 #[test]
 fn the_first_step_is_one_over_the_sum_of_the_gradient() {
     // ½·p² in 3 and 1: the gradient is (3, 1), the step ¼ of it.
