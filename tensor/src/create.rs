@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use crate::layout::Layout;
-use crate::memory::Scratch;
+use crate::memory::scratch::{Scratch, fits, is_checked};
 use crate::{Element, Number, Tensor, require};
 
 /// A buffer for the elements of a shape, with unspecified values: the caller must write every element.
@@ -16,31 +16,22 @@ use crate::{Element, Number, Tensor, require};
 #[track_caller]
 pub(crate) fn buffer<T: Element>(op: &str, shape: &[usize]) -> Vec<T> {
     let length = shape.iter().product();
-    if length > CHECKED_LENGTH {
+    if is_checked::<T>(length) {
         require_memory::<T>(op, shape, length);
     }
     Scratch::new(length).into_vec()
 }
 
-/// Longer buffers are checked by [`require_memory`] before they are allocated, because a failed allocation
-/// aborts the process.
-const CHECKED_LENGTH: usize = 1 << 26;
-
-/// Larger requests are treated as a mistake, such as a copy of a huge broadcast view, also on a system that
-/// overcommits memory.
-const MAX_BYTES: usize = 1 << 38;
-
-/// Checks that `length` elements can be allocated. To be called before large allocations, because a failed
-/// allocation aborts the process instead of a panic.
+/// Checks that `length` elements can be allocated; if not, returns free buffers to the allocator and tries again. To
+/// be called before large allocations, because a failed allocation aborts the process instead of a panic.
 ///
 /// # Panics
 /// If they cannot be allocated; the message has the operation, the shape and the size in bytes.
 #[track_caller]
 pub fn require_memory<T>(op: &str, shape: &[usize], length: usize) {
     let bytes = length.saturating_mul(size_of::<T>());
-    let fits = bytes <= MAX_BYTES && Vec::<T>::new().try_reserve_exact(length).is_ok();
     require!(
-        fits,
+        fits::<T>(length),
         "{op}: {shape:?}: {length} elements do not fit in memory, {bytes} bytes"
     );
 }

@@ -264,9 +264,40 @@ pub fn drain<T: Element>() -> usize {
     T::free_list(Private).map_or(0, FreeList::drain)
 }
 
+/// Requests of at least this many bytes are checked before they are made. Whether memory can be had is only known by
+/// asking for it, which glibc answers without side effects above 32 MB: such memory is mapped and unmapped.
+const CHECKED_BYTES: usize = 1 << 26;
+
+/// Larger requests are treated as a mistake, such as a copy of a huge broadcast view, also on a system that
+/// overcommits memory.
+const MAX_BYTES: usize = 1 << 38;
+
+/// Whether a buffer of `length` elements is checked before it is allocated.
+pub(crate) fn is_checked<T>(length: usize) -> bool {
+    length.saturating_mul(size_of::<T>()) >= CHECKED_BYTES
+}
+
+/// Whether the allocator has memory for `length` elements, after the free buffers of all types have been returned to
+/// it if need be.
+pub(crate) fn fits<T>(length: usize) -> bool {
+    let is_available = || Vec::<T>::new().try_reserve_exact(length).is_ok();
+    let is_sensible = length.saturating_mul(size_of::<T>()) <= MAX_BYTES;
+    is_sensible && (is_available() || (crate::memory::trim() > 0 && is_available()))
+}
+
 /// Large buffers are zeroed pages of the system, which cost nothing before they are touched. Short ones
 /// are memory that was in use before: the allocator finds it faster if it need not be zeroed.
+///
+/// # Panics
+/// If a buffer of at least [`CHECKED_BYTES`] does not fit in memory. A shorter one then aborts the process, as `Vec` does.
 fn allocate<T: Element>(length: usize) -> Vec<T> {
+    if is_checked::<T>(length) {
+        let bytes = length * size_of::<T>();
+        assert!(
+            fits::<T>(length),
+            "scratch memory of {bytes} bytes does not fit in memory"
+        );
+    }
     if length >= SHORTEST {
         raise_trim_threshold();
         return vec![T::default(); length];
