@@ -37,7 +37,9 @@ impl Smooth for Elu {
 
     fn curvature<T: Real>(&self, x: &Var<T>) -> Var<T> {
         let factor = self.scale * self.alpha * self.rate * self.rate;
-        Gate::at_zero(factor, factor, 0.0).apply(&(x * self.rate).exp(), x)
+        // Above 0 the exponential overflows, and its derivative times 0 would be NaN.
+        let below = Gate::at_zero(1.0, 1.0, 0.0).apply(x, x);
+        Gate::at_zero(factor, factor, 0.0).apply(&(below * self.rate).exp(), x)
     }
 
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>) {
