@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod attribute;
 mod backward;
 mod call;
 pub mod check;
@@ -35,6 +36,7 @@ mod var;
 mod watch;
 
 pub use apply::Operands;
+pub use attribute::{Attribute, Attributes};
 pub use backward::grad;
 pub use call::Call;
 pub use check::{check_gradients, check_op};
@@ -53,3 +55,8 @@ pub use var::Var;
 pub use watch::{Direction, NonFiniteOp};
 #[doc(hidden)]
 pub use wengert_tensor as tensor;
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

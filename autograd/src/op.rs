@@ -5,6 +5,7 @@ use std::ops::Index;
 
 use wengert_tensor::{Real, Tensor};
 
+use crate::attribute::Attributes;
 use crate::call::Call;
 use crate::inline_vec::InlineVec;
 use crate::outline::Outline;
@@ -77,6 +78,12 @@ pub trait Op: Clone + Debug + Sized + 'static {
     fn name(&self) -> &'static str {
         let path = std::any::type_name::<Self>();
         path.rsplit("::").next().unwrap_or(path)
+    }
+
+    /// The options by name, for a program that translates a recorded computation into another format; none by
+    /// default. [`RecordedCall::attributes`](crate::RecordedCall::attributes) has them.
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
     }
 
     /// Which values the rule reads; by default all. The others are dropped as soon as the op has run,
@@ -173,6 +180,10 @@ impl<T: Real> From<Vec<Tensor<T>>> for Outputs<T> {
 impl<T: Real, O: Op> Rule<T> for O {
     fn name(&self) -> &'static str {
         Op::name(self)
+    }
+
+    fn attributes(&self) -> Attributes {
+        Op::attributes(self)
     }
 
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

@@ -5,19 +5,25 @@ use std::sync::Arc;
 
 use wengert_tensor::{Real, Tensor};
 
+use crate::attribute::Attributes;
 use crate::tape::Tape;
 
 /// A call on a tape that [keeps every value](Tape::keeping_all).
 #[derive(Clone, Debug)]
 pub struct RecordedCall<T: Real> {
+    /// The entry of the tape.
+    pub entry: usize,
     /// The name of the op.
     pub op: &'static str,
+    /// The options of the op.
+    pub attributes: Attributes,
     /// Where it was called.
     pub location: &'static Location<'static>,
     /// The path of the layer that called it, if it is known.
     pub layer: Option<Arc<str>>,
-    /// The operands, with the entry of the tape that made each; `None` for an operand that is not tracked.
-    pub operands: Vec<(Tensor<T>, Option<usize>)>,
+    /// The operands, with the entry of the tape that made each and the number of the result there; `None` for an
+    /// operand that is not tracked.
+    pub operands: Vec<(Tensor<T>, Option<(usize, usize)>)>,
     /// The results.
     pub results: Vec<Tensor<T>>,
 }
@@ -44,13 +50,14 @@ impl<T: Real> Tape<T> {
         let of_one = |(index, entry): (usize, &Option<crate::tape::Entry<T>>)| {
             let entry = entry.as_ref()?;
             let operands = entry.inputs.iter();
+            let rule = entry.rule.as_ref()?;
             Some(RecordedCall {
-                op: entry.rule.as_ref()?.name(),
+                entry: index,
+                op: rule.name(),
+                attributes: rule.attributes(),
                 location: entry.location,
                 layer: self.layer(index),
-                operands: operands
-                    .map(|x| (x.value.tensor(), x.source().map(|(entry, _)| entry)))
-                    .collect(),
+                operands: operands.map(|x| (x.value.tensor(), x.source())).collect(),
                 results: entry
                     .outputs
                     .iter()

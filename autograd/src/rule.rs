@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use wengert_tensor::{Real, Slice, Tensor};
 
+use crate::attribute::Attributes;
 use crate::call::Call;
 use crate::inline_vec::InlineVec;
 use crate::op::Outputs;
@@ -23,6 +24,10 @@ pub enum Graph {
 /// The rule of an [`Op`](crate::Op) with its number type fixed, as a tape stores it.
 pub(crate) trait Rule<T: Real>: Debug {
     fn name(&self) -> &'static str;
+    /// The options of the op by name.
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
+    }
     fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
     /// Runs the op of the rule again.
     fn run(&self, inputs: &[&Var<T>]) -> Outputs<T>;

@@ -16,9 +16,9 @@ use crate::tape::{Node, Tape};
 ///
 /// * **Value and shape**: [`constant`](Self::constant), [`scalar`](Self::scalar), [`full`](Self::full),
 ///   [`value`](Self::value), [`into_value`](Self::into_value), [`detach`](Self::detach),
-///   [`is_tracked`](Self::is_tracked), [`tape`](Self::tape), [`entry`](Self::entry), [`shape`](Self::shape),
-///   [`rank`](Self::rank), [`len`](Self::len), [`is_empty`](Self::is_empty), [`size`](Self::size),
-///   [`item`](Self::item)
+///   [`is_tracked`](Self::is_tracked), [`tape`](Self::tape), [`entry`](Self::entry), [`source`](Self::source),
+///   [`shape`](Self::shape), [`rank`](Self::rank), [`len`](Self::len), [`is_empty`](Self::is_empty),
+///   [`size`](Self::size), [`item`](Self::item)
 /// * **Derivatives and ops of your own**: [`backward`](Self::backward), [`backward_keep`](Self::backward_keep),
 ///   [`backward_from`](Self::backward_from), [`grad`](Self::grad), [`apply`](Self::apply),
 ///   [`apply_many`](Self::apply_many), [`broadcasting`](Self::broadcasting)
@@ -262,6 +262,20 @@ impl<T: Real> Var<T> {
     #[must_use]
     pub fn entry(&self) -> Option<usize> {
         self.node.as_ref().map(|node| node.entry as usize)
+    }
+
+    /// The entry of the tape that made this variable, and the number of the result there.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::from_vec(vec![1.0, 2.0], [1, 2]));
+    /// assert_eq!((&x * 2.0).source(), Some((1, 0)));
+    /// ```
+    #[must_use]
+    pub fn source(&self) -> Option<(usize, usize)> {
+        let node = self.node.as_ref()?;
+        Some((node.entry as usize, node.output as usize))
     }
 
     /// The extents.

@@ -182,9 +182,22 @@ impl Slice {
         Self::new(self.start, self.stop, step)
     }
 
-    /// The first index and the number of elements on an axis of extent `extent`.
+    /// The distance from one element to the next, negative if the slice goes backwards.
     #[must_use]
-    pub(crate) fn resolve(&self, extent: usize) -> (usize, usize) {
+    pub const fn stride(&self) -> isize {
+        self.step
+    }
+
+    /// The first index and the number of elements on an axis of extent `extent`.
+    ///
+    /// ```
+    /// use wengert_tensor::Slice;
+    ///
+    /// assert_eq!(Slice::from(1..-1).resolve(5), (1, 3));
+    /// assert_eq!(Slice::new(None, None, -2).resolve(5), (4, 3));
+    /// ```
+    #[must_use]
+    pub fn resolve(&self, extent: usize) -> (usize, usize) {
         let extent = extent as isize;
         let (lowest, highest) = if self.step > 0 {
             (0, extent)

@@ -42,6 +42,17 @@ impl Op for Conv {
         }
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("kernel", self.geometry.kernel.as_slice().into()),
+            ("stride", self.geometry.stride.as_slice().into()),
+            ("padding", self.geometry.padding.as_flattened().into()),
+            ("dilation", self.geometry.dilation.as_slice().into()),
+            ("groups", self.geometry.groups.into()),
+            ("input", self.geometry.input.as_slice().into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::INPUTS
     }

@@ -19,6 +19,22 @@ pub struct Resample {
 /// The positions in the input that one position of the output is a sum of, and their weights.
 type Taps = Vec<(usize, f64)>;
 
+impl Resample {
+    /// The source of each tap: `[positions, taps]`.
+    fn sources(&self) -> Tensor<i64> {
+        let taps = self.taps.first().map_or(0, Vec::len);
+        let all = self.taps.iter().flatten().map(|&(from, _)| from as i64);
+        Tensor::from_vec(all.collect(), [self.taps.len(), taps])
+    }
+
+    /// The weight of each tap: `[positions, taps]`.
+    fn weights(&self) -> Tensor<f64> {
+        let taps = self.taps.first().map_or(0, Vec::len);
+        let all = self.taps.iter().flatten().map(|&(_, weight)| weight);
+        Tensor::from_vec(all.collect(), [self.taps.len(), taps])
+    }
+}
+
 impl Op for Resample {
     fn name(&self) -> &'static str {
         if self.back {
@@ -26,6 +42,14 @@ impl Op for Resample {
         } else {
             "resample"
         }
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("sources", self.sources().into()),
+            ("weights", self.weights().into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

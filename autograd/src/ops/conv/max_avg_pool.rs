@@ -22,6 +22,10 @@ impl Op for MaxPool {
         "max_pool"
     }
 
+    fn attributes(&self) -> Attributes {
+        windows_attributes(&self.windows)
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -58,6 +62,30 @@ impl Op for MaxPool {
         };
         Sample::new(op, [draw.apart(shape)])
     }
+}
+
+/// The options of the windows by name; those of adaptive windows are the extents before and after alone.
+fn windows_attributes(windows: &Windows) -> Attributes {
+    let mut all = vec![
+        ("spatial_axes", windows.axes().into()),
+        ("input", windows.input().as_slice().into()),
+        ("output", windows.output().as_slice().into()),
+    ];
+    if let Some((geometry, divisor)) = windows.geometry() {
+        let fixed = match divisor {
+            Divisor::Fixed(number) => vec![number as i64],
+            Divisor::Padded | Divisor::Image => Vec::new(),
+        };
+        all.extend([
+            ("kernel", geometry.kernel.as_slice().into()),
+            ("stride", geometry.stride.as_slice().into()),
+            ("padding", geometry.padding.as_flattened().into()),
+            ("dilation", geometry.dilation.as_slice().into()),
+            ("counts_padding", (divisor != Divisor::Image).into()),
+            ("divisor", Attribute::Integers(fixed)),
+        ]);
+    }
+    all
 }
 
 /// The window that an element of the result depends on: the largest size and the largest step along each
@@ -152,6 +180,10 @@ impl Op for AvgPool {
         } else {
             "avg_pool"
         }
+    }
+
+    fn attributes(&self) -> Attributes {
+        windows_attributes(&self.windows)
     }
 
     fn reads(&self) -> Reads {

@@ -52,6 +52,15 @@ impl Op for Unfold {
         "unfold_axis"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.0.axis.into()),
+            ("size", self.0.size.into()),
+            ("step", self.0.step.into()),
+            ("dilation", self.0.dilation.into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

@@ -15,6 +15,10 @@ impl Op for Clamp {
         "clamp"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("low", self.low.into()), ("high", self.high.into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::INPUTS
     }

@@ -14,6 +14,13 @@ impl Op for Dropout {
         "dropout"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("mask", self.mask.clone().into()),
+            ("scale", self.scale.into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

@@ -42,6 +42,14 @@ impl Smooth for Elu {
         Gate::at_zero(factor, factor, 0.0).apply(&(below * self.rate).exp(), x)
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("alpha", self.alpha.into()),
+            ("scale", self.scale.into()),
+            ("rate", self.rate.into()),
+        ]
+    }
+
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>) {
         let [alpha, scale, rate] = draw.pick(&[
             [1.0, 1.0, 1.0],

@@ -50,6 +50,10 @@ impl Op for AddProduct {
         "addcmul"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("value", self.value.into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::inputs([1, 2])
     }

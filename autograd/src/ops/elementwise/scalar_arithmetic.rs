@@ -60,6 +60,10 @@ impl Op for Affine {
         "affine"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("scale", self.scale.into()), ("shift", self.shift.into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -102,6 +106,10 @@ impl DivScalar {
 impl Op for DivScalar {
     fn name(&self) -> &'static str {
         "div_scalar"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![("value", self.value.into())]
     }
 
     fn reads(&self) -> Reads {

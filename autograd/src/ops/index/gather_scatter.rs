@@ -14,6 +14,13 @@ impl Op for Gather {
         "gather"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("index", self.index.clone().into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -50,6 +57,13 @@ impl Op for ScatterAdd {
         "scatter_add"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("index", self.index.clone().into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -82,6 +96,13 @@ pub struct Scatter {
 impl Op for Scatter {
     fn name(&self) -> &'static str {
         "scatter"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("index", self.index.clone().into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

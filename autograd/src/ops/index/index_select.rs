@@ -14,6 +14,13 @@ impl Op for IndexSelect {
         "index_select"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("index", self.index.clone().into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -48,6 +55,13 @@ pub struct IndexAdd {
 impl Op for IndexAdd {
     fn name(&self) -> &'static str {
         "index_add"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("index", self.index.clone().into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

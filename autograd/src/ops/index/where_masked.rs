@@ -13,6 +13,10 @@ impl Op for Where {
         "where"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("mask", self.mask.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -49,6 +53,13 @@ pub struct MaskedFill {
 impl Op for MaskedFill {
     fn name(&self) -> &'static str {
         "masked_fill"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("mask", self.mask.clone().into()),
+            ("value", self.value.into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

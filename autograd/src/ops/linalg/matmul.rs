@@ -14,6 +14,13 @@ impl Op for Matmul {
         "matmul"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("left_transposed", self.0.left.into()),
+            ("right_transposed", self.0.right.into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::INPUTS
     }

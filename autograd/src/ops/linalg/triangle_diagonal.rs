@@ -14,6 +14,10 @@ impl Op for Triangle {
         if self.upper { "triu" } else { "tril" }
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("k", self.k.into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -54,6 +58,13 @@ pub struct Diagonal {
 impl Op for Diagonal {
     fn name(&self) -> &'static str {
         "diagonal"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("offset", self.offset.into()),
+            ("axes", self.axes.as_slice().into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

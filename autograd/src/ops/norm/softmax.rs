@@ -30,6 +30,13 @@ impl Op for Softmax {
         }
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axis", self.axis.into()),
+            ("zero_if_nothing", (self.kind == Kind::OrZero).into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::OUTPUTS
     }

@@ -91,6 +91,14 @@ impl Op for Standardize {
         "standardize"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axes", self.axes.as_slice().into()),
+            ("eps", self.eps.into()),
+            ("centred", self.centred.into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::inputs([0, 1]).and_outputs([1, 3])
     }

@@ -14,6 +14,10 @@ impl Op for LogSumExp {
         "logsumexp"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::INPUTS
     }

@@ -15,6 +15,10 @@ impl Op for Extreme {
         if self.largest { "amax" } else { "amin" }
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::ALL
     }

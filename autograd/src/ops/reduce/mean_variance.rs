@@ -13,6 +13,10 @@ impl Op for Centred {
         "centred"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -52,6 +56,13 @@ pub struct Variance {
 impl Op for Variance {
     fn name(&self) -> &'static str {
         "var"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("axes", self.axes.clone().into()),
+            ("correction", self.correction.into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

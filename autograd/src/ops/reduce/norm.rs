@@ -14,6 +14,10 @@ impl Op for Norm2 {
         "norm"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::ALL
     }

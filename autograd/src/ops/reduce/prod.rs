@@ -15,6 +15,10 @@ impl Op for Prod {
         "prod"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::INPUTS
     }

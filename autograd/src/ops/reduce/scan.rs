@@ -108,6 +108,10 @@ impl Op for Cumsum {
         "cumsum"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axis", self.axis.into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -142,6 +146,10 @@ pub struct Cumprod {
 impl Op for Cumprod {
     fn name(&self) -> &'static str {
         "cumprod"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![("axis", self.axis.into())]
     }
 
     fn reads(&self) -> Reads {
@@ -189,6 +197,10 @@ pub struct LogCumsumExp {
 impl Op for LogCumsumExp {
     fn name(&self) -> &'static str {
         "logcumsumexp"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![("axis", self.axis.into())]
     }
 
     fn reads(&self) -> Reads {

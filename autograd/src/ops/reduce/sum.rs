@@ -13,6 +13,10 @@ impl Op for Sum {
         "sum"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

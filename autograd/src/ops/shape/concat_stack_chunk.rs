@@ -13,6 +13,10 @@ impl Op for Concat {
         "concat"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axis", self.axis.into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

@@ -13,6 +13,10 @@ impl Op for Flip {
         "flip"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -50,6 +54,10 @@ pub struct Roll {
 impl Op for Roll {
     fn name(&self) -> &'static str {
         "roll"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![("shift", self.shift.into()), ("axis", self.axis.into())]
     }
 
     fn reads(&self) -> Reads {

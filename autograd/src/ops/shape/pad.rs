@@ -14,6 +14,13 @@ impl Op for Pad {
         "pad"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("widths", self.widths.as_flattened().into()),
+            ("value", self.value.into()),
+        ]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

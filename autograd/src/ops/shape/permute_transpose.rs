@@ -15,6 +15,10 @@ impl Op for Permute {
         "permute"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("axes", self.axes.as_slice().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

@@ -13,6 +13,10 @@ impl Op for Reshape {
         "reshape"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("shape", self.shape.as_slice().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }

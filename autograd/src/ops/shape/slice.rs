@@ -13,6 +13,10 @@ impl Op for SliceOp {
         "slice"
     }
 
+    fn attributes(&self) -> Attributes {
+        vec![("region", self.region.clone().into())]
+    }
+
     fn reads(&self) -> Reads {
         Reads::SHAPES
     }
@@ -48,6 +52,13 @@ pub struct Unslice {
 impl Op for Unslice {
     fn name(&self) -> &'static str {
         "unslice"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![
+            ("region", self.region.clone().into()),
+            ("shape", self.shape.as_slice().into()),
+        ]
     }
 
     fn reads(&self) -> Reads {

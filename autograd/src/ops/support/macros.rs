@@ -24,7 +24,8 @@ macro_rules! unary {
             unary! { @struct $name, $type $({ $($field: $field_type),* })? }
 
             unary! {
-                @impl $name, $type, $reads, [$draw $sample], [$op $x $forward], [$vop $grad $vx $vy $vjp]
+                @impl $name, $type [$($($field)*)?], $reads, [$draw $sample], [$op $x $forward],
+                [$vop $grad $vx $vy $vjp]
             }
 
             impl<T: Real> Var<T> {
@@ -52,12 +53,16 @@ macro_rules! unary {
         }
     };
     (
-        @impl $name:ident, $type:ident, $reads:ident, [$draw:ident $sample:expr],
+        @impl $name:ident, $type:ident [$($field:ident)*], $reads:ident, [$draw:ident $sample:expr],
         [$op:ident $x:ident $forward:expr], [$vop:ident $grad:ident $vx:ident $vy:ident $vjp:expr]
     ) => {
         impl Op for $type {
             fn name(&self) -> &'static str {
                 stringify!($name)
+            }
+
+            fn attributes(&self) -> Attributes {
+                vec![$((stringify!($field), self.$field.into())),*]
             }
 
             fn reads(&self) -> Reads {
@@ -146,6 +151,10 @@ macro_rules! smooth {
                     let $cf = self;
                     let _ = $cf;
                     $curvature
+                }
+
+                fn attributes(&self) -> Attributes {
+                    vec![$($((stringify!($field), self.$field.into())),*)?]
                 }
 
                 $($($loops)*)?

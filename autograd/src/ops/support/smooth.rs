@@ -43,6 +43,10 @@ pub(crate) trait Smooth: Clone + Debug + Sync + Send + 'static {
     fn slopes<T: Real>(&self, grad: &Tensor<T>, z: &Tensor<T>) -> Tensor<T> {
         grad.zip_costly(z, SlopeAt(self.clone()))
     }
+    /// The options by name.
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
+    }
     /// Options and an argument.
     fn sample(draw: &mut Draw) -> (Self, Tensor<f64>);
 }
@@ -89,6 +93,10 @@ pub struct Elementwise<F>(pub(crate) F);
 impl<F: Smooth> Op for Elementwise<F> {
     fn name(&self) -> &'static str {
         F::NAME
+    }
+
+    fn attributes(&self) -> Attributes {
+        self.0.attributes()
     }
 
     fn reads(&self) -> Reads {

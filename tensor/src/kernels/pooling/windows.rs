@@ -61,6 +61,8 @@ pub struct Windows {
     spans: [Vec<Span>; 3],
     fixed: Option<usize>,
     axes: usize,
+    /// What they were made from; `None` for adaptive windows.
+    source: Option<(PoolGeometry, Divisor)>,
 }
 
 /// As for convolutions: sums of a few extents fit in an `isize`.
@@ -106,6 +108,7 @@ impl PoolGeometry {
                 Divisor::Padded | Divisor::Image => None,
             },
             axes: 3,
+            source: Some((self.clone(), divisor)),
         })
     }
 
@@ -203,6 +206,7 @@ impl Windows {
             spans,
             fixed: None,
             axes: 3,
+            source: None,
         })
     }
 
@@ -211,6 +215,14 @@ impl Windows {
     #[must_use]
     pub fn over(self, axes: usize) -> Self {
         Self { axes, ..self }
+    }
+
+    /// The geometry and the divisor that the windows were made from; `None` for adaptive windows.
+    #[must_use]
+    pub fn geometry(&self) -> Option<(&PoolGeometry, Divisor)> {
+        self.source
+            .as_ref()
+            .map(|(geometry, divisor)| (geometry, *divisor))
     }
 
     /// The number of spatial axes of tensors.
