@@ -2,6 +2,43 @@
 
 use crate::ops::prelude::*;
 
+/// The op of [`Var::prelu`]: `x` above 0, else `w·x`; the slopes `w` broadcast to `x`.
+#[derive(Clone, Debug)]
+pub struct Prelu;
+
+impl Op for Prelu {
+    fn name(&self) -> &'static str {
+        "prelu"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip(&x[1], |x, w| if x > T::zero() { x } else { x * w })
+            .into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (x, w) = (call.input(0), call.input(1));
+        let above = x.value().map(|x| x > T::zero());
+        out.input(0, |g| Var::where_(&above, g, &(g * w)));
+        out.input(1, |g| (g * x).masked_fill(&above, 0.0).sum_to(w.shape()));
+    }
+
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        Outline::elementwise(inputs)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 3);
+        let shape = draw.shape(rank);
+        let slopes = draw.broadcastable(&shape);
+        Sample::new(Self, [draw.off_zero(&shape), draw.normal(slopes)])
+    }
+}
+
 impl<T: Real> Var<T> {
     /// `x` above 0, `w · x` below, with a learned slope per channel (He et al., 2015); at 0 the slope
     /// is `w`.
@@ -37,8 +74,7 @@ impl<T: Real> Var<T> {
         if self.rank() > 1 {
             aligned[1] = slopes;
         }
-        let scaled = self * weight.reshape(aligned);
-        Self::where_(&self.value().map(|x| x > T::zero()), self, &scaled)
+        Self::apply(Prelu, [self, &weight.reshape(aligned)])
     }
 
     /// The gated linear unit `a σ(b)`, `a` and `b` being the halves of an axis (Dauphin et al., 2016).
@@ -67,6 +103,7 @@ impl<T: Real> Var<T> {
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Prelu>("prelu"),
     Entry::function("prelu", |draw| {
         let rank = draw.within(2, 4);
         let shape = draw.shape(rank);
