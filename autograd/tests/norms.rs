@@ -162,7 +162,7 @@ fn evaluation_keeps_the_digits_of_a_small_deviation() {
     let x = Var::constant(Tensor::from_slice(&values, [16, 1]));
     let (mean, var) = (tensor(&[1e4]), tensor(&[0.01]));
     let options = NormOptions::default().eps(0.0);
-    let y = x.batch_norm_with(&mean, &var, &options);
+    let y = x.batch_norm_with(&mean.into(), &var.into(), &options);
     let exact: Vec<f32> = values.iter().map(|x| (x - 1e4) / 0.1).collect();
     near(&y.value().to_vec(), &exact);
 }

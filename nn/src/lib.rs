@@ -22,6 +22,7 @@ mod running_layers;
 mod safetensors;
 mod state_dict;
 mod summary;
+mod trace;
 
 pub use capture::LayerOutput;
 pub use flow::{GradientFlow, ParameterFlow, RectifierFlow, gradient_flow, gradient_flow_with};
@@ -37,6 +38,7 @@ pub use receptive_field::ReceptiveField;
 pub use safetensors::{FormatError, TensorProblem};
 pub use state_dict::{Difference, Lenience, Misfit, StateDict, StateError, Values};
 pub use summary::{LayerSummary, Summary, summary};
+pub use trace::{Trace, TracedLeaf, trace};
 pub use wengert_autograd::{Reach, Window};
 #[doc(hidden)]
 pub use wengert_tensor as tensor;
@@ -49,3 +51,8 @@ use rand::SeedableRng;
 pub fn rng(seed: u64) -> rand_chacha::ChaCha8Rng {
     rand_chacha::ChaCha8Rng::seed_from_u64(seed)
 }
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

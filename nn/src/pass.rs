@@ -63,6 +63,8 @@ pub struct Pass<T: Real = f32> {
     counts: Vec<(Id, i64)>,
     /// Parameters that ran and that the model does not list, where an audit looks for them.
     unlisted: Option<Vec<Unlisted>>,
+    /// The leaves of buffers, in a pass that records a whole computation.
+    traced_buffers: Option<IdMap<Var<T>>>,
 }
 
 /// A parameter that a forward pass used and that its model does not list.
@@ -135,7 +137,27 @@ impl<T: Real> Pass<T> {
             updates: Vec::new(),
             counts: Vec::new(),
             unlisted: None,
+            traced_buffers: None,
         }
+    }
+
+    /// A pass that evaluates, on a tape that keeps every value and where parameters and buffers are leaves.
+    pub(crate) fn trace(model: &(impl Parameters<T> + ?Sized)) -> Self {
+        let mut pass = Self::eval(model);
+        pass.tape = Tape::keeping_all();
+        pass.traced_buffers = Some(IdMap::default());
+        pass
+    }
+
+    /// Whether the pass records a whole computation.
+    pub(crate) const fn is_trace(&self) -> bool {
+        self.traced_buffers.is_some()
+    }
+
+    /// The leaves of the buffers that ran in a pass that records a whole computation.
+    pub(crate) fn traced_buffers(&self) -> impl Iterator<Item = (Id, &Var<T>)> {
+        let leaves = self.traced_buffers.iter().flatten();
+        leaves.map(|(id, leaf)| (*id, leaf))
     }
 
     /// A pass that trains, on a tape that keeps every value, and that collects parameters that the model does not list.
@@ -361,7 +383,7 @@ impl<T: Real> Pass<T> {
         if let Some(Some(leaf)) = self.leaves.get(place) {
             return leaf.clone();
         }
-        if self.mode == Mode::Eval || param.is_frozen() {
+        if !self.is_trace() && (self.mode == Mode::Eval || param.is_frozen()) {
             return Var::constant(param.value().clone());
         }
         let leaf = self.tape.leaf(param.value().clone());
@@ -380,6 +402,19 @@ impl<T: Real> Pass<T> {
             Some(param) => Some(self.param(param)),
             None => None,
         }
+    }
+
+    /// A buffer as a variable. No gradient flows to it.
+    ///
+    /// A layer that reads a buffer in this way is exported with it under its name, see [`trace`](crate::trace()).
+    #[must_use]
+    pub fn buffer(&mut self, buffer: &Buffer<T>) -> Var<T> {
+        let Some(leaves) = &mut self.traced_buffers else {
+            return Var::constant(buffer.value().clone());
+        };
+        let tape = &self.tape;
+        let leaf = || tape.leaf(buffer.value().clone());
+        leaves.entry(buffer.id()).or_insert_with(leaf).clone()
     }
 
     /// Records a change of a buffer, which [`commit`](Self::commit) applies; several apply in order.

@@ -42,6 +42,9 @@ impl<T: Real> Pass<T> {
     where
         L: Layer<T> + ?Sized,
     {
+        if self.is_trace() {
+            return layer.call(x, self);
+        }
         let mut parameters = Vec::new();
         for (_, param) in layer.parameters() {
             parameters.push((self.param(param), param.id()));

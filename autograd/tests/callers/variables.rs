@@ -130,8 +130,8 @@ crate::wrong_calls! {
     batch_norm: v([4]).batch_norm(&NormOptions::default());
     instance_norm_statistics: v([4]).instance_norm_statistics(&NormOptions::default());
     batch_norm_with: v([2, 3]).batch_norm_with(
-        &Tensor::zeros([2]),
-        &Tensor::ones([2]),
+        &v([2]),
+        &v([2]),
         &NormOptions::default(),
     );
     layer_norm: v([2, 3]).layer_norm([4], &NormOptions::default());

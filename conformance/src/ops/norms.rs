@@ -79,10 +79,7 @@ fn batch_norm<T: Real>(
     let training = args.bool_or("training", false)?;
     if let (false, (Some(mean), Some(var))) = (training, running) {
         return named([
-            (
-                "y",
-                x.batch_norm_with(mean.value(), var.value(), options).into(),
-            ),
+            ("y", x.batch_norm_with(mean, var, options).into()),
             ("running_mean", mean.clone().into()),
             ("running_var", var.clone().into()),
         ]);

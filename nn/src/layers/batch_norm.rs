@@ -133,8 +133,9 @@ impl<const AXES: usize, T: Real> Module<T> for BatchNorm<AXES, T> {
         let (weight, bias, eps) = (weight.as_ref(), bias.as_ref(), self.eps);
         let options = NormOptions { weight, bias, eps };
         if !pass.is_training() {
-            let (mean, var) = (self.running_mean.value(), self.running_var.value());
-            return x.batch_norm_with(mean, var, &options);
+            let mean = pass.buffer(&self.running_mean);
+            let var = pass.buffer(&self.running_var);
+            return x.batch_norm_with(&mean, &var, &options);
         }
         require_variance(AXES, x, count);
         let normed = x.batch_norm(&options);

@@ -164,7 +164,7 @@ impl<T: Real> Var<T> {
     /// use wengert_autograd::ops::NormOptions;
     ///
     /// let x = Var::constant(Tensor::from_vec(vec![1.0_f64, 3.0], [2, 1]));
-    /// let (mean, var) = (Tensor::from_vec(vec![1.0], [1]), Tensor::from_vec(vec![4.0], [1]));
+    /// let (mean, var) = (Var::full([1], 1.0), Var::full([1], 4.0));
     /// let options = NormOptions { eps: 0.0, ..NormOptions::default() };
     /// assert_eq!(x.batch_norm_with(&mean, &var, &options).value().to_vec(), [0.0, 1.0]);
     /// ```
@@ -173,12 +173,7 @@ impl<T: Real> Var<T> {
     /// If there is no channel axis, or a parameter is not `[channels]`.
     #[must_use]
     #[track_caller]
-    pub fn batch_norm_with(
-        &self,
-        mean: &Tensor<T>,
-        var: &Tensor<T>,
-        options: &NormOptions<'_, T>,
-    ) -> Self {
+    pub fn batch_norm_with(&self, mean: &Self, var: &Self, options: &NormOptions<'_, T>) -> Self {
         let (channels, along) = self.channels("batch_norm");
         for (name, statistic) in [("mean", mean), ("variance", var)] {
             require!(
@@ -189,11 +184,17 @@ impl<T: Real> Var<T> {
             );
         }
         let [w, b] = options.params("batch_norm", &[channels], &along);
-        let eps = T::of(options.eps);
-        let rstd = var.map(|var| T::one() / (var + eps).sqrt()).reshape(&along);
-        let scale = w * Self::constant(rstd);
+        let rstd = if var.is_tracked() {
+            (var + options.eps).rsqrt()
+        } else {
+            // The same digits, in one loop.
+            let eps = T::of(options.eps);
+            let rstd = var.value().map(|var| T::one() / (var + eps).sqrt());
+            Self::constant(rstd)
+        };
+        let scale = w * rstd.reshape(&along);
         // Not x·scale + (b − mean·scale), which loses digits to cancellation if the mean is large.
-        self.normalized(&Self::constant(mean.reshape(&along)), &scale, &b)
+        self.normalized(&mean.reshape(&along), &scale, &b)
     }
 
     /// Layer normalization: every row to mean 0 and variance 1 over the last axes.
@@ -400,19 +401,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         let channels = draw.within(1, 4);
         let x = draw_images(draw, channels);
         let (mean, var) = (draw.normal([channels]), draw.uniform([channels], 0.1, 2.0));
-        let f = generic!(
-            [mean, var] | x,
-            w,
-            b | {
-                let (mean, var) = (mean.cast::<T>(), var.cast::<T>());
-                x.batch_norm_with(&mean, &var, &NormOptions::affine(w, b).eps(0.01))
-            }
-        );
-        Case::new(
-            "batch_norm_with",
-            f,
-            [x, draw.off_zero([channels]), draw.normal([channels])],
-        )
+        let f = generic!(|x, mean, var, w, b| {
+            x.batch_norm_with(mean, var, &NormOptions::affine(w, b).eps(0.01))
+        });
+        let (w, b) = (draw.off_zero([channels]), draw.normal([channels]));
+        Case::new("batch_norm_with", f, [x, mean, var, w, b])
     }),
     Entry::function("layer_norm", |draw| {
         let rank = draw.within(1, 2);

@@ -336,7 +336,7 @@ functions! { |o, x|
     "batch_norm" => x.batch_norm(&norm(o)).y,
     "batch_norm_with" => {
         let channels = [x.size(1)];
-        x.batch_norm_with(&Tensor::zeros(channels), &Tensor::ones(channels), &norm(o))
+        x.batch_norm_with(&Var::full(channels, 0.0), &Var::full(channels, 1.0), &norm(o))
     },
     "group_norm" => x.group_norm(4, &norm(o)),
     "instance_norm" => x.instance_norm(&norm(o)),
