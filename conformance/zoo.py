@@ -115,9 +115,14 @@ def reference(name, extent, options):
     }
 
 
-found = []
-for model in MODELS:
-    found.append(json.dumps(reference(*model)))
-    print(model[0], file=sys.stderr)
-made = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
-print('{"made_by": ' + json.dumps(made) + ', "stride": ' + str(STRIDE) + ', "models": [\n' + ",\n".join(found) + "\n]}")
+def main():
+    found = []
+    for model in MODELS:
+        found.append(json.dumps(reference(*model)))
+        print(model[0], file=sys.stderr)
+    made = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+    print('{"made_by": ' + json.dumps(made) + ', "stride": ' + str(STRIDE) + ', "models": [\n' + ",\n".join(found) + "\n]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ mod resize;
 mod sequential;
 mod squeeze_excitation;
 mod stochastic_depth;
+mod transformer;
 
 pub use activation::{
     Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
@@ -60,6 +61,9 @@ pub use resize::{
 pub use sequential::Sequential;
 pub use squeeze_excitation::SqueezeExcitation;
 pub use stochastic_depth::StochasticDepth;
+pub use transformer::{
+    AttentionMasks, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions,
+};
 
 use wengert_tensor::Extents;
 use wengert_tensor::fail::fail;

@@ -393,3 +393,49 @@ fn the_summands_of_a_residual_have_one_shape() {
     let x = pass.input(Tensor::ones([2, 3]));
     let _ = layer.call(&x, &mut pass);
 }
+
+#[test]
+fn transformer_layers() {
+    let options = |norm_first| TransformerOptions {
+        hidden: 3,
+        dropout: 0.2,
+        activation: Activation::Gelu,
+        norm_first,
+        ..TransformerOptions::default()
+    };
+    for norm_first in [false, true] {
+        let reports = check_model!(
+            |rng| TransformerEncoderLayer::new(4, 2, &options(norm_first), rng),
+            [2, 3, 4]
+        );
+        assert(&reports);
+    }
+    let names: Vec<_> = TransformerDecoderLayer::<f64>::new(4, 2, &options(false), &mut rng(0))
+        .parameters()
+        .into_iter()
+        .map(|(name, param)| format!("{name} {:?}", param.shape()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "self_attn.in_proj_weight [12, 4]",
+            "self_attn.in_proj_bias [12]",
+            "self_attn.out_proj.weight [4, 4]",
+            "self_attn.out_proj.bias [4]",
+            "multihead_attn.in_proj_weight [12, 4]",
+            "multihead_attn.in_proj_bias [12]",
+            "multihead_attn.out_proj.weight [4, 4]",
+            "multihead_attn.out_proj.bias [4]",
+            "linear1.weight [3, 4]",
+            "linear1.bias [3]",
+            "linear2.weight [4, 3]",
+            "linear2.bias [4]",
+            "norm1.weight [4]",
+            "norm1.bias [4]",
+            "norm2.weight [4]",
+            "norm2.bias [4]",
+            "norm3.weight [4]",
+            "norm3.bias [4]",
+        ]
+    );
+}
