@@ -20,18 +20,16 @@ pub struct Resample {
 type Taps = Vec<(usize, f64)>;
 
 impl Resample {
-    /// The source of each tap: `[positions, taps]`.
-    fn sources(&self) -> Tensor<i64> {
-        let taps = self.taps.first().map_or(0, Vec::len);
-        let all = self.taps.iter().flatten().map(|&(from, _)| from as i64);
-        Tensor::from_vec(all.collect(), [self.taps.len(), taps])
-    }
-
-    /// The weight of each tap: `[positions, taps]`.
-    fn weights(&self) -> Tensor<f64> {
-        let taps = self.taps.first().map_or(0, Vec::len);
-        let all = self.taps.iter().flatten().map(|&(_, weight)| weight);
-        Tensor::from_vec(all.collect(), [self.taps.len(), taps])
+    /// A number for each tap: `[positions, taps]`, 0 where a position has fewer taps than another.
+    fn by_tap<E: wengert_tensor::Element + Default>(
+        &self,
+        number: impl Fn((usize, f64)) -> E,
+    ) -> Tensor<E> {
+        let most = self.taps.iter().map(Vec::len).max().unwrap_or(0);
+        Tensor::from_fn([self.taps.len(), most], |at| {
+            let tap = self.taps[at[0]].get(at[1]).copied();
+            tap.map_or_else(E::default, &number)
+        })
     }
 }
 
@@ -47,8 +45,8 @@ impl Op for Resample {
     fn attributes(&self) -> Attributes {
         vec![
             ("axis", self.axis.into()),
-            ("sources", self.sources().into()),
-            ("weights", self.weights().into()),
+            ("sources", self.by_tap(|(source, _)| source as i64).into()),
+            ("weights", self.by_tap(|(_, weight)| weight).into()),
         ]
     }
 
