@@ -49,3 +49,8 @@ pub use spatial::pooling::PoolOptions;
 pub use spatial::window::{Extents, Padding, Sides};
 pub use spatial::{conv, pooling};
 pub use tensor::Tensor;
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -3,7 +3,7 @@
 const PAGE: &str = include_str!("../../docs/cookbook.md");
 
 /// The titles of the recipes begin with these.
-const RECIPES: [&str; 37] = [
+const RECIPES: [&str; 38] = [
     "XOR",
     "A layer of one's own",
     "A residual block",
@@ -40,6 +40,7 @@ const RECIPES: [&str; 37] = [
     "A number type of one's own",
     "Exact derivatives forward",
     "Weights to and from Python",
+    "A model for ONNX Runtime",
     "A convolution kernel of one's own",
 ];
 
