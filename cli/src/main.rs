@@ -7,7 +7,13 @@ mod compare;
 mod completions;
 mod evaluate;
 mod examine;
-#[cfg(not(all(feature = "gradcheck", feature = "lessons", feature = "tui")))]
+mod export;
+#[cfg(not(all(
+    feature = "gradcheck",
+    feature = "lessons",
+    feature = "onnx",
+    feature = "tui"
+)))]
 mod extras;
 mod gradcheck;
 mod inspect;
@@ -65,6 +71,8 @@ enum Command {
     Summary(summary::Options),
     /// Show the tensors of a file, with their statistics
     Inspect(inspect::Options),
+    /// Write a network as an ONNX file, for other programs
+    Export(export::Options),
     /// Write the report of a run anew, report.html
     Report(report::Options),
     /// Show runs side by side: results, speed, and the options that differ
@@ -84,6 +92,7 @@ fn main() -> ExitCode {
         Command::Predict(options) => predict::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Export(options) => export::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Gradcheck(options) => gradcheck::run(&options),

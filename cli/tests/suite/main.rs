@@ -4,6 +4,8 @@ mod command;
 mod compare;
 mod config;
 mod data;
+#[cfg(feature = "onnx")]
+mod export;
 #[cfg(unix)]
 mod full_disk;
 mod inspect;
