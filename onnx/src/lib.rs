@@ -284,7 +284,8 @@ impl<'a, T: FileNumber> Export<'a, T> {
 
     /// Writes the nodes of a call; `None` if it has no translation.
     fn translate<'g>(&self, graph: &mut Graph<'g, T>, step: &'g Step) -> Option<Translated> {
-        graph.layer = step.place.layer.as_deref().unwrap_or_default().to_owned();
+        let layer = step.place.layer.as_deref().unwrap_or_default();
+        layer.clone_into(&mut graph.layer);
         let mut call = Call {
             graph: &mut *graph,
             step,

@@ -41,7 +41,7 @@ pub(crate) const fn data_type<T: FileNumber>() -> DataType {
 /// The elements in row-major order, each with the lowest byte first.
 pub(crate) fn bytes<T: FileNumber>(x: &Tensor<T>) -> Vec<u8> {
     let mut all = Vec::with_capacity(x.len() * size_of::<T>());
-    for value in x.iter() {
+    for value in x {
         sealed::Bytes::append_to(value, &mut all);
     }
     all

@@ -134,19 +134,14 @@ impl<T: FileNumber> Pair<'_, T> {
                 return Err(ExportError::Control { place });
             }
             let shape = self.shape(place, a.shape(), b.shape())?;
-            let operand = match source {
-                Some(value) => {
-                    *program.uses.entry(*value).or_default() += 1;
-                    Operand::Value(*value)
-                }
-                None => {
-                    let value = self.constant(place, "an output", (a, b), same)?;
-                    program.constants.push(Constant {
-                        value,
-                        shape: shape.clone(),
-                    });
-                    Operand::Constant(program.constants.len() - 1)
-                }
+            let operand = if let Some(value) = source {
+                *program.uses.entry(*value).or_default() += 1;
+                Operand::Value(*value)
+            } else {
+                let value = self.constant(place, "an output", (a, b), same)?;
+                let shape = shape.clone();
+                program.constants.push(Constant { value, shape });
+                Operand::Constant(program.constants.len() - 1)
             };
             program.outputs.push((operand, shape));
         }
@@ -165,13 +160,12 @@ impl<T: FileNumber> Pair<'_, T> {
         for (i, ((a, source), (b, _))) in call.operands.iter().zip(&other.operands).enumerate() {
             let shape = self.shape(&place, a.shape(), b.shape())?;
             operand_shapes.push(shape.clone());
-            operands.push(match source {
-                Some(value) => Operand::Value(*value),
-                None => {
-                    let value = self.constant(&place, &format!("operand {i}"), (a, b), same)?;
-                    constants.push(Constant { value, shape });
-                    Operand::Constant(constants.len() - 1)
-                }
+            operands.push(if let Some(value) = source {
+                Operand::Value(*value)
+            } else {
+                let value = self.constant(&place, &format!("operand {i}"), (a, b), same)?;
+                constants.push(Constant { value, shape });
+                Operand::Constant(constants.len() - 1)
             });
         }
         let results = call.results.iter().zip(&other.results);
