@@ -68,16 +68,27 @@ impl Writer {
     }
 }
 
+/// A vector, or all zeros, as the last layer of a vision transformer is at first.
+fn is_plain<T: Real>(x: &Tensor<T>) -> bool {
+    x.rank() == 1 || x.iter().all(|x| x == T::zero())
+}
+
 /// Running statistics, scales and biases other than 0 and 1.
 fn disturb<T: Real>(model: &mut dyn Layer<T>) {
     let rng = &mut rng(1);
     model.each_mut(|path, slot| {
         let value = match slot {
-            SlotMut::Param(param) if param.shape().len() == 1 => param.value_mut(),
+            SlotMut::Param(param) if is_plain(param.value()) => param.value_mut(),
             SlotMut::Buffer(buffer) => buffer.value_mut(),
             SlotMut::Param(_) | SlotMut::Counter(_) => return,
         };
-        let low = if path.ends_with("var") || path.ends_with("weight") { 0.5 } else { -0.2 };
+        let low = if value.rank() > 1 {
+            -0.5
+        } else if path.ends_with("var") || path.ends_with("weight") {
+            0.5
+        } else {
+            -0.2
+        };
         let shape = value.shape().to_vec();
         *value = Tensor::uniform(shape, low..low + 1.0, rng);
     });
@@ -92,16 +103,45 @@ fn build<T: Real>(name: &str, pixels: usize) -> (Box<dyn Layer<T>>, [usize; 3]) 
     let rng = &mut rng(0);
     let classes = 1000;
     let vgg = |layout, batch_norm, rng: &mut _| {
-        let options = VggOptions { batch_norm, classes, ..VggOptions::default() };
+        let options = VggOptions {
+            batch_norm,
+            classes,
+            ..VggOptions::default()
+        };
         Box::new(Vgg::new(layout, &options, rng))
     };
     let photograph = [3, pixels, pixels];
     let model: Box<dyn Layer<T>> = match name {
-        "lenet" => return (Box::new(LeNet::new(&LeNetOptions::default(), rng)), [1, 28, 28]),
-        "digits" => return (Box::new(DigitsCnn::new(&DigitsOptions::default(), rng)), [1, 8, 8]),
-        "resnet20" => return (Box::new(CifarResNet::new(&CifarResNetOptions::default(), rng)), [3, 32, 32]),
-        "vit_small" => return (Box::new(VisionTransformer::new(&VitOptions::small(), rng)), [3, 32, 32]),
-        "vit_b_16" => return (Box::new(VisionTransformer::new(&VitOptions::b_16(), rng)), [3, 224, 224]),
+        "lenet" => {
+            return (
+                Box::new(LeNet::new(&LeNetOptions::default(), rng)),
+                [1, 28, 28],
+            );
+        }
+        "digits" => {
+            return (
+                Box::new(DigitsCnn::new(&DigitsOptions::default(), rng)),
+                [1, 8, 8],
+            );
+        }
+        "resnet20" => {
+            return (
+                Box::new(CifarResNet::new(&CifarResNetOptions::default(), rng)),
+                [3, 32, 32],
+            );
+        }
+        "vit_small" => {
+            return (
+                Box::new(VisionTransformer::new(&VitOptions::small(), rng)),
+                [3, 32, 32],
+            );
+        }
+        "vit_b_16" => {
+            return (
+                Box::new(VisionTransformer::new(&VitOptions::b_16(), rng)),
+                [3, 224, 224],
+            );
+        }
         "resnet18" => Box::new(resnet18(classes, rng)),
         "resnet34" => Box::new(resnet34(classes, rng)),
         "resnet50" => Box::new(resnet50(classes, rng)),
@@ -127,9 +167,30 @@ fn build<T: Real>(name: &str, pixels: usize) -> (Box<dyn Layer<T>>, [usize; 3]) 
 }
 
 const MODELS: [&str; 24] = [
-    "lenet", "digits", "resnet20", "vit_small", "vit_b_16", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
-    "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "mobilenet_v2", "densenet121",
-    "squeezenet1_0", "squeezenet1_1", "shufflenet_v2", "efficientnet_b0",
+    "lenet",
+    "digits",
+    "resnet20",
+    "vit_small",
+    "vit_b_16",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "mobilenet_v2",
+    "densenet121",
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "shufflenet_v2",
+    "efficientnet_b0",
 ];
 
 fn model(name: &str, pixels: usize, writer: &mut Writer) -> Result<(), Box<dyn Error>> {
@@ -167,8 +228,16 @@ fn function(
         let Some(results) = case.function.f32(&constants) else {
             continue;
         };
-        let rounded: Vec<_> = inputs.iter().map(|x| Var::constant(x.cast::<f64>())).collect();
-        let exact: Vec<_> = case.function.f64(&rounded).into_iter().map(Var::into_value).collect();
+        let rounded: Vec<_> = inputs
+            .iter()
+            .map(|x| Var::constant(x.cast::<f64>()))
+            .collect();
+        let exact: Vec<_> = case
+            .function
+            .f64(&rounded)
+            .into_iter()
+            .map(Var::into_value)
+            .collect();
         let results: Vec<_> = results.into_iter().map(Var::into_value).collect();
         let export = Export::<f32>::new().batch(Batch::Fixed);
         let of_f32 = |x: &[Var], _: &mut Pass| case.function.f32(x).unwrap_or_default();
@@ -176,7 +245,13 @@ fn function(
             continue;
         };
         let name = entry.name().replace([' ', '/'], "_");
-        writer.write(&format!("op_{name}_{number}_{seed}"), &file, &inputs, &results, &exact)?;
+        writer.write(
+            &format!("op_{name}_{number}_{seed}"),
+            &file,
+            &inputs,
+            &results,
+            &exact,
+        )?;
         written += 1;
     }
     Ok(written)
