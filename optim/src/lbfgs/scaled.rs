@@ -73,7 +73,7 @@ fn times_power<T: Real>(mut x: T, mut exponent: i32) -> T {
     const STEP: i32 = 64;
     while exponent != 0 {
         let step = exponent.clamp(-STEP, STEP);
-        x = x * T::of(f64::exp2(f64::from(step)));
+        x *= T::of(f64::exp2(f64::from(step)));
         exponent -= step;
     }
     x
