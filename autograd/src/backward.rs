@@ -59,7 +59,7 @@ impl<T: Real> Var<T> {
         let mut slots = Slots::new(node.place().0 + 1);
         slots.put(node.place(), Var::constant(unit));
         let access = TapeAccess::Keep(&node.tape);
-        backward_pass(access, slots, Graph::Skip, None, node).0
+        backward_pass(access, slots, Graph::Skip, None, node, None).0
     }
 
     /// The gradients of `⟨self, cotangent⟩`, consuming the tape.
@@ -82,7 +82,32 @@ impl<T: Real> Var<T> {
         let mut slots = Slots::new(node.place().0 + 1);
         slots.put(node.place(), Var::constant(cotangent.clone()));
         let access = TapeAccess::Consume(node.tape.consume(Location::caller()));
-        backward_pass(access, slots, Graph::Skip, None, node).0
+        backward_pass(access, slots, Graph::Skip, None, node, None).0
+    }
+
+    /// As [`backward`](Self::backward), and calls `ready` with the [entry](Self::entry) of each leaf and its gradient as
+    /// soon as nothing more is added to it, so that it can be sent elsewhere while others are computed.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.leaf(Tensor::scalar(3.0)), tape.leaf(Tensor::scalar(4.0)));
+    /// let mut order = Vec::new();
+    /// let _ = (&x * &y).backward_each(|entry, gradient| order.push((entry, gradient.item())));
+    /// assert_eq!(order, [(1, 3.0), (0, 4.0)]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`backward`](Self::backward).
+    #[track_caller]
+    pub fn backward_each(&self, mut ready: impl FnMut(usize, &Tensor<T>)) -> LeafGradients<T> {
+        let unit = self.unit("backward");
+        let node = self.require_node("backward");
+        let mut slots = Slots::new(node.place().0 + 1);
+        slots.put(node.place(), Var::constant(unit));
+        let access = TapeAccess::Consume(node.tape.consume(Location::caller()));
+        backward_pass(access, slots, Graph::Skip, None, node, Some(&mut ready)).0
     }
 
     /// The gradients of this one-element value with respect to some variables, leaves or not, as
@@ -189,8 +214,11 @@ pub fn grad<T: Real>(
     }
     let wanted: Vec<_> = inputs.iter().map(|x| x.node().map(Node::place)).collect();
     let access = TapeAccess::Keep(&node.tape);
-    backward_pass(access, slots, graph, Some(&wanted), node).1
+    backward_pass(access, slots, graph, Some(&wanted), node, None).1
 }
+
+/// Called with the entry of a leaf and its gradient.
+type Ready<'a, T> = &'a mut dyn FnMut(usize, &Tensor<T>);
 
 /// Whether a backward pass frees the entries of the tape or leaves them there.
 enum TapeAccess<'a, T: Real> {
@@ -276,6 +304,7 @@ fn backward_pass<T: Real>(
     Node {
         tape, generation, ..
     }: &Node<T>,
+    ready: Option<Ready<'_, T>>,
 ) -> (LeafGradients<T>, Vec<Option<Var<T>>>) {
     let (count, generation) = (slots.entries(), *generation);
     let needed = wanted.map(|wanted| access.needed(wanted, count));
@@ -287,6 +316,7 @@ fn backward_pass<T: Real>(
         by_leaf: BTreeMap::new(),
         unreached: UnreachedEntries::default(),
         tape,
+        ready,
     };
     if wanted.is_none() {
         access.add_later_entries(count, &mut pass.unreached);
@@ -339,7 +369,7 @@ fn backward_pass<T: Real>(
 }
 
 /// What a backward pass has collected so far.
-struct BackwardPass<'a, T: Real> {
+struct BackwardPass<'a, 'r, T: Real> {
     slots: Slots<Var<T>>,
     graph: Graph,
     /// See [`TapeAccess::needed`]; `None` if the gradients of all leaves are wanted. Then every unreached
@@ -348,15 +378,22 @@ struct BackwardPass<'a, T: Real> {
     by_leaf: BTreeMap<usize, Tensor<T>>,
     unreached: UnreachedEntries,
     tape: &'a Tape<T>,
+    ready: Option<Ready<'r, T>>,
 }
 
-impl<T: Real> BackwardPass<'_, T> {
+impl<T: Real> BackwardPass<'_, '_, T> {
     /// Runs the rule of an entry, which adds to the cotangents of its inputs.
     fn visit(&mut self, index: usize, call: &Call<T>) {
         let entry = &call.entry;
         let Some(rule) = &entry.rule else {
             match self.slots.take((index, 0)) {
-                Some(gradient) => drop(self.by_leaf.insert(index, gradient.into_value())),
+                Some(gradient) => {
+                    let gradient = gradient.into_value();
+                    if let Some(ready) = &mut self.ready {
+                        ready(index, &gradient);
+                    }
+                    self.by_leaf.insert(index, gradient);
+                }
                 None => self.unreached.add_leaf(index, entry.location),
             }
             return;

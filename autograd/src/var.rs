@@ -20,8 +20,8 @@ use crate::tape::{Node, Tape};
 ///   [`shape`](Self::shape), [`rank`](Self::rank), [`len`](Self::len), [`is_empty`](Self::is_empty),
 ///   [`size`](Self::size), [`item`](Self::item)
 /// * **Derivatives and ops of your own**: [`backward`](Self::backward), [`backward_keep`](Self::backward_keep),
-///   [`backward_from`](Self::backward_from), [`grad`](Self::grad), [`apply`](Self::apply),
-///   [`apply_many`](Self::apply_many), [`broadcasting`](Self::broadcasting)
+///   [`backward_each`](Self::backward_each), [`backward_from`](Self::backward_from), [`grad`](Self::grad),
+///   [`apply`](Self::apply), [`apply_many`](Self::apply_many), [`broadcasting`](Self::broadcasting)
 /// * **Arithmetic**: [`add`](Self::add), [`sub`](Self::sub), [`mul`](Self::mul), [`div`](Self::div),
 ///   [`add_scalar`](Self::add_scalar), [`sub_scalar`](Self::sub_scalar), [`rsub_scalar`](Self::rsub_scalar),
 ///   [`mul_scalar`](Self::mul_scalar), [`div_scalar`](Self::div_scalar), [`rdiv_scalar`](Self::rdiv_scalar),

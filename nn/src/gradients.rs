@@ -75,6 +75,37 @@ impl<T: Real> Gradients<T> {
         self.entries[self.index.place(param.id())?].value.as_ref()
     }
 
+    /// The path of the parameter with a number, from 0 in the model's order, and its gradient.
+    ///
+    /// # Panics
+    /// If there is no such parameter.
+    #[must_use]
+    #[track_caller]
+    pub fn entry(&self, number: usize) -> (&str, Option<&Tensor<T>>) {
+        self.require_number(number);
+        (self.index.path(number), self.entries[number].value.as_ref())
+    }
+
+    /// As [`entry`](Self::entry), with a gradient to be changed.
+    ///
+    /// # Panics
+    /// If there is no such parameter.
+    #[must_use]
+    #[track_caller]
+    pub fn entry_mut(&mut self, number: usize) -> (&str, Option<&mut Tensor<T>>) {
+        self.require_number(number);
+        (self.index.path(number), self.entries[number].value.as_mut())
+    }
+
+    #[track_caller]
+    fn require_number(&self, number: usize) {
+        let count = self.entries.len();
+        require!(
+            number < count,
+            "entry: parameter {number}: the model has {count}"
+        );
+    }
+
     /// Every gradient with its parameter's path, in the model's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor<T>)> {
         let entries = self.entries.iter().enumerate();

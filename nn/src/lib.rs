@@ -1,6 +1,7 @@
 //! Parameters, layers and state dicts, generic over the number type. No update rules here.
 #![forbid(unsafe_code)]
 
+mod buffer_changes;
 mod capture;
 pub mod check;
 pub mod file;
@@ -24,6 +25,7 @@ mod state_dict;
 mod summary;
 mod trace;
 
+pub use buffer_changes::BufferChanges;
 pub use capture::LayerOutput;
 pub use flow::{GradientFlow, ParameterFlow, RectifierFlow, gradient_flow, gradient_flow_with};
 pub use functional::{Named, per_sample_gradients};

@@ -1,12 +1,13 @@
 //! One forward and backward pass through a model.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use wengert_autograd::{NonFiniteOp, Tape, Var};
+use wengert_autograd::{LeafGradients, NonFiniteOp, Tape, Var};
 use wengert_tensor::fail::fail;
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Real, Tensor, require};
@@ -74,7 +75,7 @@ pub(crate) struct Unlisted {
     pub(crate) location: &'static Location<'static>,
 }
 
-type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
+pub(crate) type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
 
 impl<T: Real> Pass<T> {
     /// A pass that trains a model; every random choice in it comes from `seed`.
@@ -438,11 +439,58 @@ impl<T: Real> Pass<T> {
     #[must_use]
     #[track_caller]
     pub fn backward(&mut self, loss: &Var<T>) -> Gradients<T> {
+        self.require_training();
+        let found = loss.backward();
+        self.by_parameter(found)
+    }
+
+    /// As [`backward`](Self::backward), and calls `ready` with the number of each parameter in the order of the model, see
+    /// [`Gradients::entry`], and its gradient as soon as nothing more is added to it. The last layers come first.
+    ///
+    /// ```
+    /// use wengert_nn::{Linear, Module, Pass};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let layer: Linear = Linear::new(3, 2, &mut wengert_nn::rng(0));
+    /// let mut pass = Pass::train(&layer, 0);
+    /// let loss = layer.call(&pass.input(Tensor::ones([4, 3])), &mut pass).sum(..);
+    /// let mut ready = Vec::new();
+    /// let gradients = pass.backward_each(&loss, |number, gradient| ready.push((number, gradient.clone())));
+    /// for (number, gradient) in ready {
+    ///     assert_eq!(gradients.entry(number).1, Some(&gradient));
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`backward`](Self::backward).
+    #[track_caller]
+    pub fn backward_each(
+        &mut self,
+        loss: &Var<T>,
+        mut ready: impl FnMut(usize, &Tensor<T>),
+    ) -> Gradients<T> {
+        self.require_training();
+        let leaves = self.leaves.iter().enumerate();
+        let numbers: HashMap<usize, usize> = leaves
+            .filter_map(|(number, leaf)| Some((leaf.as_ref()?.entry()?, number)))
+            .collect();
+        let found = loss.backward_each(|entry, gradient| {
+            if let Some(&number) = numbers.get(&entry) {
+                ready(number, gradient);
+            }
+        });
+        self.by_parameter(found)
+    }
+
+    #[track_caller]
+    fn require_training(&self) {
         require!(
             self.mode == Mode::Train,
             "backward: the pass only evaluates; make it with Pass::train"
         );
-        let mut found = loss.backward();
+    }
+
+    fn by_parameter(&mut self, mut found: LeafGradients<T>) -> Gradients<T> {
         let entries = (0..self.index.len())
             .map(|place| {
                 let leaf = self.leaves.get(place).and_then(Option::as_ref);
@@ -481,14 +529,7 @@ impl<T: Real> Pass<T> {
         if self.updates.is_empty() && self.counts.is_empty() {
             return;
         }
-        let mut updates: IdMap<Vec<Update<T>>> = IdMap::default();
-        for (id, update) in self.updates {
-            updates.entry(id).or_default().push(update);
-        }
-        let mut counts: IdMap<i64> = IdMap::default();
-        for (id, by) in self.counts {
-            *counts.entry(id).or_default() += by;
-        }
+        let (mut updates, mut counts) = self.into_recorded();
         model.each_mut(|_, slot| match slot {
             SlotMut::Buffer(buffer) => {
                 for update in updates.remove(&buffer.id()).unwrap_or_default() {
@@ -507,6 +548,19 @@ impl<T: Real> Pass<T> {
              the model that ran",
             updates.len() + counts.len()
         );
+    }
+
+    /// The recorded changes of each buffer in order, and the increment of each counter.
+    pub(crate) fn into_recorded(self) -> (IdMap<Vec<Update<T>>>, IdMap<i64>) {
+        let mut updates: IdMap<Vec<Update<T>>> = IdMap::default();
+        for (id, update) in self.updates {
+            updates.entry(id).or_default().push(update);
+        }
+        let mut counts: IdMap<i64> = IdMap::default();
+        for (id, by) in self.counts {
+            *counts.entry(id).or_default() += by;
+        }
+        (updates, counts)
     }
 
     pub(crate) fn into_calls(self) -> (Tape<T>, Arc<Index>, Calls) {
