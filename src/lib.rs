@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod data;
+pub mod distributed;
 pub mod evaluate;
 #[cfg(feature = "gradcheck-reports")]
 pub mod gradcheck;

@@ -1,5 +1,7 @@
 //! [`Batch`]: some samples as tensors; [`Targets`]: what the model is to answer.
 
+use std::ops::Range;
+
 use wengert_autograd::Var;
 use wengert_autograd::ops::CrossEntropyOptions;
 use wengert_tensor::{Real, Tensor, fail::fail};
@@ -31,6 +33,35 @@ impl<T: Real> Batch<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Some of the samples, in their order, with the same seed; those beyond the end are left out.
+    ///
+    /// ```
+    /// use wengert::data::{Loader, LoaderOptions, Split};
+    ///
+    /// let digits = Split::digits();
+    /// let loader = Loader::new(&digits.train, LoaderOptions { batch: 32, ..LoaderOptions::default() });
+    /// let batch = loader.epoch::<f32>(0).next().expect("there are batches");
+    /// assert_eq!(batch.part(8..16).rows, batch.rows[8..16]);
+    /// assert_eq!(batch.part(30..40).len(), 2);
+    /// ```
+    #[must_use]
+    pub fn part(&self, samples: Range<usize>) -> Self {
+        let end = samples.end.min(self.len());
+        let samples = samples.start.min(end)..end;
+        let along = samples.start as isize..samples.end as isize;
+        let targets = match &self.targets {
+            Targets::Classes(classes) => Targets::Classes(classes.slice(0, along.clone())),
+            Targets::Numbers(numbers) => Targets::Numbers(numbers.slice(0, along.clone())),
+        };
+        Self {
+            inputs: self.inputs.slice(0, along),
+            targets,
+            rows: self.rows[samples].to_vec(),
+            seed: self.seed,
+            is_mixed: self.is_mixed,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 
 use wengert_tensor::{Real, require};
@@ -184,6 +185,7 @@ impl<'a> Loader<'a> {
             order: self.order(position.epoch).into(),
             collate: Collate::new(self.set, &self.options, position.epoch),
             position,
+            part: 0..usize::MAX,
             number: PhantomData,
         }
     }
@@ -209,6 +211,8 @@ pub struct Batches<'a, T: Real> {
     order: Arc<[usize]>,
     collate: Collate<'a>,
     position: Position,
+    /// Which samples of each batch are made.
+    part: Range<usize>,
     number: PhantomData<T>,
 }
 
@@ -228,6 +232,12 @@ impl<T: Real> Batches<'_, T> {
         }
     }
 
+    /// The same with some samples of each batch only; the others are not read.
+    pub(crate) fn with_part(mut self, part: Range<usize>) -> Self {
+        self.part = part;
+        self
+    }
+
     pub(crate) fn steps(&self) -> usize {
         self.loader.steps()
     }
@@ -242,7 +252,9 @@ impl<T: Real> Batches<'_, T> {
         let options = &self.loader.options;
         let start = step * options.batch;
         let end = (start + options.batch).min(self.order.len());
-        let rows = self.order[start..end].to_vec();
+        let part_end = start.saturating_add(self.part.end).min(end);
+        let part_start = start.saturating_add(self.part.start).min(part_end);
+        let rows = self.order[part_start..part_end].to_vec();
         let (inputs, targets) = self.collate.samples(&rows);
         Batch {
             inputs,

@@ -44,6 +44,7 @@ pub use npy::{Npy, NpyError, NpyProblem};
 #[cfg(feature = "npz")]
 pub use npz::{Npz, NpzError, NpzProblem};
 pub use prefetch::Prefetched;
+pub(crate) use random::{Purpose, stream};
 pub use sampler::Sampler;
 pub use split::Split;
 pub use subset::{Subset, split_rows};

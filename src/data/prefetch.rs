@@ -4,6 +4,7 @@
 //! batch is a function of its position alone, so the bits do not depend on the number of workers. Threads are
 //! scoped: they end before [`Loader::prefetch`] returns, whether the consumer has taken all batches or not.
 
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
@@ -61,7 +62,18 @@ impl Loader<'_> {
         position: Position,
         f: impl FnOnce(Prefetched<'_, T>) -> R,
     ) -> R {
-        let batches = self.batches(position);
+        self.prefetch_part(position, 0..usize::MAX, f)
+    }
+
+    /// As [`prefetch`](Self::prefetch), with some samples of each batch only.
+    #[track_caller]
+    pub(crate) fn prefetch_part<T: Real, R>(
+        &self,
+        position: Position,
+        part: Range<usize>,
+        f: impl FnOnce(Prefetched<'_, T>) -> R,
+    ) -> R {
+        let batches = self.batches(position).with_part(part);
         let count = self.options().workers.min(batches.len());
         thread::scope(|scope| {
             let workers = (0..count)

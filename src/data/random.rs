@@ -18,6 +18,7 @@ pub(crate) enum Purpose {
     Saturate = 10,
     CutOut = 11,
     Mix = 12,
+    Shard = 13,
 }
 
 /// A ChaCha8 generator whose key is what the numbers are for, so that no stream depends on another one.

@@ -58,6 +58,18 @@ impl Confusion {
         }
     }
 
+    /// The counts, row by row.
+    pub(crate) fn counts(&self) -> &[usize] {
+        &self.counts
+    }
+
+    /// Adds the counts of images that were counted elsewhere, row by row.
+    pub(crate) fn add_counts(&mut self, counts: impl IntoIterator<Item = usize>) {
+        for (sum, more) in self.counts.iter_mut().zip(counts) {
+            *sum += more;
+        }
+    }
+
     /// The names of the classes.
     #[must_use]
     pub fn classes(&self) -> &[String] {

@@ -17,7 +17,8 @@ const BEST: &str = "best.safetensors";
 /// The directory of a run's checkpoints, locked.
 pub(super) struct Directory {
     options: CheckpointOptions,
-    _lock: DirectoryLock,
+    /// `None` on a process that leaves the files to another one.
+    lock: Option<DirectoryLock>,
 }
 
 /// The checkpoints in a directory by number, in ascending order.
@@ -63,8 +64,16 @@ impl Directory {
         fs::remove_file(&trial).map_err(unusable)?;
         Ok(Self {
             options: options.clone(),
-            _lock: lock,
+            lock: Some(lock),
         })
+    }
+
+    /// The directory on a process that leaves the files to another one.
+    pub(super) fn of_other_process(options: &CheckpointOptions) -> Self {
+        Self {
+            options: options.clone(),
+            lock: None,
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -72,6 +81,9 @@ impl Directory {
     }
 
     pub(super) fn list(&self) -> Result<Vec<(u64, PathBuf)>, TrainError> {
+        if self.lock.is_none() {
+            return Ok(Vec::new());
+        }
         let directory = self.options.directory.clone();
         list(&directory).map_err(|error| TrainError::Directory { directory, error })
     }

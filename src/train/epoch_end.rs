@@ -52,6 +52,7 @@ where
         if is_due && self.write_checkpoint(is_best)?.is_break() {
             flow = ControlFlow::Break(());
         }
+        let flow = self.trainer.agree_to_go_on(flow);
         Ok(flow.is_break().then_some(StopReason::Callback))
     }
 
@@ -98,8 +99,10 @@ where
             metrics,
             options,
             stop,
+            communicator,
             ..
         } = &mut *self.trainer;
+        let others = communicator.filter(|communicator| communicator.size() > 1);
         let loss = |output: &_, batch: &D::Batch| loss_of(loss.as_deref(), output, batch);
         let parts = Parts {
             loss: &loss,
@@ -111,9 +114,9 @@ where
         match &mut self.state.average {
             Some(average) => {
                 let applied = average.applied(&mut **model);
-                evaluate_while(&*applied.model, data, &parts, go_on)
+                evaluate_while(&*applied.model, data, &parts, go_on, others)
             }
-            None => evaluate_while(&**model, data, &parts, go_on),
+            None => evaluate_while(&**model, data, &parts, go_on, others),
         }
     }
 
@@ -186,16 +189,24 @@ where
         };
         let steps = self.trainer.data.steps() as u64;
         let Position { epoch, step } = self.state.position;
-        let bytes = self.trainer.checkpoint_bytes(&self.state, &self.prepared);
-        let path = directory.write(epoch * steps + step as u64, &bytes, is_best)?;
-        for callback in &mut self.trainer.callbacks.checkpoint {
-            if callback(&path).is_break() {
-                flow = ControlFlow::Break(());
+        let written = if self.trainer.writes() {
+            let bytes = self.trainer.checkpoint_bytes(&self.state, &self.prepared);
+            let number = epoch * steps + step as u64;
+            directory.write(number, &bytes, is_best).map(Some)
+        } else {
+            Ok(None)
+        };
+        let path = self.trainer.agree(written)?;
+        if let Some(path) = &path {
+            for callback in &mut self.trainer.callbacks.checkpoint {
+                if callback(path).is_break() {
+                    flow = ControlFlow::Break(());
+                }
             }
         }
-        self.checkpoint = Some(path);
+        self.checkpoint = path;
         self.written = Some(self.state.position);
-        Ok(flow)
+        Ok(self.trainer.agree_to_go_on(flow))
     }
 }
 

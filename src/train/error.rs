@@ -30,6 +30,67 @@ pub enum TrainError {
         /// The option.
         name: &'static str,
     },
+    /// Shards for an optimizer that evaluates a batch several times.
+    #[error(
+        "trainer: shards cannot be combined with L-BFGS; use `shards: 1`, or another optimizer"
+    )]
+    LbfgsShards,
+    /// A number of shards that does not divide the batch.
+    #[error(
+        "trainer: {shards} shards do not divide a batch of {batch} examples; choose a batch that is a multiple of \
+         {shards}, or other shards"
+    )]
+    Shards {
+        /// The number of shards.
+        shards: usize,
+        /// The number of examples of a batch.
+        batch: usize,
+    },
+    /// More processes than shards.
+    #[error(
+        "trainer: {processes} processes for {shards} shards: each process needs a shard of its own; start fewer \
+         processes, or use more shards"
+    )]
+    Processes {
+        /// The number of processes.
+        processes: usize,
+        /// The number of shards.
+        shards: usize,
+    },
+    /// Numbers that cannot be sent to another process.
+    #[error("trainer: several processes can train in f32 and f64 only, the model is of {name}")]
+    NumberType {
+        /// The type of the numbers.
+        name: &'static str,
+    },
+    /// Processes that were not started alike.
+    #[error(
+        "trainer: process {process} has another {name} ({value}) than process 0 ({first}); start all processes with the \
+         same program, data and options"
+    )]
+    Disagreement {
+        /// What differs.
+        name: String,
+        /// The first process that differs from process 0.
+        process: usize,
+        /// Its value.
+        value: String,
+        /// That of process 0.
+        first: String,
+    },
+    /// An error of another process of the run.
+    #[error("process {process}: {error}")]
+    OtherProcess {
+        /// The process.
+        process: usize,
+        /// The text of its error.
+        error: String,
+    },
+    /// Batches that cannot be cut into shards.
+    #[error(
+        "trainer: the batches of this source cannot be cut into shards; implement `TrainBatch::part`"
+    )]
+    WholeBatches,
     /// A data set without examples.
     #[error("trainer: the {which} data has no examples")]
     Empty {

@@ -1,5 +1,6 @@
 //! [`Trainer::fit`]: the loop.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,13 +10,15 @@ use wengert_tensor::Real;
 use super::directory::Directory;
 use super::error::TrainError;
 use super::metrics::Evaluation;
-use super::non_finite;
+use super::non_finite::{self, NonFinite, Origin};
 use super::prepare::Prepared;
+use super::reducer::Reducer;
 use super::source::{BatchSource, TrainBatch};
 use super::state::State;
 use super::stop::{Outcome, StopReason};
 use super::trainer::{Trainer, loss_of};
 use crate::data::Position;
+use crate::distributed::{Communicator, NumberType};
 
 /// A call of `fit`: the trainer, what was prepared, and what is not part of a checkpoint.
 pub(super) struct Fit<'t, 'a, T: Real, M, D: BatchSource<T>> {
@@ -31,6 +34,10 @@ pub(super) struct Fit<'t, 'a, T: Real, M, D: BatchSource<T>> {
     pub(super) written: Option<Position>,
     /// How long the loop has waited for batches.
     pub(super) waited: Duration,
+    /// Adds up gradients over several processes.
+    pub(super) reducer: Option<Reducer>,
+    /// Whether a process was asked to stop, as all know.
+    is_stopped: bool,
 }
 
 /// Why the batches of an epoch were not completed.
@@ -60,8 +67,13 @@ where
     /// As the model and its loss do.
     #[track_caller]
     pub fn fit(&mut self) -> Result<Outcome, TrainError> {
-        let (prepared, mut directory) = self.prepare()?;
-        let state = self.starting_state(&prepared, directory.as_mut())?;
+        let prepared = self.prepare();
+        let (prepared, mut directory) = self.agree(prepared)?;
+        let state = self.starting_state(&prepared, directory.as_mut());
+        let state = self.agree(state)?;
+        self.agree_about_settings(&state)?;
+        let reducer = self.reducer();
+        let is_stopped = self.agree_to_go_on(self.stop.flow()).is_break();
         let group = self.pending_batches(&state);
         let mut fit = Fit {
             trainer: self,
@@ -73,6 +85,8 @@ where
             checkpoint: None,
             written: None,
             waited: Duration::ZERO,
+            reducer,
+            is_stopped,
         };
         let reason = fit.run();
         if let Ok(StopReason::Finished | StopReason::EarlyStopped) = reason {
@@ -95,6 +109,13 @@ where
             checkpoint,
             waited,
         })
+    }
+
+    /// What adds up gradients over several processes; `None` for one.
+    fn reducer(&self) -> Option<Reducer> {
+        let numbers = NumberType::of::<T>()?;
+        let shards = self.options.shards;
+        Some(Reducer::new(&*self.model, self.others()?, shards, numbers))
     }
 
     /// The batches since the last update, where they will be needed again.
@@ -146,7 +167,13 @@ where
     fn epoch(&mut self) -> Result<Option<StopReason>, TrainError> {
         let data = self.trainer.data;
         let position = self.state.position;
-        let ended = data.with_batches(position, |batches| self.batches(batches));
+        let ended = match self.prepared.shards.clone() {
+            None => data.with_batches(position, |batches| self.batches(batches)),
+            Some(shards) => {
+                let ended = data.with_parts(position, shards.part(), |parts| self.batches(parts));
+                ended.expect("checked before training")
+            }
+        };
         match ended {
             Ok(None) => self.end_epoch(),
             Ok(reason) => Ok(reason),
@@ -169,22 +196,30 @@ where
             let Some(batch) = batch else {
                 return Ok(None);
             };
-            if self.trainer.stop.is_stopped() {
+            let is_stopped = match self.trainer.others() {
+                Some(_) => self.is_stopped,
+                None => self.trainer.stop.is_stopped(),
+            };
+            if is_stopped {
                 return Ok(Some(StopReason::Interrupted));
             }
-            let Some(numbers) = self.batch(&batch) else {
+            let numbers = match self.prepared.shards.clone() {
+                None => self.batch(&batch),
+                Some(shards) => self.sharded_batch(&shards, &batch),
+            };
+            let Some(numbers) = numbers else {
                 return Err(Halt::NonFinite(batch));
             };
             self.state.position.step += 1;
             let is_last = self.state.position.step == steps;
-            let examples = batch.len();
             if self.trainer.method.evaluates_again() {
                 self.group.push(batch);
             }
             let lr = self.lr();
             let is_full = self.state.pending.batches == self.trainer.options.accumulate;
             let update = (is_full || is_last).then(|| self.update());
-            let mut flow = self.report_step(&numbers, examples, lr, update);
+            let mut flow = self.report_step(&numbers, lr, update);
+            flow = self.agree_after_step(flow);
             let step = self.state.position.step;
             // The end of the epoch has a checkpoint of its own.
             let is_due = self
@@ -203,17 +238,55 @@ where
     /// The error for a batch with a NaN or an infinity.
     #[track_caller]
     fn non_finite(&self, batch: &D::Batch) -> TrainError {
+        let origin = match &self.prepared.shards {
+            None => self.origin(batch, batch.seed()),
+            Some(shards) => self.origin_in_shards(shards, batch),
+        };
+        let others = self.trainer.others();
+        let process = others.map(Communicator::rank).filter(|_| origin.is_some());
+        let found = NonFinite {
+            epoch: self.state.position.epoch,
+            step: self.state.position.step,
+            updates: self.state.updates,
+            process,
+            origin: origin.unwrap_or(Origin::Unknown),
+        };
+        let Some(others) = others else {
+            return TrainError::NonFinite(Box::new(found));
+        };
+        // The first process that knows where it came from tells the others.
+        let text = process.map_or_else(String::new, |_| found.to_string());
+        let texts = others.gather(text.into_bytes());
+        match texts.iter().position(|text| !text.is_empty()) {
+            Some(first) if first != others.rank() => TrainError::OtherProcess {
+                process: first,
+                error: String::from_utf8_lossy(&texts[first]).into_owned(),
+            },
+            _ => TrainError::NonFinite(Box::new(found)),
+        }
+    }
+
+    /// Whether training goes on after a step: the same answer on every process.
+    fn agree_after_step(&mut self, flow: ControlFlow<()>) -> ControlFlow<()> {
+        let Some(others) = self.trainer.others() else {
+            return flow;
+        };
+        let own = u8::from(flow.is_break()) | (u8::from(self.trainer.stop.is_stopped()) << 1);
+        let all = others.gather(vec![own]).concat();
+        let all = all.into_iter().fold(0, |all, one| all | one);
+        self.is_stopped = all & 2 != 0;
+        if all & 1 != 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// What made the loss or a gradient of a batch not finite; `None` if both are finite.
+    #[track_caller]
+    pub(super) fn origin(&self, batch: &D::Batch, seed: u64) -> Option<Origin> {
         let trainer = &*self.trainer;
         let loss = |output: &_| loss_of(trainer.loss.as_deref(), output, batch);
-        let position = self.state.position;
-        let found = non_finite::find(
-            &*trainer.model,
-            batch.input(),
-            batch.seed(),
-            loss,
-            position,
-            self.state.updates,
-        );
-        TrainError::NonFinite(Box::new(found))
+        non_finite::find(&*trainer.model, batch.input(), seed, loss)
     }
 }

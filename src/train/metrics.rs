@@ -4,8 +4,10 @@ use wengert_autograd::Var;
 use wengert_nn::{Module, Pass};
 use wengert_tensor::{Real, Tensor};
 
+use super::message::Message;
 use super::source::{BatchSource, TrainBatch};
 use crate::data::Position;
+use crate::distributed::Communicator;
 use crate::report::Confusion;
 
 /// How well a model does on a data set.
@@ -121,7 +123,7 @@ where
         top_k,
         classes: None,
     };
-    let evaluation = evaluate_while(model, data, &parts, || true);
+    let evaluation = evaluate_while(model, data, &parts, || true, None);
     evaluation.expect("never asked to stop")
 }
 
@@ -140,13 +142,14 @@ pub(super) struct Parts<'a, 'b, T: Real, B> {
     pub(super) classes: Option<usize>,
 }
 
-/// Evaluates until `go_on` is false; the result is then `None`.
+/// Evaluates until `go_on` is false; the result is then `None`. Several processes evaluate a part of the batches each.
 #[track_caller]
 pub(super) fn evaluate_while<T: Real, M, D>(
     model: &M,
     data: &D,
     parts: &Parts<'_, '_, T, D::Batch>,
     go_on: impl Fn() -> bool,
+    others: Option<&Communicator>,
 ) -> Option<Evaluation>
 where
     M: Module<T>,
@@ -155,14 +158,19 @@ where
     let mut sums = Sums {
         parts,
         class_names: data.class_names(),
-        loss: 0.0,
-        examples: 0,
+        batches: Vec::new(),
         confusion: None,
         hits: vec![0; parts.top_k.len()],
-        custom: vec![0.0; parts.metrics.len()],
     };
-    let is_complete = data.with_batches(Position::default(), |batches| {
-        for batch in batches {
+    let (rank, size) = others.map_or((0, 1), |others| (others.rank(), others.size()));
+    let steps = data.steps();
+    let own = rank * steps / size..(rank + 1) * steps / size;
+    let first = Position {
+        epoch: 0,
+        step: own.start,
+    };
+    let mut is_complete = data.with_batches(first, |batches| {
+        for batch in batches.take(own.len()) {
             if !go_on() {
                 return false;
             }
@@ -172,6 +180,12 @@ where
         }
         true
     });
+    if let Some(others) = others {
+        is_complete = !others.any(!is_complete);
+        if is_complete {
+            sums.add_others(others);
+        }
+    }
     is_complete.then(|| sums.evaluation())
 }
 
@@ -179,11 +193,17 @@ where
 struct Sums<'p, 'a, 'b, T: Real, B> {
     parts: &'p Parts<'a, 'b, T, B>,
     class_names: Vec<String>,
-    loss: f64,
-    examples: usize,
+    /// In their order, which is that of all additions.
+    batches: Vec<BatchSums>,
     confusion: Option<Confusion>,
     /// For each `k`.
     hits: Vec<usize>,
+}
+
+/// Sums over the examples of a batch.
+struct BatchSums {
+    examples: usize,
+    loss: f64,
     /// For each metric of the caller.
     custom: Vec<f64>,
 }
@@ -191,12 +211,15 @@ struct Sums<'p, 'a, 'b, T: Real, B> {
 impl<T: Real, B: TrainBatch<T>> Sums<'_, '_, '_, T, B> {
     fn add(&mut self, output: &Var<T>, batch: &B) {
         let parts = self.parts;
-        let count = batch.len();
-        self.examples += count;
-        self.loss += count as f64 * (parts.loss)(output, batch).item().to_f64();
-        for (sum, (_, metric)) in self.custom.iter_mut().zip(parts.metrics) {
-            *sum += count as f64 * metric(output.value(), batch);
-        }
+        let examples = batch.len();
+        let loss = examples as f64 * (parts.loss)(output, batch).item().to_f64();
+        let metrics = parts.metrics.iter();
+        let custom = metrics.map(|(_, metric)| examples as f64 * metric(output.value(), batch));
+        self.batches.push(BatchSums {
+            examples,
+            loss,
+            custom: custom.collect(),
+        });
         if let Some(labels) = batch.labels()
             && let Some(classes) = classes_of(output.value(), labels, parts.classes)
         {
@@ -205,16 +228,7 @@ impl<T: Real, B: TrainBatch<T>> Sums<'_, '_, '_, T, B> {
     }
 
     fn add_classes(&mut self, scores: &Tensor<T>, labels: &[i64], classes: usize) {
-        let names = &self.class_names;
-        let name = |class: usize| {
-            names
-                .get(class)
-                .cloned()
-                .unwrap_or_else(|| class.to_string())
-        };
-        let confusion = self
-            .confusion
-            .get_or_insert_with(|| Confusion::new((0..classes).map(name)));
+        let confusion = self.confusion(classes);
         confusion.add_all(labels, &scores.argmax(1).to_vec());
         if !self.hits.is_empty() {
             let ranks = ranks(&scores.to_vec(), labels, classes);
@@ -224,21 +238,86 @@ impl<T: Real, B: TrainBatch<T>> Sums<'_, '_, '_, T, B> {
         }
     }
 
+    /// The counts so far.
+    fn confusion(&mut self, classes: usize) -> &mut Confusion {
+        let names = &self.class_names;
+        let name = |class: usize| {
+            let name = names.get(class).cloned();
+            name.unwrap_or_else(|| class.to_string())
+        };
+        self.confusion
+            .get_or_insert_with(|| Confusion::new((0..classes).map(name)))
+    }
+
+    /// Adds what other processes have found, in the order of the batches.
+    fn add_others(&mut self, others: &Communicator) {
+        let gathered = others.gather(self.to_message().into_bytes());
+        self.batches.clear();
+        for (process, bytes) in gathered.into_iter().enumerate() {
+            let mut message = Message::from_bytes(bytes);
+            for _ in 0..message.take() {
+                let examples = message.take() as usize;
+                let loss = message.take_real();
+                let custom = self.parts.metrics.iter().map(|_| message.take_real());
+                self.batches.push(BatchSums {
+                    examples,
+                    loss,
+                    custom: custom.collect(),
+                });
+            }
+            let (hits, classes, counts) =
+                (message.take_list(), message.take(), message.take_list());
+            if process == others.rank() {
+                continue;
+            }
+            for (sum, more) in self.hits.iter_mut().zip(hits) {
+                *sum += more as usize;
+            }
+            if classes > 0 {
+                let confusion = self.confusion(classes as usize);
+                confusion.add_counts(counts.into_iter().map(|count| count as usize));
+            }
+        }
+    }
+
+    fn to_message(&self) -> Message {
+        let mut message = Message::default();
+        message.put(self.batches.len() as u64);
+        for batch in &self.batches {
+            message.put(batch.examples as u64);
+            message.put_real(batch.loss);
+            for &x in &batch.custom {
+                message.put_real(x);
+            }
+        }
+        message.put_list(self.hits.iter().map(|&count| count as u64));
+        let confusion = self.confusion.as_ref();
+        message.put(confusion.map_or(0, |confusion| confusion.classes().len() as u64));
+        let counts = confusion.map_or(&[][..], Confusion::counts);
+        message.put_list(counts.iter().map(|&count| count as u64));
+        message
+    }
+
     fn evaluation(self) -> Evaluation {
-        let count = self.examples as f64;
+        let examples = self.batches.iter().map(|batch| batch.examples).sum();
+        let count = examples as f64;
+        let loss: f64 = self.batches.iter().map(|batch| batch.loss).sum();
+        let metrics = self.parts.metrics.iter().enumerate();
+        let custom = metrics.map(|(place, (name, _))| {
+            let sum: f64 = self.batches.iter().map(|batch| batch.custom[place]).sum();
+            (name.clone(), sum / count)
+        });
+        let custom = custom.collect();
         let hits = self.parts.top_k.iter().zip(self.hits);
-        let custom = self.parts.metrics.iter().zip(self.custom);
         Evaluation {
-            loss: self.loss / count,
-            examples: self.examples,
+            loss: loss / count,
+            examples,
             top_k: match &self.confusion {
                 Some(_) => hits.map(|(&k, hits)| (k, hits as f64 / count)).collect(),
                 None => Vec::new(),
             },
             confusion: self.confusion,
-            custom: custom
-                .map(|((name, _), sum)| (name.clone(), sum / count))
-                .collect(),
+            custom,
         }
     }
 }

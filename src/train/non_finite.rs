@@ -6,8 +6,6 @@ use wengert_autograd::{Direction, NonFiniteOp, Var};
 use wengert_nn::{Gradients, Module, ParametersExt, Pass, Slot};
 use wengert_tensor::{Number, Real, Tensor};
 
-use crate::data::Position;
-
 /// A step with a NaN or infinite loss or gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFinite {
@@ -17,6 +15,8 @@ pub struct NonFinite {
     pub step: usize,
     /// The number of updates before it.
     pub updates: u64,
+    /// The process that computed it, if there are several.
+    pub process: Option<usize>,
     /// What produced the first number that is not finite.
     pub origin: Origin,
 }
@@ -47,11 +47,13 @@ impl fmt::Display for NonFinite {
             epoch,
             step,
             updates,
+            process,
             origin,
         } = self;
+        let process = process.map_or_else(String::new, |process| format!(" in process {process}"));
         write!(
             f,
-            "training stopped at step {} of epoch {} (after {updates} updates): ",
+            "training stopped at step {} of epoch {} (after {updates} updates){process}: ",
             step + 1,
             epoch + 1
         )?;
@@ -97,25 +99,18 @@ pub(super) fn are_finite<T: Real>(gradients: &Gradients<T>) -> bool {
 }
 
 /// Finds out what made the loss or a gradient of a step not finite, by running it again on a tape that watches.
+/// `None` if both are finite.
 #[track_caller]
 pub(super) fn find<T: Real, M: Module<T>>(
     model: &M,
     input: &Tensor<T>,
     seed: u64,
     loss: impl Fn(&Var<T>) -> Var<T>,
-    position: Position,
-    updates: u64,
-) -> NonFinite {
+) -> Option<Origin> {
     // No closure: it would hide the caller's line.
-    let origin = match outside(model, input) {
-        Some(origin) => origin,
+    match outside(model, input) {
+        Some(origin) => Some(origin),
         None => op(model, input, seed, loss),
-    };
-    NonFinite {
-        epoch: position.epoch,
-        step: position.step,
-        updates,
-        origin,
     }
 }
 
@@ -151,15 +146,17 @@ fn op<T: Real, M: Module<T>>(
     input: &Tensor<T>,
     seed: u64,
     loss: impl Fn(&Var<T>) -> Var<T>,
-) -> Origin {
+) -> Option<Origin> {
     let mut pass = Pass::watch(model, seed);
     let output = model.call(&pass.input(input.clone()), &mut pass);
     let loss = loss(&output);
-    let found = if loss.item().to_f64().is_finite() {
-        let _ = pass.backward(&loss);
-        pass.gradient_origin()
-    } else {
-        pass.tape().origin_of(&loss)
-    };
-    found.map_or(Origin::Unknown, Origin::Op)
+    if !loss.item().to_f64().is_finite() {
+        let found = pass.tape().origin_of(&loss);
+        return Some(found.map_or(Origin::Unknown, Origin::Op));
+    }
+    let gradients = pass.backward(&loss);
+    if let Some(found) = pass.gradient_origin() {
+        return Some(Origin::Op(found));
+    }
+    (!are_finite(&gradients)).then_some(Origin::Unknown)
 }

@@ -14,6 +14,15 @@ pub struct TrainOptions {
     /// Batches per update, at least 1: the update has the mean gradient of all their examples. The last
     /// update of an epoch may have fewer batches.
     pub accumulate: usize,
+    /// The number of parts that each batch is cut into, at least 1; it must divide the batch. Their gradients are added
+    /// along a fixed binary tree. More than one is what several processes need: the result then depends on the number
+    /// of shards, and not on the number of processes.
+    ///
+    /// A shard is a forward and backward pass of its own. Batch norm normalises by the statistics of the shard, and
+    /// its running statistics move by the mean of the shards' changes. Dropout draws from a seed of batch and shard;
+    /// images are augmented as without shards. A loss that is no mean over examples, such as one weighted by
+    /// class, is the mean over shards instead of that over the batch.
+    pub shards: usize,
     /// The largest joint 2-norm of the gradients of an update; see
     /// [`clip_grad_norm`](crate::optim::clip_grad_norm).
     pub clip_norm: Option<f64>,
@@ -47,6 +56,7 @@ impl Default for TrainOptions {
         Self {
             epochs: 10,
             accumulate: 1,
+            shards: 1,
             clip_norm: None,
             clip_value: None,
             warm_up: 0,
@@ -166,6 +176,7 @@ impl TrainOptions {
         const CLIP: &str = "a number, at least 0";
         check("epochs", self.epochs, ONE, self.epochs > 0)?;
         check("accumulate", self.accumulate, ONE, self.accumulate > 0)?;
+        check("shards", self.shards, ONE, self.shards > 0)?;
         check(
             "evaluate_every",
             self.evaluate_every,

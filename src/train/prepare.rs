@@ -11,6 +11,7 @@ use super::error::TrainError;
 use super::method::Method;
 use super::metrics::classes_of;
 use super::schedules::{Every, Running, rehearse};
+use super::shards::Shards;
 use super::source::{BatchSource, TrainBatch};
 use super::state::State;
 use super::trainer::{Resume, Trainer};
@@ -21,6 +22,8 @@ use crate::report::Fingerprint;
 pub(super) struct Prepared {
     /// The number of classes; `None` if the targets are no classes.
     pub(super) classes: Option<usize>,
+    /// How batches are cut; `None` if they are not.
+    pub(super) shards: Option<Shards>,
     /// The columns of the history.
     pub(super) columns: Vec<String>,
     /// The column that is monitored.
@@ -44,21 +47,30 @@ where
             if let Some((name, _)) = clips.into_iter().find(|(_, clip)| clip.is_some()) {
                 return Err(TrainError::Lbfgs { name });
             }
+            if self.options.shards > 1 {
+                return Err(TrainError::LbfgsShards);
+            }
         }
         self.check_sizes()?;
         self.check_patterns()?;
-        let classes = self.trial()?;
+        let shards = Shards::new(self.options.shards, self.data, self.others())?;
+        let classes = self.trial(shards.as_ref())?;
         let (columns, monitor) = self.columns(classes)?;
         let directory = match &self.checkpoints {
             Some(options) => {
                 options.validate()?;
-                Some(Directory::open(options)?)
+                Some(if self.writes() {
+                    Directory::open(options)?
+                } else {
+                    Directory::of_other_process(options)
+                })
             }
             None => None,
         };
         Ok((
             Prepared {
                 classes,
+                shards,
                 columns,
                 monitor,
             },
@@ -115,11 +127,19 @@ where
         trained.map(|(path, _)| path).collect()
     }
 
-    /// Evaluates the first batch, and returns the number of classes; an error if output, loss and labels do not
-    /// fit each other.
+    /// Evaluates the first batch, or the first shard, and returns the number of classes; an error if output, loss and
+    /// labels do not fit each other.
     #[track_caller]
-    fn trial(&self) -> Result<Option<usize>, TrainError> {
-        let Some(batch) = self.data.batches(Position::default()).next() else {
+    fn trial(&self, shards: Option<&Shards>) -> Result<Option<usize>, TrainError> {
+        let first = Position::default();
+        let batch = match shards {
+            None => self.data.batches(first).next(),
+            Some(shards) => self
+                .data
+                .with_parts(first, 0..shards.size, |parts| parts.next())
+                .ok_or(TrainError::WholeBatches)?,
+        };
+        let Some(batch) = batch else {
             return Err(TrainError::NoBatch {
                 examples: self.data.examples(),
             });
@@ -206,7 +226,12 @@ where
         if let Some(state) = self.state.take() {
             return Ok(state);
         }
-        let checkpoint = self.checkpoint_to_resume(directory.as_deref())?;
+        let checkpoint = if self.writes() {
+            self.checkpoint_to_resume(directory.as_deref())
+        } else {
+            Ok(None)
+        };
+        let checkpoint = self.share_checkpoint(checkpoint)?;
         let mut method = self.method.clone();
         if let Method::Rule(optimizer) = &mut method {
             if let Some(max) = self.options.clip_norm {
@@ -339,6 +364,7 @@ where
             named("element type", std::any::type_name::<T>().to_owned()),
             named("frozen", self.frozen()),
             named("accumulate", options.accumulate.to_string()),
+            named("shards", options.shards.to_string()),
             named("clip_norm", format!("{:?}", options.clip_norm)),
             named("clip_value", format!("{:?}", options.clip_value)),
             named("warm_up", options.warm_up.to_string()),

@@ -1,5 +1,7 @@
 //! [`BatchSource`] and [`TrainBatch`]: what a trainer needs from data.
 
+use std::ops::Range;
+
 use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor};
 
@@ -30,6 +32,30 @@ pub trait BatchSource<T: Real> {
         f: impl FnOnce(&mut dyn Iterator<Item = Self::Batch>) -> R,
     ) -> R {
         f(&mut self.batches(position))
+    }
+
+    /// As [`with_batches`](Self::with_batches), with the examples `part` of each batch only; those beyond its end are
+    /// left out, so a batch may be empty. A source that need not read the other examples overrides this; by default
+    /// whole batches are made and [cut](TrainBatch::part). `None` if batches cannot be cut.
+    fn with_parts<R>(
+        &self,
+        position: Position,
+        part: Range<usize>,
+        f: impl FnOnce(&mut dyn Iterator<Item = Self::Batch>) -> R,
+    ) -> Option<R> {
+        let first = self.batches(position).next();
+        if first.is_some_and(|batch| batch.part(0..0).is_none()) {
+            return None;
+        }
+        Some(self.with_batches(position, |batches| {
+            f(&mut batches.map_while(|batch| batch.part(part.clone())))
+        }))
+    }
+
+    /// The number of examples of the first batch of an epoch.
+    fn batch_len(&self) -> usize {
+        let first = self.batches(Position::default()).next();
+        first.map_or(0, |batch| batch.len())
     }
 
     /// The class of each example in the data set, in any order; `None` if there are no classes.
@@ -71,6 +97,16 @@ pub trait TrainBatch<T: Real> {
         }
     }
 
+    /// Some of the examples, in their order, with the same seed; those beyond the end are left out. `None` if a batch
+    /// cannot be cut, as by default; training in [shards](super::TrainOptions::shards) needs it.
+    #[must_use]
+    fn part(&self, _examples: Range<usize>) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// The number of examples.
     fn len(&self) -> usize {
         self.input().shape().first().copied().unwrap_or(1)
@@ -89,6 +125,10 @@ impl<T: Real> TrainBatch<T> for Batch<T> {
 
     fn seed(&self) -> u64 {
         self.seed
+    }
+
+    fn part(&self, examples: Range<usize>) -> Option<Self> {
+        Some(Self::part(self, examples))
     }
 
     fn labels(&self) -> Option<&Tensor<i64>> {
@@ -126,6 +166,19 @@ impl<T: Real> BatchSource<T> for Loader<'_> {
         f: impl FnOnce(&mut dyn Iterator<Item = Batch<T>>) -> R,
     ) -> R {
         self.prefetch(position, |mut batches| f(&mut batches))
+    }
+
+    fn with_parts<R>(
+        &self,
+        position: Position,
+        part: Range<usize>,
+        f: impl FnOnce(&mut dyn Iterator<Item = Batch<T>>) -> R,
+    ) -> Option<R> {
+        Some(self.prefetch_part(position, part, |mut batches| f(&mut batches)))
+    }
+
+    fn batch_len(&self) -> usize {
+        self.options().batch.min(self.set().len())
     }
 
     fn labels(&self) -> Option<Vec<i64>> {

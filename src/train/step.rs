@@ -5,20 +5,25 @@ use std::ops::ControlFlow;
 use wengert_autograd::Var;
 use wengert_nn::{Gradients, Module, Pass};
 use wengert_optim::Rates;
-use wengert_tensor::Real;
+use wengert_tensor::{Real, Tensor};
 
 use super::fit::Fit;
 use super::history::StepRecord;
+use super::message::Status;
 use super::metrics::classes_of;
-use super::non_finite;
+use super::non_finite::{self, Origin};
 use super::options::TrainOptions;
+use super::reducer::Reducer;
 use super::schedules::Every;
+use super::shards::{Ready, ShardNumbers, ShardSum, Shards, raise, shard, shard_seed};
 use super::source::{BatchSource, TrainBatch};
 use super::state::{Pending, Sums};
 use super::trainer::{StepReport, Trainer, loss_of};
+use crate::distributed::PartialSums;
 
 /// The numbers of one batch.
 pub(super) struct BatchNumbers<T: Real> {
+    examples: usize,
     loss: f64,
     correct: Option<usize>,
     gradients: Gradients<T>,
@@ -48,18 +53,187 @@ where
         // Their buffers are shared with the model, which would have to copy them.
         drop((output, loss));
         pass.commit(&mut *self.trainer.model);
-        let examples = batch.len();
-        self.state.sums.add(value, examples, correct);
-        let mut own = gradients.clone();
-        if self.trainer.options.accumulate > 1 {
-            own.scale(examples as f64);
-        }
-        self.state.pending.add(value, examples, own);
-        Some(BatchNumbers {
+        Some(self.record_batch(BatchNumbers {
+            examples: batch.len(),
             loss: value,
             correct,
             gradients,
-        })
+        }))
+    }
+
+    /// As [`batch`](Self::batch) for a batch that is cut into shards; `part` has those of this process.
+    #[track_caller]
+    pub(super) fn sharded_batch(
+        &mut self,
+        shards: &Shards,
+        part: &D::Batch,
+    ) -> Option<BatchNumbers<T>> {
+        let (numbers, sum) = match self.reducer.take() {
+            None => self.shards_of_one_process(shards, part),
+            Some(mut reducer) => {
+                let sum = self.shards_of_all_processes(shards, part, &mut reducer);
+                self.reducer = Some(reducer);
+                sum
+            }
+        };
+        let mut sum = sum?;
+        let examples = numbers.iter().map(|shard| shard.examples).sum();
+        sum.scale(1.0 / examples as f64);
+        if !non_finite::are_finite(&sum.gradients) {
+            return None;
+        }
+        sum.changes.apply(&mut *self.trainer.model);
+        let losses = numbers.iter();
+        let loss: f64 = losses.map(|shard| shard.examples as f64 * shard.loss).sum();
+        Some(self.record_batch(BatchNumbers {
+            examples,
+            loss: loss / examples as f64,
+            correct: numbers.iter().map(|shard| shard.correct).sum(),
+            gradients: sum.gradients,
+        }))
+    }
+
+    /// The numbers of all shards, and their sum; `None` if a loss is not finite.
+    #[track_caller]
+    fn shards_of_one_process(
+        &self,
+        shards: &Shards,
+        part: &D::Batch,
+    ) -> (Vec<ShardNumbers>, Option<ShardSum<T>>) {
+        let mut numbers = Vec::new();
+        let mut sums = PartialSums::new(shards.count);
+        for index in shards.own.clone() {
+            let (own, sum) = self.shard(shards, index, part, None);
+            numbers.extend(own);
+            if own.is_some() && sum.is_none() {
+                return (numbers, None);
+            }
+            sums.push(index..index + 1, sum, ShardSum::add);
+        }
+        (numbers, sums.into_sums().pop().flatten())
+    }
+
+    /// As [`shards_of_one_process`](Self::shards_of_one_process), where each process has some of the shards. Gradients
+    /// are sent while the last shard of each process is differentiated.
+    #[track_caller]
+    fn shards_of_all_processes(
+        &self,
+        shards: &Shards,
+        part: &D::Batch,
+        reducer: &mut Reducer,
+    ) -> (Vec<ShardNumbers>, Option<ShardSum<T>>) {
+        let others = self
+            .trainer
+            .others()
+            .expect("a reducer is for several processes");
+        let mut numbers = Vec::new();
+        let mut increments: Vec<i64> = Vec::new();
+        let mut is_finite = true;
+        let mut sums = PartialSums::new(shards.count);
+        let last = shards.own.end - 1;
+        for index in shards.own.start..last {
+            let (own, sum) = self.shard(shards, index, part, None);
+            is_finite &= own.is_none() || sum.is_some();
+            numbers.extend(own);
+            if let Some(sum) = &sum {
+                raise(&mut increments, sum.changes.increments());
+            }
+            sums.push(index..index + 1, sum, ShardSum::add);
+        }
+        let mut partners = sums.take_partners(&(last..last + 1));
+        reducer.begin(sums.sums());
+        let mut ready = |parameter: usize, gradient: &Tensor<T>| {
+            let mut total = gradient.clone();
+            for left in &mut partners {
+                if let (_, Some(sum)) = left.gradients.entry_mut(parameter) {
+                    sum.add_assign(&total);
+                    total = sum.clone();
+                }
+            }
+            reducer.put(others, parameter, &total);
+        };
+        let (own, sum) = self.shard(shards, last, part, Some(&mut ready));
+        is_finite &= own.is_none() || sum.is_some();
+        numbers.extend(own);
+        if let Some(sum) = &sum {
+            raise(&mut increments, sum.changes.increments());
+        }
+        let parts: Vec<_> = sum.into_iter().chain(partners).collect();
+        reducer.end(others, &parts);
+        drop((parts, sums));
+        let own = Status {
+            numbers,
+            is_finite,
+            present: reducer.present(),
+            increments,
+        };
+        let places = own.present.len();
+        let gathered = others.gather(own.to_bytes()).into_iter();
+        let statuses = gathered.map(|bytes| Status::from_bytes(bytes, places));
+        let all = statuses.reduce(|mut all, next| {
+            all.append(next);
+            all
+        });
+        let all = all.expect("this process gives a status");
+        let model = &*self.trainer.model;
+        let sum = reducer.finish(others, model, &all.present, all.increments);
+        (all.numbers, all.is_finite.then_some(sum))
+    }
+
+    /// The numbers and the weighted gradients of one shard: no numbers without examples, no gradients if the loss is not
+    /// finite.
+    #[track_caller]
+    fn shard(
+        &self,
+        shards: &Shards,
+        index: usize,
+        part: &D::Batch,
+        ready: Option<Ready<'_, T>>,
+    ) -> (Option<ShardNumbers>, Option<ShardSum<T>>) {
+        let Some(batch) = shards.cut(index, part) else {
+            return (None, None);
+        };
+        let seed = shard_seed(part.seed(), index);
+        let loss = self.trainer.loss.as_deref();
+        let model = &*self.trainer.model;
+        let (own, sum) = shard(model, &batch, seed, loss, self.prepared.classes, ready);
+        (Some(own), sum)
+    }
+
+    /// Adds the numbers of a batch to those of the epoch, and its gradients to the pending ones.
+    fn record_batch(&mut self, numbers: BatchNumbers<T>) -> BatchNumbers<T> {
+        let BatchNumbers {
+            examples,
+            loss,
+            correct,
+            ..
+        } = numbers;
+        self.state.sums.add(loss, examples, correct);
+        let mut own = numbers.gradients.clone();
+        if self.trainer.options.accumulate > 1 {
+            own.scale(examples as f64);
+        }
+        self.state.pending.add(loss, examples, own);
+        numbers
+    }
+
+    /// What made the loss or a gradient of a shard not finite; `None` if each shard is finite, and only their sum is not.
+    #[track_caller]
+    pub(super) fn origin_in_shards(&self, shards: &Shards, part: &D::Batch) -> Option<Origin> {
+        for index in shards.own.clone() {
+            let Some(batch) = shards.cut(index, part) else {
+                continue;
+            };
+            match self.origin(&batch, shard_seed(part.seed(), index)) {
+                Some(Origin::Input { example }) => {
+                    let example = index * shards.size + example;
+                    return Some(Origin::Input { example });
+                }
+                Some(origin) => return Some(origin),
+                None => {}
+            }
+        }
+        None
     }
 
     /// Updates the model by the pending gradients.
@@ -134,7 +308,6 @@ where
     pub(super) fn report_step(
         &mut self,
         numbers: &BatchNumbers<T>,
-        examples: usize,
         lr: f64,
         update: Option<StepRecord>,
     ) -> ControlFlow<()> {
@@ -145,7 +318,7 @@ where
             step: self.state.position.step - 1,
             steps: trainer.data.steps(),
             loss: numbers.loss,
-            examples,
+            examples: numbers.examples,
             correct: numbers.correct,
             lr,
             update,

@@ -35,6 +35,15 @@ impl StopHandle {
         self.0.load(Ordering::SeqCst)
     }
 
+    /// Whether training goes on.
+    pub(super) fn flow(&self) -> ControlFlow<()> {
+        if self.is_stopped() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
     /// Withdraws the request, so that [`fit`](super::Trainer::fit) can continue.
     pub fn reset(&self) {
         self.0.store(false, Ordering::SeqCst);

@@ -16,6 +16,7 @@ use super::schedules::{Every, Plan};
 use super::source::{BatchSource, TrainBatch};
 use super::state::State;
 use super::stop::{CallbackResult, StopHandle};
+use crate::distributed::Communicator;
 
 /// Trains a model on a data set, with everything around the loop: evaluation, schedules, checkpoints, exact
 /// resume.
@@ -53,6 +54,7 @@ pub struct Trainer<'a, T: Real, M, D: BatchSource<T>> {
     pub(super) resume: Resume,
     pub(super) configuration: String,
     pub(super) stop: StopHandle,
+    pub(super) communicator: Option<&'a Communicator>,
     pub(super) callbacks: Callbacks<'a, T, M>,
     /// `None` before the first call of `fit`.
     pub(super) state: Option<State<T>>,
@@ -145,6 +147,7 @@ where
             resume: Resume::No,
             configuration: String::new(),
             stop: StopHandle::new(),
+            communicator: None,
             callbacks: Callbacks {
                 step: Vec::new(),
                 epoch: Vec::new(),
@@ -299,6 +302,41 @@ where
     #[must_use]
     pub fn stop_handle(mut self, handle: &StopHandle) -> Self {
         self.stop = handle.clone();
+        self
+    }
+
+    /// Trains together with other processes, each of which makes the same trainer and calls [`fit`](Self::fit). Each
+    /// computes some of the [shards](TrainOptions::shards) of every batch; all end with the same weights, which are
+    /// those of one process with as many shards, bit for bit.
+    ///
+    /// Each process reads the examples of its own shards only, and evaluates a part of the validation data. The first
+    /// process alone reads and writes checkpoints. Callbacks are called on every process; if one stops training on any
+    /// process, all stop. An error of one process is an error of all, before the next step.
+    ///
+    /// ```
+    /// use wengert::distributed::Simulator;
+    /// use wengert::prelude::*;
+    ///
+    /// let digits = Split::digits();
+    /// let loader = Loader::new(&digits.test, LoaderOptions { batch: 32, ..LoaderOptions::default() });
+    /// let train = |communicator: Option<&_>| {
+    ///     let mut model: Sequential = Sequential::new().push(Flatten).push(Linear::new(64, 10, &mut rng(0)));
+    ///     let options = TrainOptions { epochs: 1, shards: 4, ..TrainOptions::default() };
+    ///     let mut trainer = Trainer::new(&mut model, Optimizer::new(Adam::default()), &loader).options(options);
+    ///     if let Some(communicator) = communicator {
+    ///         trainer = trainer.communicator(communicator);
+    ///     }
+    ///     trainer.fit().expect("it trains");
+    ///     wengert::nn::StateDict::of(&model).to_bytes()
+    /// };
+    /// let alone = train(None);
+    /// for weights in Simulator::new(3).run(|communicator| train(Some(communicator))) {
+    ///     assert_eq!(weights, alone);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn communicator(mut self, communicator: &'a Communicator) -> Self {
+        self.communicator = Some(communicator);
         self
     }
 

@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod checkpoints;
+mod distributed;
 mod kills;
 mod loop_laws;
 mod metrics;
 mod models;
 mod non_finite;
 mod resume;
+mod shards;

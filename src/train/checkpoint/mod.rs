@@ -89,6 +89,10 @@ impl Checkpoint {
         if checksum(bytes).as_deref() != Some(saved) {
             return Err(damaged("its checksum is wrong".to_owned()));
         }
+        Self::from_content(content, file)
+    }
+
+    fn from_content(content: StateDict, file: PathBuf) -> Result<Self, CheckpointError> {
         let mut checkpoint = Self {
             file,
             content,
@@ -102,6 +106,30 @@ impl Checkpoint {
         };
         checkpoint.history = checkpoint.read_history()?;
         Ok(checkpoint)
+    }
+
+    /// The checkpoint as bytes for another process.
+    pub(in crate::train) fn to_message(&self) -> Vec<u8> {
+        let path = self.file.to_string_lossy();
+        let mut bytes = (path.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(path.as_bytes());
+        bytes.extend(self.content.to_bytes());
+        bytes
+    }
+
+    /// The checkpoint that another process has read.
+    pub(in crate::train) fn from_message(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let (length, rest) = bytes.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        let length = (u64::from_le_bytes(*length) as usize).min(rest.len());
+        let (path, rest) = rest.split_at(length);
+        let file = PathBuf::from(String::from_utf8_lossy(path).into_owned());
+        match StateDict::from_bytes(rest) {
+            Ok(content) => Self::from_content(content, file),
+            Err(error) => Err(CheckpointError::Damaged {
+                file,
+                problem: error.to_string(),
+            }),
+        }
     }
 
     /// The file.

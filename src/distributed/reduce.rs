@@ -1,0 +1,150 @@
+//! Sums of numbers over all shards, whoever has which: along the fixed tree, by messages from process to process.
+//!
+//! The numbers are cut into one part per process. Each process sends to each other one the other's part of its sums of
+//! whole nodes; each adds up its own part in the order of the tree; then each sends its part of the result to all
+//! others. These steps are called reduce-scatter and all-gather. A process sends `2·(P − 1)/P` of the numbers if
+//! its shards are one node of the tree, and the first half once per node otherwise.
+
+use std::ops::Range;
+
+use super::number_type::NumberType;
+use super::transport::{Incoming, Outgoing, Transport};
+use super::tree::{PartialSums, nodes_within};
+
+/// Which shards each process has, and which sums it gives.
+#[derive(Clone, Debug)]
+pub(crate) struct ReducePlan {
+    shards: usize,
+    /// The largest nodes of the tree within the shards of each process.
+    nodes: Vec<Vec<Range<usize>>>,
+    numbers: NumberType,
+}
+
+/// The shards of a process.
+pub(crate) fn shards_of(rank: usize, size: usize, shards: usize) -> Range<usize> {
+    rank * shards / size..(rank + 1) * shards / size
+}
+
+impl ReducePlan {
+    pub(crate) fn new(shards: usize, size: usize, numbers: NumberType) -> Self {
+        let own = |rank| nodes_within(shards, &shards_of(rank, size, shards));
+        Self {
+            shards,
+            nodes: (0..size).map(own).collect(),
+            numbers,
+        }
+    }
+
+    /// The number of sums that a process gives.
+    pub(crate) fn sums(&self, rank: usize) -> usize {
+        self.nodes[rank].len()
+    }
+
+    /// The bytes of the part of a process.
+    fn part(&self, rank: usize, bytes: usize) -> Range<usize> {
+        let (size, width) = (self.nodes.len(), self.numbers.bytes());
+        let count = bytes / width;
+        rank * count / size * width..(rank + 1) * count / size * width
+    }
+
+    /// Adds up over all shards. `sums` has the sums of this process's nodes one after the other; the result is where the
+    /// first one was. `scratch` is memory that is used again.
+    pub(crate) fn reduce(
+        &self,
+        transport: &mut impl Transport,
+        sums: &mut [u8],
+        scratch: &mut Vec<u8>,
+    ) {
+        let (rank, size) = (transport.rank(), transport.size());
+        let bytes = sums.len() / self.sums(rank);
+        let own = self.part(rank, bytes);
+        if size == 1 {
+            return;
+        }
+        let slots: usize = self.nodes.iter().map(Vec::len).sum();
+        scratch.resize(slots * own.len(), 0);
+        self.scatter(transport, sums, bytes, scratch);
+        self.add_up(scratch, own.len());
+        sums[own.clone()].copy_from_slice(&scratch[..own.len()]);
+        self.gather(transport, &mut sums[..bytes], &scratch[..own.len()]);
+    }
+
+    /// The other processes by distance, so that not all send to the same one first.
+    fn others(rank: usize, size: usize) -> impl Iterator<Item = usize> {
+        (1..size).map(move |distance| (rank + distance) % size)
+    }
+
+    /// Brings this process's part of all sums to `slots`, in the order of the shards.
+    fn scatter(&self, transport: &mut impl Transport, sums: &[u8], bytes: usize, slots: &mut [u8]) {
+        let (rank, size) = (transport.rank(), transport.size());
+        let own = self.part(rank, bytes);
+        let node = |index: usize, part: &Range<usize>| {
+            &sums[index * bytes + part.start..index * bytes + part.end]
+        };
+        let mut outgoing = Vec::new();
+        for to in Self::others(rank, size) {
+            let part = self.part(to, bytes);
+            outgoing.extend((0..self.sums(rank)).map(|index| Outgoing {
+                to,
+                bytes: node(index, &part),
+            }));
+        }
+        let mut incoming = Vec::new();
+        let mut rest = slots;
+        for from in 0..size {
+            for index in 0..self.sums(from) {
+                let (slot, others) = rest.split_at_mut(own.len());
+                rest = others;
+                if from == rank {
+                    slot.copy_from_slice(node(index, &own));
+                } else {
+                    incoming.push(Incoming { from, bytes: slot });
+                }
+            }
+        }
+        transport.exchange(&outgoing, &mut incoming);
+    }
+
+    /// Adds up slots of `len` bytes along the tree; the result is in the first one.
+    fn add_up(&self, slots: &mut [u8], len: usize) {
+        let mut tree = PartialSums::new(self.shards);
+        for (slot, node) in self.nodes.iter().flatten().enumerate() {
+            tree.push(node.clone(), Some(slot), |left, right| {
+                let (lower, upper) = slots.split_at_mut(right * len);
+                let left_slot = &mut lower[left * len..][..len];
+                self.numbers.add(left_slot, &upper[..len]);
+                left
+            });
+        }
+    }
+
+    /// Sends this process's part of the result to all others, and receives theirs.
+    fn gather(&self, transport: &mut impl Transport, result: &mut [u8], own: &[u8]) {
+        let (rank, size) = (transport.rank(), transport.size());
+        let bytes = result.len();
+        let outgoing: Vec<_> = Self::others(rank, size)
+            .map(|to| Outgoing { to, bytes: own })
+            .collect();
+        let mut incoming = Vec::new();
+        let mut rest = result;
+        for from in 0..size {
+            let (part, others) = rest.split_at_mut(self.part(from, bytes).len());
+            rest = others;
+            if from != rank {
+                incoming.push(Incoming { from, bytes: part });
+            }
+        }
+        transport.exchange(&outgoing, &mut incoming);
+    }
+
+    /// Adds up this process's sums of nodes, and then those of all processes by the transport's own operation, whose
+    /// order may be another one.
+    pub(crate) fn reduce_in_any_order(&self, transport: &mut impl Transport, sums: &mut [u8]) {
+        let bytes = sums.len() / self.sums(transport.rank());
+        let (total, others) = sums.split_at_mut(bytes);
+        for more in others.chunks_exact(bytes.max(1)) {
+            self.numbers.add(total, more);
+        }
+        transport.all_reduce(self.numbers, total);
+    }
+}
