@@ -30,6 +30,56 @@ impl<'a, T: Element> StridedSlice<'a, T> {
     }
 }
 
+/// The elements of one operand in an innermost loop, as contiguous pieces.
+pub(crate) enum Pieces<'a, T> {
+    /// Contiguous elements.
+    Slice(&'a [T]),
+    /// One element for all, repeated: a loop of its own for constants would be compiled once more for every
+    /// function.
+    Constant([T; PIECE]),
+}
+
+/// The most elements of a piece of a row that has a constant operand.
+pub(crate) const PIECE: usize = 128;
+
+/// Rows shorter than this are not worth the pieces.
+const LEAST_ROW: usize = 48;
+
+impl<'a, T: Element> StridedSlice<'a, T> {
+    /// The first `count` elements, if they are contiguous or equal, and enough.
+    #[inline]
+    pub(crate) fn pieces(&self, count: usize) -> Option<Pieces<'a, T>> {
+        if count < LEAST_ROW {
+            return None;
+        }
+        match self.stride {
+            1 => self.as_contiguous(count).map(Pieces::Slice),
+            0 => Some(Pieces::Constant([self.at(0); PIECE])),
+            _ => None,
+        }
+    }
+}
+
+impl<T> Pieces<'_, T> {
+    /// How many elements a piece has at most.
+    #[inline]
+    pub(crate) fn limit(&self) -> usize {
+        match self {
+            Self::Slice(all) => all.len(),
+            Self::Constant(_) => PIECE,
+        }
+    }
+
+    /// Elements `first..first + count`, at most [`limit`](Self::limit).
+    #[inline]
+    pub(crate) fn piece(&self, first: usize, count: usize) -> &[T] {
+        match self {
+            Self::Slice(all) => &all[first..first + count],
+            Self::Constant(repeated) => &repeated[..count],
+        }
+    }
+}
+
 /// `out[i] = f(a[i])`
 #[inline]
 pub(crate) fn map_strided<T: Element, U>(

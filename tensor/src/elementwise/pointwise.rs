@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 
 use crate::Element;
 use crate::kernels::simd::non_temporal;
-use crate::kernels::simd::{Level, Loop};
+use crate::kernels::simd::{Body, Level, Loop};
 
 /// A function that is inlined into the loop over it: any `Fn(A) -> R`, or a type of yours whose `at` is
 /// `#[inline(always)]`, so that even a long function is compiled for each instruction set.
@@ -180,6 +180,62 @@ impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<C, F, 
         }
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
             *out = f.at((x, y));
+        }
+    }
+}
+
+/// `out[i] = f(a[i], b[i], c[i])`
+pub(crate) struct Zip3<'a, F, A, B, C, R> {
+    pub(crate) f: &'a F,
+    pub(crate) out: &'a mut [R],
+    pub(crate) a: &'a [A],
+    pub(crate) b: &'a [B],
+    pub(crate) c: &'a [C],
+}
+
+impl<F, A, B, C, R> Body for Zip3<'_, F, A, B, C, R>
+where
+    F: Fn(A, B, C) -> R,
+    A: Copy,
+    B: Copy,
+    C: Copy,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let operands = self.a.iter().zip(self.b).zip(self.c);
+        for (out, ((&a, &b), &c)) in self.out.iter_mut().zip(operands) {
+            *out = (self.f)(a, b, c);
+        }
+    }
+}
+
+/// `out[i] = f(a[i], b[i], c[i], d[i])`
+pub(crate) struct Zip4<'a, F, A, B, C, D, R> {
+    pub(crate) f: &'a F,
+    pub(crate) out: &'a mut [R],
+    pub(crate) a: &'a [A],
+    pub(crate) b: &'a [B],
+    pub(crate) c: &'a [C],
+    pub(crate) d: &'a [D],
+}
+
+impl<F, A, B, C, D, R> Body for Zip4<'_, F, A, B, C, D, R>
+where
+    F: Fn(A, B, C, D) -> R,
+    A: Copy,
+    B: Copy,
+    C: Copy,
+    D: Copy,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let operands = self.a.iter().zip(self.b).zip(self.c).zip(self.d);
+        for (out, (((&a, &b), &c), &d)) in self.out.iter_mut().zip(operands) {
+            *out = (self.f)(a, b, c, d);
         }
     }
 }

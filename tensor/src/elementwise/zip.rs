@@ -6,10 +6,10 @@
 
 use crate::create::buffer;
 use crate::elementwise::inner_loops::{
-    StridedSlice, map_strided, update_strided, zip_strided, zip3_strided, zip4_strided,
+    Pieces, StridedSlice, map_strided, update_strided, zip_strided, zip3_strided, zip4_strided,
 };
 use crate::elementwise::loop_nest::LoopNest;
-use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, Pointwise};
+use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, Pointwise, Zip3, Zip4};
 use crate::elementwise::tiling::TiledLoop;
 use crate::kernels::simd::Level;
 use crate::kernels::simd::non_temporal;
@@ -50,8 +50,9 @@ fn map_into<C: Cost, T: Element, U: Element>(
 ) {
     assert_eq!(x.len(), out.len(), "map_into: one result per element");
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
+    let level = Level::best();
     if let Some(x) = x.as_slice() {
-        let (chunk, level) = (CHUNK / C::STEPS, Level::best());
+        let chunk = CHUNK / C::STEPS;
         let is_non_temporal = C::STEPS == 1 && non_temporal::is_profitable::<U>(out.len());
         parallel::for_chunks_mut(out, chunk, work, |index, out| {
             let x = &x[index * chunk..][..out.len()];
@@ -73,7 +74,12 @@ fn map_into<C: Cost, T: Element, U: Element>(
         tiled.for_tiles(from, out.len(), &mut |tile| {
             let a = tile.operand(1, buffer, &mut packed);
             for row in 0..tile.rows() {
-                map_strided(tile.target(out, from, row), a.row(row), |x| f.at(x));
+                let (target, a) = (tile.target(out, from, row), a.row(row));
+                if let Some(Pieces::Slice(a)) = a.pieces(target.len()) {
+                    pointwise::map::<C, _, _, _>(level, &f, target, a);
+                } else {
+                    map_strided(target, a, |x| f.at(x));
+                }
             }
         });
     });
@@ -114,44 +120,107 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
             let a = tile.operand(1, x, &mut packed_x);
             let b = tile.operand(2, y, &mut packed_y);
             for row in 0..tile.rows() {
-                let target = tile.target(out, from, row);
-                if C::USES_512_BITS {
-                    zip_costly_row::<C, _, _, _>(target, a.row(row), b.row(row), &f);
-                } else {
-                    zip_strided(target, a.row(row), b.row(row), |x, y| f.at((x, y)));
-                }
+                zip_row::<C, _, _, _>(tile.target(out, from, row), a.row(row), b.row(row), &f);
             }
         });
     });
 }
 
-/// `out[i] = f((x[i], y[i]))`, in the widest vectors if each operand is contiguous or constant.
-///
-/// A constant is repeated in a small buffer, so that the loop is that of contiguous operands: a loop of its own
-/// would be compiled once more for every function.
-fn zip_costly_row<C: Cost, T: Element, U: Element, V: Element>(
+/// `out[i] = f((x[i], y[i]))`, in vectors if each operand is contiguous or constant.
+fn zip_row<C: Cost, T: Element, U: Element, V: Element>(
     out: &mut [V],
     x: StridedSlice<'_, T>,
     y: StridedSlice<'_, U>,
     f: &impl Pointwise<(T, U), V>,
 ) {
-    const BLOCK: usize = 256;
     let (level, count) = (Level::best(), out.len());
-    match (x.as_contiguous(count), y.as_contiguous(count)) {
-        (Some(x), Some(y)) => pointwise::zip::<C, _, _, _, _>(level, f, out, x, y),
-        (Some(x), None) if y.stride == 0 => {
-            let y = [y.at(0); BLOCK];
-            for (out, x) in out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)) {
-                pointwise::zip::<C, _, _, _, _>(level, f, out, x, &y[..x.len()]);
-            }
-        }
-        (None, Some(y)) if x.stride == 0 => {
-            let x = [x.at(0); BLOCK];
-            for (out, y) in out.chunks_mut(BLOCK).zip(y.chunks(BLOCK)) {
-                pointwise::zip::<C, _, _, _, _>(level, f, out, &x[..y.len()], y);
-            }
-        }
-        _ => zip_strided(out, x, y, |x, y| f.at((x, y))),
+    let (Some(a), Some(b)) = (x.pieces(count), y.pieces(count)) else {
+        return zip_strided(out, x, y, |x, y| f.at((x, y)));
+    };
+    let limit = a.limit().min(b.limit());
+    for (number, out) in out.chunks_mut(limit).enumerate() {
+        let (first, count) = (number * limit, out.len());
+        let (a, b) = (a.piece(first, count), b.piece(first, count));
+        pointwise::zip::<C, _, _, _, _>(level, f, out, a, b);
+    }
+}
+
+/// `out[i] = f(out[i], y[i])`, in vectors if the operand is contiguous or constant.
+fn zip_row_in_place<T: Element, U: Element>(
+    out: &mut [T],
+    y: StridedSlice<'_, U>,
+    f: impl Fn(T, U) -> T + Sync,
+) {
+    let Some(b) = y.pieces(out.len()) else {
+        return update_strided(out, y, f);
+    };
+    let (level, limit, f) = (Level::best(), b.limit(), |(x, y)| f(x, y));
+    for (number, out) in out.chunks_mut(limit).enumerate() {
+        let y = b.piece(number * limit, out.len());
+        pointwise::zip_in_place::<Cheap, _, _, _>(level, &f, out, y);
+    }
+}
+
+/// `out[i] = f(a[i], b[i], c[i])`, in vectors if each operand is contiguous or constant.
+fn zip3_row<T: Element, U: Element, V: Element, W: Element>(
+    out: &mut [W],
+    a: StridedSlice<'_, T>,
+    b: StridedSlice<'_, U>,
+    c: StridedSlice<'_, V>,
+    f: &impl Fn(T, U, V) -> W,
+) {
+    let (level, count) = (Level::best(), out.len());
+    let (Some(x), Some(y), Some(z)) = (a.pieces(count), b.pieces(count), c.pieces(count)) else {
+        return zip3_strided(out, a, b, c, f);
+    };
+    let limit = x.limit().min(y.limit()).min(z.limit());
+    for (number, out) in out.chunks_mut(limit).enumerate() {
+        let (first, count) = (number * limit, out.len());
+        let (x, y, z) = (
+            x.piece(first, count),
+            y.piece(first, count),
+            z.piece(first, count),
+        );
+        level.run(Zip3 {
+            f,
+            out,
+            a: x,
+            b: y,
+            c: z,
+        });
+    }
+}
+
+/// `out[i] = f(a[i], b[i], c[i], d[i])`, in vectors if each operand is contiguous or constant.
+fn zip4_row<T: Element, U: Element, V: Element, W: Element, X: Element>(
+    out: &mut [X],
+    a: StridedSlice<'_, T>,
+    b: StridedSlice<'_, U>,
+    c: StridedSlice<'_, V>,
+    d: StridedSlice<'_, W>,
+    f: &impl Fn(T, U, V, W) -> X,
+) {
+    let (level, count) = (Level::best(), out.len());
+    let operands = (
+        a.pieces(count),
+        b.pieces(count),
+        c.pieces(count),
+        d.pieces(count),
+    );
+    let (Some(x), Some(y), Some(z), Some(w)) = operands else {
+        return zip4_strided(out, a, b, c, d, f);
+    };
+    let limit = x.limit().min(y.limit()).min(z.limit()).min(w.limit());
+    for (number, out) in out.chunks_mut(limit).enumerate() {
+        let (first, count) = (number * limit, out.len());
+        level.run(Zip4 {
+            f,
+            out,
+            a: x.piece(first, count),
+            b: y.piece(first, count),
+            c: z.piece(first, count),
+            d: w.piece(first, count),
+        });
     }
 }
 
@@ -360,7 +429,7 @@ impl<T: Element> Tensor<T> {
                 let c = tile.operand(3, buffers.2, &mut packed.2);
                 for row in 0..tile.rows() {
                     let target = tile.target(out, from, row);
-                    zip3_strided(target, a.row(row), b.row(row), c.row(row), &f);
+                    zip3_row(target, a.row(row), b.row(row), c.row(row), &f);
                 }
             });
         });
@@ -408,7 +477,7 @@ impl<T: Element> Tensor<T> {
                 let d = tile.operand(4, buffers.3, &mut packed.3);
                 for row in 0..tile.rows() {
                     let target = tile.target(out, from, row);
-                    zip4_strided(target, a.row(row), b.row(row), c.row(row), d.row(row), &f);
+                    zip4_row(target, a.row(row), b.row(row), c.row(row), d.row(row), &f);
                 }
             });
         });
@@ -480,7 +549,7 @@ impl<T: Element> Tensor<T> {
             tiled.for_tiles(from, part.len(), &mut |tile| {
                 let b = tile.operand(1, buffer, &mut packed);
                 for row in 0..tile.rows() {
-                    update_strided(tile.target(part, from, row), b.row(row), &f);
+                    zip_row_in_place(tile.target(part, from, row), b.row(row), &f);
                 }
             });
         });
