@@ -89,6 +89,22 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn pow(self, exponent: Self) -> Self {
         (self.ln() * exponent).exp()
     }
+    /// Whether a power needs [`powf`](Self::powf) or [`pow`](Self::pow): the base is not positive and finite, or
+    /// the exponent is not finite. By default no power does.
+    #[must_use]
+    fn is_special_power(self, _exponent: Self) -> bool {
+        false
+    }
+    /// [`powf`](Self::powf) without branches, unless [`is_special_power`](Self::is_special_power).
+    #[must_use]
+    fn plain_powf(self, exponent: f64) -> Self {
+        self.powf(exponent)
+    }
+    /// [`pow`](Self::pow) without branches, unless [`is_special_power`](Self::is_special_power).
+    #[must_use]
+    fn plain_pow(self, exponent: Self) -> Self {
+        self.pow(exponent)
+    }
     /// |x|; its derivative at 0 is 0.
     #[must_use]
     fn abs(self) -> Self {
@@ -346,6 +362,7 @@ macro_rules! platform {
             fn flush_subnormal(self) -> Self {
                 if <$t>::abs(self) < <$t>::MIN_POSITIVE { 0.0 } else { self }
             }
+            #[inline(always)]
             fn round(self) -> Self {
                 self.round_ties_even()
             }
@@ -390,12 +407,31 @@ platform!(
         fn powf(self, exponent: f64) -> Self {
             if exponent == 2.0 {
                 self * self
-            } else {
+            } else if self.is_special_power(exponent as f32) {
                 f32::powf(self, exponent as f32)
+            } else {
+                self.plain_powf(exponent)
             }
         }
         fn pow(self, exponent: Self) -> Self {
-            f32::powf(self, exponent)
+            if self.is_special_power(exponent) {
+                f32::powf(self, exponent)
+            } else {
+                self.plain_pow(exponent)
+            }
+        }
+        #[inline(always)]
+        fn is_special_power(self, exponent: Self) -> bool {
+            !((self > 0.0) & (self < f32::INFINITY) & (f32::abs(exponent) < f32::INFINITY))
+        }
+        #[inline(always)]
+        fn plain_powf(self, exponent: f64) -> Self {
+            // In double precision, where the product loses nothing that single precision would show.
+            elementary::f64::exp(elementary::f64::ln(f64::from(self)) * exponent) as f32
+        }
+        #[inline(always)]
+        fn plain_pow(self, exponent: Self) -> Self {
+            self.plain_powf(f64::from(exponent))
         }
         #[inline(always)]
         fn log10(self) -> Self {

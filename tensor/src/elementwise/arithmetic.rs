@@ -456,6 +456,52 @@ named! {
     primal
 }
 
+/// A power with a constant exponent: vectors for positive bases, then the others one by one.
+struct Power {
+    exponent: f64,
+}
+
+impl<T: Real> Pointwise<T, T> for Power {
+    const HAS_RARE: bool = true;
+
+    #[inline(always)]
+    fn at(&self, x: T) -> T {
+        x.powf(self.exponent)
+    }
+
+    #[inline(always)]
+    fn common(&self, x: T) -> T {
+        x.plain_powf(self.exponent)
+    }
+
+    #[inline(always)]
+    fn is_rare(&self, x: &T) -> bool {
+        x.is_special_power(T::of(self.exponent))
+    }
+}
+
+/// A base to the power of an exponent.
+struct PowerOfPair;
+
+impl<T: Real> Pointwise<(T, T), T> for PowerOfPair {
+    const HAS_RARE: bool = true;
+
+    #[inline(always)]
+    fn at(&self, (x, exponent): (T, T)) -> T {
+        x.pow(exponent)
+    }
+
+    #[inline(always)]
+    fn common(&self, (x, exponent): (T, T)) -> T {
+        x.plain_pow(exponent)
+    }
+
+    #[inline(always)]
+    fn is_rare(&self, (x, exponent): &(T, T)) -> bool {
+        x.is_special_power(*exponent)
+    }
+}
+
 impl<T: Real> Tensor<T> {
     /// `xᵃ` for every element, with a constant exponent.
     ///
@@ -482,8 +528,13 @@ impl<T: Real> Tensor<T> {
                 let reciprocal = T::one() / x;
                 reciprocal * reciprocal
             })
+        } else if exponent == -3.0 {
+            self.map(|x| {
+                let reciprocal = T::one() / x;
+                reciprocal * reciprocal * reciprocal
+            })
         } else {
-            self.map_costly(move |x: T| x.powf(exponent))
+            self.map_costly(Power { exponent })
         }
     }
 
@@ -497,7 +548,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn pow_tensor(&self, exponent: &Self) -> Self {
-        self.zip_costly_named("pow_tensor", exponent, |(x, e): (T, T)| x.pow(e))
+        self.zip_costly_named("pow_tensor", exponent, PowerOfPair)
     }
 
     /// The angle of the point (`x`, `self`) in (−π, π], broadcast: `self` is the ordinate.

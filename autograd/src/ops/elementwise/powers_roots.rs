@@ -1,6 +1,32 @@
 //! Powers to constant exponents, roots and reciprocals.
 
+use wengert_tensor::Pointwise;
+
 use crate::ops::prelude::*;
+
+/// `g · e·xᵉ⁻¹`, as part of a loop.
+struct SlopeOfPower {
+    exponent: f64,
+}
+
+impl<T: Real> Pointwise<(T, T), T> for SlopeOfPower {
+    const HAS_RARE: bool = true;
+
+    #[inline(always)]
+    fn at(&self, (g, x): (T, T)) -> T {
+        g * (x.powf(self.exponent - 1.0) * T::of(self.exponent))
+    }
+
+    #[inline(always)]
+    fn common(&self, (g, x): (T, T)) -> T {
+        g * (x.plain_powf(self.exponent - 1.0) * T::of(self.exponent))
+    }
+
+    #[inline(always)]
+    fn is_rare(&self, (_, x): &(T, T)) -> bool {
+        x.is_special_power(T::of(self.exponent - 1.0))
+    }
+}
 
 smooth! {
     /// `x` to a constant power, for every real exponent; `x⁰` is 1 everywhere.
@@ -50,10 +76,15 @@ smooth! {
                     let reciprocal = one / x;
                     g * -(reciprocal * reciprocal)
                 })
-            } else {
-                grad.zip_costly(x, move |(g, x): (T, T)| {
-                    g * if e == 0.0 { T::zero() } else { x.powf(e - 1.0) * factor }
+            } else if e == -2.0 {
+                grad.zip(x, move |g, x| {
+                    let reciprocal = one / x;
+                    g * (reciprocal * reciprocal * reciprocal * factor)
                 })
+            } else if e == 0.0 {
+                Tensor::zeros(x.shape())
+            } else {
+                grad.zip_costly(x, SlopeOfPower { exponent: e })
             }
         }
     },
