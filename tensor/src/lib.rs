@@ -6,6 +6,7 @@
 #[doc(hidden)]
 pub mod assert_shape;
 mod axes;
+mod block_sum;
 mod create;
 mod display;
 mod dual;

@@ -1,6 +1,7 @@
 //! Cumulative sums and products.
 
 use crate::axes::resolve_axis;
+use crate::block_sum::BlockSum;
 use crate::create::buffer;
 use crate::elementwise::zip;
 use crate::{Number, Real, Tensor, parallel};
@@ -18,7 +19,19 @@ impl<T: Number> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Self {
-        self.scan("cumsum", axis, |a, b| a + b)
+        let axis = resolve_axis("cumsum", axis, self.shape());
+        let mut out = buffer("cumsum", self.shape());
+        zip::copy(self, &mut out);
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let (block, length) = (self.shape()[axis] * inner, out.len());
+        parallel::for_chunks_mut(&mut out, block, length, |_, block| {
+            if inner == 1 {
+                running_sums(block);
+            } else {
+                running_sums_of_rows(block, inner);
+            }
+        });
+        Self::from_parts(out, self.layout().to_row_major())
     }
 
     /// The cumulative product along an axis: `y[…, i, …] = x[…, 0, …] · … · x[…, i, …]`.
@@ -61,6 +74,37 @@ impl<T: Number> Tensor<T> {
             }
         });
         Self::from_parts(out, self.layout().to_row_major())
+    }
+}
+
+/// Elements that are summed without compensation. The sums within neighbouring pieces do not depend on each other, so
+/// that the processor computes them at the same time.
+const PIECE: usize = 16;
+
+/// `x[i] ← x[0] + … + x[i]`, with the error of a few additions however long the row is.
+fn running_sums<T: Number>(row: &mut [T]) {
+    let mut before = BlockSum::new();
+    for piece in row.chunks_mut(PIECE) {
+        let mut sum = T::zero();
+        for x in &mut *piece {
+            sum += *x;
+            *x = sum;
+        }
+        for x in &mut *piece {
+            *x = before.with(*x);
+        }
+        before.add(sum);
+    }
+}
+
+/// The same for the columns of rows of length `inner`.
+fn running_sums_of_rows<T: Number>(rows: &mut [T], inner: usize) {
+    let mut sums: Vec<_> = (0..inner).map(|_| BlockSum::new()).collect();
+    for row in rows.chunks_mut(inner) {
+        for (x, sum) in row.iter_mut().zip(&mut sums) {
+            sum.add(*x);
+            *x = sum.total();
+        }
     }
 }
 

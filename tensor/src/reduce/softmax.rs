@@ -7,6 +7,7 @@ use super::accumulate::sum_of;
 use super::count;
 use super::fold::fold;
 use crate::axes::resolve_axis;
+use crate::block_sum::{BLOCK, BlockSum, LANES, join_lanes};
 use crate::create::buffer;
 use crate::elementwise::pointwise::{Cost, Costly};
 use crate::kernels::simd::{Body, Level};
@@ -145,7 +146,7 @@ impl<T: Real> Tensor<T> {
 }
 
 /// The number of columns computed together: a row of them fills whole vectors.
-const COLUMNS: usize = 32;
+pub(super) const COLUMNS: usize = 32;
 
 /// A function of the elements along the axis.
 trait RowFunction {
@@ -319,47 +320,56 @@ fn column_maxima<T: Real>(rows: &[[T; COLUMNS]]) -> [T; COLUMNS] {
 /// Writes `e^(x − max)` to `to` and returns the sum.
 #[inline(always)]
 fn exponentials<T: Real>(from: &[T], max: T, to: &mut [T]) -> T {
-    let mut lanes = [T::zero(); LANES];
-    let (chunks, tail) = from.as_chunks::<LANES>();
-    let (y_chunks, y_tail) = to.as_chunks_mut::<LANES>();
-    for (x, y) in chunks.iter().zip(y_chunks) {
-        let mut e = [T::zero(); LANES];
-        for i in 0..LANES {
-            e[i] = (x[i] - max).exp();
+    let mut sum = BlockSum::new();
+    for (from, to) in from.chunks(BLOCK).zip(to.chunks_mut(BLOCK)) {
+        let mut lanes = [T::zero(); LANES];
+        let (chunks, tail) = from.as_chunks::<LANES>();
+        let (y_chunks, y_tail) = to.as_chunks_mut::<LANES>();
+        for (x, y) in chunks.iter().zip(y_chunks) {
+            let mut e = [T::zero(); LANES];
+            for i in 0..LANES {
+                e[i] = (x[i] - max).exp();
+            }
+            for i in 0..LANES {
+                lanes[i] += e[i];
+            }
+            *y = e;
         }
-        for i in 0..LANES {
-            lanes[i] += e[i];
+        for ((lane, &x), y) in lanes.iter_mut().zip(tail).zip(y_tail) {
+            *y = (x - max).exp();
+            *lane += *y;
         }
-        *y = e;
+        sum.add(join_lanes(lanes, |a, b| a + b));
     }
-    for ((lane, &x), y) in lanes.iter_mut().zip(tail).zip(y_tail) {
-        *y = (x - max).exp();
-        *lane += *y;
-    }
-    join_lanes(lanes, |a, b| a + b)
+    sum.total()
 }
 
 /// `ln Σ e^(x − max)`, where `max` is the largest `x`.
 #[inline(always)]
 fn log_of_exponentials<T: Real>(from: &[T], max: T) -> T {
-    let (mut excess, mut ties) = ([T::zero(); LANES], [T::zero(); LANES]);
-    let (chunks, tail) = from.as_chunks::<LANES>();
-    for x in chunks {
-        for i in 0..LANES {
-            let z = x[i] - max;
-            let tie = one_at_zero(z);
-            excess[i] += z.exp() - tie;
-            ties[i] += tie;
+    let (mut all_excess, mut all_ties) = (BlockSum::new(), BlockSum::new());
+    for from in from.chunks(BLOCK) {
+        let (mut excess, mut ties) = ([T::zero(); LANES], [T::zero(); LANES]);
+        let (chunks, tail) = from.as_chunks::<LANES>();
+        for x in chunks {
+            for i in 0..LANES {
+                let z = x[i] - max;
+                let tie = one_at_zero(z);
+                excess[i] += z.exp() - tie;
+                ties[i] += tie;
+            }
         }
+        for ((excess, ties), &x) in excess.iter_mut().zip(&mut ties).zip(tail) {
+            let z = x - max;
+            let tie = one_at_zero(z);
+            *excess += z.exp() - tie;
+            *ties += tie;
+        }
+        let add = |a, b| a + b;
+        all_excess.add(join_lanes(excess, add));
+        all_ties.add(join_lanes(ties, add));
     }
-    for ((excess, ties), &x) in excess.iter_mut().zip(&mut ties).zip(tail) {
-        let z = x - max;
-        let tie = one_at_zero(z);
-        *excess += z.exp() - tie;
-        *ties += tie;
-    }
-    let add = |a, b| a + b;
-    log_of_sum(join_lanes(excess, add), join_lanes(ties, add))
+    log_of_sum(all_excess.total(), all_ties.total())
 }
 
 /// 1 for 0, 0 for any other number.
@@ -380,9 +390,6 @@ fn log_of_sum<T: Real>(excess: T, ties: T) -> T {
     above.ln_1p()
 }
 
-/// Partial results accumulated independently.
-const LANES: usize = 32;
-
 /// All elements of a row joined, in an order that depends on its length alone.
 #[inline(always)]
 fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
@@ -397,17 +404,4 @@ fn join_all<T: Real>(row: &[T], identity: T, join: impl Fn(T, T) -> T) -> T {
         *lane = join(*lane, x);
     }
     join_lanes(lanes, join)
-}
-
-/// The result of all lanes, joined as a tree.
-#[inline(always)]
-fn join_lanes<T: Real>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            lanes[lane] = join(lanes[lane], lanes[lane + width]);
-        }
-    }
-    lanes[0]
 }

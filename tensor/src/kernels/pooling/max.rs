@@ -1,6 +1,8 @@
 //! The largest element of each window, and gather and scatter by its position.
 
-use super::{Windows, for_each_plane};
+use super::rows::{Block, Row, for_blocks, for_each_row};
+use super::windows::Regular;
+use super::{Span, Windows, for_each_plane};
 use crate::Number;
 use crate::kernels::simd::{Body, Level};
 
@@ -44,20 +46,146 @@ fn replaces<T: Number>(new: T, best: T) -> bool {
 }
 
 fn max_of_windows<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [i64]) {
-    let [_, height, width] = windows.input();
-    for ((y, position), [depth, rows, columns]) in y.iter_mut().zip(positions).zip(windows.iter()) {
+    let regular = windows.regular();
+    let (level, columns) = (Level::best(), windows.spans(2));
+    for_each_row(windows, |starts, _, first| {
+        let range = first..first + columns.len();
+        let (y, positions) = (&mut y[range.clone()], &mut positions[range]);
+        let is_empty = starts.is_empty();
+        let lanes = if is_empty || regular.taps >= LONG {
+            0..0
+        } else {
+            regular.range.clone()
+        };
+        let outputs = y.iter_mut().zip(&mut *positions).zip(columns);
+        for (window, ((y, position), &span)) in outputs.enumerate() {
+            if !lanes.contains(&window) {
+                (*y, *position) = level.run(Window { x, starts, span });
+            }
+        }
+        if !lanes.is_empty() {
+            let row = Row {
+                starts,
+                regular: &regular,
+            };
+            let (y, positions) = (&mut y[lanes.clone()], &mut positions[lanes]);
+            level.run(RowOfWindows {
+                x,
+                row,
+                y,
+                positions,
+            });
+        }
+    });
+}
+
+/// From this number of taps on, a row under a window is compared in vectors.
+const LONG: usize = 32;
+
+/// One window.
+struct Window<'a, T> {
+    x: &'a [T],
+    /// Where its rows begin in the plane.
+    starts: &'a [usize],
+    span: Span,
+}
+
+impl<T: Number> Body for Window<'_, T> {
+    type Output = (T, i64);
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> (T, i64) {
         let mut best = (T::of(f64::NEG_INFINITY), -1);
-        for z in depth.pixels() {
-            for row in rows.pixels() {
-                let start = (z * height + row) * width;
-                for at in columns.pixels().map(|column| start + column) {
-                    if best.1 < 0 || replaces(x[at], best.0) {
-                        best = (x[at], at as i64);
-                    }
+        for start in self.starts {
+            if self.span.step == 1 && self.span.taps >= LONG {
+                let at = start + self.span.start;
+                let row = &self.x[at..at + self.span.taps];
+                let largest = largest(row);
+                if best.1 < 0 || replaces(largest, best.0) {
+                    let is_it = |&x: &T| x == largest || (largest.is_nan() && x.is_nan());
+                    let place = row.iter().position(is_it).unwrap_or(0);
+                    best = (row[place], (at + place) as i64);
+                }
+                continue;
+            }
+            for at in self.span.pixels().map(|column| start + column) {
+                if best.1 < 0 || replaces(self.x[at], best.0) {
+                    best = (self.x[at], at as i64);
                 }
             }
         }
-        (*y, *position) = best;
+        best
+    }
+}
+
+/// The largest element of a row, NaN if there is one.
+#[inline(always)]
+fn largest<T: Number>(row: &[T]) -> T {
+    let mut lanes = [row[0]; LONG];
+    let (chunks, tail) = row.as_chunks::<LONG>();
+    for chunk in chunks {
+        for lane in 0..LONG {
+            let better = replaces(chunk[lane], lanes[lane]);
+            lanes[lane] = if better { chunk[lane] } else { lanes[lane] };
+        }
+    }
+    let rest = lanes[1..].iter().chain(tail);
+    rest.fold(
+        lanes[0],
+        |best, &x| if replaces(x, best) { x } else { best },
+    )
+}
+
+/// The regular windows of a row.
+struct RowOfWindows<'a, T> {
+    x: &'a [T],
+    row: Row<'a>,
+    y: &'a mut [T],
+    positions: &'a mut [i64],
+}
+
+impl<T: Number> Body for RowOfWindows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        for_blocks(self.row.regular, &mut self);
+    }
+}
+
+impl<T: Number> Block for RowOfWindows<'_, T> {
+    #[inline(always)]
+    fn block<const L: usize, const STRIDE: usize>(&mut self, first: usize) {
+        let Regular {
+            start,
+            stride,
+            taps,
+            step,
+            ..
+        } = *self.row.regular;
+        // The number of the tap of each maximum, in lanes as wide as an `f32`.
+        let (mut best, mut at) = ([self.x[0]; L], [0_u32; L]);
+        let mut number = 0_u32;
+        for &row in self.row.starts {
+            for tap in 0..taps {
+                let pixels: [T; L] = self.row.pixels::<L, STRIDE, T>(self.x, row, tap, first);
+                if number == 0 {
+                    best = pixels;
+                }
+                for lane in 0..L {
+                    let better = replaces(pixels[lane], best[lane]);
+                    best[lane] = if better { pixels[lane] } else { best[lane] };
+                    at[lane] = if better { number } else { at[lane] };
+                }
+                number += 1;
+            }
+        }
+        self.y[first..][..L].copy_from_slice(&best);
+        for lane in 0..L {
+            let (row, tap) = (at[lane] as usize / taps, at[lane] as usize % taps);
+            let pixel = start + (first + lane) * stride + tap * step;
+            self.positions[first + lane] = (self.row.starts[row] + pixel) as i64;
+        }
     }
 }
 

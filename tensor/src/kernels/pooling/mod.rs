@@ -2,11 +2,13 @@
 //!
 //! Loops, from outside: planes, the tasks of the threads, in chunks of about `GRAIN` steps;
 //! windows; the rows and columns of a window. Nothing is packed: a plane is read once, and rows under
-//! overlapping windows stay in the first-level cache. Dense 2 × 2 windows at stride 2, the usual case, have
-//! loops over rows of windows that compare vectors of them at once.
+//! overlapping windows stay in the first-level cache. Windows of a row that differ by their start alone are computed
+//! several at a time, one in each lane (`rows`); dense 2 × 2 windows at stride 2, the usual case, have loops of their
+//! own, and so has a window that covers a long row.
 
 mod average;
 mod max;
+mod rows;
 mod windows;
 
 pub use average::{average, average_adjoint};

@@ -1,5 +1,7 @@
 //! Which pixels each window of a pooling covers.
 
+use std::ops::Range;
+
 use crate::kernels::conv::GeometryError;
 use crate::require_memory;
 
@@ -63,6 +65,20 @@ pub struct Windows {
     axes: usize,
     /// What they were made from; `None` for adaptive windows.
     source: Option<(PoolGeometry, Divisor)>,
+}
+
+/// Windows along the last axis that differ by their start alone.
+pub(super) struct Regular {
+    /// Which windows.
+    pub(super) range: Range<usize>,
+    /// The first pixel of the first one.
+    pub(super) start: usize,
+    /// The distance from one to the next.
+    pub(super) stride: usize,
+    /// The taps of each.
+    pub(super) taps: usize,
+    /// Pixels from one tap to the next.
+    pub(super) step: usize,
 }
 
 /// As for convolutions: sums of a few extents fit in an `isize`.
@@ -267,14 +283,48 @@ impl Windows {
             .unwrap_or_else(|| spans.iter().map(|span| span.counted).product())
     }
 
-    /// Every window of a plane, in row-major order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = [Span; 3]> {
-        let [depth, height, width] = &self.spans;
-        depth.iter().flat_map(move |&z| {
-            height
-                .iter()
-                .flat_map(move |&y| width.iter().map(move |&x| [z, y, x]))
-        })
+    /// The windows along the last axis that differ by their start alone, at equal distances.
+    pub(super) fn regular(&self) -> Regular {
+        let spans = &self.spans[2];
+        let alike = |a: &Span, b: &Span| {
+            (a.taps, a.step, a.counted) == (b.taps, b.step, b.counted) && a.taps > 0
+        };
+        let middle = spans.len() / 2;
+        let none = Regular {
+            range: 0..0,
+            start: 0,
+            stride: 1,
+            taps: 1,
+            step: 1,
+        };
+        let Some([a, b]) = spans.get(middle.saturating_sub(1)..=middle) else {
+            return none;
+        };
+        let Some(stride) = b
+            .start
+            .checked_sub(a.start)
+            .filter(|&s| s > 0 && alike(a, b))
+        else {
+            return none;
+        };
+        let follows = |i: usize| {
+            let (a, b) = (&spans[i], &spans[i + 1]);
+            alike(a, b) && b.start == a.start + stride
+        };
+        let mut range = middle - 1..middle + 1;
+        while range.start > 0 && follows(range.start - 1) {
+            range.start -= 1;
+        }
+        while range.end < spans.len() && follows(range.end - 1) {
+            range.end += 1;
+        }
+        Regular {
+            start: spans[range.start].start,
+            range,
+            stride,
+            taps: a.taps,
+            step: a.step,
+        }
     }
 
     /// Whether the windows are 2 × 2 tiles of the two last axes, at least one: the common case.
