@@ -5,6 +5,7 @@
 
 #[doc(hidden)]
 pub mod assert_shape;
+mod attention;
 mod axes;
 mod block_sum;
 mod create;

@@ -12,11 +12,15 @@ mod plan;
 mod scale;
 mod scan;
 mod softmax;
+mod softmax_cotangent;
+mod standardize;
 mod task;
 
 use accumulate::{Accumulate, Fold, sum_of};
 use fold::{fold, result_layout};
 pub use scale::unit_scale;
+pub(crate) use softmax::softmax_rows;
+pub(crate) use softmax_cotangent::softmax_rows_cotangent;
 
 use crate::{Axes, Element, Number, Tensor, require};
 

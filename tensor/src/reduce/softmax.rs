@@ -145,6 +145,23 @@ impl<T: Real> Tensor<T> {
     }
 }
 
+/// The softmax of contiguous rows, 0 where every element is −∞.
+pub(crate) fn softmax_rows<T: Real>(level: Level, from: &[T], to: &mut [T], extent: usize) {
+    let function = PhantomData::<Softmax>;
+    level.run(Rows {
+        from,
+        to: &mut *to,
+        extent,
+        function,
+    });
+    let nothing = T::of(f64::NEG_INFINITY);
+    for (from, to) in from.chunks_exact(extent).zip(to.chunks_exact_mut(extent)) {
+        if to[0].is_nan() && from.iter().all(|&x| x == nothing) {
+            to.fill(T::zero());
+        }
+    }
+}
+
 /// The number of columns computed together: a row of them fills whole vectors.
 pub(super) const COLUMNS: usize = 32;
 

@@ -14,6 +14,7 @@ mod elementwise;
 mod gemm;
 mod index;
 mod join;
+mod long_sums;
 mod matmul;
 mod pooling;
 mod reduce;

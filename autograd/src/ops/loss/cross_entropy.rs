@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 use std::rc::Rc;
 
-use wengert_tensor::parallel;
+use wengert_tensor::Pointwise;
 
 use super::class_targets::Targets;
 use super::kl_div_poisson::times;
@@ -61,56 +61,60 @@ impl CrossEntropy {
         q
     }
 
-    /// `g · (Σ q · softmax − q)` in one pass.
+    /// `g · (Σ q · softmax − q)`.
     fn gradient<T: Real>(&self, log_p: &Tensor<T>, g: &Tensor<T>) -> Tensor<T> {
-        let (log_p, g) = (log_p.contiguous(), g.contiguous());
-        let [values, g] =
-            [&log_p, &g].map(|tensor| tensor.as_slice().expect("made contiguous above"));
-        let (targets, inner) = (&*self.targets, self.targets.inner());
+        let targets = &*self.targets;
         let (_, each) = self.shares();
         let masses: Vec<_> = (0..targets.weights.len())
             .map(|class| self.masses(class))
             .collect();
-        let plane = targets.weights.len() * inner;
-        let mut dx = Tensor::zeros(log_p.shape());
-        parallel::for_chunks_mut(dx.as_mut_slice(), plane, 16 * values.len(), |n, dx| {
-            let log_p = &values[n * plane..][..plane];
-            let positions = n * inner..(n + 1) * inner;
-            let g = &g[positions.clone()];
-            let total = |position: usize, g: T| {
-                targets.class[position].map_or(T::zero(), |class| {
-                    let (own, others) = masses[class];
-                    g * T::of(own + others)
-                })
-            };
-            let a: Vec<T> = positions
-                .clone()
-                .zip(g)
-                .map(|(at, &g)| total(at, g))
-                .collect();
-            for (c, &weight) in targets.weights.iter().enumerate() {
-                let row = c * inner..(c + 1) * inner;
-                let share = T::of(each * weight);
-                for (d, (dx, &log_p)) in dx[row.clone()].iter_mut().zip(&log_p[row]).enumerate() {
-                    *dx = a[d] * log_p.exp();
-                    if each != 0.0 && targets.class[positions.start + d].is_some() {
-                        *dx -= g[d] * share;
-                    }
-                }
-            }
-            for (d, position) in positions.enumerate() {
-                if let Some(class) = targets.class[position] {
-                    let (at, (own, others)) = (class * inner + d, masses[class]);
-                    // `p − 1` where p is near 1, without its cancellation.
-                    dx[at] = if log_p[at] > T::of(-LN_2) {
-                        a[d] * log_p[at].exp_m1() + g[d] * T::of(others)
-                    } else {
-                        a[d] * log_p[at].exp() - g[d] * T::of(own)
-                    };
-                }
-            }
+        let g = g.to_vec();
+        let of_positions = |f: &dyn Fn(T, usize) -> T| {
+            let values = g.iter().zip(&targets.class);
+            let values = values.map(|(&g, class)| class.map_or(T::zero(), |class| f(g, class)));
+            Tensor::from_vec(values.collect(), &targets.shape).unsqueeze(1)
+        };
+        // Every position's `g · Σ q`, times the softmax.
+        let total = of_positions(&|g, class| {
+            let (own, others) = masses[class];
+            g * T::of(own + others)
         });
+        let mut dx = log_p.zip_costly(&total, Weighted);
+        if each != 0.0 {
+            let mut along = vec![1; log_p.rank()];
+            along[1] = targets.weights.len();
+            let share = targets.weights.iter().map(|&weight| T::of(each * weight));
+            let share = Tensor::from_vec(share.collect(), along);
+            dx = dx.zip3(&of_positions(&|g, _| g), &share, |dx, g, share| {
+                dx - g * share
+            });
+        }
+        let log_p = log_p.contiguous();
+        let log_p = log_p.as_slice().expect("made contiguous");
+        let values = dx.as_mut_slice();
+        for (position, (&g, class)) in g.iter().zip(&targets.class).enumerate() {
+            if let Some(class) = *class {
+                let (at, (own, others)) = (targets.place(position, class), masses[class]);
+                let (log_p, all) = (log_p[at], g * T::of(own + others));
+                // `p − 1` where p is near 1, without its cancellation.
+                values[at] = if log_p > T::of(-LN_2) {
+                    all * log_p.exp_m1() + g * T::of(others)
+                } else {
+                    all * log_p.exp() - g * T::of(own)
+                };
+            }
+        }
         dx
+    }
+}
+
+/// `a eʸ`, as part of a loop.
+struct Weighted;
+
+impl<T: Real> Pointwise<(T, T), T> for Weighted {
+    #[inline(always)]
+    fn at(&self, (y, a): (T, T)) -> T {
+        a * y.exp()
     }
 }
 

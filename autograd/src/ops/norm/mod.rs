@@ -9,7 +9,7 @@ mod standardize;
 
 pub use local_response_norm::ResponseOptions;
 pub use normalization::{BatchNormed, NormOptions};
-pub(super) use softmax::LogSoftmaxCotangent;
+pub(super) use softmax::{LogSoftmaxCotangent, softmax_cotangent};
 
 pub(super) const ENTRIES: &[&[Entry]] = &[
     local_response_norm::ENTRIES,

@@ -47,9 +47,14 @@ impl Op for Softmax {
             Kind::Log => x.log_softmax(axis),
             Kind::OrZero if x.size(axis) > 0 => {
                 let nothing = T::of(f64::NEG_INFINITY);
-                let top = x.max(keep(axis));
-                x.softmax(axis)
-                    .zip(&top, |y, top| if top == nothing { T::zero() } else { y })
+                let y = x.softmax(axis);
+                // A row without a finite element is NaN.
+                if y.sum(..).item().is_nan() {
+                    let top = x.max(keep(axis));
+                    y.zip(&top, |y, top| if top == nothing { T::zero() } else { y })
+                } else {
+                    y
+                }
             }
             Kind::Plain | Kind::OrZero => x.softmax(axis),
         }
@@ -62,7 +67,7 @@ impl Op for Softmax {
             if self.kind == Kind::Log {
                 LogSoftmaxCotangent::of(y, g, self.axis)
             } else {
-                y * (g - (y * g).sum(keep(self.axis)))
+                Var::apply(SoftmaxCotangent { axis: self.axis }, [y, g])
             }
         });
     }
@@ -79,6 +84,48 @@ impl Op for Softmax {
             kind: draw.pick(&[Kind::Plain, Kind::OrZero, Kind::Log]),
         };
         Sample::new(op, [draw.uniform(shape, -3.0, 3.0)])
+    }
+}
+
+/// The rule of `y = softmax(x)`: `y (g − Σ y g)` along an axis, of the inputs `y` and `g`. In `g` it is its own
+/// adjoint.
+#[derive(Clone, Debug)]
+pub struct SoftmaxCotangent {
+    axis: isize,
+}
+
+/// `y (g − Σ y g)` along the last axis.
+pub(crate) fn softmax_cotangent<T: Real>(y: &Var<T>, g: &Var<T>) -> Var<T> {
+    Var::apply(SoftmaxCotangent { axis: -1 }, [y, g])
+}
+
+impl Op for SoftmaxCotangent {
+    fn name(&self) -> &'static str {
+        "cotangent of softmax"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].softmax_cotangent(&x[1], self.axis).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (y, g, axis) = (call.input(0), call.input(1), self.axis);
+        out.input(0, |h| {
+            let [own, other] = [g, h].map(|x| (y * x).sum(keep(axis)));
+            h * (g - own) - g * other
+        });
+        out.input(1, |h| Var::apply(self.clone(), [y, h]));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let rank = draw.within(1, 4);
+        let shape = draw.shape(rank);
+        let axis = draw.axis(rank);
+        Sample::new(Self { axis }, [draw.normal(&shape), draw.normal(&shape)])
     }
 }
 
@@ -120,17 +167,6 @@ impl<T: Real> Pointwise<(T, T), T> for Remainder {
     }
 }
 
-/// `(1 − eʸ) g` where `eʸ` is above ½, `−eʸ g` elsewhere.
-struct Nearest;
-
-impl<T: Real> Pointwise<(T, T), T> for Nearest {
-    #[inline(always)]
-    fn at(&self, (y, g): (T, T)) -> T {
-        let (far, near) = (y.exp(), y.exp_m1());
-        -((if y > T::of(-LN_2) { near } else { far }) * g)
-    }
-}
-
 impl Op for LogSoftmaxCotangent {
     fn name(&self) -> &'static str {
         "cotangent of log_softmax"
@@ -150,12 +186,7 @@ impl Op for LogSoftmaxCotangent {
                 .zip3(&weighted, &sum, |rest, own, sum| rest - (sum - own))
                 .into();
         }
-        let sum = g.sum(keep(axis));
-        y.zip_costly(&sum, Nearest)
-            .zip4(y, g, &sum, |d, y, g, sum| {
-                (if y > T::of(-LN_2) { g - sum } else { g }) + d
-            })
-            .into()
+        y.log_softmax_cotangent(g, axis).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
@@ -263,5 +294,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Softmax>("softmax"),
     Entry::op::<Softmax>("softmax_or_zero"),
     Entry::op::<Softmax>("log_softmax"),
+    Entry::op::<SoftmaxCotangent>("cotangent of softmax"),
     Entry::op::<LogSoftmaxCotangent>("cotangent of log_softmax"),
 ];

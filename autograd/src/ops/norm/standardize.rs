@@ -15,6 +15,9 @@ pub struct Standardize {
     pub(crate) centred: bool,
 }
 
+/// Rows of fewer pixels are not worth loops of their own.
+const LEAST_PIXELS: usize = 16;
+
 impl Standardize {
     /// Whether a parameter is the same for all elements of each mean.
     fn is_shared(parameter: &[usize], statistic: &[usize]) -> bool {
@@ -24,6 +27,79 @@ impl Standardize {
 
     fn mean<T: Real>(&self, x: &Var<T>, count: f64) -> Var<T> {
         x.sum(keep(self.axes.clone())) / count
+    }
+
+    /// The number of elements of a row for [`Tensor::standardized_rows`]: all trailing axes that are reduced, if
+    /// there are one mean for each row and one weight and one bias for each element of a row.
+    fn row_extent(shape: &[usize], w: &[usize], b: &[usize], statistic: &[usize]) -> Option<usize> {
+        let trailing = statistic.iter().rev().take_while(|&&n| n == 1).count();
+        let (leading, row) = shape.split_at(shape.len() - trailing);
+        let is_row = |parameter: &[usize]| {
+            let (before, last) = parameter.split_at(parameter.len().saturating_sub(trailing));
+            last == row && before.iter().all(|&n| n == 1)
+        };
+        let fits = statistic.starts_with(leading) && is_row(w) && is_row(b);
+        let extent = row.iter().product();
+        (fits && extent > 1 && !leading.contains(&0)).then_some(extent)
+    }
+
+    /// The shape of `x` with its last axes replaced by 1, along which neither the statistics nor the parameters
+    /// change, if these are many pixels.
+    fn shape_of_rows(shape: &[usize], parameters: [&[usize]; 3]) -> Option<Vec<usize>> {
+        let is_constant = |&axis: &usize| {
+            let from_end = shape.len() - axis;
+            let extent = |p: &[usize]| p.len().checked_sub(from_end).map_or(1, |at| p[at]);
+            parameters.iter().all(|p| extent(p) == 1)
+        };
+        let axes: Vec<_> = (0..shape.len()).rev().take_while(is_constant).collect();
+        let pixels: usize = axes.iter().map(|&axis| shape[axis]).product();
+        let mut rows = shape.to_vec();
+        axes.iter().for_each(|&axis| rows[axis] = 1);
+        (pixels >= LEAST_PIXELS).then_some(rows)
+    }
+
+    /// [`through_value`](Self::through_value) without a graph, in two passes over memory; `false` if the layout of the
+    /// statistics needs the general way.
+    fn through_rows<T: Real>(
+        &self,
+        call: &Call<T>,
+        g: &Var<T>,
+        count: f64,
+        out: &mut Contributions<'_, T>,
+    ) -> bool {
+        let (x, w, g) = (call.input(0).value(), call.input(1).value(), g.value());
+        let (mean, rstd) = (call.output(1).value(), call.output(3).value());
+        let bias = call.input_shape(2);
+        if x.is_empty() {
+            return false;
+        }
+        let mut add = |i: usize, value: Tensor<T>| out.add(i, Var::constant(value));
+        if Self::row_extent(x.shape(), w.shape(), bias, rstd.shape()).is_some() {
+            let [dx, dw, db] = x.standardized_rows_gradient(g, mean, rstd, w, self.centred);
+            add(0, dx);
+            add(1, dw);
+            add(2, db.reshape(bias));
+            return true;
+        }
+        let Some(rows) = Self::shape_of_rows(x.shape(), [w.shape(), bias, rstd.shape()]) else {
+            return false;
+        };
+        let of_rows = |x: &Tensor<T>| x.broadcast_to(&rows).contiguous();
+        let (row_mean, row_rstd) = (of_rows(mean), of_rows(rstd));
+        let [sum, along] = x.standardized_sums(g, &row_mean, &row_rstd);
+        let of_statistic = |sums: &Tensor<T>| (sums * w).sum_to(rstd.shape()) / count;
+        let correction = of_rows(&-(of_statistic(&along) * rstd));
+        let shift = if self.centred {
+            of_rows(&-(of_statistic(&sum) * rstd))
+        } else {
+            Tensor::zeros(&rows)
+        };
+        let slope = of_rows(&(rstd * w));
+        add(1, along.sum_to(w.shape()));
+        add(2, sum.sum_to(bias));
+        let rows = [row_mean, row_rstd, slope, shift, correction];
+        add(0, x.standardized_gradient(g, &rows));
+        true
     }
 
     /// The contribution of the cotangent of `y`. With `s` the standardized values and `g` the cotangent,
@@ -37,6 +113,10 @@ impl Standardize {
     ) {
         let (x, w) = (call.input(0), call.input(1));
         let (mean, rstd) = (call.output(1), call.output(3));
+        let is_plain = ![x, w, mean, rstd, g].iter().any(|var| var.is_tracked());
+        if is_plain && out.wants(0) && self.through_rows(call, g, count, out) {
+            return;
+        }
         // If the weight is the same for all elements of a mean, it is multiplied after the reduction,
         // not in a loop over all elements. Not for an empty `x`: there the mean is NaN, and would make
         // dw NaN.
@@ -118,6 +198,8 @@ impl Op for Standardize {
         {
             let slope = &rstd * w;
             x.zip4(&mean, &slope, b, |x, mean, slope, b| (x - mean) * slope + b)
+        } else if Self::row_extent(x.shape(), w.shape(), b.shape(), rstd.shape()).is_some() {
+            x.standardized_rows(&mean, &rstd, w, b)
         } else {
             let scaled = x.zip3(&mean, &rstd, |x, mean, rstd| (x - mean) * rstd);
             scaled.zip3(w, b, |x, w, b| x * w + b)

@@ -1,5 +1,6 @@
 //! Attention.
 
+use crate::ops::norm::softmax_cotangent;
 use crate::ops::prelude::*;
 
 /// Options of [`Var::scaled_dot_product_attention`].
@@ -23,6 +24,99 @@ impl<T: Real> Default for AttentionOptions<'_, T> {
             causal: false,
             scale: None,
         }
+    }
+}
+
+impl<T: Real> AttentionOptions<'_, T> {
+    /// The factor of the scores for queries of some width.
+    fn scale_of(&self, width: usize) -> f64 {
+        self.scale.unwrap_or_else(|| 1.0 / (width as f64).sqrt())
+    }
+}
+
+/// `softmax(q·kᵀ)·v`, and the softmax as a second output, because the rule reads it.
+#[derive(Clone, Debug)]
+pub struct Attention;
+
+/// With fewer matrices than this, products of all of them are divided better between threads.
+const LEAST_MATRICES: usize = 4;
+
+impl Attention {
+    /// Whether the operands have equal leading axes with several matrices, and neither axis is empty.
+    fn fits(q: &[usize], k: &[usize], v: &[usize]) -> bool {
+        let ([a @ .., _, width], [b @ .., keys, of_key], [c @ .., values, _]) = (q, k, v) else {
+            return false;
+        };
+        let filled = [q, k, v].iter().all(|shape| !shape.contains(&0));
+        a == b
+            && a == c
+            && width == of_key
+            && keys == values
+            && filled
+            && a.iter().product::<usize>() >= LEAST_MATRICES
+    }
+}
+
+impl Op for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS.and_outputs([1])
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].attention(&x[1], &x[2]).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let ([q, k, v], p) = ([0, 1, 2].map(|i| call.input(i)), call.output(1));
+        let (of_y, of_p) = (out.take(0), out.take(1));
+        if let (Some(g), None) = (&of_y, &of_p)
+            && ![q, k, v, p, g].iter().any(|var| var.is_tracked())
+        {
+            let [q, k, v, p, g] = [q, k, v, p, g].map(Var::value);
+            let gradients = q.attention_gradient(k, v, p, g);
+            for (i, gradient) in gradients.into_iter().enumerate() {
+                out.add(i, Var::constant(gradient));
+            }
+            return;
+        }
+        let from_y = of_y.as_ref().map(|g| g.matmul(&v.t()));
+        let dp = match (from_y, of_p) {
+            (Some(a), Some(b)) => a + b,
+            (Some(a), None) | (None, Some(a)) => a,
+            (None, None) => return,
+        };
+        let ds = softmax_cotangent(p, &dp);
+        out.add(0, ds.matmul(k));
+        out.add(1, ds.t().matmul(q));
+        if let Some(g) = of_y {
+            out.add(2, p.t().matmul(&g));
+        }
+    }
+
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        let ([front @ .., queries, width], [.., keys, out]) = (inputs[0], inputs[2]) else {
+            return Outline::run();
+        };
+        let scores = front.iter().product::<usize>() * queries * keys;
+        let of = |last: &usize| [front, &[*queries, *last]].concat();
+        Outline {
+            shapes: Some(vec![of(out), of(keys)]),
+            ..Outline::run()
+        }
+        .multiply_adds(scores * (width + out))
+        .reach(Reach::Whole)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let [queries, keys, width, out] = [(); 4].map(|()| draw.within(1, 3));
+        let front = if draw.once_in(2) { vec![2] } else { vec![] };
+        let shape = |rows, columns| [&front[..], &[rows, columns]].concat();
+        let shapes = [shape(queries, width), shape(keys, width), shape(keys, out)];
+        Sample::new(Self, shapes.map(|shape| draw.normal(shape)))
     }
 }
 
@@ -59,6 +153,12 @@ impl<T: Real> Var<T> {
         value: &Self,
         options: &AttentionOptions<'_, T>,
     ) -> Self {
+        let is_plain = options.allowed.is_none() && options.bias.is_none() && !options.causal;
+        if is_plain && Attention::fits(self.shape(), key.shape(), value.shape()) {
+            let scale = options.scale_of(self.size(-1));
+            let [y, _] = Self::apply_array(Attention, [&(self * scale), key, value]);
+            return y;
+        }
         let scores = self.attention_scores(key, options);
         scores.softmax_or_zero(-1).matmul(value)
     }
@@ -71,10 +171,7 @@ impl<T: Real> Var<T> {
             q.len() >= 2 && k.len() >= 2 && q[q.len() - 1] == k[k.len() - 1],
             "attention: queries {q:?}, keys {k:?}: [.., queries, width] and [.., keys, width] are needed"
         );
-        let scale = options
-            .scale
-            .unwrap_or_else(|| 1.0 / (q[q.len() - 1] as f64).sqrt());
-        let mut scores = (self * scale).matmul(&key.t());
+        let mut scores = (self * options.scale_of(q[q.len() - 1])).matmul(&key.t());
         if let Some(bias) = options.bias {
             scores = scores + bias;
         }
@@ -273,6 +370,7 @@ impl<T: Real> MultiHead<'_, T> {
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
+    Entry::op::<Attention>("attention"),
     Entry::function("scaled_dot_product_attention", |draw| {
         let (l, s, e, d) = (
             draw.within(1, 3),
