@@ -48,7 +48,16 @@ impl<T: Element> Tensor<T> {
                 chunk * parallel::CHUNK,
                 out.len(),
                 |done, [i, start], count| {
-                    for (step, out) in (0..).zip(&mut out[done..done + count]) {
+                    let out = &mut out[done..done + count];
+                    if di == 1 && dx == 0 && along == 1 {
+                        // Along the last axis.
+                        let (i, x) = (i as usize, &x[start as usize..]);
+                        for (out, &index) in out.iter_mut().zip(&indices[i..i + count]) {
+                            *out = x[index as usize];
+                        }
+                        return;
+                    }
+                    for (step, out) in (0..).zip(out) {
                         let index = indices[(i + step * di) as usize] as isize;
                         *out = x[(start + step * dx + index * along) as usize];
                     }
@@ -120,6 +129,16 @@ impl<T: Element> Tensor<T> {
         let [di, ds, dy] = nest.inner();
         let (indices, values) = (index.buffer(), source.buffer());
         nest.for_inner_loops(0, index.len(), |_, [i, s, start], count| {
+            if di == 1 && ds == 1 && dy == 0 && along == 1 {
+                // Along the last axis.
+                let (indices, values) = (&indices[i as usize..][..count], &values[s as usize..]);
+                let out = &mut out[start as usize..];
+                for (&index, &x) in indices.iter().zip(values) {
+                    let y = &mut out[index as usize];
+                    *y = f(*y, x);
+                }
+                return;
+            }
             for step in 0..count as isize {
                 let index = indices[(i + step * di) as usize] as isize;
                 let y = &mut out[(start + step * dy + index * along) as usize];
@@ -310,7 +329,17 @@ fn require_inside(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
     let extent = shape[axis];
     let outside = |&i: &i64| usize::try_from(i).map_or(true, |i| i >= extent);
     let first_outside = match index.as_slice() {
-        Some(indices) => indices.iter().copied().find(outside),
+        // Without an exit, so that the loop uses vectors; then again for the message.
+        Some(indices) => {
+            let is_outside = |block: &&[i64]| {
+                let outside = block
+                    .iter()
+                    .map(|&i| u64::from(i.cast_unsigned() >= extent as u64));
+                outside.fold(0, |any, outside| any | outside) != 0
+            };
+            let block = indices.chunks(1024).find(is_outside);
+            block.and_then(|block| block.iter().copied().find(outside))
+        }
         None => index.iter().find(outside),
     };
     if let Some(index) = first_outside {

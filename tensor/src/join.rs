@@ -1,10 +1,12 @@
 //! Joining, splitting, padding and repeating tensors.
 
+use std::ops::Range;
+
 use crate::axes::{Slice, resolve_axis};
 use crate::create::{buffer, require_memory};
 use crate::elementwise::zip;
 use crate::layout::Layout;
-use crate::{Element, Number, Tensor, require};
+use crate::{Element, Number, Tensor, parallel, require};
 
 impl<T: Element> Tensor<T> {
     /// The tensors joined along an existing axis; all other extents must be equal.
@@ -288,20 +290,29 @@ impl<T: Number> Tensor<T> {
 
     /// A copy with the range of columns `zeroed(row, columns)` of every row set to 0.
     #[track_caller]
-    fn triangle(&self, op: &str, zeroed: impl Fn(usize, usize) -> std::ops::Range<usize>) -> Self {
+    fn triangle(&self, op: &str, zeroed: impl Fn(usize, usize) -> Range<usize> + Sync) -> Self {
         require!(
             self.rank() >= 2,
             "{op}: {:?}: not a matrix or a batch of them",
             self.shape()
         );
         let (rows, columns) = (self.size(-2), self.size(-1));
-        let mut out = self.clone();
         if self.is_empty() {
-            return out;
+            return self.clone();
         }
-        for (i, row) in out.as_mut_slice().chunks_mut(columns).enumerate() {
-            row[zeroed(i % rows, columns)].fill(T::zero());
-        }
-        out
+        let x = self.contiguous();
+        let x = x.as_slice().expect("made contiguous");
+        let mut out = buffer(op, self.shape());
+        let each = (parallel::CHUNK / columns).max(1);
+        parallel::for_chunks_mut(&mut out, each * columns, x.len() / 4, |chunk, out| {
+            for (row, out) in (chunk * each..).zip(out.chunks_mut(columns)) {
+                let Range { start, end } = zeroed(row % rows, columns);
+                let x = &x[row * columns..][..columns];
+                out[..start].copy_from_slice(&x[..start]);
+                out[start..end].fill(T::zero());
+                out[end..].copy_from_slice(&x[end..]);
+            }
+        });
+        Self::from_parts(out, self.layout().to_row_major())
     }
 }

@@ -422,7 +422,8 @@ platform!(
         }
         #[inline(always)]
         fn is_special_power(self, exponent: Self) -> bool {
-            !((self > 0.0) & (self < f32::INFINITY) & (f32::abs(exponent) < f32::INFINITY))
+            let is_plain = self > 0.0 && self < f32::INFINITY && f32::abs(exponent) < f32::INFINITY;
+            !is_plain
         }
         #[inline(always)]
         fn plain_powf(self, exponent: f64) -> Self {

@@ -98,6 +98,12 @@ impl<T: Number> Tensor<T> {
             "{op}: {:?}: axis {resolved} has fewer than {k} elements",
             self.shape()
         );
+        if k <= MOST_KEPT && k < extent / 4 {
+            let indices = self.indices_by_row(op, resolved, k, |row, out| {
+                first_indices(row, out, order);
+            });
+            return (self.gather(axis, &indices), indices);
+        }
         let indices = self.sorted_indices(op, resolved, k, |row| {
             let compare = |a: &(T, i64), b: &(T, i64)| order.compare(a.0, b.0).then(a.1.cmp(&b.1));
             if k < row.len() {
@@ -118,6 +124,24 @@ impl<T: Number> Tensor<T> {
         length: usize,
         arrange: impl Fn(&mut [(T, i64)]) + Sync,
     ) -> Tensor<i64> {
+        self.indices_by_row(op, axis, length, |row, out| {
+            let mut pairs: Vec<(T, i64)> = row.iter().copied().zip(0..).collect();
+            arrange(&mut pairs);
+            for (out, (_, index)) in out.iter_mut().zip(pairs) {
+                *out = index;
+            }
+        })
+    }
+
+    /// `length` indices for each row along an axis, which `choose(row, indices)` writes.
+    #[track_caller]
+    fn indices_by_row(
+        &self,
+        op: &str,
+        axis: usize,
+        length: usize,
+        choose: impl Fn(&[T], &mut [i64]) + Sync,
+    ) -> Tensor<i64> {
         let rows = self.transpose(axis as isize, -1).contiguous();
         let values = rows.as_slice().expect("made contiguous");
         let mut shape = rows.shape().to_vec();
@@ -126,15 +150,38 @@ impl<T: Number> Tensor<T> {
         // Comparisons dominate: about 2·log₂ n for each element of a row of n.
         let work = values.len() * 2 * (extent.max(1).ilog2() as usize + 1);
         parallel::for_chunks_mut(&mut out, length, work, |row, out| {
-            let values = &values[row * extent..(row + 1) * extent];
-            let mut pairs: Vec<(T, i64)> = values.iter().copied().zip(0..).collect();
-            arrange(&mut pairs);
-            for (out, (_, index)) in out.iter_mut().zip(pairs) {
-                *out = index;
-            }
+            choose(&values[row * extent..(row + 1) * extent], out);
         });
         let indices = Tensor::from_vec(out, shape);
         indices.transpose(axis as isize, -1).contiguous()
+    }
+}
+
+/// The most elements that [`first_indices`] keeps in a sorted list.
+const MOST_KEPT: usize = 64;
+
+/// The indices of the first elements of a row in some order. A list of the best ones so far stays sorted: most
+/// elements of a long row are only compared with the last of them.
+fn first_indices<T: Number>(row: &[T], indices: &mut [i64], order: Order) {
+    let count = indices.len();
+    if count == 0 {
+        return;
+    }
+    let (first, rest) = row.split_at(count);
+    let mut best: Vec<(T, i64)> = first.iter().copied().zip(0..).collect();
+    // Stable: of equal elements the first stays first.
+    best.sort_by(|a, b| order.compare(a.0, b.0));
+    let mut last = best[count - 1].0;
+    for (x, index) in rest.iter().copied().zip(count as i64..) {
+        if order.is_before(x, last) {
+            let at = best.partition_point(|&(kept, _)| !order.is_before(x, kept));
+            best.pop();
+            best.insert(at, (x, index));
+            last = best[count - 1].0;
+        }
+    }
+    for (to, (_, index)) in indices.iter_mut().zip(best) {
+        *to = index;
     }
 }
 
@@ -145,6 +192,17 @@ enum Order {
 }
 
 impl Order {
+    /// Whether `a` comes before `b` and is not equal to it.
+    #[inline]
+    fn is_before<T: Number>(self, a: T, b: T) -> bool {
+        // The usual case first: both are numbers, and `a` stays outside.
+        match self {
+            Self::Ascending if a >= b => false,
+            Self::Descending if a <= b => false,
+            _ => self.compare(a, b).is_lt(),
+        }
+    }
+
     /// A total order: NaN is larger than every number and equal to itself.
     fn compare<T: Number>(self, a: T, b: T) -> Ordering {
         let ascending = a

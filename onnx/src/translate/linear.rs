@@ -1,5 +1,6 @@
 //! Products of matrices.
 
+use super::normalization::softmax_or_zero;
 use crate::call::{Call, Translated};
 use crate::graph::{integer, integers};
 use crate::number::FileNumber;
@@ -8,6 +9,7 @@ pub(super) fn translate<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Option<Tra
     let family = match call.op() {
         "linear" => linear,
         "matmul" => matmul,
+        "attention" => attention,
         "tril" | "triu" => triangle,
         _ => return None,
     };
@@ -47,6 +49,20 @@ fn matmul<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Translated {
         }
     }
     let y = call.node("MatMul", &[&factors[0], &factors[1]], []);
+    call.done(y)
+}
+
+/// `softmax(q·kᵀ)·v`, and the softmax, which is 0 where all scores are −∞.
+fn attention<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Translated {
+    let [q, k, v] = [0, 1, 2].map(|i| call.input(i));
+    let mut order: Vec<_> = (0..call.rank(1) as i64).collect();
+    let rank = order.len();
+    order.swap(rank - 2, rank - 1);
+    let across = call.node("Transpose", &[&k], [integers("perm", &order)]);
+    let scores = call.node("MatMul", &[&q, &across], []);
+    let p = softmax_or_zero(call, &scores, rank as i64 - 1);
+    let y = call.node("MatMul", &[&p, &v], []);
+    call.set(1, p);
     call.done(y)
 }
 

@@ -26,16 +26,26 @@ fn softmax<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Translated {
     } else {
         "LogSoftmax"
     };
-    let mut y = call.node(operator, &[&x], [integer("axis", axis)]);
-    if call.flag("zero_if_nothing")? {
-        // Where all elements are −∞ the result is 0, not NaN.
-        let options = [integers("axes", &[axis]), integer("keepdims", 1)];
-        let largest = call.node("ReduceMax", &[&x], options);
-        let (nothing, zero) = (call.scalar(f64::NEG_INFINITY), call.scalar(0.0));
-        let is_nothing = call.node("Equal", &[&largest, &nothing], []);
-        y = call.node("Where", &[&is_nothing, &zero, &y], []);
-    }
+    let y = if call.flag("zero_if_nothing")? {
+        softmax_or_zero(call, &x, axis)
+    } else {
+        call.node(operator, &[&x], [integer("axis", axis)])
+    };
     call.done(y)
+}
+
+/// The softmax along an axis that is not negative; 0, not NaN, where all elements are −∞.
+pub(super) fn softmax_or_zero<T: FileNumber>(
+    call: &mut Call<'_, '_, T>,
+    x: &str,
+    axis: i64,
+) -> String {
+    let y = call.node("Softmax", &[x], [integer("axis", axis)]);
+    let options = [integers("axes", &[axis]), integer("keepdims", 1)];
+    let largest = call.node("ReduceMax", &[x], options);
+    let (nothing, zero) = (call.scalar(f64::NEG_INFINITY), call.scalar(0.0));
+    let is_nothing = call.node("Equal", &[&largest, &nothing], []);
+    call.node("Where", &[&is_nothing, &zero, &y], [])
 }
 
 /// `y`, mean, variance and reciprocal deviation over some axes; the weight and the bias broadcast.

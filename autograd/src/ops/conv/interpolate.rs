@@ -11,23 +11,108 @@ use crate::ops::prelude::*;
 #[derive(Clone, Debug)]
 pub struct Resample {
     axis: usize,
-    input: usize,
-    taps: Rc<Vec<Taps>>,
+    /// The sums of the result and those of the adjoint.
+    sums: Rc<[Sums; 2]>,
     back: bool,
 }
 
 /// The positions in the input that one position of the output is a sum of, and their weights.
 type Taps = Vec<(usize, f64)>;
 
+/// Weighted sums along an axis, one after the other.
+#[derive(Debug)]
+struct Sums {
+    /// Where each sum ends in the list of terms.
+    ends: Vec<usize>,
+    /// The position of the element and its weight.
+    terms: Taps,
+}
+
+impl Sums {
+    fn new(taps: &[Taps]) -> Self {
+        let ends = taps.iter().scan(0, |end, taps| {
+            *end += taps.len();
+            Some(*end)
+        });
+        Self {
+            ends: ends.collect(),
+            terms: taps.concat(),
+        }
+    }
+
+    /// The number of sums.
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The terms of each sum.
+    fn iter(&self) -> impl Iterator<Item = &[(usize, f64)]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts
+            .zip(&self.ends)
+            .map(|(&start, &end)| &self.terms[start..end])
+    }
+
+    /// `y[i, :] = Σ w · x[j, :]` over rows of length `inner`.
+    fn rows<T: Real>(&self, x: &[T], y: &mut [T], inner: usize) {
+        for (terms, y) in self.iter().zip(y.chunks_exact_mut(inner)) {
+            let mut terms = terms
+                .iter()
+                .map(|&(from, weight)| (&x[from * inner..][..inner], T::of(weight)));
+            match terms.next() {
+                None => y.fill(T::zero()),
+                Some((row, weight)) => {
+                    for (y, &x) in y.iter_mut().zip(row) {
+                        *y = x * weight;
+                    }
+                }
+            }
+            for (row, weight) in terms {
+                for (y, &x) in y.iter_mut().zip(row) {
+                    *y += x * weight;
+                }
+            }
+        }
+    }
+
+    /// `y[i] = Σ w · x[j]` for one line; `weights` are those of the terms.
+    fn line<T: Real>(&self, x: &[T], y: &mut [T], weights: &[T]) {
+        let mut start = 0;
+        for (y, &end) in y.iter_mut().zip(&self.ends) {
+            let terms = self.terms[start..end].iter().zip(&weights[start..end]);
+            *y = terms.fold(T::zero(), |sum, (&(from, _), &weight)| {
+                sum + x[from] * weight
+            });
+            start = end;
+        }
+    }
+}
+
 impl Resample {
+    /// Of an axis of extent `input`, by the taps of each position of the result.
+    fn new(axis: usize, input: usize, taps: &[Taps]) -> Self {
+        let mut adjoint = vec![Vec::new(); input];
+        for (place, taps) in taps.iter().enumerate() {
+            for &(from, weight) in taps {
+                adjoint[from].push((place, weight));
+            }
+        }
+        Self {
+            axis,
+            sums: Rc::new([Sums::new(taps), Sums::new(&adjoint)]),
+            back: false,
+        }
+    }
+
     /// A number for each tap: `[positions, taps]`, 0 where a position has fewer taps than another.
     fn by_tap<E: wengert_tensor::Element + Default>(
         &self,
         number: impl Fn((usize, f64)) -> E,
     ) -> Tensor<E> {
-        let most = self.taps.iter().map(Vec::len).max().unwrap_or(0);
-        Tensor::from_fn([self.taps.len(), most], |at| {
-            let tap = self.taps[at[0]].get(at[1]).copied();
+        let all: Vec<&[(usize, f64)]> = self.sums[0].iter().collect();
+        let most = all.iter().map(|taps| taps.len()).max().unwrap_or(0);
+        Tensor::from_fn([all.len(), most], |at| {
+            let tap = all[at[0]].get(at[1]).copied();
             tap.map_or_else(E::default, &number)
         })
     }
@@ -58,33 +143,25 @@ impl Op for Resample {
         let x = x[0].contiguous();
         let mut shape = x.shape().to_vec();
         let inner: usize = shape[self.axis + 1..].iter().product();
-        let (from, to) = if self.back {
-            (self.taps.len(), self.input)
-        } else {
-            (self.input, self.taps.len())
-        };
-        shape[self.axis] = to;
+        let sums = &self.sums[usize::from(self.back)];
+        let from = std::mem::replace(&mut shape[self.axis], sums.len());
         let mut y = Tensor::zeros(shape);
         if x.is_empty() || y.is_empty() {
             return y.into();
         }
         let values = x.as_slice().expect("made contiguous");
         let work = 4 * values.len().max(y.len());
-        let (taps, back) = (&*self.taps, self.back);
-        parallel::for_chunks_mut(y.as_mut_slice(), to * inner, work, |plane, y| {
-            let x = &values[plane * from * inner..][..from * inner];
-            for (place, taps) in taps.iter().enumerate() {
-                for &(source, weight) in taps {
-                    let (to, from) = if back {
-                        (source, place)
-                    } else {
-                        (place, source)
-                    };
-                    let weight = T::of(weight);
-                    let row = &x[from * inner..][..inner];
-                    for (y, &x) in y[to * inner..][..inner].iter_mut().zip(row) {
-                        *y += x * weight;
-                    }
+        let weights: Vec<T> = sums.terms.iter().map(|&(_, w)| T::of(w)).collect();
+        let (planes, plane) = (y.len() / (sums.len() * inner), sums.len() * inner);
+        // Whole planes; several of them if they are small.
+        let each = (parallel::CHUNK / plane).clamp(1, planes);
+        parallel::for_chunks_mut(y.as_mut_slice(), each * plane, work, |chunk, y| {
+            let x = values[chunk * each * from * inner..].chunks_exact(from * inner);
+            for (x, y) in x.zip(y.chunks_exact_mut(plane)) {
+                if inner == 1 {
+                    sums.line(x, y, &weights);
+                } else {
+                    sums.rows(x, y, inner);
                 }
             }
         });
@@ -113,22 +190,18 @@ impl Op for Resample {
         let (axis, output) = (draw.within(0, rank - 1), draw.within(1, 6));
         let input = shape[axis];
         let mut tap = || (draw.within(0, input - 1), draw.real(-1.0, 1.0));
-        let taps = (0..output)
+        let taps: Vec<Taps> = (0..output)
             .map(|place| (0..place % 4).map(|_| tap()).collect())
             .collect();
         let back = draw.once_in(2);
         if back {
             shape[axis] = output;
         }
-        Sample::new(
-            Self {
-                axis,
-                input,
-                taps: Rc::new(taps),
-                back,
-            },
-            [draw.normal(shape)],
-        )
+        let op = Self {
+            back,
+            ..Self::new(axis, input, &taps)
+        };
+        Sample::new(op, [draw.normal(shape)])
     }
 }
 
@@ -367,15 +440,7 @@ impl<T: Real> Var<T> {
             {
                 return x;
             }
-            Self::apply(
-                Resample {
-                    axis,
-                    input,
-                    taps: Rc::new(taps),
-                    back: false,
-                },
-                [&x],
-            )
+            Self::apply(Resample::new(axis, input, &taps), [&x])
         })
     }
 }

@@ -97,6 +97,9 @@ impl Op for Unfold {
     }
 }
 
+/// Larger windows are added up as a whole.
+const MOST_POSITIONS: isize = 16;
+
 /// Windows added up where they overlap.
 #[derive(Clone, Debug)]
 pub struct Fold {
@@ -115,11 +118,20 @@ impl Op for Fold {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let mut y = Tensor::zeros(&self.shape);
-        y.update_view(
-            |layout| self.axis_windows.view(layout),
-            &x[0],
-            |sum, x| sum + x,
-        );
+        // One position in all windows after the other: a loop over many windows, not over a few positions.
+        let size = self.axis_windows.size as isize;
+        let at_once = if size <= MOST_POSITIONS { 1 } else { size };
+        for first in (0..size).step_by(at_once as usize) {
+            let positions = first..first + at_once;
+            y.update_view(
+                |layout| {
+                    let view = self.axis_windows.view(layout);
+                    view.slice(-1, Slice::from(positions.clone()))
+                },
+                &x[0].slice(-1, positions.clone()),
+                |sum, x| sum + x,
+            );
+        }
         y.into()
     }
 

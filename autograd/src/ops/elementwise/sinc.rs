@@ -17,21 +17,21 @@ smooth! {
     /// ```
     sinc, Sinc,
     sample |draw| (Sinc, draw.any()),
+    // Without branches, so that a loop uses vectors: both formulas are computed, and one is selected.
     value |f, x| {
-        if is_near(x) { series(x, 0) } else { sine(x) / (x * T::of(PI)) }
+        let (near, far) = (series(x, VALUE), sine(x) / (x * T::of(PI)));
+        if is_near(x) { near } else { far }
     },
     slope of X |f, x| {
-        if is_near(x) {
-            series(x, 1)
-        } else {
-            (cosine(x) - sine(x) / (x * T::of(PI))) / x
-        }
+        let near = series(x, SLOPE) * x;
+        let far = (cosine(x) - sine(x) / (x * T::of(PI))) / x;
+        if is_near(x) { near } else { far }
     },
     curvature |f, x| {
         let near = x.value().map(is_near);
         let square = x.square();
         // The second derivative of the series.
-        let [last, rest @ ..] = coefficients(2);
+        let [last, rest @ ..] = CURVATURE;
         let series = rest.into_iter().fold(Var::full(x.shape(), last), |sum, c| sum * &square + c);
         // y″ = −π² y − 2 y′ / x. Where the series is used, x is replaced by 1, so that no NaN arises here.
         let far = x.masked_fill(&near, 1.0);
@@ -50,50 +50,66 @@ fn is_near<T: Real>(x: T) -> bool {
     x.abs() < T::of(0.5)
 }
 
+/// Coefficients in `x²`, the highest power first, of the series of the value, of the slope divided by `x`, and of
+/// the second derivative.
+const VALUE: [f64; TERMS] = coefficients(0);
+const SLOPE: [f64; TERMS] = coefficients(1);
+const CURVATURE: [f64; TERMS] = coefficients(2);
+
 /// The coefficients in `x²` of the derivative of an order up to 2 of `Σ (−1)ᵏ (πx)²ᵏ / (2k + 1)!`, the
 /// highest power first. Order 1 has one more factor `x`, which is not included.
-fn coefficients(order: usize) -> [f64; TERMS] {
-    let first = usize::from(order > 0);
+const fn coefficients(order: usize) -> [f64; TERMS] {
+    let first = if order > 0 { 1 } else { 0 };
     let mut all = [0.0; TERMS];
-    for (at, c) in all.iter_mut().rev().enumerate() {
+    let mut at = 0;
+    while at < TERMS {
         let k = at + first;
-        let factorial: f64 = (1..=2 * k + 1).map(|n| n as f64).product();
-        let sign = if k.is_multiple_of(2) { 1.0 } else { -1.0 };
-        let powers: f64 = (0..order).map(|i| (2 * k - i) as f64).product();
-        *c = sign * powers * PI.powi(2 * k as i32) / factorial;
+        // (−1)ᵏ π²ᵏ / (2k + 1)!, then the factors of the derivative.
+        let mut c = 1.0;
+        let mut n = 1;
+        while n <= k {
+            c *= -PI * PI / ((2 * n) as f64 * (2 * n + 1) as f64);
+            n += 1;
+        }
+        let mut i = 0;
+        while i < order {
+            c *= (2 * k - i) as f64;
+            i += 1;
+        }
+        all[TERMS - 1 - at] = c;
+        at += 1;
     }
     all
 }
 
-/// The value (order 0) or the slope (order 1) by the series at 0.
-fn series<T: Real>(x: T, order: usize) -> T {
+/// The series at 0 with some coefficients.
+#[inline(always)]
+fn series<T: Real>(x: T, coefficients: [f64; TERMS]) -> T {
     let square = x * x;
-    let [last, rest @ ..] = coefficients(order);
-    let sum = rest
-        .into_iter()
-        .fold(T::of(last), |sum, c| sum * square + T::of(c));
-    if order == 0 { sum } else { sum * x }
+    let mut sum = T::of(coefficients[0]);
+    for c in &coefficients[1..] {
+        sum = sum * square + T::of(*c);
+    }
+    sum
 }
 
 /// `x` modulo 2, in −1 to 1.
+#[inline(always)]
 fn reduced<T: Real>(x: T) -> T {
     x - (x * T::of(0.5)).round() * T::of(2.0)
 }
 
 /// sin(πx), exact at multiples of ½.
+#[inline(always)]
 fn sine<T: Real>(x: T) -> T {
-    let (r, half) = (reduced(x), T::of(0.5));
-    let r = if r > half {
-        T::one() - r
-    } else if r < -half {
-        -T::one() - r
-    } else {
-        r
-    };
-    (r * T::of(PI)).sin()
+    let (r, half, one) = (reduced(x), T::of(0.5), T::one());
+    let r = if r > half { one - r } else { r };
+    let r = if r < -half { -one - r } else { r };
+    (r * T::of(PI)).small_angle_sin()
 }
 
 /// cos(πx), exact at multiples of ½.
+#[inline(always)]
 fn cosine<T: Real>(x: T) -> T {
-    ((T::of(0.5) - reduced(x).abs()) * T::of(PI)).sin()
+    ((T::of(0.5) - reduced(x).abs()) * T::of(PI)).small_angle_sin()
 }

@@ -89,8 +89,6 @@ impl Op for ScatterAdd {
 pub struct Scatter {
     axis: isize,
     index: Tensor<i64>,
-    /// True where a later index overwrites the same element.
-    overwritten: Tensor<bool>,
 }
 
 impl Op for Scatter {
@@ -120,36 +118,26 @@ impl Op for Scatter {
         });
         out.input(1, |g| {
             g.gather(self.axis, &self.index)
-                .masked_fill(&self.overwritten, 0.0)
+                .masked_fill(&self.overwritten(g.shape()), 0.0)
         });
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (shape, axis, index) = indexed(draw);
         let source = draw.normal(index.shape());
-        Sample::new(
-            Self::new(axis, &index, &shape),
-            [draw.normal(shape), source],
-        )
+        Sample::new(Self { axis, index }, [draw.normal(shape), source])
     }
 }
 
 impl Scatter {
-    #[track_caller]
-    fn new(axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
-        let mut number = -1;
-        let numbers = Tensor::from_fn(index.shape(), |_| {
-            number += 1;
-            number
-        });
+    /// True where a later index overwrites the same element of a tensor of some shape.
+    fn overwritten(&self, shape: &[usize]) -> Tensor<bool> {
+        let count = self.index.len() as i64;
+        let numbers = Tensor::from_vec((0..count).collect(), self.index.shape());
         let last = Tensor::full(shape, -1)
-            .scatter(axis, index, &numbers)
-            .gather(axis, index);
-        Self {
-            axis,
-            index: index.clone(),
-            overwritten: last.ne(&numbers),
-        }
+            .scatter(self.axis, &self.index, &numbers)
+            .gather(self.axis, &self.index);
+        last.ne(&numbers)
     }
 }
 
@@ -247,7 +235,8 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        Self::apply(Scatter::new(axis, index, self.shape()), [self, source])
+        let index = index.clone();
+        Self::apply(Scatter { axis, index }, [self, source])
     }
 }
 

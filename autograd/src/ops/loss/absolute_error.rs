@@ -3,10 +3,18 @@
 use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 
-/// `x²/2` where `|x| < width`, `width·(|x| − width/2)` elsewhere.
+/// With the error `e = x − t`: `scale·e²/2` where `|e| < width`, `scale·width·(|e| − width/2)` elsewhere.
 #[derive(Clone, Debug)]
 pub struct Huber {
     width: f64,
+    scale: f64,
+}
+
+impl Huber {
+    /// Its gradient in `x`, times `g`.
+    fn slope<T: Real>(&self, g: &Var<T>, x: &Var<T>, t: &Var<T>) -> Var<T> {
+        Var::apply(HuberSlope(self.clone()), [g, x, t])
+    }
 }
 
 impl Op for Huber {
@@ -19,39 +27,90 @@ impl Op for Huber {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let (width, half) = (T::of(self.width), T::of(0.5));
-        x[0].map(|x| {
-            let size = x.abs();
-            if size < width {
-                x * x * half
-            } else {
-                (size - width * half) * width
-            }
+        let (width, scale, half) = (T::of(self.width), T::of(self.scale), T::of(0.5));
+        x[0].zip(&x[1], |x, t| {
+            let error = x - t;
+            let size = error.abs();
+            let (near, far) = (error * error * half, (size - width * half) * width);
+            (if size < width { near } else { far }) * scale
         })
         .into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
-        out.input(0, |grad| {
-            let (x, width) = (call.input(0), T::of(self.width));
-            let inner = x.value().map(|x| x.abs() < width);
-            let outer = x
-                .value()
-                .map(|x| if x.is_nan() { x } else { x.sign() * width });
-            grad * Var::where_(&inner, x, &Var::constant(outer))
-        });
+        let (x, t) = (call.input(0), call.input(1));
+        if out.wants(0) && out.wants(1) {
+            if let Some(g) = out.take(0) {
+                let slope = self.slope(&g, x, t);
+                out.add(1, -&slope);
+                out.add(0, slope);
+            }
+            return;
+        }
+        out.input(0, |g| self.slope(g, x, t));
+        out.input(1, |g| -self.slope(g, x, t));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
-        let width = draw.pick(&[0.5, 1.0]);
-        let x = draw.any().map(|x| {
-            if (x.abs() - width).abs() < 0.01 {
-                1.3 * x
+        let (op, [x, t]) = Self::draw(draw);
+        Sample::new(op, [x, t])
+    }
+}
+
+impl Huber {
+    /// Operands with no error near the width.
+    fn draw(draw: &mut Draw) -> (Self, [Tensor<f64>; 2]) {
+        let (width, scale) = (draw.pick(&[0.5, 1.0]), draw.pick(&[1.0, 2.0]));
+        let t = draw.any();
+        let error = draw.normal(t.shape()).map(|e| {
+            if (e.abs() - width).abs() < 0.01 {
+                1.3 * e
             } else {
-                x
+                e
             }
         });
-        Sample::new(Self { width }, [x])
+        (Self { width, scale }, [error + &t, t])
+    }
+}
+
+/// `g · scale · e`, the error `e = x − t` limited to the width on both sides.
+#[derive(Clone, Debug)]
+pub struct HuberSlope(Huber);
+
+impl Op for HuberSlope {
+    fn name(&self) -> &'static str {
+        "slope of huber"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let (width, scale) = (T::of(self.0.width), T::of(self.0.scale));
+        x[0].zip3(&x[1], &x[2], |g, x, t| {
+            let error = x - t;
+            let limited = if error > width { width } else { error };
+            let limited = if limited < -width { -width } else { limited };
+            g * (limited * scale)
+        })
+        .into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let [g, x, t] = [0, 1, 2].map(|i| call.input(i));
+        let width = T::of(self.0.width);
+        out.input(0, |h| self.0.slope(h, x, t));
+        let is_far = x.value().zip(t.value(), |x, t| (x - t).abs() >= width);
+        let bent = |h: &Var<T>| (h * g * self.0.scale).masked_fill(&is_far, 0.0);
+        out.input(1, bent);
+        out.input(2, |h| -bent(h));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (op, [x, t]) = Huber::draw(draw);
+        let g = draw.normal(x.shape());
+        Sample::new(Self(op), [g, x, t])
     }
 }
 
@@ -142,7 +201,11 @@ impl<T: Real> Var<T> {
             "huber_loss: a delta of {delta} is not positive"
         );
         require_equal_shapes("huber_loss", self.shape(), target.shape());
-        reduction.of(&Self::apply(Huber { width: delta }, [&(self - target)]))
+        let op = Huber {
+            width: delta,
+            scale: 1.0,
+        };
+        reduction.of(&Self::apply(op, [self, target]))
     }
 
     /// With the error `e = x − t`: `e²/(2·beta)` where `|e| < beta`, `|e| − beta/2` elsewhere. For `beta` 0 it is [`l1_loss`](Self::l1_loss).
@@ -187,8 +250,11 @@ impl<T: Real> Var<T> {
         if beta == 0.0 {
             return self.l1_loss_with(target, reduction);
         }
-        let losses = Self::apply(Huber { width: beta }, [&(self - target)]) / beta;
-        reduction.of(&losses)
+        let op = Huber {
+            width: beta,
+            scale: 1.0 / beta,
+        };
+        reduction.of(&Self::apply(op, [self, target]))
     }
 }
 
@@ -208,6 +274,7 @@ fn draw_operands(draw: &mut Draw) -> (Reduction, [Tensor<f64>; 2]) {
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<Huber>("huber_loss"),
+    Entry::op::<HuberSlope>("slope of huber_loss"),
     Entry::function("l1_loss", |draw| {
         let (reduction, inputs) = draw_operands(draw);
         Case::new(

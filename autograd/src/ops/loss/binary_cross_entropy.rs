@@ -16,8 +16,91 @@ const LOWEST: f64 = -100.0;
 pub struct BinaryCrossEntropy;
 
 /// The logarithm, at least [`LOWEST`].
-fn clamped_ln<T: Real>(x: &Var<T>) -> Var<T> {
-    x.ln().clamp(LOWEST, f64::INFINITY)
+#[inline(always)]
+fn clamped_ln<T: Real>(x: T) -> T {
+    let y = x.ln();
+    if y < T::of(LOWEST) { T::of(LOWEST) } else { y }
+}
+
+/// The smallest divisor of [`ProbabilitySlope`]: where the slope is infinite, it is limited to 1e12 as in PyTorch.
+const LEAST: f64 = 1e-12;
+
+/// `(x − t) / (x·(1 − x))`, the slope of [`BinaryCrossEntropy`] in `x`.
+#[derive(Clone, Debug)]
+pub struct ProbabilitySlope;
+
+impl Op for ProbabilitySlope {
+    fn name(&self) -> &'static str {
+        "slope of binary_cross_entropy"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].zip(&x[1], |x, t| {
+            let product = x * (T::one() - x);
+            (x - t)
+                / if product < T::of(LEAST) {
+                    T::of(LEAST)
+                } else {
+                    product
+                }
+        })
+        .into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (x, t) = (call.input(0), call.input(1));
+        let product = x * (1.0 - x);
+        let is_least = product.value().map(|product| product < T::of(LEAST));
+        let divisor = product.clamp(LEAST, f64::INFINITY);
+        out.input(0, |h| {
+            let bent = (x - t) * (1.0 - x * 2.0) / &divisor;
+            h * (1.0 - bent.masked_fill(&is_least, 0.0)) / &divisor
+        });
+        out.input(1, |h| -(h / &divisor));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        let x = draw.uniform(&shape, 0.05, 0.95);
+        Sample::new(Self, [x, draw.uniform(&shape, 0.0, 1.0)])
+    }
+}
+
+/// `ln(1 − x) − ln x`, the logarithms clamped: the slope of [`BinaryCrossEntropy`] in `t`.
+#[derive(Clone, Debug)]
+pub struct ClampedLogOdds;
+
+impl Op for ClampedLogOdds {
+    fn name(&self) -> &'static str {
+        "slope of binary_cross_entropy"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].map_costly(|x: T| clamped_ln(T::one() - x) - clamped_ln(x))
+            .into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let x = call.input(0);
+        let slope = |x: &Var<T>| {
+            let is_lowest = x.value().map(|x| x.ln() < T::of(LOWEST));
+            x.reciprocal().masked_fill(&is_lowest, 0.0)
+        };
+        out.input(0, |h| -(h * (slope(&(1.0 - x)) + slope(x))));
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let shape = draw.any_shape();
+        Sample::new(Self, [draw.uniform(&shape, 0.05, 0.95)])
+    }
 }
 
 impl Op for BinaryCrossEntropy {
@@ -30,22 +113,15 @@ impl Op for BinaryCrossEntropy {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let clamped = |x: T| {
-            let y = x.ln();
-            if y < T::of(LOWEST) { T::of(LOWEST) } else { y }
-        };
-        let loss = |x: T, t: T| -(t * clamped(x) + (T::one() - t) * clamped(T::one() - x));
-        x[0].zip(&x[1], loss).into()
+        let loss =
+            |(x, t): (T, T)| -(t * clamped_ln(x) + (T::one() - t) * clamped_ln(T::one() - x));
+        x[0].zip_costly(&x[1], loss).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, t) = (call.input(0), call.input(1));
-        // At 0 and 1, where the slope is infinite, it is limited to 1e12 as in PyTorch.
-        out.input(0, |g| {
-            let slope = (x - t) / (x * (1.0 - x)).clamp(1e-12, f64::INFINITY);
-            g * slope
-        });
-        out.input(1, |g| g * (clamped_ln(&(1.0 - x)) - clamped_ln(x)));
+        out.input(0, |g| g * Var::apply(ProbabilitySlope, [x, t]));
+        out.input(1, |g| g * Var::apply(ClampedLogOdds, [x]));
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
@@ -294,6 +370,8 @@ fn draw_options(draw: &mut Draw) -> (BinaryCrossEntropyOptions, Vec<usize>) {
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::op::<BinaryCrossEntropy>("binary_cross_entropy"),
     Entry::op::<LogitCrossEntropy>("binary_cross_entropy_with_logits"),
+    Entry::op::<ProbabilitySlope>("slope of binary_cross_entropy"),
+    Entry::op::<ClampedLogOdds>("slope of binary_cross_entropy in the target"),
     Entry::op::<LogitSlope>("slope of binary_cross_entropy_with_logits"),
     Entry::function("binary_cross_entropy", |draw| {
         let (options, shape) = draw_options(draw);

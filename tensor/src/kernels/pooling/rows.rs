@@ -89,7 +89,7 @@ impl Row<'_> {
         } = *self.regular;
         let stride = if STRIDE == 0 { stride } else { STRIDE };
         let at = start + before + first * stride + tap * step;
-        let x = &x[at..at + (L - 1) * stride + 1];
+        let x = &x[at..=at + (L - 1) * stride];
         let mut pixels = [x[0]; L];
         for lane in 0..L {
             pixels[lane] = x[lane * stride];

@@ -245,7 +245,7 @@ fn store_apart<T: Float>(
 ) {
     for (r, sums) in buffer.chunks(of_channel).enumerate().take(rows) {
         for (piece, sums) in pieces.iter().zip(sums.chunks(register)) {
-            let to = &mut dst[r * pixels + piece.target..][..(lanes - 1) * step + 1];
+            let to = &mut dst[r * pixels + piece.target..][..=(lanes - 1) * step];
             for (lane, &sum) in sums[..lanes].iter().enumerate() {
                 to[lane * step] = sum;
             }
