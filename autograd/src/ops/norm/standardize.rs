@@ -54,7 +54,9 @@ impl Standardize {
         let axes: Vec<_> = (0..shape.len()).rev().take_while(is_constant).collect();
         let pixels: usize = axes.iter().map(|&axis| shape[axis]).product();
         let mut rows = shape.to_vec();
-        axes.iter().for_each(|&axis| rows[axis] = 1);
+        for &axis in &axes {
+            rows[axis] = 1;
+        }
         (pixels >= LEAST_PIXELS).then_some(rows)
     }
 
