@@ -38,22 +38,15 @@ impl<T: Real> AttentionOptions<'_, T> {
 #[derive(Clone, Debug)]
 pub struct Attention;
 
-/// With fewer matrices than this, products of all of them are divided better between threads.
-const LEAST_MATRICES: usize = 4;
-
 impl Attention {
-    /// Whether the operands have equal leading axes with several matrices, and neither axis is empty.
+    /// Whether the operands have equal leading axes, and no axis is empty. It does not depend on the number of
+    /// matrices, so that every batch size records the same ops.
     fn fits(q: &[usize], k: &[usize], v: &[usize]) -> bool {
         let ([a @ .., _, width], [b @ .., keys, of_key], [c @ .., values, _]) = (q, k, v) else {
             return false;
         };
         let filled = [q, k, v].iter().all(|shape| !shape.contains(&0));
-        a == b
-            && a == c
-            && width == of_key
-            && keys == values
-            && filled
-            && a.iter().product::<usize>() >= LEAST_MATRICES
+        a == b && a == c && width == of_key && keys == values && filled
     }
 }
 
