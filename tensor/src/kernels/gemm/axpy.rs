@@ -5,7 +5,7 @@
 
 use super::task::Gemm;
 use crate::kernels::simd::prefetch;
-use crate::kernels::simd::{Array, Body, Float, Level, Vector, WideIsa, multiply_add};
+use crate::kernels::simd::{Array, Body, Float, Level, Vector, multiply_add};
 use crate::memory::Scratch;
 use crate::parallel;
 
@@ -40,18 +40,14 @@ pub(super) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
     let sum = |sums: &mut [T]| {
         parallel::for_chunks_mut(sums, m * width, work, |block, sums| {
             sums.fill(T::zero());
-            let sums = SumsOfRows {
+            level.run(SumsOfRows {
                 factors: &factors,
                 rows: m,
                 depth: k,
                 matrix: &b[block * width..],
                 stride: task.b[0],
                 sums,
-            };
-            match T::wide(level) {
-                Some(isa) => T::run_wide(isa, WideSums { sums, isa }),
-                None => level.run(sums),
-            }
+            });
         });
     };
     if m == 1 && task.c[1] == 1 && !task.accumulate {
@@ -98,12 +94,19 @@ struct SumsOfRows<'a, T> {
     sums: &'a mut [T],
 }
 
-impl<'a, T: Float> SumsOfRows<'a, T> {
+impl<T: Float> SumsOfRows<'_, T> {
     /// Adds `N` rows of B from `t` on, whose factors are `[i][t]`.
     #[inline(always)]
     fn add<const N: usize, const FMA: bool>(&mut self, t: usize, factors: &[T]) {
         let width = self.sums.len() / self.rows;
-        let [rows, later] = self.rows_of_b::<N>(t);
+        let mut rows = [&self.matrix[..0]; N];
+        let mut later = [&self.matrix[..0]; N];
+        for r in 0..N {
+            rows[r] = &self.matrix[(t + r) * self.stride..][..width];
+            if t + N + r < self.depth {
+                later[r] = &self.matrix[(t + N + r) * self.stride..][..width];
+            }
+        }
         let whole = width / T::NR * T::NR;
         for j in (0..whole).step_by(T::NR) {
             let mut vectors = [[T::Vector::splat(T::zero()); 2]; N];
@@ -129,119 +132,14 @@ impl<'a, T: Float> SumsOfRows<'a, T> {
                 right.store(&mut sums[T::LANES..]);
             }
         }
-        self.add_columns::<N, FMA>(whole, rows, factors);
-    }
-
-    /// Rows `t..t + N` of B, and the `N` rows after them as far as there are any.
-    #[inline(always)]
-    fn rows_of_b<const N: usize>(&self, t: usize) -> [[&'a [T]; N]; 2] {
-        let width = self.sums.len() / self.rows;
-        let mut rows = [[&self.matrix[..0]; N]; 2];
-        for r in 0..N {
-            rows[0][r] = &self.matrix[(t + r) * self.stride..][..width];
-            if t + N + r < self.depth {
-                rows[1][r] = &self.matrix[(t + N + r) * self.stride..][..width];
-            }
-        }
-        rows
-    }
-
-    /// The columns from `first` on, one by one.
-    #[inline(always)]
-    fn add_columns<const N: usize, const FMA: bool>(
-        &mut self,
-        first: usize,
-        rows: [&[T]; N],
-        factors: &[T],
-    ) {
-        let width = self.sums.len() / self.rows;
         for i in 0..self.rows {
-            for j in first..width {
+            for j in whole..width {
                 let mut sum = self.sums[i * width + j];
                 for r in 0..N {
                     sum = multiply_add::<FMA, T>(factors[i * N + r], rows[r][j], sum);
                 }
                 self.sums[i * width + j] = sum;
             }
-        }
-    }
-}
-
-/// The same with registers of 512 bits; the order of each sum is the same.
-struct WideSums<'a, T: Float> {
-    sums: SumsOfRows<'a, T>,
-    isa: WideIsa<T>,
-}
-
-impl<T: Float> WideSums<'_, T> {
-    /// Adds `N` rows of B from `t` on.
-    #[inline(always)]
-    fn add<const N: usize, const FMA: bool>(&mut self, t: usize, factors: &[T]) {
-        let width = self.sums.sums.len() / self.sums.rows;
-        let [rows, later] = self.sums.rows_of_b::<N>(t);
-        let (pairs, whole) = (width / (2 * T::NR) * 2 * T::NR, width / T::NR * T::NR);
-        for j in (0..pairs).step_by(2 * T::NR) {
-            self.add_vectors::<N, 2, FMA>(j, rows, later, factors);
-        }
-        if pairs < whole {
-            self.add_vectors::<N, 1, FMA>(pairs, rows, later, factors);
-        }
-        self.sums.add_columns::<N, FMA>(whole, rows, factors);
-    }
-
-    /// `V` vectors of columns from `j` on.
-    #[inline(always)]
-    fn add_vectors<const N: usize, const V: usize, const FMA: bool>(
-        &mut self,
-        j: usize,
-        rows: [&[T]; N],
-        later: [&[T]; N],
-        factors: &[T],
-    ) {
-        let (isa, of) = (self.isa, &mut self.sums);
-        let width = of.sums.len() / of.rows;
-        let mut vectors = [[T::Wide::splat_with(isa, T::zero()); V]; N];
-        for r in 0..N {
-            for v in 0..V {
-                vectors[r][v] = T::Wide::load_with(isa, &rows[r][j + v * T::NR..]);
-                // Different rows lie in different pages, which hardware prefetchers do not cross.
-                if let Some(later) = later[r].get(j + v * T::NR..) {
-                    prefetch::line(later);
-                }
-            }
-        }
-        for i in 0..of.rows {
-            let factors = &factors[i * N..][..N];
-            let sums = &mut of.sums[i * width + j..][..V * T::NR];
-            let mut sum = [vectors[0][0]; V];
-            for v in 0..V {
-                sum[v] = T::Wide::load_with(isa, &sums[v * T::NR..]);
-            }
-            for r in 0..N {
-                let factor = T::Wide::splat_with(isa, factors[r]);
-                for v in 0..V {
-                    sum[v] = factor.multiply_add::<FMA>(vectors[r][v], sum[v]);
-                }
-            }
-            for v in 0..V {
-                sum[v].store(&mut sums[v * T::NR..]);
-            }
-        }
-    }
-}
-
-impl<T: Float> Body for WideSums<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(mut self) {
-        let (factors, rows, depth) = (self.sums.factors, self.sums.rows, self.sums.depth);
-        let whole = depth / STEPS * STEPS;
-        for t in (0..whole).step_by(STEPS) {
-            self.add::<STEPS, FMA>(t, &factors[t * rows..][..STEPS * rows]);
-        }
-        for t in whole..depth {
-            self.add::<1, FMA>(t, &factors[t * rows..][..rows]);
         }
     }
 }

@@ -162,7 +162,6 @@ macro_rules! unroll {
         })*
     };
 }
-pub(crate) use unroll;
 
 /// Tiles of `R` rows with `V` vectors of 512 bits each, each of another panel of B.
 struct WideTiles<'a, T: Float, A, const R: usize, const V: usize> {

@@ -3,9 +3,9 @@
 use super::part::Part;
 use super::plan::{Correlation, Phase, Run};
 use crate::kernels::gemm::microkernel::{
-    LeftOperand, LeftRows, MR, Offsets, Packed, Rows, row_tiles, unroll,
+    LeftOperand, LeftRows, MR, Offsets, Packed, Rows, row_tiles,
 };
-use crate::kernels::simd::{Array, Body, Float, Level, Vector, WideIsa};
+use crate::kernels::simd::{Array, Body, Float, Level, Vector};
 use crate::memory::Scratch;
 use crate::{Element, parallel};
 
@@ -81,18 +81,14 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let pixels = part.span.pixels().len();
     let depth = phase.offsets.len();
     let channels = dst.len() / pixels;
-    // Registers of 512 bits, if every row fills one. The order of each sum is the same.
-    let wide = T::wide(level).filter(|_| plan.narrowest_row(phase) >= T::NR);
-    let register = if wide.is_some() { T::NR } else { T::LANES };
-    let pieces = part.pieces(register);
+    let pieces = part.pieces(T::LANES);
     let offsets = &phase.offsets;
-    for pieces in pieces.chunks(BLOCK * T::LANES / register) {
+    for pieces in pieces.chunks(BLOCK) {
         let to = Planes {
             dst: &mut *dst,
             pixels,
-            lanes: phase.width().min(register),
+            lanes: phase.width().min(T::LANES),
             step: phase.step(),
-            wide,
         };
         if weights.packed.is_empty() {
             let start = part.group * plan.weight[2] + part.first * plan.weight[0];
@@ -112,15 +108,13 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
 }
 
 /// Output planes.
-struct Planes<'a, T: Float> {
+struct Planes<'a, T> {
     dst: &'a mut [T],
     pixels: usize,
     /// Lanes of a vector that are used.
     lanes: usize,
     /// Stride in `dst` between the pixels of neighbouring lanes.
     step: usize,
-    /// Whether vectors have 512 bits.
-    wide: Option<WideIsa<T>>,
 }
 
 /// Computes some vectors of pixels of all channels.
@@ -138,58 +132,16 @@ fn run_block<T: Float, G: LeftOperand<T>>(
         pixels,
         lanes,
         step,
-        wide,
     } = to;
-    let register = if wide.is_some() { T::NR } else { T::LANES };
-    let whole = lanes == register && step == 1;
+    let whole = lanes == T::LANES && step == 1;
     // Vectors whose pixels are not contiguous in the result are stored to a buffer first.
     let mut buffer = Scratch::<T>::new(if whole {
         0
     } else {
-        pieces.len() * MR * register
+        pieces.len() * MR * T::LANES
     });
     for (index, (first, rows)) in row_tiles(channels).enumerate() {
         let dst = &mut dst[first * pixels..];
-        let strides = [pieces.len() * register, register, pixels, step];
-        if let Some(isa) = wide {
-            macro_rules! with_512 {
-                ($r:literal, $v:literal) => {
-                    T::run_wide(
-                        isa,
-                        WidePixelTiles::<T, G, $r, $v> {
-                            depth,
-                            weights,
-                            index,
-                            first,
-                            rows,
-                            image,
-                            offsets,
-                            pieces,
-                            is_buffered: !whole,
-                            pixels: if whole {
-                                pixels
-                            } else {
-                                pieces.len() * register
-                            },
-                            dst: if whole { &mut *dst } else { &mut buffer },
-                            isa,
-                        },
-                    )
-                };
-            }
-            // At least 8 accumulators; five channels are computed as six.
-            match rows {
-                1 => with_512!(1, 8),
-                2 => with_512!(2, 4),
-                3 => with_512!(3, 4),
-                4 => with_512!(4, 4),
-                _ => with_512!(6, 2),
-            }
-            if !whole {
-                store_apart(&buffer, strides, [rows, lanes], pieces, dst);
-            }
-            continue;
-        }
         macro_rules! with {
             ($r:literal, $v:literal) => {
                 if whole {
@@ -229,25 +181,17 @@ fn run_block<T: Float, G: LeftOperand<T>>(
             _ => with!(6, 2),
         }
         if !whole {
-            store_apart(&buffer, strides, [rows, lanes], pieces, dst);
-        }
-    }
-}
-
-/// Copies the sums of some channels, `[channel][piece][lane]` with the first two strides, to pixels that are not
-/// contiguous: the other strides are from one channel and from one pixel to the next.
-fn store_apart<T: Float>(
-    buffer: &[T],
-    [of_channel, register, pixels, step]: [usize; 4],
-    [rows, lanes]: [usize; 2],
-    pieces: &[Run],
-    dst: &mut [T],
-) {
-    for (r, sums) in buffer.chunks(of_channel).enumerate().take(rows) {
-        for (piece, sums) in pieces.iter().zip(sums.chunks(register)) {
-            let to = &mut dst[r * pixels + piece.target..][..=(lanes - 1) * step];
-            for (lane, &sum) in sums[..lanes].iter().enumerate() {
-                to[lane * step] = sum;
+            for (r, sums) in buffer
+                .chunks(pieces.len() * T::LANES)
+                .enumerate()
+                .take(rows)
+            {
+                for (piece, sums) in pieces.iter().zip(sums.chunks(T::LANES)) {
+                    let to = dst[r * pixels + piece.target..].iter_mut().step_by(step);
+                    for (to, &sum) in to.zip(&sums[..lanes]) {
+                        *to = sum;
+                    }
+                }
             }
         }
     }
@@ -312,76 +256,6 @@ impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED
                     sums[r][v].store(&mut self.dst[r * self.pixels + target..][..T::LANES]);
                 }
             }
-            at += V;
-        }
-    }
-}
-
-/// Tiles of `R` output channels, of which `rows` exist, by `V` vectors of 512 bits.
-struct WidePixelTiles<'a, T: Float, G, const R: usize, const V: usize> {
-    depth: usize,
-    weights: G,
-    index: usize,
-    first: usize,
-    rows: usize,
-    image: &'a [T],
-    offsets: &'a Offsets,
-    pieces: &'a [Run],
-    /// Whether vectors are stored one after the other, and not where their pixels belong.
-    is_buffered: bool,
-    dst: &'a mut [T],
-    pixels: usize,
-    isa: WideIsa<T>,
-}
-
-impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize> Body
-    for WidePixelTiles<'_, T, G, R, V>
-{
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let isa = self.isa;
-        let (short, last) = (self.rows < R, self.pieces.len() - 1);
-        let weights = self
-            .weights
-            .rows::<R>(self.index, self.first, self.depth, short);
-        let span = self.offsets.span(T::NR);
-        let offsets = &self.offsets.list()[..self.depth];
-        let mut at = 0;
-        while at <= last {
-            // If fewer vectors are left than a tile has, the last one is computed several times.
-            let mut windows = [&self.image[..0]; V];
-            for v in 0..V {
-                windows[v] = &self.image[self.pieces[(at + v).min(last)].origin..][..span];
-            }
-            let mut sums = [[T::Wide::splat_with(isa, T::zero()); V]; R];
-            for (t, &offset) in offsets.iter().enumerate() {
-                let mut vectors = [sums[0][0]; V];
-                unroll!(v < V: 0 1 2 3 4 5 6 7 => {
-                    vectors[v] = T::Wide::load_with(isa, &windows[v][offset..]);
-                });
-                let step = weights.step::<R>(t);
-                unroll!(r < R: 0 1 2 3 4 5 => {
-                    let weight = T::Wide::splat_with(isa, weights.factor::<R>(step, r));
-                    unroll!(v < V: 0 1 2 3 4 5 6 7 => {
-                        sums[r][v] = weight.multiply_add::<FMA>(vectors[v], sums[r][v]);
-                    });
-                });
-            }
-            unroll!(r < R: 0 1 2 3 4 5 => {
-                if r < self.rows {
-                    unroll!(v < V: 0 1 2 3 4 5 6 7 => {
-                        let piece = (at + v).min(last);
-                        let target = if self.is_buffered {
-                            piece * T::NR
-                        } else {
-                            self.pieces[piece].target
-                        };
-                        sums[r][v].store(&mut self.dst[r * self.pixels + target..]);
-                    });
-                }
-            });
             at += V;
         }
     }

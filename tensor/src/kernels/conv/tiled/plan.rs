@@ -328,14 +328,6 @@ impl Correlation {
         pieces
     }
 
-    /// The fewest output pixels of a phase's row in one column block.
-    pub fn narrowest_row(&self, phase: &Phase) -> usize {
-        let width = phase.width();
-        let firsts = (0..width).step_by(self.image.outputs);
-        let widths = firsts.map(|first| self.image.outputs.min(width - first));
-        widths.min().unwrap_or(0)
-    }
-
     /// The offset in the padded image of the window of each output pixel, column block by column block.
     pub fn origins(&self, phase: &Phase) -> Offsets {
         let (whole, width) = (&self.spans(1)[0], phase.width());
