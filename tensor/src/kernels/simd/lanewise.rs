@@ -53,7 +53,7 @@ impl<T: Scalar, W: Lanewise<T>> Body for TwoVectors<W, T> {
     fn run<const FMA: bool>(mut self) {
         // A loop, so that the work is compiled once.
         for half in 0..2 {
-            self.work.run_from::<T::Vector, FMA>((), half * T::LANES);
+            self.work.run_from::<T::Lanes, FMA>((), half * T::LANES);
         }
     }
 }

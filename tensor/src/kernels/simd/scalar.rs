@@ -1,6 +1,7 @@
 //! The number types that have vector instructions, and their arrays as vectors.
 
-use std::ops::Range;
+use std::convert::identity;
+use std::ops::{Index, Range};
 
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
@@ -12,6 +13,8 @@ use crate::Real;
 pub(crate) trait Scalar: Real {
     /// One register of 256 bits.
     type Vector: Array<Self>;
+    /// One register of 256 bits for [`Lanewise`](super::Lanewise) work, which is compiled often.
+    type Lanes: Vector<Self, Isa = ()>;
     /// One register of 512 bits, for bodies that run on processors that have them.
     type Wide: Vector<Self>;
     /// How many numbers a [`Vector`](Self::Vector) holds.
@@ -34,9 +37,10 @@ pub(crate) trait Scalar: Real {
 pub(crate) type WideIsa<T> = <<T as Scalar>::Wide as Vector<T>>::Isa;
 
 macro_rules! scalar {
-    ($t:ty, $lanes:literal, $wide:ident, $is_double:literal) => {
+    ($t:ty, $lanes:literal, $vector:ty, $wide:ident, $is_double:literal) => {
         impl Scalar for $t {
             type Vector = [$t; $lanes];
+            type Lanes = $vector;
             #[cfg(target_arch = "x86_64")]
             type Wide = avx512::$wide;
             #[cfg(not(target_arch = "x86_64"))]
@@ -71,8 +75,8 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, 8, F32x16, false);
-scalar!(f64, 4, F64x8, true);
+scalar!(f32, 8, [f32; 8], F32x16, false);
+scalar!(f64, 4, F64x4, F64x8, true);
 
 /// `a · b + c`, in one instruction or in two.
 #[inline(always)]
@@ -80,51 +84,58 @@ pub(crate) fn multiply_add<const FMA: bool, T: Scalar>(a: T, b: T, c: T) -> T {
     if FMA { a.fused(b, c) } else { a * b + c }
 }
 
-/// Arrays of `f32` as vectors, without loops over the lanes. LLVM would unroll every loop on its own: with loops
-/// over arrays of both number types, the crate took 1.7 times as long to compile.
-macro_rules! array {
-    ([$($lane:literal)*], [$($low:literal)*], [$($high:literal)*]) => {
-        impl Vector<f32> for [f32; [$($lane),*].len()] {
+/// Vectors without loops over the lanes. LLVM would unroll every loop on its own: with loops over arrays of both
+/// number types, the crate took 1.7 times as long to compile.
+macro_rules! vector {
+    ($t:ty, $vector:ty, $of_lanes:path, [$($lane:literal)*]) => {
+        impl Vector<$t> for $vector {
             type Isa = ();
 
             #[inline(always)]
-            fn splat_with((): (), value: f32) -> Self {
-                [$({ let _ = $lane; value }),*]
+            fn splat_with((): (), value: $t) -> Self {
+                $of_lanes([$({ let _ = $lane; value }),*])
             }
             #[inline(always)]
-            fn load_with((): (), from: &[f32]) -> Self {
-                *from.first_chunk().expect("the slice has all lanes")
+            fn load_with((): (), from: &[$t]) -> Self {
+                $of_lanes(*from.first_chunk().expect("the slice has all lanes"))
             }
             #[inline(always)]
-            fn load_head_with((): (), from: &[f32]) -> Self {
+            fn load_head_with((): (), from: &[$t]) -> Self {
                 // Not a copy of `from.len()` elements: that is a call, around which all registers are saved.
-                [$(if $lane < from.len() { from[$lane] } else { 0.0 }),*]
+                $of_lanes([$(if $lane < from.len() { from[$lane] } else { 0.0 }),*])
             }
             #[inline(always)]
-            fn store(self, to: &mut [f32]) {
-                *to.first_chunk_mut().expect("the slice has all lanes") = self;
+            fn store(self, to: &mut [$t]) {
+                *to.first_chunk_mut().expect("the slice has all lanes") = [$(self[$lane]),*];
             }
             #[inline(always)]
-            fn splat_like(self, value: f32) -> Self {
+            fn splat_like(self, value: $t) -> Self {
                 Self::splat_with((), value)
             }
             #[inline(always)]
             fn multiply_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self {
-                [$(multiply_add::<FMA, f32>(self[$lane], factor[$lane], addend[$lane])),*]
+                $of_lanes([$(multiply_add::<FMA, $t>(self[$lane], factor[$lane], addend[$lane])),*])
             }
             #[inline(always)]
             fn add(self, other: Self) -> Self {
-                [$(self[$lane] + other[$lane]),*]
+                $of_lanes([$(self[$lane] + other[$lane]),*])
             }
             #[inline(always)]
             fn sub(self, other: Self) -> Self {
-                [$(self[$lane] - other[$lane]),*]
+                $of_lanes([$(self[$lane] - other[$lane]),*])
             }
             #[inline(always)]
             fn multiply(self, other: Self) -> Self {
-                [$(self[$lane] * other[$lane]),*]
+                $of_lanes([$(self[$lane] * other[$lane]),*])
             }
         }
+    };
+}
+
+/// [`vector!`] and [`Array`] for an array of `f32`.
+macro_rules! array {
+    ([$($lane:literal)*], [$($low:literal)*], [$($high:literal)*]) => {
+        vector!(f32, [f32; [$($lane),*].len()], identity, [$($lane)*]);
 
         impl Array<f32> for [f32; [$($lane),*].len()] {
             #[inline(always)]
@@ -153,6 +164,21 @@ macro_rules! array {
 array!([0 1 2 3 4 5 6 7], [0 1 2 3], [4 5 6 7]);
 #[cfg(not(target_arch = "x86_64"))]
 array!([0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15], [0 1 2 3 4 5 6 7], [8 9 10 11 12 13 14 15]);
+
+/// Four numbers of double precision, for [`Lanewise`](super::Lanewise) work: without the loops of `[f64; 4]`.
+#[derive(Clone, Copy)]
+pub(crate) struct F64x4([f64; 4]);
+
+impl Index<usize> for F64x4 {
+    type Output = f64;
+
+    #[inline(always)]
+    fn index(&self, lane: usize) -> &f64 {
+        &self.0[lane]
+    }
+}
+
+vector!(f64, F64x4, F64x4, [0 1 2 3]);
 
 // Arrays of `f64` keep loops over the lanes. Without them, LLVM merges the loads of windows that overlap into
 // loads of single numbers, and then finds no vectors: a depthwise weight gradient took 1.6 times as long.

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::transform::{From, Linear, Square, To, twice};
+use super::transform::{Linear, Square, To, twice, unrolled};
 use crate::kernels::partition::balanced;
 use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::prefetch;
@@ -211,40 +211,48 @@ impl<T: Float, L: Linear<K, A>, const K: usize, const A: usize> Lanewise<T>
     #[inline(always)]
     fn run_from<V: Vector<T>, const FMA: bool>(&mut self, isa: V::Isa, lane: usize) {
         let line = 2 * T::LANES;
+        // Both directions run the same code, so that it is compiled once.
+        let (first, step) = if self.reversed {
+            ((K * K - 1) * line, -(line as isize))
+        } else {
+            (0, line as isize)
+        };
         for input in 0..self.inputs {
-            let vectors = &self.gathered[input * K * K * line + lane..];
+            let taps = Taps::<T, K> {
+                vectors: &self.gathered[input * K * K * line + lane..],
+                first,
+                step,
+            };
             let to = To {
                 vectors: &mut self.to[input * line + lane..],
                 row: A * self.plane,
                 column: self.plane,
             };
-            if self.reversed {
-                twice::<T, V, L, _, FMA, K, A>(isa, Reversed::<T, K>(vectors), to);
-            } else {
-                let (row, column) = (K * line, line);
-                twice::<T, V, L, _, FMA, K, A>(
-                    isa,
-                    From {
-                        vectors,
-                        row,
-                        column,
-                    },
-                    to,
-                );
-            }
+            twice::<T, V, L, _, FMA, K, A>(isa, taps, to);
         }
     }
 }
 
-/// The taps of a filter in reverse order.
+/// The taps of a filter in rows of `K`, in their order or reversed.
 #[derive(Clone, Copy)]
-struct Reversed<'a, T, const K: usize>(&'a [T]);
+struct Taps<'a, T, const K: usize> {
+    vectors: &'a [T],
+    /// Where the first tap is.
+    first: usize,
+    /// Stride from one tap to the next.
+    step: isize,
+}
 
-impl<T: Float, V: Vector<T>, const K: usize> Square<T, V> for Reversed<'_, T, K> {
+impl<T: Float, V: Vector<T>, const K: usize> Square<T, V, K> for Taps<'_, T, K> {
     #[inline(always)]
-    fn load(&self, isa: V::Isa, i: usize, j: usize) -> V {
-        let tap = K * K - 1 - (i * K + j);
-        V::load_with(isa, &self.0[2 * tap * T::LANES..])
+    fn column(&self, isa: V::Isa, j: usize) -> [V; K] {
+        let mut column = [V::splat_with(isa, T::zero()); K];
+        unrolled!(i < K => {
+            let steps = (i * K + j) as isize;
+            let tap = self.first.wrapping_add_signed(steps * self.step);
+            column[i] = V::load_with(isa, &self.vectors[tap..]);
+        });
+        column
     }
 }
 
@@ -282,21 +290,26 @@ impl<T: Float, L: Linear<A, K>, const K: usize, const A: usize> Lanewise<T>
 #[derive(Clone, Copy)]
 struct Added<'a, T, const A: usize>(Sums<'a, T>);
 
-impl<T: Float, V: Vector<T>, const A: usize> Square<T, V> for Added<'_, T, A> {
+impl<T: Float, V: Vector<T>, const A: usize> Square<T, V, A> for Added<'_, T, A> {
     #[inline(always)]
-    fn load(&self, isa: V::Isa, i: usize, j: usize) -> V {
+    fn column(&self, isa: V::Isa, j: usize) -> [V; A] {
         let Sums {
             values,
             plane,
             size,
         } = self.0;
-        let first = (i * A + j) * plane;
-        let mut sum = V::load_with(isa, &values[first..]);
-        let mut next = size + first;
-        while next < values.len() {
-            sum = sum.add(V::load_with(isa, &values[next..]));
-            next += size;
+        let mut sums = [V::splat_with(isa, T::zero()); A];
+        unrolled!(i < A => {
+            sums[i] = V::load_with(isa, &values[(i * A + j) * plane..]);
+        });
+        let mut share = size;
+        while share < values.len() {
+            unrolled!(i < A => {
+                let value = V::load_with(isa, &values[share + (i * A + j) * plane..]);
+                sums[i] = sums[i].add(value);
+            });
+            share += size;
         }
-        sum
+        sums
     }
 }
