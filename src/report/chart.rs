@@ -7,8 +7,14 @@ const GRID: &str = "#e6e6e6";
 /// The width of the axes; the legend is added on the right.
 const WIDTH: f64 = 500.0;
 const HEIGHT: f64 = 330.0;
-/// Space for the labels of the vertical and the horizontal axis.
+/// The least space on the left of the vertical axis, for its labels.
 const LEFT: f64 = 76.0;
+/// The space between the label of the vertical axis and those of its ticks, and between these and the axis.
+const BESIDE: f64 = 8.0;
+/// The size of the label of an axis, and of those of its ticks.
+const LABEL: f64 = 13.0;
+const TICK: f64 = 12.0;
+/// Space for the labels of the horizontal axis.
 const BELOW: f64 = 58.0;
 
 /// The scale of an axis.
@@ -71,12 +77,16 @@ impl LineChart {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let names = self.series.iter().map(|series| &series.name);
         let legend = names.map(|name| text_width(name, 13.0)).fold(0.0, f64::max);
-        let whole = LEFT + WIDTH + 57.0 + legend;
+        let height = HEIGHT.max(20.0 * self.series.len() as f64);
+        let mut y = Axis::new(self.y_scale, points().map(|p| p.1));
+        let labels = y.ticks.iter().map(|&tick| text_width(&y.label(tick), TICK));
+        let left = (20.0 + 2.0 * BESIDE + labels.fold(0.0, f64::max)).max(LEFT);
+        let whole = left + WIDTH + 57.0 + legend;
         let title = wrap(&self.title, 17.0, whole - 16.0);
         let top = 30.0 + 21.0 * title.len() as f64;
-        let height = HEIGHT.max(20.0 * self.series.len() as f64);
-        let x = Axis::new(self.x_scale, points().map(|p| p.0), [LEFT, LEFT + WIDTH]);
-        let y = Axis::new(self.y_scale, points().map(|p| p.1), [top + height, top]);
+        y.place = [top + height, top];
+        let mut x = Axis::new(self.x_scale, points().map(|p| p.0));
+        x.place = [left, left + WIDTH];
         let mut svg = Svg::new(whole, top + height + BELOW);
         svg.title(whole / 2.0, &title);
         self.draw_frame(&mut svg, &x, &y);
@@ -86,7 +96,7 @@ impl LineChart {
             if series.name.is_empty() {
                 continue;
             }
-            let at = [LEFT + WIDTH + 14.0, top + 8.0 + 20.0 * index as f64];
+            let at = [left + WIDTH + 14.0, top + 8.0 + 20.0 * index as f64];
             svg.polyline(&[at, [at[0] + 20.0, at[1]]], style, 2.5);
             let at = [at[0] + 27.0, at[1] + 4.5];
             svg.text(at, 13.0, Anchor::Start, INK, &series.name);
@@ -99,18 +109,18 @@ impl LineChart {
         for tick in &x.ticks {
             let (at, label) = (x.place(*tick), x.label(*tick));
             svg.line([at, top], [at, floor], GRID, 1.0);
-            svg.text([at, floor + 18.0], 12.0, Anchor::Middle, INK, &label);
+            svg.text([at, floor + 18.0], TICK, Anchor::Middle, INK, &label);
         }
         for tick in &y.ticks {
             let (at, label) = (y.place(*tick), y.label(*tick));
             svg.line([left, at], [end, at], GRID, 1.0);
-            svg.text([left - 8.0, at + 4.0], 12.0, Anchor::End, INK, &label);
+            svg.text([left - BESIDE, at + 4.0], TICK, Anchor::End, INK, &label);
         }
         svg.line([left, floor], [end, floor], INK, 1.2);
         svg.line([left, floor], [left, top], INK, 1.2);
         let below = [f64::midpoint(left, end), floor + BELOW - 16.0];
-        svg.text(below, 13.0, Anchor::Middle, INK, &self.x_label);
-        svg.text_upwards([20.0, f64::midpoint(top, floor)], 13.0, INK, &self.y_label);
+        svg.text(below, LABEL, Anchor::Middle, INK, &self.x_label);
+        svg.text_upwards([20.0, f64::midpoint(top, floor)], LABEL, INK, &self.y_label);
     }
 }
 
@@ -147,24 +157,28 @@ fn draw_series(
     }
 }
 
-/// An axis: its scale, its range of values, its range of pixels, and its ticks.
+/// An axis: its scale, its range of values (of their logarithms), its range of pixels, and its ticks.
 struct Axis {
     scale: Scale,
     span: [f64; 2],
     place: [f64; 2],
     ticks: Vec<f64>,
+    /// Whether all values are whole numbers, such as epochs: no tick lies between two of them.
+    is_whole: bool,
 }
 
 impl Axis {
-    fn new(scale: Scale, values: impl Iterator<Item = f64>, place: [f64; 2]) -> Self {
+    fn new(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
         let mut axis = Self {
             scale,
             span: [f64::INFINITY, f64::NEG_INFINITY],
-            place,
+            place: [0.0, 1.0],
             ticks: Vec::new(),
+            is_whole: true,
         };
         for value in values.filter(|&value| axis.scale.shows(value)) {
             let at = axis.scale.apply(value);
+            axis.is_whole &= value.fract() == 0.0;
             axis.span = [axis.span[0].min(at), axis.span[1].max(at)];
         }
         let [low, high] = axis.span;
@@ -182,7 +196,10 @@ impl Axis {
 
     /// Widens the span to round numbers, five to ten of them.
     fn linear_ticks(&mut self) -> Vec<f64> {
-        let step = round_step((self.span[1] - self.span[0]) / 6.0);
+        let mut step = round_step((self.span[1] - self.span[0]) / 6.0);
+        if self.is_whole {
+            step = step.max(1.0);
+        }
         let (first, last) = ((self.span[0] / step).floor(), (self.span[1] / step).ceil());
         self.span = [first * step, last * step];
         (0..=(last - first) as usize)
@@ -190,8 +207,12 @@ impl Axis {
             .collect()
     }
 
-    /// Widens the span to whole powers of ten, with a tick at each, at every second one …
+    /// Widens the span to whole powers of ten, with a tick at each, at every second one …; a short span only to
+    /// numbers that are 1, 2 or 5 times a power of ten, with a tick at each.
     fn log_ticks(&mut self) -> Vec<f64> {
+        if self.span[1] - self.span[0] < 1.5 {
+            return self.ticks_in_decades();
+        }
         let (first, last) = (self.span[0].floor(), self.span[1].ceil());
         self.span = [first, last];
         let every = ((last - first) / 8.0).ceil().max(1.0);
@@ -200,6 +221,20 @@ impl Axis {
         (0..=(last - first) as usize)
             .map(|n| 10_f64.powf((first + n as f64) * every))
             .collect()
+    }
+
+    fn ticks_in_decades(&mut self) -> Vec<f64> {
+        let [low, high] = self.span;
+        let decades = low.floor() as i32..=high.ceil() as i32;
+        let round =
+            decades.flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
+        let round: Vec<f64> = round.collect();
+        let is_below = |&tick: &f64| tick.log10() <= low + 1e-9;
+        let first = round.iter().rposition(is_below).unwrap_or(0);
+        let is_above = |&tick: &f64| tick.log10() >= high - 1e-9;
+        let last = round.iter().position(is_above).unwrap_or(round.len() - 1);
+        self.span = [round[first].log10(), round[last].log10()];
+        round[first..=last].to_vec()
     }
 
     fn shows(&self, value: f64) -> bool {
@@ -213,7 +248,18 @@ impl Axis {
 
     fn label(&self, tick: f64) -> String {
         match self.scale {
-            Scale::Log => power_of_ten(tick.log10().round() as i32),
+            Scale::Log => {
+                let power = (tick.log10() + 1e-9).floor();
+                let digit = (tick / 10_f64.powf(power)).round();
+                let is_short = (-3.0..4.0).contains(&power);
+                if digit != 1.0 && is_short {
+                    format!("{tick:.*}", (-power).max(0.0) as usize)
+                } else if digit != 1.0 {
+                    format!("{digit}·{}", power_of_ten(power as i32))
+                } else {
+                    power_of_ten(power as i32)
+                }
+            }
             Scale::Linear => {
                 let widest = self.span[0].abs().max(self.span[1].abs());
                 let step = self.ticks.get(1).map_or(1.0, |next| next - self.ticks[0]);

@@ -189,6 +189,61 @@ fn attribute(svg: &str, mark: &str, name: &str) -> f64 {
         .expect("a number")
 }
 
+/// The texts of a picture with this size of letters.
+fn texts(svg: &str, size: &str) -> Vec<String> {
+    let lines = svg
+        .lines()
+        .filter(|line| line.contains(&format!("font-size=\"{size}\"")));
+    let inner = lines.filter_map(|line| line.split('>').nth(1)?.split('<').next());
+    inner.map(str::to_owned).collect()
+}
+
+#[test]
+fn epochs_have_no_tick_between_them() {
+    let svg = chart(vec![(1.0, 0.5), (2.0, 0.25), (3.0, 0.3)], Scale::Linear);
+    let ticks = texts(&svg, "12");
+    assert_eq!(ticks[..3], ["1", "2", "3"], "{ticks:?}");
+}
+
+#[test]
+fn a_logarithmic_axis_of_less_than_two_decades_has_ticks_in_them() {
+    for (low, high, expected) in [
+        (1.2, 2.3, vec!["1", "2", "5"]),
+        (0.03, 0.4, vec!["0.02", "0.05", "10⁻¹", "0.2", "0.5"]),
+        (2.5e-6, 4e-6, vec!["2·10⁻⁶", "5·10⁻⁶"]),
+    ] {
+        let svg = chart(vec![(0.0, low), (1.0, high)], Scale::Log);
+        let ticks = texts(&svg, "12");
+        assert_eq!(ticks[2..], expected, "{low} to {high}");
+    }
+}
+
+#[test]
+fn the_label_of_the_vertical_axis_is_beside_those_of_its_ticks() {
+    let wide = LineChart {
+        y_label: "learning rate".into(),
+        series: vec![Series {
+            name: String::new(),
+            points: vec![(1.0, 1e-9), (2.0, 2.123e-5)],
+        }],
+        ..LineChart::default()
+    };
+    let svg = wide.to_svg();
+    let right = attribute(&svg, "2.0e-5<", "x");
+    let left = right - 12.0 * 0.6 * "2.0e-5".len() as f64;
+    let label = svg
+        .lines()
+        .find(|line| line.contains("learning rate<"))
+        .expect("the label");
+    let label: f64 = label
+        .split(&['(', ' '][..])
+        .nth(2)
+        .expect("x")
+        .parse()
+        .expect("a number");
+    assert!(label + 3.0 < left, "{label} and {left}");
+}
+
 #[test]
 fn titles_and_legends_fit_into_the_picture() {
     let long = "the training loss of fourteen learning rates on the handwritten digits, each with momentum";
