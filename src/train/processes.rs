@@ -123,8 +123,8 @@ where
             .map(|text| String::from_utf8_lossy(text).into_owned());
         let settings: Vec<_> = settings.collect();
         for (process, theirs) in settings.iter().enumerate() {
-            let pairs = settings[0].split(RECORD).zip(theirs.split(RECORD));
-            for (first, other) in pairs.filter(|(first, other)| first != other) {
+            let mut pairs = settings[0].split(RECORD).zip(theirs.split(RECORD));
+            if let Some((first, other)) = pairs.find(|(first, other)| first != other) {
                 let (name, value) = first.split_once(UNIT).unwrap_or((first, ""));
                 let (other_name, other_value) = other.split_once(UNIT).unwrap_or((other, ""));
                 return Err(TrainError::Disagreement {
