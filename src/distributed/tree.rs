@@ -131,7 +131,10 @@ mod tests {
                 assert_eq!(order(count, &ranges), whole, "{count} over {processes}");
             }
         }
-        assert_eq!(order(6, &[0..6]), "(((0+1)+(2+3))+(4+5))");
+        assert_eq!(
+            order(6, std::slice::from_ref(&(0..6))),
+            "(((0+1)+(2+3))+(4+5))"
+        );
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Run<'_> {
         results.into_iter().next().expect("a process")
     }
 
-    fn errors(&self, processes: usize, of: impl Fn(usize) -> Self + Sync) -> Vec<String> {
+    fn errors(processes: usize, of: impl Fn(usize) -> Self + Sync) -> Vec<String> {
         Simulator::new(processes).run(|communicator| {
             let run = of(communicator.rank());
             let error = run.train(Some(communicator)).expect_err("an error");
@@ -233,7 +233,7 @@ fn processes_that_differ_refuse_to_start_and_say_what_differs() {
     ];
     for (place, (_, part)) in cases.iter().enumerate() {
         // The closures are not shared between threads: each process makes its own.
-        let errors = Run::default().errors(3, |rank| match place {
+        let errors = Run::errors(3, |rank| match place {
             0 => other_seed(rank),
             1 => other_data(rank),
             2 => other_rate(rank),
@@ -248,7 +248,7 @@ fn processes_that_differ_refuse_to_start_and_say_what_differs() {
 
 #[test]
 fn more_processes_than_shards_are_one_sentence() {
-    let errors = Run::default().errors(3, |_| Run {
+    let errors = Run::errors(3, |_| Run {
         shards: 2,
         ..Run::default()
     });
@@ -263,7 +263,7 @@ fn more_processes_than_shards_are_one_sentence() {
 #[test]
 fn a_directory_that_cannot_be_written_ends_all_processes() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    let errors = Run::default().errors(3, |_| Run {
+    let errors = Run::errors(3, |_| Run {
         directory: Some(file.path()),
         ..Run::default()
     });

@@ -148,9 +148,9 @@ fn running_statistics_move_by_the_mean_of_the_shards() {
         var += x.iter().map(|x| (x - own).powi(2)).sum::<f64>() / (n - 1.0) / 4.0;
     }
     // Sums of 32 numbers of about 1 in f32.
-    const ROUNDING: f64 = 1e-6;
-    assert!((value("0.running_mean") - 0.1 * mean).abs() < ROUNDING);
-    assert!((value("0.running_var") - (0.9 + 0.1 * var)).abs() < ROUNDING);
+    let rounding = 1e-6;
+    assert!((value("0.running_mean") - 0.1 * mean).abs() < rounding);
+    assert!((value("0.running_var") - (0.9 + 0.1 * var)).abs() < rounding);
     let batches = state
         .get("0.num_batches_tracked")
         .and_then(wengert::nn::Values::counter);

@@ -73,7 +73,7 @@ pub fn run(model: &ModelProto, inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
                     None
                 })
             })
-            .map(|value| value.cloned())
+            .map(Option::<&Value>::cloned)
             .collect();
         let results = Node {
             node,

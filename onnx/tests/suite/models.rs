@@ -150,7 +150,7 @@ fn compare((name, mut model, image): Case) {
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     for batch in [1, 2] {
         let x = Tensor::normal(shape(batch), 0.0, 1.0, &mut rng(7));
-        let results = run(&file, &[x.clone()]);
+        let results = run(&file, std::slice::from_ref(&x));
         let apart = difference(&results[0], &output(&*model, &x));
         println!("{name:<16} batch {batch}: {apart:.1e}");
         assert!(apart <= ROUNDING, "{name}, batch {batch}: {apart:e}");
@@ -262,7 +262,7 @@ fn sequences_compute_the_same_in_a_file_for_every_batch() {
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         for batch in [1, 5] {
             let x = Tensor::normal([batch, steps, inputs], 0.0, 1.0, rng);
-            let results = run(&file, &[x.clone()]);
+            let results = run(&file, std::slice::from_ref(&x));
             let apart = difference(&results[0], &output(&*layer, &x));
             assert!(apart <= ROUNDING, "{name}, batch {batch}: {apart:e}");
         }

@@ -3,6 +3,7 @@
 //! The outcome is the table in `docs/onnx.md`; `WENGERT_BLESS=1` writes it anew.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -134,7 +135,7 @@ fn written(rows: &BTreeMap<&str, Row>) -> String {
         }
         let reasons: Vec<_> = row.reasons.keys().cloned().collect();
         let word = if row.exported > 0 { " (in part)" } else { "" };
-        page += &format!("| `{name}`{word} | {} |\n", reasons.join("; "));
+        let _ = writeln!(page, "| `{name}`{word} | {} |", reasons.join("; "));
     }
     page
 }
