@@ -74,13 +74,17 @@ use crate::{Element, axes::resolve_axis};
 ///   [`cumsum`](Self::cumsum), [`cumprod`](Self::cumprod), [`logcumsumexp`](Self::logcumsumexp),
 ///   [`logcumsumexp_with_logits`](Self::logcumsumexp_with_logits), [`logsumexp`](Self::logsumexp),
 ///   [`softmax`](Self::softmax), [`log_softmax`](Self::log_softmax), [`unit_scales`](Self::unit_scales),
-///   [`norm2`](Self::norm2)
+///   [`norm2`](Self::norm2), [`softmax_cotangent`](Self::softmax_cotangent),
+///   [`log_softmax_cotangent`](Self::log_softmax_cotangent), [`standardized_rows`](Self::standardized_rows),
+///   [`standardized_rows_gradient`](Self::standardized_rows_gradient),
+///   [`standardized_sums`](Self::standardized_sums), [`standardized_gradient`](Self::standardized_gradient)
 /// * **Sorting and indices**: [`sort`](Self::sort), [`sort_descending`](Self::sort_descending),
 ///   [`topk`](Self::topk), [`bottomk`](Self::bottomk), [`gather`](Self::gather), [`scatter`](Self::scatter),
 ///   [`index_select`](Self::index_select), [`scatter_add`](Self::scatter_add), [`index_add`](Self::index_add),
 ///   [`one_hot`](Self::one_hot)
 /// * **Products of matrices**: [`matmul`](Self::matmul), [`dot`](Self::dot), [`outer`](Self::outer),
-///   [`matmul_transposed`](Self::matmul_transposed), [`linear`](Self::linear)
+///   [`matmul_transposed`](Self::matmul_transposed), [`linear`](Self::linear), [`attention`](Self::attention),
+///   [`attention_gradient`](Self::attention_gradient)
 /// * **Convolution and pooling**: [`conv1d`](Self::conv1d), [`conv2d`](Self::conv2d), [`conv3d`](Self::conv3d),
 ///   [`conv_transpose1d`](Self::conv_transpose1d), [`conv_transpose2d`](Self::conv_transpose2d),
 ///   [`conv_transpose3d`](Self::conv_transpose3d), [`max_pool1d`](Self::max_pool1d),

@@ -111,6 +111,23 @@ crate::wrong_calls! {
     logsumexp: t([2, 3]).logsumexp(5);
     softmax: t([2, 3]).softmax(2);
     log_softmax: t([2, 3]).log_softmax(2);
+    softmax_cotangent: t([2, 3]).softmax_cotangent(&t([3, 2]), 0);
+    log_softmax_cotangent: t([2, 3]).log_softmax_cotangent(&t([3, 2]), 0);
+    standardized_rows: t([2, 3]).standardized_rows(&t([3]), &t([2]), &t([3]), &t([3]));
+    standardized_rows_gradient: t([2, 3]).standardized_rows_gradient(
+        &t([2, 3]),
+        &t([3]),
+        &t([2]),
+        &t([3]),
+        true,
+    );
+    standardized_sums: t([2, 3]).standardized_sums(&t([3, 2]), &t([2]), &t([2]));
+    standardized_gradient: t([2, 3]).standardized_gradient(
+        &t([2, 3]),
+        &[t([2]), t([2]), t([2]), t([2]), t([3])],
+    );
+    attention: t([2, 3]).attention(&t([4, 2]), &t([4, 5]));
+    attention_gradient: t([2, 3]).attention_gradient(&t([4, 3]), &t([4, 5]), &t([2, 4]), &t([2, 4]));
     add_assign: t([2, 3]).add_assign(&t([3, 2]));
     clamp: t([2]).clamp(1.0, 0.0);
     where_: Tensor::where_(&mask([2]), &t([3]), &t([3]));

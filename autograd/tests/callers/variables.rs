@@ -43,6 +43,7 @@ crate::wrong_calls! {
     backward: v([1]).backward();
     backward: leaf([2, 3]).backward();
     backward: consumed().backward();
+    backward_each: v([1]).backward_each(|_, _| ());
     backward_keep: v([1]).backward_keep();
     grad: leaf([2]).grad(&[&v([2])]);
     backward_from: leaf([2]).backward_from(&Tensor::zeros([3]));
