@@ -1,5 +1,6 @@
 //! Numbers at the ends of their range: large offsets, tails, infinities.
 
+mod curvatures;
 mod missing;
 mod offsets;
 mod page;

@@ -11,7 +11,7 @@ use crate::{units, units_double, value_and_gradient};
 /// Units in the last place of the exact result.
 const CLOSE: f64 = 8.0;
 
-fn apply<T: Real>(name: &str, x: &Var<T>) -> Var<T> {
+pub fn apply<T: Real>(name: &str, x: &Var<T>) -> Var<T> {
     match name {
         "sigmoid" => x.sigmoid(),
         "tanh" => x.tanh(),

@@ -137,9 +137,10 @@ smooth! {
         // Products with h first: x alone may be near the largest number.
         let bent = T::of(4.0) * (x * h) * (one + e);
         if x > T::zero() {
-            let n = one + two * e;
-            let d = one / (n + two * e * e);
-            (n + bent * h * e * d) * d
+            // As 1 and a rest of size e², whose tangent keeps its digits.
+            let square = two * e * e;
+            let d = one / (one + two * e + square);
+            one + (bent * h * e * d - square) * d
         } else {
             let n = e + two;
             let d = one / (e * n + two);
