@@ -1,7 +1,7 @@
 //! The batch normalization layers.
 
 use wengert_autograd::Var;
-use wengert_autograd::ops::NormOptions;
+use wengert_autograd::ops::{BatchNormed, NormOptions};
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::module::Module;
@@ -91,20 +91,6 @@ impl<const AXES: usize, T: Real> BatchNorm<AXES, T> {
         self
     }
 
-    /// Records that the running statistics move towards those of a batch of `count` values per
-    /// channel.
-    fn update_statistics(&self, pass: &mut Pass<T>, mean: &Var<T>, var: &Var<T>, count: usize) {
-        let unbiased = T::of(count as f64 / (count - 1) as f64);
-        let (mean, var) = (mean.value().clone(), var.value().map(|var| var * unbiased));
-        let (keep, take) = (T::of(1.0 - self.momentum), T::of(self.momentum));
-        for (buffer, batch) in [(&self.running_mean, mean), (&self.running_var, var)] {
-            pass.update(buffer, move |running| {
-                running.zip(&batch, |running, batch| keep * running + take * batch)
-            });
-        }
-        pass.count(&self.num_batches_tracked, 1);
-    }
-
     /// The values per channel of an input that fits.
     #[track_caller]
     fn values_per_channel(&self, x: &Var<T>) -> usize {
@@ -139,8 +125,29 @@ impl<const AXES: usize, T: Real> Module<T> for BatchNorm<AXES, T> {
         }
         require_variance(AXES, x, count);
         let normed = x.batch_norm(&options);
-        self.update_statistics(pass, &normed.mean, &normed.var, count);
+        let statistics = [&self.running_mean, &self.running_var];
+        track_statistics(statistics, &normed, count, self.momentum, pass);
+        pass.count(&self.num_batches_tracked, 1);
         normed.y
+    }
+}
+
+/// Records that running statistics move towards those of a batch, whose biased variances are of `count` values.
+pub(super) fn track_statistics<T: Real>(
+    [running_mean, running_var]: [&Buffer<T>; 2],
+    batch: &BatchNormed<T>,
+    count: usize,
+    momentum: f64,
+    pass: &mut Pass<T>,
+) {
+    let unbiased = T::of(count as f64 / (count - 1) as f64);
+    let mean = batch.mean.value().clone();
+    let var = batch.var.value().map(|var| var * unbiased);
+    let (keep, take) = (T::of(1.0 - momentum), T::of(momentum));
+    for (buffer, batch) in [(running_mean, mean), (running_var, var)] {
+        pass.update(buffer, move |running| {
+            running.zip(&batch, |running, batch| keep * running + take * batch)
+        });
     }
 }
 

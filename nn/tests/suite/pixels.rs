@@ -188,6 +188,47 @@ fn channels_are_normalized_by_their_image_alone() {
 }
 
 #[test]
+fn instance_norm_may_track_running_statistics_for_evaluation() {
+    assert(&check_model!(
+        |_rng| InstanceNorm2d::new(2).affine().track_running_stats(),
+        [2, 2, 3, 2]
+    ));
+    let mut layer: InstanceNorm2d<f64> = InstanceNorm2d::new(1).track_running_stats().momentum(0.5);
+    // Two images with the means 2 and 6, and the unbiased variances 2 and 8.
+    let x = Tensor::from_slice(&[1.0, 3.0, 4.0, 8.0], [2, 1, 1, 2]);
+    let mut pass = Pass::train(&layer, 0);
+    let y = layer.call(&pass.input(x.clone()), &mut pass);
+    assert_eq!(
+        *y.value(),
+        of(&InstanceNorm2d::new(1), &x),
+        "by its own statistics"
+    );
+    pass.commit(&mut layer);
+    let dict = StateDict::of(&layer);
+    let state: Vec<f64> = ["running_mean", "running_var"]
+        .map(|name| dict.get(name).unwrap().real::<f64>().unwrap().item())
+        .to_vec();
+    assert_eq!(state, [0.5 * 4.0, 0.5 + 0.5 * 5.0]);
+    assert_eq!(layer.num_batches_tracked.as_ref().unwrap().value(), 1);
+    // In evaluation: (x − 2)/√(3 + ε).
+    let y = of(&layer, &x).to_vec();
+    for (y, x) in y.into_iter().zip(x.to_vec()) {
+        assert!((y - (x - 2.0) / (3.0_f64 + 1e-5).sqrt()).abs() < 1e-14);
+    }
+}
+
+#[test]
+#[should_panic(
+    expected = "instance_norm1d: [2, 3, 1]: 2 images of 1 values per channel have no variance to train on"
+)]
+fn instance_norm_does_not_track_the_variance_of_one_value() {
+    let layer: InstanceNorm1d<f64> = InstanceNorm1d::new(3).track_running_stats();
+    let mut pass = Pass::train(&layer, 0);
+    let x = pass.input(Tensor::ones([2, 3, 1]));
+    let _ = layer.call(&x, &mut pass);
+}
+
+#[test]
 #[should_panic(expected = "instance_norm2d: [2, 3, 4]: 4 axes and 3 channels are needed")]
 fn a_signal_is_no_image() {
     let _ = of(&InstanceNorm2d::new(3), &Tensor::ones([2, 3, 4]));
