@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wengert_autograd::Var;
-use wengert_autograd::ops::{InterpolateOptions, Interpolation, ResponseOptions};
+use wengert_autograd::ops::{Border, InterpolateOptions, Interpolation, ResponseOptions};
 use wengert_nn::*;
 use wengert_tensor::{ConvOptions, Tensor};
 
@@ -313,6 +313,22 @@ fn extents_that_memory_cannot_hold_are_refused_and_can_be_caught() {
             "fold: windows of",
         );
     }
+    for border in [Border::Replicate, Border::Circular, Border::Reflect] {
+        for widths in [[usize::MAX, 0], [1 << 63, 1 << 63], [0, 1 << 40]] {
+            let widths = [[0, 0], [0, 0], widths];
+            refused(
+                &|x| x.pad_border(&widths, border),
+                line,
+                "pad_border: [1, 1, 4]",
+            );
+        }
+    }
+    // Sizes whose sum wraps to the extent.
+    refused(
+        &|x| x.split(2, [usize::MAX, 5]).remove(0),
+        line,
+        "split: [1, 1, 4]",
+    );
     let output = [usize::MAX, 4];
     let options = ConvOptions::default();
     refused(

@@ -36,7 +36,7 @@ impl Op for Linear {
         let mut shape = inputs[0].to_vec();
         let columns = shape.pop().unwrap_or(1);
         shape.push(inputs[1][0]);
-        let products = shape.iter().product::<usize>() * columns;
+        let products = shape.iter().product::<usize>().saturating_mul(columns);
         Outline::of(shape)
             .multiply_adds(products)
             .reach(Reach::Whole)

@@ -65,7 +65,7 @@ impl Op for Matmul {
         };
         let n = if right { *below } else { *beside };
         let shape = [batch, &[m, n]].concat();
-        let products = shape.iter().product::<usize>() * k;
+        let products = shape.iter().product::<usize>().saturating_mul(k);
         Outline::of(shape)
             .multiply_adds(products)
             .reach(Reach::Whole)

@@ -167,6 +167,8 @@ impl<T: Real> Var<T> {
                 widest <= limit,
                 "pad_border: {shape:?}: {border:?} of axis {axis} can be {limit} wide, not {widest}"
             );
+            let total = n.saturating_add(before).saturating_add(behind);
+            wengert_tensor::require_memory::<i64>("pad_border", shape, total);
             let n = n as isize;
             let places: Vec<_> = (-(before as isize)..n + behind as isize)
                 .map(|i| border.place(i, n) as i64)

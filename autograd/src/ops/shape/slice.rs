@@ -225,7 +225,7 @@ impl<T: Real> Var<T> {
     pub fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
         let sizes = sizes.as_ref();
         let whole = self.size(axis);
-        let sum: usize = sizes.iter().sum();
+        let sum = sizes.iter().fold(0, |sum: usize, &n| sum.saturating_add(n));
         require!(
             sum == whole,
             "split: {:?}: axis {axis} has extent {whole}, the parts add up to {sum}",
