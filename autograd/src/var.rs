@@ -391,8 +391,9 @@ impl<T: Real> fmt::Debug for Var<T> {
     }
 }
 
+/// The value, as a tensor displays it.
 impl<T: Real> fmt::Display for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.value, f)
+        fmt::Display::fmt(&self.value, f)
     }
 }

@@ -583,3 +583,10 @@ mod watching {
         assert_eq!(tape.gradient_origin(&x), None);
     }
 }
+
+#[test]
+fn a_variable_is_displayed_as_its_value() {
+    let x = Tape::new().leaf(Tensor::from_slice(&[1.0, -2.5], [2]));
+    assert_eq!(x.to_string(), "[ 1.0 -2.5]");
+    assert_eq!(format!("{:.0}", &x * 2.0), "[ 2 -5]");
+}
