@@ -133,7 +133,7 @@ const EXACT: &[(&str, f64, f64)] = &[
 /// The second derivative by forward mode over a backward pass, and by two backward passes.
 fn second_derivatives<T: Real>(name: &str, x: f64) -> [f64; 2] {
     let at = Tensor::scalar(T::of(x));
-    let forward = hessian(|x: &[Var<_>]| apply(name, &x[0]), &[at.clone()]);
+    let forward = hessian(|x: &[Var<_>]| apply(name, &x[0]), std::slice::from_ref(&at));
     let x = Tape::new().leaf(at);
     let one = Var::constant(Tensor::scalar(T::one()));
     let y = apply(name, &x);
