@@ -327,6 +327,7 @@ where
     ///         trainer = trainer.communicator(communicator);
     ///     }
     ///     trainer.fit().expect("it trains");
+    ///     drop(trainer);
     ///     wengert::nn::StateDict::of(&model).to_bytes()
     /// };
     /// let alone = train(None);
