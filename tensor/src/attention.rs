@@ -9,7 +9,7 @@ use crate::reduce::{softmax_rows, softmax_rows_cotangent};
 use crate::{Real, Tensor, parallel, require};
 
 /// Most scores that are computed at once: 512 KB of `f32`.
-const MOST_SCORES: usize = 1 << 17;
+const MAX_SCORES: usize = 1 << 17;
 
 /// Extents of one attention: matrices, queries, keys, the width of a key and that of a value.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ impl Sizes {
 
     /// Queries that are computed at once.
     fn rows(self) -> usize {
-        (MOST_SCORES / self.keys.max(1)).clamp(1, self.queries.max(1))
+        (MAX_SCORES / self.keys.max(1)).clamp(1, self.queries.max(1))
     }
 }
 
@@ -66,8 +66,15 @@ impl<T: Real> Tensor<T> {
             shape[self.rank() - 1] = last;
             shape
         };
-        if matrices * queries * keys * out == 0 {
+        if [matrices, queries, keys].contains(&0) {
             return [Self::zeros(with(out)), Self::zeros(with(keys))];
+        }
+        if out == 0 {
+            // The probabilities do not depend on the values.
+            let mut shape = value.shape().to_vec();
+            shape[value.rank() - 1] = 1;
+            let [_, p] = self.attention(key, &Self::zeros(&shape));
+            return [Self::zeros(with(0)), p];
         }
         let operands = [self, key, value].map(Tensor::contiguous);
         let [q, k, v] = [0, 1, 2].map(|i| dense(&operands[i]));
@@ -135,8 +142,13 @@ impl<T: Real> Tensor<T> {
             p.shape(),
             g.shape()
         );
-        if matrices * queries * keys * width * out == 0 {
+        if [matrices, queries, keys, out].contains(&0) {
             return [self, key, value].map(|x| Self::zeros(x.shape()));
+        }
+        if width == 0 {
+            // All scores are 0, so the probabilities are equal, and the values still have a gradient.
+            let dv = p.transpose(-2, -1).matmul(g);
+            return [self.clone(), key.clone(), dv];
         }
         let operands = [self, key, value, p, g].map(Tensor::contiguous);
         let [q, k, v, p, g] = [0, 1, 2, 3, 4].map(|i| dense(&operands[i]));

@@ -11,6 +11,7 @@ mod conv_kernels;
 mod create;
 mod display;
 mod elementwise;
+mod fused_rows;
 mod gemm;
 mod index;
 mod join;

@@ -1,0 +1,135 @@
+//! Functions that do several steps of a formula in one pass over rows, compared with the steps one by one. The shapes
+//! reach every way in which rows are divided into tasks.
+
+use wengert_tensor::parallel::with_threads;
+use wengert_tensor::{Tensor, keep};
+
+/// Numbers that differ from place to place and from seed to seed.
+fn numbers(shape: &[usize], seed: u64) -> Tensor<f64> {
+    let len: usize = shape.iter().product();
+    let number = |i: usize| {
+        let bits = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ (seed << 32));
+        ((bits ^ (bits >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64
+            / (1_u64 << 52) as f64
+            - 1.0
+    };
+    Tensor::from_vec((0..len).map(number).collect(), shape)
+}
+
+#[track_caller]
+fn assert_close(name: &str, found: &Tensor<f64>, expected: &Tensor<f64>) {
+    assert_eq!(found.shape(), expected.shape(), "{name}");
+    for (found, expected) in found.iter().zip(expected.iter()) {
+        let bound = 1e-11 * expected.abs().max(1.0);
+        assert!(
+            (found - expected).abs() <= bound,
+            "{name}: {found} in place of {expected}"
+        );
+    }
+}
+
+/// The results with one thread, which must be those with three.
+#[track_caller]
+fn by_any_threads<const N: usize>(f: impl Fn() -> [Tensor<f64>; N] + Sync) -> [Tensor<f64>; N] {
+    let [alone, together] = [1, 3].map(|threads| with_threads(threads, &f));
+    for (alone, together) in alone.iter().zip(&together) {
+        let bits = |x: &Tensor<f64>| x.iter().map(f64::to_bits).collect::<Vec<_>>();
+        assert!(
+            bits(alone) == bits(together),
+            "the bits depend on the number of threads"
+        );
+    }
+    alone
+}
+
+#[test]
+fn attention_and_its_gradient_are_those_of_its_steps() {
+    for [matrices, queries, keys, width, out] in [
+        [2, 3, 5, 4, 6],
+        // More scores than are computed at once.
+        [2, 700, 300, 3, 2],
+        [1, 1, 1, 1, 1],
+        [3, 2, 4, 0, 2],
+        [3, 2, 4, 2, 0],
+        [3, 2, 0, 2, 2],
+        [3, 0, 4, 2, 2],
+        [0, 3, 4, 2, 2],
+    ] {
+        let q = numbers(&[matrices, queries, width], 1);
+        let k = numbers(&[matrices, keys, width], 2);
+        let v = numbers(&[matrices, keys, out], 3);
+        let g = numbers(&[matrices, queries, out], 4);
+        let t = |x: &Tensor<f64>| x.transpose(1, 2);
+
+        let [y, p] = by_any_threads(|| q.attention(&k, &v));
+        let probabilities = q.matmul(&t(&k)).softmax(2);
+        assert_close("p", &p, &probabilities);
+        assert_close("y", &y, &probabilities.matmul(&v));
+
+        let [dq, dk, dv] = by_any_threads(|| q.attention_gradient(&k, &v, &p, &g));
+        let dp = g.matmul(&t(&v));
+        let ds = &p * &(&dp - &(&p * &dp).sum(keep(2)));
+        assert_close("dq", &dq, &ds.matmul(&k));
+        assert_close("dk", &dk, &t(&ds).matmul(&q));
+        assert_close("dv", &dv, &t(&p).matmul(&g));
+    }
+}
+
+#[test]
+fn standardization_by_rows_is_that_of_its_steps() {
+    for [rows, extent] in [[1, 1], [3, 50], [2500, 7], [5, 40_000], [1100, 33]] {
+        let [x, g] = [1, 2].map(|seed| numbers(&[rows, extent], seed));
+        let [w, b] = [3, 4].map(|seed| numbers(&[extent], seed));
+        let [mean, rstd] = [5, 6].map(|seed| numbers(&[rows, 1], seed));
+        let s = &(&x - &mean) * &rstd;
+
+        let [y] = by_any_threads(|| [x.standardized_rows(&mean, &rstd, &w, &b)]);
+        assert_close("y", &y, &(&(&s * &w) + &b));
+
+        let [sum, along] = by_any_threads(|| x.standardized_sums(&g, &mean, &rstd));
+        assert_close("sum", &sum, &g.sum(keep(1)));
+        assert_close("along", &along, &(&g * &s).sum(keep(1)));
+
+        let columns = [mean.clone(), rstd.clone()]
+            .into_iter()
+            .chain([7, 8, 9].map(|seed| numbers(&[rows, 1], seed)));
+        let columns: [Tensor<f64>; 5] = columns.collect::<Vec<_>>().try_into().expect("five");
+        let [dx] = by_any_threads(|| [x.standardized_gradient(&g, &columns)]);
+        let [_, _, slope, shift, correction] = &columns;
+        assert_close(
+            "gradient",
+            &dx,
+            &(&(&(&g * slope) + shift) + &(&s * correction)),
+        );
+
+        for centred in [false, true] {
+            let [dx, dw, db] =
+                by_any_threads(|| x.standardized_rows_gradient(&g, &mean, &rstd, &w, centred));
+            let weighted = &g * &w;
+            let mut inner = &weighted - &(&s * &(&weighted * &s).mean(keep(1)));
+            if centred {
+                inner = &inner - &weighted.mean(keep(1));
+            }
+            assert_close("dx", &dx, &(&inner * &rstd));
+            assert_close("dw", &dw, &(&g * &s).sum(0));
+            assert_close("db", &db, &g.sum(0));
+        }
+    }
+}
+
+#[test]
+fn cotangents_of_softmax_are_those_of_their_formulas() {
+    for shape in [[2, 1], [1, 31], [3, 1025], [700, 33], [2, 40_000]] {
+        let x = numbers(&shape, 1).map(|x| 3.0 * x);
+        let g = numbers(&shape, 2);
+        // Along the last axis, whose rows are contiguous, and along the first.
+        for axis in [1, 0] {
+            let (p, logs) = (x.softmax(axis), x.log_softmax(axis));
+            let [found] = by_any_threads(|| [p.softmax_cotangent(&g, axis)]);
+            let expected = &p * &(&g - &(&p * &g).sum(keep(axis)));
+            assert_close("softmax", &found, &expected);
+            let [found] = by_any_threads(|| [logs.log_softmax_cotangent(&g, axis)]);
+            assert_close("log_softmax", &found, &(&g - &(&p * &g.sum(keep(axis)))));
+        }
+    }
+}
