@@ -15,9 +15,53 @@ fn by_quadrant(quadrant: u64, sine: f64, cosine: f64) -> f64 {
     f64::from_bits(size.to_bits() ^ (quadrant & 2) << 62)
 }
 
+/// Numerator and denominator of the tangent.
+#[inline(always)]
+fn by_parity(quadrant: u64, sine: f64, cosine: f64) -> [f64; 2] {
+    if quadrant & 1 == 0 {
+        [sine, cosine]
+    } else {
+        [-cosine, sine]
+    }
+}
+
+/// The angle of a point, with the `atan` and the `PI_REST` of the module.
+macro_rules! atan2 {
+    ($t:ident) => {
+        /// The angle of the point (`x`, `y`) in [−π, π], within 4 ulps; special values are those of C.
+        #[inline(always)]
+        pub(crate) fn atan2(y: $t, x: $t) -> $t {
+            use std::$t::consts::{FRAC_PI_2, PI};
+
+            let (height, width) = (y.abs(), x.abs());
+            let is_steep = height > width;
+            let (top, bottom) = if is_steep {
+                (width, height)
+            } else {
+                (height, width)
+            };
+            // 0/0 and ∞/∞ are 0 and 1 here.
+            let ratio = if top == bottom { 1.0 } else { top / bottom };
+            let ratio = if top + bottom == 0.0 { 0.0 } else { ratio };
+            let angle = atan(ratio);
+            let angle = if is_steep {
+                (FRAC_PI_2 - angle) + 0.5 * PI_REST
+            } else {
+                angle
+            };
+            let angle = if x.is_sign_negative() {
+                (PI - angle) + PI_REST
+            } else {
+                angle
+            };
+            angle.copysign(y)
+        }
+    };
+}
+
 /// Single precision; computed in double precision, since each result then needs one reduction in two parts.
 pub(crate) mod single {
-    use super::{ROUND, by_quadrant};
+    use super::{ROUND, by_parity, by_quadrant};
 
     /// The largest angle that is reduced here.
     pub(crate) const BOUND: f32 = 1e7;
@@ -72,12 +116,7 @@ pub(crate) mod single {
         let (r, quadrant) = reduced(x);
         let square = r * r;
         let (sine, cosine) = (sine(r, square), cosine(square));
-        let is_even = quadrant & 1 == 0;
-        let (top, bottom) = if is_even {
-            (sine, cosine)
-        } else {
-            (-cosine, sine)
-        };
+        let [top, bottom] = by_parity(quadrant, sine, cosine);
         (top / bottom) as f32
     }
 
@@ -109,39 +148,12 @@ pub(crate) mod single {
         (base + (p * s * r + r)).copysign(x)
     }
 
-    /// The angle of the point (`x`, `y`) in [−π, π], within 4 ulps; special values are those of C.
-    #[inline(always)]
-    pub(crate) fn atan2(y: f32, x: f32) -> f32 {
-        use std::f32::consts::{FRAC_PI_2, PI};
-
-        let (height, width) = (y.abs(), x.abs());
-        let is_steep = height > width;
-        let (top, bottom) = if is_steep {
-            (width, height)
-        } else {
-            (height, width)
-        };
-        // 0/0 and ∞/∞ are 0 and 1 here.
-        let ratio = if top == bottom { 1.0 } else { top / bottom };
-        let ratio = if top + bottom == 0.0 { 0.0 } else { ratio };
-        let angle = atan(ratio);
-        let angle = if is_steep {
-            (FRAC_PI_2 - angle) + 0.5 * PI_REST
-        } else {
-            angle
-        };
-        let angle = if x.is_sign_negative() {
-            (PI - angle) + PI_REST
-        } else {
-            angle
-        };
-        angle.copysign(y)
-    }
+    atan2!(f32);
 }
 
 /// Double precision.
 pub(crate) mod double {
-    use super::{ROUND, by_quadrant};
+    use super::{ROUND, by_parity, by_quadrant};
 
     /// The largest angle that is reduced here.
     pub(crate) const BOUND: f64 = 1e6;
@@ -217,12 +229,7 @@ pub(crate) mod double {
     pub(crate) fn tan(x: f64) -> f64 {
         let (r, quadrant) = reduced(x);
         let (sine, cosine) = (sine(r), cosine(r));
-        let is_even = quadrant & 1 == 0;
-        let (top, bottom) = if is_even {
-            (sine, cosine)
-        } else {
-            (-cosine, sine)
-        };
+        let [top, bottom] = by_parity(quadrant, sine, cosine);
         top / bottom
     }
 
@@ -260,34 +267,7 @@ pub(crate) mod double {
         (base + (r * (s * p / q) + r + rest)).copysign(x)
     }
 
-    /// The angle of the point (`x`, `y`) in [−π, π], within 4 ulps; special values are those of C.
-    #[inline(always)]
-    pub(crate) fn atan2(y: f64, x: f64) -> f64 {
-        use std::f64::consts::{FRAC_PI_2, PI};
-
-        let (height, width) = (y.abs(), x.abs());
-        let is_steep = height > width;
-        let (top, bottom) = if is_steep {
-            (width, height)
-        } else {
-            (height, width)
-        };
-        // 0/0 and ∞/∞ are 0 and 1 here.
-        let ratio = if top == bottom { 1.0 } else { top / bottom };
-        let ratio = if top + bottom == 0.0 { 0.0 } else { ratio };
-        let angle = atan(ratio);
-        let angle = if is_steep {
-            (FRAC_PI_2 - angle) + 0.5 * PI_REST
-        } else {
-            angle
-        };
-        let angle = if x.is_sign_negative() {
-            (PI - angle) + PI_REST
-        } else {
-            angle
-        };
-        angle.copysign(y)
-    }
+    atan2!(f64);
 }
 
 #[cfg(test)]
