@@ -98,7 +98,7 @@ impl<T: Number> Tensor<T> {
             "{op}: {:?}: axis {resolved} has fewer than {k} elements",
             self.shape()
         );
-        if k <= MOST_KEPT && k < extent / 4 {
+        if k <= MAX_KEPT && k < extent / 4 {
             let indices = self.indices_by_row(op, resolved, k, |row, out| {
                 first_indices(row, out, order);
             });
@@ -158,7 +158,7 @@ impl<T: Number> Tensor<T> {
 }
 
 /// The most elements that [`first_indices`] keeps in a sorted list.
-const MOST_KEPT: usize = 64;
+const MAX_KEPT: usize = 64;
 
 /// The indices of the first elements of a row in some order. A list of the best ones so far stays sorted: most
 /// elements of a long row are only compared with the last of them.

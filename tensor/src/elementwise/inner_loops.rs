@@ -43,13 +43,13 @@ pub(crate) enum Pieces<'a, T> {
 pub(crate) const PIECE: usize = 128;
 
 /// Rows shorter than this are not worth the pieces.
-const LEAST_ROW: usize = 48;
+const MIN_ROW: usize = 48;
 
 impl<'a, T: Element> StridedSlice<'a, T> {
     /// The first `count` elements, if they are contiguous or equal, and enough.
     #[inline]
     pub(crate) fn pieces(&self, count: usize) -> Option<Pieces<'a, T>> {
-        if count < LEAST_ROW {
+        if count < MIN_ROW {
             return None;
         }
         match self.stride {

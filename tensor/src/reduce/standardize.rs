@@ -5,8 +5,8 @@
 //! instance normalization mean and weight are the same for a row, the pixels of a channel, and the sums of several
 //! rows belong together; so the sums of rows and the gradient are two calls.
 //!
-//! Rows are tasks in chunks that depend on the shape alone; sums over rows add up to [`TOGETHER`] rows, then groups of
-//! them, then chunks as a tree.
+//! Rows are tasks in chunks that depend on the shape alone; sums over rows add the rows of a group one after the other,
+//! then groups, then chunks as a tree.
 
 use super::accumulate::join_rows;
 use crate::block_sum::{BLOCK, BlockSum, LANES, join_lanes};
@@ -14,11 +14,11 @@ use crate::create::buffer;
 use crate::kernels::simd::{Body, Level};
 use crate::{Real, Tensor, parallel, require};
 
-/// Rows that are summed one after the other.
-const TOGETHER: usize = 32;
+/// Rows that are summed one after the other: a group.
+const ROWS_IN_GROUP: usize = 32;
 
 /// The most rows of a chunk.
-const MOST_ROWS: usize = TOGETHER * TOGETHER;
+const MAX_ROWS: usize = ROWS_IN_GROUP * ROWS_IN_GROUP;
 
 /// Elements per elementary step of work.
 const PER_STEP: usize = 2;
@@ -103,7 +103,7 @@ impl<T: Real> Tensor<T> {
         let operands = [self, g, mean, rstd, w].map(Tensor::contiguous);
         let [x, g, mean, rstd, weight] = [0, 1, 2, 3, 4].map(|i| dense(&operands[i]));
         let mut dx = buffer(op, self.shape());
-        let each = (parallel::CHUNK / extent).clamp(1, MOST_ROWS);
+        let each = (parallel::CHUNK / extent).clamp(1, MAX_ROWS);
         let chunks = mean.len().div_ceil(each);
         let mut partial = buffer(op, &[chunks, 2 * extent]);
         let mut tasks: Vec<_> = dx
@@ -130,7 +130,7 @@ impl<T: Real> Tensor<T> {
                     dw,
                     db,
                 });
-                if number % TOGETHER == TOGETHER - 1 {
+                if number % ROWS_IN_GROUP == ROWS_IN_GROUP - 1 {
                     flush(&mut group, partial);
                 }
             }

@@ -98,7 +98,7 @@ impl Op for Unfold {
 }
 
 /// Larger windows are added up as a whole.
-const MOST_POSITIONS: isize = 16;
+const MAX_POSITIONS: isize = 16;
 
 /// Windows added up where they overlap.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Op for Fold {
         let mut y = Tensor::zeros(&self.shape);
         // One position in all windows after the other: a loop over many windows, not over a few positions.
         let size = self.axis_windows.size as isize;
-        let at_once = if size <= MOST_POSITIONS { 1 } else { size };
+        let at_once = if size <= MAX_POSITIONS { 1 } else { size };
         for first in (0..size).step_by(at_once as usize) {
             let positions = first..first + at_once;
             y.update_view(

@@ -23,7 +23,7 @@ fn clamped_ln<T: Real>(x: T) -> T {
 }
 
 /// The smallest divisor of [`ProbabilitySlope`]: where the slope is infinite, it is limited to 1e12 as in PyTorch.
-const LEAST: f64 = 1e-12;
+const MIN_PRODUCT: f64 = 1e-12;
 
 /// `(x − t) / (x·(1 − x))`, the slope of [`BinaryCrossEntropy`] in `x`.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ impl Op for ProbabilitySlope {
         x[0].zip(&x[1], |x, t| {
             let product = x * (T::one() - x);
             (x - t)
-                / if product < T::of(LEAST) {
-                    T::of(LEAST)
+                / if product < T::of(MIN_PRODUCT) {
+                    T::of(MIN_PRODUCT)
                 } else {
                     product
                 }
@@ -54,8 +54,8 @@ impl Op for ProbabilitySlope {
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (x, t) = (call.input(0), call.input(1));
         let product = x * (1.0 - x);
-        let is_least = product.value().map(|product| product < T::of(LEAST));
-        let divisor = product.clamp(LEAST, f64::INFINITY);
+        let is_least = product.value().map(|product| product < T::of(MIN_PRODUCT));
+        let divisor = product.clamp(MIN_PRODUCT, f64::INFINITY);
         out.input(0, |h| {
             let bent = (x - t) * (1.0 - x * 2.0) / &divisor;
             h * (1.0 - bent.masked_fill(&is_least, 0.0)) / &divisor

@@ -16,7 +16,7 @@ pub struct Standardize {
 }
 
 /// Rows of fewer pixels are not worth loops of their own.
-const LEAST_PIXELS: usize = 16;
+const MIN_PIXELS: usize = 16;
 
 impl Standardize {
     /// Whether a parameter is the same for all elements of each mean.
@@ -57,7 +57,7 @@ impl Standardize {
         for &axis in &axes {
             rows[axis] = 1;
         }
-        (pixels >= LEAST_PIXELS).then_some(rows)
+        (pixels >= MIN_PIXELS).then_some(rows)
     }
 
     /// [`through_value`](Self::through_value) without a graph, in two passes over memory; `false` if the layout of the
