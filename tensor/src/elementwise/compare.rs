@@ -59,7 +59,11 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn masked_fill(&self, mask: &Tensor<bool>, value: T) -> Self {
-        self.zip_named("masked_fill", mask, |x, mask| if mask { value } else { x })
+        self.zip_named("masked_fill", mask, move |x, mask| {
+            // A reference to the value would be selected instead, and then loaded: no vectors.
+            let filled = value;
+            if mask { filled } else { x }
+        })
     }
 }
 
