@@ -35,7 +35,11 @@ pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
                 let mut packed = Vec::new();
                 let a = tile.operand(1, buffer, &mut packed);
                 for row in 0..tile.rows() {
-                    map_strided(tile.target(out, from, row), a.row(row), |x| x);
+                    let (target, a) = (tile.target(out, from, row), a.row(row));
+                    match a.as_constant() {
+                        Some(x) => target.fill(x),
+                        None => map_strided(target, a, |x| x),
+                    }
                 }
             }
         });
@@ -198,9 +202,18 @@ fn zip4_row<T: Element, U: Element, V: Element, W: Element, X: Element>(
     b: StridedSlice<'_, U>,
     c: StridedSlice<'_, V>,
     d: StridedSlice<'_, W>,
-    f: &impl Fn(T, U, V, W) -> X,
+    f: &(impl Fn(T, U, V, W) -> X + Sync),
 ) {
     let (level, count) = (Level::best(), out.len());
+    // As in a normalization: three calls for each piece of a row would cost a fourth of the time.
+    if let (Some(a), Some(b), Some(c), Some(d)) = (
+        a.as_contiguous(count),
+        b.as_constant(),
+        c.as_constant(),
+        d.as_constant(),
+    ) {
+        return pointwise::map::<Cheap, _, _, _>(level, &|a| f(a, b, c, d), out, a);
+    }
     let operands = (
         a.pieces(count),
         b.pieces(count),
