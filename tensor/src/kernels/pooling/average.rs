@@ -81,12 +81,25 @@ impl<T: Real> Body for Window<'_, T> {
                 let at = start + self.span.start;
                 sum_of_row(&self.x[at..at + self.span.taps])
             } else {
-                let mut row = BlockSum::new();
-                for column in self.span.pixels() {
-                    row.add(self.x[start + column]);
-                }
-                row.total()
+                self.sum_of_few(start + self.span.start)
             });
+        }
+        sum.total()
+    }
+}
+
+impl<T: Real> Window<'_, T> {
+    /// The sum of a row of pixels that is short or has gaps: a sum of plain sums of at most [`LANES`] pixels.
+    #[inline(always)]
+    fn sum_of_few(&self, start: usize) -> T {
+        let Span { taps, step, .. } = self.span;
+        let mut sum = BlockSum::new();
+        for first in (0..taps).step_by(LANES) {
+            let mut few = T::zero();
+            for tap in first..taps.min(first + LANES) {
+                few += self.x[start + tap * step];
+            }
+            sum.add(few);
         }
         sum.total()
     }
