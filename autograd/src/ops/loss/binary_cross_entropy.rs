@@ -22,6 +22,26 @@ fn clamped_ln<T: Real>(x: T) -> T {
     if y < T::of(LOWEST) { T::of(LOWEST) } else { y }
 }
 
+/// `ln(1 − x) − ln x`, as part of a loop. A closure with two logarithms would be a call for each element.
+struct LogOdds;
+
+impl<T: Real> Pointwise<T, T> for LogOdds {
+    #[inline(always)]
+    fn at(&self, x: T) -> T {
+        clamped_ln(T::one() - x) - clamped_ln(x)
+    }
+}
+
+/// The loss of a pair, as part of a loop.
+struct LossOfProbability;
+
+impl<T: Real> Pointwise<(T, T), T> for LossOfProbability {
+    #[inline(always)]
+    fn at(&self, (x, t): (T, T)) -> T {
+        -(t * clamped_ln(x) + (T::one() - t) * clamped_ln(T::one() - x))
+    }
+}
+
 /// The smallest divisor of [`ProbabilitySlope`]: where the slope is infinite, it is limited to 1e12 as in PyTorch.
 const MIN_PRODUCT: f64 = 1e-12;
 
@@ -84,8 +104,7 @@ impl Op for ClampedLogOdds {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].map_costly(|x: T| clamped_ln(T::one() - x) - clamped_ln(x))
-            .into()
+        x[0].map_costly(LogOdds).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
@@ -113,9 +132,7 @@ impl Op for BinaryCrossEntropy {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let loss =
-            |(x, t): (T, T)| -(t * clamped_ln(x) + (T::one() - t) * clamped_ln(T::one() - x));
-        x[0].zip_costly(&x[1], loss).into()
+        x[0].zip_costly(&x[1], LossOfProbability).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
