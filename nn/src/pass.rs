@@ -224,7 +224,7 @@ impl<T: Real> Pass<T> {
     /// statistics and leaves them alone, dropout does nothing. `bn1` is a layer and all layers inside
     /// it, see [`path_matches`](crate::path_matches).
     ///
-    /// Parameters still get gradients unless they are [frozen](ParametersExt::freeze).
+    /// Parameters still get gradients unless they are [frozen](crate::ParametersExt::freeze).
     ///
     /// # Panics
     /// If no layer of the model matches.
