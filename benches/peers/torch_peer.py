@@ -232,4 +232,5 @@ def prepare(case):
     return KINDS[kind](case)
 
 
-serve(prepare)
+if __name__ == "__main__":
+    serve(prepare)

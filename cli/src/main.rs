@@ -11,6 +11,7 @@ mod export;
 #[cfg(not(all(
     feature = "gradcheck",
     feature = "lessons",
+    feature = "mpi",
     feature = "onnx",
     feature = "tui"
 )))]

@@ -52,6 +52,11 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = count::<65_536>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accumulate: Option<u64>,
+    /// Parts that each step is cut into, whose gradients are added in a fixed order; batch norm and dropout work on
+    /// each part. Several processes need at least one each [default: 1, with --mpi 8]
+    #[arg(long, value_name = "N", value_parser = count::<65_536>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u64>,
     /// Learning rate at its highest [default: depends on the optimizer]
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -121,8 +121,15 @@ impl RunDirectory {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let ours = [CONFIG, super::DATA, super::MODEL, super::WEIGHTS, REPORT]
-                .contains(&&*name)
+            let ours = [
+                CONFIG,
+                super::DATA,
+                super::MODEL,
+                super::WEIGHTS,
+                super::RESUME,
+                REPORT,
+            ]
+            .contains(&&*name)
                 || name.starts_with("metrics.")
                 || name.starts_with("events.out.tfevents.");
             if name == super::CHECKPOINTS {

@@ -9,6 +9,7 @@
 //! | `events.out.tfevents.…` | the same for `TensorBoard` |
 //! | `checkpoints/` | everything that `--resume` needs |
 //! | `weights.safetensors` | the weights |
+//! | `resume.txt` | with several processes, the command that continues the run |
 //! | `report.html` | the run on one page |
 
 mod directory;
@@ -34,6 +35,7 @@ pub const MODEL: &str = "model.toml";
 pub const WEIGHTS: &str = "weights.safetensors";
 pub const REPORT: &str = "report.html";
 pub const CHECKPOINTS: &str = "checkpoints";
+pub const RESUME: &str = "resume.txt";
 
 /// A run that was trained before, as its directory tells.
 #[derive(Debug)]

@@ -5,11 +5,13 @@
 mod defaults;
 mod display;
 mod plan;
+mod processes;
 pub mod results;
 #[cfg(feature = "tui")]
 mod tui;
 mod watch;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -21,11 +23,12 @@ use wengert::train::{Checkpoint, CheckpointOptions, StopHandle, StopReason, Trai
 
 use crate::outcome::{Ending, Outcome, Usage};
 use crate::output::print_line;
-use crate::run::{self, CHECKPOINTS, CONFIG, DATA, MODEL, Place, Run, RunDirectory};
+use crate::run::{self, CHECKPOINTS, CONFIG, DATA, MODEL, Place, RESUME, Run, RunDirectory};
 use crate::settings::Settings;
 use crate::sources::Source;
 use display::Display;
 use plan::Plan;
+use processes::{ProcessOptions, Processes};
 use watch::Watch;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -63,15 +66,36 @@ pub struct Options {
     /// Show curves, speed, gradients and dead units of each layer on the whole terminal while training
     #[arg(long)]
     tui: bool,
+    #[command(flatten)]
+    several: ProcessOptions,
 }
+
+/// The number of shards of a run with several processes.
+const SHARDS: u64 = 8;
 
 /// Runs `wengert train`.
 pub fn run(options: &Options) -> Outcome {
-    let (settings, place) = settings_and_place(options)?;
-    let plan = Plan::new(&settings)?;
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = plan.settings.threads.map_or_else(cores, |n| n as usize);
-    with_threads(threads, || train(&plan, &place, options.tui))
+    let processes = Processes::start(&options.several)?;
+    let result = run_with(options, &processes);
+    // The others wait here while the first one tests the network.
+    let result = processes.agree(result);
+    if processes.is_first() {
+        result
+    } else {
+        // The first process alone reports how the run ended: a launcher may end it as soon as another one fails.
+        Ok(Ending::Done)
+    }
+}
+
+fn run_with(options: &Options, processes: &Processes) -> Outcome {
+    let plan = settings_and_place(options).and_then(|(settings, place)| {
+        let plan = Plan::new(&settings)?;
+        Ok((plan, place))
+    });
+    let (plan, place) = processes.agree(plan)?;
+    let usual = processes.threads();
+    let threads = plan.settings.threads.map_or(usual, |n| n as usize);
+    with_threads(threads, || train(&plan, &place, options.tui, processes))
 }
 
 fn settings_and_place(options: &Options) -> Result<(Settings, Place), Failure> {
@@ -82,10 +106,13 @@ fn settings_and_place(options: &Options) -> Result<(Settings, Place), Failure> {
     if let Some(directory) = &options.resume {
         return resumed(&given, directory);
     }
-    let settings = match &options.config {
+    let mut settings = match &options.config {
         Some(file) => given.or(&Settings::read(file)?)?,
         None => given,
     };
+    if options.several.mpi {
+        settings.shards.get_or_insert(SHARDS);
+    }
     let Some(dataset) = settings.dataset else {
         return Err(Usage(
             "name a data set, such as `wengert train digits`; see `wengert train --help`"
@@ -128,32 +155,66 @@ fn resumed(given: &Settings, directory: &Path) -> Result<(Settings, Place), Fail
     Ok((settings, Place::Resumed(directory.to_owned())))
 }
 
-fn train(plan: &Plan, place: &Place, on_screen: bool) -> Outcome {
-    let dataset = plan.dataset;
-    let source = Source::read(&plan.settings, dataset)?;
-    plan.check_against(&source)?;
+fn train(plan: &Plan, place: &Place, on_screen: bool, processes: &Processes) -> Outcome {
+    let source = processes.agree(Source::read(&plan.settings, plan.dataset))?;
+    processes.agree(plan.check_against(&source))?;
     let images = source.images();
-    let design = plan.design(place)?;
+    let design = processes.agree(plan.design(place))?;
     let batch = plan.batch.min(source.train.len());
-    let (mut model, summary) = design.build_checked(images.problem(), plan.seed, batch)?;
-    let directory = RunDirectory::claim(place)?;
-    if !matches!(place, Place::Resumed(_)) {
-        write_description(&directory, plan, &images)?;
-    }
-    print_line(format_args!("{summary}"))?;
-    print_line(format_args!("run {}", directory.path().display()))?;
-    let ending = fit(
-        plan, place, on_screen, &directory, &source, &images, &mut model, &summary,
-    )?;
+    let built = design.build_checked(images.problem(), plan.seed, batch);
+    let (mut model, summary) = processes.agree(built)?;
+    let begun = if processes.is_first() {
+        begin(plan, place, &images, &summary, processes).map(Some)
+    } else {
+        Ok(None)
+    };
+    let directory = processes.agree(begun)?;
+    let parts = Parts {
+        plan,
+        place,
+        source: &source,
+        images: &images,
+        summary: &summary,
+        directory: directory.as_ref(),
+        processes,
+    };
+    let ending = fit(&parts, on_screen, &mut model)?;
+    let Some(directory) = &directory else {
+        return Ok(ending);
+    };
     let run = Run::open(directory.path())?;
     results::finish(&run, &model, &summary, &source, ending)?;
     if ending == Ending::Interrupted {
-        let name = directory.path().display();
-        print_line(format_args!(
-            "interrupted; continue with: wengert train --resume {name}"
-        ))?;
+        let command = processes.command_to_resume(&directory.path().display().to_string());
+        print_line(format_args!("interrupted; continue with: {command}"))?;
     }
     Ok(ending)
+}
+
+/// Claims the directory of the run, and says what is trained.
+fn begin(
+    plan: &Plan,
+    place: &Place,
+    images: &run::Images,
+    summary: &Summary,
+    processes: &Processes,
+) -> Result<RunDirectory, Failure> {
+    let directory = RunDirectory::claim(place)?;
+    if !matches!(place, Place::Resumed(_)) {
+        write_description(&directory, plan, images)?;
+    }
+    print_line(format_args!("{summary}"))?;
+    let name = directory.path().display().to_string();
+    print_line(format_args!("run {name}"))?;
+    if processes.communicator().is_some() {
+        let command = processes.command_to_resume(&name);
+        directory.write(RESUME, format!("{command}\n").as_bytes())?;
+        let count = processes.count();
+        print_line(format_args!(
+            "{count} processes; if the run ends early, continue it with: {command}"
+        ))?;
+    }
+    Ok(directory)
 }
 
 /// `config.toml`, `data.toml`, and `model.toml` if the network is from a file.
@@ -171,63 +232,52 @@ fn write_description(
     Ok(())
 }
 
+/// What a run is made of.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    plan: &'a Plan,
+    place: &'a Place,
+    source: &'a Source,
+    images: &'a run::Images,
+    summary: &'a Summary,
+    /// `None` on a process that writes nothing.
+    directory: Option<&'a RunDirectory>,
+    processes: &'a Processes,
+}
+
 /// Trains `model`, which then has the weights that are tested.
-#[expect(clippy::too_many_arguments, reason = "a run has this many parts")]
-fn fit(
-    plan: &Plan,
-    place: &Place,
-    on_screen: bool,
-    directory: &RunDirectory,
-    source: &Source,
-    images: &run::Images,
-    model: &mut Sequential,
-    summary: &Summary,
-) -> Result<Ending, Failure> {
-    let loader = Loader::new(&source.train, plan.loader_options(images));
-    let held = loader.for_evaluation(&source.test);
+fn fit(parts: &Parts<'_>, on_screen: bool, model: &mut Sequential) -> Result<Ending, Failure> {
+    let (plan, processes) = (parts.plan, parts.processes);
+    let loader = Loader::new(&parts.source.train, plan.loader_options(parts.images));
+    let held = loader.for_evaluation(&parts.source.test);
     let stop = StopHandle::new();
-    listen(&stop)?;
+    processes.agree(listen(&stop))?;
     let checkpoints = CheckpointOptions {
-        directory: directory.file(CHECKPOINTS),
+        directory: parts
+            .directory
+            .map_or_else(PathBuf::new, |directory| directory.file(CHECKPOINTS)),
         every_epochs: plan.checkpoint_every(),
         ..CheckpointOptions::default()
     };
-    let steps = plan.epochs() * loader.steps() as u64;
-    let display = if on_screen {
-        Display::screen(
-            &directory.path().display().to_string(),
-            steps,
-            plan.epochs(),
-            &stop,
-        )?
-    } else {
-        Display::line(steps)
-    };
-    let watch = Watch::new(
-        plan,
-        directory,
-        source,
-        images,
-        summary,
-        display,
-        loader.steps(),
-    )?;
-    let last = match place {
-        Place::Resumed(_) => Some(last_checkpoint(directory, &checkpoints.directory)?),
-        _ => None,
-    };
-    match &last {
-        Some(last) => watch.resume(last, run::read_rows(directory.path()).unwrap_or_default())?,
-        None => watch.begin()?,
-    }
+    let watched = parts.watch(on_screen, &stop, loader.steps(), &checkpoints.directory);
+    let (watch, last) = processes.agree(watched)?.unzip();
+    let last = last.flatten();
+    let watch = watch.as_ref();
     let best = checkpoints.directory.join("best.safetensors");
     let mut trainer = Trainer::new(model, plan.optimizer(), &loader)
         .options(plan.train_options(loader.steps()))
         .checkpoints(checkpoints)
-        .configuration(toml::to_string(&plan.settings)?)
+        .configuration(parts.configuration()?)
         .stop_handle(&stop)
-        .on_step(|step| watch.step(step))
-        .on_epoch(|epoch| watch.epoch(epoch));
+        .on_step(|step| {
+            if let Some(watch) = watch {
+                watch.step(step);
+            }
+        })
+        .on_epoch(|epoch| watch.map_or(ControlFlow::Continue(()), |watch| watch.epoch(epoch)));
+    if let Some(communicator) = processes.communicator() {
+        trainer = trainer.communicator(communicator);
+    }
     if plan.settings.validate {
         trainer = trainer.validation(&held);
     }
@@ -246,17 +296,68 @@ fn fit(
     let outcome = trainer.fit();
     let average = trainer.ema();
     drop(trainer);
-    watch.finish(outcome.as_ref().ok())?;
+    let outcome = match watch {
+        Some(watch) => watch.finish(outcome.as_ref().ok()).map(|()| outcome),
+        None => Ok(outcome),
+    };
+    let outcome = processes.agree(outcome)?;
     let outcome = outcome.map_err(|error| explained(error, plan))?;
     if plan.settings.patience.is_some() && best.is_file() {
         Checkpoint::load(&best)?.evaluated().load_into(model)?;
     } else if let Some(average) = average {
         average.load_into(model)?;
     }
+    if processes.is_first() {
+        processes.report();
+    }
     Ok(match outcome.reason {
         StopReason::Interrupted => Ending::Interrupted,
         StopReason::Finished | StopReason::EarlyStopped | StopReason::Callback => Ending::Done,
     })
+}
+
+impl<'a> Parts<'a> {
+    /// What shows and writes the progress, and the checkpoint of a resumed run; `None` on a process that writes nothing.
+    fn watch(
+        &self,
+        on_screen: bool,
+        stop: &StopHandle,
+        batches: usize,
+        checkpoints: &Path,
+    ) -> Result<Option<(Watch<'a>, Option<Checkpoint>)>, Failure> {
+        let Some(directory) = self.directory else {
+            return Ok(None);
+        };
+        let (plan, path) = (self.plan, directory.path());
+        let steps = plan.epochs() * batches as u64;
+        let display = if on_screen {
+            Display::screen(&path.display().to_string(), steps, plan.epochs(), stop)?
+        } else {
+            Display::line(steps)
+        };
+        let (source, images, summary) = (self.source, self.images, self.summary);
+        let watch = Watch::new(plan, directory, source, images, summary, display, batches)?;
+        let last = match self.place {
+            Place::Resumed(_) => Some(last_checkpoint(directory, checkpoints)?),
+            _ => None,
+        };
+        match &last {
+            Some(last) => watch.resume(last, run::read_rows(path).unwrap_or_default())?,
+            None => watch.begin()?,
+        }
+        Ok(Some((watch, last)))
+    }
+
+    /// The settings that a checkpoint stores. Where the data are and how many threads there are may differ between
+    /// processes, which must have the same text.
+    fn configuration(&self) -> Result<String, Failure> {
+        let mut settings = self.plan.settings.clone();
+        if self.processes.count() > 1 {
+            settings.data = None;
+            settings.threads = None;
+        }
+        Ok(toml::to_string(&settings)?)
+    }
 }
 
 /// The checkpoint that a resumed run continues from.

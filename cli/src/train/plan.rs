@@ -158,6 +158,7 @@ impl Plan {
         TrainOptions {
             epochs: self.epochs,
             accumulate,
+            shards: settings.shards.unwrap_or(1) as usize,
             clip_norm: settings.clip,
             warm_up: (settings.warmup.unwrap_or(0.0) * updates).round() as u64,
             ema: settings.ema.map(|decay| Ema {

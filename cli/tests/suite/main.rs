@@ -10,6 +10,7 @@ mod export;
 mod full_disk;
 mod inspect;
 mod models;
+mod mpi;
 mod predict;
 mod report;
 mod resume;

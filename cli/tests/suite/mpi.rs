@@ -1,0 +1,157 @@
+//! Runs of several processes.
+
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn a_build_without_mpi_says_how_to_get_it() {
+    use super::command::{fails, scratch};
+    let directory = scratch();
+    let parts = ["--mpi is not part of this build", "--features mpi"];
+    fails(&["train", "digits", "--mpi"], directory.path(), 2, &parts);
+}
+
+#[cfg(feature = "mpi")]
+mod with_mpi {
+    use std::path::Path;
+    use std::process::{Command, Output};
+
+    use crate::command::{QUICK, fails, line, scratch, succeeds, text};
+
+    fn mpirun(processes: usize, args: &[&str], directory: &Path) -> Output {
+        Command::new("mpirun")
+            .args([
+                "--oversubscribe",
+                "--allow-run-as-root",
+                "-n",
+                &processes.to_string(),
+            ])
+            .arg(env!("CARGO_BIN_EXE_wengert"))
+            .args(args)
+            .current_dir(directory)
+            .output()
+            .expect("mpirun is needed: on Debian it is in the package openmpi-bin")
+    }
+
+    #[track_caller]
+    fn mpirun_succeeds(processes: usize, args: &[&str], directory: &Path) -> String {
+        let output = mpirun(processes, args, directory);
+        let text = text(&output);
+        assert!(
+            output.status.success(),
+            "{processes} processes, {args:?}:\n{text}"
+        );
+        text
+    }
+
+    #[test]
+    fn any_number_of_processes_gives_the_weights_of_one_with_the_same_shards() {
+        let directory = scratch();
+        let alone = [&QUICK[..], &["--shards", "8"]].concat();
+        let expected = succeeds(&alone, directory.path());
+        for processes in [1, 2, 3] {
+            let found = mpirun_succeeds(
+                processes,
+                &[&QUICK[..], &["--mpi"]].concat(),
+                directory.path(),
+            );
+            assert_eq!(
+                line(&found, "weights "),
+                line(&expected, "weights "),
+                "{processes} processes"
+            );
+            assert_eq!(
+                found.matches("test accuracy").count(),
+                1,
+                "only one process prints:\n{found}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_says_how_it_is_continued_and_other_processes_can_continue_it() {
+        let directory = scratch();
+        let run = |out| [&QUICK[..], &["--mpi", "--validate", "--out", out]].concat();
+        let whole = mpirun_succeeds(2, &run("whole"), directory.path());
+        let _ = mpirun_succeeds(2, &run("stopped"), directory.path());
+        let command = std::fs::read_to_string(directory.path().join("stopped/resume.txt"))
+            .expect("it is written");
+        assert_eq!(
+            command,
+            "mpirun -n 2 wengert train --mpi --resume stopped\n"
+        );
+        assert!(whole.contains("continue it with: mpirun -n 2 wengert train --mpi --resume whole"));
+        // As if the run had ended after the first epoch.
+        let checkpoints = directory.path().join("stopped/checkpoints");
+        let mut files: Vec<_> = std::fs::read_dir(&checkpoints)
+            .expect("checkpoints")
+            .map(|entry| entry.expect("a file").path())
+            .filter(|path| path.to_string_lossy().contains("checkpoint-"))
+            .collect();
+        files.sort();
+        std::fs::remove_file(files.pop().expect("the last one")).expect("removed");
+        assert!(!files.is_empty(), "the first epoch has a checkpoint too");
+        let resumed = mpirun_succeeds(
+            3,
+            &["train", "--mpi", "--resume", "stopped"],
+            directory.path(),
+        );
+        assert_eq!(line(&resumed, "weights "), line(&whole, "weights "));
+    }
+
+    #[test]
+    fn processes_with_other_options_say_which() {
+        let directory = scratch();
+        let process = |lr| {
+            let program = env!("CARGO_BIN_EXE_wengert");
+            let start = ["-n", "1", program].into_iter();
+            start.chain(QUICK).chain(["--mpi", "--lr", lr])
+        };
+        let output = Command::new("mpirun")
+            .args(["--oversubscribe", "--allow-run-as-root"])
+            .args(process("0.1"))
+            .arg(":")
+            .args(process("0.2"))
+            .current_dir(directory.path())
+            .output()
+            .expect("mpirun");
+        let message = text(&output);
+        assert!(!output.status.success(), "{message}");
+        let lines: Vec<_> = message
+            .lines()
+            .filter(|line| line.starts_with("wengert: "))
+            .collect();
+        assert_eq!(lines.len(), 1, "{message}");
+        for part in ["process 1", "lr = 0.2", "lr = 0.1"] {
+            assert!(lines[0].contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_one_sentence() {
+        let directory = scratch();
+        let args = [&QUICK[..], &["--mpi"]].concat();
+        fails(
+            &args,
+            directory.path(),
+            2,
+            &["--mpi needs an MPI launcher", "mpirun -n 4"],
+        );
+        let cases: [(&[&str], &str); 3] = [
+            (&["--mpi", "--shards", "2"], "3 processes for 2 shards"),
+            (
+                &["--mpi", "--shards", "7"],
+                "7 shards do not divide a batch of 64 examples",
+            ),
+            (&["--mpi", "--out", "/proc/nowhere"], "/proc/nowhere"),
+        ];
+        for (more, part) in cases {
+            let output = mpirun(3, &[&QUICK[..], more].concat(), directory.path());
+            let message = text(&output);
+            assert!(!output.status.success(), "{message}");
+            assert_eq!(
+                message.matches(part).count(),
+                1,
+                "{part:?} once in:\n{message}"
+            );
+        }
+    }
+}
