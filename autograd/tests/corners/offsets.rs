@@ -112,6 +112,65 @@ fn the_gradient_of_logsumexp_is_the_softmax_at_every_offset() {
     }
 }
 
+/// Scores of `classes` classes: the first `margin` above the second, all others far below, `columns` times.
+fn scores(margin: f32, classes: usize, columns: usize) -> Vec<f32> {
+    let of_class = |class: usize| [margin, 0.0].get(class).copied().unwrap_or(-3e38);
+    (0..classes * columns)
+        .map(|i| of_class(i / columns))
+        .collect()
+}
+
+#[test]
+fn the_gradient_of_a_softmax_keeps_its_digits_at_every_margin() {
+    // A softmax of short and long rows, and of columns.
+    for (classes, columns) in [(2, 1), (40, 1), (2, 40), (40, 3)] {
+        for margin in [0.0_f32, 1.0, 5.0, 10.0, 20.0, 60.0, 80.0] {
+            for wanted in 0..2 {
+                for or_zero in [false, true] {
+                    let x = scores(margin, classes, columns);
+                    let (_, slope) = value_and_gradient(&x, &[classes, columns], |x| {
+                        let y = if or_zero {
+                            x.softmax_or_zero(0)
+                        } else {
+                            x.softmax(0)
+                        };
+                        y.select(0, wanted).sum(..)
+                    });
+                    // The derivative of p is p(1 − p).
+                    let e = (-f64::from(margin)).exp();
+                    let exact = e / ((1.0 + e) * (1.0 + e));
+                    for (class, sign) in [(wanted, 1.0), (1 - wanted, -1.0)] {
+                        for column in 0..columns {
+                            let slope = slope[class as usize * columns + column];
+                            assert!(
+                                units(slope, sign * exact) <= CLOSE,
+                                "{classes} × {columns}, margin {margin}: {slope:e}, not {exact:e}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn second_derivatives_of_a_softmax_keep_their_digits_in_the_tail() {
+    for margin in [20.0, 50.0, 300.0] {
+        let e = (-margin).exp();
+        // p″ of p = 1/(1 + e⁻ᵐ) is p(1 − p)(1 − 2p).
+        let exact = e / ((1.0 + e) * (1.0 + e)) * ((e - 1.0) / (1.0 + e));
+        let x = Tensor::from_vec(vec![margin, 0.0], [2]);
+        let h = hessian(|x: &[Var<_>]| x[0].softmax(0).select(0, 0), &[x]);
+        for (h, sign) in h[0][0].to_vec().into_iter().zip([1.0, -1.0, -1.0, 1.0]) {
+            assert!(
+                units_double(h, sign * exact) <= 2.0 * CLOSE,
+                "{margin}: {h:e}, not {exact:e}"
+            );
+        }
+    }
+}
+
 #[test]
 fn logsumexp_keeps_what_is_small_beside_its_largest_element() {
     for margin in [15.0_f32, 20.0, 60.0] {

@@ -4,6 +4,7 @@
 //! 1. An empty list `[]` reduces no axis.
 
 mod accumulate;
+mod along_axis;
 mod extremum;
 mod fold;
 mod lanes;

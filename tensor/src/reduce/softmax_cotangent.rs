@@ -1,19 +1,25 @@
-//! The cotangents of softmax and its logarithm, one row at a time while it is in the cache.
+//! The cotangents of softmax and its logarithm.
 
 use std::f64::consts::LN_2;
-use std::marker::PhantomData;
+use std::hint::select_unpredictable;
 
-use super::softmax::COLUMNS;
-use crate::axes::{keep, resolve_axis};
+use super::along_axis::{COLUMNS, ColumnSums, LineFunction, along_axis, rows_in};
 use crate::block_sum::{BLOCK, BlockSum, LANES, join_lanes};
-use crate::create::buffer;
 use crate::elementwise::pointwise::{Cost, Costly};
-use crate::kernels::simd::{Body, Level};
-use crate::{Real, Tensor, parallel, require};
+use crate::kernels::simd::Level;
+use crate::{Real, Tensor, require};
+
+/// Estimate of the steps per element: three sums and three products.
+const PLAIN: usize = 8;
+/// Estimate of the steps per element: two exponentials and a sum.
+const EXPONENTIALS: usize = 4 * <Costly as Cost>::STEPS;
 
 impl<T: Real> Tensor<T> {
-    /// The cotangent `y (g − Σ y g)` of the argument of a softmax along an axis, `self` being its result `y` and
-    /// `g` the cotangent of `y`.
+    /// The cotangent of the argument of a softmax along an axis, `self` being its result `y` and `g` the cotangent
+    /// of `y`: `dxᵢ = yᵢ Σⱼ yⱼ (gᵢ − gⱼ)`, which is `yᵢ (gᵢ − Σⱼ yⱼ gⱼ)` as `Σ y = 1`.
+    ///
+    /// No element above ½ is subtracted from itself, so that small slopes keep their digits where one probability is
+    /// nearly 1.
     ///
     /// ```
     /// # use wengert_tensor::Tensor;
@@ -26,11 +32,8 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax_cotangent(&self, g: &Self, axis: isize) -> Self {
-        self.row_cotangent::<Softmax>("softmax_cotangent", g, axis)
-            .unwrap_or_else(|| {
-                let sum = (self * g).sum(keep(axis));
-                self.zip3(g, &sum, |y, g, sum| y * (g - sum))
-            })
+        same_shape("softmax_cotangent", self, g);
+        along_axis::<Softmax, T, 2>("softmax_cotangent", [self, g], axis, PLAIN)
     }
 
     /// The cotangent `g − eʸ Σ g` of the argument of a log-softmax along an axis, `self` being its result `y` and
@@ -48,44 +51,19 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn log_softmax_cotangent(&self, g: &Self, axis: isize) -> Self {
-        self.row_cotangent::<LogSoftmax>("log_softmax_cotangent", g, axis)
-            .unwrap_or_else(|| self.zip3(g, &g.sum(keep(axis)), LogSoftmax::at))
+        same_shape("log_softmax_cotangent", self, g);
+        along_axis::<LogSoftmax, T, 2>("log_softmax_cotangent", [self, g], axis, EXPONENTIALS)
     }
+}
 
-    /// A function of each row, or nothing if the rows are short or not contiguous.
-    #[track_caller]
-    fn row_cotangent<F: RowCotangent>(&self, op: &str, g: &Self, axis: isize) -> Option<Self> {
-        require!(
-            self.shape() == g.shape(),
-            "{op}: {:?} and a cotangent of {:?}: the shapes differ",
-            self.shape(),
-            g.shape()
-        );
-        let axis = resolve_axis(op, axis, self.shape());
-        let extent = self.shape()[axis];
-        let inner: usize = self.shape()[axis + 1..].iter().product();
-        if inner != 1 || extent < COLUMNS || self.is_empty() {
-            return None;
-        }
-        let (y, g) = (self.contiguous(), g.contiguous());
-        let [y, g] = [&y, &g].map(|x| x.as_slice().expect("made contiguous"));
-        let mut out = buffer(op, self.shape());
-        let chunk = extent * (parallel::CHUNK / 4).div_ceil(extent);
-        let (level, work) = (Level::best(), 4 * <Costly as Cost>::STEPS * y.len());
-        parallel::for_chunks_mut(&mut out, chunk, work, |index, to| {
-            let range = index * chunk..index * chunk + to.len();
-            let (y, g) = (&y[range.clone()], &g[range]);
-            let function = PhantomData::<F>;
-            level.run(Rows {
-                y,
-                g,
-                to,
-                extent,
-                function,
-            });
-        });
-        Some(Self::from_parts(out, self.layout().to_row_major()))
-    }
+#[track_caller]
+fn same_shape<T: Real>(op: &str, y: &Tensor<T>, g: &Tensor<T>) {
+    require!(
+        y.shape() == g.shape(),
+        "{op}: {:?} and a cotangent of {:?}: the shapes differ",
+        y.shape(),
+        g.shape()
+    );
 }
 
 /// The cotangents of the softmax of contiguous rows.
@@ -96,43 +74,58 @@ pub(crate) fn softmax_rows_cotangent<T: Real>(
     to: &mut [T],
     extent: usize,
 ) {
-    let function = PhantomData::<Softmax>;
-    level.run(Rows {
-        y,
-        g,
-        to,
-        extent,
-        function,
-    });
+    rows_in::<Softmax, T, 2>(level, [y, g], to, extent);
 }
 
-/// A cotangent that needs one sum of each row.
-trait RowCotangent {
-    /// A term of the sum.
-    fn term<T: Real>(y: T, g: T) -> T;
-    /// The cotangent, given the sum.
-    fn at<T: Real>(y: T, g: T, sum: T) -> T;
-    /// The cotangents of some elements of a row.
-    fn all<T: Real>(y: &[T], g: &[T], sum: T, to: &mut [T]);
-}
-
+/// With any `shift`, `Σⱼ yⱼ (gᵢ − gⱼ) = (gᵢ − shift) Σ y − Σⱼ yⱼ (gⱼ − shift)`. The shift is the cotangent of the
+/// element above ½, if there is one: the last sum then has small terms only.
 struct Softmax;
 
-impl RowCotangent for Softmax {
-    #[inline(always)]
-    fn term<T: Real>(y: T, g: T) -> T {
-        y * g
-    }
+/// `g` where `y` is above ½, 0 elsewhere.
+#[inline(always)]
+fn shift_of<T: Real>(y: T, g: T) -> T {
+    select_unpredictable(y > T::of(0.5), g, T::zero())
+}
 
+impl LineFunction<2> for Softmax {
     #[inline(always)]
-    fn at<T: Real>(y: T, g: T, sum: T) -> T {
-        y * (g - sum)
-    }
-
-    #[inline(always)]
-    fn all<T: Real>(y: &[T], g: &[T], sum: T, to: &mut [T]) {
+    fn row<T: Real>([y, g]: [&[T]; 2], to: &mut [T]) {
+        let [shift, total] = sums_of_terms(y, g, |y, g| [shift_of(y, g), y]);
+        let [weighted] = sums_of_terms(y, g, |y, g| [y * (g - shift)]);
         for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
-            *to = Self::at(y, g, sum);
+            *to = y * ((g - shift) * total - weighted);
+        }
+    }
+
+    #[inline(always)]
+    fn columns<T: Real>([y, g]: [&mut [[T; COLUMNS]]; 2]) {
+        let mut shift = [T::zero(); COLUMNS];
+        let (mut totals, mut all_weighted) = (ColumnSums::new(), ColumnSums::new());
+        for (y, g) in y.chunks(BLOCK).zip(g.chunks(BLOCK)) {
+            let mut total = [T::zero(); COLUMNS];
+            for (y, g) in y.iter().zip(g) {
+                for j in 0..COLUMNS {
+                    shift[j] += shift_of(y[j], g[j]);
+                    total[j] += y[j];
+                }
+            }
+            totals.add(total);
+        }
+        for (y, g) in y.chunks(BLOCK).zip(g.chunks_mut(BLOCK)) {
+            let mut weighted = [T::zero(); COLUMNS];
+            for (y, g) in y.iter().zip(g) {
+                for j in 0..COLUMNS {
+                    g[j] -= shift[j];
+                    weighted[j] += y[j] * g[j];
+                }
+            }
+            all_weighted.add(weighted);
+        }
+        let (total, weighted) = (totals.total(), all_weighted.total());
+        for (y, g) in y.iter_mut().zip(&*g) {
+            for j in 0..COLUMNS {
+                y[j] *= g[j] * total[j] - weighted[j];
+            }
         }
     }
 }
@@ -144,83 +137,88 @@ impl LogSoftmax {
     fn is_near<T: Real>(y: T) -> bool {
         y > T::of(-LN_2)
     }
-}
 
-impl RowCotangent for LogSoftmax {
-    #[inline(always)]
-    fn term<T: Real>(_: T, g: T) -> T {
-        g
-    }
-
+    /// The cotangent, given `Σ g`.
     #[inline(always)]
     fn at<T: Real>(y: T, g: T, sum: T) -> T {
         // Both are computed, so that a loop uses vectors.
         let (near, far) = ((g - sum) - y.exp_m1() * sum, g - y.exp() * sum);
         if Self::is_near(y) { near } else { far }
     }
+}
 
+impl LineFunction<2> for LogSoftmax {
     #[inline(always)]
-    fn all<T: Real>(y: &[T], g: &[T], sum: T, to: &mut [T]) {
-        let mut any_near = false;
-        for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
-            *to = g - y.exp() * sum;
-            any_near |= Self::is_near(y);
-        }
-        // At most one probability of a row is above one half.
-        if any_near {
+    fn row<T: Real>([y, g]: [&[T]; 2], to: &mut [T]) {
+        let [sum] = sums_of_terms(y, g, |_, g| [g]);
+        let blocks = y.chunks(BLOCK).zip(g.chunks(BLOCK));
+        for (to, (y, g)) in to.chunks_mut(BLOCK).zip(blocks) {
+            let mut any_near = false;
             for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
-                if Self::is_near(y) {
-                    *to = Self::at(y, g, sum);
+                *to = g - y.exp() * sum;
+                any_near |= Self::is_near(y);
+            }
+            // At most one probability of a row is above one half.
+            if any_near {
+                for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
+                    if Self::is_near(y) {
+                        *to = Self::at(y, g, sum);
+                    }
                 }
             }
         }
     }
-}
-
-/// Contiguous rows of length `extent`.
-struct Rows<'a, T, F> {
-    y: &'a [T],
-    g: &'a [T],
-    to: &'a mut [T],
-    extent: usize,
-    function: PhantomData<F>,
-}
-
-impl<T: Real, F: RowCotangent> Body for Rows<'_, T, F> {
-    type Output = ();
-    const USES_512_BITS: bool = true;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let rows = self.y.chunks_exact(self.extent);
-        let rows = rows.zip(self.g.chunks_exact(self.extent));
-        for (to, (y, g)) in self.to.chunks_exact_mut(self.extent).zip(rows) {
-            let sum = sum_of_terms::<T, F>(y, g);
-            let blocks = y.chunks(BLOCK).zip(g.chunks(BLOCK));
-            for (to, (y, g)) in to.chunks_mut(BLOCK).zip(blocks) {
-                F::all(y, g, sum, to);
+    fn columns<T: Real>([y, g]: [&mut [[T; COLUMNS]]; 2]) {
+        let mut sums = ColumnSums::new();
+        for g in g.chunks(BLOCK) {
+            let mut sum = [T::zero(); COLUMNS];
+            for g in g {
+                for j in 0..COLUMNS {
+                    sum[j] += g[j];
+                }
+            }
+            sums.add(sum);
+        }
+        let sum = sums.total();
+        for (y, g) in y.iter_mut().zip(&*g) {
+            for j in 0..COLUMNS {
+                y[j] = Self::at(y[j], g[j], sum[j]);
             }
         }
     }
 }
 
-/// The sum of the terms of a row, in an order that depends on its length alone.
+/// Sums over a row, in an order that depends on its length alone.
 #[inline(always)]
-fn sum_of_terms<T: Real, F: RowCotangent>(y: &[T], g: &[T]) -> T {
-    let mut sum = BlockSum::new();
+fn sums_of_terms<T: Real, const N: usize>(
+    y: &[T],
+    g: &[T],
+    terms: impl Fn(T, T) -> [T; N],
+) -> [T; N] {
+    let mut sums = [(); N].map(|()| BlockSum::new());
     for (y, g) in y.chunks(BLOCK).zip(g.chunks(BLOCK)) {
-        let mut lanes = [T::zero(); LANES];
+        let mut lanes = [[T::zero(); LANES]; N];
         let (y, y_tail) = y.as_chunks::<LANES>();
         let (g, g_tail) = g.as_chunks::<LANES>();
         for (y, g) in y.iter().zip(g) {
             for i in 0..LANES {
-                lanes[i] += F::term(y[i], g[i]);
+                let terms = terms(y[i], g[i]);
+                for n in 0..N {
+                    lanes[n][i] += terms[n];
+                }
             }
         }
-        for ((lane, &y), &g) in lanes.iter_mut().zip(y_tail).zip(g_tail) {
-            *lane += F::term(y, g);
+        for (i, (&y, &g)) in y_tail.iter().zip(g_tail).enumerate() {
+            let terms = terms(y, g);
+            for n in 0..N {
+                lanes[n][i] += terms[n];
+            }
         }
-        sum.add(join_lanes(lanes, |a, b| a + b));
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            sum.add(join_lanes(lanes, |a, b| a + b));
+        }
     }
-    sum.total()
+    sums.map(|sum| sum.total())
 }

@@ -87,14 +87,14 @@ impl Op for Softmax {
     }
 }
 
-/// The rule of `y = softmax(x)`: `y (g − Σ y g)` along an axis, of the inputs `y` and `g`. In `g` it is its own
-/// adjoint.
+/// The rule of `y = softmax(x)`: `dxᵢ = yᵢ Σⱼ yⱼ (gᵢ − gⱼ)` along an axis, of the inputs `y` and `g`; see
+/// [`Tensor::softmax_cotangent`]. In `g` it is its own adjoint.
 #[derive(Clone, Debug)]
 pub struct SoftmaxCotangent {
     axis: isize,
 }
 
-/// `y (g − Σ y g)` along the last axis.
+/// [`SoftmaxCotangent`] along the last axis.
 pub(crate) fn softmax_cotangent<T: Real>(y: &Var<T>, g: &Var<T>) -> Var<T> {
     Var::apply(SoftmaxCotangent { axis: -1 }, [y, g])
 }
@@ -114,9 +114,14 @@ impl Op for SoftmaxCotangent {
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (y, g, axis) = (call.input(0), call.input(1), self.axis);
+        // Σⱼ yⱼ (hᵢ − hⱼ) (gᵢ − gⱼ)
         out.input(0, |h| {
-            let [own, other] = [g, h].map(|x| (y * x).sum(keep(axis)));
-            h * (g - own) - g * other
+            // A number subtracted from all elements along the axis changes no difference.
+            let [g, h] = [g, h].map(|x| x - x.slice(axis, 0..1));
+            let sum = |terms: Var<T>| terms.sum(keep(axis));
+            let crossed = &h * sum(y * &g) + &g * sum(y * &h);
+            let gh = g * h;
+            &gh * sum(y.clone()) - crossed + sum(y * &gh)
         });
         out.input(1, |h| Var::apply(self.clone(), [y, h]));
     }
