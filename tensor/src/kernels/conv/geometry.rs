@@ -287,6 +287,15 @@ impl ConvGeometry {
         padded > ALWAYS.saturating_add(MAX_RATIO * (self.input_pixels() + self.output_pixels()))
     }
 
+    /// Whether a kernel must not list the taps or the positions of a stride along each axis, as they are too many.
+    #[must_use]
+    pub(crate) fn has_long_lists(&self) -> bool {
+        const MAX_LIST: usize = 1 << 20;
+        let phases = [0, 1, 2].map(|axis| self.stride[axis].min(self.input[axis]));
+        let mut extents = self.kernel.iter().chain(&phases);
+        extents.any(|&extent| extent > MAX_LIST)
+    }
+
     /// `[batch, channels, depth, height, width]`
     #[must_use]
     pub fn x_shape(&self) -> [usize; 5] {

@@ -23,27 +23,29 @@ impl AxisPhase {
 /// phases.
 pub(super) fn of_input_gradient(geometry: &ConvGeometry, axis: usize) -> (usize, Vec<AxisPhase>) {
     // x[i] contributes to y[j] by tap k where s·j = i + p − d·k. With i = s·q + r that is
-    // j = q + (r + p − d·k) / s, for the taps for which s divides the numerator.
+    // j = q + (r + p − d·k) / s, for the one r for which s divides the numerator.
     let stride = geometry.stride[axis] as isize;
     let extent = geometry.input[axis] as isize;
     let padding = geometry.padding[axis][0] as isize;
-    let distance = |r: isize, k: usize| {
-        let distance = r + padding - (k * geometry.dilation[axis]) as isize;
-        (distance.rem_euclid(stride) == 0).then_some(distance.div_euclid(stride))
+    let mut phases: Vec<_> = (0..stride.min(extent))
+        .map(|r| AxisPhase {
+            first: r as usize,
+            count: ((extent - r + stride - 1) / stride) as usize,
+            taps: Vec::new(),
+        })
+        .collect();
+    let meets = |k: usize| {
+        let numerator = padding - (k * geometry.dilation[axis]) as isize;
+        let r = (-numerator).rem_euclid(stride);
+        (r < extent).then_some([r, (numerator + r) / stride])
     };
-    let all = 0..stride.min(extent);
     let kernel = 0..geometry.kernel[axis];
-    let met = all
-        .clone()
-        .flat_map(|r| kernel.clone().filter_map(move |k| distance(r, k)));
-    let before = met.min().map_or(0, |lowest| (-lowest).max(0));
-    let phases = all.map(|r| AxisPhase {
-        first: r as usize,
-        count: ((extent - r + stride - 1) / stride) as usize,
-        taps: kernel
-            .clone()
-            .filter_map(|k| Some([k, (distance(r, k)? + before) as usize]))
-            .collect(),
-    });
-    (before as usize, phases.collect())
+    let lowest = kernel.clone().filter_map(meets).map(|[_, at]| at).min();
+    let before = lowest.map_or(0, |lowest| (-lowest).max(0));
+    for k in kernel {
+        if let Some([r, at]) = meets(k) {
+            phases[r as usize].taps.push([k, (at + before) as usize]);
+        }
+    }
+    (before as usize, phases)
 }

@@ -238,6 +238,9 @@ impl<T: Float> ConvKernel<T> for Depthwise {
         if geometry.input[0] != 1 || geometry.kernel[0] != 1 || geometry.padding[0] != [0; 2] {
             return Err("the convolution is 3-d");
         }
+        if geometry.has_long_lists() {
+            return Err("a kernel or a stride is longer than 2²⁰");
+        }
         if geometry.is_mostly_padding() {
             return Err("the padded image is many times as large as image and result");
         }

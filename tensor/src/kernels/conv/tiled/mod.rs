@@ -84,6 +84,9 @@ impl<T: Float> ConvKernel<T> for Tiled {
     }
 
     fn supports(&self, geometry: &ConvGeometry) -> Result<(), &'static str> {
+        if geometry.has_long_lists() {
+            return Err("a kernel or a stride is longer than 2²⁰");
+        }
         if geometry.is_mostly_padding() {
             return Err("the padded image is many times as large as image and result");
         }
