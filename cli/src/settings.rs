@@ -58,7 +58,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<u64>,
     /// Learning rate at its highest [default: depends on the optimizer]
-    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    #[arg(long, value_name = "RATE", value_parser = above_zero, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// How the learning rate changes [default: cosine]
@@ -66,7 +66,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleName>,
     /// Epochs in which the learning rate rises from near 0 first [default: 0]
-    #[arg(long, value_name = "EPOCHS", value_parser = at_least_zero)]
+    #[arg(long, value_name = "EPOCHS", value_parser = at_least_zero, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<f64>,
     /// Update rule [default: adam]
@@ -74,19 +74,19 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerName>,
     /// Factor of the weights that is subtracted from them in each step [default: that of the optimizer]
-    #[arg(long, value_name = "FACTOR", value_parser = at_least_zero)]
+    #[arg(long, value_name = "FACTOR", value_parser = at_least_zero, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// Part of each target that is spread evenly over all classes; reported losses include it [default: depends on the data set]
-    #[arg(long, value_name = "PART", value_parser = below_one)]
+    #[arg(long, value_name = "PART", value_parser = below_one, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_smoothing: Option<f64>,
     /// Largest norm of the gradient; a longer one is scaled down [default: no limit]
-    #[arg(long, value_name = "NORM", value_parser = above_zero)]
+    #[arg(long, value_name = "NORM", value_parser = above_zero, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
     /// Decay of an exponential moving average of the weights, which is then what is tested [default: none]
-    #[arg(long, value_name = "DECAY", value_parser = below_one)]
+    #[arg(long, value_name = "DECAY", value_parser = below_one, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
     /// Random changes of the training images, such as shift=2,flip; or none [default: depends on the data set]
@@ -230,8 +230,16 @@ struct FileArgs {
 impl Settings {
     /// Reads a configuration file.
     pub fn read(file: &Path) -> Result<Self, String> {
-        Self::from_table(toml_file::read(file)?)
-            .map_err(|error| format!("{}: {error}", file.display()))
+        Self::of(file, toml_file::read(file)?)
+    }
+
+    /// As [`read`](Self::read), from the content of the file.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, String> {
+        Self::of(file, toml_file::parse(file, text)?)
+    }
+
+    fn of(file: &Path, table: Table) -> Result<Self, String> {
+        Self::from_table(table).map_err(|error| format!("{}: {error}", file.display()))
     }
 
     /// These settings, and those of `below` where these have none.
@@ -249,36 +257,38 @@ impl Settings {
     fn from_table(table: Table) -> Result<Self, String> {
         let command = FileArgs::command();
         let keys: Vec<&str> = command.get_arguments().map(key).collect();
-        let mut args = Vec::new();
+        let (mut args, mut dataset) = (Vec::new(), Vec::new());
         for (name, value) in table {
-            if !keys.contains(&name.as_str()) {
+            let Some(option) = command.get_arguments().find(|option| key(option) == name) else {
                 let similar = nearest(&name, keys.iter().copied());
                 return Err(format!(
                     "unknown key {name:?}{similar}; known are {}",
                     keys.join(", ")
                 ));
-            }
+            };
+            // Without this, `true` for an option that needs a value would take the next argument as its value.
+            let takes_value = option.get_action().takes_values();
             let value = match value {
-                Value::Boolean(false) => continue,
-                Value::Boolean(true) => {
-                    args.push(format!("--{name}"));
+                Value::Boolean(on) if !takes_value => {
+                    args.extend(on.then(|| format!("--{name}")));
                     continue;
                 }
-                Value::String(text) => text,
-                Value::Integer(n) => n.to_string(),
-                Value::Float(x) => x.to_string(),
-                other => {
-                    return Err(format!(
-                        "{name} = {other}: a text, a number, true or false is needed"
-                    ));
+                Value::String(text) if takes_value => text,
+                Value::Integer(n) if takes_value => n.to_string(),
+                Value::Float(x) if takes_value => x.to_string(),
+                other if takes_value => {
+                    return Err(format!("{name} = {other}: a text or a number is needed"));
                 }
+                other => return Err(format!("{name} = {other}: true or false is needed")),
             };
-            args.push(if name == "dataset" {
-                value
+            if name == "dataset" {
+                // After this, nothing is an option, whatever it begins with.
+                dataset = vec!["--".to_owned(), value];
             } else {
-                format!("--{name}={value}")
-            });
+                args.push(format!("--{name}={value}"));
+            }
         }
+        args.extend(dataset);
         FileArgs::try_parse_from(args)
             .map(|file| file.settings)
             .map_err(|error| sentence(&error))
@@ -340,6 +350,24 @@ mod tests {
                 error.contains(part) && !error.contains('\n'),
                 "{text}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_changes_no_other_key() {
+        for (text, part) in [
+            (
+                "data = true\ndataset = 'digits'",
+                "data = true: a text or a number",
+            ),
+            ("epochs = false", "epochs = false: a text or a number"),
+            ("validate = 'yes'", "validate = \"yes\": true or false"),
+            ("skip-unusable = 1", "skip-unusable = 1: true or false"),
+            ("dataset = '--epochs=3'", "--epochs=3"),
+            ("dataset = '-h'", "-h"),
+        ] {
+            let error = from(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 

@@ -96,6 +96,10 @@ impl LayerList {
         &self.file
     }
 
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
     /// The network, for any number type.
     pub fn build<T: Real>(
         &self,

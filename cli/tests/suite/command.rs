@@ -162,6 +162,28 @@ fn a_wrong_command_line_has_status_2() {
 }
 
 #[test]
+fn a_negative_number_is_a_wrong_value_not_an_unknown_option() {
+    let directory = scratch();
+    for args in [
+        &["summary", "cnn", "--classes", "-3"][..],
+        &["summary", "cnn", "--batch", "-1"],
+        &["predict", "x.png", "--top", "-3"],
+        &["train", "digits", "--lr", "-1e-3"],
+        #[cfg(feature = "gradcheck")]
+        &["gradcheck", "cnn", "--batch", "-1"],
+    ] {
+        let output = run(args, directory.path());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let [.., option, value] = args else {
+            unreachable!("an option and its value")
+        };
+        let expected = format!("invalid value '{value}' for '{option} ");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
+        assert!(message.contains(&expected), "{args:?}: {message}");
+    }
+}
+
+#[test]
 fn completions_are_scripts_for_every_shell() {
     let directory = scratch();
     for (shell, part) in [

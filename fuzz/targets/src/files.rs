@@ -210,6 +210,36 @@ pub fn geometry(bytes: &[u8]) {
     }
 }
 
+/// A configuration file of the command: what is valid is written and read again as the same, without keys that were not
+/// in it.
+pub fn configuration(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let Ok(written) = wengert_cli::read_configuration(text) else {
+        return;
+    };
+    let again = wengert_cli::read_configuration(&written);
+    assert_eq!(again.as_ref(), Ok(&written), "read, written, read, written");
+    for line in written.lines() {
+        let key = line.split(" =").next().unwrap_or_default();
+        assert!(text.contains(key), "{key} was not in the file");
+    }
+}
+
+/// A file of layers; small networks are made.
+pub fn layers(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    // A number of one digit cannot ask for much memory.
+    let digits = bytes.windows(2);
+    let is_small = !digits
+        .clone()
+        .any(|pair| pair.iter().all(u8::is_ascii_digit));
+    let _ = wengert_cli::read_layers(text, is_small);
+}
+
 /// A change of a state dict: a name, a shape, a number, or a text.
 pub fn edit_dict(u: &mut Unstructured<'_>, dict: &mut StateDict) {
     for _ in 0..u.int_in_range(0..=4).unwrap_or(0) {

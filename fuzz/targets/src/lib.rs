@@ -33,6 +33,8 @@ pub static TARGETS: &[Target] = &[
     target("cifar", files::cifar, seeds::cifar),
     target("image", files::image, seeds::image),
     target("geometry", files::geometry, seeds::geometry),
+    target("configuration", files::configuration, seeds::configuration),
+    target("layers", files::layers, seeds::layers),
     target("conv", oracles::conv, seeds::drawn),
     target("pool", oracles::pool, seeds::drawn),
     target("slice", oracles::slice, seeds::drawn),

@@ -150,6 +150,39 @@ pub fn geometry() -> Vec<Vec<u8>> {
     .collect()
 }
 
+pub fn configuration() -> Vec<Vec<u8>> {
+    [
+        "dataset = 'digits'\nepochs = 3\nbatch = 32\nlr = 0.01\nvalidate = true\nmodel = 'cnn'\n",
+        "data = true\ndataset = 'digits'\n",
+        "dataset = '--epochs=3'\n",
+        "augment = 'shift=2,flip'\nfreeze = '*.bias'\nschedule = 'one-cycle'\noptimizer = 'sgd'\n",
+        "seed = 9223372036854775807\nlabel-smoothing = 0.1\nclip = 1e308\nema = 0.999\n",
+        "lr = nan\n",
+        "[dataset]\nname = [1, 2]\n",
+        "model = 'model.toml'\nwarmup = -0.0\nthreads = 1024\n",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}
+
+pub fn layers() -> Vec<Vec<u8>> {
+    [
+        "[[layer]]\ntype = 'conv2d'\nfilters = 4\nkernel = 3\npadding = 1\n[[layer]]\ntype = 'relu'\n\
+         [[layer]]\ntype = 'max-pool'\nkernel = 2\n[[layer]]\ntype = 'flatten'\n[[layer]]\ntype = 'linear'\n",
+        "[[layer]]\ntype = 'conv2d'\nfilters = 4\nkernel = 9\n",
+        "[[layer]]\ntype = 'conv2d'\nfilters = 4\nkernel = 3\nstride = 0\n",
+        "[[layer]]\ntype = 'group-norm'\ngroups = 2\n",
+        "[[layer]]\ntype = 'dropout'\np = 1.5\n",
+        "[[layer]]\nname = '0.1'\ntype = 'identity'\n",
+        "layer = 1\n",
+        "[[layer]]\ntype = 'flatten'\n[[layer]]\ntype = 'layer-norm'\n[[layer]]\ntype = 'prelu'\n",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}
+
 /// Bytes for targets that draw a case.
 pub fn drawn() -> Vec<Vec<u8>> {
     let runs = (0_u8..16).map(|byte| vec![byte * 17; 64]);
