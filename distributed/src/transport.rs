@@ -17,8 +17,10 @@ const MOST: usize = 1 << 30;
 /// leave the processor to the computation.
 const BUSY: Duration = Duration::from_micros(50);
 
-/// How long a process pauses before it looks again.
-const PAUSE: Duration = Duration::from_micros(50);
+/// The shortest and the longest pause before a process looks again. In between it is a part of the time that the process has
+/// waited, so that a long wait costs few looks and lasts little longer.
+const PAUSES: [Duration; 2] = [Duration::from_micros(50), Duration::from_micros(500)];
+const PART: u32 = 10;
 
 /// Messages by MPI, in the communicator of all processes. It stays on the thread that has initialised MPI.
 pub struct MpiTransport {
@@ -120,10 +122,12 @@ fn wait<'a>(mut requests: Vec<Request<'a, [u8], &LocalScope<'a>>>) {
         if requests.is_empty() {
             return;
         }
-        if start.elapsed() < BUSY {
+        let waited = start.elapsed();
+        if waited < BUSY {
             thread::yield_now();
         } else {
-            thread::sleep(PAUSE);
+            let [shortest, longest] = PAUSES;
+            thread::sleep((waited / PART).clamp(shortest, longest));
         }
     }
 }
