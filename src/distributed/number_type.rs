@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use wengert_tensor::memory::Scratch;
 use wengert_tensor::{Real, Tensor};
 
 /// The type of the numbers in a message, little endian.
@@ -68,8 +69,12 @@ impl NumberType {
     /// The tensor that was written; `None` if `T` is another type.
     pub(crate) fn read<T: Real>(self, bytes: &[u8], shape: &[usize]) -> Option<Tensor<T>> {
         for_each_type!(self, N => {
-            let numbers = bytes.as_chunks().0.iter().map(|&bytes| N::from_le_bytes(bytes));
-            let tensor: Box<dyn Any> = Box::new(Tensor::from_vec(numbers.collect(), shape));
+            // The memory of a tensor of an earlier step, if there is one.
+            let mut numbers = Scratch::<N>::new(bytes.len() / self.bytes());
+            for (x, &bytes) in numbers.iter_mut().zip(bytes.as_chunks().0) {
+                *x = N::from_le_bytes(bytes);
+            }
+            let tensor: Box<dyn Any> = Box::new(Tensor::from_vec(numbers.into_vec(), shape));
             tensor.downcast().ok().map(|tensor| *tensor)
         })
     }

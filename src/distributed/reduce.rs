@@ -62,7 +62,11 @@ impl ReducePlan {
             return;
         }
         let slots: usize = self.nodes.iter().map(Vec::len).sum();
-        scratch.resize(slots * own.len(), 0);
+        let needed = slots * own.len();
+        if scratch.len() < needed {
+            scratch.resize(needed, 0);
+        }
+        let scratch = &mut scratch[..needed];
         self.scatter(transport, sums, bytes, scratch);
         self.add_up(scratch, own.len());
         sums[own.clone()].copy_from_slice(&scratch[..own.len()]);
