@@ -9,6 +9,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
+use wengert::data::ImageSet;
 use wengert::distributed::{Algorithm, Communicator, CommunicatorOptions, Traffic};
 use wengert::nn::models::{CifarResNet, CifarResNetOptions, Vgg, VggLayout, VggOptions, resnet50};
 use wengert::prelude::*;
@@ -16,33 +17,14 @@ use wengert::tensor::parallel::with_threads;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Steps before the measured ones.
-const WARM_UP: usize = 5;
-
-/// Noise in ten classes, so that data cost little.
-struct Noise {
-    image: Tensor<f64>,
-    count: usize,
-}
-
-impl Dataset for Noise {
-    fn len(&self) -> usize {
-        self.count
-    }
-    fn example(&self, index: usize) -> Example {
-        Example::new(self.image.clone(), index % 10)
-    }
-    fn fingerprint(&self) -> u64 {
-        self.count as u64
-    }
-}
-
 struct Options {
     model: String,
     batch: usize,
     shards: usize,
     threads: usize,
     steps: usize,
+    /// Steps before the measured ones, at least 1.
+    warm_up: usize,
     bucket: usize,
     alone: bool,
     allreduce: bool,
@@ -62,6 +44,7 @@ impl Options {
             shards: value("--shards", 2)?,
             threads: value("--threads", 1)?,
             steps: value("--steps", 40)?,
+            warm_up: value("--warm-up", 5)?.max(1),
             bucket: value("--bucket", 4 << 20)?,
             alone: args.iter().any(|arg| arg == "--alone"),
             allreduce: args.iter().any(|arg| arg == "--allreduce"),
@@ -86,9 +69,10 @@ fn main() -> Result<(), Failure> {
     with_threads(options.threads, || measure(&options, communicator.as_ref()))
 }
 
-fn measure(options: &Options, communicator: Option<&Communicator>) -> Result<(), Failure> {
+/// A network, the shape of its images, and its update rule.
+fn network(name: &str) -> Result<(Sequential, [usize; 3], Optimizer), Failure> {
     let rng = &mut rng(0);
-    let (mut model, shape, optimizer): (Sequential, _, Optimizer) = match options.model.as_str() {
+    Ok(match name {
         "resnet20" => (
             sequential![CifarResNet::new(&CifarResNetOptions::default(), rng)],
             [3, 32, 32],
@@ -129,12 +113,26 @@ fn measure(options: &Options, communicator: Option<&Communicator>) -> Result<(),
             let known = "resnet20, fashion, resnet50 and vgg16";
             return Err(format!("{other}: there are {known}").into());
         }
-    };
-    let steps = WARM_UP + options.steps;
-    let set = Noise {
-        image: Tensor::uniform(shape, 0.0..1.0, rng),
-        count: options.batch * steps,
-    };
+    })
+}
+
+fn measure(options: &Options, communicator: Option<&Communicator>) -> Result<(), Failure> {
+    let (mut model, shape, optimizer) = network(&options.model)?;
+    let steps = options.warm_up + options.steps;
+    // Noise, in ten classes.
+    let count = options.batch * steps;
+    let mut pixels = vec![0; count * shape.iter().product::<usize>()];
+    rng(1).fill_bytes(&mut pixels);
+    let labels = (0..count as i64).map(|index| index % 10).collect();
+    let [channels, height, width] = shape;
+    let classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let set = ImageSet::new(
+        pixels,
+        [count, channels, height, width],
+        labels,
+        &classes,
+        255,
+    );
     let loader = Loader::new(
         &set,
         LoaderOptions {
@@ -159,18 +157,18 @@ fn measure(options: &Options, communicator: Option<&Communicator>) -> Result<(),
     let ends = ends.into_inner();
     let mut seconds: Vec<f64> = ends
         .windows(2)
-        .skip(WARM_UP - 1)
+        .skip(options.warm_up - 1)
         .map(|pair| pair[1].0.duration_since(pair[0].0).as_secs_f64())
         .collect();
     seconds.sort_by(f64::total_cmp);
     if communicator.is_none_or(|communicator| communicator.rank() == 0) {
-        let ((first, before), (last, after)) = (ends[WARM_UP - 1], ends[steps - 1]);
+        let ((first, before), (last, after)) = (ends[options.warm_up - 1], ends[steps - 1]);
         let total = last.duration_since(first).as_secs_f64();
         let busy = after.busy.as_secs_f64() - before.busy.as_secs_f64();
         let waited = after.waited.as_secs_f64() - before.waited.as_secs_f64();
         println!(
             "{} batch {} shards {} processes {} threads {}: median {:.2} ms, least {:.2} ms; communication {:.1} % of \
-             the time, waited for {:.1} %",
+             the time, {:.0} % of it hidden",
             options.model,
             options.batch,
             options.shards,
@@ -179,7 +177,7 @@ fn measure(options: &Options, communicator: Option<&Communicator>) -> Result<(),
             1e3 * seconds[seconds.len() / 2],
             1e3 * seconds[0],
             100.0 * busy / total,
-            100.0 * waited / total,
+            100.0 * (1.0 - waited / busy.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0),
         );
     }
     Ok(())
