@@ -53,6 +53,11 @@ impl LayerId {
         }
     }
 
+    /// Whether the layer is of this type.
+    pub(crate) fn is_a<L>(self) -> bool {
+        self.type_name == std::any::type_name::<L>()
+    }
+
     pub(crate) const fn is_zero_sized(self) -> bool {
         self.is_zero_sized
     }

@@ -19,6 +19,7 @@ use crate::param::{Buffer, Counter, Id, IdMap, Param};
 use crate::parameters::{LayerId, Parameters};
 use crate::pattern::{no_match, path_matches};
 use crate::running_layers::{Entered, RunningLayers};
+use crate::shard_sums::{ShardSums, SumOverShards};
 use crate::summary::Calls;
 
 /// What a pass is for.
@@ -66,6 +67,8 @@ pub struct Pass<T: Real = f32> {
     unlisted: Option<Vec<Unlisted>>,
     /// The leaves of buffers, in a pass that records a whole computation.
     traced_buffers: Option<IdMap<Var<T>>>,
+    /// What adds up over the shards of a batch; `None` in a pass over all of it.
+    shard_sums: Option<Arc<dyn ShardSums<T>>>,
 }
 
 /// A parameter that a forward pass used and that its model does not list.
@@ -139,6 +142,7 @@ impl<T: Real> Pass<T> {
             counts: Vec::new(),
             unlisted: None,
             traced_buffers: None,
+            shard_sums: None,
         }
     }
 
@@ -179,6 +183,19 @@ impl<T: Real> Pass<T> {
     pub fn with_kernels(mut self, kernels: KernelChoice) -> Self {
         self.kernels = kernels;
         self
+    }
+
+    /// The same pass as one of several over shards of a batch, which run at the same time.
+    #[must_use]
+    pub fn with_shard_sums(mut self, sums: Arc<dyn ShardSums<T>>) -> Self {
+        self.shard_sums = Some(sums);
+        self
+    }
+
+    /// The sum over all shards of the batch; `x` itself in a pass over all of it.
+    #[track_caller]
+    pub(crate) fn sum_over_shards(&self, x: &Var<T>) -> Var<T> {
+        Var::apply(SumOverShards::new(self.shard_sums.as_ref()), [x])
     }
 
     /// The same pass with variables in the place of the model's parameters, in its order.

@@ -21,4 +21,4 @@ pub use transport::{Incoming, Outgoing, Transport};
 
 pub(crate) use communicator::Running;
 pub(crate) use reduce::{ReducePlan, shards_of};
-pub(crate) use tree::PartialSums;
+pub(crate) use tree::{PartialSums, nodes_within};

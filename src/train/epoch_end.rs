@@ -20,7 +20,7 @@ use crate::data::Position;
 
 impl<T: Real, M, D> Fit<'_, '_, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// Evaluates an epoch, records it, and begins the next one; a reason if training was stopped.

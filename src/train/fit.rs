@@ -49,7 +49,7 @@ enum Halt<B> {
 
 impl<T: Real, M, D> Trainer<'_, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// Trains until all epochs are done or something stops it; the [`Outcome`] says what. Another call
@@ -137,7 +137,7 @@ where
 
 impl<T: Real, M, D> Fit<'_, '_, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     #[track_caller]
@@ -287,6 +287,6 @@ where
     pub(super) fn origin(&self, batch: &D::Batch, seed: u64) -> Option<Origin> {
         let trainer = &*self.trainer;
         let loss = |output: &_| loss_of(trainer.loss.as_deref(), output, batch);
-        non_finite::find(&*trainer.model, batch.input(), seed, loss)
+        non_finite::find(&*trainer.model, batch.input(), seed, None, loss)
     }
 }

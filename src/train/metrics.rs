@@ -128,7 +128,7 @@ where
 }
 
 /// A loss of outputs of a model for a batch.
-pub(super) type LossFn<'a, T, B> = dyn Fn(&Var<T>, &B) -> Var<T> + 'a;
+pub(super) type LossFn<'a, T, B> = dyn Fn(&Var<T>, &B) -> Var<T> + Sync + 'a;
 
 /// A metric of outputs of a model for a batch: a mean over its examples.
 pub(super) type MetricFn<'a, T, B> = Box<dyn Fn(&Tensor<T>, &B) -> f64 + 'a>;

@@ -8,6 +8,7 @@ mod error;
 mod fit;
 mod history;
 mod lock;
+mod lockstep;
 mod message;
 mod method;
 mod metrics;

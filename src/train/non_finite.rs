@@ -1,9 +1,10 @@
 //! [`NonFinite`]: where a NaN or an infinity came from.
 
 use std::fmt;
+use std::sync::Arc;
 
 use wengert_autograd::{Direction, NonFiniteOp, Var};
-use wengert_nn::{Gradients, Module, ParametersExt, Pass, Slot};
+use wengert_nn::{Gradients, Module, ParametersExt, Pass, ShardSums, Slot};
 use wengert_tensor::{Number, Real, Tensor};
 
 /// A step with a NaN or infinite loss or gradient.
@@ -105,12 +106,13 @@ pub(super) fn find<T: Real, M: Module<T>>(
     model: &M,
     input: &Tensor<T>,
     seed: u64,
+    sums: Option<Arc<dyn ShardSums<T>>>,
     loss: impl Fn(&Var<T>) -> Var<T>,
 ) -> Option<Origin> {
     // No closure: it would hide the caller's line.
     match outside(model, input) {
         Some(origin) => Some(origin),
-        None => op(model, input, seed, loss),
+        None => op(model, input, seed, sums, loss),
     }
 }
 
@@ -145,9 +147,13 @@ fn op<T: Real, M: Module<T>>(
     model: &M,
     input: &Tensor<T>,
     seed: u64,
+    sums: Option<Arc<dyn ShardSums<T>>>,
     loss: impl Fn(&Var<T>) -> Var<T>,
 ) -> Option<Origin> {
     let mut pass = Pass::watch(model, seed);
+    if let Some(sums) = sums {
+        pass = pass.with_shard_sums(sums);
+    }
     let output = model.call(&pass.input(input.clone()), &mut pass);
     let loss = loss(&output);
     if !loss.item().to_f64().is_finite() {

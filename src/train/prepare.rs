@@ -32,7 +32,7 @@ pub(super) struct Prepared {
 
 impl<T: Real, M, D> Trainer<'_, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// Checks everything, and locks the directory of the checkpoints. Nothing is changed.
@@ -53,7 +53,7 @@ where
         }
         self.check_sizes()?;
         self.check_patterns()?;
-        let shards = Shards::new(self.options.shards, self.data, self.others())?;
+        let shards = Shards::new(self.options.shards, &*self.model, self.data, self.others())?;
         let classes = self.trial(shards.as_ref())?;
         let (columns, monitor) = self.columns(classes)?;
         let directory = match &self.checkpoints {

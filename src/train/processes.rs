@@ -19,7 +19,7 @@ const RECORD: char = '\u{1e}';
 
 impl<T: Real, M, D> Trainer<'_, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// The connection to other processes, if there are any.

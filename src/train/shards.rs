@@ -1,8 +1,9 @@
 //! [`Shards`]: a batch in parts of equal size, whose gradients are added along a fixed tree.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use wengert_nn::{BufferChanges, Gradients, Module, Pass};
+use wengert_nn::{BufferChanges, Gradients, Module, Pass, ShardSums, has_shard_sums};
 use wengert_tensor::{Real, Tensor};
 
 use super::error::TrainError;
@@ -20,6 +21,8 @@ pub(super) struct Shards {
     pub(super) size: usize,
     /// The shards of this process.
     pub(super) own: Range<usize>,
+    /// Whether a layer of the model adds up over shards, so that all run at the same time.
+    pub(super) in_lockstep: bool,
 }
 
 /// The numbers of one shard.
@@ -55,6 +58,7 @@ impl Shards {
     /// This process's shards of batches of `data`; `None` if a batch is not cut.
     pub(super) fn new<T: Real>(
         count: usize,
+        model: &impl Module<T>,
         data: &impl BatchSource<T>,
         others: Option<&Communicator>,
     ) -> Result<Option<Self>, TrainError> {
@@ -83,6 +87,7 @@ impl Shards {
             count,
             size: batch / count,
             own: shards_of(rank, size, count),
+            in_lockstep: has_shard_sums(model),
         }))
     }
 
@@ -121,8 +126,10 @@ pub(super) fn shard_seed(seed: u64, shard: usize) -> u64 {
 /// Called with the number of a parameter and its gradient.
 pub(super) type Ready<'a, T> = &'a mut dyn FnMut(usize, &Tensor<T>);
 
-/// What one shard gives: its numbers, and its weighted gradients if the loss is finite. `ready` gets each gradient as soon
-/// as it is complete.
+/// What one shard gives: its numbers, and its weighted gradients if the loss is finite.
+///
+/// * `sums`: adds up over the shards that run at the same time
+/// * `ready`: gets each gradient as soon as it is complete
 #[track_caller]
 pub(super) fn shard<T: Real, M: Module<T>, B: TrainBatch<T>>(
     model: &M,
@@ -130,9 +137,13 @@ pub(super) fn shard<T: Real, M: Module<T>, B: TrainBatch<T>>(
     seed: u64,
     loss: Option<&LossFn<'_, T, B>>,
     classes: Option<usize>,
+    sums: Option<Arc<dyn ShardSums<T>>>,
     ready: Option<Ready<'_, T>>,
 ) -> (ShardNumbers, Option<ShardSum<T>>) {
     let mut pass = Pass::train(model, seed);
+    if let Some(sums) = sums {
+        pass = pass.with_shard_sums(sums);
+    }
     let output = model.call(&pass.input(batch.input().clone()), &mut pass);
     let loss = loss_of(loss, &output, batch);
     let labels = batch.labels();

@@ -13,7 +13,7 @@ use crate::data::{Batch, Loader, LoaderOptions, Position, Targets};
 /// same. A [`Loader`] is a source.
 pub trait BatchSource<T: Real> {
     /// What a step is made from.
-    type Batch: TrainBatch<T>;
+    type Batch: TrainBatch<T> + Send;
 
     /// The number of batches of an epoch.
     fn steps(&self) -> usize;

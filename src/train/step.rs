@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 
 use wengert_autograd::Var;
-use wengert_nn::{Gradients, Module, Pass};
+use wengert_nn::{Gradients, Module, Pass, SUM_OVER_SHARDS};
 use wengert_optim::Rates;
 use wengert_tensor::{Real, Tensor};
 
 use super::fit::Fit;
 use super::history::StepRecord;
+use super::lockstep::in_lockstep;
 use super::message::Status;
 use super::metrics::classes_of;
 use super::non_finite::{self, Origin};
@@ -31,7 +32,7 @@ pub(super) struct BatchNumbers<T: Real> {
 
 impl<T: Real, M, D> Fit<'_, '_, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// Loss and gradients of a batch, which are added to the pending ones; `None` if one is NaN or infinite.
@@ -102,8 +103,13 @@ where
     ) -> (Vec<ShardNumbers>, Option<ShardSum<T>>) {
         let mut numbers = Vec::new();
         let mut sums = PartialSums::new(shards.count);
+        let mut computed = self.shards_in_lockstep(shards, part);
         for index in shards.own.clone() {
-            let (own, sum) = self.shard(shards, index, part, None);
+            // No closure: it would hide the caller's line.
+            let (own, sum) = match computed.next() {
+                Some(computed) => computed,
+                None => self.shard(shards, index, part, None),
+            };
             numbers.extend(own);
             if own.is_some() && sum.is_none() {
                 return (numbers, None);
@@ -131,8 +137,12 @@ where
         let mut is_finite = true;
         let mut sums = PartialSums::new(shards.count);
         let last = shards.own.end - 1;
+        let mut computed = self.shards_in_lockstep(shards, part);
         for index in shards.own.start..last {
-            let (own, sum) = self.shard(shards, index, part, None);
+            let (own, sum) = match computed.next() {
+                Some(computed) => computed,
+                None => self.shard(shards, index, part, None),
+            };
             is_finite &= own.is_none() || sum.is_some();
             numbers.extend(own);
             if let Some(sum) = &sum {
@@ -152,7 +162,10 @@ where
             }
             reducer.put(others, parameter, &total);
         };
-        let (own, sum) = self.shard(shards, last, part, Some(&mut ready));
+        let (own, sum) = match computed.next() {
+            Some(computed) => computed,
+            None => self.shard(shards, last, part, Some(&mut ready)),
+        };
         is_finite &= own.is_none() || sum.is_some();
         numbers.extend(own);
         if let Some(sum) = &sum {
@@ -195,9 +208,38 @@ where
         };
         let seed = shard_seed(part.seed(), index);
         let loss = self.trainer.loss.as_deref();
-        let model = &*self.trainer.model;
-        let (own, sum) = shard(model, &batch, seed, loss, self.prepared.classes, ready);
+        let (model, classes) = (&*self.trainer.model, self.prepared.classes);
+        let (own, sum) = shard(model, &batch, seed, loss, classes, None, ready);
         (Some(own), sum)
+    }
+
+    /// The numbers and gradients of all shards of this process, if they must run at the same time; nothing otherwise.
+    fn shards_in_lockstep(
+        &self,
+        shards: &Shards,
+        part: &D::Batch,
+    ) -> impl Iterator<Item = (Option<ShardNumbers>, Option<ShardSum<T>>)> + use<T, M, D> {
+        let results = shards.in_lockstep.then(|| {
+            let jobs = shards.own.clone().map(|index| shards.cut(index, part));
+            let loss = self.trainer.loss.as_deref();
+            let (model, classes) = (&*self.trainer.model, self.prepared.classes);
+            let seed = part.seed();
+            let others = self.trainer.others();
+            in_lockstep(
+                shards,
+                jobs.collect(),
+                others,
+                |index, batch: D::Batch, sums| {
+                    let seed = shard_seed(seed, index);
+                    shard(model, &batch, seed, loss, classes, Some(sums), None)
+                },
+            )
+        });
+        let results = results.unwrap_or_default().into_iter();
+        results.map(|result| match result {
+            Some((numbers, sum)) => (Some(numbers), sum),
+            None => (None, None),
+        })
     }
 
     /// Adds the numbers of a batch to those of the epoch, and its gradients to the pending ones.
@@ -220,20 +262,46 @@ where
     /// What made the loss or a gradient of a shard not finite; `None` if each shard is finite, and only their sum is not.
     #[track_caller]
     pub(super) fn origin_in_shards(&self, shards: &Shards, part: &D::Batch) -> Option<Origin> {
+        let in_batch = |index, origin| match origin {
+            Origin::Input { example } => Origin::Input {
+                example: index * shards.size + example,
+            },
+            origin => origin,
+        };
+        if shards.in_lockstep {
+            let origins = self.origins_in_lockstep(shards, part).into_iter();
+            let mut known = origins.zip(shards.own.clone());
+            return known.find_map(|(origin, index)| Some(in_batch(index, origin?)));
+        }
         for index in shards.own.clone() {
             let Some(batch) = shards.cut(index, part) else {
                 continue;
             };
-            match self.origin(&batch, shard_seed(part.seed(), index)) {
-                Some(Origin::Input { example }) => {
-                    let example = index * shards.size + example;
-                    return Some(Origin::Input { example });
-                }
-                Some(origin) => return Some(origin),
-                None => {}
+            if let Some(origin) = self.origin(&batch, shard_seed(part.seed(), index)) {
+                return Some(in_batch(index, origin));
             }
         }
         None
+    }
+
+    /// What made the loss or a gradient of each shard of this process not finite, where it comes from the shard itself.
+    fn origins_in_lockstep(&self, shards: &Shards, part: &D::Batch) -> Vec<Option<Origin>> {
+        let jobs = shards.own.clone().map(|index| shards.cut(index, part));
+        let own_loss = self.trainer.loss.as_deref();
+        let (model, seed) = (&*self.trainer.model, part.seed());
+        let others = self.trainer.others();
+        let find = |index, batch: D::Batch, sums| {
+            let seed = shard_seed(seed, index);
+            let loss = |output: &_| loss_of(own_loss, output, &batch);
+            non_finite::find(model, batch.input(), seed, Some(sums), loss)
+        };
+        let origins = in_lockstep(shards, jobs.collect(), others, find);
+        let is_own =
+            |origin: &Origin| !matches!(origin, Origin::Op(op) if op.op == SUM_OVER_SHARDS);
+        let origins = origins.into_iter();
+        origins
+            .map(|origin| origin.flatten().filter(is_own))
+            .collect()
     }
 
     /// Updates the model by the pending gradients.

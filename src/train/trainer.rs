@@ -124,7 +124,7 @@ pub struct EpochReport<'a, M> {
 
 impl<'a, T: Real, M, D> Trainer<'a, T, M, D>
 where
-    M: Module<T>,
+    M: Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// A trainer of a model, with default options.
@@ -178,7 +178,8 @@ where
         self
     }
 
-    /// With a loss: the mean over the examples of a batch, one number.
+    /// With a loss: the mean over the examples of a batch, one number. (`Sync` because shards may be computed at the same
+    /// time.)
     ///
     /// ```
     /// use wengert::prelude::*;
@@ -195,7 +196,7 @@ where
     /// # Ok::<(), wengert::train::TrainError>(())
     /// ```
     #[must_use]
-    pub fn loss(mut self, loss: impl Fn(&Var<T>, &D::Batch) -> Var<T> + 'a) -> Self {
+    pub fn loss(mut self, loss: impl Fn(&Var<T>, &D::Batch) -> Var<T> + Sync + 'a) -> Self {
         self.loss = Some(Box::new(loss));
         self
     }

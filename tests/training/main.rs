@@ -10,3 +10,4 @@ mod models;
 mod non_finite;
 mod resume;
 mod shards;
+mod sync_batch_norm;

@@ -93,7 +93,7 @@ impl<const AXES: usize, T: Real> BatchNorm<AXES, T> {
 
     /// The values per channel of an input that fits.
     #[track_caller]
-    fn values_per_channel(&self, x: &Var<T>) -> usize {
+    pub(super) fn values_per_channel(&self, x: &Var<T>) -> usize {
         require!(
             x.rank() == AXES + 2 || (AXES == 1 && x.rank() == 2),
             "batch_norm{AXES}d: {:?}: {} axes are needed",
@@ -152,7 +152,7 @@ pub(super) fn track_statistics<T: Real>(
 }
 
 #[track_caller]
-fn require_variance<T: Real>(axes: usize, x: &Var<T>, count: usize) {
+pub(super) fn require_variance<T: Real>(axes: usize, x: &Var<T>, count: usize) {
     require!(
         count > 1,
         "batch_norm{axes}d: {:?}: {count} values per channel have no variance to train on; use a \

@@ -24,6 +24,7 @@ mod resize;
 mod sequential;
 mod squeeze_excitation;
 mod stochastic_depth;
+mod sync_batch_norm;
 mod transformer;
 
 pub use activation::{
@@ -61,6 +62,7 @@ pub use resize::{
 pub use sequential::Sequential;
 pub use squeeze_excitation::SqueezeExcitation;
 pub use stochastic_depth::StochasticDepth;
+pub use sync_batch_norm::{SyncBatchNorm, SyncBatchNorm1d, SyncBatchNorm2d, SyncBatchNorm3d};
 pub use transformer::{
     AttentionMasks, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions,
 };

@@ -254,6 +254,56 @@ fn batch_norms() {
 }
 
 #[test]
+fn synchronous_batch_norms() {
+    assert(&check_model!(|_rng| SyncBatchNorm1d::new(3), [4, 3]));
+    assert(&check_model!(
+        |_rng| SyncBatchNorm2d::from(BatchNorm2d::new(2).eps(0.1)),
+        [2, 2, 3, 2]
+    ));
+    assert(&check_model!(
+        |_rng| SyncBatchNorm3d::from(BatchNorm3d::new(2).without_affine()),
+        [2, 2, 1, 3, 2]
+    ));
+}
+
+#[test]
+fn without_shards_synchronous_batch_norm_is_batch_norm() {
+    // Rounding only.
+    const EXACT: f64 = 1e-12;
+    let mut plain: BatchNorm2d<f64> = BatchNorm2d::new(2).momentum(0.3);
+    let mut synchronous = SyncBatchNorm2d::from(plain.clone());
+    assert_eq!(
+        wengert_nn::StateDict::of(&plain).to_bytes(),
+        wengert_nn::StateDict::of(&synchronous).to_bytes()
+    );
+    let x = Tensor::uniform([3, 2, 2, 4], -1.0..5.0, &mut rng(0));
+    let run = |layer: &dyn Module<f64>| {
+        let mut pass = Pass::train(layer, 0);
+        let y = layer.call(&pass.input(x.clone()), &mut pass);
+        let gradients = pass.backward(&(&y * &y * &y).sum(..));
+        (y.value().clone(), gradients, pass)
+    };
+    let (y, gradients, pass) = run(&plain);
+    pass.commit(&mut plain);
+    let (found, found_gradients, pass) = run(&synchronous);
+    pass.commit(&mut synchronous);
+    let assert_near = |a: &Tensor<f64>, b: &Tensor<f64>| {
+        for (a, b) in a.to_vec().into_iter().zip(b.to_vec()) {
+            assert!((a - b).abs() <= EXACT * (1.0 + a.abs()), "{b}, not {a}");
+        }
+    };
+    assert_near(&y, &found);
+    for ((path, a), (other, b)) in gradients.iter().zip(found_gradients.iter()) {
+        assert_eq!(path, other);
+        assert_near(a, b);
+    }
+    let norm = &synchronous.norm;
+    assert_near(plain.running_mean.value(), norm.running_mean.value());
+    assert_near(plain.running_var.value(), norm.running_var.value());
+    assert_eq!(norm.num_batches_tracked.value(), 1);
+}
+
+#[test]
 fn norms_of_each_example() {
     assert(&check_model!(|_rng| LayerNorm::new([5]), [2, 3, 5]));
     assert(&check_model!(

@@ -79,7 +79,7 @@ impl Writer {
 
 impl<T: Real, M, D> Trainer<'_, T, M, D>
 where
-    M: Parameters<T> + Module<T>,
+    M: Parameters<T> + Module<T> + Sync,
     D: BatchSource<T>,
 {
     /// The bytes of a checkpoint.
