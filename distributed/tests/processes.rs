@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use wengert::data::ImageSet;
 use wengert::distributed::{Algorithm, Communicator, CommunicatorOptions};
+use wengert::nn::SyncBatchNorm2d;
 use wengert::prelude::*;
 use wengert::report::Fingerprint;
 use wengert::tensor::parallel::with_threads;
@@ -47,6 +48,20 @@ fn network() -> Sequential {
         .push(Linear::new(48, 3, rng))
 }
 
+/// A model with batch norm over all shards, whose forward and backward passes send messages too.
+fn synchronous_network() -> Sequential {
+    let rng = &mut rng(1);
+    Sequential::new()
+        .push(Conv2d::new(1, 3, 3, rng).padding(1))
+        .push(SyncBatchNorm2d::new(3))
+        .push(Relu)
+        .push(Conv2d::new(3, 3, 3, rng).padding(1))
+        .push(SyncBatchNorm2d::new(3))
+        .push(Dropout::new(0.2))
+        .push(Flatten)
+        .push(Linear::new(48, 3, rng))
+}
+
 fn bits(model: &Sequential) -> String {
     let mut hash = Fingerprint::new();
     hash.bytes(&wengert::nn::StateDict::of(model).to_bytes());
@@ -61,6 +76,25 @@ fn train(
     directory: Option<&Path>,
     on_step: impl Fn(&StepReport<'_, f32, Sequential>),
 ) -> Result<String, TrainError> {
+    train_model(
+        network(),
+        communicator,
+        shards,
+        examples,
+        directory,
+        on_step,
+    )
+}
+
+/// As [`train`], of another model.
+fn train_model(
+    mut model: Sequential,
+    communicator: Option<&Communicator>,
+    shards: usize,
+    examples: usize,
+    directory: Option<&Path>,
+    on_step: impl Fn(&StepReport<'_, f32, Sequential>),
+) -> Result<String, TrainError> {
     let set = images(examples);
     let held = images(30);
     let options = LoaderOptions {
@@ -69,7 +103,6 @@ fn train(
     };
     let loader = Loader::new(&set, options);
     let validation = loader.for_evaluation(&held);
-    let mut model = network();
     let mut trainer = Trainer::new(&mut model, Optimizer::new(Adam::default()), &loader)
         .options(TrainOptions {
             epochs: EPOCHS,
@@ -176,6 +209,14 @@ fn process() {
     let nothing = |_: &StepReport<'_, f32, Sequential>| {};
     let result = with_threads(threads, || match case.as_str() {
         "train" => train(Some(&communicator), shards, EXAMPLES, None, nothing),
+        "synchronous" => train_model(
+            synchronous_network(),
+            Some(&communicator),
+            shards,
+            EXAMPLES,
+            None,
+            nothing,
+        ),
         "resume" => train(
             Some(&communicator),
             shards,
@@ -274,6 +315,18 @@ fn processes_threads_and_shards_per_process_change_no_bit() {
                     "{processes} processes, {threads} threads, {shards} shards"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn batch_norm_over_all_shards_has_the_same_bits_for_any_number_of_processes() {
+    let alone = train_model(synchronous_network(), None, 8, EXAMPLES, None, |_| {});
+    let expected = alone.expect("it trains");
+    for (processes, threads) in [(1, 2), (2, 1), (3, 2), (4, 1)] {
+        let results = temporary();
+        for found in run(processes, "synchronous", 8, threads, results.path()) {
+            assert_eq!(found, expected, "{processes} processes, {threads} threads");
         }
     }
 }
