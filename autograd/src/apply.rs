@@ -429,6 +429,19 @@ pub(crate) fn record_rule<T: Real>(
     Recorded { outputs, node }.into_iter().collect()
 }
 
+/// Runs the op of a rule on other inputs, and records it under that rule.
+#[track_caller]
+pub(crate) fn replay<T: Real>(rule: Box<dyn Rule<T>>, inputs: &[&Var<T>]) -> Vec<Var<T>> {
+    let location = Location::caller();
+    let outputs = rule.run(inputs);
+    let node = common_tape(rule.name(), inputs).map(|tape| {
+        let kept = kept(inputs, &outputs, rule.declared_reads());
+        push(tape, rule, kept, location)
+    });
+    let outputs = outputs.0;
+    Recorded { outputs, node }.into_iter().collect()
+}
+
 /// The tape of the tracked operands, all of which must be alive on one tape.
 #[track_caller]
 fn common_tape<'a, T: Real>(op: &str, inputs: &[&'a Var<T>]) -> Option<&'a Tape<T>> {

@@ -76,7 +76,7 @@ impl<'a> Check<'a> {
         self
     }
 
-    /// Judges inputs of up to `count` elements entry by entry, and `count` random entries of larger ones.
+    /// Judges inputs of up to `count` elements entry by entry, larger ones along directions and at a few random entries.
     #[must_use]
     pub const fn entries(mut self, count: usize) -> Self {
         self.options.entries = count;
@@ -106,7 +106,21 @@ impl<'a> Check<'a> {
         self
     }
 
-    /// The highest order of derivatives that is checked: 1, or 2 as by default.
+    /// The error of one entry, relative to the largest one, that directions must see; a millionth by default.
+    #[must_use]
+    pub const fn smallest_error(mut self, relative: f64) -> Self {
+        self.options.power = relative;
+        self
+    }
+
+    /// The most evaluations of the function; a pass on dual numbers counts as two, a backward pass as three.
+    #[must_use]
+    pub const fn budget(mut self, evaluations: usize) -> Self {
+        self.options.budget = Some(evaluations);
+        self
+    }
+
+    /// The highest order of derivatives that is checked: 1, 2 as by default, or 3.
     ///
     /// # Panics
     /// If the order is another number.
@@ -114,10 +128,11 @@ impl<'a> Check<'a> {
     #[track_caller]
     pub fn order(mut self, order: usize) -> Self {
         assert!(
-            order == 1 || order == 2,
-            "order: {order}: derivatives of order 1 and 2 can be checked"
+            (1..=3).contains(&order),
+            "order: {order}: derivatives of order 1, 2 and 3 can be checked"
         );
-        self.options.second_order = order == 2;
+        self.options.second_order = order >= 2;
+        self.options.third_order = order == 3;
         self
     }
 

@@ -1,14 +1,79 @@
 //! One recorded call as a function that can be checked alone.
 
+use std::rc::Rc;
+
 use wengert_tensor::{Dual, Real, Tensor};
 
 use super::subject::Subject;
+use crate::apply::replay;
 use crate::call::Call;
 use crate::function::Differentiable;
+use crate::op::Outputs;
+use crate::reads::Reads;
 use crate::rule::{Contributions, Graph, Rule};
 use crate::slots::Slots;
 use crate::tape::{Entry, Input, Kept, Source};
 use crate::var::Var;
+
+/// A rule that several tapes record.
+#[derive(Debug)]
+pub(super) struct Shared<T: Real>(pub(super) Rc<dyn Rule<T>>);
+
+impl<T: Real> Rule<T> for Shared<T> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn vjp(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        self.0.vjp(call, out);
+    }
+
+    fn run(&self, inputs: &[&Var<T>]) -> Outputs<T> {
+        self.0.run(inputs)
+    }
+
+    fn declared_reads(&self) -> Reads {
+        self.0.declared_reads()
+    }
+}
+
+/// A recorded call as a function that is recorded again, so that its rule is differentiated too.
+pub(super) struct Replayed {
+    pub(super) rule: Rc<dyn Rule<f64>>,
+    pub(super) dual: Option<Rc<dyn Rule<Dual>>>,
+    pub(super) recorded: Vec<Tensor<f64>>,
+    pub(super) tracked: Vec<usize>,
+}
+
+impl Replayed {
+    fn run<T: Real>(
+        &self,
+        rule: &Rc<dyn Rule<T>>,
+        x: &[Var<T>],
+        constant: impl Fn(&Tensor<f64>) -> Tensor<T>,
+    ) -> Vec<Var<T>> {
+        let recorded = self.recorded.iter();
+        let mut all: Vec<_> = recorded.map(|x| Var::constant(constant(x))).collect();
+        for (&i, x) in self.tracked.iter().zip(x) {
+            all[i] = x.clone();
+        }
+        replay(
+            Box::new(Shared(rule.clone())),
+            &all.iter().collect::<Vec<_>>(),
+        )
+    }
+}
+
+impl Differentiable for Replayed {
+    fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
+        self.run(&self.rule, x, Tensor::clone)
+    }
+
+    fn dual(&self, x: &[Var<Dual>]) -> Option<Vec<Var<Dual>>> {
+        let rule = self.dual.as_ref()?;
+        Some(self.run(rule, x, |x| x.map(Dual::constant)))
+    }
+}
 
 /// The rule of an entry on its recorded inputs. Inputs that are not tracked are constants.
 pub(super) struct LocalOp<'a> {

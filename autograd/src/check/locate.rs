@@ -3,15 +3,18 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::rc::Rc;
 
-use wengert_tensor::{Dual, Tensor};
+use wengert_tensor::{Dual, Real, Tensor};
 
-use super::hypothesis::explain;
-use super::local::LocalOp;
+use super::hypothesis::{Suspect, explain};
+use super::local::{LocalOp, Replayed, Shared};
 use super::quiet::quietly;
+use super::subject::{Recorded, Subject};
 use super::witness::{check, dual_inputs};
-use super::{CheckOptions, Record, TapeEntry};
+use super::{CheckOptions, Record, Report, TapeEntry};
 use crate::function::Differentiable;
+use crate::rule::Rule;
 use crate::sample::{Draw, LARGEST};
 use crate::tape::{Entries, Entry, Tape};
 
@@ -58,6 +61,7 @@ pub(super) fn locate(
     f: &dyn Differentiable,
     inputs: &[Tensor<f64>],
     seed: u64,
+    second_order: bool,
 ) -> (Vec<Located>, Vec<TapeEntry>) {
     let tape = Tape::keeping_all();
     let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
@@ -86,6 +90,20 @@ pub(super) fn locate(
                     .flatten();
                 let dual = dual.and_then(|entry| entry.rule.as_deref());
                 found.extend(judge(entries, index, dual, seed));
+            }
+            // Rules that are right may have wrong derivatives.
+            if found.is_empty() && second_order {
+                for index in 0..entries.len() {
+                    if found.len() == MOST {
+                        break;
+                    }
+                    let dual = if same {
+                        dual_entries[index].as_mut()
+                    } else {
+                        None
+                    };
+                    found.extend(judge_second(&mut entries[index], dual, index, seed));
+                }
             }
         });
     });
@@ -206,12 +224,106 @@ fn judge(
             )
         });
     }
-    let slot = report
-        .failures()
-        .iter()
-        .find_map(|r: &&Record| r.input)
-        .unwrap_or_else(|| slot_of(&report.faults));
-    Some(located(slot, explain(&op, &inputs, slot, &report, seed)))
+    let slot = slot(&report);
+    let reads = rule.declared_reads();
+    let suspect = Suspect {
+        subject: &op,
+        operands: &op.recorded,
+        tracked: &op.tracked,
+        hides: (0..op.recorded.len()).any(|i| !reads.reads_input(i)),
+        exact: op.dual.is_some(),
+    };
+    let text = explain(&suspect, &inputs, slot, &report, seed);
+    Some(located(slot, text))
+}
+
+/// Checks the derivative of the rule of one entry.
+fn judge_second(
+    entry: &mut Option<Entry<f64>>,
+    dual: Option<&mut Entry<Dual>>,
+    index: usize,
+    seed: u64,
+) -> Option<Located> {
+    let entry = entry.as_mut()?;
+    let rule = share(&mut entry.rule)?;
+    let inputs = entry.inputs.iter().enumerate();
+    let replayed = Replayed {
+        dual: dual.and_then(|entry| share(&mut entry.rule)),
+        recorded: entry.inputs.iter().map(|x| x.value.tensor()).collect(),
+        tracked: inputs
+            .filter(|(_, x)| x.source.is_some())
+            .map(|(i, _)| i)
+            .collect(),
+        rule,
+    };
+    let tracked = replayed.tracked.iter();
+    let inputs: Vec<_> = tracked.map(|&i| replayed.recorded[i].clone()).collect();
+    let options = CheckOptions {
+        seed,
+        entries: 4,
+        structure: false,
+        localise: false,
+        ..CheckOptions::default()
+    };
+    let report = check(&Recorded(&replayed), &inputs, &options);
+    if !report.failed() {
+        return None;
+    }
+    let hypothesis = match report.failures().first() {
+        Some(record) => format!(
+            "the gradient is right, its derivative is not: a constant where a derivative belongs, such as a detached or \
+             new variable; {:.6e} in place of {:.6e} ({})",
+            record.analytic,
+            record.forward.or(record.numeric).unwrap_or(f64::NAN),
+            record.derivative
+        ),
+        None => format!(
+            "its rule cannot be differentiated: {}",
+            report.faults.join("; ")
+        ),
+    };
+    Some(Located {
+        op: replayed.rule.name(),
+        entry: index,
+        location: entry.location,
+        layer: None,
+        input: replayed.tracked.get(slot(&report)).copied().unwrap_or(0),
+        hypothesis,
+    })
+}
+
+/// The rule of an entry, which keeps it too.
+fn share<T: Real>(rule: &mut Option<Box<dyn Rule<T>>>) -> Option<Rc<dyn Rule<T>>> {
+    let shared: Rc<dyn Rule<T>> = Rc::from(rule.take()?);
+    *rule = Some(Box::new(Shared(shared.clone())));
+    Some(shared)
+}
+
+/// The input whose gradient is wrong.
+fn slot(report: &Report) -> usize {
+    let failures = report.failures();
+    let known = failures.iter().find_map(|r: &&Record| r.input);
+    known.unwrap_or_else(|| slot_of(&report.faults))
+}
+
+/// What may be wrong with a function that records no ops.
+pub(super) fn suspect(
+    subject: &dyn Subject,
+    inputs: &[Tensor<f64>],
+    report: &Report,
+    seed: u64,
+) -> String {
+    let slot = slot(report);
+    let tracked: Vec<_> = (0..inputs.len()).collect();
+    let suspect = Suspect {
+        subject,
+        operands: inputs,
+        tracked: &tracked,
+        hides: false,
+        exact: false,
+    };
+    let text = explain(&suspect, inputs, slot, report, seed);
+    format!("what may be wrong with the gradient of input {slot}: {text}")
 }
 
 /// The number of the input that a fault is about.
@@ -226,7 +338,7 @@ fn slot_of(faults: &[String]) -> usize {
 /// The first input whose slot loses what it held before.
 fn overwrites(op: &LocalOp<'_>, inputs: &[Tensor<f64>], seed: u64) -> Option<usize> {
     let mut draw = Draw::new(seed ^ 0x0e4, LARGEST);
-    let outputs = super::subject::Subject::outputs(op, inputs);
+    let outputs = op.outputs(inputs);
     let cotangents: Vec<_> = outputs.iter().map(|y| draw.normal(y.shape())).collect();
     let before: Vec<_> = inputs.iter().map(|x| draw.normal(x.shape())).collect();
     let alone = quietly(|| op.vjp(inputs, &cotangents, None)).ok()?;

@@ -22,6 +22,8 @@ pub(super) struct Estimate {
     pub(super) step: f64,
     /// The largest step of its window.
     pub(super) widest: f64,
+    /// Whether the function is finite on one side only.
+    pub(super) one_sided: bool,
 }
 
 /// Steps in a window, and columns of its tableau.
@@ -42,7 +44,12 @@ pub(super) fn noise(phi: &mut dyn FnMut(f64) -> f64, unit: f64) -> f64 {
     for exponent in [-40, -24, -18, -12, -6] {
         let values = equidistant(phi, unit * 2.0_f64.powi(exponent));
         let varies = values.iter().any(|y| *y != values[0]);
-        sigma = sigma.max(noise_of(values));
+        let (found, is_noise) = noise_of(values);
+        // A function of many periods within this spacing: what was measured at the narrower one holds.
+        if !is_noise && sigma > 0.0 {
+            break;
+        }
+        sigma = sigma.max(found);
         if varies && exponent >= -24 {
             break;
         }
@@ -57,11 +64,13 @@ fn equidistant(phi: &mut dyn FnMut(f64) -> f64, spacing: f64) -> [f64; POINTS] {
     std::array::from_fn(|k| phi((k as f64 - 3.0) * spacing))
 }
 
-/// The deviation of the noise in equidistant values of a smooth function.
-fn noise_of(values: [f64; POINTS]) -> f64 {
+/// The deviation of the noise in equidistant values of a smooth function, and whether it is noise: differences of the
+/// function itself have one sign.
+fn noise_of(values: [f64; POINTS]) -> (f64, bool) {
     if values.iter().any(|y| !y.is_finite()) {
-        return f64::INFINITY;
+        return (f64::INFINITY, true);
     }
+    let mut is_noise = false;
     let mut table = values.to_vec();
     let mut least = f64::INFINITY;
     let mut gamma = 1.0;
@@ -78,15 +87,16 @@ fn noise_of(values: [f64; POINTS]) -> f64 {
             table.iter().map(|d| (d / largest).powi(2)).sum::<f64>() / table.len() as f64;
         // Differences of one sign come from the function, not from its noise.
         let changes_sign = table.windows(2).any(|pair| pair[0] * pair[1] <= 0.0);
+        is_noise |= order >= 2 && (largest == f64::MIN_POSITIVE || changes_sign);
         if order >= 2 && (largest == f64::MIN_POSITIVE || changes_sign || order == POINTS - 1) {
             least = least.min(largest * (gamma * mean_square).sqrt());
         }
     }
     // A smaller number is the underflow of zero.
     if least <= f64::MIN_POSITIVE {
-        0.0
+        (0.0, is_noise)
     } else {
-        least
+        (least, is_noise)
     }
 }
 
@@ -119,6 +129,7 @@ fn extrapolate(values: &[f64; STEPS], step: f64, power: i32, sigma: f64) -> Opti
                     noise,
                     step: h,
                     widest: step,
+                    one_sided: false,
                 });
             }
         }
@@ -247,9 +258,10 @@ pub(super) fn search(phi: &mut dyn FnMut(f64) -> f64, search: Search) -> Taken {
         }
         dominated_by_noise = estimate.is_some_and(|e| e.noise > 0.5 * e.bar);
         // Narrower steps cannot help against noise, unless a kink hides the derivative at wider ones.
-        // A disagreement needs a second window.
+        // A disagreement is tried at all steps that are accurate enough: the function may vary over less than a step.
         let disagrees = estimate.is_some_and(|e| windows.differs(&e));
-        let confirmed = !disagrees || windows.estimates.len() > 1;
+        let accurate = estimate.is_some_and(|e| e.noise <= search.wanted);
+        let confirmed = !disagrees || (windows.estimates.len() > 1 && !accurate);
         if dominated_by_noise
             && confirmed
             && (windows.kink.is_none() || !windows.estimates.is_empty())
@@ -291,14 +303,22 @@ pub(super) struct Taken {
     pub(super) steps: Vec<Step>,
     /// The noise that was assumed.
     pub(super) sigma: f64,
+    /// The smallest bar of a window in which a disagreement counts; infinite if there is none.
+    pub(super) resolves: f64,
 }
 
 impl Windows {
     fn taken(self, finding: Finding) -> Taken {
+        let trusted = self
+            .estimates
+            .iter()
+            .filter(|e| e.widest <= self.search.trusted);
+        let resolves = trusted.map(|e| e.bar).fold(f64::INFINITY, f64::min);
         Taken {
             finding,
             steps: self.quotients,
             sigma: self.search.sigma,
+            resolves,
         }
     }
 
@@ -318,7 +338,8 @@ impl Windows {
         let estimate = window.central(sigma).or_else(|| {
             // Where a domain ends, there is one side only.
             let [below, above] = window.one_sided(sigma);
-            below.xor(above)
+            let one_sided = true;
+            below.xor(above).map(|e| Estimate { one_sided, ..e })
         })?;
         self.oscillating &= oscillates(window);
         self.estimates.push(estimate);
@@ -344,18 +365,49 @@ impl Windows {
         let others = |a: &Estimate, b: &Estimate| {
             a.widest != b.widest && (a.value - b.value).abs() <= 2.0 * (a.bar + b.bar)
         };
-        let confirmed = self.estimates.iter().filter(accurate).filter(|a| {
+        // The derivative is the limit of small steps: a narrower window that contradicts a wider one is right.
+        let contradicted = |a: &Estimate| {
+            let mut narrower = self.estimates.iter().filter(accurate);
+            narrower
+                .any(|b| b.widest < a.widest && (a.value - b.value).abs() > 2.0 * (a.bar + b.bar))
+        };
+        // A domain that ends inside of a window says little: the function may be singular there. One that ends at the
+        // point itself does so in the narrowest window too.
+        let end = |a: &Estimate| {
+            let narrowest = self
+                .estimates
+                .iter()
+                .min_by(|a, b| a.widest.total_cmp(&b.widest));
+            !a.one_sided || narrowest.is_some_and(|b| b.one_sided && others(a, b))
+        };
+        let usable = self.estimates.iter().filter(accurate);
+        let usable = usable.filter(|a| !self.differs(a) || end(a));
+        let confirmed = usable.filter(|a| !contradicted(a)).filter(|a| {
             let mut witnesses = self.estimates.iter().filter(accurate);
             witnesses.any(|b| others(a, b)) || !self.differs(a)
         });
         confirmed.copied().min_by(|a, b| a.bar.total_cmp(&b.bar))
     }
 
+    /// Whether a disagreement persists at smaller steps, as far as they can see it: a function of many periods within a
+    /// step has a derivative only at smaller ones.
+    fn persists(&self, best: &Estimate) -> bool {
+        let error = (best.value - self.search.claim).abs();
+        let smaller = self.estimates.iter().filter(|e| e.widest < best.widest);
+        smaller
+            .filter(|e| e.bar <= 0.25 * error)
+            .all(|e| self.differs(e))
+    }
+
     fn conclude(&self) -> Finding {
         let kink = self.kink;
         match self.confirmed() {
             Some(best) if !self.differs(&best) => Finding::Agrees(best),
-            Some(best) if kink.is_none_or(|(_, _, step)| best.step < step) && !self.oscillating => {
+            Some(best)
+                if kink.is_none_or(|(_, _, step)| best.step < step)
+                    && !self.oscillating
+                    && self.persists(&best) =>
+            {
                 Finding::Differs(best)
             }
             _ => match (

@@ -1,21 +1,34 @@
 //! Which derivatives a check compares, and with what tolerances.
 
+use super::Cost;
+use super::witness::{DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, DIRECTION_COST, EXAMPLES};
+
 /// Options of a gradient check.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::struct_excessive_bools)] // each is one witness, on or off
 pub struct CheckOptions {
     /// The seed of random cotangents and directions.
     pub seed: u64,
-    /// Inputs with more elements than this are checked at that many elements, drawn at random, and
-    /// along random directions through all of them.
+    /// Inputs with more elements than this are not judged entry by entry, but along random directions through all of
+    /// them, and at a few entries drawn at random.
     pub entries: usize,
-    /// The least number of random directions through all inputs at once.
+    /// The number of random directions that every entry lies on; two at most if all inputs are judged entry by entry.
+    /// A wrong entry is missed with a probability of at most 2⁻ᵏ for `k` directions: ten see it with 99.9 %.
     pub directions: usize,
+    /// The error of one entry that directions must see, relative to the largest entry. Directions whose differences are
+    /// too inaccurate for it are replaced by directions through fewer entries. [`Report::power`](super::Report::power)
+    /// states what was reached.
+    pub power: f64,
+    /// The most evaluations of the function; a pass on dual numbers counts as two, a backward pass as three. If it is too
+    /// small for the power, the power that was reached is stated. See [`plan`](super::plan).
+    pub budget: Option<usize>,
     /// Only this entry of the gradient is judged: the number of an input and an index. Directions, second derivatives and
     /// structure are then left out. [`Record::rerun`](super::Record::rerun) sets it.
     pub only: Option<(usize, Vec<usize>)>,
     /// Whether second derivatives are checked.
     pub second_order: bool,
+    /// Whether the third derivative is checked: along two random directions, for functions that run on dual numbers.
+    pub third_order: bool,
     /// Whether finite differences are compared. Kinks are detected, at an input and near it, so that networks of
     /// rectifiers need not turn them off.
     pub finite_differences: bool,
@@ -41,9 +54,12 @@ impl Default for CheckOptions {
         Self {
             seed: 0,
             entries: 64,
-            directions: 2,
+            directions: 10,
+            power: 1e-6,
+            budget: Some(20_000),
             only: None,
             second_order: true,
+            third_order: false,
             finite_differences: true,
             forward_mode: true,
             exact_tolerance: 1e-12,
@@ -51,5 +67,48 @@ impl Default for CheckOptions {
             structure: true,
             localise: true,
         }
+    }
+}
+
+/// What a check of inputs of these shapes costs at most, if nothing is wrong and no group has to be divided.
+///
+/// ```
+/// use wengert_autograd::check::{CheckOptions, plan};
+///
+/// let cost = plan(&[vec![784, 128], vec![128]], &CheckOptions::default());
+/// assert!(cost.values < 2_000 && cost.duals < 100);
+/// ```
+#[must_use]
+pub fn plan(shapes: &[Vec<usize>], options: &CheckOptions) -> Cost {
+    let counts: Vec<usize> = shapes.iter().map(|s| s.iter().product()).collect();
+    let (mut singles, mut numeric) = (0, 0);
+    for count in &counts {
+        let all = *count <= options.entries;
+        singles += if all {
+            *count
+        } else {
+            options.entries.min(EXAMPLES)
+        };
+        numeric += match (all, options.forward_mode) {
+            (true, true) => (*count).min(DIFFERENCES_BESIDE_EXACT),
+            (true, false) => *count,
+            (false, true) => DIFFERENCES_OF_EXAMPLES,
+            (false, false) => options.entries.min(EXAMPLES),
+        };
+    }
+    let every = counts.iter().all(|count| *count <= options.entries);
+    let directions = if every {
+        options.directions.min(2)
+    } else {
+        options.directions
+    };
+    let differences = usize::from(options.finite_differences);
+    let exact = usize::from(options.forward_mode);
+    let structure = 24 * usize::from(options.structure);
+    let second = 2 + 24 * differences;
+    Cost {
+        values: 4 + differences * DIRECTION_COST * (numeric + directions),
+        gradients: 2 + structure + second * usize::from(options.second_order),
+        duals: exact * (1 + singles + directions),
     }
 }

@@ -17,6 +17,8 @@ pub enum Derivative {
     Directional,
     /// One entry of a product with the second derivative.
     Second,
+    /// One entry of the third derivative along two random directions.
+    Third,
     /// The derivative of the gradient with respect to the cotangent: a Jacobian-vector product.
     Cotangent,
     /// One entry of the gradient, computed in `f32`.
@@ -25,12 +27,13 @@ pub enum Derivative {
 
 impl Derivative {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::First,
         Self::Jacobian,
         Self::Directional,
         Self::Cotangent,
         Self::Second,
+        Self::Third,
         Self::Single,
     ];
 }
@@ -42,6 +45,7 @@ impl fmt::Display for Derivative {
             Self::Jacobian => "Jacobian",
             Self::Directional => "direction",
             Self::Second => "second order",
+            Self::Third => "third order",
             Self::Cotangent => "cotangent",
             Self::Single => "f32",
         })
@@ -168,7 +172,7 @@ impl fmt::Display for Power {
         write!(
             f,
             "a wrong entry larger than {relative:.1e} of the largest would have been seen with probability {:.2} % by \
-             {witness} along {directions} directions",
+             {witness} along {directions} directions, at elements above a fiftieth of the largest",
             100.0 * probability
         )
     }

@@ -1,6 +1,6 @@
 //! What a check judges: values, gradients by reverse mode, and exact tangents where there are any.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use wengert_tensor::{Dual, Real, Tensor};
 
@@ -40,6 +40,11 @@ pub(super) trait Subject {
     /// The relative rounding error of the number type in which the function computes.
     fn epsilon(&self) -> f64 {
         f64::EPSILON
+    }
+
+    /// How often it was computed so far, if that is counted.
+    fn cost(&self) -> Cost {
+        Cost::default()
     }
 
     /// The function as one that is recorded on a tape, if it is.
@@ -97,6 +102,8 @@ impl Subject for Recorded<'_> {
 pub(super) struct Counted<'a> {
     subject: &'a dyn Subject,
     pub(super) cost: Cell<Cost>,
+    /// The shapes of the outputs in the first run.
+    shapes: OnceCell<Vec<Vec<usize>>>,
 }
 
 impl<'a> Counted<'a> {
@@ -104,6 +111,7 @@ impl<'a> Counted<'a> {
         Self {
             subject,
             cost: Cell::default(),
+            shapes: OnceCell::new(),
         }
     }
 
@@ -117,7 +125,14 @@ impl<'a> Counted<'a> {
 impl Subject for Counted<'_> {
     fn outputs(&self, inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
         self.count(|cost| cost.values += 1);
-        self.subject.outputs(inputs)
+        let outputs = self.subject.outputs(inputs);
+        let shapes: Vec<_> = outputs.iter().map(|y| y.shape().to_vec()).collect();
+        let first = self.shapes.get_or_init(|| shapes.clone());
+        assert!(
+            *first == shapes,
+            "not deterministic: the outputs are {first:?} in one run and {shapes:?} in another"
+        );
+        outputs
     }
 
     fn gradients(
@@ -148,6 +163,10 @@ impl Subject for Counted<'_> {
 
     fn epsilon(&self) -> f64 {
         self.subject.epsilon()
+    }
+
+    fn cost(&self) -> Cost {
+        self.cost.get()
     }
 
     fn recorded(&self) -> Option<&dyn Differentiable> {

@@ -1,11 +1,13 @@
 //! Compares the derivatives of a function with those of the witnesses.
 
+mod directions;
 mod first;
 mod jacobian;
 mod rounding;
 mod second;
 mod single;
 mod structure;
+mod third;
 mod vote;
 
 use std::panic::Location;
@@ -18,6 +20,8 @@ use super::quiet::quietly;
 use super::subject::{Counted, Subject, or_zeros};
 use super::{CheckOptions, Report, Verdict};
 use crate::sample::{Draw, LARGEST};
+pub(super) use directions::DIRECTION_COST;
+pub(super) use first::{DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, EXAMPLES};
 use rounding::Neighbour;
 
 /// The function, its inputs, and the results that all comparisons use.
@@ -65,10 +69,19 @@ pub(super) fn check(
     if report.failed()
         && options.localise
         && let Some(f) = subject.recorded()
-        && let Ok((found, tape)) = quietly(|| locate::locate(f, inputs, options.seed))
+        && let Ok((found, tape)) =
+            quietly(|| locate::locate(f, inputs, options.seed, options.second_order))
     {
         report.located = found;
         report.tape = tape;
+    }
+    if report.failed()
+        && options.localise
+        && subject.recorded().is_none()
+        && !report.records.is_empty()
+        && let Ok(text) = quietly(|| locate::suspect(subject, inputs, &report, options.seed))
+    {
+        report.notes.push(text);
     }
     for record in &mut report.records {
         record.seed = options.seed;
@@ -94,6 +107,7 @@ fn run(subject: &dyn Subject, inputs: &[Tensor<f64>], options: &CheckOptions) ->
         let aside: Vec<_> = aside(inputs, options.seed);
         let options = CheckOptions {
             second_order: false,
+            third_order: false,
             structure: false,
             entries: options.entries.min(32),
             ..options.clone()
@@ -251,13 +265,14 @@ fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
 
 impl Check<'_> {
     fn run(mut self) -> Report {
-        let stages: [fn(&mut Self); 7] = [
+        let stages: [fn(&mut Self); 8] = [
             Self::watch_lost_paths,
             Self::structure,
             Self::entries,
             Self::jacobian,
             Self::directions,
             Self::second_order,
+            Self::third_order,
             Self::single,
         ];
         for stage in stages {

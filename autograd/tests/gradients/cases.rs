@@ -89,6 +89,7 @@ impl Line {
         CheckOptions {
             seed: self.seed,
             entries: 24,
+            directions: 2,
             localise: std::env::var_os("WENGERT_CASE").is_some(),
             exact_tolerance: bound.unwrap_or(default.exact_tolerance),
             ..default

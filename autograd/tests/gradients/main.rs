@@ -6,6 +6,7 @@
 
 // One binary for all: the table compiles every op for every number type.
 mod cases;
+mod chains;
 mod complete;
 mod coverage;
 mod inexact;

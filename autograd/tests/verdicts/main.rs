@@ -2,7 +2,9 @@
 //! named.
 
 mod black_box;
+mod engine;
 mod hard;
 mod located;
 mod misses;
 mod one_line;
+mod wrong_rules;

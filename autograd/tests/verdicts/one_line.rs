@@ -86,6 +86,8 @@ fn the_builder_sets_every_knob() {
         .seed(9)
         .entries(8)
         .power(0.999)
+        .smallest_error(1e-5)
+        .budget(30_000)
         .order(1)
         .witnesses(&[Witness::Differences])
         .without_structure()
@@ -99,7 +101,7 @@ fn the_builder_sets_every_knob() {
         "{:?}",
         report.power
     );
-    assert!(catch_unwind(|| Check::of(generic!(|x| x.sin())).order(3)).is_err());
+    assert!(catch_unwind(|| Check::of(generic!(|x| x.sin())).order(4)).is_err());
 }
 
 #[test]

@@ -1,84 +1,104 @@
-//! The first derivative: entry by entry, and along directions.
+//! The first derivative, entry by entry.
 
 use wengert_tensor::Tensor;
 
-use super::rounding::{Difference, classify};
+use super::rounding::{COUNT, Difference, SMALL, classify};
 use super::vote::{Exact, vote};
-use super::{Check, dot, dot_abs, largest, size_or_one, unravel};
+use super::{Check, dot, largest, size_or_one, unravel};
 use crate::check::numeric::{Finding, Search, Taken, noise, search};
-use crate::check::{Derivative, Power, Record, Verdict, Witness};
+use crate::check::{Derivative, Record, Verdict, Witness};
 
 /// Numbers below this times the size of the terms of the function are zero.
 pub(super) const ZERO: f64 = 16.0 * f64::EPSILON;
 
+/// Differences below this times the size of the terms are a few roundings.
+pub(super) const FEW: f64 = 2.0 * f64::EPSILON;
+
 /// If forward mode judges the entries, differences are taken at this many of each input, and along directions.
-const DIFFERENCES_BESIDE_EXACT: usize = 12;
+pub(in crate::check) const DIFFERENCES_BESIDE_EXACT: usize = 12;
+
+/// Entries of an input that is too large to judge all of them: random directions go through all, these give examples.
+pub(in crate::check) const EXAMPLES: usize = 8;
+
+/// Of these, differences are taken at so many if forward mode judges them.
+pub(in crate::check) const DIFFERENCES_OF_EXAMPLES: usize = 2;
 
 /// A derivative along a direction, to be judged.
-struct Question {
-    derivative: Derivative,
-    input: Option<usize>,
-    index: Vec<usize>,
-    analytic: f64,
-    tangents: Vec<Tensor<f64>>,
+pub(super) struct Question {
+    pub(super) derivative: Derivative,
+    pub(super) input: Option<usize>,
+    pub(super) index: Vec<usize>,
+    pub(super) analytic: f64,
+    pub(super) tangents: Vec<Tensor<f64>>,
     /// What rounding errors of the derivative are relative to.
-    size: f64,
+    pub(super) size: f64,
     /// The distance along the direction over which the function is expected to vary.
-    unit: f64,
+    pub(super) unit: f64,
     /// The largest step along the direction.
-    widest: f64,
+    pub(super) widest: f64,
     /// Whether differences are taken.
-    differences: bool,
-    reached: bool,
+    pub(super) differences: bool,
+    pub(super) reached: bool,
+}
+
+/// The error bars of the witnesses of one number; `None` where there is no such witness.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Bars {
+    pub(super) exact: Option<f64>,
+    pub(super) numeric: Option<f64>,
 }
 
 impl Check<'_> {
     /// Judges the gradient entry by entry.
     pub(super) fn entries(&mut self) {
-        let zeros: Vec<_> = self
-            .inputs
-            .iter()
-            .map(|x| Tensor::<f64>::zeros(x.shape()))
-            .collect();
         for i in 0..self.inputs.len() {
             let count = self.inputs[i].len();
-            let size = largest(&self.gradients[i]);
+            let all = count <= self.options.entries;
             let chosen: Vec<usize> = match &self.options.only {
-                Some((input, _)) if *input != i => Vec::new(),
-                Some((_, index)) => {
-                    let shape = self.inputs[i].shape().iter();
-                    vec![
-                        index
-                            .iter()
-                            .zip(shape)
-                            .fold(0, |k, (at, extent)| k * extent + at),
-                    ]
-                }
-                None if count <= self.options.entries => (0..count).collect(),
-                None => (0..self.options.entries)
+                Some((input, index)) if *input == i => vec![offset(index, self.inputs[i].shape())],
+                Some(_) => Vec::new(),
+                None if all => (0..count).collect(),
+                None => (0..self.options.entries.min(EXAMPLES))
                     .map(|_| self.draw.within(0, count - 1))
                     .collect(),
             };
-            let scale = size_or_one(largest(&self.inputs[i]));
+            let differences = if all {
+                DIFFERENCES_BESIDE_EXACT
+            } else {
+                DIFFERENCES_OF_EXAMPLES
+            };
             for (place, k) in chosen.into_iter().enumerate() {
-                let index = unravel(k, self.inputs[i].shape());
-                let mut tangents = zeros.clone();
-                tangents[i].as_mut_slice()[k] = 1.0;
-                let here = self.inputs[i].get(&index).abs();
-                self.judge(Question {
-                    derivative: Derivative::First,
-                    input: Some(i),
-                    analytic: self.gradients[i].get(&index),
-                    index,
-                    tangents,
-                    size,
-                    unit: if here > 0.0 { here } else { scale },
-                    widest: 0.25 * scale,
-                    differences: place < DIFFERENCES_BESIDE_EXACT || !self.believes_forward_mode(),
-                    reached: self.reached[i],
-                });
+                self.entry((i, k), place < differences || !self.believes_forward_mode());
             }
         }
+    }
+
+    /// Judges element `k` of the gradient of input `i`.
+    pub(super) fn entry(&mut self, (i, k): (usize, usize), differences: bool) {
+        let index = unravel(k, self.inputs[i].shape());
+        let zeros = self.inputs.iter().map(|x| Tensor::zeros(x.shape()));
+        let mut tangents: Vec<_> = zeros.collect();
+        tangents[i].as_mut_slice()[k] = 1.0;
+        let here = self.inputs[i].get(&index).abs();
+        let scale = size_or_one(largest(&self.inputs[i]));
+        self.judge(Question {
+            derivative: Derivative::First,
+            input: Some(i),
+            analytic: self.gradients[i].get(&index),
+            index,
+            tangents,
+            size: largest(&self.gradients[i]),
+            unit: if here > 0.0 { here } else { scale },
+            widest: 0.25 * scale,
+            differences,
+            reached: self.reached[i],
+        });
+    }
+
+    /// The size of the terms of a derivative with respect to an input, or along a direction of that unit.
+    fn terms_of(&self, input: Option<usize>, unit: f64) -> f64 {
+        let unit = input.map_or(unit, |i| size_or_one(largest(&self.inputs[i])));
+        self.value.1 / unit
     }
 
     /// Whether forward mode is a witness of this function.
@@ -88,131 +108,8 @@ impl Check<'_> {
             && self.report.compared.contains(&Witness::Dual)
     }
 
-    /// Judges the gradient along random directions through all inputs at once.
-    pub(super) fn directions(&mut self) {
-        let mut worst: Option<f64> = None;
-        for _ in 0..self.options.directions {
-            let tangents: Vec<_> = self
-                .inputs
-                .iter()
-                .map(|x| {
-                    let sign = self.draw.mask(x.shape());
-                    let length = self.draw.uniform(x.shape(), 0.7, 1.4);
-                    let signed = sign.zip(&length, |sign, u| if sign { u } else { -u });
-                    signed.zip(&lengths(x), |u, length| u * length)
-                })
-                .collect();
-            let record = self.along(&tangents);
-            worst = Some(worst.unwrap_or(0.0).max(record));
-            let failed = self
-                .report
-                .records
-                .last()
-                .is_some_and(|r| r.verdict == Verdict::Fail);
-            if failed && !self.believes_forward_mode() {
-                self.bisect(&tangents);
-                break;
-            }
-        }
-        self.state_power(worst);
-    }
-
-    /// Judges one direction; returns the error bar.
-    fn along(&mut self, tangents: &[Tensor<f64>]) -> f64 {
-        let terms = || self.gradients.iter().zip(tangents);
-        let analytic = terms().map(|(g, u)| dot(g, u)).sum();
-        // Rounding errors of a sum add up like a random walk.
-        let squares: f64 = terms()
-            .flat_map(|(g, u)| g.iter().zip(u.iter()))
-            .map(|(g, u)| (g * u).abs())
-            .fold(0.0, |norm: f64, t| norm.hypot(t));
-        let sum: f64 = terms().map(|(g, u)| dot_abs(g, u)).sum();
-        self.judge(Question {
-            derivative: Derivative::Directional,
-            input: None,
-            index: Vec::new(),
-            analytic,
-            tangents: tangents.to_vec(),
-            size: squares.max(4.0 * f64::EPSILON / self.options.exact_tolerance * sum),
-            unit: 1.0,
-            widest: 0.25,
-            differences: true,
-            reached: self.reached.iter().any(|reached| *reached),
-        })
-    }
-
-    /// Finds wrong entries by judging halves of the direction that disagrees: `log₂ n` directions for each.
-    fn bisect(&mut self, tangents: &[Tensor<f64>]) {
-        /// Wrong entries that are looked for.
-        const MOST: usize = 8;
-        let mut places: Vec<(usize, usize)> = Vec::new();
-        for (i, x) in self.inputs.iter().enumerate() {
-            places.extend((0..x.len()).map(|k| (i, k)));
-        }
-        let mut groups = vec![places];
-        let mut found = 0;
-        while let Some(group) = groups.pop() {
-            if found == MOST {
-                break;
-            }
-            let mut part: Vec<_> = self
-                .inputs
-                .iter()
-                .map(|x| Tensor::<f64>::zeros(x.shape()))
-                .collect();
-            for &(i, k) in &group {
-                let index = unravel(k, self.inputs[i].shape());
-                part[i].as_mut_slice()[k] = tangents[i].get(&index);
-            }
-            self.along(&part);
-            let Some(mut record) = self.report.records.pop() else {
-                return;
-            };
-            if record.verdict != Verdict::Fail {
-                continue;
-            }
-            if let [(i, k)] = group[..] {
-                found += 1;
-                let index = unravel(k, self.inputs[i].shape());
-                let length = tangents[i].get(&index);
-                record.derivative = Derivative::First;
-                record.input = Some(i);
-                record.analytic /= length;
-                record.numeric = record.numeric.map(|n| n / length);
-                record.forward = record.forward.map(|n| n / length);
-                record.bar /= length.abs();
-                record.index = index;
-                self.report.records.push(record);
-            } else {
-                let (left, right) = group.split_at(group.len() / 2);
-                groups.push(right.to_vec());
-                groups.push(left.to_vec());
-            }
-        }
-    }
-
-    /// States how large the error of one entry must be to be seen for sure.
-    fn state_power(&mut self, worst: Option<f64>) {
-        let largest_term = self.gradients.iter().zip(self.inputs);
-        let largest_term = largest_term
-            .map(|(g, x)| largest(g) * size_or_one(largest(x)))
-            .fold(0.0, f64::max);
-        let Some(bar) = worst.filter(|bar| bar.is_finite()) else {
-            return;
-        };
-        if largest_term > 0.0 {
-            // The shortest tangent is 0.7; the error counts once, and the bar on either side.
-            self.report.power.push(Power {
-                witness: Witness::Differences,
-                relative: 2.0 * bar / (0.7 * largest_term),
-                probability: 1.0 - 0.5_f64.powi(self.options.directions as i32),
-                directions: self.options.directions,
-            });
-        }
-    }
-
-    /// Judges one number by all witnesses; returns the error bar.
-    fn judge(&mut self, q: Question) -> f64 {
+    /// Judges one number by all witnesses; returns their error bars.
+    pub(super) fn judge(&mut self, q: Question) -> Bars {
         let forward = self.forward_product(self.inputs, &self.cotangents, &q.tangents);
         if forward.is_some() {
             self.report.compared.insert(Witness::Dual);
@@ -225,6 +122,8 @@ impl Check<'_> {
         let usable = forward.filter(|(value, _)| self.lost.is_empty() && !value.is_nan());
         let exact = usable.map(|(value, terms)| {
             let allowed = self.options.exact_tolerance * q.size.max(terms);
+            // Terms may cancel: adding a small number to a large one rounds alike at all neighbours.
+            let allowed = allowed.max(FEW * self.terms_of(q.input, q.unit));
             let difference = q.analytic - value;
             // Both are zero but for the rounding of terms that cancel.
             let zero = ZERO * natural;
@@ -233,7 +132,7 @@ impl Check<'_> {
             } else if difference.abs() <= allowed {
                 Difference::Rounding(allowed)
             } else {
-                self.difference_at_neighbours(&q, difference, allowed)
+                self.difference_at_neighbours(&q, difference, allowed, natural)
             };
             let size = q.analytic.abs().max(1e-3 * q.size).max(1e-6 * natural);
             Exact::of(found, 1e-3 * size)
@@ -260,6 +159,8 @@ impl Check<'_> {
             Exact::Missing => estimate,
             _ => forward,
         };
+        let slack = slack(self.subject.epsilon(), &q, exact);
+        let resolves = taken.as_ref().map(|t| t.resolves);
         let decided = match (exact, &numeric) {
             (Exact::Missing, None) => None,
             (Exact::Missing, _)
@@ -283,11 +184,17 @@ impl Check<'_> {
             steps: taken.map_or_else(Vec::new, |t| t.steps),
             ..Record::new(q.derivative, q.analytic)
         });
-        bar
+        Bars {
+            exact: match exact {
+                Exact::Missing => None,
+                Exact::Agrees(bar) | Exact::Rounding(bar) | Exact::Differs(bar) => Some(bar),
+            },
+            numeric: resolves.map(|bar| bar + slack),
+        }
     }
 
     /// Judges a derivative that is infinite or NaN.
-    fn not_finite(&mut self, q: Question, forward: Option<f64>) -> f64 {
+    fn not_finite(&mut self, q: Question, forward: Option<f64>) -> Bars {
         let also = forward.is_none_or(|value| !value.is_finite());
         let (verdict, reason) = if also {
             (Verdict::NonFinite, "")
@@ -304,24 +211,36 @@ impl Check<'_> {
             witness: forward.map(|_| Witness::Dual),
             ..Record::new(q.derivative, q.analytic)
         });
-        f64::INFINITY
+        Bars::default()
     }
 
     /// Tells rounding from an error by the same difference at the neighbours.
-    fn difference_at_neighbours(&mut self, q: &Question, here: f64, allowed: f64) -> Difference {
+    fn difference_at_neighbours(
+        &mut self,
+        q: &Question,
+        here: f64,
+        allowed: f64,
+        natural: f64,
+    ) -> Difference {
         self.neighbours();
+        let size = q.analytic.abs().max(natural);
         let mut differences = vec![here];
-        for neighbour in &self.neighbours {
+        for (k, neighbour) in self.neighbours.iter().enumerate() {
+            // Points that are further off are computed only if the closer ones do not decide.
+            if k > 0 && k % COUNT == 0 {
+                let found = classify(&differences, size, allowed);
+                if matches!(found, Difference::Rounding(_)) || here.abs() > SMALL * size {
+                    return found;
+                }
+            }
             let forward =
                 self.forward_product(&neighbour.inputs, &neighbour.cotangents, &q.tangents);
-            let Some((forward, _)) = forward else {
-                continue;
-            };
             let terms = neighbour.gradients.iter().zip(&q.tangents);
             let reverse: f64 = terms.map(|(g, u)| dot(g, u)).sum();
-            differences.push(reverse - forward);
+            // A place of its own for every neighbour: they are told apart by their order.
+            differences.push(forward.map_or(f64::NAN, |(forward, _)| reverse - forward));
         }
-        classify(&differences, q.analytic, allowed)
+        classify(&differences, size, allowed)
     }
 
     /// What differences say.
@@ -387,6 +306,12 @@ impl Check<'_> {
         }
         taken
     }
+}
+
+/// The place of an element in row-major order.
+fn offset(index: &[usize], shape: &[usize]) -> usize {
+    let places = index.iter().zip(shape);
+    places.fold(0, |place, (i, n)| place * n + i)
 }
 
 /// The rounding error of a claim that differences are compared with. Beside forward mode they look for what both modes

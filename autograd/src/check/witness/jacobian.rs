@@ -2,7 +2,7 @@
 
 use wengert_tensor::Tensor;
 
-use super::first::{ZERO, error};
+use super::first::{FEW, ZERO, error};
 use super::rounding::{Difference, classify};
 use super::{Check, largest, size_or_one, unravel};
 use crate::check::subject::or_zeros;
@@ -59,7 +59,9 @@ impl Check<'_> {
                 let exact = column[*output].get(&at);
                 let allowed = self.options.exact_tolerance * size.max(largest(&column[*output]));
                 let difference = analytic - exact;
-                let zero = ZERO * terms / size_or_one(largest(&self.inputs[input]));
+                let terms = terms / size_or_one(largest(&self.inputs[input]));
+                let allowed = allowed.max(FEW * terms);
+                let zero = ZERO * terms;
                 let found = if analytic.abs() <= zero && exact.abs() <= zero {
                     Difference::Rounding(zero)
                 } else if difference.abs() <= allowed || analytic == exact {
@@ -82,7 +84,7 @@ impl Check<'_> {
                             differences.push(reverse - column[*output].get(&at));
                         }
                     }
-                    classify(&differences, analytic, allowed)
+                    classify(&differences, analytic.abs().max(terms), allowed)
                 };
                 let (verdict, bar) = match found {
                     _ if !exact.is_finite() || !self.gradients[input].get(&index).is_finite() => {

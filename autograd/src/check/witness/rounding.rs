@@ -3,7 +3,8 @@
 //! Reverse mode and forward mode differ by rounding. If they differ by more than a few units, both are computed
 //! again at points that differ from the inputs by 10⁻¹² of their size. A wrong rule is wrong by the same amount
 //! there; rounding errors are others. A difference of less than 10⁻⁹ of the number is computed at points further off
-//! too: a number near 1 on the way, such as `x / (1 + x)` at 10⁶, rounds alike at all points that are closer.
+//! too: a number near 1 on the way, such as `x / (1 + x)` at 10⁶ or a saturated softmax, rounds alike at all points that
+//! are closer.
 
 use wengert_tensor::Tensor;
 use wengert_tensor::testing::layouts::in_layout_of;
@@ -19,14 +20,18 @@ pub(super) struct Neighbour {
     pub(super) gradients: Vec<Tensor<f64>>,
 }
 
-/// The number of near neighbours, and of far ones after them.
-const COUNT: usize = 6;
+/// The number of neighbours at each distance, near ones first.
+pub(super) const COUNT: usize = 6;
 
-/// The relative distances of near and far neighbours.
-const DISTANCES: [f64; 2] = [9.1e-13, 2.3e-4];
+/// The relative distances of near neighbours, of far ones, and of those for tiny differences.
+const DISTANCES: [f64; 3] = [9.1e-13, 2.3e-4, 3.1e-2];
 
-/// Differences below this, relative to the number, may be excused by far neighbours.
-const SMALL: f64 = 1e-9;
+/// Differences below this, relative to the number or to its terms, may be excused by far neighbours.
+pub(super) const SMALL: f64 = 1e-9;
+
+/// Differences below this are a few roundings of the terms, and may be excused by the farthest neighbours: a gate that
+/// is closed but for two or three units in the last place rounds alike at all points that are closer.
+const TINY: f64 = 1e-13;
 
 /// What a difference between two computations of a number is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,28 +43,33 @@ pub(super) enum Difference {
 }
 
 /// Judges the differences at the inputs, first, and at the neighbours in order. `exact` is what rounding is below for
-/// sure, `value` the size of the number.
-pub(super) fn classify(differences: &[f64], value: f64, exact: f64) -> Difference {
+/// sure, `size` that of the number or of the terms of the function that it comes from, whichever is larger.
+pub(super) fn classify(differences: &[f64], size: f64, exact: f64) -> Difference {
     let here = differences[0];
     let near = &differences[..differences.len().min(COUNT + 1)];
     let found = classify_near(near, exact);
-    if matches!(found, Difference::Rounding(_)) || !(here.abs() <= SMALL * value.abs()) {
+    if matches!(found, Difference::Rounding(_)) || !(here.abs() <= SMALL * size.abs()) {
         return found;
     }
-    let far = differences.iter().skip(COUNT + 1).copied();
-    let mut far: Vec<f64> = far.filter(|d| d.is_finite()).collect();
-    if far.len() < 3 {
-        return found;
+    let far = differences.iter().skip(COUNT + 1);
+    let spread = scatter(here, far.clone().take(COUNT)).or_else(|| {
+        let tiny = here.abs() <= TINY * size.abs();
+        tiny.then(|| scatter(here, far.skip(COUNT))).flatten()
+    });
+    spread.map_or(found, |spread| Difference::Rounding(2.0 * spread + exact))
+}
+
+/// The spread of differences, if they are rounding errors: they vary as much as they are large.
+fn scatter<'a>(here: f64, others: impl Iterator<Item = &'a f64>) -> Option<f64> {
+    let mut all: Vec<f64> = others.copied().filter(|d| d.is_finite()).collect();
+    if all.len() < 3 {
+        return None;
     }
-    far.push(here);
-    let mean = far.iter().sum::<f64>() / far.len() as f64;
-    let largest = far.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let spread = largest - far.iter().copied().fold(f64::INFINITY, f64::min);
-    if mean.abs() > 2.0 * spread {
-        found
-    } else {
-        Difference::Rounding(2.0 * spread + exact)
-    }
+    all.push(here);
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    let largest = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let spread = largest - all.iter().copied().fold(f64::INFINITY, f64::min);
+    (mean.abs() <= 2.0 * spread).then_some(spread)
 }
 
 /// Judges the differences at the inputs and at near neighbours.
@@ -96,7 +106,7 @@ impl Check<'_> {
     /// and zeros stay zero.
     pub(super) fn neighbours(&mut self) -> &[Neighbour] {
         if self.neighbours.is_empty() {
-            for k in 0..2 * COUNT {
+            for k in 0..DISTANCES.len() * COUNT {
                 let distance = DISTANCES[k / COUNT];
                 let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
                 let inputs: Vec<_> = self

@@ -111,7 +111,9 @@ impl Check<'_> {
                                 differences.push(pair.0.get(&index) - pair.1.get(&index));
                             }
                         }
-                        classify(&differences, value, allowed)
+                        // 256 ε of the terms are called zero.
+                        let terms = zero / (16.0 * ZERO);
+                        classify(&differences, value.abs().max(terms), allowed)
                     });
                     let exact = found.map_or(Exact::Missing, |found| {
                         Exact::of(found, 1e-3 * size.max(value.abs()))
@@ -307,7 +309,7 @@ impl Check<'_> {
                 claim.iter().zip(g.iter()).map(of_one).collect()
             })
             .collect();
-        for step in [2e-3, 3e-5, 5e-7] {
+        for step in [2e-3, 3e-5, 5e-7, 8e-9] {
             let sides: Vec<_> = (0..STEPS)
                 .map(|i| step * 0.5_f64.powi(i as i32))
                 .map(|h| (at(h), at(-h)))

@@ -48,7 +48,7 @@ impl Check<'_> {
     /// are about as large as the cotangents' product with the outputs, which is multiplied by `scale`.
     fn allowed(&self, i: usize, size: f64, scale: f64) -> f64 {
         let terms = scale * self.value.1 / size_or_one(largest(&self.inputs[i]));
-        self.rounding() * size.max(1e-3 * terms)
+        self.rounding() * size.max(0.1 * terms)
     }
 
     fn fault(&mut self, fault: String) {
