@@ -113,7 +113,7 @@ mod checked {
             )
         })?;
         for report in &reports {
-            print_line(format_args!("{report}"))?;
+            print_line(format_args!("{}", report.terminal()))?;
         }
         write(options, &reports)?;
         if reports.iter().all(Report::is_ok) {

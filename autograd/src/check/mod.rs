@@ -22,7 +22,10 @@ mod options;
 mod quiet;
 mod report;
 mod shrink;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 mod subject;
+mod terminal;
 mod verdict;
 mod witness;
 
@@ -36,6 +39,7 @@ pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use options::{CheckOptions, plan};
 pub use report::{Cost, Derivative, Power, Record, Report, Step, TapeEntry};
 pub use shrink::{shrink, test_source};
+pub use terminal::Terminal;
 pub use verdict::Verdict;
 
 use wengert_tensor::{Tensor, testing::layouts::all_layouts};
