@@ -21,6 +21,9 @@ use crate::pass::{Mode, Pass};
 /// Parameters and buffers are moved off their starting values first: where a gain is 1 and a shift 0,
 /// a rule that forgets them would pass. Dropout drops the same units at every evaluation.
 ///
+/// The gradients in `f32` are those of the kernels that training uses, such as Winograd's; those in `f64` that they are
+/// compared with sum plainly.
+///
 /// A step of the finite differences that crosses the kink of a rectifier is recognised, so that networks of rectifiers
 /// are checked with the same options. If something is wrong, the report names the op, its line and its layer.
 ///
@@ -135,7 +138,12 @@ struct InMode<'a, A, B, C> {
 }
 
 impl<A, B, C> InMode<'_, A, B, C> {
-    fn run<T, M>(&self, build: impl Fn(&mut Generator) -> M, x: &[Var<T>]) -> Vec<Var<T>>
+    fn run<T, M>(
+        &self,
+        build: impl Fn(&mut Generator) -> M,
+        x: &[Var<T>],
+        kernels: KernelChoice,
+    ) -> Vec<Var<T>>
     where
         T: Real,
         M: Module<T>,
@@ -154,7 +162,7 @@ impl<A, B, C> InMode<'_, A, B, C> {
         };
         let (input, parameters) = x.split_last().expect("the input comes last");
         let mut pass = pass
-            .with_kernels(KernelChoice::Accurate)
+            .with_kernels(kernels)
             .with_leaves(parameters.iter().cloned());
         vec![model.call(input, &mut pass)]
     }
@@ -170,14 +178,15 @@ where
     R: Module<f32>,
 {
     fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
-        self.run(&self.builders.f64, x)
+        self.run(&self.builders.f64, x, KernelChoice::Accurate)
     }
 
     fn dual(&self, x: &[Var<Dual>]) -> Option<Vec<Var<Dual>>> {
-        Some(self.run(&self.builders.dual, x))
+        Some(self.run(&self.builders.dual, x, KernelChoice::Accurate))
     }
 
     fn f32(&self, x: &[Var<f32>]) -> Option<Vec<Var<f32>>> {
-        Some(self.run(&self.builders.f32, x))
+        // The kernels that training uses.
+        Some(self.run(&self.builders.f32, x, KernelChoice::Auto))
     }
 }
