@@ -2,7 +2,11 @@
 //!
 //!     cargo run --release -- ../.venv/bin/python torch_functions.py
 //!     cargo run --release -- --only celu --seeds 10 ../.venv/bin/python torch_functions.py
+//!     cargo run --release -- --compare ../.venv/bin/python catalogue.py
+//!
+//! The last form judges pairs of which it is known whether they are right, by our checker and by the crate `gradcheck`.
 
+mod compare;
 mod peer;
 
 use std::process::ExitCode;
@@ -15,6 +19,7 @@ use wengert_autograd::check::{CheckOptions, Derivative, Report, check_black_box_
 struct Options {
     only: String,
     seeds: u64,
+    compare: bool,
     program: Vec<String>,
 }
 
@@ -34,6 +39,7 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
     let mut options = Options {
         only: String::new(),
         seeds: 2,
+        compare: false,
         program: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -46,6 +52,7 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
         match argument.as_str() {
             "--only" => options.only = value()?,
             "--seeds" => options.seeds = value()?.parse()?,
+            "--compare" => options.compare = true,
             _ => {
                 options.program = std::iter::once(argument).chain(arguments).collect();
                 break;
@@ -53,7 +60,7 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
         }
     }
     if options.program.is_empty() {
-        return Err("usage: peer-gradcheck [--only TEXT] [--seeds N] PROGRAM [ARGUMENTS]".into());
+        return Err("usage: peer-gradcheck [--only TEXT] [--seeds N] [--compare] PROGRAM [ARGUMENTS]".into());
     }
     Ok(options)
 }
@@ -61,6 +68,9 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
 /// Whether every checked function has the right gradient.
 fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let peer = Peer::start(&options.program)?;
+    if options.compare {
+        return compare::compare(&peer);
+    }
     let start = Instant::now();
     let (mut checked, mut wrong, mut unjudged) = (0, Vec::new(), Vec::new());
     for (number, case) in peer.cases.iter().enumerate() {
@@ -126,16 +136,23 @@ fn check(peer: &Peer, case: usize, inputs: &[Vec<f64>], seed: u64) -> Report {
         entries: 24,
         ..CheckOptions::default()
     };
-    let ask = |x: &[&[f64]], c: Option<&[f64]>| match peer.ask(case, x, c) {
-        Ok(arrays) => arrays,
-        Err(error) => panic!("{error}"),
-    };
     check_black_box_with(
-        |x: &[&[f64]]| ask(x, None).concat(),
-        |x: &[&[f64]], c: &[f64]| ask(x, Some(c)),
+        |x: &[&[f64]]| ask(peer, case, x, None).concat(),
+        |x: &[&[f64]], c: &[f64]| ask(peer, case, x, Some(c)),
         inputs,
         &options,
     )
+}
+
+/// The arrays that the peer answers with.
+///
+/// # Panics
+/// If it answers with an error.
+fn ask(peer: &Peer, case: usize, x: &[&[f64]], c: Option<&[f64]>) -> Vec<Vec<f64>> {
+    match peer.ask(case, x, c) {
+        Ok(arrays) => arrays,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// Prints a failing case, with numbers of as few digits as still fail.

@@ -14,6 +14,8 @@ use serde_json::Value;
 pub struct Case {
     pub name: String,
     pub inputs: Vec<Input>,
+    /// Whether the gradient is known to be wrong, or right.
+    pub wrong: Option<bool>,
 }
 
 /// One array that the function takes.
@@ -21,6 +23,8 @@ pub struct Input {
     pub shape: Vec<usize>,
     /// Which numbers it may hold.
     pub domain: String,
+    /// The numbers to check at, if they are given.
+    pub at: Option<Vec<f64>>,
 }
 
 /// A running program.
@@ -119,6 +123,9 @@ fn case(value: &Value) -> Option<Case> {
                 .map(|n| Some(n.as_u64()? as usize))
                 .collect::<Option<_>>()?,
             domain: value["domain"].as_str()?.to_owned(),
+            at: value["at"]
+                .as_array()
+                .map(|at| at.iter().filter_map(Value::as_f64).collect()),
         })
     };
     Some(Case {
@@ -128,5 +135,6 @@ fn case(value: &Value) -> Option<Case> {
             .iter()
             .map(input)
             .collect::<Option<_>>()?,
+        wrong: value["wrong"].as_bool(),
     })
 }
