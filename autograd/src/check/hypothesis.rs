@@ -235,8 +235,9 @@ fn scale(op: &Suspect<'_>, first: &Pair, second: &Pair) -> Option<String> {
     if (c + 1.0).abs() < 1e-9 {
         return Some("wrong sign: scaled by −1".to_owned());
     }
-    // Differences are accurate to nine digits.
-    let c = if op.exact { c } else { (c * 1e9).round() / 1e9 };
+    // Differences are accurate to nine digits, sums of products to all but two or three.
+    let unit = if op.exact { 1e13 } else { 1e9 };
+    let c = (c * unit).round() / unit;
     let mut text = format!("scaled by {c}");
     let near = |x: f64| (x - x.round()).abs() < 1e-6 * x.abs() && x.round() > 1.0;
     if near(1.0 / c) {
@@ -294,7 +295,8 @@ fn precision(pair: &Pair) -> Option<String> {
 /// Whether the elements are right but in other places.
 fn rearranged(shape: &[usize], first: &Pair, second: &Pair) -> Option<String> {
     let n = first.right.len();
-    if n < 2 {
+    // A small error in some elements is no other order.
+    if n < 2 || alike(&first.wrong, &first.right, first.size) {
         return None;
     }
     let moved = |from: &dyn Fn(usize) -> usize| {

@@ -26,6 +26,13 @@ pub(super) struct Estimate {
     pub(super) one_sided: bool,
 }
 
+impl Estimate {
+    /// Whether two estimates may be of the same derivative.
+    fn is_consistent_with(&self, other: &Self) -> bool {
+        (self.value - other.value).abs() <= 2.0 * (self.bar + other.bar)
+    }
+}
+
 /// Steps in a window, and columns of its tableau.
 pub(super) const STEPS: usize = 4;
 /// Differences over a step of `h` of a function of noise σ are off by less than this times `σ/h`: the values of
@@ -33,6 +40,8 @@ pub(super) const STEPS: usize = 4;
 const NOISE_FACTOR: f64 = 8.0;
 /// The truncation error is below this times the change between neighbours in the tableau.
 const TRUNCATION_FACTOR: f64 = 4.0;
+/// An estimate whose bar is below this times its distance from the claim is accurate enough to disagree.
+const GROSS: f64 = 0.1;
 
 /// The noise of `φ` near 0, the deviation of its rounding errors; infinite if a value is not finite. `unit` is the
 /// distance over which `φ` is expected to vary.
@@ -309,11 +318,8 @@ pub(super) struct Taken {
 
 impl Windows {
     fn taken(self, finding: Finding) -> Taken {
-        let trusted = self
-            .estimates
-            .iter()
-            .filter(|e| e.widest <= self.search.trusted);
-        let resolves = trusted.map(|e| e.bar).fold(f64::INFINITY, f64::min);
+        let counted = self.estimates.iter().filter(|e| self.can_disagree(e));
+        let resolves = counted.map(|e| e.bar).fold(f64::INFINITY, f64::min);
         Taken {
             finding,
             steps: self.quotients,
@@ -350,41 +356,54 @@ impl Windows {
         (estimate.value - self.search.claim).abs() > estimate.bar + self.search.slack
     }
 
+    /// Whether a disagreement with this estimate counts.
+    fn can_disagree(&self, a: &Estimate) -> bool {
+        let mut narrower = self.estimates.iter().filter(|b| b.widest < a.widest);
+        // Truncation errors fall with the step. If a narrower window has a larger one, the function varies over less than
+        // the wider step, and the small bar there is an accident.
+        let accidental = narrower.any(|b| b.bar > 4.0 * b.noise && b.bar > 2.0 * a.bar);
+        // A domain that ends inside of a window says little: the function may be singular there. One that ends at the
+        // point itself does so in the narrowest window too.
+        let narrowest = self
+            .estimates
+            .iter()
+            .min_by(|a, b| a.widest.total_cmp(&b.widest));
+        let ends_here = || {
+            narrowest
+                .is_some_and(|b| b.one_sided && b.widest != a.widest && a.is_consistent_with(b))
+        };
+        a.widest <= self.search.trusted && !accidental && (!a.one_sided || ends_here())
+    }
+
     /// The verdict, if more windows cannot change it.
     fn settled(&self) -> Option<Finding> {
-        let last = *self.estimates.last()?;
-        (last.bar <= self.search.target && !self.differs(&last)).then_some(Finding::Agrees(last))
+        let (last, wider) = self.estimates.split_last()?;
+        let disagrees = |a: &Estimate| self.differs(a) && self.can_disagree(a);
+        let agrees = last.bar <= self.search.target && !self.differs(last);
+        (agrees && !wider.iter().any(disagrees)).then_some(Finding::Agrees(*last))
     }
 
     /// The accurate estimate with the smallest bar that another window confirms: a polluted window can have a small
     /// bar by accident.
     fn confirmed(&self) -> Option<Estimate> {
         let accurate = |e: &&Estimate| {
-            e.bar <= self.search.wanted && (e.widest <= self.search.trusted || !self.differs(e))
-        };
-        let others = |a: &Estimate, b: &Estimate| {
-            a.widest != b.widest && (a.value - b.value).abs() <= 2.0 * (a.bar + b.bar)
+            // A gross error needs less accuracy.
+            let wanted = self
+                .search
+                .wanted
+                .max(GROSS * (e.value - self.search.claim).abs());
+            e.bar <= wanted && (e.widest <= self.search.trusted || !self.differs(e))
         };
         // The derivative is the limit of small steps: a narrower window that contradicts a wider one is right.
         let contradicted = |a: &Estimate| {
             let mut narrower = self.estimates.iter().filter(accurate);
-            narrower
-                .any(|b| b.widest < a.widest && (a.value - b.value).abs() > 2.0 * (a.bar + b.bar))
-        };
-        // A domain that ends inside of a window says little: the function may be singular there. One that ends at the
-        // point itself does so in the narrowest window too.
-        let end = |a: &Estimate| {
-            let narrowest = self
-                .estimates
-                .iter()
-                .min_by(|a, b| a.widest.total_cmp(&b.widest));
-            !a.one_sided || narrowest.is_some_and(|b| b.one_sided && others(a, b))
+            narrower.any(|b| b.widest < a.widest && !a.is_consistent_with(b))
         };
         let usable = self.estimates.iter().filter(accurate);
-        let usable = usable.filter(|a| !self.differs(a) || end(a));
+        let usable = usable.filter(|a| !self.differs(a) || self.can_disagree(a));
         let confirmed = usable.filter(|a| !contradicted(a)).filter(|a| {
             let mut witnesses = self.estimates.iter().filter(accurate);
-            witnesses.any(|b| others(a, b)) || !self.differs(a)
+            witnesses.any(|b| a.widest != b.widest && a.is_consistent_with(b)) || !self.differs(a)
         });
         confirmed.copied().min_by(|a, b| a.bar.total_cmp(&b.bar))
     }
@@ -474,7 +493,9 @@ mod tests {
     fn judged(f: impl Fn(f64) -> f64, x: f64, claim: f64) -> Finding {
         let mut phi = |h: f64| f(x + h);
         let unit = x.abs().max(1e-300);
-        let sigma = noise(&mut phi, unit).max(f64::EPSILON * f(x).abs());
+        // The rounding of the value, and of the moved argument.
+        let least = f64::EPSILON * (f(x).abs() + unit * claim.abs());
+        let sigma = noise(&mut phi, unit).max(least);
         let scale = claim.abs().max(f(x).abs() / unit);
         let question = Search {
             claim,
@@ -500,11 +521,10 @@ mod tests {
         agrees(|x| (1e4 * x).sin(), 0.7, 1e4 * 7e3_f64.cos());
         agrees(f64::ln, 1e-3, 1e3);
         agrees(|x| (x + 1e8) - 1e8, 0.7, 1.0);
-        agrees(
-            f64::acos,
-            1.0 - 1e-6,
-            -1.0 / (1.0 - (1.0 - 1e-6_f64).powi(2)).sqrt(),
-        );
+        // 1 − x² would cancel.
+        let beside_1: f64 = 1.0 - 1e-6;
+        let slope = -1.0 / ((1.0 - beside_1) * (1.0 + beside_1)).sqrt();
+        agrees(f64::acos, beside_1, slope);
         agrees(|x| x.max(0.0), 5e-5, 1.0);
     }
 

@@ -42,6 +42,8 @@ struct Check<'a> {
     /// For each input, the noise of the function along one of its entries.
     noise: Vec<Option<f64>>,
     neighbours: Vec<Neighbour>,
+    /// The inputs moved by their rounding units, and the gradients there, once a difference needs them.
+    rounded: Vec<(Vec<Tensor<f64>>, Vec<Tensor<f64>>)>,
     draw: Draw,
     report: Report,
 }
@@ -202,6 +204,7 @@ fn prepare<'a>(
         lost: Vec::new(),
         noise: vec![None; inputs.len()],
         neighbours: Vec::new(),
+        rounded: Vec::new(),
         draw,
         report: Report {
             output_shapes: outputs.iter().map(|y| y.shape().to_vec()).collect(),

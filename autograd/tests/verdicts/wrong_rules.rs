@@ -221,6 +221,11 @@ fn report(op: &Wrong, composite: bool) -> Report {
         );
         return check_gradients_with(f, &[x, v, w, b], &options);
     }
+    if op.mistake == Mistake::StridedCotangent {
+        // A product has contiguous cotangents.
+        let f = generic!([op] | x, w, b | apply(&op, x, w, b));
+        return check_gradients_with(f, &[x, w, b], &options);
+    }
     let f = generic!(
         [op] | x,
         w,
@@ -344,7 +349,7 @@ fn wrong_black_boxes_fail() {
         (
             "last entry",
             |g, _| *g.last_mut().expect("not empty") += 0.1,
-            "wrong in 1 of",
+            "adds to it",
         ),
         (
             "in f32",
@@ -354,7 +359,7 @@ fn wrong_black_boxes_fail() {
         (
             "a shift",
             |g, _| g.iter_mut().for_each(|g| *g += 0.1),
-            "term",
+            "adds to it",
         ),
         (
             "clipped",

@@ -2,7 +2,7 @@
 
 use wengert_tensor::Tensor;
 
-use super::rounding::{COUNT, Difference, SMALL, classify};
+use super::rounding::{COUNT, Difference, SMALL, classify, excuse, may_be_excused};
 use super::vote::{Exact, vote};
 use super::{Check, dot, largest, size_or_one, unravel};
 use crate::check::numeric::{Finding, Search, Taken, noise, search};
@@ -230,7 +230,7 @@ impl Check<'_> {
             if k > 0 && k % COUNT == 0 {
                 let found = classify(&differences, size, allowed);
                 if matches!(found, Difference::Rounding(_)) || here.abs() > SMALL * size {
-                    return found;
+                    break;
                 }
             }
             let forward =
@@ -240,7 +240,17 @@ impl Check<'_> {
             // A place of its own for every neighbour: they are told apart by their order.
             differences.push(forward.map_or(f64::NAN, |(forward, _)| reverse - forward));
         }
-        classify(&differences, size, allowed)
+        let found = classify(&differences, size, allowed);
+        if !may_be_excused(found, here, size) {
+            return found;
+        }
+        let analytic = q.analytic;
+        let moved = self.gradients_of_rounded();
+        let changes = moved.iter().map(|gradients| {
+            let terms = gradients.iter().zip(&q.tangents);
+            terms.map(|(g, u)| dot(g, u)).sum::<f64>() - analytic
+        });
+        excuse(found, here, size, changes)
     }
 
     /// What differences say.
@@ -262,7 +272,8 @@ impl Check<'_> {
         let this = &*self;
         let mut phi = |h: f64| this.f64(&at(h));
         // The rounding of the values, and of the moved element.
-        let least = f64::EPSILON * (this.value.1 + q.unit * q.analytic.abs());
+        let epsilon = this.subject.epsilon();
+        let least = epsilon * (this.value.1 + q.unit * q.analytic.abs());
         let known = q.input.and_then(|i| this.noise[i]);
         let measured = known.unwrap_or_else(|| noise(&mut phi, q.unit));
         let scale = q.analytic.abs().max(1e-2 * q.size).max(1e-6 * natural);
@@ -277,7 +288,7 @@ impl Check<'_> {
             } else {
                 trusted_step(inputs, tangents)
             },
-            slack: slack(this.subject.epsilon(), q, exact),
+            slack: slack(epsilon, q, exact),
             target: scale
                 * if matches!(exact, Exact::Agrees(_)) {
                     1e-6
@@ -320,7 +331,8 @@ fn slack(epsilon: f64, q: &Question, exact: Exact) -> f64 {
     let coarse = epsilon > f64::EPSILON || matches!(exact, Exact::Agrees(_));
     let size = q.analytic.abs().max(if coarse { q.size } else { 0.0 });
     match exact {
-        Exact::Agrees(_) => 1e-9 * size,
+        Exact::Agrees(bar) => bar.max(1e-9 * size),
+        Exact::Rounding(bar) => bar.max(64.0 * epsilon * size),
         _ => 64.0 * epsilon * size,
     }
 }

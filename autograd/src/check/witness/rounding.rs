@@ -11,6 +11,7 @@ use wengert_tensor::testing::layouts::in_layout_of;
 
 use super::Check;
 use crate::check::subject::or_zeros;
+use crate::sample::Draw;
 
 /// A point close to the inputs, and the gradients there.
 pub(super) struct Neighbour {
@@ -32,6 +33,15 @@ pub(super) const SMALL: f64 = 1e-9;
 /// Differences below this are a few roundings of the terms, and may be excused by the farthest neighbours: a gate that
 /// is closed but for two or three units in the last place rounds alike at all points that are closer.
 const TINY: f64 = 1e-13;
+
+/// Differences below this, relative to the number or to its terms, may be excused by the rounding of the inputs.
+const SENSITIVE: f64 = 1e-6;
+
+/// A change by more than this, relative to the same, is a kink.
+const JUMP: f64 = 1e-3;
+
+/// Points whose inputs differ by their rounding units.
+const ROUNDED: usize = 3;
 
 /// What a difference between two computations of a number is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +67,30 @@ pub(super) fn classify(differences: &[f64], size: f64, exact: f64) -> Difference
         tiny.then(|| scatter(here, far.skip(COUNT))).flatten()
     });
     spread.map_or(found, |spread| Difference::Rounding(2.0 * spread + exact))
+}
+
+/// Whether a systematic difference at the inputs is excused by the `changes` of the derivative when the inputs move by
+/// their rounding units.
+pub(super) fn excuse(
+    found: Difference,
+    here: f64,
+    size: f64,
+    changes: impl Iterator<Item = f64>,
+) -> Difference {
+    let Difference::Systematic(bar) = found else {
+        return found;
+    };
+    let change = changes.fold(0.0, |most: f64, change| most.max(change.abs()));
+    if change <= JUMP * size.abs() && here.abs() <= 2.0 * change {
+        Difference::Rounding(2.0 * change + bar)
+    } else {
+        found
+    }
+}
+
+/// Whether a difference is small enough to be excused by the rounding of the inputs.
+pub(super) fn may_be_excused(found: Difference, here: f64, size: f64) -> bool {
+    matches!(found, Difference::Systematic(_)) && here.abs() <= SENSITIVE * size.abs()
 }
 
 /// The spread of differences, if they are rounding errors: they vary as much as they are large.
@@ -135,5 +169,46 @@ impl Check<'_> {
             }
         }
         &self.neighbours
+    }
+
+    /// The inputs, each element moved by one or two rounding units. The gradients there are computed by
+    /// [`gradients_of_rounded`](Self::gradients_of_rounded).
+    pub(super) fn rounded_inputs(&mut self) -> Vec<Vec<Tensor<f64>>> {
+        if self.rounded.is_empty() {
+            for _ in 0..ROUNDED {
+                let moved = |x: &Tensor<f64>, draw: &mut Draw| {
+                    let units = draw.uniform(x.shape(), -2.0, 2.0);
+                    let moved = x.zip(&units, |x, u| {
+                        x * (1.0 + u.signum() * u.abs().ceil() * f64::EPSILON)
+                    });
+                    in_layout_of(&moved, x)
+                };
+                let inputs: Vec<_> = self
+                    .inputs
+                    .iter()
+                    .map(|x| moved(x, &mut self.draw))
+                    .collect();
+                self.rounded.push((inputs, Vec::new()));
+            }
+        }
+        self.rounded
+            .iter()
+            .map(|(inputs, _)| inputs.clone())
+            .collect()
+    }
+
+    /// The gradients at the moved inputs.
+    pub(super) fn gradients_of_rounded(&mut self) -> Vec<&[Tensor<f64>]> {
+        self.rounded_inputs();
+        for (inputs, gradients) in &mut self.rounded {
+            if gradients.is_empty() {
+                let found = self.subject.gradients(inputs, &self.cotangents);
+                *gradients = or_zeros(found, inputs);
+            }
+        }
+        self.rounded
+            .iter()
+            .map(|(_, gradients)| &gradients[..])
+            .collect()
     }
 }
