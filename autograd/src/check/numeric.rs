@@ -396,8 +396,11 @@ impl Windows {
         };
         // The derivative is the limit of small steps: a narrower window that contradicts a wider one is right.
         let contradicted = |a: &Estimate| {
-            let mut narrower = self.estimates.iter().filter(accurate);
-            narrower.any(|b| b.widest < a.widest && !a.is_consistent_with(b))
+            let mut narrower = self.estimates.iter().filter(|b| b.widest < a.widest);
+            narrower.any(|b| {
+                let wanted = self.search.wanted.max(GROSS * (a.value - b.value).abs());
+                b.bar <= wanted && !a.is_consistent_with(b)
+            })
         };
         let usable = self.estimates.iter().filter(accurate);
         let usable = usable.filter(|a| !self.differs(a) || self.can_disagree(a));

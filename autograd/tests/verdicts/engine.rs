@@ -44,7 +44,7 @@ fn a_black_box_is_judged_at_the_power_asked_for_and_the_wrong_entry_is_located()
         }
     };
     let f = |x: &[&[f64]]| vec![chain(x[0])];
-    let report = check_black_box_with(f, vjp(None), &[x.clone()], &options);
+    let report = check_black_box_with(f, vjp(None), std::slice::from_ref(&x), &options);
     report.assert();
     let power = report.power.first().expect("directions were judged");
     assert_eq!(power.witness, Witness::Differences);

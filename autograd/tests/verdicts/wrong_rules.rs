@@ -1,4 +1,6 @@
 //! A catalogue of wrong rules: each fails, alone and inside a composite, where it is named with what is wrong.
+//!
+//! A default run checks every third one; `WENGERT_FULL=1` all 266.
 
 use wengert_autograd::check::{CheckOptions, Report, check_black_box, check_gradients_with};
 use wengert_autograd::{
@@ -215,7 +217,7 @@ fn report(op: &Wrong, composite: bool) -> Report {
             w,
             b | {
                 let x = x.matmul(v).tanh();
-                let y = apply(&op, &x, w, b);
+                let y = apply(op, &x, w, b);
                 y.softmax(0).exp() * (w.sum(..) + b.sin().sum(..) + x.mean(keep(..)).sum(..))
             }
         );
@@ -223,13 +225,13 @@ fn report(op: &Wrong, composite: bool) -> Report {
     }
     if op.mistake == Mistake::StridedCotangent {
         // A product has contiguous cotangents.
-        let f = generic!([op] | x, w, b | apply(&op, x, w, b));
+        let f = generic!([op] | x, w, b | apply(op, x, w, b));
         return check_gradients_with(f, &[x, w, b], &options);
     }
     let f = generic!(
         [op] | x,
         w,
-        b | apply(&op, x, w, b) * (w.sum(..) + b.sum(..))
+        b | apply(op, x, w, b) * (w.sum(..) + b.sum(..))
     );
     check_gradients_with(f, &[x, w, b], &options)
 }
@@ -239,10 +241,8 @@ fn has_effect(base: Base, mistake: Mistake, composite: bool) -> bool {
     match mistake {
         // The ops that follow give contiguous cotangents.
         Mistake::StridedCotangent => !composite,
-        // A vector has no transpose.
-        Mistake::Transposed => base != Base::Bias,
-        // 3 elements: 5k + 2 is the reverse order.
-        Mistake::Permuted => base != Base::Bias,
+        // A vector has no transpose, and of 3 elements 5k + 2 is the reverse order.
+        Mistake::Transposed | Mistake::Permuted => base != Base::Bias,
         _ => true,
     }
 }
@@ -250,6 +250,8 @@ fn has_effect(base: Base, mistake: Mistake, composite: bool) -> bool {
 #[test]
 fn wrong_rules_fail_and_are_named_and_explained() {
     let (mut rules, mut named, mut explained, mut passed) = (0, 0, 0, Vec::new());
+    let full = std::env::var_os("WENGERT_FULL").is_some();
+    let mut number = 0;
     for base in BASES {
         for composite in [false, true] {
             let right = Wrong {
@@ -259,6 +261,10 @@ fn wrong_rules_fail_and_are_named_and_explained() {
             report(&right, composite).assert();
             for (mistake, words) in MISTAKES {
                 if !has_effect(base, mistake, composite) {
+                    continue;
+                }
+                number += 1;
+                if !full && number % 3 != 0 {
                     continue;
                 }
                 let report = report(&Wrong { base, mistake }, composite);
@@ -285,11 +291,14 @@ fn wrong_rules_fail_and_are_named_and_explained() {
         "{rules} wrong rules: {} pass, {named} are named, {explained} explained",
         passed.len()
     );
-    assert!(rules >= 120, "{rules}");
+    assert!(rules >= if full { 120 } else { 40 }, "{rules}");
     assert!(passed.is_empty(), "{passed:?}");
     assert_eq!(named, rules);
     assert!(explained * 10 >= 9 * rules, "{explained} of {rules}");
 }
+
+/// Makes a gradient wrong; the cotangents are given too.
+type Spoil = fn(&mut Vec<f64>, &[f64]);
 
 #[test]
 fn wrong_black_boxes_fail() {
@@ -311,7 +320,6 @@ fn wrong_black_boxes_fail() {
         vec![0.3, -1.2, 0.8, 2.0],
     ];
     check_black_box(product, gradient, &inputs).assert();
-    type Spoil = fn(&mut Vec<f64>, &[f64]);
     let mistakes: [(&str, Spoil, &str); 14] = [
         (
             "doubled",

@@ -292,7 +292,7 @@ fn restricted(tangents: &[Tensor<f64>], group: &[Place]) -> Vec<Tensor<f64>> {
         .map(|u| Tensor::<f64>::zeros(u.shape()))
         .collect();
     for &(i, k) in group {
-        part[i].as_mut_slice()[k] = tangents[i].get(&unravel(k, tangents[i].shape()));
+        part[i].as_mut_slice()[k] = tangents[i].get(unravel(k, tangents[i].shape()));
     }
     part
 }

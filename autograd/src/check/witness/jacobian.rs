@@ -3,10 +3,63 @@
 use wengert_tensor::Tensor;
 
 use super::first::{FEW, ZERO, error};
-use super::rounding::{Difference, classify, excuse, may_be_excused};
+use super::rounding::{Difference, Pair, Points};
 use super::{Check, largest, size_or_one, unravel};
 use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Record, Verdict, Witness};
+
+/// The gradient of one element of an output.
+struct Row {
+    output: usize,
+    element: usize,
+    gradient: Vec<Tensor<f64>>,
+}
+
+/// One-hot tensors: 1 at one element of one tensor, 0 elsewhere.
+struct Unit {
+    tensor: usize,
+    element: usize,
+    tensors: Vec<Tensor<f64>>,
+}
+
+/// Every [`Unit`] of these shapes.
+fn units(like: &[Tensor<f64>]) -> Vec<Unit> {
+    let places = like.iter().enumerate();
+    let places = places.flat_map(|(i, x)| (0..x.len()).map(move |k| (i, k)));
+    let of_one = |(tensor, element): (usize, usize)| {
+        let zeros = like.iter().map(|x| Tensor::zeros(x.shape()));
+        let mut tensors: Vec<_> = zeros.collect();
+        tensors[tensor].as_mut_slice()[element] = 1.0;
+        Unit {
+            tensor,
+            element,
+            tensors,
+        }
+    };
+    places.map(of_one).collect()
+}
+
+/// The rows at other inputs, once a difference needs them.
+#[derive(Default)]
+struct Elsewhere {
+    /// At the neighbours.
+    beside: Option<Vec<(Vec<Tensor<f64>>, Vec<Row>)>>,
+    /// Where the inputs are moved by their rounding units.
+    moved: Option<Vec<Vec<Row>>>,
+}
+
+/// An element of the Jacobian.
+struct Entry<'a> {
+    /// The number of the row.
+    place: usize,
+    row: &'a Row,
+    /// The element of the input.
+    unit: &'a Unit,
+    /// The column by forward mode.
+    column: &'a [Tensor<f64>],
+    /// The largest entry of the Jacobian of that input.
+    size: f64,
+}
 
 impl Check<'_> {
     /// Judges the whole Jacobian, entry by entry, if inputs and outputs have few elements.
@@ -18,112 +71,104 @@ impl Check<'_> {
         if is_large || self.options.only.is_some() || !self.believes_forward_mode() {
             return;
         }
-        let zeros = |x: &[Tensor<f64>]| -> Vec<Tensor<f64>> {
-            x.iter().map(|x| Tensor::zeros(x.shape())).collect()
-        };
-        let units = |like: &[Tensor<f64>]| -> Vec<(usize, usize, Vec<Tensor<f64>>)> {
-            let places = like.iter().enumerate();
-            let places = places.flat_map(|(i, x)| (0..x.len()).map(move |k| (i, k)));
-            places
-                .map(|(i, k)| {
-                    let mut unit = zeros(like);
-                    unit[i].as_mut_slice()[k] = 1.0;
-                    (i, k, unit)
-                })
-                .collect()
-        };
-        let rows_at = |this: &Self, x: &[Tensor<f64>]| -> Vec<(usize, usize, Vec<Tensor<f64>>)> {
-            units(&this.cotangents)
-                .into_iter()
-                .map(|(output, l, unit)| {
-                    let row = or_zeros(this.subject.gradients(x, &unit), x);
-                    (output, l, row)
-                })
-                .collect()
-        };
-        let rows = rows_at(self, self.inputs);
-        let terms =
-            self.value.1 / size_or_one(self.cotangents.iter().map(largest).fold(0.0, f64::max));
-        // The rows at the neighbours, once a difference needs them.
-        let mut beside: Vec<(Vec<Tensor<f64>>, Vec<(usize, usize, Vec<Tensor<f64>>)>)> = Vec::new();
-        // The rows where the inputs are moved by their rounding units.
-        let mut moved: Option<Vec<Vec<(usize, usize, Vec<Tensor<f64>>)>>> = None;
-        for (input, k, unit) in units(self.inputs) {
-            let Some(column) = self.forward(&unit) else {
+        let rows = self.rows_at(self.inputs);
+        let mut elsewhere = Elsewhere::default();
+        for unit in &units(self.inputs) {
+            let Some(column) = self.forward(&unit.tensors) else {
                 return;
             };
-            let index = unravel(k, self.inputs[input].shape());
-            let size = rows.iter().map(|row| largest(&row.2[input]));
+            let size = rows.iter().map(|row| largest(&row.gradient[unit.tensor]));
             let size = size.fold(0.0, f64::max);
-            for (place, (output, l, row)) in rows.iter().enumerate() {
-                let analytic = row[input].get(&index);
-                let at = unravel(*l, column[*output].shape());
-                let exact = column[*output].get(&at);
-                let allowed = self.options.exact_tolerance * size.max(largest(&column[*output]));
-                let difference = analytic - exact;
-                let terms = terms / size_or_one(largest(&self.inputs[input]));
-                let allowed = allowed.max(FEW * terms);
-                let zero = ZERO * terms;
-                let found = if analytic.abs() <= zero && exact.abs() <= zero {
-                    Difference::Rounding(zero)
-                } else if difference.abs() <= allowed || analytic == exact {
-                    Difference::Rounding(allowed)
-                } else if !difference.is_finite() {
-                    Difference::Systematic(allowed)
-                } else {
-                    if beside.is_empty() {
-                        self.neighbours();
-                        beside = self
-                            .neighbours
-                            .iter()
-                            .map(|n| (n.inputs.clone(), rows_at(self, &n.inputs)))
-                            .collect();
-                    }
-                    let mut differences = vec![difference];
-                    for (x, rows) in &beside {
-                        if let Some(column) = self.forward_at(x, &unit) {
-                            let reverse = rows[place].2[input].get(&index);
-                            differences.push(reverse - column[*output].get(&at));
-                        }
-                    }
-                    let size = analytic.abs().max(terms);
-                    let found = classify(&differences, size, allowed);
-                    if may_be_excused(found, difference, size) {
-                        let moved = moved.get_or_insert_with(|| {
-                            let points = self.rounded_inputs();
-                            points.iter().map(|x| rows_at(self, x)).collect()
-                        });
-                        let changes = moved
-                            .iter()
-                            .map(|rows| rows[place].2[input].get(&index) - analytic);
-                        excuse(found, difference, size, changes)
-                    } else {
-                        found
-                    }
+            for (place, row) in rows.iter().enumerate() {
+                let entry = Entry {
+                    place,
+                    row,
+                    unit,
+                    column: &column,
+                    size,
                 };
-                let (verdict, bar) = match found {
-                    _ if !exact.is_finite() || !self.gradients[input].get(&index).is_finite() => {
-                        (Verdict::NonFinite, f64::INFINITY)
-                    }
-                    Difference::Systematic(bar) => (Verdict::Fail, bar),
-                    Difference::Rounding(bar) if self.reached[input] => (Verdict::Pass, bar),
-                    Difference::Rounding(bar) => (Verdict::Unreachable, bar),
-                };
-                let wrong = verdict == Verdict::Fail;
-                self.report.records.push(Record {
-                    input: Some(input),
-                    index: index.clone(),
-                    output: Some(*output),
-                    output_index: at,
-                    forward: Some(exact),
-                    error: error(verdict, analytic, Some(exact), bar),
-                    verdict,
-                    reason: if wrong { "forward mode disagrees" } else { "" }.to_owned(),
-                    witness: Some(Witness::Dual),
-                    bar,
-                    ..Record::new(Derivative::Jacobian, analytic)
-                });
+                self.element(&entry, &mut elsewhere);
             }
         }
+    }
+
+    fn rows_at(&self, inputs: &[Tensor<f64>]) -> Vec<Row> {
+        let of_one = |unit: Unit| Row {
+            output: unit.tensor,
+            element: unit.element,
+            gradient: or_zeros(self.subject.gradients(inputs, &unit.tensors), inputs),
+        };
+        units(&self.cotangents).into_iter().map(of_one).collect()
+    }
+
+    /// Judges one element.
+    fn element(&mut self, entry: &Entry<'_>, elsewhere: &mut Elsewhere) {
+        let (input, output) = (entry.unit.tensor, entry.row.output);
+        let column = &entry.column[output];
+        let index = unravel(entry.unit.element, self.inputs[input].shape());
+        let at = unravel(entry.row.element, column.shape());
+        let (analytic, exact) = (entry.row.gradient[input].get(&index), column.get(&at));
+        // Relative to one cotangent and one input.
+        let terms =
+            self.value.1 / size_or_one(self.cotangents.iter().map(largest).fold(0.0, f64::max));
+        let terms = terms / size_or_one(largest(&self.inputs[input]));
+        let allowed = self.options.exact_tolerance * entry.size.max(largest(column));
+        let pair = Pair {
+            reverse: analytic,
+            forward: exact,
+            zero: ZERO * terms,
+            allowed: allowed.max(FEW * terms),
+            size: analytic.abs().max(terms),
+        };
+        let found = pair.judge(|points| {
+            let reverse = |rows: &[Row]| rows[entry.place].gradient[input].get(&index);
+            match points {
+                Points::Neighbours => {
+                    let beside = elsewhere.beside.get_or_insert_with(|| self.rows_beside());
+                    let forward = |x: &[_]| self.forward_at(x, &entry.unit.tensors);
+                    let differences = beside
+                        .iter()
+                        .filter_map(|(x, rows)| Some(reverse(rows) - forward(x)?[output].get(&at)));
+                    differences.collect()
+                }
+                Points::Rounded => {
+                    let moved = elsewhere.moved.get_or_insert_with(|| {
+                        let points = self.rounded_inputs();
+                        points.iter().map(|x| self.rows_at(x)).collect()
+                    });
+                    moved.iter().map(|rows| reverse(rows) - analytic).collect()
+                }
+            }
+        });
+        let (verdict, bar) = match found {
+            _ if !exact.is_finite() || !self.gradients[input].get(&index).is_finite() => {
+                (Verdict::NonFinite, f64::INFINITY)
+            }
+            Difference::Systematic(bar) => (Verdict::Fail, bar),
+            Difference::Rounding(bar) if self.reached[input] => (Verdict::Pass, bar),
+            Difference::Rounding(bar) => (Verdict::Unreachable, bar),
+        };
+        let wrong = verdict == Verdict::Fail;
+        self.report.records.push(Record {
+            input: Some(input),
+            index,
+            output: Some(output),
+            output_index: at,
+            forward: Some(exact),
+            error: error(verdict, analytic, Some(exact), bar),
+            verdict,
+            reason: if wrong { "forward mode disagrees" } else { "" }.to_owned(),
+            witness: Some(Witness::Dual),
+            bar,
+            ..Record::new(Derivative::Jacobian, analytic)
+        });
+    }
+
+    fn rows_beside(&mut self) -> Vec<(Vec<Tensor<f64>>, Vec<Row>)> {
+        self.neighbours();
+        let neighbours = self.neighbours.iter();
+        neighbours
+            .map(|n| (n.inputs.clone(), self.rows_at(&n.inputs)))
+            .collect()
     }
 }

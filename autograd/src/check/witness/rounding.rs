@@ -52,6 +52,52 @@ pub(super) enum Difference {
     Systematic(f64),
 }
 
+/// Points at which a number is computed again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Points {
+    /// The neighbours: the differences of both computations there.
+    Neighbours,
+    /// The inputs moved by their rounding units: the changes of the number.
+    Rounded,
+}
+
+/// Two computations of a number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub(super) reverse: f64,
+    pub(super) forward: f64,
+    /// Numbers up to this are zero but for the rounding of terms that cancel.
+    pub(super) zero: f64,
+    /// What rounding is below for sure.
+    pub(super) allowed: f64,
+    /// The size of the number or of the terms of the function that it comes from, whichever is larger.
+    pub(super) size: f64,
+}
+
+impl Pair {
+    /// Judges the difference, by other points only if it is no rounding for sure.
+    pub(super) fn judge(self, mut at: impl FnMut(Points) -> Vec<f64>) -> Difference {
+        let difference = self.reverse - self.forward;
+        if self.reverse.abs() <= self.zero && self.forward.abs() <= self.zero {
+            return Difference::Rounding(self.zero);
+        }
+        if difference.abs() <= self.allowed || self.reverse == self.forward {
+            return Difference::Rounding(self.allowed);
+        }
+        if !difference.is_finite() {
+            return Difference::Systematic(self.allowed);
+        }
+        let mut differences = at(Points::Neighbours);
+        differences.insert(0, difference);
+        let found = classify(&differences, self.size, self.allowed);
+        if may_be_excused(found, difference, self.size) {
+            excuse(found, difference, self.size, at(Points::Rounded))
+        } else {
+            found
+        }
+    }
+}
+
 /// Judges the differences at the inputs, first, and at the neighbours in order. `exact` is what rounding is below for
 /// sure, `size` that of the number or of the terms of the function that it comes from, whichever is larger.
 pub(super) fn classify(differences: &[f64], size: f64, exact: f64) -> Difference {
@@ -75,12 +121,14 @@ pub(super) fn excuse(
     found: Difference,
     here: f64,
     size: f64,
-    changes: impl Iterator<Item = f64>,
+    changes: impl IntoIterator<Item = f64>,
 ) -> Difference {
     let Difference::Systematic(bar) = found else {
         return found;
     };
-    let change = changes.fold(0.0, |most: f64, change| most.max(change.abs()));
+    let change = changes
+        .into_iter()
+        .fold(0.0, |most: f64, change| most.max(change.abs()));
     if change <= JUMP * size.abs() && here.abs() <= 2.0 * change {
         Difference::Rounding(2.0 * change + bar)
     } else {

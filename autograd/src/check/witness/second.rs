@@ -4,7 +4,7 @@ use wengert_tensor::testing::layouts::in_layout_of;
 use wengert_tensor::{Dual, Tensor};
 
 use super::first::{ZERO, error, lengths, trusted_step};
-use super::rounding::{Difference, classify, excuse, may_be_excused};
+use super::rounding::{Pair, Points};
 use super::vote::{Exact, vote};
 use super::{Check, dual_inputs, largest, size_or_one, unravel};
 use crate::backward::grad;
@@ -33,8 +33,41 @@ struct Products {
     jacobian: Vec<Tensor<f64>>,
 }
 
-/// One of the products.
-type Part = fn(&Products) -> &Vec<Tensor<f64>>;
+/// The product that a derivative is a part of.
+fn part(derivative: Derivative) -> fn(&Products) -> &Vec<Tensor<f64>> {
+    match derivative {
+        Derivative::Cotangent => |p| &p.jacobian,
+        _ => |p| &p.hessian,
+    }
+}
+
+/// The products of a direction with the derivatives, at the inputs and elsewhere.
+struct Direction<'a> {
+    f: &'a dyn Differentiable,
+    tangents: Vec<Tensor<f64>>,
+    /// The size of the terms of the product with the gradient.
+    size_of_terms: f64,
+    /// The products at the neighbours by both modes, once a difference is more than a few roundings.
+    beside: Option<Vec<(Products, Option<Products>)>>,
+    /// Those by reverse mode where the inputs are moved by their rounding units.
+    moved: Option<Vec<Products>>,
+}
+
+impl Direction<'_> {
+    fn beside(&mut self, check: &mut Check<'_>) -> &[(Products, Option<Products>)] {
+        let (f, tangents) = (self.f, &self.tangents);
+        self.beside.get_or_insert_with(|| check.beside(f, tangents))
+    }
+
+    fn moved(&mut self, check: &mut Check<'_>) -> &[Products] {
+        let (f, tangents) = (self.f, &self.tangents);
+        self.moved.get_or_insert_with(|| {
+            let points = check.rounded_inputs();
+            let at = |x: &Vec<_>| Check::reverse_over_reverse(f, x, &check.cotangents, tangents);
+            points.iter().map(at).collect()
+        })
+    }
+}
 
 impl Check<'_> {
     /// Judges products of a random direction with the second derivative. Also judges its product with the
@@ -60,96 +93,96 @@ impl Check<'_> {
         if exact.is_some() {
             self.report.compared.insert(Witness::Second);
         }
-        // The neighbours' products, computed once a difference is more than a few roundings.
-        let mut beside: Option<Vec<(Products, Option<Products>)>> = None;
-        let mut moved: Option<Vec<Products>> = None;
         let terms = self.gradients.iter().zip(&tangents);
         let terms = terms.map(|(g, u)| largest(g) * largest(u));
         let size_of_terms = terms.fold(0.0, f64::max);
         let numeric = self.gradient_differences(&here.hessian, &tangents, exact.is_some());
-        let parts: [(Derivative, Part); 2] = [
-            (Derivative::Cotangent, |p| &p.jacobian),
-            (Derivative::Second, |p| &p.hessian),
-        ];
+        let mut direction = Direction {
+            f,
+            tangents,
+            size_of_terms,
+            beside: None,
+            moved: None,
+        };
         let mut compared = Vec::new();
-        for (derivative, part) in parts {
+        for derivative in [Derivative::Cotangent, Derivative::Second] {
+            let part = part(derivative);
             for input in 0..part(&here).len() {
-                let analytic = &part(&here)[input];
                 let exact = exact.as_ref().map(|e| &part(e)[input]);
-                let mut size = largest(analytic).max(exact.map_or(0.0, largest));
-                if derivative == Derivative::Second {
-                    // The terms of a second derivative, which may cancel, are about as large as the gradient.
-                    let scale = size_or_one(largest(&self.inputs[input]));
-                    size = size.max(size_of_terms.max(self.value.1) / scale);
-                }
-                let allowed = self.options.exact_tolerance * size;
-                // Products with the Jacobian are relative to one cotangent.
-                let zero = 16.0
-                    * ZERO
-                    * match derivative {
-                        Derivative::Second => size,
-                        _ => self.value.1 / size_or_one(largest(&self.cotangents[input])),
-                    };
-                for k in 0..analytic.len() {
-                    let index = unravel(k, analytic.shape());
-                    let (value, forward) = (analytic.get(&index), exact.map(|e| e.get(&index)));
-                    let found = forward.map(|forward| {
-                        let difference = value - forward;
-                        if value.abs() <= zero && forward.abs() <= zero {
-                            return Difference::Rounding(zero);
-                        }
-                        if difference.abs() <= allowed || value == forward {
-                            return Difference::Rounding(allowed);
-                        }
-                        if !difference.is_finite() {
-                            return Difference::Systematic(allowed);
-                        }
-                        let beside = beside.get_or_insert_with(|| self.beside(f, &tangents));
-                        let mut differences = vec![difference];
-                        for (reverse, forward) in &*beside {
-                            if let Some(forward) = forward {
-                                let pair = (&part(reverse)[input], &part(forward)[input]);
-                                differences.push(pair.0.get(&index) - pair.1.get(&index));
-                            }
-                        }
-                        // 256 ε of the terms are called zero.
-                        let terms = zero / (16.0 * ZERO);
-                        let size = value.abs().max(terms);
-                        let found = classify(&differences, size, allowed);
-                        if !may_be_excused(found, difference, size) {
-                            return found;
-                        }
-                        let moved = moved.get_or_insert_with(|| {
-                            let points = self.rounded_inputs();
-                            let at = |x: &Vec<_>| {
-                                Self::reverse_over_reverse(f, x, &self.cotangents, &tangents)
-                            };
-                            points.iter().map(at).collect::<Vec<_>>()
-                        });
-                        let changes = moved.iter().map(|p| part(p)[input].get(&index) - value);
-                        excuse(found, difference, size, changes)
-                    });
-                    let exact = found.map_or(Exact::Missing, |found| {
-                        Exact::of(found, 1e-3 * size.max(value.abs()))
-                    });
-                    let finding = (derivative == Derivative::Second)
-                        .then(|| numeric.as_ref().map(|n| n[input][k].clone()))
-                        .flatten();
-                    compared.push(Compared {
-                        derivative,
-                        input,
-                        index,
-                        analytic: value,
-                        forward,
-                        exact,
-                        finding,
-                    });
+                let analytic = &part(&here)[input];
+                let judged = self.tensor(derivative, input, analytic, exact, &mut direction);
+                for (k, mut number) in judged.into_iter().enumerate() {
+                    if derivative == Derivative::Second {
+                        number.finding = numeric.as_ref().map(|n| n[input][k].clone());
+                    }
+                    compared.push(number);
                 }
             }
         }
         for number in compared {
             self.record_second(number);
         }
+    }
+
+    /// Compares one tensor of a product with that of forward mode, if there is one.
+    fn tensor(
+        &mut self,
+        derivative: Derivative,
+        input: usize,
+        analytic: &Tensor<f64>,
+        exact: Option<&Tensor<f64>>,
+        direction: &mut Direction<'_>,
+    ) -> Vec<Compared> {
+        let part = part(derivative);
+        let mut size = largest(analytic).max(exact.map_or(0.0, largest));
+        if derivative == Derivative::Second {
+            // The terms of a second derivative, which may cancel, are about as large as the gradient.
+            let scale = size_or_one(largest(&self.inputs[input]));
+            size = size.max(direction.size_of_terms.max(self.value.1) / scale);
+        }
+        // Products with the Jacobian are relative to one cotangent.
+        let terms = match derivative {
+            Derivative::Second => size,
+            _ => self.value.1 / size_or_one(largest(&self.cotangents[input])),
+        };
+        let mut compared = Vec::with_capacity(analytic.len());
+        for k in 0..analytic.len() {
+            let index = unravel(k, analytic.shape());
+            let (value, forward) = (analytic.get(&index), exact.map(|e| e.get(&index)));
+            let found = forward.map(|forward| {
+                let pair = Pair {
+                    reverse: value,
+                    forward,
+                    zero: 16.0 * ZERO * terms,
+                    allowed: self.options.exact_tolerance * size,
+                    size: value.abs().max(terms),
+                };
+                let of = |p: &Products| part(p)[input].get(&index);
+                pair.judge(|points| match points {
+                    Points::Neighbours => {
+                        let beside = direction.beside(self).iter();
+                        let both = beside.filter_map(|(r, f)| Some((r, f.as_ref()?)));
+                        both.map(|(r, f)| of(r) - of(f)).collect()
+                    }
+                    Points::Rounded => {
+                        let moved = direction.moved(self).iter();
+                        moved.map(|p| of(p) - value).collect()
+                    }
+                })
+            });
+            compared.push(Compared {
+                derivative,
+                input,
+                index,
+                analytic: value,
+                forward,
+                exact: found.map_or(Exact::Missing, |found| {
+                    Exact::of(found, 1e-3 * size.max(value.abs()))
+                }),
+                finding: None,
+            });
+        }
+        compared
     }
 
     fn record_second(&mut self, number: Compared) {

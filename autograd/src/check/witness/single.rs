@@ -21,12 +21,17 @@ const UNITS: f64 = 64.0;
 /// Differences below this, relative to the terms of the function, are tried further off as well.
 const SATURATED: f64 = 1e-3;
 
-/// Whether numbers vary as much as they are large.
-fn scattered(numbers: &[f64]) -> bool {
-    let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
-    let largest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-    mean.abs() <= 2.0 * (largest - least)
+/// The mean of numbers, and the distance of the largest from the least.
+fn mean_and_spread(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (mut sum, mut count) = (0.0, 0.0);
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for number in numbers {
+        sum += number;
+        count += 1.0;
+        low = low.min(number);
+        high = high.max(number);
+    }
+    (sum / count, high - low)
 }
 
 impl Check<'_> {
@@ -72,12 +77,7 @@ impl Check<'_> {
             let allowed = UNITS * epsilon * largest(exact).max(natural);
             for k in 0..found.len() {
                 let index = unravel(k, found.shape());
-                if self
-                    .options
-                    .only
-                    .as_ref()
-                    .is_some_and(|only| *only != (i, index.clone()))
-                {
+                if !self.is_chosen(i, &index) {
                     continue;
                 }
                 let (analytic, wanted) = (found.get(&index), exact.get(&index));
@@ -102,14 +102,9 @@ impl Check<'_> {
                         .iter()
                         .map(|(found, exact)| found[i].get(&index) - exact[i].get(&index))
                         .chain([difference]);
-                    let (mut sum, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
-                    for d in differences {
-                        sum += d;
-                        low = low.min(d);
-                        high = high.max(d);
-                    }
-                    let bar = 2.0 * (high - low) + allowed;
-                    let systematic = (sum / POINTS as f64).abs() > bar
+                    let (mean, spread) = mean_and_spread(differences);
+                    let bar = 2.0 * spread + allowed;
+                    let systematic = mean.abs() > bar
                         && difference.abs() > self.options.single_tolerance * wanted.abs();
                     // A saturated function rounds alike at all points that are close.
                     let small = difference.abs() <= SATURATED * natural;
@@ -117,11 +112,12 @@ impl Check<'_> {
                         far.extend((1..POINTS).map(|p| pair(1.0 + 0.01 * (p as f64 - 3.5))));
                     }
                     let far = far.iter();
-                    let elsewhere: Vec<f64> = far
+                    let elsewhere = far
                         .map(|(found, exact)| found[i].get(&index) - exact[i].get(&index))
-                        .chain([difference])
-                        .collect();
-                    if systematic && !(small && scattered(&elsewhere)) {
+                        .chain([difference]);
+                    let (mean, spread) = mean_and_spread(elsewhere);
+                    let scattered = mean.abs() <= 2.0 * spread;
+                    if systematic && !(small && scattered) {
                         (Verdict::Fail, bar, "the gradient in f32 differs")
                     } else {
                         (Verdict::NoiseLimited, bar, "rounding of f32")
@@ -140,5 +136,11 @@ impl Check<'_> {
                 });
             }
         }
+    }
+
+    /// Whether an entry is to be judged.
+    fn is_chosen(&self, input: usize, index: &[usize]) -> bool {
+        let only = self.options.only.as_ref();
+        only.is_none_or(|(i, at)| *i == input && at == index)
     }
 }
