@@ -269,7 +269,7 @@ pub(super) fn search(phi: &mut dyn FnMut(f64) -> f64, search: Search) -> Taken {
         // Narrower steps cannot help against noise, unless a kink hides the derivative at wider ones.
         // A disagreement is tried at all steps that are accurate enough: the function may vary over less than a step.
         let disagrees = estimate.is_some_and(|e| windows.differs(&e));
-        let accurate = estimate.is_some_and(|e| e.noise <= search.wanted);
+        let accurate = estimate.is_some_and(|e| e.noise <= windows.wanted(e.value));
         let confirmed = !disagrees || (windows.estimates.len() > 1 && !accurate);
         if dominated_by_noise
             && confirmed
@@ -350,6 +350,12 @@ impl Windows {
         self.oscillating &= oscillates(window);
         self.estimates.push(estimate);
         Some(estimate)
+    }
+
+    /// The bar of an estimate that is accurate enough to judge the claim: a gross error needs less accuracy.
+    fn wanted(&self, value: f64) -> f64 {
+        let error = (value - self.search.claim).abs();
+        self.search.wanted.max(GROSS * error)
     }
 
     fn differs(&self, estimate: &Estimate) -> bool {
@@ -529,6 +535,26 @@ mod tests {
         let slope = -1.0 / ((1.0 - beside_1) * (1.0 + beside_1)).sqrt();
         agrees(f64::acos, beside_1, slope);
         agrees(|x| x.max(0.0), 5e-5, 1.0);
+    }
+
+    #[test]
+    fn steps_of_a_staircase_are_no_slope() {
+        // Steps of a thousandth of the argument climb it, smaller ones do not.
+        let x = 1_160_305.3_f64;
+        let mut phi = |h: f64| (x + h).floor();
+        let question = Search {
+            claim: 0.0,
+            here: x.floor(),
+            sigma: f64::EPSILON * x,
+            unit: x,
+            widest: x / 4.0,
+            trusted: f64::INFINITY,
+            slack: 0.0,
+            target: 1e-15,
+            wanted: 1e-9,
+        };
+        let found = search(&mut phi, question).finding;
+        assert!(!matches!(found, Finding::Differs(_)), "{found:?}");
     }
 
     #[test]
