@@ -27,6 +27,13 @@ pub(super) struct Estimate {
 }
 
 impl Estimate {
+    /// Whether a claimed derivative varies by more than its distance from the estimate within the smallest step, by its
+    /// values at ± that step: then no quotient is close to it.
+    pub(super) fn is_too_coarse_for(&self, claim: f64, beside: [f64; 2]) -> bool {
+        let bend = 0.5 * (beside[0] - 2.0 * claim + beside[1]).abs();
+        !(bend < 0.25 * (self.value - claim).abs())
+    }
+
     /// Whether two estimates may be of the same derivative.
     fn is_consistent_with(&self, other: &Self) -> bool {
         (self.value - other.value).abs() <= 2.0 * (self.bar + other.bar)
@@ -130,7 +137,9 @@ fn extrapolate(values: &[f64; STEPS], step: f64, power: i32, sigma: f64) -> Opti
             let h = step * 0.5_f64.powi(i as i32);
             let noise = NOISE_FACTOR * sigma / h;
             // A linear function has no change: its error is the rounding of the quotient.
-            let bar = TRUNCATION_FACTOR * change + noise + 8.0 * f64::EPSILON * refined.abs();
+            // Smaller numbers than the last underflow.
+            let rounding = 8.0 * f64::EPSILON * refined.abs() + f64::MIN_POSITIVE;
+            let bar = TRUNCATION_FACTOR * change + noise + rounding;
             if best.is_none_or(|best| bar < best.bar) {
                 best = Some(Estimate {
                     value: refined,

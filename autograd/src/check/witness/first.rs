@@ -6,6 +6,7 @@ use super::rounding::{COUNT, Difference, SMALL, classify, excuse, may_be_excused
 use super::vote::{Exact, vote};
 use super::{Check, dot, largest, size_or_one, unravel};
 use crate::check::numeric::{Finding, Search, Taken, noise, search};
+use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Record, Verdict, Witness};
 
 /// Numbers below this times the size of the terms of the function are zero.
@@ -124,6 +125,7 @@ impl Check<'_> {
             let allowed = self.options.exact_tolerance * q.size.max(terms);
             // Terms may cancel: adding a small number to a large one rounds alike at all neighbours.
             let allowed = allowed.max(FEW * self.terms_of(q.input, q.unit));
+            let allowed = allowed.max(f64::MIN_POSITIVE);
             let difference = q.analytic - value;
             // Both are zero but for the rounding of terms that cancel.
             let zero = ZERO * natural;
@@ -138,8 +140,11 @@ impl Check<'_> {
             Exact::of(found, 1e-3 * size)
         });
         let exact = exact.unwrap_or(Exact::Missing);
-        let taken = (self.options.finite_differences && q.differences)
+        let mut taken = (self.options.finite_differences && q.differences)
             .then(|| self.differences(&q, natural, exact));
+        if let Some(taken) = &mut taken {
+            self.doubt(&q, exact, &mut taken.finding);
+        }
         let numeric = taken.as_ref().map(|t| t.finding.clone());
         if numeric.as_ref().is_some_and(|n| *n != Finding::Impossible) {
             self.report.compared.insert(Witness::Differences);
@@ -190,6 +195,27 @@ impl Check<'_> {
                 Exact::Agrees(bar) | Exact::Rounding(bar) | Exact::Differs(bar) => Some(bar),
             },
             numeric: resolves.map(|bar| bar + slack),
+        }
+    }
+
+    /// If both modes agree and differences do not, the function may vary over less than their smallest step: the
+    /// gradients there tell.
+    fn doubt(&self, q: &Question, exact: Exact, finding: &mut Finding) {
+        let Finding::Differs(estimate) = *finding else {
+            return;
+        };
+        if !matches!(exact, Exact::Agrees(_) | Exact::Rounding(_)) {
+            return;
+        }
+        let beside = [estimate.step, -estimate.step].map(|h| {
+            let moved = moved(self.inputs, &q.tangents, h);
+            let gradients = self.subject.gradients(&moved, &self.cotangents);
+            let gradients = or_zeros(gradients, &moved);
+            let terms = gradients.iter().zip(&q.tangents);
+            terms.map(|(g, u)| dot(g, u)).sum()
+        });
+        if estimate.is_too_coarse_for(q.analytic, beside) {
+            *finding = Finding::Inaccurate(estimate);
         }
     }
 
@@ -256,21 +282,8 @@ impl Check<'_> {
     /// What differences say.
     fn differences(&mut self, q: &Question, natural: f64, exact: Exact) -> Taken {
         let (inputs, tangents) = (self.inputs, &q.tangents);
-        let moves: Vec<bool> = tangents.iter().map(|u| largest(u) > 0.0).collect();
-        let at = |h: f64| -> Vec<Tensor<f64>> {
-            let pairs = inputs.iter().zip(tangents).zip(&moves);
-            pairs
-                .map(|((x, u), moves)| {
-                    if *moves {
-                        x.zip(u, |x, u| x + h * u)
-                    } else {
-                        x.clone()
-                    }
-                })
-                .collect()
-        };
         let this = &*self;
-        let mut phi = |h: f64| this.f64(&at(h));
+        let mut phi = |h: f64| this.f64(&moved(inputs, tangents, h));
         // The rounding of the values, and of the moved element.
         let epsilon = this.subject.epsilon();
         let least = epsilon * (this.value.1 + q.unit * q.analytic.abs());
@@ -317,6 +330,18 @@ impl Check<'_> {
         }
         taken
     }
+}
+
+/// The inputs moved by `h` times the tangents.
+pub(super) fn moved(inputs: &[Tensor<f64>], tangents: &[Tensor<f64>], h: f64) -> Vec<Tensor<f64>> {
+    let of_one = |(x, u): (&Tensor<f64>, &Tensor<f64>)| {
+        if largest(u) > 0.0 {
+            x.zip(u, |x, u| x + h * u)
+        } else {
+            x.clone()
+        }
+    };
+    inputs.iter().zip(tangents).map(of_one).collect()
 }
 
 /// The place of an element in row-major order.

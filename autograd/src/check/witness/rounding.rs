@@ -81,8 +81,10 @@ impl Pair {
         if self.reverse.abs() <= self.zero && self.forward.abs() <= self.zero {
             return Difference::Rounding(self.zero);
         }
-        if difference.abs() <= self.allowed || self.reverse == self.forward {
-            return Difference::Rounding(self.allowed);
+        // Smaller numbers underflow.
+        let allowed = self.allowed.max(f64::MIN_POSITIVE);
+        if difference.abs() <= allowed || self.reverse == self.forward {
+            return Difference::Rounding(allowed);
         }
         if !difference.is_finite() {
             return Difference::Systematic(self.allowed);

@@ -3,7 +3,7 @@
 use wengert_tensor::testing::layouts::in_layout_of;
 use wengert_tensor::{Dual, Tensor};
 
-use super::first::{ZERO, error, lengths, trusted_step};
+use super::first::{ZERO, error, lengths, moved, trusted_step};
 use super::rounding::{Pair, Points};
 use super::vote::{Exact, vote};
 use super::{Check, dual_inputs, largest, size_or_one, unravel};
@@ -15,6 +15,9 @@ use crate::function::Differentiable;
 use crate::rule::Graph;
 use crate::tape::Tape;
 use crate::var::Var;
+
+/// Second derivatives add up so many times as many rounding errors as first ones.
+const ROUNDINGS: f64 = 8.0;
 
 /// One number of a derivative of second order and its witnesses.
 struct Compared {
@@ -51,6 +54,8 @@ struct Direction<'a> {
     beside: Option<Vec<(Products, Option<Products>)>>,
     /// Those by reverse mode where the inputs are moved by their rounding units.
     moved: Option<Vec<Products>>,
+    /// Those by reverse mode at ± a step along the direction.
+    steps: Vec<(f64, [Products; 2])>,
 }
 
 impl Direction<'_> {
@@ -103,6 +108,7 @@ impl Check<'_> {
             size_of_terms,
             beside: None,
             moved: None,
+            steps: Vec::new(),
         };
         let mut compared = Vec::new();
         for derivative in [Derivative::Cotangent, Derivative::Second] {
@@ -114,6 +120,7 @@ impl Check<'_> {
                 for (k, mut number) in judged.into_iter().enumerate() {
                     if derivative == Derivative::Second {
                         number.finding = numeric.as_ref().map(|n| n[input][k].clone());
+                        self.doubt_second(&mut number, k, &mut direction);
                     }
                     compared.push(number);
                 }
@@ -154,7 +161,7 @@ impl Check<'_> {
                     reverse: value,
                     forward,
                     zero: 16.0 * ZERO * terms,
-                    allowed: self.options.exact_tolerance * size,
+                    allowed: ROUNDINGS * self.options.exact_tolerance * size,
                     size: value.abs().max(terms),
                 };
                 let of = |p: &Products| part(p)[input].get(&index);
@@ -183,6 +190,37 @@ impl Check<'_> {
             });
         }
         compared
+    }
+
+    /// If both modes agree and differences do not, the function may vary over less than their smallest step.
+    fn doubt_second(&self, number: &mut Compared, element: usize, direction: &mut Direction<'_>) {
+        let Some(Finding::Differs(estimate)) = number.finding else {
+            return;
+        };
+        if !matches!(number.exact, Exact::Agrees(_) | Exact::Rounding(_)) {
+            return;
+        }
+        let known = direction.steps.iter();
+        let place = known
+            .map(|(step, _)| *step)
+            .position(|h| h == estimate.step);
+        let place = place.unwrap_or_else(|| {
+            let products = [estimate.step, -estimate.step].map(|h| {
+                let inputs = moved(self.inputs, &direction.tangents, h);
+                let (c, u) = (&self.cotangents, &direction.tangents);
+                Self::reverse_over_reverse(direction.f, &inputs, c, u)
+            });
+            direction.steps.push((estimate.step, products));
+            direction.steps.len() - 1
+        });
+        let products = &direction.steps[place].1;
+        let beside = [0, 1].map(|side: usize| {
+            let tensor = &products[side].hessian[number.input];
+            tensor.get(unravel(element, tensor.shape()))
+        });
+        if estimate.is_too_coarse_for(number.analytic, beside) {
+            number.finding = Some(Finding::Inaccurate(estimate));
+        }
     }
 
     fn record_second(&mut self, number: Compared) {
@@ -321,12 +359,7 @@ impl Check<'_> {
             return None;
         }
         let at = |h: f64| -> Vec<Tensor<f64>> {
-            let moved: Vec<_> = self
-                .inputs
-                .iter()
-                .zip(tangents)
-                .map(|(x, u)| x.zip(u, |x, u| x + h * u))
-                .collect();
+            let moved = moved(self.inputs, tangents, h);
             or_zeros(self.subject.gradients(&moved, &self.cotangents), &moved)
         };
         let trusted = trusted_step(self.inputs, tangents);
