@@ -198,8 +198,8 @@ impl Check<'_> {
         }
     }
 
-    /// If both modes agree and differences do not, the function may vary over less than their smallest step: the
-    /// gradients there tell.
+    /// If both modes agree and differences do not, the function may vary over less than their smallest step. The
+    /// gradients there tell, and a quotient over a tiny step that agrees: `floor` climbs over large steps only.
     fn doubt(&self, q: &Question, exact: Exact, finding: &mut Finding) {
         let Finding::Differs(estimate) = *finding else {
             return;
@@ -214,9 +214,19 @@ impl Check<'_> {
             let terms = gradients.iter().zip(&q.tangents);
             terms.map(|(g, u)| dot(g, u)).sum()
         });
-        if estimate.is_too_coarse_for(q.analytic, beside) {
+        let tiny = q.unit * 2.0_f64.powi(-36);
+        let [up, down] = [tiny, -tiny].map(|h| self.f64(&moved(self.inputs, &q.tangents, h)));
+        let rounding = 8.0 * self.least_noise(q) / tiny;
+        let error = (estimate.value - q.analytic).abs();
+        let agrees = ((up - down) / (2.0 * tiny) - q.analytic).abs() <= rounding;
+        if estimate.is_too_coarse_for(q.analytic, beside) || (agrees && rounding <= 0.1 * error) {
             *finding = Finding::Inaccurate(estimate);
         }
+    }
+
+    /// The rounding of the values along a direction, and of the moved elements.
+    fn least_noise(&self, q: &Question) -> f64 {
+        self.subject.epsilon() * (self.value.1 + q.unit * q.analytic.abs())
     }
 
     /// Judges a derivative that is infinite or NaN.
@@ -284,9 +294,8 @@ impl Check<'_> {
         let (inputs, tangents) = (self.inputs, &q.tangents);
         let this = &*self;
         let mut phi = |h: f64| this.f64(&moved(inputs, tangents, h));
-        // The rounding of the values, and of the moved element.
         let epsilon = this.subject.epsilon();
-        let least = epsilon * (this.value.1 + q.unit * q.analytic.abs());
+        let least = this.least_noise(q);
         let known = q.input.and_then(|i| this.noise[i]);
         let measured = known.unwrap_or_else(|| noise(&mut phi, q.unit));
         let scale = q.analytic.abs().max(1e-2 * q.size).max(1e-6 * natural);
