@@ -27,11 +27,17 @@ pub(super) struct Estimate {
 }
 
 impl Estimate {
+    /// Steps within the smallest one.
+    pub(super) fn steps_within(&self) -> [f64; 3] {
+        [1.0, 0.71, 0.43].map(|part| part * self.step)
+    }
+
     /// Whether a claimed derivative varies by more than its distance from the estimate within the smallest step, by its
-    /// values at ± that step: then no quotient is close to it.
-    pub(super) fn is_too_coarse_for(&self, claim: f64, beside: [f64; 2]) -> bool {
-        let bend = 0.5 * (beside[0] - 2.0 * claim + beside[1]).abs();
-        !(bend < 0.25 * (self.value - claim).abs())
+    /// values at plus and minus the [steps within](Self::steps_within): then no quotient is close to it.
+    pub(super) fn is_too_coarse_for(&self, claim: f64, beside: [[f64; 2]; 3]) -> bool {
+        let error = (self.value - claim).abs();
+        let bends = |[up, down]: [f64; 2]| 0.5 * (up - 2.0 * claim + down).abs();
+        beside.into_iter().any(|pair| !(bends(pair) < 0.25 * error))
     }
 
     /// Whether two estimates may be of the same derivative.

@@ -207,13 +207,14 @@ impl Check<'_> {
         if !matches!(exact, Exact::Agrees(_) | Exact::Rounding(_)) {
             return;
         }
-        let beside = [estimate.step, -estimate.step].map(|h| {
+        let claim = |h: f64| -> f64 {
             let moved = moved(self.inputs, &q.tangents, h);
             let gradients = self.subject.gradients(&moved, &self.cotangents);
             let gradients = or_zeros(gradients, &moved);
             let terms = gradients.iter().zip(&q.tangents);
             terms.map(|(g, u)| dot(g, u)).sum()
-        });
+        };
+        let beside = estimate.steps_within().map(|h| [claim(h), claim(-h)]);
         let tiny = q.unit * 2.0_f64.powi(-36);
         let [up, down] = [tiny, -tiny].map(|h| self.f64(&moved(self.inputs, &q.tangents, h)));
         let rounding = 8.0 * self.least_noise(q) / tiny;

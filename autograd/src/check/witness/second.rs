@@ -200,23 +200,20 @@ impl Check<'_> {
         if !matches!(number.exact, Exact::Agrees(_) | Exact::Rounding(_)) {
             return;
         }
-        let known = direction.steps.iter();
-        let place = known
-            .map(|(step, _)| *step)
-            .position(|h| h == estimate.step);
-        let place = place.unwrap_or_else(|| {
-            let products = [estimate.step, -estimate.step].map(|h| {
-                let inputs = moved(self.inputs, &direction.tangents, h);
-                let (c, u) = (&self.cotangents, &direction.tangents);
-                Self::reverse_over_reverse(direction.f, &inputs, c, u)
+        let beside = estimate.steps_within().map(|h| {
+            let place = direction.steps.iter().position(|(step, _)| *step == h);
+            let place = place.unwrap_or_else(|| {
+                let products = [h, -h].map(|h| {
+                    let inputs = moved(self.inputs, &direction.tangents, h);
+                    let (c, u) = (&self.cotangents, &direction.tangents);
+                    Self::reverse_over_reverse(direction.f, &inputs, c, u)
+                });
+                direction.steps.push((h, products));
+                direction.steps.len() - 1
             });
-            direction.steps.push((estimate.step, products));
-            direction.steps.len() - 1
-        });
-        let products = &direction.steps[place].1;
-        let beside = [0, 1].map(|side: usize| {
-            let tensor = &products[side].hessian[number.input];
-            tensor.get(unravel(element, tensor.shape()))
+            let tensors = direction.steps[place].1.each_ref();
+            let tensors = tensors.map(|products| &products.hessian[number.input]);
+            tensors.map(|tensor| tensor.get(unravel(element, tensor.shape())))
         });
         if estimate.is_too_coarse_for(number.analytic, beside) {
             number.finding = Some(Finding::Inaccurate(estimate));
