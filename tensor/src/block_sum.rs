@@ -53,6 +53,29 @@ impl<T: Number> BlockSum<T> {
     }
 }
 
+/// A [`BlockSum`] for each of some columns.
+pub(crate) struct ColumnSums<T, const N: usize>([BlockSum<T>; N]);
+
+impl<T: Number, const N: usize> ColumnSums<T, N> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([(); N].map(|()| BlockSum::new()))
+    }
+
+    /// Adds the sums of a block of rows.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, block: [T; N]) {
+        for (sum, x) in self.0.iter_mut().zip(block) {
+            sum.add(x);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn total(&self) -> [T; N] {
+        self.0.each_ref().map(BlockSum::total)
+    }
+}
+
 /// The result of all lanes, joined as a tree.
 #[inline(always)]
 pub(crate) fn join_lanes<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {

@@ -4,7 +4,6 @@
 //! 1. An empty list `[]` reduces no axis.
 
 mod accumulate;
-mod along_axis;
 mod extremum;
 mod fold;
 mod lanes;

@@ -1,18 +1,17 @@
 //! Softmax, its logarithm, and log-sum-exp.
 
 use std::hint::select_unpredictable;
+use std::marker::PhantomData;
 
 use super::accumulate::sum_of;
-use super::along_axis::{COLUMNS, ColumnSums, LineFunction, along_axis, rows_in};
 use super::count;
 use super::fold::fold;
-use crate::block_sum::{BLOCK, BlockSum, LANES, join_lanes};
+use crate::axes::resolve_axis;
+use crate::block_sum::{BLOCK, BlockSum, ColumnSums, LANES, join_lanes};
+use crate::create::buffer;
 use crate::elementwise::pointwise::{Cost, Costly};
-use crate::kernels::simd::Level;
-use crate::{Axes, Real, Tensor};
-
-/// Estimate of the steps per element: an exponential, two sums and a product.
-const EXPONENTIAL: usize = 4 * <Costly as Cost>::STEPS;
+use crate::kernels::simd::{Body, Level};
+use crate::{Axes, Real, Tensor, parallel};
 
 impl<T: Real> Tensor<T> {
     /// `y = ln Σ eˣ` over some axes, computed as `m + ln Σ e^(x − m)` with the maximum `m`, so that it does not
@@ -69,7 +68,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
-        along_axis::<Softmax, T, 1>("softmax", [self], axis, EXPONENTIAL)
+        self.normalised::<Softmax>("softmax", axis)
     }
 
     /// `y = x − ln Σ eˣ` along an axis: the logarithm of [`softmax`](Self::softmax), accurate also where the
@@ -86,13 +85,75 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
-        along_axis::<LogSoftmax, T, 1>("log_softmax", [self], axis, EXPONENTIAL)
+        self.normalised::<LogSoftmax>("log_softmax", axis)
+    }
+
+    #[track_caller]
+    fn normalised<F: RowFunction>(&self, op: &str, axis: isize) -> Self {
+        let axis = resolve_axis(op, axis, self.shape());
+        if self.is_empty() {
+            return self.clone();
+        }
+        let x = self.contiguous();
+        let values = x.as_slice().expect("made contiguous");
+        let extent = self.shape()[axis];
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let mut out = buffer(op, self.shape());
+        let block = extent * inner;
+        let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
+        let level = Level::best();
+        // Estimate: an exponential, two sums and a product per element.
+        parallel::for_chunks_mut(
+            &mut out,
+            chunk,
+            4 * <Costly as Cost>::STEPS * values.len(),
+            |index, to| {
+                let start = index * chunk;
+                let from = &values[start..start + to.len()];
+                let function = PhantomData::<F>;
+                if inner > 1 {
+                    for (from, to) in from.chunks_exact(block).zip(to.chunks_exact_mut(block)) {
+                        let strides = [inner, 1];
+                        level.run(Columns {
+                            from,
+                            to,
+                            extent,
+                            strides,
+                            function,
+                        });
+                    }
+                } else if extent < COLUMNS {
+                    let strides = [1, extent];
+                    level.run(Columns {
+                        from,
+                        to,
+                        extent,
+                        strides,
+                        function,
+                    });
+                } else {
+                    level.run(Rows {
+                        from,
+                        to,
+                        extent,
+                        function,
+                    });
+                }
+            },
+        );
+        Self::from_parts(out, self.layout().to_row_major())
     }
 }
 
 /// The softmax of contiguous rows, 0 where every element is −∞.
 pub(crate) fn softmax_rows<T: Real>(level: Level, from: &[T], to: &mut [T], extent: usize) {
-    rows_in::<Softmax, T, 1>(level, [from], to, extent);
+    let function = PhantomData::<Softmax>;
+    level.run(Rows {
+        from,
+        to: &mut *to,
+        extent,
+        function,
+    });
     let nothing = T::of(f64::NEG_INFINITY);
     for (from, to) in from.chunks_exact(extent).zip(to.chunks_exact_mut(extent)) {
         if to[0].is_nan() && from.iter().all(|&x| x == nothing) {
@@ -101,11 +162,89 @@ pub(crate) fn softmax_rows<T: Real>(level: Level, from: &[T], to: &mut [T], exte
     }
 }
 
+/// The number of columns computed together: a row of them fills whole vectors.
+const COLUMNS: usize = 32;
+
+/// A function of the elements along the axis.
+trait RowFunction {
+    /// Computes the function of one contiguous row `from` into `to`.
+    fn row<T: Real>(from: &[T], to: &mut [T]);
+    /// Computes the function of each column, in place.
+    fn columns<T: Real>(rows: &mut [[T; COLUMNS]]);
+}
+
+/// Applies a function to every contiguous row of length `extent`.
+struct Rows<'a, T, F> {
+    from: &'a [T],
+    to: &'a mut [T],
+    extent: usize,
+    function: PhantomData<F>,
+}
+
+impl<T: Real, F: RowFunction> Body for Rows<'_, T, F> {
+    type Output = ();
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let from = self.from.chunks_exact(self.extent);
+        for (from, to) in from.zip(self.to.chunks_exact_mut(self.extent)) {
+            F::row(from, to);
+        }
+    }
+}
+
+/// Applies a function to every column of length `extent`, `COLUMNS` at a time.
+struct Columns<'a, T, F> {
+    from: &'a [T],
+    to: &'a mut [T],
+    extent: usize,
+    /// Distance between neighbours of a column, and between the starts of neighbouring columns.
+    strides: [usize; 2],
+    function: PhantomData<F>,
+}
+
+impl<T: Real, F: RowFunction> Body for Columns<'_, T, F> {
+    type Output = ();
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let [along, across] = self.strides;
+        let count = self.from.len() / self.extent;
+        let mut rows = vec![[T::zero(); COLUMNS]; self.extent];
+        for first in (0..count).step_by(COLUMNS) {
+            let width = COLUMNS.min(count - first);
+            for (i, row) in rows.iter_mut().enumerate() {
+                let from = &self.from[i * along + first * across..];
+                if across == 1 {
+                    row[..width].copy_from_slice(&from[..width]);
+                    continue;
+                }
+                for (j, x) in row[..width].iter_mut().enumerate() {
+                    *x = from[j * across];
+                }
+            }
+            F::columns(&mut rows);
+            for (i, row) in rows.iter().enumerate() {
+                let to = &mut self.to[i * along + first * across..];
+                if across == 1 {
+                    to[..width].copy_from_slice(&row[..width]);
+                    continue;
+                }
+                for (j, &y) in row[..width].iter().enumerate() {
+                    to[j * across] = y;
+                }
+            }
+        }
+    }
+}
+
 struct Softmax;
 
-impl LineFunction<1> for Softmax {
+impl RowFunction for Softmax {
     #[inline(always)]
-    fn row<T: Real>([from]: [&[T]; 1], to: &mut [T]) {
+    fn row<T: Real>(from: &[T], to: &mut [T]) {
         let scale = T::one() / exponentials(from, row_max(from), to);
         for y in to {
             *y *= scale;
@@ -113,7 +252,7 @@ impl LineFunction<1> for Softmax {
     }
 
     #[inline(always)]
-    fn columns<T: Real>([rows]: [&mut [[T; COLUMNS]]; 1]) {
+    fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
         let max = column_maxima(rows);
         let mut sums = ColumnSums::new();
         for block in rows.chunks_mut(BLOCK) {
@@ -137,9 +276,9 @@ impl LineFunction<1> for Softmax {
 
 struct LogSoftmax;
 
-impl LineFunction<1> for LogSoftmax {
+impl RowFunction for LogSoftmax {
     #[inline(always)]
-    fn row<T: Real>([from]: [&[T]; 1], to: &mut [T]) {
+    fn row<T: Real>(from: &[T], to: &mut [T]) {
         let max = row_max(from);
         let log = log_of_exponentials(from, max);
         for (y, &x) in to.iter_mut().zip(from) {
@@ -148,7 +287,7 @@ impl LineFunction<1> for LogSoftmax {
     }
 
     #[inline(always)]
-    fn columns<T: Real>([rows]: [&mut [[T; COLUMNS]]; 1]) {
+    fn columns<T: Real>(rows: &mut [[T; COLUMNS]]) {
         let max = column_maxima(rows);
         let (mut all_excess, mut all_ties) = (ColumnSums::new(), ColumnSums::new());
         for block in rows.chunks_mut(BLOCK) {

@@ -1,18 +1,14 @@
 //! The cotangents of softmax and its logarithm.
 
 use std::f64::consts::LN_2;
-use std::hint::select_unpredictable;
+use std::marker::PhantomData;
 
-use super::along_axis::{COLUMNS, ColumnSums, LineFunction, along_axis, rows_in};
-use crate::block_sum::{BLOCK, BlockSum, LANES, join_lanes};
+use crate::axes::resolve_axis;
+use crate::block_sum::{BLOCK, BlockSum, ColumnSums, LANES, join_lanes};
+use crate::create::buffer;
 use crate::elementwise::pointwise::{Cost, Costly};
-use crate::kernels::simd::Level;
-use crate::{Real, Tensor, require};
-
-/// Estimate of the steps per element: three sums and three products.
-const PLAIN: usize = 8;
-/// Estimate of the steps per element: two exponentials and a sum.
-const EXPONENTIALS: usize = 4 * <Costly as Cost>::STEPS;
+use crate::kernels::simd::{Body, Level};
+use crate::{Real, Tensor, parallel, require};
 
 impl<T: Real> Tensor<T> {
     /// The cotangent of the argument of a softmax along an axis, `self` being its result `y` and `g` the cotangent
@@ -32,8 +28,7 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn softmax_cotangent(&self, g: &Self, axis: isize) -> Self {
-        same_shape("softmax_cotangent", self, g);
-        along_axis::<Softmax, T, 2>("softmax_cotangent", [self, g], axis, PLAIN)
+        self.cotangent::<Softmax>("softmax_cotangent", g, axis)
     }
 
     /// The cotangent `g − eʸ Σ g` of the argument of a log-softmax along an axis, `self` being its result `y` and
@@ -51,19 +46,43 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn log_softmax_cotangent(&self, g: &Self, axis: isize) -> Self {
-        same_shape("log_softmax_cotangent", self, g);
-        along_axis::<LogSoftmax, T, 2>("log_softmax_cotangent", [self, g], axis, EXPONENTIALS)
+        self.cotangent::<LogSoftmax>("log_softmax_cotangent", g, axis)
     }
-}
 
-#[track_caller]
-fn same_shape<T: Real>(op: &str, y: &Tensor<T>, g: &Tensor<T>) {
-    require!(
-        y.shape() == g.shape(),
-        "{op}: {:?} and a cotangent of {:?}: the shapes differ",
-        y.shape(),
-        g.shape()
-    );
+    #[track_caller]
+    fn cotangent<F: Cotangent>(&self, op: &str, g: &Self, axis: isize) -> Self {
+        require!(
+            self.shape() == g.shape(),
+            "{op}: {:?} and a cotangent of {:?}: the shapes differ",
+            self.shape(),
+            g.shape()
+        );
+        let axis = resolve_axis(op, axis, self.shape());
+        if self.is_empty() {
+            return self.clone();
+        }
+        let (y, g) = (self.contiguous(), g.contiguous());
+        let [y, g] = [&y, &g].map(|x| x.as_slice().expect("made contiguous"));
+        let extent = self.shape()[axis];
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let mut out = buffer(op, self.shape());
+        let block = extent * inner;
+        let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
+        let (level, work) = (Level::best(), F::STEPS * y.len());
+        parallel::for_chunks_mut(&mut out, chunk, work, |index, to| {
+            let range = index * chunk..index * chunk + to.len();
+            let lines = Lines {
+                y: &y[range.clone()],
+                g: &g[range],
+                to,
+                extent,
+                inner,
+                function: PhantomData::<F>,
+            };
+            level.run(lines);
+        });
+        Self::from_parts(out, self.layout().to_row_major())
+    }
 }
 
 /// The cotangents of the softmax of contiguous rows.
@@ -74,151 +93,264 @@ pub(crate) fn softmax_rows_cotangent<T: Real>(
     to: &mut [T],
     extent: usize,
 ) {
-    rows_in::<Softmax, T, 2>(level, [y, g], to, extent);
+    let (inner, function) = (1, PhantomData::<Softmax>);
+    level.run(Lines {
+        y,
+        g,
+        to,
+        extent,
+        inner,
+        function,
+    });
 }
 
-/// With any `shift`, `Σⱼ yⱼ (gᵢ − gⱼ) = (gᵢ − shift) Σ y − Σⱼ yⱼ (gⱼ − shift)`. The shift is the cotangent of the
-/// element above ½, if there is one: the last sum then has small terms only.
+/// A cotangent along a line that needs sums over the line.
+trait Cotangent {
+    /// Estimate of the steps per element.
+    const STEPS: usize;
+    /// Whether a line with a probability above ½ is computed anew from `g − shift`, the shift being the cotangent of
+    /// that probability.
+    const SHIFTS: bool;
+    /// Whether the probability is above ½.
+    fn is_near<T: Real>(y: T) -> bool;
+    /// Terms of the sums.
+    fn terms<T: Real>(y: T, g: T) -> [T; 2];
+    /// The cotangent, given the sums.
+    fn at<T: Real>(y: T, g: T, sums: [T; 2]) -> T;
+    /// The same, more accurate for a probability above ½.
+    fn at_near<T: Real>(y: T, g: T, sums: [T; 2]) -> T;
+}
+
+/// `yᵢ Σⱼ yⱼ (gᵢ − gⱼ) = yᵢ ((gᵢ − shift) Σ y − Σⱼ yⱼ (gⱼ − shift))` with any shift. With that of a probability above ½
+/// the last sum has small terms only.
 struct Softmax;
 
-/// `g` where `y` is above ½, 0 elsewhere.
-#[inline(always)]
-fn shift_of<T: Real>(y: T, g: T) -> T {
-    select_unpredictable(y > T::of(0.5), g, T::zero())
-}
+impl Cotangent for Softmax {
+    const STEPS: usize = 8;
+    const SHIFTS: bool = true;
 
-impl LineFunction<2> for Softmax {
     #[inline(always)]
-    fn row<T: Real>([y, g]: [&[T]; 2], to: &mut [T]) {
-        let [shift, total] = sums_of_terms(y, g, |y, g| [shift_of(y, g), y]);
-        let [weighted] = sums_of_terms(y, g, |y, g| [y * (g - shift)]);
-        for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
-            *to = y * ((g - shift) * total - weighted);
-        }
+    fn is_near<T: Real>(y: T) -> bool {
+        y > T::of(0.5)
     }
 
     #[inline(always)]
-    fn columns<T: Real>([y, g]: [&mut [[T; COLUMNS]]; 2]) {
-        let mut shift = [T::zero(); COLUMNS];
-        let (mut totals, mut all_weighted) = (ColumnSums::new(), ColumnSums::new());
-        for (y, g) in y.chunks(BLOCK).zip(g.chunks(BLOCK)) {
-            let mut total = [T::zero(); COLUMNS];
-            for (y, g) in y.iter().zip(g) {
-                for j in 0..COLUMNS {
-                    shift[j] += shift_of(y[j], g[j]);
-                    total[j] += y[j];
-                }
-            }
-            totals.add(total);
-        }
-        for (y, g) in y.chunks(BLOCK).zip(g.chunks_mut(BLOCK)) {
-            let mut weighted = [T::zero(); COLUMNS];
-            for (y, g) in y.iter().zip(g) {
-                for j in 0..COLUMNS {
-                    g[j] -= shift[j];
-                    weighted[j] += y[j] * g[j];
-                }
-            }
-            all_weighted.add(weighted);
-        }
-        let (total, weighted) = (totals.total(), all_weighted.total());
-        for (y, g) in y.iter_mut().zip(&*g) {
-            for j in 0..COLUMNS {
-                y[j] *= g[j] * total[j] - weighted[j];
-            }
-        }
+    fn terms<T: Real>(y: T, g: T) -> [T; 2] {
+        [y, y * g]
+    }
+
+    #[inline(always)]
+    fn at<T: Real>(y: T, g: T, [total, weighted]: [T; 2]) -> T {
+        y * (g * total - weighted)
+    }
+
+    #[inline(always)]
+    fn at_near<T: Real>(y: T, g: T, sums: [T; 2]) -> T {
+        Self::at(y, g, sums)
     }
 }
 
+/// `g − eʸ Σ g`
 struct LogSoftmax;
 
-impl LogSoftmax {
+impl Cotangent for LogSoftmax {
+    const STEPS: usize = 4 * <Costly as Cost>::STEPS;
+    const SHIFTS: bool = false;
+
     #[inline(always)]
     fn is_near<T: Real>(y: T) -> bool {
         y > T::of(-LN_2)
     }
 
-    /// The cotangent, given `Σ g`.
     #[inline(always)]
-    fn at<T: Real>(y: T, g: T, sum: T) -> T {
-        // Both are computed, so that a loop uses vectors.
-        let (near, far) = ((g - sum) - y.exp_m1() * sum, g - y.exp() * sum);
-        if Self::is_near(y) { near } else { far }
+    fn terms<T: Real>(_: T, g: T) -> [T; 2] {
+        [g, T::zero()]
+    }
+
+    #[inline(always)]
+    fn at<T: Real>(y: T, g: T, [sum, _]: [T; 2]) -> T {
+        g - y.exp() * sum
+    }
+
+    #[inline(always)]
+    fn at_near<T: Real>(y: T, g: T, [sum, _]: [T; 2]) -> T {
+        (g - sum) - y.exp_m1() * sum
     }
 }
 
-impl LineFunction<2> for LogSoftmax {
+/// Lines of `extent` elements that are `inner` apart, in blocks of `inner` lines.
+struct Lines<'a, T, F> {
+    y: &'a [T],
+    g: &'a [T],
+    to: &'a mut [T],
+    extent: usize,
+    inner: usize,
+    function: PhantomData<F>,
+}
+
+/// Lines computed side by side: a block of columns, or short rows as columns.
+const COLUMNS: usize = 128;
+/// Rows shorter than this are computed side by side.
+const SHORT: usize = 32;
+
+impl<T: Real, F: Cotangent> Body for Lines<'_, T, F> {
+    type Output = ();
+    const USES_512_BITS: bool = true;
+
     #[inline(always)]
-    fn row<T: Real>([y, g]: [&[T]; 2], to: &mut [T]) {
-        let [sum] = sums_of_terms(y, g, |_, g| [g]);
-        let blocks = y.chunks(BLOCK).zip(g.chunks(BLOCK));
-        for (to, (y, g)) in to.chunks_mut(BLOCK).zip(blocks) {
-            let mut any_near = false;
-            for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
-                *to = g - y.exp() * sum;
-                any_near |= Self::is_near(y);
+    fn run<const FMA: bool>(self) {
+        let (extent, inner) = (self.extent, self.inner);
+        let block = extent * inner;
+        if inner == 1 && extent < SHORT {
+            return self.short_rows();
+        }
+        let from = self.y.chunks_exact(block).zip(self.g.chunks_exact(block));
+        for (to, (y, g)) in self.to.chunks_exact_mut(block).zip(from) {
+            if inner == 1 {
+                row::<T, F>(y, g, to);
+            } else {
+                for first in (0..inner).step_by(COLUMNS) {
+                    let width = COLUMNS.min(inner - first);
+                    columns::<T, F>(&y[first..], &g[first..], &mut to[first..], inner, width);
+                }
             }
-            // At most one probability of a row is above one half.
-            if any_near {
-                for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
-                    if Self::is_near(y) {
-                        *to = Self::at(y, g, sum);
+        }
+    }
+}
+
+impl<T: Real, F: Cotangent> Lines<'_, T, F> {
+    #[inline(always)]
+    fn short_rows(self) {
+        let extent = self.extent;
+        let mut turned = [(); 3].map(|()| vec![T::zero(); extent * COLUMNS]);
+        let from = self.y.chunks(extent * COLUMNS);
+        let from = from.zip(self.g.chunks(extent * COLUMNS));
+        for (to, (y, g)) in self.to.chunks_mut(extent * COLUMNS).zip(from) {
+            let count = y.len() / extent;
+            let [y_turned, g_turned, to_turned] = &mut turned;
+            for (turned, rows) in [(&mut *y_turned, y), (&mut *g_turned, g)] {
+                for (j, row) in rows.chunks_exact(extent).enumerate() {
+                    for (i, &x) in row.iter().enumerate() {
+                        turned[i * COLUMNS + j] = x;
                     }
                 }
             }
-        }
-    }
-
-    #[inline(always)]
-    fn columns<T: Real>([y, g]: [&mut [[T; COLUMNS]]; 2]) {
-        let mut sums = ColumnSums::new();
-        for g in g.chunks(BLOCK) {
-            let mut sum = [T::zero(); COLUMNS];
-            for g in g {
-                for j in 0..COLUMNS {
-                    sum[j] += g[j];
+            columns::<T, F>(y_turned, g_turned, to_turned, COLUMNS, count);
+            for (j, row) in to.chunks_exact_mut(extent).enumerate() {
+                for (i, x) in row.iter_mut().enumerate() {
+                    *x = to_turned[i * COLUMNS + j];
                 }
-            }
-            sums.add(sum);
-        }
-        let sum = sums.total();
-        for (y, g) in y.iter_mut().zip(&*g) {
-            for j in 0..COLUMNS {
-                y[j] = Self::at(y[j], g[j], sum[j]);
             }
         }
     }
 }
 
-/// Sums over a row, in an order that depends on its length alone.
+/// One contiguous line.
 #[inline(always)]
-fn sums_of_terms<T: Real, const N: usize>(
-    y: &[T],
-    g: &[T],
-    terms: impl Fn(T, T) -> [T; N],
-) -> [T; N] {
-    let mut sums = [(); N].map(|()| BlockSum::new());
+fn row<T: Real, F: Cotangent>(y: &[T], g: &[T], to: &mut [T]) {
+    let (mut sums, any_near) = sums_of_row::<T, F>(y, g, T::zero());
+    let mut shift = T::zero();
+    if any_near && F::SHIFTS {
+        let near = y.iter().zip(g).filter(|(y, _)| F::is_near(**y));
+        shift = near.fold(shift, |sum, (_, &g)| sum + g);
+        (sums, _) = sums_of_row::<T, F>(y, g, shift);
+    }
+    for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
+        *to = F::at(y, g - shift, sums);
+    }
+    if any_near && !F::SHIFTS {
+        for ((to, &y), &g) in to.iter_mut().zip(y).zip(g) {
+            if F::is_near(y) {
+                *to = F::at_near(y, g, sums);
+            }
+        }
+    }
+}
+
+/// The sums over a row with the shift subtracted from `g`, in an order that depends on the row's length alone, and
+/// whether a probability is above ½.
+#[inline(always)]
+fn sums_of_row<T: Real, F: Cotangent>(y: &[T], g: &[T], shift: T) -> ([T; 2], bool) {
+    let (mut all_first, mut all_second) = (BlockSum::new(), BlockSum::new());
+    let mut any_near = false;
     for (y, g) in y.chunks(BLOCK).zip(g.chunks(BLOCK)) {
-        let mut lanes = [[T::zero(); LANES]; N];
+        let (mut first, mut second) = ([T::zero(); LANES], [T::zero(); LANES]);
         let (y, y_tail) = y.as_chunks::<LANES>();
         let (g, g_tail) = g.as_chunks::<LANES>();
         for (y, g) in y.iter().zip(g) {
             for i in 0..LANES {
-                let terms = terms(y[i], g[i]);
-                for n in 0..N {
-                    lanes[n][i] += terms[n];
-                }
+                let [a, b] = F::terms(y[i], g[i] - shift);
+                first[i] += a;
+                second[i] += b;
+                any_near |= F::is_near(y[i]);
             }
         }
         for (i, (&y, &g)) in y_tail.iter().zip(g_tail).enumerate() {
-            let terms = terms(y, g);
-            for n in 0..N {
-                lanes[n][i] += terms[n];
+            let [a, b] = F::terms(y, g - shift);
+            first[i] += a;
+            second[i] += b;
+            any_near |= F::is_near(y);
+        }
+        all_first.add(join_lanes(first, |a, b| a + b));
+        all_second.add(join_lanes(second, |a, b| a + b));
+    }
+    ([all_first.total(), all_second.total()], any_near)
+}
+
+/// Neighbouring lines, whose elements are `stride` apart.
+#[inline(always)]
+fn columns<T: Real, F: Cotangent>(y: &[T], g: &[T], to: &mut [T], stride: usize, width: usize) {
+    let mut shift = [T::zero(); COLUMNS];
+    let (mut sums, any_near) = sums_of_columns::<T, F>(y, g, &shift, stride, width);
+    if any_near && F::SHIFTS {
+        for (y, g) in y.chunks(stride).zip(g.chunks(stride)) {
+            for ((shift, &y), &g) in shift.iter_mut().zip(&y[..width]).zip(g) {
+                *shift += if F::is_near(y) { g } else { T::zero() };
             }
         }
-        for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            sum.add(join_lanes(lanes, |a, b| a + b));
+        (sums, _) = sums_of_columns::<T, F>(y, g, &shift, stride, width);
+    }
+    let [first, second] = sums;
+    let rows = y.chunks(stride).zip(g.chunks(stride));
+    for (to, (y, g)) in to.chunks_mut(stride).zip(rows) {
+        let (to, y, g) = (&mut to[..width], &y[..width], &g[..width]);
+        for j in 0..width {
+            to[j] = F::at(y[j], g[j] - shift[j], [first[j], second[j]]);
+        }
+        if any_near && !F::SHIFTS {
+            for j in 0..width {
+                if F::is_near(y[j]) {
+                    to[j] = F::at_near(y[j], g[j], [first[j], second[j]]);
+                }
+            }
         }
     }
-    sums.map(|sum| sum.total())
+}
+
+/// As [`sums_of_row`], over columns.
+#[inline(always)]
+fn sums_of_columns<T: Real, F: Cotangent>(
+    y: &[T],
+    g: &[T],
+    shift: &[T; COLUMNS],
+    stride: usize,
+    width: usize,
+) -> ([[T; COLUMNS]; 2], bool) {
+    let (mut all_first, mut all_second) = (ColumnSums::new(), ColumnSums::new());
+    let mut any_near = false;
+    for (y, g) in y.chunks(BLOCK * stride).zip(g.chunks(BLOCK * stride)) {
+        let (mut first, mut second) = ([T::zero(); COLUMNS], [T::zero(); COLUMNS]);
+        for (y, g) in y.chunks(stride).zip(g.chunks(stride)) {
+            let (y, g) = (&y[..width], &g[..width]);
+            for j in 0..width {
+                let [a, b] = F::terms(y[j], g[j] - shift[j]);
+                first[j] += a;
+                second[j] += b;
+                any_near |= F::is_near(y[j]);
+            }
+        }
+        all_first.add(first);
+        all_second.add(second);
+    }
+    ([all_first.total(), all_second.total()], any_near)
 }
