@@ -48,15 +48,14 @@ fn replaces<T: Number>(new: T, best: T) -> bool {
 fn max_of_windows<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [i64]) {
     let regular = windows.regular();
     let (level, columns) = (Level::best(), windows.spans(2));
+    // A window of all columns has adjacent rows. Lanes hold positions in 32 bits.
+    let is_alone = columns.len() == 1;
+    let is_small = u32::try_from(x.len()).is_ok();
     for_each_row(windows, |starts, _, first| {
         let range = first..first + columns.len();
         let (y, positions) = (&mut y[range.clone()], &mut positions[range]);
-        let is_empty = starts.is_empty();
-        let lanes = if is_empty || regular.taps >= LONG {
-            0..0
-        } else {
-            regular.range.clone()
-        };
+        let in_lanes = !starts.is_empty() && regular.taps < LONG && !is_alone && is_small;
+        let lanes = if in_lanes { regular.range.clone() } else { 0..0 };
         let outputs = y.iter_mut().zip(&mut *positions).zip(columns);
         for (window, ((y, position), &span)) in outputs.enumerate() {
             if !lanes.contains(&window) {
@@ -96,19 +95,24 @@ impl<T: Number> Body for Window<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) -> (T, i64) {
         let mut best = (T::of(f64::NEG_INFINITY), -1);
-        for start in self.starts {
-            if self.span.step == 1 && self.span.taps >= LONG {
-                let at = start + self.span.start;
-                let row = &self.x[at..at + self.span.taps];
-                let largest = largest(row);
+        let Span {
+            start, taps, step, ..
+        } = self.span;
+        if step == 1 && are_adjacent(self.starts, taps) && taps * self.starts.len() >= LONG {
+            let at = self.starts[0] + start;
+            let (place, largest) = largest(&self.x[at..at + taps * self.starts.len()]);
+            return (largest, (at + place) as i64);
+        }
+        for row in self.starts {
+            if step == 1 && taps >= LONG {
+                let at = row + start;
+                let (place, largest) = largest(&self.x[at..at + taps]);
                 if best.1 < 0 || replaces(largest, best.0) {
-                    let is_it = |&x: &T| x == largest || (largest.is_nan() && x.is_nan());
-                    let place = row.iter().position(is_it).unwrap_or(0);
-                    best = (row[place], (at + place) as i64);
+                    best = (largest, (at + place) as i64);
                 }
                 continue;
             }
-            for at in self.span.pixels().map(|column| start + column) {
+            for at in self.span.pixels().map(|column| row + column) {
                 if best.1 < 0 || replaces(self.x[at], best.0) {
                     best = (self.x[at], at as i64);
                 }
@@ -118,22 +122,39 @@ impl<T: Number> Body for Window<'_, T> {
     }
 }
 
-/// The largest element of a row, NaN if there is one.
+/// Whether rows of this length follow each other without a gap.
 #[inline(always)]
-fn largest<T: Number>(row: &[T]) -> T {
-    let mut lanes = [row[0]; LONG];
-    let (chunks, tail) = row.as_chunks::<LONG>();
-    for chunk in chunks {
+fn are_adjacent(starts: &[usize], length: usize) -> bool {
+    starts.windows(2).all(|pair| pair[0] + length == pair[1])
+}
+
+/// The place of the largest of at least [`LONG`] elements, the first NaN if there is one, and the element.
+#[inline(always)]
+fn largest<T: Number>(row: &[T]) -> (usize, T) {
+    let better = |new: T, best: T| if replaces(new, best) { new } else { best };
+    let (chunks, _) = row.as_chunks::<LONG>();
+    let (_, last) = row.as_rchunks::<LONG>();
+    let mut lanes = chunks[0];
+    for chunk in chunks[1..].iter().chain(last.last()) {
         for lane in 0..LONG {
-            let better = replaces(chunk[lane], lanes[lane]);
-            lanes[lane] = if better { chunk[lane] } else { lanes[lane] };
+            lanes[lane] = better(chunk[lane], lanes[lane]);
         }
     }
-    let rest = lanes[1..].iter().chain(tail);
-    rest.fold(
-        lanes[0],
-        |best, &x| if replaces(x, best) { x } else { best },
-    )
+    let mut width = LONG;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] = better(lanes[lane + width], lanes[lane]);
+        }
+    }
+    let largest = lanes[0];
+    let is_it = |x: T| (x == largest) | (largest.is_nan() & x.is_nan());
+    // A chunk at a time, in vectors; then the place in it.
+    let has_it = |chunk: &[T; LONG]| chunk.iter().fold(false, |any, &x| any | is_it(x));
+    let first = chunks.iter().position(has_it).unwrap_or(chunks.len());
+    let rest = row[first * LONG..].iter();
+    let place = first * LONG + rest.clone().position(|&x| is_it(x)).unwrap_or(0);
+    (place, row[place])
 }
 
 /// The regular windows of a row.
@@ -163,28 +184,26 @@ impl<T: Number> Block for RowOfWindows<'_, T> {
             step,
             ..
         } = *self.row.regular;
-        // The number of the tap of each maximum, in lanes as wide as an `f32`.
-        let (mut best, mut at) = ([self.x[0]; L], [0_u32; L]);
-        let mut number = 0_u32;
+        // How far behind its window's first pixel each maximum lies, in lanes as wide as an `f32`.
+        let head = self.row.starts[0];
+        let mut best: [T; L] = self.row.pixels::<L, STRIDE, T>(self.x, head, 0, first);
+        let mut behind = [0_u32; L];
         for &row in self.row.starts {
             for tap in 0..taps {
                 let pixels: [T; L] = self.row.pixels::<L, STRIDE, T>(self.x, row, tap, first);
-                if number == 0 {
-                    best = pixels;
-                }
+                let distance = (row - head + tap * step) as u32;
                 for lane in 0..L {
                     let better = replaces(pixels[lane], best[lane]);
                     best[lane] = if better { pixels[lane] } else { best[lane] };
-                    at[lane] = if better { number } else { at[lane] };
+                    behind[lane] = if better { distance } else { behind[lane] };
                 }
-                number += 1;
             }
         }
         self.y[first..][..L].copy_from_slice(&best);
+        let positions = &mut self.positions[first..][..L];
         for lane in 0..L {
-            let (row, tap) = (at[lane] as usize / taps, at[lane] as usize % taps);
-            let pixel = start + (first + lane) * stride + tap * step;
-            self.positions[first + lane] = (self.row.starts[row] + pixel) as i64;
+            let pixel = head + start + (first + lane) * stride;
+            positions[lane] = (pixel + behind[lane] as usize) as i64;
         }
     }
 }
