@@ -3,7 +3,6 @@
 use std::ops::{DivAssign, MulAssign, Neg, SubAssign};
 
 use crate::Number;
-use crate::elementwise::decimal_logarithm;
 use crate::elementwise::elementary;
 use crate::elementwise::error_function;
 use crate::elementwise::trigonometric;
@@ -319,11 +318,11 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
 }
 
 macro_rules! platform {
-    ($t:ty, $elementary:ident, $angles:ident, $erf:path, $erfc:path, $cdf:path, { $($powers:item)* }) => {
+    ($t:ty, $elementary:ident, $angles:ident, { $($powers:item)* }) => {
         impl Real for $t {
             platform!(@forward $t: sqrt floor abs ceil trunc sinh cosh);
 
-            platform!(@own $elementary: exp exp_m1 exp2 tanh sigmoid ln ln_1p log2);
+            platform!(@own $elementary: exp exp_m1 exp2 tanh sigmoid ln ln_1p log2 log10);
 
             platform!(@angle $t, $angles: sin small_angle_sin, cos small_angle_cos, tan small_angle_tan);
 
@@ -344,11 +343,11 @@ macro_rules! platform {
             }
             #[inline(always)]
             fn erf(self) -> Self {
-                $erf(self)
+                error_function::$angles::erf(self)
             }
             #[inline(always)]
             fn erfc(self) -> Self {
-                $erfc(self)
+                error_function::$angles::erfc(self)
             }
             #[inline(always)]
             fn exp_square(self, factor: f64) -> Self {
@@ -356,7 +355,7 @@ macro_rules! platform {
             }
             #[inline(always)]
             fn normal_cdf(self) -> Self {
-                $cdf(self)
+                error_function::$angles::normal_cdf(self)
             }
             #[inline(always)]
             fn flush_subnormal(self) -> Self {
@@ -400,9 +399,6 @@ platform!(
     f32,
     f32,
     single,
-    error_function::erf,
-    error_function::erfc,
-    error_function::normal_cdf,
     {
         fn powf(self, exponent: f64) -> Self {
             if exponent == 2.0 {
@@ -434,19 +430,12 @@ platform!(
         fn plain_pow(self, exponent: Self) -> Self {
             self.plain_powf(f64::from(exponent))
         }
-        #[inline(always)]
-        fn log10(self) -> Self {
-            decimal_logarithm::log10(self)
-        }
     }
 );
 platform!(
     f64,
     f64,
     double,
-    libm::erf,
-    libm::erfc,
-    error_function::normal_cdf_double,
     {
         fn powf(self, exponent: f64) -> Self {
             if exponent == 2.0 {
@@ -457,9 +446,6 @@ platform!(
         }
         fn pow(self, exponent: Self) -> Self {
             f64::powf(self, exponent)
-        }
-        fn log10(self) -> Self {
-            f64::log10(self)
         }
     }
 );

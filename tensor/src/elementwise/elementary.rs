@@ -14,6 +14,8 @@ macro_rules! functions {
         $module:ident, $t:ty, $bits:ty, bias: $bias:literal, mantissa: $mantissa:literal,
         round: $round:expr, range: $low:literal..$high:literal, one_from: $one_from:literal,
         ln2: $ln2_high:literal + $ln2_low:literal, root: $root:literal,
+        log10e: $log10e_high:literal + $log10e_low:literal,
+        log10_2: $log10_2_high:literal + $log10_2_low:literal,
         exp_remainder: |$r:ident, $r2:ident| $exp_remainder:expr, series: |$z:ident, $w:ident| $series:expr
     ) => {
         pub(crate) mod $module {
@@ -180,6 +182,29 @@ macro_rules! functions {
                 if x < <$t>::INFINITY { y } else { x }
             }
 
+            /// log₁₀ x, within 1 ulp, exact for powers of ten; −∞ at 0, NaN for negative x. Method: FreeBSD's msun
+            /// (Schultz, 2011).
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn log10(x: $t) -> $t {
+                const SCALE: $t = ((1 as $bits) << $mantissa) as $t;
+                // The upper half of a number times that of a constant is exact.
+                const LOWER: $bits = (1 << ($mantissa / 2 + 1)) - 1;
+                let is_small = x < <$t>::MIN_POSITIVE;
+                let (k, f) = split(if is_small { x * SCALE } else { x });
+                let k = if is_small { k - $mantissa as $t } else { k };
+                let (half, small) = ln_fraction(f);
+                let upper = <$t>::from_bits((f - half).to_bits() & !LOWER);
+                let lower = ((f - upper) - half) + small;
+                let (powers, high) = (k * $log10_2_high, upper * $log10e_high);
+                let low = k * $log10_2_low + ((lower + upper) * $log10e_low + lower * $log10e_high);
+                let sum = powers + high;
+                let y = sum + (low + ((powers - sum) + high));
+                let y = if x == 0.0 { <$t>::NEG_INFINITY } else { y };
+                let y = if x < 0.0 { <$t>::NAN } else { y };
+                if x < <$t>::INFINITY { y } else { x }
+            }
+
             /// ln x, within 1 ulp; −∞ at 0, NaN for negative x.
             #[inline(always)]
             #[must_use]
@@ -219,6 +244,7 @@ functions!(
     f32, f32, u32, bias: 127, mantissa: 23,
     round: 12_582_912.0, range: -104.0..89.0, one_from: 10.0,
     ln2: 0.693_359_375 + -2.121_944_4e-4, root: 0x3f35_04f3,
+    log10e: 0.434_326_171_875 + -3.168_997e-5, log10_2: 0.301_025_390_625 + 4.605_039e-6,
     exp_remainder: |r, r2| {
         let (low, high) = (0.500_000_006 + 0.166_665_44 * r, 0.041_666_286 + 0.008_366_489 * r);
         low + r2 * (high + 0.001_394_626_6 * r2)
@@ -232,6 +258,8 @@ functions!(
     f64, f64, u64, bias: 1023, mantissa: 52,
     round: 6_755_399_441_055_744.0, range: -746.0..710.0, one_from: 22.0,
     ln2: 0.693_147_180_369_123_8 + 1.908_214_929_270_587_7e-10, root: 0x3fe6_a09e_667f_3bcd,
+    log10e: 0.434_294_484_555_721_3 + -2.652_469_455_307_855_3e-9,
+    log10_2: 0.301_029_995_664_066_5 + -8.532_344_317_057_107e-14,
     exp_remainder: |r, r2| {
         let r4 = r2 * r2;
         let low = (0.500_000_000_000_000_5 + 0.166_666_666_666_666_85 * r)

@@ -3,7 +3,6 @@
 
 mod arithmetic;
 mod compare;
-pub(crate) mod decimal_logarithm;
 pub(crate) mod elementary;
 pub(crate) mod error_function;
 pub(crate) mod inner_loops;

@@ -8,7 +8,7 @@ pub(crate) fn ulps_single(found: f32, exact: f64) -> f64 {
 }
 
 /// The error of a value in ulps of `near`, which is within 1 ulp of the exact one.
-fn ulps_double(found: f64, near: f64) -> f64 {
+pub(crate) fn ulps_double(found: f64, near: f64) -> f64 {
     let size = near.abs().max(f64::MIN_POSITIVE);
     let power_of_two = f64::from_bits(size.to_bits() & 0x7ff0_0000_0000_0000);
     (found - near).abs() / (power_of_two * f64::EPSILON)
@@ -26,13 +26,14 @@ fn logistic(x: f64) -> f64 {
     }
 }
 
-const SINGLE: [Single; 6] = [
+const SINGLE: [Single; 7] = [
     ("exp", single::exp, f64::exp, 2.0),
     ("exp_m1", single::exp_m1, f64::exp_m1, 2.0),
     ("tanh", single::tanh, f64::tanh, 3.0),
     ("sigmoid", single::sigmoid, logistic, 3.0),
     ("ln", single::ln, f64::ln, 1.0),
     ("ln_1p", single::ln_1p, f64::ln_1p, 2.0),
+    ("log10", single::log10, f64::log10, 1.0),
 ];
 
 /// Checks every `step`-th bit pattern of single precision: normal, subnormal, infinite, NaN.
@@ -67,13 +68,14 @@ fn single_precision_is_within_the_stated_bounds_for_every_number() {
 
 type Double = (&'static str, fn(f64) -> f64, fn(f64) -> f64, f64);
 
-const DOUBLE: [Double; 6] = [
+const DOUBLE: [Double; 7] = [
     ("exp", double::exp, f64::exp, 2.0),
     ("exp_m1", double::exp_m1, f64::exp_m1, 2.0),
     ("tanh", double::tanh, f64::tanh, 3.0),
     ("sigmoid", double::sigmoid, logistic, 3.0),
     ("ln", double::ln, f64::ln, 1.0),
     ("ln_1p", double::ln_1p, f64::ln_1p, 2.0),
+    ("log10", double::log10, f64::log10, 1.0),
 ];
 
 #[test]
@@ -105,6 +107,17 @@ fn double_precision_agrees_with_the_platform() {
 }
 
 #[test]
+fn logarithms_of_powers_of_ten_are_whole() {
+    for n in -37..=38 {
+        assert_eq!(single::log10(10_f64.powi(n) as f32), n as f32);
+    }
+    for n in -300..=300 {
+        let power: f64 = format!("1e{n}").parse().expect("a number");
+        assert_eq!(double::log10(power), f64::from(n));
+    }
+}
+
+#[test]
 fn corners_are_exact() {
     assert_eq!(single::exp(0.0), 1.0);
     assert_eq!(double::exp(-0.0), 1.0);
@@ -124,6 +137,7 @@ fn corners_are_exact() {
     assert_eq!(double::ln(5e-324), 5e-324_f64.ln());
     for zero in [0.0, -0.0] {
         assert_eq!(double::ln(zero), f64::NEG_INFINITY);
+        assert_eq!(double::log10(zero), f64::NEG_INFINITY);
         for odd in [double::tanh, double::exp_m1, double::ln_1p] {
             assert_eq!(odd(zero).to_bits(), zero.to_bits());
         }
