@@ -33,6 +33,9 @@ fn by_hand(run: &mut Run<'_>) -> [f64; 6] {
     let dy = y - TARGET;
     let dh = [dy * v1, dy * v2];
     let da = [dh[0] * h[0] * (1.0 - h[0]), dh[1] * h[1] * (1.0 - h[1])];
+    say!(run, "given     x             {:>10.1} {:>10.1}", X[0], X[1]);
+    say!(run, "          W, row by row {w11:>10.1} {w12:>10.1} {w21:>10.1} {w22:>10.1}");
+    say!(run, "          v             {v1:>10.1} {v2:>10.1}");
     say!(run, "forward   a = W x       {:>10.6} {:>10.6}", a[0], a[1]);
     say!(run, "          h = σ(a)      {:>10.6} {:>10.6}", h[0], h[1]);
     say!(run, "          y = v · h     {y:>10.6}");

@@ -66,8 +66,8 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         }
         planes.push(Plane::new(&sum).caption(format!("{name}: {weights}")));
     }
-    say!(run, "\nA 5×5 field costs 25 weights in one layer and 18 in two: {} % less.", 100 * 7 / 25);
-    say!(run, "A 7×7 field costs 49 weights in one layer and 27 in three: {} % less.", 100 * 22 / 49);
+    say!(run, "\nA 5×5 field costs 25 weights in one layer and 18 in two: {:.0} % less.", 100.0 * 7.0 / 25.0);
+    say!(run, "A 7×7 field costs 49 weights in one layer and 27 in three: {:.0} % less.", 100.0 * 22.0 / 49.0);
     say!(run, "The stack also has one more non-linear function per layer.");
     // Along how many paths a pixel reaches the middle through two 3×3 kernels.
     let ones = Tensor::<f32>::ones([1, 1, 3, 3]);

@@ -122,6 +122,6 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         ..LineChart::default()
     };
     run.picture(&chart.to_svg())?;
-    run.remember("with y = f(x) + x a block only learns what to change, so more layers do no harm.");
+    run.remember("with y = f(x) + x a block only learns what to change, so depth no longer keeps it from training.");
     Ok(())
 }
