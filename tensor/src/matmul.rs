@@ -33,6 +33,10 @@ impl<T: Real> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
+        if let ([_, 1], [1, _]) = (self.shape(), other.shape()) {
+            // A column times a row: no sums, and bound by the memory of the result.
+            return self.zip_named("matmul", other, |a, b| a * b);
+        }
         if let (Some(a), Some(b)) = (Matrix::new(self, false), Matrix::new(other, false)) {
             return a.times(&b);
         }
