@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (wengert_fuzz_targets::named("configuration").run)(bytes));
+libfuzzer_sys::fuzz_target!(
+    |bytes: &[u8]| (wengert_fuzz_targets::named("configuration").run)(bytes)
+);

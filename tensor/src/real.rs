@@ -395,57 +395,47 @@ macro_rules! platform {
     )*};
 }
 
-platform!(
-    f32,
-    f32,
-    single,
-    {
-        fn powf(self, exponent: f64) -> Self {
-            if exponent == 2.0 {
-                self * self
-            } else if self.is_special_power(exponent as f32) {
-                f32::powf(self, exponent as f32)
-            } else {
-                self.plain_powf(exponent)
-            }
-        }
-        fn pow(self, exponent: Self) -> Self {
-            if self.is_special_power(exponent) {
-                f32::powf(self, exponent)
-            } else {
-                self.plain_pow(exponent)
-            }
-        }
-        #[inline(always)]
-        fn is_special_power(self, exponent: Self) -> bool {
-            let is_plain = self > 0.0 && self < f32::INFINITY && f32::abs(exponent) < f32::INFINITY;
-            !is_plain
-        }
-        #[inline(always)]
-        fn plain_powf(self, exponent: f64) -> Self {
-            // In double precision, where the product loses nothing that single precision would show.
-            elementary::f64::exp(elementary::f64::ln(f64::from(self)) * exponent) as f32
-        }
-        #[inline(always)]
-        fn plain_pow(self, exponent: Self) -> Self {
-            self.plain_powf(f64::from(exponent))
+platform!(f32, f32, single, {
+    fn powf(self, exponent: f64) -> Self {
+        if exponent == 2.0 {
+            self * self
+        } else if self.is_special_power(exponent as f32) {
+            f32::powf(self, exponent as f32)
+        } else {
+            self.plain_powf(exponent)
         }
     }
-);
-platform!(
-    f64,
-    f64,
-    double,
-    {
-        fn powf(self, exponent: f64) -> Self {
-            if exponent == 2.0 {
-                self * self
-            } else {
-                f64::powf(self, exponent)
-            }
+    fn pow(self, exponent: Self) -> Self {
+        if self.is_special_power(exponent) {
+            f32::powf(self, exponent)
+        } else {
+            self.plain_pow(exponent)
         }
-        fn pow(self, exponent: Self) -> Self {
+    }
+    #[inline(always)]
+    fn is_special_power(self, exponent: Self) -> bool {
+        let is_plain = self > 0.0 && self < f32::INFINITY && f32::abs(exponent) < f32::INFINITY;
+        !is_plain
+    }
+    #[inline(always)]
+    fn plain_powf(self, exponent: f64) -> Self {
+        // In double precision, where the product loses nothing that single precision would show.
+        elementary::f64::exp(elementary::f64::ln(f64::from(self)) * exponent) as f32
+    }
+    #[inline(always)]
+    fn plain_pow(self, exponent: Self) -> Self {
+        self.plain_powf(f64::from(exponent))
+    }
+});
+platform!(f64, f64, double, {
+    fn powf(self, exponent: f64) -> Self {
+        if exponent == 2.0 {
+            self * self
+        } else {
             f64::powf(self, exponent)
         }
     }
-);
+    fn pow(self, exponent: Self) -> Self {
+        f64::powf(self, exponent)
+    }
+});

@@ -84,6 +84,8 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
     let range = PlaneRange::Fixed(0.0, 1.0);
     let grid = PlaneGrid { title, columns: 8, zoom: 9, range, planes, ..PlaneGrid::default() };
     run.picture(&grid.to_svg())?;
-    run.remember("augmentation shows what must not matter: it costs training loss and gains accuracy on changed images.");
+    run.remember(
+        "augmentation shows what must not matter: it costs training loss and gains accuracy on changed images.",
+    );
     Ok(())
 }

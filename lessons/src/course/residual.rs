@@ -122,6 +122,8 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
         ..LineChart::default()
     };
     run.picture(&chart.to_svg())?;
-    run.remember("with y = f(x) + x a block only learns what to change, so depth no longer keeps it from training.");
+    run.remember(
+        "with y = f(x) + x a block only learns what to change, so depth no longer keeps it from training.",
+    );
     Ok(())
 }

@@ -55,7 +55,11 @@ fn max_of_windows<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions:
         let range = first..first + columns.len();
         let (y, positions) = (&mut y[range.clone()], &mut positions[range]);
         let in_lanes = !starts.is_empty() && regular.taps < LONG && !is_alone && is_small;
-        let lanes = if in_lanes { regular.range.clone() } else { 0..0 };
+        let lanes = if in_lanes {
+            regular.range.clone()
+        } else {
+            0..0
+        };
         let outputs = y.iter_mut().zip(&mut *positions).zip(columns);
         for (window, ((y, position), &span)) in outputs.enumerate() {
             if !lanes.contains(&window) {
