@@ -90,6 +90,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<(), LessonError> {
             let mut optimizer = Optimizer::new(Sgd { lr: 0.02, momentum: 0.9, ..Sgd::default() });
             let mut loss = 0.0;
             for epoch in 0..epochs {
+                optimizer.set_lr(0.02 * 0.4_f64.powi(epoch as i32)); // batch norm's running means can follow
                 loss = fit::epoch(&mut model, &mut optimizer, &loader, epoch);
             }
             row[kind] = [loss, fit::percent(&model, &loader, &digits.test)];
