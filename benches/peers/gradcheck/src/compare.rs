@@ -23,7 +23,11 @@ pub fn compare(peer: &Peer) -> Result<bool, Box<dyn std::error::Error>> {
         let inputs = case.inputs.iter().map(|input| input.at.clone());
         let inputs: Option<Vec<_>> = inputs.collect();
         let (Some(wrong), Some(inputs)) = (case.wrong, inputs) else {
-            return Err(format!("{}: it is not stated whether it is wrong, or where", case.name).into());
+            return Err(format!(
+                "{}: it is not stated whether it is wrong, or where",
+                case.name
+            )
+            .into());
         };
         total[usize::from(wrong)] += 1;
         let report = check(peer, number, &inputs, 0);

@@ -60,7 +60,10 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
         }
     }
     if options.program.is_empty() {
-        return Err("usage: peer-gradcheck [--only TEXT] [--seeds N] [--compare] PROGRAM [ARGUMENTS]".into());
+        return Err(
+            "usage: peer-gradcheck [--only TEXT] [--seeds N] [--compare] PROGRAM [ARGUMENTS]"
+                .into(),
+        );
     }
     Ok(options)
 }
