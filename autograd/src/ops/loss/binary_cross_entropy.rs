@@ -15,11 +15,11 @@ const LOWEST: f64 = -100.0;
 #[derive(Clone, Debug)]
 pub struct BinaryCrossEntropy;
 
-/// The logarithm, at least [`LOWEST`].
+/// A logarithm, at least [`LOWEST`].
 #[inline(always)]
-fn clamped_ln<T: Real>(x: T) -> T {
-    let y = x.ln();
-    if y < T::of(LOWEST) { T::of(LOWEST) } else { y }
+fn clamped<T: Real>(logarithm: T) -> T {
+    let lowest = T::of(LOWEST);
+    if logarithm < lowest { lowest } else { logarithm }
 }
 
 /// `ln(1 − x) − ln x`, as part of a loop. A closure with two logarithms would be a call for each element.
@@ -28,7 +28,7 @@ struct LogOdds;
 impl<T: Real> Pointwise<T, T> for LogOdds {
     #[inline(always)]
     fn at(&self, x: T) -> T {
-        clamped_ln(T::one() - x) - clamped_ln(x)
+        clamped((-x).ln_1p()) - clamped(x.ln())
     }
 }
 
@@ -38,7 +38,7 @@ struct LossOfProbability;
 impl<T: Real> Pointwise<(T, T), T> for LossOfProbability {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
-        -(t * clamped_ln(x) + (T::one() - t) * clamped_ln(T::one() - x))
+        -(t * clamped(x.ln()) + (T::one() - t) * clamped((-x).ln_1p()))
     }
 }
 
