@@ -563,17 +563,19 @@ fn binary_cross_entropy_of_scores_keeps_its_digits_in_both_tails() {
 #[test]
 fn binary_cross_entropy_of_small_probabilities_keeps_its_digits() {
     for probability in [1e-30_f32, 1e-20, 1e-9, 1e-4, 0.3] {
-        let target = Var::constant(Tensor::from_slice(&[0.0_f32], &[1]));
-        let (loss, slope) = value_and_gradient(&[probability], &[1], |x| {
-            x.binary_cross_entropy(&target)
-        });
+        let target = Var::constant(Tensor::from_slice(&[0.0_f32], [1]));
+        let (loss, slope) =
+            value_and_gradient(&[probability], &[1], |x| x.binary_cross_entropy(&target));
         let x = f64::from(probability);
         let exact = -(-x).ln_1p();
         assert!(units(loss[0], exact) <= CLOSE, "{probability:e}: {loss:?}");
         // Below 1e-12 the slope is x / 1e-12: its divisor is limited as in PyTorch.
         if probability >= 1e-9 {
             let exact = 1.0 / (1.0 - x);
-            assert!(units(slope[0], exact) <= CLOSE, "{probability:e}: {slope:?}");
+            assert!(
+                units(slope[0], exact) <= CLOSE,
+                "{probability:e}: {slope:?}"
+            );
         }
     }
 }
