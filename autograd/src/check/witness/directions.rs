@@ -117,7 +117,7 @@ impl Check<'_> {
         self.state_power(&reached, term, count);
     }
 
-    /// Whether the budget allows so many evaluations more.
+    /// Whether the budget allows this number of further evaluations.
     fn within_budget(&self, more: usize) -> bool {
         let cost = self.subject.cost();
         let spent = cost.values + 2 * cost.duals + 3 * cost.gradients;

@@ -21,7 +21,7 @@ pub(in crate::check) const DIFFERENCES_BESIDE_EXACT: usize = 12;
 /// Entries of an input that is too large to judge all of them: random directions go through all, these give examples.
 pub(in crate::check) const EXAMPLES: usize = 8;
 
-/// Of these, differences are taken at so many if forward mode judges them.
+/// How many of these are also compared with differences, if forward mode judges them.
 pub(in crate::check) const DIFFERENCES_OF_EXAMPLES: usize = 2;
 
 /// A derivative along a direction, to be judged.

@@ -16,7 +16,7 @@ use crate::rule::Graph;
 use crate::tape::Tape;
 use crate::var::Var;
 
-/// Second derivatives add up so many times as many rounding errors as first ones.
+/// How many times the rounding errors of a first derivative a second derivative adds up.
 const ROUNDINGS: f64 = 8.0;
 
 /// One number of a derivative of second order and its witnesses.

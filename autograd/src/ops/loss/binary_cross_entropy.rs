@@ -19,7 +19,11 @@ pub struct BinaryCrossEntropy;
 #[inline(always)]
 fn clamped<T: Real>(logarithm: T) -> T {
     let lowest = T::of(LOWEST);
-    if logarithm < lowest { lowest } else { logarithm }
+    if logarithm < lowest {
+        lowest
+    } else {
+        logarithm
+    }
 }
 
 /// `ln(1 − x) − ln x`, as part of a loop. A closure with two logarithms would be a call for each element.
