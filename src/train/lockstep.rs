@@ -16,9 +16,9 @@ use wengert_tensor::{Real, Tensor};
 use super::shards::Shards;
 use crate::distributed::{Communicator, NumberType, PartialSums, nodes_within, shards_of};
 
-/// The place where the shards of this process meet.
+/// Where the shards of this process wait for each other.
 #[derive(Debug)]
-struct Meeting<T: Real> {
+struct Rendezvous<T: Real> {
     state: Mutex<State<T>>,
     changed: Condvar,
     /// The most shards that compute at the same time.
@@ -43,8 +43,8 @@ struct State<T: Real> {
 
 /// A shard's access to the sums.
 #[derive(Debug)]
-struct Seat<T: Real> {
-    meeting: Arc<Meeting<T>>,
+struct ShardHandle<T: Real> {
+    rendezvous: Arc<Rendezvous<T>>,
     shard: usize,
 }
 
@@ -67,7 +67,7 @@ pub(super) fn in_lockstep<T: Real, J: Send, R: Send>(
     let all_threads = threads();
     let at_once = all_threads.min(count).max(1);
     let threads_each = (all_threads / at_once).max(1);
-    let meeting = Arc::new(Meeting {
+    let rendezvous = Arc::new(Rendezvous {
         state: Mutex::new(State {
             active: count,
             computing: 0,
@@ -84,25 +84,25 @@ pub(super) fn in_lockstep<T: Real, J: Send, R: Send>(
         let f = &f;
         let mut running = Vec::new();
         for (shard, job) in jobs.into_iter().enumerate() {
-            let meeting = Arc::clone(&meeting);
+            let rendezvous = Arc::clone(&rendezvous);
             running.push(job.map(|job| {
                 scope.spawn(move || {
-                    let seat = Arc::new(Seat { meeting, shard });
-                    let _end = OnEnd(&seat.meeting);
-                    seat.meeting.begin();
+                    let handle = Arc::new(ShardHandle { rendezvous, shard });
+                    let _end = OnEnd(&handle.rendezvous);
+                    handle.rendezvous.begin();
                     with_threads(threads_each, || {
-                        f(shards.own.start + shard, job, Arc::clone(&seat) as _)
+                        f(shards.own.start + shard, job, Arc::clone(&handle) as _)
                     })
                 })
             }));
         }
         // Where this thread panics, the shards must not wait for it.
-        let failing = FailOnPanic(&meeting);
-        while let Some(given) = meeting.next_round() {
+        let failing = FailOnPanic(&rendezvous);
+        while let Some(given) = rendezvous.next_round() {
             let sum = add_up(shards, given, others);
-            meeting.answer(sum);
+            rendezvous.answer(sum);
         }
-        if !meeting.lock().has_failed {
+        if !rendezvous.lock().has_failed {
             wait_for_others(others);
         }
         drop(failing);
@@ -195,7 +195,7 @@ fn wait_for_others(others: Option<&Communicator>) {
     {}
 }
 
-impl<T: Real> Meeting<T> {
+impl<T: Real> Rendezvous<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,17 +237,17 @@ impl<T: Real> Meeting<T> {
     }
 }
 
-impl<T: Real> ShardSums<T> for Seat<T> {
+impl<T: Real> ShardSums<T> for ShardHandle<T> {
     fn sum(&self, own: Tensor<T>) -> Tensor<T> {
-        let meeting = &*self.meeting;
-        let mut state = meeting.lock();
+        let rendezvous = &*self.rendezvous;
+        let mut state = rendezvous.lock();
         state.given[self.shard] = Some(own);
         state.arrived += 1;
         state.computing -= 1;
         let round = state.round;
-        meeting.changed.notify_all();
-        let mut state = meeting.wait(state, |state| {
-            (state.round == round || state.computing >= meeting.at_once) && !state.has_failed
+        rendezvous.changed.notify_all();
+        let mut state = rendezvous.wait(state, |state| {
+            (state.round == round || state.computing >= rendezvous.at_once) && !state.has_failed
         });
         state.computing += 1;
         if state.has_failed {
@@ -259,7 +259,7 @@ impl<T: Real> ShardSums<T> for Seat<T> {
 }
 
 /// The end of a shard, by a return or by a panic.
-struct OnEnd<'a, T: Real>(&'a Meeting<T>);
+struct OnEnd<'a, T: Real>(&'a Rendezvous<T>);
 
 impl<T: Real> Drop for OnEnd<'_, T> {
     fn drop(&mut self) {
@@ -271,7 +271,7 @@ impl<T: Real> Drop for OnEnd<'_, T> {
     }
 }
 
-struct FailOnPanic<'a, T: Real>(&'a Meeting<T>);
+struct FailOnPanic<'a, T: Real>(&'a Rendezvous<T>);
 
 impl<T: Real> Drop for FailOnPanic<'_, T> {
     fn drop(&mut self) {
