@@ -1,9 +1,9 @@
 //! A constant that is added to all scores changes neither a softmax nor what is made of it, however
 //! large it is.
 
-use wengert_autograd::Var;
 use wengert_autograd::ops::{CrossEntropyOptions, Reduction};
 use wengert_autograd::transform::{hessian, jvp};
+use wengert_autograd::{Graph, Tape, Var, grad};
 use wengert_tensor::{Real, Tensor};
 
 use crate::{units, units_double, value_and_gradient};
@@ -167,6 +167,46 @@ fn second_derivatives_of_a_softmax_keep_their_digits_in_the_tail() {
                 units_double(h, sign * exact) <= 2.0 * CLOSE,
                 "{margin}: {h:e}, not {exact:e}"
             );
+        }
+    }
+}
+
+/// The gradient of `⟨∇f, u⟩` by two reverse passes.
+fn reverse_over_reverse(
+    f: impl Fn(&Var<f64>) -> Var<f64>,
+    x: &Tensor<f64>,
+    u: &Tensor<f64>,
+) -> Vec<f64> {
+    let x = Tape::new().leaf(x.clone());
+    let gradient = grad(
+        &[(&f(&x), Var::constant(Tensor::scalar(1.0)))],
+        &[&x],
+        Graph::Create,
+    );
+    let gradient = gradient[0].clone().expect("the loss depends on the scores");
+    let product = (gradient * Var::constant(u.clone())).sum(..);
+    product.backward().wrt(&x).to_vec()
+}
+
+#[test]
+fn second_derivatives_of_cross_entropy_keep_their_digits_in_the_tail() {
+    for way in 0..4 {
+        for margin in [1.0, 20.0, 40.0, 300.0] {
+            // The Hessian is p(1 − p) times [1, −1; −1, 1].
+            let e: f64 = (-margin as f64).exp();
+            let exact = e / ((1.0 + e) * (1.0 + e));
+            let x = Tensor::from_vec(vec![margin, 0.0], [1, 2]);
+            for u in [[1.0, 0.0], [0.0, 1.0], [0.7, -0.3], [0.9, 1.9]] {
+                let f = |x: &Var<f64>| ways(x).remove(way).1;
+                let found = reverse_over_reverse(f, &x, &Tensor::from_vec(u.to_vec(), [1, 2]));
+                for (found, sign) in found.into_iter().zip([1.0, -1.0]) {
+                    let exact = sign * exact * (u[0] - u[1]);
+                    assert!(
+                        units_double(found, exact) <= 4.0 * CLOSE,
+                        "{way}: margin {margin}, along {u:?}: {found:e}, not {exact:e}"
+                    );
+                }
+            }
         }
     }
 }

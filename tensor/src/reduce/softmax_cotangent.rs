@@ -1,6 +1,7 @@
 //! The cotangents of softmax and its logarithm.
 
 use std::f64::consts::LN_2;
+use std::hint::select_unpredictable;
 use std::marker::PhantomData;
 
 use crate::axes::resolve_axis;
@@ -32,8 +33,8 @@ impl<T: Real> Tensor<T> {
     }
 
     /// The cotangent `g − eʸ Σ g` of the argument of a log-softmax along an axis, `self` being its result `y` and
-    /// `g` the cotangent of `y`. Where `eʸ` is above ½ it is computed as `g − Σ g − (eʸ − 1) Σ g`, so that a small
-    /// difference keeps its digits.
+    /// `g` the cotangent of `y`. Where `eʸ` is above ½, `g` is not subtracted from a sum that it is part of, so that a
+    /// small difference keeps its digits.
     ///
     /// ```
     /// # use wengert_tensor::Tensor;
@@ -150,7 +151,8 @@ impl Cotangent for Softmax {
     }
 }
 
-/// `g − eʸ Σ g`
+/// `g − eʸ Σ g = (g − near) − (eʸ − 1) near − eʸ others`, where `near` is the sum over probabilities above ½, of which
+/// there is one at most.
 struct LogSoftmax;
 
 impl Cotangent for LogSoftmax {
@@ -163,18 +165,22 @@ impl Cotangent for LogSoftmax {
     }
 
     #[inline(always)]
-    fn terms<T: Real>(_: T, g: T) -> [T; 2] {
-        [g, T::zero()]
+    fn terms<T: Real>(y: T, g: T) -> [T; 2] {
+        let is_near = Self::is_near(y);
+        [
+            select_unpredictable(is_near, T::zero(), g),
+            select_unpredictable(is_near, g, T::zero()),
+        ]
     }
 
     #[inline(always)]
-    fn at<T: Real>(y: T, g: T, [sum, _]: [T; 2]) -> T {
-        g - y.exp() * sum
+    fn at<T: Real>(y: T, g: T, [others, near]: [T; 2]) -> T {
+        g - y.exp() * (near + others)
     }
 
     #[inline(always)]
-    fn at_near<T: Real>(y: T, g: T, [sum, _]: [T; 2]) -> T {
-        (g - sum) - y.exp_m1() * sum
+    fn at_near<T: Real>(y: T, g: T, [others, near]: [T; 2]) -> T {
+        (g - near) - (y.exp_m1() * near + y.exp() * others)
     }
 }
 

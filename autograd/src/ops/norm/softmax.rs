@@ -1,6 +1,7 @@
 //! Softmax and its logarithm.
 
 use std::f64::consts::LN_2;
+use std::hint::select_unpredictable;
 
 use wengert_tensor::Pointwise;
 
@@ -136,7 +137,7 @@ impl Op for SoftmaxCotangent {
 
 /// The rule of `y = log_softmax(x)`: `g − eʸ Σ g` along an axis, or its adjoint `g − Σ eʸ g`.
 ///
-/// Inputs are `y` and `g`. Where `eʸ` is near 1, the difference is taken as `−g (eʸ − 1)` and what
+/// Inputs are `y` and `g`. Where `eʸ` is above ½, the difference is taken as `−g (eʸ − 1)` and what
 /// the other elements contribute, so that a gradient in the tail keeps its digits.
 #[derive(Clone, Debug)]
 pub struct LogSoftmaxCotangent {
@@ -152,24 +153,19 @@ impl LogSoftmaxCotangent {
     }
 }
 
-/// `eʸ g`
+/// `eʸ g` where `eʸ` is at most ½, and `(eʸ − 1) g` elsewhere.
 struct Weighted;
 
 impl<T: Real> Pointwise<(T, T), T> for Weighted {
     #[inline(always)]
     fn at(&self, (y, g): (T, T)) -> T {
-        y.exp() * g
+        select_unpredictable(is_near(y), y.exp_m1(), y.exp()) * g
     }
 }
 
-/// `(1 − eʸ) g`
-struct Remainder;
-
-impl<T: Real> Pointwise<(T, T), T> for Remainder {
-    #[inline(always)]
-    fn at(&self, (y, g): (T, T)) -> T {
-        -(y.exp_m1() * g)
-    }
+/// Whether a logarithmic probability is that of more than ½.
+fn is_near<T: Real>(y: T) -> bool {
+    y > T::of(-LN_2)
 }
 
 impl Op for LogSoftmaxCotangent {
@@ -184,12 +180,11 @@ impl Op for LogSoftmaxCotangent {
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let (y, g, axis) = (&x[0], &x[1], self.axis);
         if self.adjoint {
-            let weighted = y.zip_costly(g, Weighted);
-            let sum = weighted.sum(keep(axis));
-            return y
-                .zip_costly(g, Remainder)
-                .zip3(&weighted, &sum, |rest, own, sum| rest - (sum - own))
-                .into();
+            // (g − Σ g over eʸ > ½) − Σ (eʸ − 1 or eʸ) g
+            let near = y.zip(g, |y, g| if is_near(y) { g } else { T::zero() });
+            let near = near.sum(keep(axis));
+            let sum = y.zip_costly(g, Weighted).sum(keep(axis));
+            return g.zip3(&near, &sum, |g, near, sum| (g - near) - sum).into();
         }
         y.log_softmax_cotangent(g, axis).into()
     }
