@@ -73,8 +73,9 @@ impl Check<'_> {
         let epsilon = f64::from(f32::EPSILON);
         for i in 0..self.inputs.len() {
             let (found, exact) = (&here.0[i], &here.1[i]);
+            let greatest = largest(exact);
             let natural = self.value.1 / size_or_one(largest(&self.inputs[i]));
-            let allowed = UNITS * epsilon * largest(exact).max(natural);
+            let allowed = UNITS * epsilon * greatest.max(natural);
             for k in 0..found.len() {
                 let index = unravel(k, found.shape());
                 if !self.is_chosen(i, &index) {
@@ -84,7 +85,7 @@ impl Check<'_> {
                 let difference = analytic - wanted;
                 let (verdict, bar, reason) = if !analytic.is_finite()
                     || wanted.abs() > f64::from(f32::MAX)
-                    || largest(exact) < SMALLEST
+                    || greatest < SMALLEST
                 {
                     (Verdict::NonFinite, f64::INFINITY, "the range of f32 ends")
                 } else if difference.abs() <= allowed {
