@@ -10,6 +10,7 @@
 
 mod assert;
 mod black_box;
+mod branch;
 mod builder;
 mod coverage;
 mod declared;
@@ -18,10 +19,12 @@ mod local;
 mod locate;
 mod mutate;
 mod numeric;
+mod op;
 mod options;
 mod quiet;
 mod report;
 mod shrink;
+mod situation;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod subject;
@@ -36,18 +39,18 @@ pub use coverage::{Exemption, Situation, Witness};
 pub use declared::check_gradients_as;
 pub use locate::Located;
 pub use mutate::{Fault, Mutated, Mutator, recorded};
+pub use op::check_op;
+pub(crate) use op::require_same_in_place;
 pub use options::{CheckOptions, plan};
 pub use report::{Cost, Derivative, Power, Record, Report, Step, TapeEntry};
 pub use shrink::{shrink, test_source};
+pub use situation::{Arranged, arrange};
 pub use terminal::Terminal;
 pub use verdict::Verdict;
 
-use wengert_tensor::{Tensor, testing::layouts::all_layouts};
+use wengert_tensor::Tensor;
 
-use crate::function::{Apply, Differentiable, Generic};
-use crate::op::{Inputs, Op, Outputs};
-use crate::sample::{Draw, LARGEST};
-use crate::var::Var;
+use crate::function::Differentiable;
 
 /// Checks every gradient of a function at some inputs.
 ///
@@ -90,64 +93,4 @@ pub fn check_gradients_with(
 #[must_use]
 pub fn check_dyn(f: &dyn Differentiable, inputs: &[Tensor<f64>], options: &CheckOptions) -> Report {
     witness::check(&subject::Recorded(f), inputs, options)
-}
-
-/// Checks an op at thirty of its own samples, in several layouts; the report is the first that fails,
-/// or the last.
-///
-/// # Panics
-/// If the forward of a sample panics, or [`Op::forward_owned`] gives other values than [`Op::forward`].
-#[must_use]
-pub fn check_op<O: Op>() -> Report {
-    let mut report = Report::default();
-    for seed in 0..30 {
-        let mut draw = Draw::new(seed, LARGEST.min(seed as usize / 8));
-        let sample = O::sample(&mut draw);
-        require_same_in_place(&sample.op, &sample.inputs);
-        let title = format!("{:?}, sample {seed}", sample.op);
-        let options = CheckOptions {
-            seed,
-            ..CheckOptions::default()
-        };
-        let lay = |x: &Tensor<f64>| {
-            let copies = all_layouts(x);
-            draw.pick(&copies).1
-        };
-        let inputs: Vec<_> = sample.inputs.iter().map(lay).collect();
-        let checked = check_gradients_with(Generic(Apply(sample.op)), &inputs, &options);
-        let checked = checked.titled(title);
-        if checked.failed() {
-            return checked;
-        }
-        // An empty sample judges nothing.
-        if checked.judged() || !report.judged() {
-            report = checked;
-        }
-    }
-    report
-}
-
-/// Panics unless `forward_owned`, which may work in place, gives the same bits as `forward`.
-pub(crate) fn require_same_in_place<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
-    let Some((first, others)) = inputs.split_first() else {
-        return;
-    };
-    let others: Vec<_> = others.iter().cloned().map(Var::constant).collect();
-    let others: Vec<_> = others.iter().collect();
-    let by_reference = op.forward(&Inputs(
-        &[&[&Var::constant(first.clone())], &others[..]].concat(),
-    ));
-    let unique = Tensor::from_vec(first.to_vec(), first.shape());
-    let by_value = op.forward_owned(unique, &Inputs(&others));
-    let bits = |outputs: &Outputs<f64>| -> Vec<(Vec<usize>, Vec<u64>)> {
-        let of_one = |y: &Tensor<f64>| {
-            let bits = y.to_vec().into_iter().map(f64::to_bits);
-            (y.shape().to_vec(), bits.collect())
-        };
-        outputs.0.iter().map(of_one).collect()
-    };
-    assert!(
-        bits(&by_reference) == bits(&by_value),
-        "{op:?}: forward_owned gives other values than forward: {by_value:?} is not {by_reference:?}"
-    );
 }

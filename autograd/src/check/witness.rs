@@ -21,7 +21,7 @@ use super::subject::{Counted, Subject, or_zeros};
 use super::{CheckOptions, Report, Verdict};
 use crate::sample::{Draw, LARGEST};
 pub(super) use directions::DIRECTION_COST;
-pub(super) use first::{DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, EXAMPLES};
+pub(super) use first::{DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, EXAMPLES, moved};
 use rounding::Neighbour;
 
 /// The function, its inputs, and the results that all comparisons use.
@@ -44,6 +44,8 @@ struct Check<'a> {
     neighbours: Vec<Neighbour>,
     /// The inputs moved by their rounding units, and the gradients there, once a difference needs them.
     rounded: Vec<(Vec<Tensor<f64>>, Vec<Tensor<f64>>)>,
+    /// How many kinks were traced to an op.
+    traced: usize,
     draw: Draw,
     report: Report,
 }
@@ -205,6 +207,7 @@ fn prepare<'a>(
         noise: vec![None; inputs.len()],
         neighbours: Vec::new(),
         rounded: Vec::new(),
+        traced: 0,
         draw,
         report: Report {
             output_shapes: outputs.iter().map(|y| y.shape().to_vec()).collect(),
@@ -257,7 +260,7 @@ fn size_or_one(size: f64) -> f64 {
 }
 
 /// The row-major index of element `k`.
-fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
+pub(super) fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (place, &extent) in index.iter_mut().zip(shape).rev() {
         *place = k % extent;

@@ -9,6 +9,7 @@ mod layouts;
 mod pooling;
 mod reductions;
 mod saving;
+mod situations;
 
 /// An op with a wrong rule where `WRONG` holds, and the right one where not; two tests of it.
 macro_rules! bug {
@@ -94,6 +95,7 @@ fn wrong_rules_are_many() {
         include_str!("pooling.rs"),
         include_str!("reductions.rs"),
         include_str!("saving.rs"),
+        include_str!("situations.rs"),
     ];
     let rules: usize = sources
         .iter()

@@ -12,7 +12,9 @@ use wengert_autograd::ops::{Case, Entry, table};
 use wengert_autograd::{Differentiable, Draw, Graph, LARGEST, Tape, Var, grad};
 use wengert_tensor::Tensor;
 
-use crate::situation::{Arranged, arrange, quietly};
+use wengert_autograd::check::{Arranged, arrange};
+
+use crate::quiet::quietly;
 
 /// Checks per function and situation in a default run; `WENGERT_CHECKS` multiplies it.
 pub const CHECKS: usize = 5;

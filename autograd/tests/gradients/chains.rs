@@ -8,7 +8,7 @@ use wengert_autograd::{Differentiable, Draw, LARGEST, Var};
 use wengert_tensor::{Dual, Real};
 
 use crate::cases::intensity;
-use crate::situation::quietly;
+use crate::quiet::quietly;
 
 /// `second(…, first(x), …)`, with the inputs of the first before the other ones of the second.
 struct Chain {

@@ -4,7 +4,7 @@ use wengert_autograd::ops::{Entry, table};
 use wengert_autograd::{Draw, Graph, LARGEST, Tape, Var, grad};
 use wengert_tensor::{Dual, Real, Tensor};
 
-use crate::situation::quietly;
+use crate::quiet::quietly;
 
 /// Functions whose rule is by convention not the derivative where numbers are tiny, and why.
 const BY_CONVENTION: [(&str, &str); 1] = [(

@@ -13,8 +13,8 @@ mod inexact;
 mod kinks;
 mod magnitudes;
 mod mutation;
+mod quiet;
 mod scales;
-mod situation;
 
 use cases::Line;
 use wengert_autograd::ops::table;

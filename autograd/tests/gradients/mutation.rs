@@ -10,7 +10,7 @@ use wengert_autograd::{Differentiable, Draw, Graph, LARGEST, Tape, Var, grad};
 use wengert_tensor::Tensor;
 
 use crate::cases::walk;
-use crate::situation::Arranged;
+use wengert_autograd::check::Arranged;
 
 /// First and second derivatives with random cotangents and directions, the inputs used elsewhere too.
 fn derivatives(f: &dyn Differentiable, inputs: &[Tensor<f64>]) -> Vec<Vec<f64>> {

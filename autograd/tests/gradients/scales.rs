@@ -10,7 +10,7 @@ use wengert_autograd::ops::table;
 use wengert_autograd::{Draw, LARGEST};
 
 use crate::cases::intensity;
-use crate::situation::quietly;
+use crate::quiet::quietly;
 
 /// The checks of a long run.
 const FULL: usize = 200_000;

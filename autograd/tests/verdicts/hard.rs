@@ -192,3 +192,39 @@ fn a_derivative_that_is_infinite_in_both_modes_is_no_failure() {
     assert!(!report.failed(), "{report}");
     assert!(has(&report, Verdict::NonFinite), "{report}");
 }
+
+#[test]
+fn a_kink_is_traced_to_the_op_and_the_element_that_takes_another_branch() {
+    let traced = |report: &Report, op: &str, element: &str| {
+        let reasons = report.records.iter().map(|r| &r.reason);
+        let wanted = format!("takes another branch at its element {element}");
+        let mut found =
+            reasons.filter(|r| r.contains(&format!("{op} at autograd/tests/verdicts/hard.rs")));
+        assert!(found.any(|r| r.contains(&wanted)), "{report}");
+        assert!(report.is_ok(), "{report}");
+    };
+    let x = at(&[1.0, 2.0 - 2e-9, 3.0]);
+    let report = check_gradients(generic!(|x| (x * 2.0 - 4.0).relu().sin()), &[x]);
+    traced(&report, "relu", "[1]");
+    let x = at(&[0.5, 1.0, 1.0 + 1e-9]);
+    let report = check_gradients(generic!(|x| x.exp().max(0)), std::slice::from_ref(&x));
+    traced(&report, "gather", "[1]");
+    let report = check_gradients(generic!(|x| x.sort(0).0.select(0, 1)), &[x]);
+    // As `max` does, it gathers.
+    traced(&report, "gather", "[1]");
+    // The value jumps, and the rule does not say so.
+    let report = check_gradients(generic!(|x| x.floor() + x * x), &[at(&[0.5, 2.0 + 1e-10])]);
+    traced(&report, "floor", "[1]");
+}
+
+#[test]
+fn a_smooth_function_is_traced_to_no_branch() {
+    // Right but for its derivative by both modes: differences disagree, and no op explains it.
+    let report = check_gradients(
+        generic!(|x| x * 1.5 - x.detach() * 0.5),
+        &[at(&[0.3, -1.2])],
+    );
+    assert!(report.failed(), "{report}");
+    let text = report.to_string();
+    assert!(!text.contains("another branch"), "{text}");
+}

@@ -5,6 +5,7 @@ use wengert_tensor::Tensor;
 use super::rounding::{COUNT, Difference, SMALL, classify, excuse, may_be_excused};
 use super::vote::{Exact, vote};
 use super::{Check, dot, largest, size_or_one, unravel};
+use crate::check::branch::{Branch, branch};
 use crate::check::numeric::{Finding, Search, Taken, noise, search};
 use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Record, Verdict, Witness};
@@ -23,6 +24,12 @@ pub(in crate::check) const EXAMPLES: usize = 8;
 
 /// How many of these are also compared with differences, if forward mode judges them.
 pub(in crate::check) const DIFFERENCES_OF_EXAMPLES: usize = 2;
+
+/// The most kinks of one function that are traced to an op.
+const TRACED: usize = 4;
+
+/// A change of this many roundings is no rounding.
+const VISIBLE: f64 = 64.0;
 
 /// A derivative along a direction, to be judged.
 pub(super) struct Question {
@@ -149,7 +156,15 @@ impl Check<'_> {
         if numeric.as_ref().is_some_and(|n| *n != Finding::Impossible) {
             self.report.compared.insert(Witness::Differences);
         }
-        let (verdict, bar, mut reason) = vote(q.analytic, exact, numeric.as_ref(), q.reached);
+        let (mut verdict, bar, mut reason) = vote(q.analytic, exact, numeric.as_ref(), q.reached);
+        if let Some(branch) = self.branch(&q, verdict, exact, numeric.as_ref()) {
+            if verdict == Verdict::Fail {
+                verdict = Verdict::Kink;
+                reason = format!("differences disagree with both modes, but over them {branch}");
+            } else {
+                reason += &format!("; {branch}");
+            }
+        }
         let (estimate, step) = match &numeric {
             Some(Finding::Agrees(e) | Finding::Differs(e) | Finding::Inaccurate(e)) => {
                 (Some(e.value), Some(e.step))
@@ -199,7 +214,7 @@ impl Check<'_> {
     }
 
     /// If both modes agree and differences do not, the function may vary over less than their smallest step. The
-    /// gradients there tell, and a quotient over a tiny step that agrees: `floor` climbs over large steps only.
+    /// gradients there tell, and a quotient over a smaller step that agrees: `floor` climbs over large steps only.
     fn doubt(&self, q: &Question, exact: Exact, finding: &mut Finding) {
         let Finding::Differs(estimate) = *finding else {
             return;
@@ -215,14 +230,35 @@ impl Check<'_> {
             terms.map(|(g, u)| dot(g, u)).sum()
         };
         let beside = estimate.steps_within().map(|h| [claim(h), claim(-h)]);
-        let tiny = q.unit * 2.0_f64.powi(-36);
-        let [up, down] = [tiny, -tiny].map(|h| self.f64(&moved(self.inputs, &q.tangents, h)));
-        let rounding = 8.0 * self.least_noise(q) / tiny;
+        // The smallest step over which the estimate and the claim differ by far more than rounding.
         let error = (estimate.value - q.analytic).abs();
-        let agrees = ((up - down) / (2.0 * tiny) - q.analytic).abs() <= rounding;
-        if estimate.is_too_coarse_for(q.analytic, beside) || (agrees && rounding <= 0.1 * error) {
+        let least = self.least_noise(q);
+        let tiny = VISIBLE * least / error;
+        let [up, down] = [tiny, -tiny].map(|h| self.f64(&moved(self.inputs, &q.tangents, h)));
+        let is_claimed = tiny < estimate.widest
+            && ((up - down) - 2.0 * tiny * q.analytic).abs() <= VISIBLE * least;
+        if estimate.is_too_coarse_for(q.analytic, beside) || is_claimed {
             *finding = Finding::Inaccurate(estimate);
         }
+    }
+
+    /// The op whose branch explains a kink, or differences that disagree with both modes.
+    fn branch(
+        &mut self,
+        q: &Question,
+        verdict: Verdict,
+        exact: Exact,
+        numeric: Option<&Finding>,
+    ) -> Option<Branch> {
+        let f = self.subject.recorded()?;
+        let both_agree = matches!(exact, Exact::Agrees(_) | Exact::Rounding(_));
+        let step = match numeric? {
+            Finding::Kink { step, .. } if verdict == Verdict::Kink && self.traced < TRACED => *step,
+            Finding::Differs(estimate) if both_agree => estimate.widest,
+            _ => return None,
+        };
+        self.traced += 1;
+        branch(f, self.inputs, &q.tangents, step)
     }
 
     /// The rounding of the values along a direction, and of the moved elements.
@@ -343,7 +379,11 @@ impl Check<'_> {
 }
 
 /// The inputs moved by `h` times the tangents.
-pub(super) fn moved(inputs: &[Tensor<f64>], tangents: &[Tensor<f64>], h: f64) -> Vec<Tensor<f64>> {
+pub(in crate::check) fn moved(
+    inputs: &[Tensor<f64>],
+    tangents: &[Tensor<f64>],
+    h: f64,
+) -> Vec<Tensor<f64>> {
     let of_one = |(x, u): (&Tensor<f64>, &Tensor<f64>)| {
         if largest(u) > 0.0 {
             x.zip(u, |x, u| x + h * u)

@@ -1,15 +1,18 @@
 //! The same function in every situation: layouts, extents, and one variable in two places.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
-
-use wengert_autograd::check::Situation;
-use wengert_autograd::{Differentiable, Draw, Graph, Tape, Var, grad};
 use wengert_tensor::{Dual, Tensor, testing::layouts::all_layouts};
 
+use super::coverage::Situation;
+use super::quiet::quietly;
+use crate::backward::grad;
+use crate::function::Differentiable;
+use crate::rule::Graph;
+use crate::sample::Draw;
+use crate::tape::Tape;
+use crate::var::Var;
+
 /// A function with one of its operands used in two places.
-pub struct Twice<'a> {
+struct Twice<'a> {
     f: &'a dyn Differentiable,
     first: usize,
     second: usize,
@@ -36,41 +39,51 @@ impl Differentiable for Twice<'_> {
 }
 
 /// Inputs as a situation wants them, and which two of the function's places share one.
+#[derive(Clone, Debug)]
 pub struct Arranged {
+    /// The inputs of the function that [`with`](Self::with) gives.
     pub inputs: Vec<Tensor<f64>>,
     shared: Option<(usize, usize)>,
 }
 
 impl Arranged {
+    /// The inputs as they are.
+    pub(super) fn plain(inputs: Vec<Tensor<f64>>) -> Self {
+        Self {
+            inputs,
+            shared: None,
+        }
+    }
+
+    /// The same numbers for the function itself, each input in memory of its own.
+    pub(super) fn apart(&self) -> Vec<Tensor<f64>> {
+        let own = |x: &Tensor<f64>| Tensor::from_vec(x.to_vec(), x.shape());
+        let mut inputs: Vec<_> = self.inputs.iter().map(own).collect();
+        if let Some((first, second)) = self.shared {
+            inputs.insert(second, own(&self.inputs[first]));
+        }
+        inputs
+    }
+
     /// Calls `go` with the function as it takes these inputs.
+    ///
+    /// ```
+    /// use wengert_autograd::check::{Situation, arrange, check_dyn, CheckOptions};
+    /// use wengert_autograd::{Draw, LARGEST, generic};
+    ///
+    /// let f = generic!(|x, y| x * y);
+    /// let mut draw = Draw::new(0, LARGEST);
+    /// let inputs = [draw.normal([3]), draw.normal([3])];
+    /// let arranged = arrange(Situation::Twice, &f, &inputs, false, &mut draw).unwrap();
+    /// assert_eq!(arranged.inputs.len(), 1);
+    /// arranged.with(&f, |f| check_dyn(f, &arranged.inputs, &CheckOptions::default()).assert());
+    /// ```
     pub fn with<R>(&self, f: &dyn Differentiable, go: impl FnOnce(&dyn Differentiable) -> R) -> R {
         match self.shared {
             Some((first, second)) => go(&Twice { f, first, second }),
             None => go(f),
         }
     }
-}
-
-thread_local! {
-    /// Whether this thread is trying what may be refused.
-    static TRYING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// What a call gives, or its panic, of which nothing is printed.
-pub fn quietly<R>(f: impl FnOnce() -> R) -> std::thread::Result<R> {
-    static QUIET: Once = Once::new();
-    QUIET.call_once(|| {
-        let loud = take_hook();
-        set_hook(Box::new(move |info| {
-            if !TRYING.get() {
-                loud(info);
-            }
-        }));
-    });
-    TRYING.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(f));
-    TRYING.set(false);
-    outcome
 }
 
 /// Reverse mode, for its panics.
@@ -85,7 +98,7 @@ fn backward(f: &dyn Differentiable, inputs: &[Tensor<f64>]) {
 /// The shapes of the outputs, if the function takes such inputs and gives numbers.
 ///
 /// What is strict may look at shapes only on the way back.
-fn accepted(
+pub(super) fn accepted(
     f: &dyn Differentiable,
     inputs: &[Tensor<f64>],
     strict: bool,
@@ -112,13 +125,6 @@ fn accepted(
         .then(|| outputs.iter().map(|y| y.shape().to_vec()).collect())
 }
 
-fn plain(inputs: Vec<Tensor<f64>>) -> Arranged {
-    Arranged {
-        inputs,
-        shared: None,
-    }
-}
-
 /// A copy of a tensor in the layout of that name.
 fn with_layout(x: &Tensor<f64>, name: &str) -> Tensor<f64> {
     let mut copies = all_layouts(x);
@@ -128,6 +134,7 @@ fn with_layout(x: &Tensor<f64>, name: &str) -> Tensor<f64> {
 
 /// The inputs of a case as the situation wants them; `None` if the function takes no such inputs, or
 /// these have nothing to be arranged. What is `strict` takes the shapes only that its samples have.
+#[must_use]
 pub fn arrange(
     situation: Situation,
     f: &dyn Differentiable,
@@ -136,7 +143,7 @@ pub fn arrange(
     draw: &mut Draw,
 ) -> Option<Arranged> {
     match situation {
-        Situation::Contiguous => Some(plain(inputs.to_vec())),
+        Situation::Contiguous => Some(Arranged::plain(inputs.to_vec())),
         Situation::Permuted => laid_out(inputs, "permuted", draw),
         Situation::Stepped => laid_out(inputs, "stepped", draw),
         Situation::Offset => laid_out(inputs, "offset", draw),
@@ -169,7 +176,9 @@ fn laid_out(inputs: &[Tensor<f64>], name: &str, draw: &mut Draw) -> Option<Arran
             draw.pick(&all_layouts(x)).1
         }
     };
-    Some(plain(inputs.iter().enumerate().map(&mut place).collect()))
+    Some(Arranged::plain(
+        inputs.iter().enumerate().map(&mut place).collect(),
+    ))
 }
 
 /// The places of axes that are longer than one, by input.
@@ -192,7 +201,7 @@ fn repeated(f: &dyn Differentiable, inputs: &[Tensor<f64>], draw: &mut Draw) -> 
     let first = inputs[i].slice(axis as isize, ..1).contiguous();
     inputs[i] = first.broadcast_to(inputs[i].shape());
     accepted(f, &inputs, false)?;
-    Some(plain(inputs))
+    Some(Arranged::plain(inputs))
 }
 
 fn empty(
@@ -202,7 +211,7 @@ fn empty(
     draw: &mut Draw,
 ) -> Option<Arranged> {
     if inputs.iter().any(Tensor::is_empty) {
-        return Some(plain(inputs.to_vec()));
+        return Some(Arranged::plain(inputs.to_vec()));
     }
     let shapes: Vec<_> = inputs.iter().map(|x| x.shape().to_vec()).collect();
     let mut attempts = Vec::new();
@@ -240,7 +249,7 @@ fn empty(
             })
             .collect();
         if accepted(f, &inputs, strict).is_some() {
-            return Some(plain(inputs));
+            return Some(Arranged::plain(inputs));
         }
     }
     None
@@ -248,7 +257,7 @@ fn empty(
 
 fn rank_zero(f: &dyn Differentiable, inputs: &[Tensor<f64>], strict: bool) -> Option<Arranged> {
     if inputs.iter().any(|x| x.rank() == 0) {
-        return Some(plain(inputs.to_vec()));
+        return Some(Arranged::plain(inputs.to_vec()));
     }
     let corner = |x: &Tensor<f64>| (0..x.rank()).fold(x.clone(), |x, _| x.select(0, 0));
     if inputs.iter().any(Tensor::is_empty) {
@@ -256,7 +265,7 @@ fn rank_zero(f: &dyn Differentiable, inputs: &[Tensor<f64>], strict: bool) -> Op
     }
     let all: Vec<_> = inputs.iter().map(corner).collect();
     if !inputs.is_empty() && accepted(f, &all, strict).is_some() {
-        return Some(plain(all));
+        return Some(Arranged::plain(all));
     }
     (0..inputs.len()).find_map(|i| {
         let mut some = inputs.to_vec();
@@ -310,7 +319,7 @@ fn broadcast(f: &dyn Differentiable, inputs: &[Tensor<f64>], draw: &mut Draw) ->
     }
     let shapes = accepted(f, inputs, false)?;
     if widened(f, inputs, &shapes) {
-        return Some(plain(inputs.to_vec()));
+        return Some(Arranged::plain(inputs.to_vec()));
     }
     let mut places = axes(inputs);
     while !places.is_empty() {
@@ -322,7 +331,7 @@ fn broadcast(f: &dyn Differentiable, inputs: &[Tensor<f64>], draw: &mut Draw) ->
             inputs[i].slice(axis as isize, ..1)
         };
         if accepted(f, &narrow, false).is_some_and(|found| found == shapes) {
-            return Some(plain(narrow));
+            return Some(Arranged::plain(narrow));
         }
     }
     None

@@ -1,0 +1,218 @@
+//! Checking an op by its own samples, and in situations around them.
+
+use wengert_tensor::Tensor;
+use wengert_tensor::testing::layouts::all_layouts;
+
+use super::coverage::Situation;
+use super::situation::{Arranged, accepted, arrange};
+use super::{CheckOptions, Report, Verdict, check_dyn};
+use crate::function::{Apply, Differentiable, Generic};
+use crate::op::{Inputs, Op, Outputs};
+use crate::sample::{Draw, LARGEST, Sample};
+use crate::var::Var;
+
+/// Samples that are checked as they are.
+const SAMPLES: u64 = 30;
+
+/// Samples that are tried for each situation, until one can be arranged.
+const TRIES: u64 = 6;
+
+/// What is made of samples, besides the situations that rank, extents and aliasing make.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Around {
+    Situation(Situation),
+    /// One element of each input is exactly 0.
+    Zero,
+    /// All elements are multiplied by this.
+    Times(f64),
+    /// The first axis of every input has this extent.
+    Batch(usize),
+    /// Every input has another axis, of this extent, before the first.
+    OneMoreAxis(usize),
+}
+
+impl Around {
+    const ALL: [Self; 10] = [
+        Self::Situation(Situation::Twice),
+        Self::Situation(Situation::RankZero),
+        Self::Situation(Situation::Empty),
+        Self::Situation(Situation::Repeated),
+        Self::Zero,
+        Self::Times(1e-3),
+        Self::Times(1e3),
+        Self::Batch(1),
+        Self::Batch(3),
+        Self::OneMoreAxis(2),
+    ];
+
+    fn name(self) -> String {
+        match self {
+            Self::Situation(situation) => situation.to_string(),
+            Self::Zero => "an exact zero".to_owned(),
+            Self::Times(factor) => format!("inputs times {factor:e}"),
+            Self::Batch(extent) => format!("a first axis of extent {extent}"),
+            Self::OneMoreAxis(_) => "one more axis".to_owned(),
+        }
+    }
+
+    /// Whether shapes change. An op with options may hold some that fit the shapes of its sample only.
+    const fn changes_shapes(self) -> bool {
+        let same = matches!(
+            self,
+            Self::Situation(Situation::Twice | Situation::Repeated) | Self::Zero | Self::Times(_)
+        );
+        !same
+    }
+
+    /// The sample's inputs in this situation, if the op takes them.
+    fn arrange(
+        self,
+        f: &dyn Differentiable,
+        inputs: &[Tensor<f64>],
+        draw: &mut Draw,
+    ) -> Option<Arranged> {
+        if let Self::Situation(situation) = self {
+            return arrange(situation, f, inputs, true, draw);
+        }
+        let has_axes = inputs.iter().all(|x| x.rank() > 0 && !x.is_empty());
+        if matches!(self, Self::Batch(_)) && !has_axes {
+            return None;
+        }
+        let inputs: Vec<_> = inputs.iter().map(|x| self.change(x, draw)).collect();
+        accepted(f, &inputs, true)?;
+        Some(Arranged::plain(inputs))
+    }
+
+    fn change(self, x: &Tensor<f64>, draw: &mut Draw) -> Tensor<f64> {
+        match self {
+            Self::Situation(_) => x.clone(),
+            Self::Zero => {
+                let zero = draw.within(0, x.len().max(1) - 1);
+                let values = x.iter().enumerate();
+                let values = values.map(|(k, x)| if k == zero { 0.0 } else { x });
+                Tensor::from_vec(values.collect(), x.shape())
+            }
+            Self::Times(factor) => x.map(|x| x * factor),
+            Self::Batch(extent) => {
+                let first = x.slice(0, ..1);
+                let copies = (0..extent).map(|k| first.map(|x| x * (1.0 + 0.125 * k as f64)));
+                let copies: Vec<_> = copies.collect();
+                Tensor::concat(&copies.iter().collect::<Vec<_>>(), 0)
+            }
+            Self::OneMoreAxis(extent) => {
+                let wide = [&[extent], x.shape()].concat();
+                x.broadcast_to(&wide).contiguous()
+            }
+        }
+    }
+}
+
+/// Checks an op at thirty of its own samples, in several layouts, and in situations around them: one variable for two
+/// operands, no axes, no elements, elements that share one place in memory, an exact zero, numbers 1000 times as small and as
+/// large, another extent of the first axis, one more axis. The report is the first that fails, or the last; its notes list
+/// the situations that could not be met, because the op refuses such inputs, has no finite
+/// derivative there, or has options, which may not fit other shapes.
+///
+/// ```
+/// use wengert_autograd::check_op;
+/// use wengert_autograd::ops::Mul;
+///
+/// check_op::<Mul>().assert();
+/// ```
+///
+/// # Panics
+/// If the forward of a sample panics, or [`Op::forward_owned`] gives other values than [`Op::forward`].
+#[must_use]
+pub fn check_op<O: Op>() -> Report {
+    let mut report = Report::default();
+    for seed in 0..SAMPLES {
+        let mut draw = Draw::new(seed, LARGEST.min(seed as usize / 8));
+        let sample = O::sample(&mut draw);
+        require_same_in_place(&sample.op, &sample.inputs);
+        let title = format!("{:?}, sample {seed}", sample.op);
+        let lay = |x: &Tensor<f64>| {
+            let copies = all_layouts(x);
+            draw.pick(&copies).1
+        };
+        let inputs: Vec<_> = sample.inputs.iter().map(lay).collect();
+        let options = CheckOptions {
+            seed,
+            ..CheckOptions::default()
+        };
+        let checked = check_dyn(&Generic(Apply(sample.op)), &inputs, &options).titled(title);
+        if checked.failed() {
+            return checked;
+        }
+        // An empty sample judges nothing.
+        if checked.judged() || !report.judged() {
+            report = checked;
+        }
+    }
+    let mut unmet = Vec::new();
+    for around in Around::ALL {
+        match check_around::<O>(around) {
+            Some(checked) if checked.failed() => return checked,
+            Some(_) => {}
+            None => unmet.push(around.name()),
+        }
+    }
+    if !unmet.is_empty() {
+        report.notes.push(format!(
+            "not met, since the op takes no such inputs or its options may not fit them: {}",
+            unmet.join(", ")
+        ));
+    }
+    report
+}
+
+/// Checks the first sample that can be arranged.
+fn check_around<O: Op>(around: Around) -> Option<Report> {
+    if around.changes_shapes() && size_of::<O>() > 0 {
+        return None;
+    }
+    (0..TRIES).find_map(|seed| {
+        let mut draw = Draw::new(seed ^ 0xa07d, LARGEST);
+        let Sample { op, inputs, .. } = O::sample(&mut draw);
+        let title = format!("{op:?}, {}, sample {seed}", around.name());
+        let f = Generic(Apply(op));
+        let arranged = around.arrange(&f, &inputs, &mut draw)?;
+        let options = CheckOptions {
+            seed,
+            entries: 16,
+            ..CheckOptions::default()
+        };
+        let report = arranged.with(&f, |f| check_dyn(f, &arranged.inputs, &options));
+        // Equal numbers may lie at a kink, where no derivative is right; in memory of their own they do, too.
+        let at_a_kink = || {
+            let apart = check_dyn(&f, &arranged.apart(), &options);
+            apart.failed() || apart.count(Verdict::Kink) > 0
+        };
+        let at_a_kink = matches!(around, Around::Situation(_)) && report.failed() && at_a_kink();
+        (!at_a_kink).then(|| report.titled(title))
+    })
+}
+
+/// Panics unless `forward_owned`, which may work in place, gives the same bits as `forward`.
+pub(crate) fn require_same_in_place<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
+    let Some((first, others)) = inputs.split_first() else {
+        return;
+    };
+    let others: Vec<_> = others.iter().cloned().map(Var::constant).collect();
+    let others: Vec<_> = others.iter().collect();
+    let by_reference = op.forward(&Inputs(
+        &[&[&Var::constant(first.clone())], &others[..]].concat(),
+    ));
+    let unique = Tensor::from_vec(first.to_vec(), first.shape());
+    let by_value = op.forward_owned(unique, &Inputs(&others));
+    let bits = |outputs: &Outputs<f64>| -> Vec<(Vec<usize>, Vec<u64>)> {
+        let of_one = |y: &Tensor<f64>| {
+            let bits = y.to_vec().into_iter().map(f64::to_bits);
+            (y.shape().to_vec(), bits.collect())
+        };
+        outputs.0.iter().map(of_one).collect()
+    };
+    assert!(
+        bits(&by_reference) == bits(&by_value),
+        "{op:?}: forward_owned gives other values than forward: {by_value:?} is not {by_reference:?}"
+    );
+}
