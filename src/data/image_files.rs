@@ -18,6 +18,17 @@ use super::row_file::RowFile;
 /// The labels are in memory; an image is read when it is asked for. So a process that trains on a part of each batch
 /// reads that part only, and needs memory for no more. [`Split::open_mnist`](super::Split::open_mnist) and its
 /// siblings open files; [`load`](Self::load) makes an [`ImageSet`], which has the same samples.
+///
+/// ```no_run
+/// use wengert::data::{Loader, LoaderOptions, Split};
+///
+/// let data = Split::open_cifar10("cifar-10-batches-bin")?;
+/// let loader = Loader::new(&data.train, LoaderOptions::default());
+/// let first = data.train.image(0)?;
+/// assert_eq!(first.len(), 3 * 32 * 32);
+/// assert_eq!(data.train.bytes_read(), 3 * 32 * 32);
+/// # Ok::<(), wengert::data::DataError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ImageFiles {
     files: Arc<Files>,

@@ -122,8 +122,11 @@ impl<'a> Loader<'a> {
             options.scale
         );
         options.augment.check(set);
-        if let (Some(normalize), false) = (&options.normalize, set.is_empty()) {
-            normalize.check(set.example(0).input.shape());
+        // Whoever trains on a sample that cannot be read gets the error.
+        if let (Some(normalize), false) = (&options.normalize, set.is_empty())
+            && let Ok(first) = set.try_example(0)
+        {
+            normalize.check(first.input.shape());
         }
         let draws = Draws::new(&options.sampler, set);
         Self {

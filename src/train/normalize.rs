@@ -8,6 +8,17 @@ use crate::distributed::{Communicator, shards_of};
 impl Normalize {
     /// As [`of`](Self::of), with the same bits, where each process of a run reads a part of the set, twice.
     ///
+    /// ```
+    /// use wengert::data::{ImageSet, Normalize};
+    /// use wengert::distributed::Simulator;
+    ///
+    /// let digits = ImageSet::digits();
+    /// let shared = Simulator::new(2).run(|communicator| {
+    ///     Normalize::of_shared(&digits, Some(communicator)).expect("the digits can be read")
+    /// });
+    /// assert_eq!(shared, [Normalize::of(&digits), Normalize::of(&digits)]);
+    /// ```
+    ///
     /// # Errors
     /// If a process cannot read a sample.
     ///

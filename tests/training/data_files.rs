@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wengert::data::{Dataset, ImageFiles, ImageSet, Normalize, Problem, Split};
+use wengert::data::{Augment, Dataset, ImageFiles, ImageSet, Normalize, Problem, Split};
 use wengert::distributed::{Communicator, Simulator};
 use wengert::prelude::*;
 
@@ -153,6 +153,33 @@ fn a_file_that_shrinks_during_training_is_one_sentence_and_leaves_whole_steps() 
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_first_sample_that_cannot_be_read_is_the_same_error() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write(directory.path());
+    let files = Split::open_mnist(directory.path()).expect("a data set");
+    fs::write(images_of(directory.path()), "").expect("a file");
+    let options = LoaderOptions {
+        normalize: Some(Normalize {
+            mean: vec![0.5],
+            deviation: vec![0.5],
+        }),
+        augment: Augment {
+            shift: 1,
+            ..Augment::default()
+        },
+        ..LoaderOptions::default()
+    };
+    let loader = Loader::new(&files.train, options);
+    let mut model: Sequential = sequential![Flatten, Linear::new(SIZE, 10, &mut rng(2))];
+    let error = Trainer::new(&mut model, Optimizer::new(Sgd::default()), &loader)
+        .fit()
+        .expect_err("the file is empty");
+    assert!(matches!(error, TrainError::Data(_)), "{error}");
+    let error = Normalize::of_shared(&files.train, None).expect_err("the file is empty");
+    assert!(matches!(error, TrainError::Data(_)), "{error}");
 }
 
 #[test]
