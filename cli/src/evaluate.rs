@@ -35,12 +35,13 @@ pub fn run(options: &Options) -> Outcome {
     settings.validate |= options.validate;
     settings.data = options.data.clone().or(settings.data);
     let source = Source::of_run(&settings, &run)?;
-    let examination = examine(&model, run.images(), &source.test);
+    let test = source.test.load()?;
+    let examination = examine(&model, run.images(), &test);
     print_line(format_args!(
         "weights {:016x}",
         results::fingerprint(&model)
     ))?;
-    results::print(&examination, &source.test, source.test_name)?;
+    results::print(&examination, &test, source.test_name)?;
     print_line(format_args!(
         "{} loss {:.4}",
         source.test_name, examination.loss

@@ -9,7 +9,7 @@ use wengert::prelude::*;
 use crate::run::{Images, LayerRow};
 
 /// The images of the batch.
-const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 
 /// The gradient and the dead units of every layer with parameters, in the order in which they run.
 ///
@@ -21,9 +21,8 @@ pub fn layers(
     set: &ImageSet,
     summary: &Summary,
 ) -> Vec<LayerRow> {
-    let set = set.select(0..set.len().min(BATCH));
-    let loader = Loader::new(&set, images.loader_options(BATCH));
-    let Some(batch) = loader.for_evaluation(&set).epoch(0).next() else {
+    let loader = Loader::new(set, images.loader_options(BATCH));
+    let Some(batch) = loader.for_evaluation(set).epoch(0).next() else {
         return Vec::new();
     };
     let mut pass = Pass::train(model, 0);

@@ -41,19 +41,19 @@ pub fn run(options: &Options) -> Outcome {
         panic_message(|| wengert::nn::Pass::<f32>::eval(&model).capture(path))?;
     }
     let source = Source::of_run(&settings, &run)?;
-    let examination = examine(&model, run.images(), &source.test);
+    let set = source.test.load()?;
+    let examination = examine(&model, run.images(), &set);
     let epochs = run::read_rows(run.directory())?.len();
     let status = match settings.epochs {
         Some(all) if all > epochs as u64 => format!("{epochs} of {all} epochs are done."),
         _ => format!("Finished after {epochs} epochs."),
     };
-    let set = &source.test;
     let file = results::write_report(
         &run,
         &model,
         &summary,
         &source,
-        set,
+        &set,
         &examination,
         &status,
         &options.layers,

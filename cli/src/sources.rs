@@ -1,9 +1,15 @@
 //! The data sets by name.
 
+use std::borrow::Cow;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 
-use wengert::data::{DataError, FolderOptions, ImageSet, Normalize, Problem, Split, UnusableFiles};
+use wengert::data::{
+    DataError, Dataset, FolderOptions, ImageFiles, ImageSet, Normalize, Problem, Split,
+    UnusableFiles,
+};
+use wengert::distributed::Communicator;
+use wengert::train::TrainError;
 
 use crate::outcome::Usage;
 use crate::run::Images;
@@ -16,10 +22,68 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The images that a network is trained on, and those that it is tested on.
 pub struct Source {
-    pub train: ImageSet,
-    pub test: ImageSet,
+    pub train: Pictures,
+    pub test: Pictures,
     /// `test`, or `validation` if the test images are a part of the training images.
     pub test_name: &'static str,
+}
+
+/// Labelled images, in memory or in their files.
+pub enum Pictures {
+    Here(ImageSet),
+    InFiles(ImageFiles),
+}
+
+impl Pictures {
+    pub fn set(&self) -> &dyn Dataset {
+        match self {
+            Self::Here(set) => set,
+            Self::InFiles(files) => files,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.set().len()
+    }
+
+    /// `[images, channels, height, width]`
+    fn shape(&self) -> [usize; 4] {
+        match self {
+            Self::Here(set) => set.shape(),
+            Self::InFiles(files) => files.shape(),
+        }
+    }
+
+    fn white(&self) -> u8 {
+        match self {
+            Self::Here(set) => set.white(),
+            Self::InFiles(files) => files.white(),
+        }
+    }
+
+    fn select(&self, images: impl Iterator<Item = usize>) -> Self {
+        match self {
+            Self::Here(set) => Self::Here(set.select(images)),
+            Self::InFiles(files) => Self::InFiles(files.select(images)),
+        }
+    }
+
+    /// All images, in memory.
+    pub fn load(&self) -> Result<Cow<'_, ImageSet>, DataError> {
+        match self {
+            Self::Here(set) => Ok(Cow::Borrowed(set)),
+            Self::InFiles(files) => Ok(Cow::Owned(files.load()?)),
+        }
+    }
+
+    /// The first images, at most `count`, in memory.
+    pub fn first(&self, count: usize) -> Result<ImageSet, DataError> {
+        let images = 0..count.min(self.len());
+        match self {
+            Self::Here(set) => Ok(set.select(images)),
+            Self::InFiles(files) => files.select(images).load(),
+        }
+    }
 }
 
 impl DatasetName {
@@ -48,27 +112,50 @@ impl DatasetName {
             Self::Cifar10 => Split::cifar10(directory)?,
             Self::Cifar100 => Split::cifar100(directory)?,
             Self::Folder => {
-                let options = FolderOptions {
-                    size: [settings.size.unwrap_or(SIZE) as usize; 2],
-                    seed: settings.seed.unwrap_or(0),
-                    unusable: if settings.skip_unusable {
-                        UnusableFiles::Skip
-                    } else {
-                        UnusableFiles::Error
-                    },
-                    ..FolderOptions::default()
-                };
-                let (split, skipped) =
-                    Split::folder(directory, &options).map_err(|error| with_remedy(&error))?;
+                let (split, skipped) = Split::folder(directory, &folder_options(settings))
+                    .map_err(|error| with_remedy(&error))?;
                 report_skipped(&skipped);
                 split
             }
         })
     }
+
+    /// Opens the files of the images; `None` if they must be read as a whole.
+    fn open(
+        self,
+        directory: &Path,
+        settings: &Settings,
+    ) -> Result<Option<Split<ImageFiles>>, Error> {
+        Ok(Some(match self {
+            // They are a part of the program.
+            Self::Digits => return Ok(None),
+            // All must be decoded to find out which are unusable.
+            Self::Folder if settings.skip_unusable => return Ok(None),
+            Self::FashionMnist => Split::open_fashion_mnist(directory)?,
+            Self::Mnist => Split::open_mnist(directory)?,
+            Self::Cifar10 => Split::open_cifar10(directory)?,
+            Self::Cifar100 => Split::open_cifar100(directory)?,
+            Self::Folder => Split::open_folder(directory, &folder_options(settings))
+                .map_err(|error| with_remedy(&error))?,
+        }))
+    }
+}
+
+fn folder_options(settings: &Settings) -> FolderOptions {
+    FolderOptions {
+        size: [settings.size.unwrap_or(SIZE) as usize; 2],
+        seed: settings.seed.unwrap_or(0),
+        unusable: if settings.skip_unusable {
+            UnusableFiles::Skip
+        } else {
+            UnusableFiles::Error
+        },
+        ..FolderOptions::default()
+    }
 }
 
 /// The library's remedy for an unusable file is one of its options; the command has a flag for it.
-fn with_remedy(error: &DataError) -> String {
+pub fn with_remedy(error: &impl std::fmt::Display) -> String {
     error
         .to_string()
         .replace("`UnusableFiles::Skip`", "--skip-unusable")
@@ -112,36 +199,58 @@ impl Source {
     /// Reads the data set of these settings; with `validate`, a part of the training images is held out.
     pub fn read(settings: &Settings, dataset: DatasetName) -> Result<Self, Error> {
         let data = dataset.read(&directory(settings, dataset)?, settings)?;
-        let Split { train, test } = data;
+        let (train, test) = (Pictures::Here(data.train), Pictures::Here(data.test));
+        Ok(Self::new(train, test, settings))
+    }
+
+    /// As [`read`](Self::read), with images that stay in their files until they are asked for, where that is possible.
+    pub fn open(settings: &Settings, dataset: DatasetName) -> Result<Self, Error> {
+        match dataset.open(&directory(settings, dataset)?, settings)? {
+            None => Self::read(settings, dataset),
+            Some(data) => {
+                let (train, test) = (Pictures::InFiles(data.train), Pictures::InFiles(data.test));
+                Ok(Self::new(train, test, settings))
+            }
+        }
+    }
+
+    fn new(train: Pictures, test: Pictures, settings: &Settings) -> Self {
         if !settings.validate {
-            return Ok(Self {
+            return Self {
                 train,
                 test,
                 test_name: "test",
-            });
+            };
         }
         let rows = |held: bool| (0..train.len()).filter(move |row| (row % 5 == 4) == held);
-        Ok(Self {
+        Self {
             test: train.select(rows(true)),
             train: train.select(rows(false)),
             test_name: "validation",
-        })
+        }
     }
 
     /// What the run must know of the images later. Colours are normalised; grey images are from 0 to 1.
-    pub fn images(&self) -> Images {
+    ///
+    /// * `others`: the processes that read a part of the images each
+    pub fn images(&self, others: Option<&Communicator>) -> Result<Images, TrainError> {
         let [_, channels, height, width] = self.train.shape();
-        let normalize = (channels > 1).then(|| Normalize::of(&self.train));
+        let set = self.train.set();
+        let normalize = if channels > 1 {
+            Some(Normalize::of_shared(set, others)?)
+        } else {
+            None
+        };
         let (mean, deviation) = normalize.map_or_else(Default::default, |n| (n.mean, n.deviation));
-        Images {
+        Ok(Images {
             shape: [channels, height, width],
             white: self.train.white(),
-            classes: self.train.classes().to_vec(),
+            classes: set.class_names().to_vec(),
             training: self.train.len(),
             test: self.test.len(),
             mean,
             deviation,
-        }
+        })
     }
 }
 
@@ -155,7 +264,7 @@ impl Source {
             )
         })?;
         let source = Self::read(settings, dataset)?;
-        let (found, expected) = (source.images(), run.images());
+        let (found, expected) = (source.images(None)?, run.images());
         if found.shape != expected.shape || found.classes != expected.classes {
             return Err(format!(
                 "the images have the shape {:?} in {} classes, those of {} had {:?} in {}; name their directory \

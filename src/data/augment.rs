@@ -154,7 +154,10 @@ impl Augment {
         if self.is_identity() || set.is_empty() {
             return;
         }
-        let example = set.example(0);
+        // Whoever trains on a sample that cannot be read gets the error.
+        let Ok(example) = set.try_example(0) else {
+            return;
+        };
         let shape = example.input.shape();
         require!(
             !self.changes_images() || shape.len() == 3,

@@ -5,6 +5,7 @@ use wengert_tensor::{Element, Real, Tensor, require};
 use super::augment::Augment;
 use super::batch::Targets;
 use super::dataset::{Dataset, Example, Target};
+use super::error::DataError;
 use super::loader::LoaderOptions;
 use super::normalize::Normalize;
 
@@ -41,26 +42,29 @@ impl<'a> Collate<'a> {
 
     /// The inputs `[rows, …]` and targets `[rows, …]` of some samples.
     #[track_caller]
-    pub(crate) fn samples<T: Real>(&self, rows: &[usize]) -> (Tensor<T>, Targets<T>) {
+    pub(crate) fn samples<T: Real>(
+        &self,
+        rows: &[usize],
+    ) -> Result<(Tensor<T>, Targets<T>), DataError> {
         let mut inputs = Stack::new("input", rows.len());
         let mut targets = StackedTargets::Empty;
         for &row in rows {
-            let Example { input, target } = self.sample(row);
+            let Example { input, target } = self.sample(row)?;
             inputs.push(row, &input, |x| T::of(x));
             targets.push(row, &target, rows.len());
         }
-        (inputs.tensor(), targets.finish())
+        Ok((inputs.tensor(), targets.finish()))
     }
 
     /// A sample, mixed with another one if the options say so.
-    fn sample(&self, row: usize) -> Example {
-        let one = self.unmixed(row);
+    fn sample(&self, row: usize) -> Result<Example, DataError> {
+        let one = self.unmixed(row)?;
         if self.augment.mixup == 0.0 {
-            return one;
+            return Ok(one);
         }
         let count = self.set.len();
         let (partner, share) = self.augment.partner(count, self.seed, self.epoch, row);
-        let other = self.unmixed(partner);
+        let other = self.unmixed(partner)?;
         let mix = |a: &Tensor<f64>, b: &Tensor<f64>| {
             require!(
                 a.shape() == b.shape(),
@@ -71,10 +75,10 @@ impl<'a> Collate<'a> {
             a.zip(b, |a, b| share * a + (1.0 - share) * b)
         };
         let targets = [(row, &one), (partner, &other)].map(|(row, x)| self.numbers(row, &x.target));
-        Example {
+        Ok(Example {
             input: mix(&one.input, &other.input),
             target: Target::Numbers(mix(&targets[0], &targets[1])),
-        }
+        })
     }
 
     /// A target as numbers: of a class number the probability 1 of that class.
@@ -96,14 +100,14 @@ impl<'a> Collate<'a> {
         }
     }
 
-    fn unmixed(&self, row: usize) -> Example {
-        let Example { mut input, target } = self.set.example(row);
+    fn unmixed(&self, row: usize) -> Result<Example, DataError> {
+        let Example { mut input, target } = self.set.try_example(row)?;
         input.map_in_place(|x| x * self.scale);
         self.augment.apply(&mut input, self.seed, self.epoch, row);
         if let Some(normalize) = self.normalize {
             normalize.apply(&mut input);
         }
-        Example { input, target }
+        Ok(Example { input, target })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use wengert_tensor::Tensor;
 
+use super::error::DataError;
 use crate::report::Fingerprint;
 
 /// Samples by index: an input and a target each.
@@ -40,6 +41,15 @@ pub trait Dataset: Sync {
 
     /// The sample with this index, `0..len()`.
     fn example(&self, index: usize) -> Example;
+
+    /// As [`example`](Self::example), or why the sample cannot be read. Training calls this one; a set that reads its
+    /// samples from files overrides it.
+    ///
+    /// # Errors
+    /// If the file of the sample cannot be read; by default there is no error.
+    fn try_example(&self, index: usize) -> Result<Example, DataError> {
+        Ok(self.example(index))
+    }
 
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {

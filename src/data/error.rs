@@ -83,6 +83,22 @@ pub enum Problem {
         /// The length that the header needs.
         needed: u64,
     },
+    /// The file has become shorter.
+    #[error(
+        "has {found} bytes now, but needed {opened} when it was opened: it was changed during the run; restore it, and \
+         resume the run"
+    )]
+    Shrunk {
+        /// Its length now.
+        found: u64,
+        /// The length that its samples need.
+        opened: u64,
+    },
+    /// There is no room for the contents of a compressed file.
+    #[error(
+        "cannot be unpacked to a temporary file: {0}; free disk space, or unpack the file beside it with gunzip -k"
+    )]
+    Unpack(io::Error),
     /// Not the element type or rank that the data set needs.
     #[error(
         "has {found} elements of shape {shape:?}, but {expected} is needed; are two files swapped?"

@@ -8,7 +8,9 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageError, ImageReader};
 use wengert_tensor::{parallel, require};
 
+use super::dataset::Dataset;
 use super::error::{DataError, Problem};
+use super::image_files::ImageFiles;
 use super::images::ImageSet;
 use super::split::Split;
 
@@ -91,12 +93,56 @@ impl ImageSet {
         directory: impl AsRef<Path>,
         options: &FolderOptions,
     ) -> Result<(Self, Vec<DataError>), DataError> {
-        let directory = directory.as_ref();
-        let classes = class_directories(directory)?;
-        if let [only] = &classes[..] {
-            return Err(Problem::OneClass(name_of(only)).of(directory));
+        read_classes(&class_directories(directory.as_ref())?, options)
+    }
+}
+
+impl ImageFiles {
+    /// As [`ImageSet::folder`], with images that are decoded when they are asked for. Opening reads the kind and the
+    /// extents of each, so a file that is damaged further on is an error when it is read.
+    ///
+    /// # Errors
+    /// As [`ImageSet::folder`].
+    ///
+    /// # Panics
+    /// If an extent of the size is 0, or unusable files are to be left out, which needs all images to be decoded.
+    #[track_caller]
+    pub fn folder(directory: impl AsRef<Path>, options: &FolderOptions) -> Result<Self, DataError> {
+        check_size(options.size);
+        require!(
+            options.unusable == UnusableFiles::Error,
+            "ImageFiles::folder: unusable = Skip: the files are not decoded here; use `ImageSet::folder`"
+        );
+        let classes = class_directories(directory.as_ref())?;
+        let (mut files, mut labels) = (Vec::new(), Vec::new());
+        for (class, path) in files_of(&classes)? {
+            check_header(&path)?;
+            labels.push(class as i64);
+            files.push(ImageFile {
+                path,
+                color: options.color,
+            });
         }
-        read_classes(&classes, options)
+        let names = classes.iter().map(|class| name_of(class)).collect();
+        let [height, width] = options.size;
+        let size = [options.color.channels(), height, width];
+        Ok(Self::of_images(files, size, labels, names))
+    }
+}
+
+/// An image that is decoded when it is asked for.
+#[derive(Debug)]
+pub(crate) struct ImageFile {
+    path: PathBuf,
+    color: ImageColor,
+}
+
+impl ImageFile {
+    /// The pixels, `[channels, height, width]`, and the bytes of the file.
+    pub(crate) fn read(&self, [_, height, width]: [usize; 3]) -> Result<(Vec<u8>, u64), DataError> {
+        let pixels = read_image(&self.path, [height, width], self.color)?;
+        let length = fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
+        Ok((pixels, length))
     }
 }
 
@@ -118,29 +164,58 @@ impl Split {
         options: &FolderOptions,
     ) -> Result<(Self, Vec<DataError>), DataError> {
         let directory = directory.as_ref();
-        let train = directory.join("train");
-        let test = ["test", "val", "validation"].map(|name| directory.join(name));
-        let test = test.iter().find(|test| test.is_dir());
-        let (Some(test), true) = (test, train.is_dir()) else {
+        let Some([train, test]) = parts(directory) else {
             let (all, skipped) = ImageSet::folder(directory, options)?;
             return Ok((all.split(options.test_share, options.seed), skipped));
         };
         let (train_set, mut skipped) = ImageSet::folder(&train, options)?;
         let (test_set, more) = ImageSet::folder(test, options)?;
         skipped.extend(more);
-        if train_set.classes() != test_set.classes() {
-            return Err(Problem::Classes {
-                train: train_set.classes().to_vec(),
-                test: test_set.classes().to_vec(),
-            }
-            .of(directory));
-        }
-        let split = Self {
-            train: train_set,
-            test: test_set,
-        };
-        Ok((split, skipped))
+        Ok((same_classes(directory, train_set, test_set)?, skipped))
     }
+}
+
+impl Split<ImageFiles> {
+    /// As [`Split::folder`], with images that are decoded when they are asked for; see [`ImageFiles::folder`].
+    ///
+    /// # Errors
+    /// As [`Split::folder`].
+    ///
+    /// # Panics
+    /// As [`Split::folder`] and [`ImageFiles::folder`].
+    #[track_caller]
+    pub fn open_folder(
+        directory: impl AsRef<Path>,
+        options: &FolderOptions,
+    ) -> Result<Self, DataError> {
+        let directory = directory.as_ref();
+        let Some([train, test]) = parts(directory) else {
+            let all = ImageFiles::folder(directory, options)?;
+            return Ok(all.split(options.test_share, options.seed));
+        };
+        let train = ImageFiles::folder(train, options)?;
+        let test = ImageFiles::folder(test, options)?;
+        same_classes(directory, train, test)
+    }
+}
+
+/// The directories of training and test images, if there are both.
+fn parts(directory: &Path) -> Option<[PathBuf; 2]> {
+    let train = directory.join("train");
+    let tests = ["test", "val", "validation"].map(|name| directory.join(name));
+    let test = tests.into_iter().find(|test| test.is_dir())?;
+    train.is_dir().then_some([train, test])
+}
+
+fn same_classes<S: Dataset>(directory: &Path, train: S, test: S) -> Result<Split<S>, DataError> {
+    if train.class_names() != test.class_names() {
+        return Err(Problem::Classes {
+            train: train.class_names().to_vec(),
+            test: test.class_names().to_vec(),
+        }
+        .of(directory));
+    }
+    Ok(Split { train, test })
 }
 
 /// The pixels of one image file, `[channels, height, width]`, row-major, resized.
@@ -156,11 +231,7 @@ pub fn read_image(
     size: [usize; 2],
     color: ImageColor,
 ) -> Result<Vec<u8>, DataError> {
-    require!(
-        size.iter()
-            .all(|&extent| extent > 0 && u32::try_from(extent).is_ok()),
-        "read_image: size {size:?}: height and width must be at least 1"
-    );
+    check_size(size);
     let path = path.as_ref();
     let [height, width] = size.map(|extent| extent as u32);
     let image = decode(path)?;
@@ -186,7 +257,27 @@ fn resize(image: DynamicImage, height: u32, width: u32) -> DynamicImage {
     image.resize_exact(width, height, FilterType::Triangle)
 }
 
+#[track_caller]
+fn check_size(size: [usize; 2]) {
+    require!(
+        size.iter()
+            .all(|&extent| extent > 0 && u32::try_from(extent).is_ok()),
+        "read_image: size {size:?}: height and width must be at least 1"
+    );
+}
+
 fn decode(path: &Path) -> Result<DynamicImage, DataError> {
+    let decoded = open_image(path)?.decode();
+    decoded.map_err(|error| unusable(error).of(path))
+}
+
+/// An error unless a file begins as an image does.
+fn check_header(path: &Path) -> Result<(), DataError> {
+    let extents = open_image(path)?.into_dimensions();
+    extents.map(drop).map_err(|error| unusable(error).of(path))
+}
+
+fn open_image(path: &Path) -> Result<ImageReader<BufReader<File>>, DataError> {
     let failed = |error: io::Error| Problem::Io(error).of(path);
     // Checked before opening: opening a FIFO would wait for a writer.
     if !fs::metadata(path).map_err(failed)?.is_file() {
@@ -199,19 +290,18 @@ fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     if reader.format().is_none() {
         return Err(Problem::NotAnImage.of(path));
     }
-    reader.decode().map_err(|error| {
-        match error {
-            ImageError::Unsupported(_) => Problem::NotAnImage,
-            error => Problem::DamagedImage(error.to_string()),
-        }
-        .of(path)
-    })
+    Ok(reader)
 }
 
-fn read_classes(
-    classes: &[PathBuf],
-    options: &FolderOptions,
-) -> Result<(ImageSet, Vec<DataError>), DataError> {
+fn unusable(error: ImageError) -> Problem {
+    match error {
+        ImageError::Unsupported(_) => Problem::NotAnImage,
+        error => Problem::DamagedImage(error.to_string()),
+    }
+}
+
+/// The files of each class, with its number.
+fn files_of(classes: &[PathBuf]) -> Result<Vec<(usize, PathBuf)>, DataError> {
     let mut files = Vec::new();
     for (class, directory) in classes.iter().enumerate() {
         let members = entries(directory)?;
@@ -220,6 +310,14 @@ fn read_classes(
         }
         files.extend(members.into_iter().map(|file| (class, file)));
     }
+    Ok(files)
+}
+
+fn read_classes(
+    classes: &[PathBuf],
+    options: &FolderOptions,
+) -> Result<(ImageSet, Vec<DataError>), DataError> {
+    let files = files_of(classes)?;
     // Decoding takes far longer than giving a file to a thread.
     let decoded = parallel::map_chunks(files.len(), usize::MAX, |index| {
         read_image(&files[index].1, options.size, options.color)
@@ -250,7 +348,7 @@ fn read_classes(
     ))
 }
 
-/// The class directories, at least one.
+/// The class directories, at least two.
 fn class_directories(directory: &Path) -> Result<Vec<PathBuf>, DataError> {
     if !directory.is_dir() {
         let text = "there is no such directory; give one that has a directory of images per class";
@@ -260,6 +358,9 @@ fn class_directories(directory: &Path) -> Result<Vec<PathBuf>, DataError> {
     classes.retain(|path| path.is_dir());
     if classes.is_empty() {
         return Err(Problem::NoClasses.of(directory));
+    }
+    if let [only] = &classes[..] {
+        return Err(Problem::OneClass(name_of(only)).of(directory));
     }
     Ok(classes)
 }

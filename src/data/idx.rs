@@ -5,6 +5,7 @@ use std::path::Path;
 use wengert_tensor::{Number, Tensor, element_count, require};
 
 use super::error::{DataError, MAX_RANK, Problem};
+use super::row_file::RowFile;
 use super::source::Source;
 
 /// An array from an IDX file: `0, 0, type, rank`, the extents as big-endian `u32`, the elements
@@ -159,43 +160,15 @@ impl Idx {
     }
 
     fn decode(mut source: Source<'_>) -> Result<Self, DataError> {
-        let magic = source.take(4)?;
-        let (code, rank) = match magic[..] {
-            [0, 0, code, rank] => (code, rank),
-            [_, _, _, _] => return Err(source.error(Problem::NotIdx { found: magic })),
-            _ => {
-                return Err(source.error(Problem::Truncated {
-                    needed: 4,
-                    found: magic.len() as u64,
-                }));
-            }
-        };
-        let Some(width) = width(code) else {
-            return Err(source.error(Problem::UnknownType(code)));
-        };
-        if rank == 0 || rank > MAX_RANK {
-            return Err(source.error(Problem::Rank(rank)));
-        }
-        let header = 4 * u64::from(rank) + 4;
-        let extents = source.take(4 * usize::from(rank))?;
-        if extents.len() < 4 * usize::from(rank) {
-            return Err(source.error(Problem::Truncated {
-                needed: header,
-                found: 4 + extents.len() as u64,
-            }));
-        }
-        let shape: Vec<usize> = extents
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|&extent| u32::from_be_bytes(extent) as usize)
-            .collect();
-        let Some(count) = element_count(&shape).and_then(|n| n.checked_mul(width)) else {
-            return Err(source.error(Problem::TooLarge(shape)));
-        };
-        let bytes = source.rest(header, count)?;
+        let Header {
+            code,
+            shape,
+            start,
+            bytes,
+        } = Header::read(&mut source)?;
+        let bytes = source.rest(start, bytes)?;
         // Images are bytes, which need no conversion and no copy.
-        let values = if code == 0x08 {
+        let values = if code == BYTES {
             IdxValues::U8(bytes)
         } else {
             IdxValues::decode(code, &bytes).expect("the element type has a width, so it is known")
@@ -254,4 +227,94 @@ impl Idx {
             .of(file)),
         }
     }
+}
+
+/// The element type of bytes.
+const BYTES: u8 = 0x08;
+
+/// What stands before the elements.
+struct Header {
+    code: u8,
+    shape: Vec<usize>,
+    /// The bytes of the header.
+    start: u64,
+    /// The bytes of the elements.
+    bytes: usize,
+}
+
+impl Header {
+    fn read(source: &mut Source<'_>) -> Result<Self, DataError> {
+        let magic = source.take(4)?;
+        let (code, rank) = match magic[..] {
+            [0, 0, code, rank] => (code, rank),
+            [_, _, _, _] => return Err(source.error(Problem::NotIdx { found: magic })),
+            _ => {
+                return Err(source.error(Problem::Truncated {
+                    needed: 4,
+                    found: magic.len() as u64,
+                }));
+            }
+        };
+        let Some(width) = width(code) else {
+            return Err(source.error(Problem::UnknownType(code)));
+        };
+        if rank == 0 || rank > MAX_RANK {
+            return Err(source.error(Problem::Rank(rank)));
+        }
+        let start = 4 * u64::from(rank) + 4;
+        let extents = source.take(4 * usize::from(rank))?;
+        if extents.len() < 4 * usize::from(rank) {
+            return Err(source.error(Problem::Truncated {
+                needed: start,
+                found: 4 + extents.len() as u64,
+            }));
+        }
+        let shape: Vec<usize> = extents
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|&extent| u32::from_be_bytes(extent) as usize)
+            .collect();
+        let Some(bytes) = element_count(&shape).and_then(|n| n.checked_mul(width)) else {
+            return Err(source.error(Problem::TooLarge(shape)));
+        };
+        Ok(Self {
+            code,
+            shape,
+            start,
+            bytes,
+        })
+    }
+}
+
+/// An array of bytes of rank `RANK`, whose rows are read when they are asked for: all with the same first index are one.
+/// A compressed file is unpacked to a temporary one without a name.
+pub(crate) fn open_rows<const RANK: usize>(
+    path: &Path,
+    expected: &'static str,
+) -> Result<(RowFile, [usize; RANK]), DataError> {
+    let mut source = Source::open(path)?;
+    let header = Header::read(&mut source)?;
+    let shape = match <[usize; RANK]>::try_from(header.shape.as_slice()) {
+        Ok(shape) if header.code == BYTES => shape,
+        _ => {
+            let none = IdxValues::decode(header.code, &[]).expect("the header is read");
+            return Err(Problem::WrongContents {
+                found: none.type_name(),
+                shape: header.shape,
+                expected,
+            }
+            .of(path));
+        }
+    };
+    let (count, row) = (shape[0], shape[1..].iter().product());
+    let rows = if source.is_plain() {
+        RowFile::open(path, header.start, row, count)?
+    } else {
+        let failed = |error| Problem::Unpack(error).of(path);
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        source.unpack(header.start, header.bytes, &mut file)?;
+        RowFile::of(path, file, 0, row, count)
+    };
+    Ok((rows, shape))
 }

@@ -1,5 +1,6 @@
 //! [`ImageSet`]: labelled images of one size, in memory.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use wengert_tensor::{Tensor, element_count, require};
@@ -182,20 +183,38 @@ impl Dataset for ImageSet {
         self.labels.get(index).copied()
     }
 
-    /// A hash of all images and labels.
+    /// A hash of the shape, of all labels, and of at most 256 images, evenly spaced.
     fn fingerprint(&self) -> u64 {
-        let mut hash = Fingerprint::new();
-        hash.bytes(format!("{:?} {}", self.shape, self.white).as_bytes());
-        hash.bytes(&self.pixels);
-        for label in &self.labels {
-            hash.bytes(&label.to_le_bytes());
-        }
-        hash.value()
+        fingerprint(self.shape, self.white, &self.labels, |index| {
+            self.image(index).into()
+        })
     }
 
     fn scale(&self) -> f64 {
         1.0 / f64::from(self.white)
     }
+}
+
+/// The most images that a fingerprint has: few enough to be read at the start of each run.
+const FINGERPRINT_IMAGES: usize = 256;
+
+/// A hash of the shape, of all labels, and of some images, evenly spaced.
+pub(crate) fn fingerprint<'a>(
+    shape: [usize; 4],
+    white: u8,
+    labels: &[i64],
+    image: impl Fn(usize) -> Cow<'a, [u8]>,
+) -> u64 {
+    let mut hash = Fingerprint::new();
+    hash.bytes(format!("{shape:?} {white}").as_bytes());
+    for label in labels {
+        hash.bytes(&label.to_le_bytes());
+    }
+    let distance = labels.len().div_ceil(FINGERPRINT_IMAGES).max(1);
+    for index in (0..labels.len()).step_by(distance) {
+        hash.bytes(&image(index));
+    }
+    hash.value()
 }
 
 /// An error if a label from a file is not the number of a class.

@@ -5,12 +5,14 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
+use wengert_tensor::fail::fail;
 use wengert_tensor::{Real, require};
 
 use super::augment::Augment;
 use super::batch::Batch;
 use super::collate::Collate;
 use super::dataset::Dataset;
+use super::error::DataError;
 use super::normalize::Normalize;
 use super::random::{Purpose, stream};
 use super::sampler::{Draws, Sampler};
@@ -120,8 +122,11 @@ impl<'a> Loader<'a> {
             options.scale
         );
         options.augment.check(set);
-        if let (Some(normalize), false) = (&options.normalize, set.is_empty()) {
-            normalize.check(set.example(0).input.shape());
+        // Whoever trains on a sample that cannot be read gets the error.
+        if let (Some(normalize), false) = (&options.normalize, set.is_empty())
+            && let Ok(first) = set.try_example(0)
+        {
+            normalize.check(first.input.shape());
         }
         let draws = Draws::new(&options.sampler, set);
         Self {
@@ -248,15 +253,15 @@ impl<T: Real> Batches<'_, T> {
     }
 
     /// The batch of a step of the epoch.
-    pub(crate) fn make(&self, step: usize) -> Batch<T> {
+    pub(crate) fn make(&self, step: usize) -> Result<Batch<T>, DataError> {
         let options = &self.loader.options;
         let start = step * options.batch;
         let end = (start + options.batch).min(self.order.len());
         let part_end = start.saturating_add(self.part.end).min(end);
         let part_start = start.saturating_add(self.part.start).min(part_end);
         let rows = self.order[part_start..part_end].to_vec();
-        let (inputs, targets) = self.collate.samples(&rows);
-        Batch {
+        let (inputs, targets) = self.collate.samples(&rows)?;
+        Ok(Batch {
             inputs,
             targets,
             rows,
@@ -268,14 +273,11 @@ impl<T: Real> Batches<'_, T> {
             )
             .any(),
             is_mixed: options.augment.mixup > 0.0,
-        }
+        })
     }
-}
 
-impl<T: Real> Iterator for Batches<'_, T> {
-    type Item = Batch<T>;
-
-    fn next(&mut self) -> Option<Batch<T>> {
+    /// The next batch, or why it cannot be read.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Batch<T>, DataError>> {
         let step = self.position.step;
         if step >= self.steps() {
             return None;
@@ -283,6 +285,25 @@ impl<T: Real> Iterator for Batches<'_, T> {
         let batch = self.make(step);
         self.skip_one();
         Some(batch)
+    }
+}
+
+/// A batch for a caller who expects that all samples can be read.
+#[track_caller]
+pub(crate) fn require_readable<T: Real>(batch: Result<Batch<T>, DataError>) -> Batch<T> {
+    match batch {
+        Ok(batch) => batch,
+        Err(error) => fail(format_args!("{error}")),
+    }
+}
+
+impl<T: Real> Iterator for Batches<'_, T> {
+    type Item = Batch<T>;
+
+    /// # Panics
+    /// If a sample cannot be read ([`Dataset::try_example`]); a [`Trainer`](crate::train::Trainer) returns the error.
+    fn next(&mut self) -> Option<Batch<T>> {
+        self.try_next().map(require_readable)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

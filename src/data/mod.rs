@@ -1,6 +1,7 @@
 //! Data sets and the loader that makes batches of them.
 //!
-//! [`Dataset`] is the trait of every set, yours too; [`ImageSet`] holds images in memory.
+//! [`Dataset`] is the trait of every set, yours too; [`ImageSet`] holds images in memory, [`ImageFiles`] reads each
+//! when it is asked for.
 //! [`Split::digits`] is built in; [`Split::mnist`], [`Split::fashion_mnist`] and
 //! [`Split::cifar10`] read the published files. [`Loader`] shuffles, batches, scales and augments; each
 //! batch is a pure function of seed, epoch and step, so a run can resume exactly.
@@ -16,6 +17,7 @@ mod error;
 #[cfg(feature = "images")]
 mod folder;
 mod idx;
+mod image_files;
 mod images;
 mod loader;
 mod mnist;
@@ -25,6 +27,7 @@ mod npy;
 mod npz;
 mod prefetch;
 mod random;
+mod row_file;
 mod sampler;
 mod source;
 mod split;
@@ -37,6 +40,7 @@ pub use error::{DataError, Problem};
 #[cfg(feature = "images")]
 pub use folder::{FolderOptions, ImageColor, UnusableFiles, read_image};
 pub use idx::{Idx, IdxValues};
+pub use image_files::ImageFiles;
 pub use images::ImageSet;
 pub use loader::{Batches, Loader, LoaderOptions, Position};
 pub use normalize::Normalize;

@@ -1,8 +1,12 @@
 //! [`Normalize`]: channels with mean 0 and standard deviation 1.
 
+use std::ops::Range;
+
+use wengert_tensor::fail::fail;
 use wengert_tensor::{Tensor, require};
 
 use super::dataset::Dataset;
+use super::error::DataError;
 
 /// Subtracts a mean per channel and divides by a standard deviation per channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,24 +35,39 @@ impl Normalize {
     #[must_use]
     #[track_caller]
     pub fn of(set: &dyn Dataset) -> Self {
+        match Self::of_sums(set, |sums| sums(0..set.len())) {
+            Ok(normalize) => normalize,
+            Err(error) => fail(format_args!("Normalize::of: {error}")),
+        }
+    }
+
+    /// As [`of`](Self::of), where `all` calls its argument for ranges of samples that are all samples together, here or
+    /// in other processes, and returns the results one after the other.
+    #[track_caller]
+    pub(crate) fn of_sums<E>(
+        set: &dyn Dataset,
+        mut all: impl FnMut(&SumsOfSamples<'_>) -> Result<Vec<f64>, E>,
+    ) -> Result<Self, E> {
         require!(
             !set.is_empty(),
             "Normalize::of: the set has no samples, so it has no mean"
         );
         // Sums of bytes are exact, since they are scaled at the end.
-        let mean = channel_means(set, |x, _| x);
-        let variance = channel_means(set, |x, channel| {
-            let difference = x - mean[channel];
-            difference * difference
-        });
+        let mean = channel_means(&all(&|samples| sums_of(set, samples, |x, _| x))?);
+        let variance = channel_means(&all(&|samples| {
+            sums_of(set, samples, |x, channel| {
+                let difference = x - mean[channel];
+                difference * difference
+            })
+        })?);
         let deviation = |variance: f64| match variance.sqrt() * set.scale().abs() {
             d if d > 0.0 => d,
             _ => 1.0,
         };
-        Self {
+        Ok(Self {
             mean: mean.iter().map(|mean| mean * set.scale()).collect(),
             deviation: variance.into_iter().map(deviation).collect(),
-        }
+        })
     }
 
     /// `(x − mean) / deviation` in place, along the first axis.
@@ -82,24 +101,48 @@ impl Normalize {
     }
 }
 
-/// The mean over the set of a function of each input value and its channel.
+/// For each of some samples the number of its channels and of values in a channel, and a sum over each channel.
+pub(crate) type SumsOfSamples<'a> = dyn Fn(Range<usize>) -> Result<Vec<f64>, DataError> + 'a;
+
+/// See [`SumsOfSamples`]; the sums are of a function of each value and its channel.
 #[track_caller]
-fn channel_means(set: &dyn Dataset, f: impl Fn(f64, usize) -> f64) -> Vec<f64> {
-    let (mut sums, mut count) = (Vec::new(), 0_usize);
-    for index in 0..set.len() {
-        let input = set.example(index).input;
+fn sums_of(
+    set: &dyn Dataset,
+    samples: Range<usize>,
+    f: impl Fn(f64, usize) -> f64,
+) -> Result<Vec<f64>, DataError> {
+    let mut sums = Vec::new();
+    let mut channels = None;
+    for index in samples {
+        let input = set.try_example(index)?.input;
         require!(
-            input.rank() > 0 && (index == 0 || input.shape()[0] == sums.len()),
+            input.rank() > 0 && *channels.get_or_insert(input.shape()[0]) == input.shape()[0],
             "Normalize::of: sample {index} has the shape {:?}: all samples need the same first axis",
             input.shape()
         );
-        sums.resize(input.shape()[0], 0.0);
         let values = input.to_vec();
-        let size = values.len() / sums.len().max(1);
+        let size = values.len() / input.shape()[0].max(1);
+        sums.extend([input.shape()[0] as f64, size as f64]);
         for (channel, values) in values.chunks_exact(size.max(1)).enumerate() {
-            sums[channel] += values.iter().map(|&x| f(x, channel)).sum::<f64>();
+            sums.push(values.iter().map(|&x| f(x, channel)).sum());
         }
-        count += size;
+    }
+    Ok(sums)
+}
+
+/// The means over all samples from the sums of each.
+fn channel_means(mut samples: &[f64]) -> Vec<f64> {
+    let (mut sums, mut count) = (Vec::new(), 0_usize);
+    while let [channels, size, rest @ ..] = samples {
+        let channels = *channels as usize;
+        let present = if *size > 0.0 { channels } else { 0 };
+        let (own, rest) = rest.split_at(present.min(rest.len()));
+        sums.resize(channels, 0.0);
+        for (sum, own) in sums.iter_mut().zip(own) {
+            *sum += own;
+        }
+        count += *size as usize;
+        samples = rest;
     }
     sums.iter().map(|sum| sum / count.max(1) as f64).collect()
 }

@@ -14,7 +14,8 @@ use wengert_tensor::Real;
 use wengert_tensor::parallel::with_threads;
 
 use super::batch::Batch;
-use super::loader::{Batches, Loader, Position};
+use super::error::DataError;
+use super::loader::{Batches, Loader, Position, require_readable};
 
 /// Batches that a worker makes ahead of the consumer.
 const AHEAD: usize = 2;
@@ -32,7 +33,7 @@ pub struct Prefetched<'scope, T: Real> {
 
 #[derive(Debug)]
 struct Worker<'scope, T: Real> {
-    batches: Receiver<Batch<T>>,
+    batches: Receiver<Result<Batch<T>, DataError>>,
     thread: Option<ScopedJoinHandle<'scope, ()>>,
 }
 
@@ -114,7 +115,7 @@ fn send_every<T: Real>(
     batches: &Batches<'_, T>,
     first: usize,
     stride: usize,
-    sender: &SyncSender<Batch<T>>,
+    sender: &SyncSender<Result<Batch<T>, DataError>>,
 ) {
     for step in (first..batches.steps()).step_by(stride) {
         if sender.send(batches.make(step)).is_err() {
@@ -137,7 +138,7 @@ impl<T: Real> Prefetched<'_, T> {
     }
 
     /// The next batch of the worker whose turn it is.
-    fn receive(&mut self) -> Batch<T> {
+    fn receive(&mut self) -> Result<Batch<T>, DataError> {
         let worker = &mut self.workers[self.next];
         if let Ok(batch) = worker.batches.recv() {
             self.next = (self.next + 1) % self.workers.len();
@@ -149,18 +150,15 @@ impl<T: Real> Prefetched<'_, T> {
             _ => unreachable!("a worker without a panic has sent all its batches"),
         }
     }
-}
 
-impl<T: Real> Iterator for Prefetched<'_, T> {
-    type Item = Batch<T>;
-
-    fn next(&mut self) -> Option<Batch<T>> {
+    /// The next batch, or why it cannot be read.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Batch<T>, DataError>> {
         if self.batches.len() == 0 {
             return None;
         }
         let start = Instant::now();
         let batch = if self.workers.is_empty() {
-            self.batches.next()?
+            self.batches.try_next()?
         } else {
             let batch = self.receive();
             self.batches.skip_one();
@@ -168,6 +166,16 @@ impl<T: Real> Iterator for Prefetched<'_, T> {
         };
         self.waited += start.elapsed();
         Some(batch)
+    }
+}
+
+impl<T: Real> Iterator for Prefetched<'_, T> {
+    type Item = Batch<T>;
+
+    /// # Panics
+    /// If a sample cannot be read, as in [`Batches::next`](super::Batches).
+    fn next(&mut self) -> Option<Batch<T>> {
+        self.try_next().map(require_readable)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

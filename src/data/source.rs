@@ -1,18 +1,21 @@
 //! Reading bytes from a file or from memory, plain or gzip-compressed, with bounded memory.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::{DataError, Problem};
+use super::row_file::open_regular;
 
 /// The largest expansion of deflate: two bits for a match of 258 bytes.
 const DEFLATE_LIMIT: u64 = 1032;
 
 /// The first read from a stream of unknown length, in bytes.
 const FIRST_BYTES: usize = 4096;
+
+/// The bytes that are unpacked at a time.
+const PIECE: usize = 1 << 16;
 
 /// A stream and the name of its file, for messages.
 ///
@@ -32,7 +35,7 @@ impl<'a> Source<'a> {
     /// Opens a regular file, plain or gzip-compressed.
     pub(crate) fn open(path: &Path) -> Result<Source<'static>, DataError> {
         let (file, length) = open_regular(path)?;
-        Source::new(path, file, length)
+        Source::new(path, Box::new(BufReader::new(file)), length)
     }
 
     /// Opens a regular file without decompression.
@@ -40,7 +43,7 @@ impl<'a> Source<'a> {
         let (file, length) = open_regular(path)?;
         Ok(Source {
             name: path.to_owned(),
-            stream: Stream::Plain(file),
+            stream: Stream::Plain(Box::new(BufReader::new(file))),
             length,
         })
     }
@@ -112,6 +115,40 @@ impl<'a> Source<'a> {
 
     /// The rest of the stream, which must be exactly `count` bytes after the `start` bytes already read.
     pub(crate) fn rest(&mut self, start: u64, count: usize) -> Result<Vec<u8>, DataError> {
+        self.check_length(start, count)?;
+        let bytes = self.take(count)?;
+        self.check_end(start, bytes.len(), count)?;
+        Ok(bytes)
+    }
+
+    /// Writes what [`rest`](Self::rest) would return to a file, piece by piece.
+    pub(crate) fn unpack(
+        &mut self,
+        start: u64,
+        count: usize,
+        file: &mut impl Write,
+    ) -> Result<(), DataError> {
+        self.check_length(start, count)?;
+        let mut written = 0;
+        while written < count {
+            let bytes = self.take(PIECE.min(count - written))?;
+            if bytes.is_empty() {
+                break;
+            }
+            file.write_all(&bytes)
+                .map_err(|error| self.error(Problem::Unpack(error)))?;
+            written += bytes.len();
+        }
+        self.check_end(start, written, count)
+    }
+
+    /// Whether the bytes are those of the file, without compression.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.stream, Stream::Plain(_))
+    }
+
+    /// An error if the length of the file shows that the rest cannot be `count` bytes.
+    fn check_length(&self, start: u64, count: usize) -> Result<(), DataError> {
         let needed = start.saturating_add(count as u64);
         match self.stream {
             Stream::Plain(_) if self.length < needed => {
@@ -124,16 +161,21 @@ impl<'a> Source<'a> {
             Stream::Plain(_) => {}
             Stream::Gzip(_) => self.check_expansion(needed)?,
         }
-        let bytes = self.take(count)?;
-        if bytes.len() < count {
-            let found = start + bytes.len() as u64;
+        Ok(())
+    }
+
+    /// An error unless all `count` bytes were read, and nothing follows them.
+    fn check_end(&mut self, start: u64, read: usize, count: usize) -> Result<(), DataError> {
+        let needed = start.saturating_add(count as u64);
+        if read < count {
+            let found = start + read as u64;
             return Err(self.error(Problem::Truncated { needed, found }));
         }
         // Reading one more byte reaches the end of a gzip stream, where its checksum is compared.
         if !self.take(1)?.is_empty() {
             return Err(self.error(Problem::Trailing { needed }));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     fn check_expansion(&self, needed: u64) -> Result<(), DataError> {
@@ -147,14 +189,4 @@ impl<'a> Source<'a> {
         }
         Ok(())
     }
-}
-
-fn open_regular(path: &Path) -> Result<(Box<dyn BufRead>, u64), DataError> {
-    // Checked before opening: opening a FIFO would wait for a writer.
-    let metadata = fs::metadata(path).map_err(|error| Problem::Io(error).of(path))?;
-    if !metadata.is_file() {
-        return Err(Problem::NotAFile.of(path));
-    }
-    let file = File::open(path).map_err(|error| Problem::Io(error).of(path))?;
-    Ok((Box::new(BufReader::new(file)), metadata.len()))
 }

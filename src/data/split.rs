@@ -2,7 +2,7 @@
 
 use super::images::ImageSet;
 
-/// A training set and a test set of images.
+/// A training set and a test set of images: in memory, or of [`ImageFiles`](super::ImageFiles).
 ///
 /// ```
 /// use wengert::data::Split;
@@ -11,9 +11,9 @@ use super::images::ImageSet;
 /// assert_eq!((digits.train.len(), digits.test.len()), (1438, 359));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Split {
+pub struct Split<S = ImageSet> {
     /// The training set.
-    pub train: ImageSet,
+    pub train: S,
     /// The test set; not for choosing models or options.
-    pub test: ImageSet,
+    pub test: S,
 }

@@ -3,6 +3,8 @@
 use wengert_tensor::require;
 
 use super::dataset::{Dataset, Example};
+use super::error::DataError;
+use super::image_files::ImageFiles;
 use super::images::ImageSet;
 use super::random::{Purpose, stream};
 use super::sampler::rows_by_class;
@@ -65,6 +67,10 @@ impl Dataset for Subset<'_> {
         self.set.example(self.rows[index])
     }
 
+    fn try_example(&self, index: usize) -> Result<Example, DataError> {
+        self.set.try_example(self.rows[index])
+    }
+
     fn class_names(&self) -> &[String] {
         self.set.class_names()
     }
@@ -122,6 +128,22 @@ impl ImageSet {
     #[must_use]
     #[track_caller]
     pub fn split(&self, share: f64, seed: u64) -> Split {
+        let (train, test) = split_rows(self, share, seed);
+        Split {
+            train: self.select(train),
+            test: self.select(test),
+        }
+    }
+}
+
+impl ImageFiles {
+    /// As [`ImageSet::split`], without reading an image.
+    ///
+    /// # Panics
+    /// If the share is not from 0 to 1, excluding 1.
+    #[must_use]
+    #[track_caller]
+    pub fn split(&self, share: f64, seed: u64) -> Split<Self> {
         let (train, test) = split_rows(self, share, seed);
         Split {
             train: self.select(train),

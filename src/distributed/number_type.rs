@@ -68,14 +68,29 @@ impl NumberType {
 
     /// The tensor that was written; `None` if `T` is another type.
     pub(crate) fn read<T: Real>(self, bytes: &[u8], shape: &[usize]) -> Option<Tensor<T>> {
+        self.read_scaled(bytes, shape, 1.0)
+            .map(|(tensor, _)| tensor)
+    }
+
+    /// The tensor that was written, multiplied by a number, and whether all elements are finite; `None` if `T` is another
+    /// type.
+    pub(crate) fn read_scaled<T: Real>(
+        self,
+        bytes: &[u8],
+        shape: &[usize],
+        factor: f64,
+    ) -> Option<(Tensor<T>, bool)> {
         for_each_type!(self, N => {
+            let factor = factor as N;
+            let mut is_finite = true;
             // The memory of a tensor of an earlier step, if there is one.
             let mut numbers = Scratch::<N>::new(bytes.len() / self.bytes());
             for (x, &bytes) in numbers.iter_mut().zip(bytes.as_chunks().0) {
-                *x = N::from_le_bytes(bytes);
+                *x = N::from_le_bytes(bytes) * factor;
+                is_finite &= x.is_finite();
             }
             let tensor: Box<dyn Any> = Box::new(Tensor::from_vec(numbers.into_vec(), shape));
-            tensor.downcast().ok().map(|tensor| *tensor)
+            tensor.downcast().ok().map(|tensor| (*tensor, is_finite))
         })
     }
 

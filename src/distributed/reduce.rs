@@ -20,6 +20,15 @@ pub(crate) struct ReducePlan {
     numbers: NumberType,
 }
 
+/// Where this process's part of a sum starts.
+#[derive(Clone, Copy)]
+enum Slot {
+    /// In this process's sums.
+    Own(usize),
+    /// In what it has received.
+    Received(usize),
+}
+
 /// The shards of a process.
 pub(crate) fn shards_of(rank: usize, size: usize, shards: usize) -> Range<usize> {
     rank * shards / size..(rank + 1) * shards / size
@@ -61,16 +70,20 @@ impl ReducePlan {
         if size == 1 {
             return;
         }
-        let slots: usize = self.nodes.iter().map(Vec::len).sum();
-        let needed = slots * own.len();
+        let all: usize = self.nodes.iter().map(Vec::len).sum();
+        let needed = (all - self.sums(rank)) * own.len();
         if scratch.len() < needed {
             scratch.resize(needed, 0);
         }
-        let scratch = &mut scratch[..needed];
-        self.scatter(transport, sums, bytes, scratch);
-        self.add_up(scratch, own.len());
-        sums[own.clone()].copy_from_slice(&scratch[..own.len()]);
-        self.gather(transport, &mut sums[..bytes], &scratch[..own.len()]);
+        let received = &mut scratch[..needed];
+        self.scatter(transport, sums, bytes, received);
+        match self.add_up(rank, sums, received) {
+            Slot::Own(start) => sums.copy_within(start..start + own.len(), own.start),
+            Slot::Received(start) => {
+                sums[own.clone()].copy_from_slice(&received[start..][..own.len()]);
+            }
+        }
+        self.gather(transport, &mut sums[..bytes]);
     }
 
     /// The other processes by distance, so that not all send to the same one first.
@@ -78,66 +91,106 @@ impl ReducePlan {
         (1..size).map(move |distance| (rank + distance) % size)
     }
 
-    /// Brings this process's part of all sums to `slots`, in the order of the shards.
-    fn scatter(&self, transport: &mut impl Transport, sums: &[u8], bytes: usize, slots: &mut [u8]) {
+    /// Brings this process's part of the sums of the others to `received`, in the order of the shards.
+    fn scatter(
+        &self,
+        transport: &mut impl Transport,
+        sums: &[u8],
+        bytes: usize,
+        received: &mut [u8],
+    ) {
         let (rank, size) = (transport.rank(), transport.size());
         let own = self.part(rank, bytes);
-        let node = |index: usize, part: &Range<usize>| {
-            &sums[index * bytes + part.start..index * bytes + part.end]
-        };
         let mut outgoing = Vec::new();
         for to in Self::others(rank, size) {
             let part = self.part(to, bytes);
             outgoing.extend((0..self.sums(rank)).map(|index| Outgoing {
                 to,
-                bytes: node(index, &part),
+                bytes: &sums[index * bytes + part.start..index * bytes + part.end],
             }));
         }
         let mut incoming = Vec::new();
-        let mut rest = slots;
-        for from in 0..size {
-            for index in 0..self.sums(from) {
-                let (slot, others) = rest.split_at_mut(own.len());
+        let mut rest = received;
+        for from in (0..size).filter(|&from| from != rank) {
+            for _ in 0..self.sums(from) {
+                let (bytes, others) = rest.split_at_mut(own.len());
                 rest = others;
-                if from == rank {
-                    slot.copy_from_slice(node(index, &own));
-                } else {
-                    incoming.push(Incoming { from, bytes: slot });
-                }
+                incoming.push(Incoming { from, bytes });
             }
         }
         transport.exchange(&outgoing, &mut incoming);
     }
 
-    /// Adds up slots of `len` bytes along the tree; the result is in the first one.
-    fn add_up(&self, slots: &mut [u8], len: usize) {
+    /// Adds up this process's part of the sums of all nodes along the tree, and returns where the result is.
+    fn add_up(&self, rank: usize, sums: &mut [u8], received: &mut [u8]) -> Slot {
+        let bytes = sums.len() / self.sums(rank);
+        let own = self.part(rank, bytes);
         let mut tree = PartialSums::new(self.shards);
-        for (slot, node) in self.nodes.iter().flatten().enumerate() {
-            tree.push(node.clone(), Some(slot), |left, right| {
-                let (lower, upper) = slots.split_at_mut(right * len);
-                let left_slot = &mut lower[left * len..][..len];
-                self.numbers.add(left_slot, &upper[..len]);
+        let mut start = 0;
+        for (process, nodes) in self.nodes.iter().enumerate() {
+            for (index, node) in nodes.iter().enumerate() {
+                let slot = if process == rank {
+                    Slot::Own(index * bytes + own.start)
+                } else {
+                    start += own.len();
+                    Slot::Received(start - own.len())
+                };
+                tree.push(node.clone(), Some(slot), |left, right| {
+                    self.add(left, right, sums, received, own.len())
+                });
+            }
+        }
+        let total = tree.into_sums().pop().flatten();
+        total.expect("the processes have all nodes")
+    }
+
+    /// Adds two sums of `len` bytes. `a + b` and `b + a` have the same bits, so the result may be in either place.
+    fn add(
+        &self,
+        left: Slot,
+        right: Slot,
+        sums: &mut [u8],
+        received: &mut [u8],
+        len: usize,
+    ) -> Slot {
+        match (left, right) {
+            (Slot::Own(to), Slot::Received(from)) | (Slot::Received(from), Slot::Own(to)) => {
+                self.numbers
+                    .add(&mut sums[to..][..len], &received[from..][..len]);
+                Slot::Own(to)
+            }
+            (Slot::Own(to), Slot::Own(from)) => {
+                let (lower, upper) = sums.split_at_mut(from);
+                self.numbers.add(&mut lower[to..][..len], &upper[..len]);
                 left
-            });
+            }
+            (Slot::Received(to), Slot::Received(from)) => {
+                let (lower, upper) = received.split_at_mut(from);
+                self.numbers.add(&mut lower[to..][..len], &upper[..len]);
+                left
+            }
         }
     }
 
     /// Sends this process's part of the result to all others, and receives theirs.
-    fn gather(&self, transport: &mut impl Transport, result: &mut [u8], own: &[u8]) {
+    fn gather(&self, transport: &mut impl Transport, result: &mut [u8]) {
         let (rank, size) = (transport.rank(), transport.size());
         let bytes = result.len();
-        let outgoing: Vec<_> = Self::others(rank, size)
-            .map(|to| Outgoing { to, bytes: own })
-            .collect();
+        let mut own: &[u8] = &[];
         let mut incoming = Vec::new();
         let mut rest = result;
         for from in 0..size {
             let (part, others) = rest.split_at_mut(self.part(from, bytes).len());
             rest = others;
-            if from != rank {
+            if from == rank {
+                own = part;
+            } else {
                 incoming.push(Incoming { from, bytes: part });
             }
         }
+        let outgoing: Vec<_> = Self::others(rank, size)
+            .map(|to| Outgoing { to, bytes: own })
+            .collect();
         transport.exchange(&outgoing, &mut incoming);
     }
 

@@ -31,7 +31,7 @@ where
         let is_last = epoch + 1 == options.epochs;
         let is_evaluated = is_last || (epoch + 1).is_multiple_of(options.evaluate_every);
         let evaluation = if is_evaluated && let Some(validation) = self.trainer.validation {
-            let Some(evaluation) = self.evaluate(validation) else {
+            let Some(evaluation) = self.evaluate(validation)? else {
                 return Ok(Some(StopReason::Interrupted));
             };
             Some(evaluation)
@@ -92,7 +92,7 @@ where
 
     /// Evaluates with the moving average, if there is one; `None` if training was stopped.
     #[track_caller]
-    fn evaluate(&mut self, data: &D) -> Option<Evaluation> {
+    fn evaluate(&mut self, data: &D) -> Result<Option<Evaluation>, TrainError> {
         let Trainer {
             model,
             loss,
@@ -122,12 +122,13 @@ where
 
     /// Evaluates a run that was complete when this call began.
     #[track_caller]
-    pub(super) fn evaluate_at_the_end(&mut self) {
+    pub(super) fn evaluate_at_the_end(&mut self) -> Result<(), TrainError> {
         if self.evaluation.is_none()
             && let Some(validation) = self.trainer.validation
         {
-            self.evaluation = self.evaluate(validation);
+            self.evaluation = self.evaluate(validation)?;
         }
+        Ok(())
     }
 
     fn record(&self, evaluation: Option<&Evaluation>) -> EpochRecord {

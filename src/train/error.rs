@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
 use super::non_finite::NonFinite;
+use crate::data::DataError;
 
 /// Why training cannot begin or go on. Each text is one sentence with the remedy.
 #[derive(Debug, Error)]
@@ -236,6 +237,9 @@ pub enum TrainError {
         /// The newer checkpoint.
         file: PathBuf,
     },
+    /// A sample that cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A checkpoint that cannot be written, read or resumed from.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -17,7 +17,7 @@ use super::source::{BatchSource, TrainBatch};
 use super::state::State;
 use super::stop::{Outcome, StopReason};
 use super::trainer::{Trainer, loss_of};
-use crate::data::Position;
+use crate::data::{DataError, Position};
 use crate::distributed::{Communicator, NumberType};
 
 /// A call of `fit`: the trainer, what was prepared, and what is not part of a checkpoint.
@@ -74,7 +74,7 @@ where
         self.agree_about_settings(&state)?;
         let reducer = self.reducer();
         let is_stopped = self.agree_to_go_on(self.stop.flow()).is_break();
-        let group = self.pending_batches(&state);
+        let group = self.pending_batches(&state)?;
         let mut fit = Fit {
             trainer: self,
             state,
@@ -88,9 +88,11 @@ where
             reducer,
             is_stopped,
         };
-        let reason = fit.run();
-        if let Ok(StopReason::Finished | StopReason::EarlyStopped) = reason {
-            fit.evaluate_at_the_end();
+        let mut reason = fit.run();
+        if let Ok(StopReason::Finished | StopReason::EarlyStopped) = reason
+            && let Err(error) = fit.evaluate_at_the_end()
+        {
+            reason = Err(error);
         }
         let Fit {
             state,
@@ -119,19 +121,20 @@ where
     }
 
     /// The batches since the last update, where they will be needed again.
-    fn pending_batches(&self, state: &State<T>) -> Vec<D::Batch> {
+    fn pending_batches(&self, state: &State<T>) -> Result<Vec<D::Batch>, TrainError> {
         let Position { epoch, step } = state.position;
         let batches = state.pending.batches;
         if batches == 0 || !self.method.evaluates_again() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        self.data
-            .batches(Position {
-                epoch,
-                step: step - batches,
-            })
-            .take(batches)
-            .collect()
+        let first = Position {
+            epoch,
+            step: step - batches,
+        };
+        let pending: Result<_, DataError> = self
+            .data
+            .with_batches(first, |all| all.take(batches).collect());
+        Ok(pending?)
     }
 }
 
@@ -186,16 +189,12 @@ where
     /// A step for each batch; a reason if training was stopped.
     fn batches(
         &mut self,
-        batches: &mut dyn Iterator<Item = D::Batch>,
+        batches: &mut dyn Iterator<Item = Result<D::Batch, DataError>>,
     ) -> Result<Option<StopReason>, Halt<D::Batch>> {
         let steps = self.trainer.data.steps();
-        loop {
-            let start = Instant::now();
-            let batch = batches.next();
-            self.waited += start.elapsed();
-            let Some(batch) = batch else {
-                return Ok(None);
-            };
+        let first = self.next_batch(batches);
+        let mut next = self.trainer.agree(first).map_err(Halt::Error)?;
+        while let Some(batch) = next {
             let is_stopped = match self.trainer.others() {
                 Some(_) => self.is_stopped,
                 None => self.trainer.stop.is_stopped(),
@@ -219,7 +218,10 @@ where
             let is_full = self.state.pending.batches == self.trainer.options.accumulate;
             let update = (is_full || is_last).then(|| self.update());
             let mut flow = self.report_step(&numbers, lr, update);
-            flow = self.agree_after_step(flow);
+            // Read before the processes agree, so that a batch that one cannot read is an error of all.
+            let upcoming = self.next_batch(batches);
+            let is_readable;
+            (flow, is_readable) = self.agree_after_step(flow, upcoming.is_ok());
             let step = self.state.position.step;
             // The end of the epoch has a checkpoint of its own.
             let is_due = self
@@ -232,7 +234,23 @@ where
             if flow.is_break() {
                 return Ok(Some(StopReason::Callback));
             }
+            next = if is_readable {
+                upcoming.map_err(Halt::Error)?
+            } else {
+                self.trainer.agree(upcoming).map_err(Halt::Error)?
+            };
         }
+        Ok(None)
+    }
+
+    fn next_batch(
+        &mut self,
+        batches: &mut dyn Iterator<Item = Result<D::Batch, DataError>>,
+    ) -> Result<Option<D::Batch>, TrainError> {
+        let start = Instant::now();
+        let batch = batches.next();
+        self.waited += start.elapsed();
+        Ok(batch.transpose()?)
     }
 
     /// The error for a batch with a NaN or an infinity.
@@ -266,20 +284,31 @@ where
         }
     }
 
-    /// Whether training goes on after a step: the same answer on every process.
-    fn agree_after_step(&mut self, flow: ControlFlow<()>) -> ControlFlow<()> {
+    /// Whether training goes on after a step, and whether every process has its next batch: the same answers on every
+    /// process.
+    fn agree_after_step(
+        &mut self,
+        flow: ControlFlow<()>,
+        is_readable: bool,
+    ) -> (ControlFlow<()>, bool) {
         let Some(others) = self.trainer.others() else {
-            return flow;
+            return (flow, is_readable);
         };
-        let own = u8::from(flow.is_break()) | (u8::from(self.trainer.stop.is_stopped()) << 1);
+        let is_stopped = self.trainer.stop.is_stopped();
+        let answers = [flow.is_break(), is_stopped, !is_readable];
+        let own = answers
+            .iter()
+            .rev()
+            .fold(0, |bits, &answer| (bits << 1) | u8::from(answer));
         let all = others.gather(vec![own]).concat();
         let all = all.into_iter().fold(0, |all, one| all | one);
         self.is_stopped = all & 2 != 0;
-        if all & 1 != 0 {
+        let flow = if all & 1 != 0 {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
-        }
+        };
+        (flow, all & 4 == 0)
     }
 
     /// What made the loss or a gradient of a batch not finite; `None` if both are finite.

@@ -2,9 +2,12 @@
 
 use wengert_autograd::Var;
 use wengert_nn::{Module, Pass};
+use wengert_tensor::fail::fail;
 use wengert_tensor::{Real, Tensor};
 
+use super::error::TrainError;
 use super::message::Message;
+use super::processes::agree;
 use super::source::{BatchSource, TrainBatch};
 use crate::data::Position;
 use crate::distributed::Communicator;
@@ -105,7 +108,7 @@ impl Evaluation {
 /// ```
 ///
 /// # Panics
-/// As the model and its loss do; if the data has no usual loss.
+/// As the model and its loss do; if the data has no usual loss, or a sample cannot be read.
 #[must_use]
 #[track_caller]
 pub fn evaluate<T: Real, M, D>(model: &M, data: &D, top_k: &[usize]) -> Evaluation
@@ -123,8 +126,10 @@ where
         top_k,
         classes: None,
     };
-    let evaluation = evaluate_while(model, data, &parts, || true, None);
-    evaluation.expect("never asked to stop")
+    match evaluate_while(model, data, &parts, || true, None) {
+        Ok(evaluation) => evaluation.expect("never asked to stop"),
+        Err(error) => fail(format_args!("evaluate: {error}")),
+    }
 }
 
 /// A loss of outputs of a model for a batch.
@@ -142,7 +147,8 @@ pub(super) struct Parts<'a, 'b, T: Real, B> {
     pub(super) classes: Option<usize>,
 }
 
-/// Evaluates until `go_on` is false; the result is then `None`. Several processes evaluate a part of the batches each.
+/// Evaluates until `go_on` is false; the result is then `None`. Several processes evaluate a part of the batches each. A
+/// batch that one cannot read is an error of all.
 #[track_caller]
 pub(super) fn evaluate_while<T: Real, M, D>(
     model: &M,
@@ -150,7 +156,7 @@ pub(super) fn evaluate_while<T: Real, M, D>(
     parts: &Parts<'_, '_, T, D::Batch>,
     go_on: impl Fn() -> bool,
     others: Option<&Communicator>,
-) -> Option<Evaluation>
+) -> Result<Option<Evaluation>, TrainError>
 where
     M: Module<T>,
     D: BatchSource<T>,
@@ -169,24 +175,26 @@ where
         epoch: 0,
         step: own.start,
     };
-    let mut is_complete = data.with_batches(first, |batches| {
+    let evaluated = data.with_batches(first, |batches| {
         for batch in batches.take(own.len()) {
+            let batch = batch?;
             if !go_on() {
-                return false;
+                return Ok(false);
             }
             let mut pass = Pass::eval(model);
             let output = model.call(&pass.input(batch.input().clone()), &mut pass);
             sums.add(&output, &batch);
         }
-        true
+        Ok(true)
     });
+    let mut is_complete = agree(others, evaluated)?;
     if let Some(others) = others {
         is_complete = !others.any(!is_complete);
         if is_complete {
             sums.add_others(others);
         }
     }
-    is_complete.then(|| sums.evaluation())
+    Ok(is_complete.then(|| sums.evaluation()))
 }
 
 /// Sums over the examples of an evaluation.

@@ -13,6 +13,7 @@ mod message;
 mod method;
 mod metrics;
 mod non_finite;
+mod normalize;
 mod options;
 mod prepare;
 mod processes;

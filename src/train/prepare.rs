@@ -133,13 +133,13 @@ where
     fn trial(&self, shards: Option<&Shards>) -> Result<Option<usize>, TrainError> {
         let first = Position::default();
         let batch = match shards {
-            None => self.data.batches(first).next(),
+            None => self.data.with_batches(first, |batches| batches.next()),
             Some(shards) => self
                 .data
                 .with_parts(first, 0..shards.size, |parts| parts.next())
                 .ok_or(TrainError::WholeBatches)?,
         };
-        let Some(batch) = batch else {
+        let Some(batch) = batch.transpose()? else {
             return Err(TrainError::NoBatch {
                 examples: self.data.examples(),
             });

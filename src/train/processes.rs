@@ -17,6 +17,26 @@ use crate::report::Fingerprint;
 const UNIT: char = '\u{1f}';
 const RECORD: char = '\u{1e}';
 
+/// The result of this process if no process has an error; otherwise an error for each.
+pub(super) fn agree<R>(
+    others: Option<&Communicator>,
+    own: Result<R, TrainError>,
+) -> Result<R, TrainError> {
+    let Some(others) = others else {
+        return own;
+    };
+    let text = own.as_ref().err().map(ToString::to_string);
+    let texts = others.gather(text.unwrap_or_default().into_bytes());
+    let value = own?;
+    match texts.iter().position(|text| !text.is_empty()) {
+        None => Ok(value),
+        Some(process) => Err(TrainError::OtherProcess {
+            process,
+            error: String::from_utf8_lossy(&texts[process]).into_owned(),
+        }),
+    }
+}
+
 impl<T: Real, M, D> Trainer<'_, T, M, D>
 where
     M: Module<T> + Sync,
@@ -36,19 +56,7 @@ where
 
     /// The result of this process if no process has an error; otherwise an error for each.
     pub(super) fn agree<R>(&self, own: Result<R, TrainError>) -> Result<R, TrainError> {
-        let Some(others) = self.others() else {
-            return own;
-        };
-        let text = own.as_ref().err().map(ToString::to_string);
-        let texts = others.gather(text.unwrap_or_default().into_bytes());
-        let value = own?;
-        match texts.iter().position(|text| !text.is_empty()) {
-            None => Ok(value),
-            Some(process) => Err(TrainError::OtherProcess {
-                process,
-                error: String::from_utf8_lossy(&texts[process]).into_owned(),
-            }),
-        }
+        agree(self.others(), own)
     }
 
     /// Whether any process wants to stop.

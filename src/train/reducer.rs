@@ -210,7 +210,8 @@ impl Reducer {
         self.places.iter().map(|place| place.is_present).collect()
     }
 
-    /// Waits for the sums over all shards.
+    /// Waits for the sums over all shards, and multiplies them by `factor`. The second result is whether all gradients are
+    /// finite.
     ///
     /// * `present`: for each place, whether any process has it
     /// * `increments`: those of the counters
@@ -220,7 +221,8 @@ impl Reducer {
         model: &(impl Parameters<T> + ?Sized),
         present: &[bool],
         increments: Vec<i64>,
-    ) -> ShardSum<T> {
+        factor: f64,
+    ) -> (ShardSum<T>, bool) {
         for bucket in &mut self.buckets {
             let memory = std::mem::replace(&mut bucket.memory, Memory::Here(Vec::new()));
             bucket.memory = Memory::Here(match memory {
@@ -235,26 +237,30 @@ impl Reducer {
             .partition(|(place, _)| place.kind == Kind::Parameter);
         // In the order of the model from here on.
         let mut parameters = parameters.into_iter().rev().peekable();
+        let mut is_finite = true;
         let gradients = Gradients::from_tensors(model, |path| {
             let (place, is_present) = parameters.next_if(|(place, _)| place.path == path)?;
-            is_present.then(|| self.read(place)).flatten()
+            let (gradient, has_finite) = is_present.then(|| self.read(place, factor)).flatten()?;
+            is_finite &= has_finite;
+            Some(gradient)
         });
-        let differences = buffers.into_iter();
-        let differences = differences
-            .map(|(place, is_present)| is_present.then(|| self.read(place)).flatten())
-            .collect();
-        ShardSum {
+        let differences = buffers.into_iter().map(|(place, is_present)| {
+            let (difference, _) = is_present.then(|| self.read(place, factor)).flatten()?;
+            Some(difference)
+        });
+        let sum = ShardSum {
             gradients,
-            changes: BufferChanges::new(differences, increments),
-        }
+            changes: BufferChanges::new(differences.collect(), increments),
+        };
+        (sum, is_finite)
     }
 
-    fn read<T: Real>(&self, place: &Place) -> Option<Tensor<T>> {
+    fn read<T: Real>(&self, place: &Place, factor: f64) -> Option<(Tensor<T>, bool)> {
         let Memory::Here(memory) = &self.buckets[place.bucket].memory else {
             return None;
         };
         let bytes = &memory[place.start..place.start + place.bytes];
-        self.numbers.read(bytes, &place.shape)
+        self.numbers.read_scaled(bytes, &place.shape, factor)
     }
 }
 

@@ -1,11 +1,12 @@
 //! [`BatchSource`] and [`TrainBatch`]: what a trainer needs from data.
 
+use std::iter::from_fn;
 use std::ops::Range;
 
 use wengert_autograd::Var;
 use wengert_tensor::{Real, Tensor};
 
-use crate::data::{Batch, Loader, LoaderOptions, Position, Targets};
+use crate::data::{Batch, DataError, Loader, LoaderOptions, Position, Targets};
 
 /// A data set in batches, each a function of its [`Position`] alone.
 ///
@@ -25,13 +26,14 @@ pub trait BatchSource<T: Real> {
     fn batches(&self, position: Position) -> impl Iterator<Item = Self::Batch>;
 
     /// Calls `f` with the batches of an epoch from a position on, and returns its result. A source may make them ahead
-    /// on other threads; by default they are those of [`batches`](Self::batches).
+    /// on other threads; a batch that cannot be read is an error, which ends training. By default the batches are
+    /// those of [`batches`](Self::batches).
     fn with_batches<R>(
         &self,
         position: Position,
-        f: impl FnOnce(&mut dyn Iterator<Item = Self::Batch>) -> R,
+        f: impl FnOnce(&mut dyn Iterator<Item = Result<Self::Batch, DataError>>) -> R,
     ) -> R {
-        f(&mut self.batches(position))
+        f(&mut self.batches(position).map(Ok))
     }
 
     /// As [`with_batches`](Self::with_batches), with the examples `part` of each batch only; those beyond its end are
@@ -41,14 +43,15 @@ pub trait BatchSource<T: Real> {
         &self,
         position: Position,
         part: Range<usize>,
-        f: impl FnOnce(&mut dyn Iterator<Item = Self::Batch>) -> R,
+        f: impl FnOnce(&mut dyn Iterator<Item = Result<Self::Batch, DataError>>) -> R,
     ) -> Option<R> {
         let first = self.batches(position).next();
         if first.is_some_and(|batch| batch.part(0..0).is_none()) {
             return None;
         }
         Some(self.with_batches(position, |batches| {
-            f(&mut batches.map_while(|batch| batch.part(part.clone())))
+            f(&mut batches
+                .map_while(|batch| batch.map(|batch| batch.part(part.clone())).transpose()))
         }))
     }
 
@@ -163,18 +166,22 @@ impl<T: Real> BatchSource<T> for Loader<'_> {
     fn with_batches<R>(
         &self,
         position: Position,
-        f: impl FnOnce(&mut dyn Iterator<Item = Batch<T>>) -> R,
+        f: impl FnOnce(&mut dyn Iterator<Item = Result<Batch<T>, DataError>>) -> R,
     ) -> R {
-        self.prefetch(position, |mut batches| f(&mut batches))
+        self.prefetch(position, |mut batches| {
+            f(&mut from_fn(|| batches.try_next()))
+        })
     }
 
     fn with_parts<R>(
         &self,
         position: Position,
         part: Range<usize>,
-        f: impl FnOnce(&mut dyn Iterator<Item = Batch<T>>) -> R,
+        f: impl FnOnce(&mut dyn Iterator<Item = Result<Batch<T>, DataError>>) -> R,
     ) -> Option<R> {
-        Some(self.prefetch_part(position, part, |mut batches| f(&mut batches)))
+        Some(self.prefetch_part(position, part, |mut batches| {
+            f(&mut from_fn(|| batches.try_next()))
+        }))
     }
 
     fn batch_len(&self) -> usize {

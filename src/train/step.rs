@@ -77,12 +77,8 @@ where
                 sum
             }
         };
-        let mut sum = sum?;
-        let examples = numbers.iter().map(|shard| shard.examples).sum();
-        sum.scale(1.0 / examples as f64);
-        if !non_finite::are_finite(&sum.gradients) {
-            return None;
-        }
+        let sum = sum?;
+        let examples = examples_of(&numbers);
         sum.changes.apply(&mut *self.trainer.model);
         let losses = numbers.iter();
         let loss: f64 = losses.map(|shard| shard.examples as f64 * shard.loss).sum();
@@ -94,7 +90,7 @@ where
         }))
     }
 
-    /// The numbers of all shards, and their sum; `None` if a loss is not finite.
+    /// The numbers of all shards, and the mean of an example; `None` if a loss or a gradient is not finite.
     #[track_caller]
     fn shards_of_one_process(
         &self,
@@ -116,7 +112,14 @@ where
             }
             sums.push(index..index + 1, sum, ShardSum::add);
         }
-        (numbers, sums.into_sums().pop().flatten())
+        let mut sum = sums.into_sums().pop().flatten();
+        if let Some(sum) = &mut sum {
+            sum.scale(1.0 / examples_of(&numbers) as f64);
+        }
+        (
+            numbers,
+            sum.filter(|sum| non_finite::are_finite(&sum.gradients)),
+        )
     }
 
     /// As [`shards_of_one_process`](Self::shards_of_one_process), where each process has some of the shards. Gradients
@@ -189,8 +192,10 @@ where
         });
         let all = all.expect("this process gives a status");
         let model = &*self.trainer.model;
-        let sum = reducer.finish(others, model, &all.present, all.increments);
-        (all.numbers, all.is_finite.then_some(sum))
+        let factor = 1.0 / examples_of(&all.numbers) as f64;
+        let (sum, is_finite) = reducer.finish(others, model, &all.present, all.increments, factor);
+        let sum = (all.is_finite && is_finite).then_some(sum);
+        (all.numbers, sum)
     }
 
     /// The numbers and the weighted gradients of one shard: no numbers without examples, no gradients if the loss is not
@@ -401,6 +406,10 @@ where
         }
         flow
     }
+}
+
+fn examples_of(shards: &[ShardNumbers]) -> usize {
+    shards.iter().map(|shard| shard.examples).sum()
 }
 
 /// The mean loss of the examples of some batches, and its gradients.

@@ -7,6 +7,7 @@ mod data_directories;
 mod data_sets;
 mod foreign_pools;
 mod gradcheck_reports;
+mod image_files;
 mod image_folders;
 mod malformed_idx;
 mod npy;

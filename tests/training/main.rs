@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod data_files;
 mod distributed;
 mod kills;
 mod loop_laws;

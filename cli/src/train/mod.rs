@@ -25,7 +25,7 @@ use crate::outcome::{Ending, Outcome, Usage};
 use crate::output::print_line;
 use crate::run::{self, CHECKPOINTS, CONFIG, DATA, MODEL, Place, RESUME, Run, RunDirectory};
 use crate::settings::Settings;
-use crate::sources::Source;
+use crate::sources::{self, Source};
 use display::Display;
 use plan::Plan;
 use processes::{ProcessOptions, Processes};
@@ -156,9 +156,16 @@ fn resumed(given: &Settings, directory: &Path) -> Result<(Settings, Place), Fail
 }
 
 fn train(plan: &Plan, place: &Place, on_screen: bool, processes: &Processes) -> Outcome {
-    let source = processes.agree(Source::read(&plan.settings, plan.dataset))?;
+    // Each of several processes needs a part of the images.
+    let source = if processes.count() > 1 {
+        Source::open(&plan.settings, plan.dataset)
+    } else {
+        Source::read(&plan.settings, plan.dataset)
+    };
+    let source = processes.agree(source)?;
     processes.agree(plan.check_against(&source))?;
-    let images = source.images();
+    let images = source.images(processes.communicator());
+    let images = images.map_err(|error| sources::with_remedy(&error))?;
     let design = processes.agree(plan.design(place))?;
     let batch = plan.batch.min(source.train.len());
     let built = design.build_checked(images.problem(), plan.seed, batch);
@@ -248,8 +255,8 @@ struct Parts<'a> {
 /// Trains `model`, which then has the weights that are tested.
 fn fit(parts: &Parts<'_>, on_screen: bool, model: &mut Sequential) -> Result<Ending, Failure> {
     let (plan, processes) = (parts.plan, parts.processes);
-    let loader = Loader::new(&parts.source.train, plan.loader_options(parts.images));
-    let held = loader.for_evaluation(&parts.source.test);
+    let loader = Loader::new(parts.source.train.set(), plan.loader_options(parts.images));
+    let held = loader.for_evaluation(parts.source.test.set());
     let stop = StopHandle::new();
     processes.agree(listen(&stop))?;
     let checkpoints = CheckpointOptions {
@@ -397,6 +404,6 @@ fn explained(error: TrainError, plan: &Plan) -> Failure {
             format!("{inner}; choose a smaller --lr than {lr}, or limit the gradient with --clip")
                 .into()
         }
-        other => other.into(),
+        other => sources::with_remedy(&other).into(),
     }
 }

@@ -103,7 +103,7 @@ impl Plan {
                 "a batch of {batch} is more than the {count} images; choose at most {count} with --batch"
             ));
         }
-        if source.test.is_empty() {
+        if source.test.len() == 0 {
             let name = source.test_name;
             return Err(format!(
                 "{}: there are no {name} images; add more images, a fifth of which are not trained on",

@@ -30,8 +30,9 @@ pub fn finish(
     let file = run.directory().join(WEIGHTS);
     print_line(format_args!("checkpoint {}", file.display()))?;
     print_line(format_args!("weights {:016x}", fingerprint(model)))?;
-    let examination = examine(model, run.images(), &source.test);
-    print(&examination, &source.test, source.test_name)?;
+    let test = source.test.load()?;
+    let examination = examine(model, run.images(), &test);
+    print(&examination, &test, source.test_name)?;
     let rows = run::read_rows(run.directory())?;
     let status = match ending {
         Ending::Done => format!("Finished after {} epochs.", rows.len()),
@@ -42,7 +43,7 @@ pub fn finish(
         model,
         summary,
         source,
-        &source.test,
+        &test,
         &examination,
         &status,
         &[],
@@ -62,7 +63,7 @@ pub fn write_progress(
 ) -> Result<(), Failure> {
     save(run, model)?;
     let count = source.test.len();
-    let part = source.test.select(0..count.min(PROGRESS_IMAGES));
+    let part = source.test.first(PROGRESS_IMAGES)?;
     let examination = examine(model, run.images(), &part);
     let note = if part.len() < count {
         format!(" Tested on the first {} images only.", part.len())

@@ -152,7 +152,8 @@ impl<'a> Watch<'a> {
         let mut row = row(epoch.record);
         row.seconds = state.before + state.start.elapsed().as_secs_f64();
         row.images_per_second = state.images as f64 / seconds;
-        row.layers = probe::layers(epoch.model, self.images, &self.source.train, self.summary);
+        let set = self.source.train.first(probe::BATCH)?;
+        row.layers = probe::layers(epoch.model, self.images, &set, self.summary);
         let path = self.directory.path();
         let cannot = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
         run::append(path, &row).map_err(cannot)?;

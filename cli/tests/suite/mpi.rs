@@ -97,6 +97,84 @@ mod with_mpi {
         assert_eq!(line(&resumed, "weights "), line(&whole, "weights "));
     }
 
+    /// Images of two classes that one look at the colour tells apart.
+    fn photos(directory: &Path) {
+        for (class, color) in [("sky", [40, 90, 220]), ("grass", [60, 200, 50])] {
+            let class = directory.join("photos").join(class);
+            std::fs::create_dir_all(&class).expect("a directory");
+            for index in 0..20_u8 {
+                let color = color.map(|c: u8| c.saturating_sub(index));
+                image::RgbImage::from_pixel(9, 12, image::Rgb(color))
+                    .save(class.join(format!("{index}.png")))
+                    .expect("a file");
+            }
+        }
+    }
+
+    const FOLDER: [&str; 14] = [
+        "train",
+        "folder",
+        "--data",
+        "photos",
+        "--size",
+        "8",
+        "--epochs",
+        "2",
+        "--batch",
+        "8",
+        "--shards",
+        "4",
+        "--validate",
+        "--out",
+    ];
+
+    #[test]
+    fn images_in_files_give_the_weights_of_images_in_memory() {
+        let directory = scratch();
+        photos(directory.path());
+        let expected = succeeds(&[&FOLDER[..], &["alone"]].concat(), directory.path());
+        for processes in ["2", "3"] {
+            let found = mpirun_succeeds(
+                processes.parse().expect("a number"),
+                &[&FOLDER[..], &[processes, "--mpi"]].concat(),
+                directory.path(),
+            );
+            for part in ["weights ", "validation accuracy"] {
+                assert_eq!(line(&found, part), line(&expected, part), "{processes}");
+            }
+        }
+        // The same data, to a run that has them in memory.
+        let resumed = ["train", "--resume", "3"];
+        let resumed = succeeds(&resumed, directory.path());
+        assert_eq!(line(&resumed, "weights "), line(&expected, "weights "));
+    }
+
+    #[test]
+    fn a_damaged_image_ends_all_processes_with_its_name() {
+        let directory = scratch();
+        photos(directory.path());
+        let image = directory.path().join("photos/sky/7.png");
+        let whole = std::fs::read(&image).expect("the image");
+        std::fs::write(&image, &whole[..whole.len() - 20]).expect("a file");
+        let output = mpirun(
+            2,
+            &[&FOLDER[..], &["run", "--mpi"]].concat(),
+            directory.path(),
+        );
+        let message = text(&output);
+        assert!(!output.status.success(), "{message}");
+        let lines: Vec<_> = message
+            .lines()
+            .filter(|line| line.starts_with("wengert: "))
+            .collect();
+        assert_eq!(lines.len(), 1, "{message}");
+        for part in ["7.png", "damaged or truncated", "--skip-unusable"] {
+            assert!(lines[0].contains(part), "{message}");
+        }
+        let skipping = [&FOLDER[..], &["run", "--mpi", "--skip-unusable"]].concat();
+        let _ = mpirun_succeeds(2, &skipping, directory.path());
+    }
+
     #[test]
     fn processes_with_other_options_say_which() {
         let directory = scratch();
