@@ -114,10 +114,23 @@ impl Around {
 /// derivative there, or has options, which may not fit other shapes.
 ///
 /// ```
-/// use wengert_autograd::check_op;
-/// use wengert_autograd::ops::Mul;
+/// use wengert_autograd::{Call, Contributions, Draw, Inputs, Op, Outputs, Sample, check_op};
+/// use wengert_tensor::Real;
 ///
-/// check_op::<Mul>().assert();
+/// #[derive(Clone, Debug)]
+/// struct Square;
+///
+/// impl Op for Square {
+///     fn forward<T: Real>(&self, x: &Inputs<T>) -> Outputs<T> { x[0].map(|x| x * x).into() }
+///     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<T>) {
+///         out.input(0, |g| g * (call.input(0) * 2.0));
+///     }
+///     fn sample(draw: &mut Draw) -> Sample<Self> { Sample::new(Square, [draw.any()]) }
+/// }
+///
+/// let report = check_op::<Square>();
+/// report.assert();
+/// assert!(report.notes[0].contains("same variable twice"), "it has one operand");
 /// ```
 ///
 /// # Panics
