@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{ImplItem, Item, ItemMacro, Type, Visibility};
-use wengert_autograd::ops::{Entry, table};
+use wengert_autograd::ops::{OpInfo, table};
 
 /// Functions without a gradient to check.
 const EXEMPT: &[(&str, &str)] = &[
@@ -170,7 +170,7 @@ fn every_public_function_is_in_the_table_or_has_a_reason() {
         "only {} functions: the search is broken",
         public.len()
     );
-    let tabled: BTreeSet<_> = table().map(Entry::name).collect();
+    let tabled: BTreeSet<_> = table().map(OpInfo::name).collect();
     let exempt: BTreeSet<_> = EXEMPT.iter().map(|(name, _)| *name).collect();
     let missing: Vec<_> = public
         .iter()

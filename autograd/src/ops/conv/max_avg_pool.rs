@@ -490,24 +490,24 @@ macro_rules! pools {
             }
         )*}
 
-        pub(super) const ENTRIES: &[Entry] = &[
-            Entry::op::<MaxPool>("max_pool"),
-            Entry::op::<Pick>("max_pool"),
-            Entry::op::<AvgPool>("avg_pool"),
+        pub(super) const OPS: &[OpInfo] = &[
+            OpInfo::op::<MaxPool>("max_pool"),
+            OpInfo::op::<Pick>("max_pool"),
+            OpInfo::op::<AvgPool>("avg_pool"),
             $(
-                Entry::function(stringify!($max), |draw| {
+                OpInfo::function(stringify!($max), |draw| {
                     let (options, x) = draw_call(draw, $axes, draw_options);
                     Case::new(format!("{options:?}"), generic!([options] |x| x.$max(options)), [x])
                 }),
-                Entry::function(stringify!($average), |draw| {
+                OpInfo::function(stringify!($average), |draw| {
                     let (options, x) = draw_call(draw, $axes, draw_options);
                     Case::new(format!("{options:?}"), generic!([options] |x| x.$average(options)), [x])
                 }),
-                Entry::function(stringify!($adaptive_max), |draw| {
+                OpInfo::function(stringify!($adaptive_max), |draw| {
                     let (output, x) = draw_call(draw, $axes, draw_output);
                     Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_max(output)), [x])
                 }),
-                Entry::function(stringify!($adaptive_average), |draw| {
+                OpInfo::function(stringify!($adaptive_average), |draw| {
                     let (output, x) = draw_call(draw, $axes, draw_output);
                     Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_average(output)), [x])
                 }),

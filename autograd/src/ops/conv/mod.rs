@@ -1,6 +1,6 @@
 //! Convolution, pooling and resizing.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod convolution;
 mod global_pool;
@@ -11,11 +11,11 @@ mod unfold_fold;
 
 pub use interpolate::{InterpolateOptions, Interpolation, Resize};
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    convolution::ENTRIES,
-    global_pool::ENTRIES,
-    interpolate::ENTRIES,
-    lp_pool::ENTRIES,
-    max_avg_pool::ENTRIES,
-    unfold_fold::ENTRIES,
+pub(super) const OPS: &[&[OpInfo]] = &[
+    convolution::OPS,
+    global_pool::OPS,
+    interpolate::OPS,
+    lp_pool::OPS,
+    max_avg_pool::OPS,
+    unfold_fold::OPS,
 ];

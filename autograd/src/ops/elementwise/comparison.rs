@@ -75,4 +75,4 @@ comparisons! {
     ge
 }
 
-pub(super) const ENTRIES: &[Entry] = &[];
+pub(super) const OPS: &[OpInfo] = &[];

@@ -124,4 +124,4 @@ fn step<T: Real>(grad: T, x: T) -> T {
     if x <= T::zero() { T::zero() } else { grad }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Gate>("gate")];
+pub(super) const OPS: &[OpInfo] = &[OpInfo::op::<Gate>("gate")];

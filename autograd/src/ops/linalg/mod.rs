@@ -1,6 +1,6 @@
 //! Products of matrices and vectors, and parts of matrices.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod einsum;
 mod linear_bilinear;
@@ -8,10 +8,10 @@ mod matmul;
 mod outer_dot;
 mod triangle_diagonal;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    einsum::ENTRIES,
-    linear_bilinear::ENTRIES,
-    matmul::ENTRIES,
-    outer_dot::ENTRIES,
-    triangle_diagonal::ENTRIES,
+pub(super) const OPS: &[&[OpInfo]] = &[
+    einsum::OPS,
+    linear_bilinear::OPS,
+    matmul::OPS,
+    outer_dot::OPS,
+    triangle_diagonal::OPS,
 ];

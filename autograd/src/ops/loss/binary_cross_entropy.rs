@@ -388,13 +388,13 @@ fn draw_options(draw: &mut Draw) -> (BinaryCrossEntropyOptions, Vec<usize>) {
     (BinaryCrossEntropyOptions { weight, reduction }, shape)
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<BinaryCrossEntropy>("binary_cross_entropy"),
-    Entry::op::<LogitCrossEntropy>("binary_cross_entropy_with_logits"),
-    Entry::op::<ProbabilitySlope>("slope of binary_cross_entropy"),
-    Entry::op::<ClampedLogOdds>("slope of binary_cross_entropy in the target"),
-    Entry::op::<LogitSlope>("slope of binary_cross_entropy_with_logits"),
-    Entry::function("binary_cross_entropy", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<BinaryCrossEntropy>("binary_cross_entropy"),
+    OpInfo::op::<LogitCrossEntropy>("binary_cross_entropy_with_logits"),
+    OpInfo::op::<ProbabilitySlope>("slope of binary_cross_entropy"),
+    OpInfo::op::<ClampedLogOdds>("slope of binary_cross_entropy in the target"),
+    OpInfo::op::<LogitSlope>("slope of binary_cross_entropy_with_logits"),
+    OpInfo::function("binary_cross_entropy", |draw| {
         let (options, shape) = draw_options(draw);
         let inputs = [
             draw.uniform(&shape, 0.05, 0.95),
@@ -403,7 +403,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([options] | x, t | x.binary_cross_entropy_with(t, &options));
         Case::new(format!("{options:?}"), f, inputs)
     }),
-    Entry::function("binary_cross_entropy_with_logits", |draw| {
+    OpInfo::function("binary_cross_entropy_with_logits", |draw| {
         let (options, shape) = draw_options(draw);
         let positive = draw.once_in(2).then(|| {
             let weight = draw.broadcastable(&shape);

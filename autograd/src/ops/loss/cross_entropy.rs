@@ -399,9 +399,9 @@ fn draw_call(draw: &mut Draw) -> (CrossEntropyOptions, Tensor<f64>, Vec<usize>) 
     (options, draw.uniform(scores, -3.0, 3.0), shape)
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<CrossEntropy>("cross_entropy"),
-    Entry::function("cross_entropy", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<CrossEntropy>("cross_entropy"),
+    OpInfo::function("cross_entropy", |draw| {
         let (options, x, shape) = draw_call(draw);
         let classes = x.size(isize::from(x.rank() > 1));
         let mut target = draw.indices(&shape, classes);
@@ -411,7 +411,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([target, options] | x | x.cross_entropy_with(&target, &options));
         Case::new(format!("{options:?}, {target:?}"), f, [x])
     }),
-    Entry::function("cross_entropy_soft", |draw| {
+    OpInfo::function("cross_entropy_soft", |draw| {
         let (options, x, _) = draw_call(draw);
         let target = draw.uniform(x.shape(), 0.0, 1.0);
         let f = generic!([options] | x, t | x.cross_entropy_soft_with(t, &options));

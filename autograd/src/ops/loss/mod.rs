@@ -1,6 +1,6 @@
 //! Losses.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod absolute_error;
 mod binary_cross_entropy;
@@ -21,13 +21,13 @@ pub use nll::NllOptions;
 pub use reduction::Reduction;
 pub use similarity::TripletOptions;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    absolute_error::ENTRIES,
-    binary_cross_entropy::ENTRIES,
-    cross_entropy::ENTRIES,
-    kl_div_poisson::ENTRIES,
-    margin::ENTRIES,
-    mse::ENTRIES,
-    nll::ENTRIES,
-    similarity::ENTRIES,
+pub(super) const OPS: &[&[OpInfo]] = &[
+    absolute_error::OPS,
+    binary_cross_entropy::OPS,
+    cross_entropy::OPS,
+    kl_div_poisson::OPS,
+    margin::OPS,
+    mse::OPS,
+    nll::OPS,
+    similarity::OPS,
 ];

@@ -78,9 +78,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<SquaredError>("mse_loss"),
-    Entry::function("mse_loss", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<SquaredError>("mse_loss"),
+    OpInfo::function("mse_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
         let f = generic!([reduction] | x, t | x.mse_loss_with(t, reduction));

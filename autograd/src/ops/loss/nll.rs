@@ -183,9 +183,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<ClassPick>("nll_loss"),
-    Entry::function("nll_loss", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<ClassPick>("nll_loss"),
+    OpInfo::function("nll_loss", |draw| {
         let scores = if draw.once_in(4) {
             vec![draw.extent()]
         } else {

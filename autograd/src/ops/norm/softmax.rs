@@ -295,10 +295,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Softmax>("softmax"),
-    Entry::op::<Softmax>("softmax_or_zero"),
-    Entry::op::<Softmax>("log_softmax"),
-    Entry::op::<SoftmaxCotangent>("cotangent of softmax"),
-    Entry::op::<LogSoftmaxCotangent>("cotangent of log_softmax"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Softmax>("softmax"),
+    OpInfo::op::<Softmax>("softmax_or_zero"),
+    OpInfo::op::<Softmax>("log_softmax"),
+    OpInfo::op::<SoftmaxCotangent>("cotangent of softmax"),
+    OpInfo::op::<LogSoftmaxCotangent>("cotangent of log_softmax"),
 ];

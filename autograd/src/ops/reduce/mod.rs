@@ -1,6 +1,6 @@
 //! Reductions over axes, and running sums and products.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod logsumexp;
 mod max_min;
@@ -12,12 +12,12 @@ mod sum;
 
 pub(super) use norm::is_moderate;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    logsumexp::ENTRIES,
-    max_min::ENTRIES,
-    mean_variance::ENTRIES,
-    norm::ENTRIES,
-    prod::ENTRIES,
-    scan::ENTRIES,
-    sum::ENTRIES,
+pub(super) const OPS: &[&[OpInfo]] = &[
+    logsumexp::OPS,
+    max_min::OPS,
+    mean_variance::OPS,
+    norm::OPS,
+    prod::OPS,
+    scan::OPS,
+    sum::OPS,
 ];

@@ -1,6 +1,6 @@
 //! Recurrent networks and attention.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod attention;
 mod gru;
@@ -12,9 +12,4 @@ pub use attention::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions}
 pub use recurrent::{CellParams, RecurrentOptions};
 pub use rnn::RnnActivation;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    attention::ENTRIES,
-    gru::ENTRIES,
-    lstm::ENTRIES,
-    rnn::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = &[attention::OPS, gru::OPS, lstm::OPS, rnn::OPS];

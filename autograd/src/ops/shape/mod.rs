@@ -1,6 +1,6 @@
 //! The same elements in another shape, order or extent.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod broadcast;
 mod concat_stack_chunk;
@@ -14,13 +14,13 @@ mod slice;
 pub(crate) use broadcast::{over_first, pair};
 pub use pad::Border;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    broadcast::ENTRIES,
-    concat_stack_chunk::ENTRIES,
-    flip_roll_repeat::ENTRIES,
-    pad::ENTRIES,
-    permute_transpose::ENTRIES,
-    pixel_shuffle::ENTRIES,
-    reshape::ENTRIES,
-    slice::ENTRIES,
+pub(super) const OPS: &[&[OpInfo]] = &[
+    broadcast::OPS,
+    concat_stack_chunk::OPS,
+    flip_roll_repeat::OPS,
+    pad::OPS,
+    permute_transpose::OPS,
+    pixel_shuffle::OPS,
+    reshape::OPS,
+    slice::OPS,
 ];

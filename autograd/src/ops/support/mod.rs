@@ -1,9 +1,9 @@
-//! What op files share: the entries of the table, and families of ops that differ in a line or two.
+//! What op files share: the rows of the table of ops, and families of ops that differ in a line or two.
 
 #[macro_use]
 mod macros;
-mod entry;
+mod op_info;
 mod smooth;
 
-pub use entry::{Case, Entry};
+pub use op_info::{Case, OpInfo};
 pub(super) use smooth::{Elementwise, Of, Slope, Smooth, slope};

@@ -213,13 +213,13 @@ fields!(Nothing);
 
 /// How many files a function has.
 fn function(
-    entry: &wengert::autograd::ops::Entry,
+    info: &wengert::autograd::ops::OpInfo,
     number: usize,
     writer: &mut Writer,
 ) -> Result<usize, Box<dyn Error>> {
     let mut written = 0;
     for seed in 0..DRAWS {
-        let case = entry.draw(&mut Draw::new(seed, seed as usize % (LARGEST + 1)));
+        let case = info.draw(&mut Draw::new(seed, seed as usize % (LARGEST + 1)));
         if case.inputs.iter().any(|x| x.rank() == 0 || x.is_empty()) {
             continue;
         }
@@ -244,7 +244,7 @@ fn function(
         let Ok(file) = export.function(&Nothing, &inputs, of_f32) else {
             continue;
         };
-        let name = entry.name().replace([' ', '/'], "_");
+        let name = info.name().replace([' ', '/'], "_");
         writer.write(
             &format!("op_{name}_{number}_{seed}"),
             &file,
@@ -274,9 +274,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             model(name, pixels, &mut writer)?;
         }
     }
-    for (number, entry) in table().enumerate() {
-        if writer.is_wanted(&format!("op_{}", entry.name())) {
-            function(entry, number, &mut writer)?;
+    for (number, info) in table().enumerate() {
+        if writer.is_wanted(&format!("op_{}", info.name())) {
+            function(info, number, &mut writer)?;
         }
     }
     fs::write(writer.directory.join("cases.txt"), writer.list)?;
