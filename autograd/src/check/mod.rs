@@ -37,7 +37,7 @@ pub use declared::check_gradients_as;
 pub use locate::Located;
 pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use options::{CheckOptions, plan};
-pub use report::{Cost, Derivative, Power, Record, Report, Step, TapeEntry};
+pub use report::{Cost, Derivative, DifferenceQuotient, Power, Record, Report, TapeEntry};
 pub use shrink::{shrink, test_source};
 pub use terminal::Terminal;
 pub use verdict::Verdict;

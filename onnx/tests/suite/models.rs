@@ -9,7 +9,7 @@ use wengert::nn::{
     SlotMut, StateDict, fields, rng,
 };
 use wengert::tensor::{Real, Tensor};
-use wengert_onnx::{Batch, Export};
+use wengert_onnx::{BatchExtent, Export};
 
 use super::{ROUNDING, difference, run};
 
@@ -271,9 +271,9 @@ fn sequences_compute_the_same_in_a_file_for_every_batch() {
 
 #[test]
 fn a_fixed_batch_is_in_the_file_and_a_dynamic_one_has_a_name() {
-    use wengert_onnx::proto::Extent;
+    use wengert_onnx::proto::DimensionValue;
     let model: LeNet = LeNet::new(&LeNetOptions::default(), &mut rng(0));
-    let first = |batch: Batch| {
+    let first = |batch: BatchExtent| {
         let file = Export::new()
             .batch(batch)
             .model(&model, [7, 1, 28, 28])
@@ -284,9 +284,9 @@ fn a_fixed_batch_is_in_the_file_and_a_dynamic_one_has_a_name() {
             .and_then(|t| t.shape)
             .and_then(|shape| shape.dim[0].value.clone())
     };
-    assert_eq!(first(Batch::Fixed), Some(Extent::DimValue(7)));
+    assert_eq!(first(BatchExtent::Fixed), Some(DimensionValue::DimValue(7)));
     assert_eq!(
-        first(Batch::Dynamic),
-        Some(Extent::DimParam("batch".to_owned()))
+        first(BatchExtent::Dynamic),
+        Some(DimensionValue::DimParam("batch".to_owned()))
     );
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::{Element, Number, Pointwise, Real, Tensor, require};
+use crate::{Element, ElementFunction, Number, Real, Tensor, require};
 
 macro_rules! operators {
     ($($trait:ident $method:ident $op:tt;)*) => {$(
@@ -228,7 +228,7 @@ macro_rules! of_angles {
     ($($(#[$doc:meta])* $name:ident, $small:ident, $function:ident)*) => {$(
         struct $function;
 
-        impl<T: Real> Pointwise<T, T> for $function {
+        impl<T: Real> ElementFunction<T, T> for $function {
             const HAS_RARE: bool = true;
 
             #[inline(always)]
@@ -461,7 +461,7 @@ struct Power {
     exponent: f64,
 }
 
-impl<T: Real> Pointwise<T, T> for Power {
+impl<T: Real> ElementFunction<T, T> for Power {
     const HAS_RARE: bool = true;
 
     #[inline(always)]
@@ -483,7 +483,7 @@ impl<T: Real> Pointwise<T, T> for Power {
 /// A base to the power of an exponent.
 struct PowerOfPair;
 
-impl<T: Real> Pointwise<(T, T), T> for PowerOfPair {
+impl<T: Real> ElementFunction<(T, T), T> for PowerOfPair {
     const HAS_RARE: bool = true;
 
     #[inline(always)]

@@ -13,4 +13,4 @@ pub(crate) mod tiling;
 pub(crate) mod trigonometric;
 pub(crate) mod zip;
 
-pub use pointwise::Pointwise;
+pub use pointwise::ElementFunction;

@@ -9,7 +9,7 @@ use crate::elementwise::inner_loops::{
     Pieces, StridedSlice, map_strided, update_strided, zip_strided, zip3_strided, zip4_strided,
 };
 use crate::elementwise::loop_nest::LoopNest;
-use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, Pointwise, Zip3, Zip4};
+use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, ElementFunction, Zip3, Zip4};
 use crate::elementwise::tiling::TiledLoop;
 use crate::kernels::simd::Level;
 use crate::kernels::simd::non_temporal;
@@ -50,7 +50,7 @@ pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
 fn map_into<C: Cost, T: Element, U: Element>(
     x: &Tensor<T>,
     out: &mut [U],
-    f: impl Pointwise<T, U>,
+    f: impl ElementFunction<T, U>,
 ) {
     assert_eq!(x.len(), out.len(), "map_into: one result per element");
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
@@ -96,7 +96,7 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     y: &Tensor<U>,
     layout: &Layout,
     out: &mut [V],
-    f: impl Pointwise<(T, U), V>,
+    f: impl ElementFunction<(T, U), V>,
 ) {
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     let same_shape = x.shape() == y.shape();
@@ -135,7 +135,7 @@ fn zip_row<C: Cost, T: Element, U: Element, V: Element>(
     out: &mut [V],
     x: StridedSlice<'_, T>,
     y: StridedSlice<'_, U>,
-    f: &impl Pointwise<(T, U), V>,
+    f: &impl ElementFunction<(T, U), V>,
 ) {
     let (level, count) = (Level::best(), out.len());
     let (Some(a), Some(b)) = (x.pieces(count), y.pieces(count)) else {
@@ -293,12 +293,12 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn map_costly<U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
+    pub fn map_costly<U: Element>(&self, f: impl ElementFunction<T, U>) -> Tensor<U> {
         self.map_by::<Costly, U>(f)
     }
 
     #[track_caller]
-    fn map_by<C: Cost, U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
+    fn map_by<C: Cost, U: Element>(&self, f: impl ElementFunction<T, U>) -> Tensor<U> {
         let layout = self.row_major();
         if self.len() == 1 {
             return Tensor::from_one(f.at(self.first()), layout);
@@ -344,7 +344,7 @@ impl<T: Element> Tensor<T> {
     pub fn zip_costly<U: Element, V: Element>(
         &self,
         other: &Tensor<U>,
-        f: impl Pointwise<(T, U), V>,
+        f: impl ElementFunction<(T, U), V>,
     ) -> Tensor<V> {
         self.zip_by::<Costly, U, V>("zip", other, f)
     }
@@ -366,7 +366,7 @@ impl<T: Element> Tensor<T> {
         &self,
         op: &str,
         other: &Tensor<U>,
-        f: impl Pointwise<(T, U), V>,
+        f: impl ElementFunction<(T, U), V>,
     ) -> Tensor<V> {
         self.zip_by::<Costly, U, V>(op, other, f)
     }
@@ -376,7 +376,7 @@ impl<T: Element> Tensor<T> {
         &self,
         op: &str,
         other: &Tensor<U>,
-        f: impl Pointwise<(T, U), V>,
+        f: impl ElementFunction<(T, U), V>,
     ) -> Tensor<V> {
         let layout = self.broadcast_layout(op, other);
         if layout.len() == 1 {

@@ -1,7 +1,7 @@
 //! The search for a window whose derivative is accurate enough to judge a claim.
 
 use super::window::{Estimate, STEPS, Window, kink_in, oscillates};
-use crate::check::Step;
+use crate::check::DifferenceQuotient;
 
 /// An estimate whose bar is below this times its distance from the claim is accurate enough to disagree.
 const GROSS: f64 = 0.1;
@@ -100,7 +100,7 @@ struct Windows {
     /// Whether the function varied over less than the step in every window so far.
     oscillating: bool,
     /// The central quotients of every window, by step.
-    quotients: Vec<Step>,
+    quotients: Vec<DifferenceQuotient>,
 }
 
 /// What a search has found, and how.
@@ -108,7 +108,7 @@ struct Windows {
 pub(in crate::check) struct Taken {
     pub(in crate::check) finding: Finding,
     /// The central quotients by step.
-    pub(in crate::check) steps: Vec<Step>,
+    pub(in crate::check) steps: Vec<DifferenceQuotient>,
     /// The noise that was assumed.
     pub(in crate::check) sigma: f64,
     /// The smallest bar of a window in which a disagreement counts; infinite if there is none.
@@ -142,7 +142,7 @@ impl Windows {
         self.quotients.extend((0..STEPS).map(|i| {
             let step = window.step * 0.5_f64.powi(i as i32);
             let value = (window.up[i] - window.down[i]) / (2.0 * step);
-            Step { step, value }
+            DifferenceQuotient { step, value }
         }));
         if let Some((slopes, bar)) = kink_in(window, sigma) {
             if self.kink.is_none_or(|(_, _, step)| window.step < step) {

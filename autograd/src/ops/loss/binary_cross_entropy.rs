@@ -1,6 +1,6 @@
 //! Cross entropy of two classes.
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use super::kl_div_poisson::times;
 use super::reduction::{Reduction, require_equal_shapes};
@@ -29,7 +29,7 @@ fn clamped<T: Real>(logarithm: T) -> T {
 /// `ln(1 − x) − ln x`, as part of a loop. A closure with two logarithms would be a call for each element.
 struct LogOdds;
 
-impl<T: Real> Pointwise<T, T> for LogOdds {
+impl<T: Real> ElementFunction<T, T> for LogOdds {
     #[inline(always)]
     fn at(&self, x: T) -> T {
         clamped((-x).ln_1p()) - clamped(x.ln())
@@ -39,7 +39,7 @@ impl<T: Real> Pointwise<T, T> for LogOdds {
 /// The loss of a pair, as part of a loop.
 struct LossOfProbability;
 
-impl<T: Real> Pointwise<(T, T), T> for LossOfProbability {
+impl<T: Real> ElementFunction<(T, T), T> for LossOfProbability {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
         -(t * clamped(x.ln()) + (T::one() - t) * clamped((-x).ln_1p()))
@@ -162,7 +162,7 @@ pub struct LogitCrossEntropy;
 /// The loss of a pair, as part of a loop.
 struct Loss;
 
-impl<T: Real> Pointwise<(T, T), T> for Loss {
+impl<T: Real> ElementFunction<(T, T), T> for Loss {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
         let zero = T::zero();
@@ -210,7 +210,7 @@ pub struct LogitSlope;
 /// The slope of a pair, as part of a loop.
 struct SlopeOfLoss;
 
-impl<T: Real> Pointwise<(T, T), T> for SlopeOfLoss {
+impl<T: Real> ElementFunction<(T, T), T> for SlopeOfLoss {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
         let [p, rest] = sigmoid_of_both_signs(x);

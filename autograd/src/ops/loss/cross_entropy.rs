@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 use std::rc::Rc;
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use super::class_targets::Targets;
 use super::kl_div_poisson::times;
@@ -111,7 +111,7 @@ impl CrossEntropy {
 /// `a eʸ`, as part of a loop.
 struct Weighted;
 
-impl<T: Real> Pointwise<(T, T), T> for Weighted {
+impl<T: Real> ElementFunction<(T, T), T> for Weighted {
     #[inline(always)]
     fn at(&self, (y, a): (T, T)) -> T {
         a * y.exp()

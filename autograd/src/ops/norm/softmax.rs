@@ -2,7 +2,7 @@
 
 use std::f64::consts::LN_2;
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use crate::ops::prelude::*;
 
@@ -155,7 +155,7 @@ impl LogSoftmaxCotangent {
 /// `eʸ g`
 struct Weighted;
 
-impl<T: Real> Pointwise<(T, T), T> for Weighted {
+impl<T: Real> ElementFunction<(T, T), T> for Weighted {
     #[inline(always)]
     fn at(&self, (y, g): (T, T)) -> T {
         y.exp() * g
@@ -165,7 +165,7 @@ impl<T: Real> Pointwise<(T, T), T> for Weighted {
 /// `(1 − eʸ) g`
 struct Remainder;
 
-impl<T: Real> Pointwise<(T, T), T> for Remainder {
+impl<T: Real> ElementFunction<(T, T), T> for Remainder {
     #[inline(always)]
     fn at(&self, (y, g): (T, T)) -> T {
         -(y.exp_m1() * g)

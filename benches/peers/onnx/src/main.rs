@@ -19,7 +19,7 @@ use wengert::autograd::{Draw, LARGEST};
 use wengert::nn::models::*;
 use wengert::nn::{Layer, SlotMut, StateDict, fields};
 use wengert::prelude::*;
-use wengert_onnx::{Batch, Export, Onnx};
+use wengert_onnx::{BatchExtent, Export, Onnx};
 
 /// The batch of models: other than those of the two runs of an export.
 const BATCH: usize = 4;
@@ -239,7 +239,7 @@ fn function(
             .map(Var::into_value)
             .collect();
         let results: Vec<_> = results.into_iter().map(Var::into_value).collect();
-        let export = Export::<f32>::new().batch(Batch::Fixed);
+        let export = Export::<f32>::new().batch(BatchExtent::Fixed);
         let of_f32 = |x: &[Var], _: &mut Pass| case.function.f32(x).unwrap_or_default();
         let Ok(file) = export.function(&Nothing, &inputs, of_f32) else {
             continue;
