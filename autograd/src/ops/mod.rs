@@ -1,7 +1,6 @@
 //! Operations, in folders by family. One file holds an op's method, its value, its rule and its samples.
 //!
-//! To add a file, add two lines to the `mod.rs` of its family: `mod` and its `OPS`. Without the
-//! second the file is dead code, which the lints deny.
+//! To add a file, add its `mod` line to the `mod.rs` of its family: the build script lists the `OPS` of each file.
 
 #[macro_use]
 mod support;
@@ -20,15 +19,12 @@ mod shape;
 pub use conv::{InterpolateOptions, Interpolation, Resize};
 pub use loss::{
     BinaryCrossEntropyOptions, CrossEntropyOptions, KlDivOptions, MultiMarginOptions, NllOptions,
-    PoissonOptions, Reduction, TripletOptions,
+    PoissonOptions, TripletOptions,
 };
 pub use norm::{BatchNormed, NormOptions, ResponseOptions};
-pub use sequence::{
-    AttentionOptions, CellParams, InProjection, MultiHead, MultiHeadOptions, RecurrentOptions,
-    RnnActivation,
-};
+pub use sequence::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions, RnnActivation};
 pub use shape::Border;
-pub use support::{Case, OpInfo};
+pub use support::{Case, CellParams, OpInfo, RecurrentOptions, Reduction};
 
 /// Every public differentiable function, fused or composed.
 // Inline, so that only a crate that iterates over the table compiles every op for every number type.

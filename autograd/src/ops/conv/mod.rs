@@ -11,11 +11,4 @@ mod unfold_fold;
 
 pub use interpolate::{InterpolateOptions, Interpolation, Resize};
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    convolution::OPS,
-    global_pool::OPS,
-    interpolate::OPS,
-    lp_pool::OPS,
-    max_avg_pool::OPS,
-    unfold_fold::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/conv.rs"));

@@ -75,4 +75,5 @@ comparisons! {
     ge
 }
 
+// Masks have no gradient.
 pub(super) const OPS: &[OpInfo] = &[];

@@ -38,36 +38,4 @@ mod trigonometric;
 pub(crate) use lerp_addcmul::three;
 pub(crate) use sigmoid_family::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    add::OPS,
-    atan2::OPS,
-    clamp::OPS,
-    comparison::OPS,
-    div::OPS,
-    dropout::OPS,
-    elu::OPS,
-    error_function::OPS,
-    exponential::OPS,
-    gelu::OPS,
-    hardsigmoid_hardswish::OPS,
-    hyperbolic::OPS,
-    leaky_relu_abs::OPS,
-    lerp_addcmul::OPS,
-    logarithm::OPS,
-    maximum_minimum::OPS,
-    mul::OPS,
-    piecewise_slope::OPS,
-    pow_tensor::OPS,
-    powers_roots::OPS,
-    prelu_glu::OPS,
-    relu::OPS,
-    scalar_arithmetic::OPS,
-    shrink::OPS,
-    sigmoid_family::OPS,
-    sign_rounding::OPS,
-    sinc::OPS,
-    softsign_tanhshrink::OPS,
-    sub::OPS,
-    tanh::OPS,
-    trigonometric::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/elementwise.rs"));

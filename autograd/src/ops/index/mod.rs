@@ -7,9 +7,4 @@ mod index_select;
 mod sort_topk;
 mod where_masked;
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    gather_scatter::OPS,
-    index_select::OPS,
-    sort_topk::OPS,
-    where_masked::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/index.rs"));

@@ -8,10 +8,4 @@ mod matmul;
 mod outer_dot;
 mod triangle_diagonal;
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    einsum::OPS,
-    linear_bilinear::OPS,
-    matmul::OPS,
-    outer_dot::OPS,
-    triangle_diagonal::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/linalg.rs"));

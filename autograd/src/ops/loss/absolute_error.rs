@@ -1,7 +1,7 @@
 //! Losses that grow with the absolute error: L1, Huber and smooth L1.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// With the error `e = x − t`: `scale·e²/2` where `|e| < width`, `scale·width·(|e| − width/2)` elsewhere.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use wengert_tensor::ElementFunction;
 
 use super::kl_div_poisson::times;
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::elementwise::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
 use crate::ops::prelude::*;
 use crate::ops::support::slope;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// Logarithms of probabilities are clamped to at least this.
 const LOWEST: f64 = -100.0;

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use wengert_tensor::ElementFunction;
 
-use super::class_targets::Targets;
 use super::kl_div_poisson::times;
-use super::reduction::Reduction;
 use crate::ops::norm::LogSoftmaxCotangent;
 use crate::ops::prelude::*;
+use crate::ops::support::Reduction;
+use crate::ops::support::Targets;
 
 /// The losses of all positions, and `ln softmax(x)` over the classes.
 ///

@@ -1,8 +1,8 @@
 //! The Kullback–Leibler divergence and the Poisson negative log-likelihood.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 use crate::ops::shape::pair;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// `x·ln x`, 0 at 0.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Margin losses: logistic, hinge embedding, ranking and multi-class.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use super::similarity::by_sign;
 use crate::ops::prelude::*;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 impl<T: Real> Var<T> {
     /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1, of operands of one shape.

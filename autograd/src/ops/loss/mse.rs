@@ -1,7 +1,7 @@
 //! The squared error.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// `(x − t)²` element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::class_targets::Targets;
-use super::reduction::Reduction;
 use crate::ops::prelude::*;
+use crate::ops::support::Reduction;
+use crate::ops::support::Targets;
 
 /// The weighted score of the class of every position, or the adjoint: a score written at its class, 0
 /// elsewhere.

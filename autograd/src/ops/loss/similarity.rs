@@ -1,8 +1,8 @@
 //! Similarities and distances of vectors, and losses of them.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 use crate::ops::reduce::is_moderate;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 impl<T: Real> Var<T> {
     /// Vectors of norm 1: `x / max(‖x‖ₚ, eps)` along an axis.

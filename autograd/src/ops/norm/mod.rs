@@ -11,9 +11,4 @@ pub use local_response_norm::ResponseOptions;
 pub use normalization::{BatchNormed, NormOptions};
 pub(super) use softmax::{LogSoftmaxCotangent, softmax_cotangent};
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    local_response_norm::OPS,
-    normalization::OPS,
-    softmax::OPS,
-    standardize::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/norm.rs"));

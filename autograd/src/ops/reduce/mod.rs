@@ -12,12 +12,4 @@ mod sum;
 
 pub(super) use norm::is_moderate;
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    logsumexp::OPS,
-    max_min::OPS,
-    mean_variance::OPS,
-    norm::OPS,
-    prod::OPS,
-    scan::OPS,
-    sum::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/reduce.rs"));

@@ -1,7 +1,7 @@
 //! Gated recurrent units.
 
-use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts};
 use crate::ops::prelude::*;
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts};
 
 /// The next state of a unit. The inputs are the sums `[rᵢ, zᵢ, nᵢ]` of its input, the sums `[rₕ, zₕ,
 /// nₕ]` of its state, and the state `h`.

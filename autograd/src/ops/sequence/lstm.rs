@@ -1,7 +1,7 @@
 //! Long short-term memory.
 
-use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_layers, parts};
 use crate::ops::prelude::*;
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_layers, parts};
 
 /// The next state and memory of a cell, from its sums `[i, f, g, o]` and its memory `c`.
 ///

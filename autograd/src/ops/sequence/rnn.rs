@@ -1,7 +1,7 @@
 //! Plain recurrent networks.
 
-use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers};
 use crate::ops::prelude::*;
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers};
 
 /// The activation of a plain cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

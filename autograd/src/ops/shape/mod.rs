@@ -14,13 +14,4 @@ mod slice;
 pub(crate) use broadcast::{over_first, pair};
 pub use pad::Border;
 
-pub(super) const OPS: &[&[OpInfo]] = &[
-    broadcast::OPS,
-    concat_stack_chunk::OPS,
-    flip_roll_repeat::OPS,
-    pad::OPS,
-    permute_transpose::OPS,
-    pixel_shuffle::OPS,
-    reshape::OPS,
-    slice::OPS,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/shape.rs"));
