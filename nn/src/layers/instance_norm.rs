@@ -164,3 +164,10 @@ stateless! {
         options: ResponseOptions
     }: |layer, x| x.local_response_norm(&layer.options);
 }
+
+samples! {
+    |_rng| InstanceNorm1d::new(2), [3, 2, 4];
+    |_rng| InstanceNorm2d::new(2).affine().eps(0.1), [2, 2, 3, 2];
+    |_rng| InstanceNorm3d::new(2).affine().track_running_stats(), [2, 2, 1, 3, 2];
+    |_rng| LocalResponseNorm::new(ResponseOptions { size: 3, ..ResponseOptions::default() }), [2, 4, 3];
+}
