@@ -153,7 +153,7 @@ impl RuleOptions {
         self.flag("maximize", maximize)
     }
 
-    /// Options that exclude each other: `what` is the message if `conflicts`.
+    /// If `conflicts`, the options are not valid together, and the error message is `what`.
     #[must_use]
     pub fn exclude(mut self, conflicts: bool, what: &'static str) -> Self {
         if conflicts {

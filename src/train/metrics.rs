@@ -204,7 +204,7 @@ struct Sums<'p, 'a, 'b, T: Real, B> {
 struct BatchSums {
     examples: usize,
     loss: f64,
-    /// For each metric of the caller.
+    /// The sum of each metric that the caller defines.
     custom: Vec<f64>,
 }
 

@@ -155,8 +155,8 @@ impl<const AXES: usize, T: Real> Module<T> for InstanceNorm<AXES, T> {
 }
 
 stateless! {
-    /// Every channel divided by the activity of its neighbours (Krizhevsky, Sutskever & Hinton 2012);
-    /// see [`Var::local_response_norm`].
+    /// Every channel divided by a power of the mean square of the neighbouring channels (Krizhevsky, Sutskever & Hinton
+    /// 2012); see [`Var::local_response_norm`].
     ///
     /// * input and output: `[batch, channels, ..]`
     LocalResponseNorm {

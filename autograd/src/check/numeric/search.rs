@@ -174,8 +174,8 @@ impl Windows {
     /// Whether a disagreement with this estimate counts.
     fn can_disagree(&self, a: &Estimate) -> bool {
         let mut narrower = self.estimates.iter().filter(|b| b.widest < a.widest);
-        // Truncation errors fall with the step. If a narrower window has a larger one, the function varies over less than
-        // the wider step, and the small bar there is an accident.
+        // The truncation error falls with the step. If the estimate with smaller steps has the larger error bar, the
+        // function varies within the wider step, and the wider estimate's small error bar is an accident.
         let accidental = narrower.any(|b| b.bar > 4.0 * b.noise && b.bar > 2.0 * a.bar);
         // A domain that ends inside of a window says little: the function may be singular there. One that ends at the
         // point itself does so in the narrowest window too.
