@@ -10,7 +10,7 @@ use crate::inline_vec::InlineVec;
 use crate::op::{Inputs, Op, Outputs};
 use crate::outline::{Outlined, Reach};
 use crate::reads::Reads;
-use crate::rule::Rule;
+use crate::rule::TapeRule;
 use crate::tape::{Entry, Input, Kept, Node, Observer, Tape};
 use crate::var::Var;
 use crate::watch::finite;
@@ -148,21 +148,21 @@ impl<T: Real> Var<T> {
 }
 
 /// The operands of an op, borrowed or with the first taken by value: see [`Var::apply`].
-pub trait Operands<T: Real>: sealed::Record<T> {}
+pub trait Operands<T: Real>: sealed::RecordOp<T> {}
 
-impl<T: Real, X: sealed::Record<T>> Operands<T> for X {}
+impl<T: Real, X: sealed::RecordOp<T>> Operands<T> for X {}
 
 mod sealed {
     use super::{Op, Real, Recorded};
 
-    pub trait Record<T: Real> {
+    pub trait RecordOp<T: Real> {
         /// Runs an op on these operands and records it if any of them is tracked.
         #[track_caller]
         fn record<O: Op>(self, op: O) -> Recorded<T>;
     }
 }
 
-impl<T: Real> sealed::Record<T> for &[&Var<T>] {
+impl<T: Real> sealed::RecordOp<T> for &[&Var<T>] {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
@@ -184,7 +184,7 @@ impl<T: Real> sealed::Record<T> for &[&Var<T>] {
     }
 }
 
-impl<T: Real> sealed::Record<T> for &Vec<&Var<T>> {
+impl<T: Real> sealed::RecordOp<T> for &Vec<&Var<T>> {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
@@ -192,7 +192,7 @@ impl<T: Real> sealed::Record<T> for &Vec<&Var<T>> {
     }
 }
 
-impl<T: Real, const N: usize> sealed::Record<T> for [&Var<T>; N] {
+impl<T: Real, const N: usize> sealed::RecordOp<T> for [&Var<T>; N] {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
@@ -200,7 +200,7 @@ impl<T: Real, const N: usize> sealed::Record<T> for [&Var<T>; N] {
     }
 }
 
-impl<T: Real> sealed::Record<T> for Var<T> {
+impl<T: Real> sealed::RecordOp<T> for Var<T> {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
@@ -237,7 +237,7 @@ impl<T: Real> sealed::Record<T> for Var<T> {
     }
 }
 
-impl<T: Real, const N: usize> sealed::Record<T> for (Var<T>, [&Var<T>; N]) {
+impl<T: Real, const N: usize> sealed::RecordOp<T> for (Var<T>, [&Var<T>; N]) {
     #[inline]
     #[track_caller]
     fn record<O: Op>(self, op: O) -> Recorded<T> {
@@ -394,7 +394,7 @@ fn kept_inputs<T: Real>(inputs: &[&Var<T>], reads: Reads) -> InlineVec<Input<T>>
 #[inline(never)]
 fn push<T: Real>(
     tape: &Tape<T>,
-    rule: Box<dyn Rule<T>>,
+    rule: Box<dyn TapeRule<T>>,
     (inputs, outputs): (InlineVec<Input<T>>, InlineVec<Kept<T>, 1>),
     location: &'static Location<'static>,
 ) -> Node<T> {
@@ -411,7 +411,7 @@ fn push<T: Real>(
 /// The inputs are kept, the outputs are not.
 #[track_caller]
 pub(crate) fn record_rule<T: Real>(
-    rule: Box<dyn Rule<T>>,
+    rule: Box<dyn TapeRule<T>>,
     inputs: &[&Var<T>],
     outputs: Vec<Tensor<T>>,
 ) -> Vec<Var<T>> {
@@ -431,7 +431,7 @@ pub(crate) fn record_rule<T: Real>(
 
 /// Runs the op of a rule on other inputs, and records it under that rule.
 #[track_caller]
-pub(crate) fn replay<T: Real>(rule: Box<dyn Rule<T>>, inputs: &[&Var<T>]) -> Vec<Var<T>> {
+pub(crate) fn replay<T: Real>(rule: Box<dyn TapeRule<T>>, inputs: &[&Var<T>]) -> Vec<Var<T>> {
     let location = Location::caller();
     let outputs = rule.run(inputs);
     let node = common_tape(rule.name(), inputs).map(|tape| {

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::inline_vec::InlineVec;
 use crate::outline::Outline;
 use crate::reads::Reads;
-use crate::rule::{Contributions, Rule};
+use crate::rule::{Contributions, TapeRule};
 use crate::sample::{Draw, Sample};
 use crate::var::Var;
 
@@ -177,7 +177,7 @@ impl<T: Real> From<Vec<Tensor<T>>> for Outputs<T> {
     }
 }
 
-impl<T: Real, O: Op> Rule<T> for O {
+impl<T: Real, O: Op> TapeRule<T> for O {
     fn name(&self) -> &'static str {
         Op::name(self)
     }

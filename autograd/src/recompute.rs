@@ -10,7 +10,7 @@ use crate::backward::grad;
 use crate::call::Call;
 use crate::op::Outputs;
 use crate::reads::Reads;
-use crate::rule::{Contributions, Graph, Rule};
+use crate::rule::{Contributions, Graph, TapeRule};
 use crate::tape::Tape;
 use crate::var::Var;
 
@@ -87,7 +87,7 @@ impl<T: Real> fmt::Debug for Recompute<T> {
     }
 }
 
-impl<T: Real> Rule<T> for Recompute<T> {
+impl<T: Real> TapeRule<T> for Recompute<T> {
     fn name(&self) -> &'static str {
         "Recompute"
     }

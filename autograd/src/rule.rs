@@ -22,7 +22,7 @@ pub enum Graph {
 }
 
 /// The rule of an [`Op`](crate::Op) with its number type fixed, as a tape stores it.
-pub(crate) trait Rule<T: Real>: Debug {
+pub(crate) trait TapeRule<T: Real>: Debug {
     fn name(&self) -> &'static str;
     /// The options of the op by name.
     fn attributes(&self) -> Attributes {

@@ -13,7 +13,7 @@ use wengert_tensor::{Layout, Real, Tensor, fail::fail};
 
 use crate::inline_vec::InlineVec;
 use crate::outline::Outlined;
-use crate::rule::Rule;
+use crate::rule::TapeRule;
 use crate::var::Var;
 use crate::watch::{NonFiniteOp, Watch};
 
@@ -59,7 +59,7 @@ pub(crate) type Entries<T> = Vec<Option<Entry<T>>>;
 #[derive(Debug)]
 pub(crate) struct Entry<T: Real> {
     /// `None` for a leaf.
-    pub(crate) rule: Option<Box<dyn Rule<T>>>,
+    pub(crate) rule: Option<Box<dyn TapeRule<T>>>,
     pub(crate) inputs: InlineVec<Input<T>>,
     pub(crate) outputs: InlineVec<Kept<T>, 1>,
     pub(crate) location: &'static Location<'static>,

@@ -6,7 +6,7 @@ use clap::Args;
 use toml::{Table, Value};
 use wengert::report::{LineChart, Scale, Series};
 
-use crate::outcome::{Ending, Outcome, Usage};
+use crate::outcome::{CommandResult, Ending, UsageError};
 use crate::output::print_line;
 use crate::run::{self, Row, Run};
 
@@ -28,9 +28,9 @@ struct Compared {
 }
 
 /// Runs `wengert compare`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     if options.runs.len() < 2 {
-        return Err(Usage("name at least two runs".to_owned()).into());
+        return Err(UsageError("name at least two runs".to_owned()).into());
     }
     let runs = options
         .runs

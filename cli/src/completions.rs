@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{CommandResult, Ending};
 use crate::output;
 
 /// Which shell.
@@ -15,7 +15,7 @@ pub struct Options {
 }
 
 /// Runs `wengert completions`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(
         options.shell,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::examine::examine;
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{CommandResult, Ending};
 use crate::output::print_line;
 use crate::run::Run;
 use crate::sources::Source;
@@ -28,7 +28,7 @@ pub struct Options {
 }
 
 /// Runs `wengert evaluate`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let run = Run::open(&options.run)?;
     let model = run.model(options.weights.as_deref())?;
     let mut settings = run.settings().clone();

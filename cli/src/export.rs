@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::outcome::Outcome;
+use crate::outcome::CommandResult;
 use crate::summary::Image;
 
 /// Which network, with which weights, into which file.
@@ -31,7 +31,7 @@ pub struct Options {
 
 #[cfg(not(feature = "onnx"))]
 /// Runs `wengert export`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let Options {
         model: _,
         onnx: _,
@@ -51,18 +51,18 @@ mod with_onnx {
     use std::path::Path;
 
     use wengert::nn::{Sequential, StateDict};
-    use wengert_onnx::{Batch, Export};
+    use wengert_onnx::{BatchExtent, Export};
 
-    use super::{Options, Outcome};
+    use super::{CommandResult, Options};
     use crate::model::{Design, ModelName, Problem, panic_message};
-    use crate::outcome::{Ending, Usage};
+    use crate::outcome::{Ending, UsageError};
     use crate::output::print_line;
     use crate::run::Run;
 
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
     /// Runs `wengert export`.
-    pub fn run(options: &Options) -> Outcome {
+    pub fn run(options: &Options) -> CommandResult {
         let path = Path::new(&options.model);
         let (model, problem, random) = if path.is_dir() {
             of_run(options, path)?
@@ -71,9 +71,9 @@ mod with_onnx {
         };
         let [channels, height, width] = problem.image;
         let batch = if options.batch.is_some() {
-            Batch::Fixed
+            BatchExtent::Fixed
         } else {
-            Batch::Dynamic
+            BatchExtent::Dynamic
         };
         let shape = [options.batch.unwrap_or(1) as usize, channels, height, width];
         let export = Export::new().name(&options.model).batch(batch);
@@ -100,7 +100,7 @@ mod with_onnx {
         if options.input.is_some() || options.classes.is_some() {
             let message =
                 "--input and --classes are for a name or a file of layers: a run has its own";
-            return Err(Usage(message.to_owned()).into());
+            return Err(UsageError(message.to_owned()).into());
         }
         let run = Run::open(directory)?;
         let model = run.model(options.weights.as_deref())?;
@@ -108,7 +108,7 @@ mod with_onnx {
     }
 
     fn of_design(options: &Options) -> Result<(Sequential, Problem, bool), Error> {
-        let name: ModelName = options.model.parse().map_err(Usage)?;
+        let name: ModelName = options.model.parse().map_err(UsageError)?;
         let design = Design::read(&name)?;
         let usual = design.usual_problem();
         let problem = Problem {

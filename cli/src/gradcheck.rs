@@ -45,7 +45,7 @@ pub struct Options {
 
 #[cfg(not(feature = "gradcheck"))]
 /// Runs `wengert gradcheck`.
-pub fn run(options: &Options) -> crate::outcome::Outcome {
+pub fn run(options: &Options) -> crate::outcome::CommandResult {
     let Options {
         model: _,
         input: _,
@@ -77,11 +77,11 @@ mod checked {
 
     use super::Options;
     use crate::model::{Design, ModelName, Problem, panic_message};
-    use crate::outcome::{Ending, Outcome};
+    use crate::outcome::{CommandResult, Ending};
     use crate::output::print_line;
 
     /// Runs `wengert gradcheck`.
-    pub fn run(options: &Options) -> Outcome {
+    pub fn run(options: &Options) -> CommandResult {
         let design = Design::read(&options.model)?;
         let usual = design.usual_problem();
         let [channels, height, width] = usual.image;

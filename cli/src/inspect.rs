@@ -6,7 +6,7 @@ use clap::Args;
 use wengert::nn::{StateDict, Values, path_matches};
 use wengert::tensor::Number;
 
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{CommandResult, Ending};
 use crate::output::print_line;
 
 /// Which file.
@@ -77,7 +77,7 @@ impl Statistics {
 }
 
 /// Runs `wengert inspect`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let state = StateDict::load(&options.file)?;
     let name = options.file.display();
     let only = options.only.as_deref();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::outcome::Outcome;
+use crate::outcome::CommandResult;
 
 /// Which lesson.
 #[derive(Args)]
@@ -34,7 +34,7 @@ pub struct Options {
 
 #[cfg(not(feature = "lessons"))]
 /// Runs `wengert lesson`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let Options {
         name: _,
         list: _,
@@ -49,10 +49,10 @@ pub fn run(options: &Options) -> Outcome {
 
 #[cfg(feature = "lessons")]
 /// Runs `wengert lesson`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     use wengert_lessons::{LESSONS, Length, LessonError};
 
-    use crate::outcome::{Ending, Usage};
+    use crate::outcome::{Ending, UsageError};
     use crate::output::{Pipe, print_line};
 
     if options.list {
@@ -78,7 +78,7 @@ pub fn run(options: &Options) -> Outcome {
             let names = LESSONS.iter().map(|lesson| lesson.name);
             vec![found.ok_or_else(|| {
                 let similar = crate::suggest::nearest(name, names);
-                Usage(format!(
+                UsageError(format!(
                     "there is no lesson {name:?}{similar}; see wengert lesson --list"
                 ))
             })?]

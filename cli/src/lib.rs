@@ -43,7 +43,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use outcome::{Ending, Usage};
+use outcome::{Ending, UsageError};
 
 /// Trains neural networks on a CPU, and shows what they learned.
 ///
@@ -114,7 +114,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // If the standard error is closed too, the exit status still reports the failure.
             let _ = writeln!(io::stderr(), "wengert: {error}");
-            if error.is::<Usage>() {
+            if error.is::<UsageError>() {
                 ExitCode::from(2)
             } else {
                 ExitCode::FAILURE

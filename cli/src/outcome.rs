@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What a subcommand returns.
-pub type Outcome = Result<Ending, Box<dyn std::error::Error + Send + Sync>>;
+pub type CommandResult = Result<Ending, Box<dyn std::error::Error + Send + Sync>>;
 
 /// An end without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,12 @@ pub enum Ending {
 
 /// A command line that is wrong: exit status 2.
 #[derive(Debug)]
-pub struct Usage(pub String);
+pub struct UsageError(pub String);
 
-impl fmt::Display for Usage {
+impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Usage {}
+impl std::error::Error for UsageError {}

@@ -7,7 +7,7 @@ use image::imageops::FilterType;
 use wengert::data::ImageSet;
 
 use crate::examine::probabilities;
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{CommandResult, Ending};
 use crate::output::print_line;
 use crate::run::{Images, Run};
 
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// Runs `wengert predict`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let run = Run::open(&options.run)?;
     let model = run.model(None)?;
     let images = run.images();
@@ -70,7 +70,7 @@ fn eprintln_quietly(error: &str) {
     let _ = writeln!(std::io::stderr(), "wengert: {error}");
 }
 
-fn print(file: &Path, ranked: &[(usize, f64)], images: &Images, json: bool) -> Outcome {
+fn print(file: &Path, ranked: &[(usize, f64)], images: &Images, json: bool) -> CommandResult {
     let classes = &images.classes;
     if json {
         let ranked: Vec<_> = ranked

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::examine::examine;
 use crate::model::panic_message;
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{CommandResult, Ending};
 use crate::output::print_line;
 use crate::run::{self, Run};
 use crate::sources::Source;
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// Runs `wengert report`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let run = Run::open(&options.run)?;
     let model = run.model(None)?;
     let mut settings = run.settings().clone();

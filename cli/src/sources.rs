@@ -11,7 +11,7 @@ use wengert::data::{
 use wengert::distributed::Communicator;
 use wengert::train::TrainError;
 
-use crate::outcome::Usage;
+use crate::outcome::UsageError;
 use crate::run::Images;
 use crate::settings::{DatasetName, Settings};
 
@@ -179,16 +179,16 @@ fn report_skipped(skipped: &[DataError]) {
 }
 
 /// The directory of the files: what `--data` says, or the usual place.
-pub fn directory(settings: &Settings, dataset: DatasetName) -> Result<PathBuf, Usage> {
+pub fn directory(settings: &Settings, dataset: DatasetName) -> Result<PathBuf, UsageError> {
     match (&settings.data, dataset) {
-        (Some(_), DatasetName::Digits) => Err(Usage(
+        (Some(_), DatasetName::Digits) => Err(UsageError(
             "digits are part of this program; leave out --data".to_owned(),
         )),
         (Some(directory), _) => Ok(directory.clone()),
         (None, DatasetName::Digits) => Ok(PathBuf::new()),
         (None, _) => dataset.usual_directory().map(PathBuf::from).ok_or_else(|| {
             let name = dataset.name();
-            Usage(format!(
+            UsageError(format!(
                 "{name} needs the directory of its files: --data DIR"
             ))
         }),

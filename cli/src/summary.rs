@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::model::{Design, ModelName, Problem, ZOO};
-use crate::outcome::{Ending, Outcome, Usage};
+use crate::outcome::{CommandResult, Ending, UsageError};
 use crate::output::print_line;
 use crate::run::Run;
 
@@ -50,7 +50,7 @@ impl FromStr for Image {
 }
 
 /// Runs `wengert summary`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     if options.list {
         for zoo in &ZOO {
             print_line(format_args!("{:<15} {}", zoo.name, zoo.about))?;
@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Outcome {
         let run = Run::open(Path::new(model))?;
         (run.design()?, run.images().problem())
     } else {
-        let name: ModelName = model.parse().map_err(Usage)?;
+        let name: ModelName = model.parse().map_err(UsageError)?;
         let design = Design::read(&name)?;
         let usual = design.usual_problem();
         (design, usual)

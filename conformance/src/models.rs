@@ -4,8 +4,7 @@ use serde_json::{Map, Value, json};
 use wengert::autograd::Var;
 use wengert::nn::models::{
     CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions,
-    MobileNetOptions, MobileNetV2, Pool, Shortcut, Vgg, VggLayout, VggOptions, resnet18, resnet34,
-    resnet50, resnet101, resnet152,
+    MobileNetOptions, MobileNetV2, Pool, Shortcut, Vgg, VggLayout, VggOptions, torchvision,
 };
 use wengert::nn::{Activation, Layer, ParametersExt, Pass, Slot, StateDict, Values, rng, summary};
 use wengert::optim::Optimizer;
@@ -117,17 +116,13 @@ fn build<T: Real>(arch: &str, options: &Map<String, Value>) -> Result<Box<dyn La
             };
             Box::new(MobileNetV2::new(&options, rng))
         }
-        "resnet18" | "resnet34" | "resnet50" | "resnet101" | "resnet152" => {
+        name => {
             let classes = args.usize_or("num_classes", 1000)?;
-            Box::new(match arch {
-                "resnet18" => resnet18(classes, rng),
-                "resnet34" => resnet34(classes, rng),
-                "resnet50" => resnet50(classes, rng),
-                "resnet101" => resnet101(classes, rng),
-                _ => resnet152(classes, rng),
-            })
+            match torchvision(name, classes, rng) {
+                Some(model) => Box::new(model),
+                None => return wrong(format!("arch {name:?}")),
+            }
         }
-        other => return wrong(format!("arch {other:?}")),
     };
     args.all_read()?;
     Ok(model)

@@ -82,6 +82,12 @@ impl CheckInput for Tensor<f64> {
     }
 }
 
+impl CheckInput for Vec<usize> {
+    fn tensor(self, draw: &mut Draw) -> Tensor<f64> {
+        draw.normal(self)
+    }
+}
+
 impl<const N: usize> CheckInput for [usize; N] {
     fn tensor(self, draw: &mut Draw) -> Tensor<f64> {
         draw.normal(self)

@@ -61,7 +61,7 @@ pub struct Pass<T: Real = f32> {
     pub(crate) captures: Option<Box<Captures<T>>>,
     /// The layers that ran, where a summary is made.
     calls: Option<Box<Calls>>,
-    updates: Vec<(Id, Update<T>)>,
+    updates: Vec<(Id, BufferUpdate<T>)>,
     counts: Vec<(Id, i64)>,
     /// Parameters that ran and that the model does not list, where an audit looks for them.
     unlisted: Option<Vec<Unlisted>>,
@@ -78,7 +78,7 @@ pub(crate) struct Unlisted {
     pub(crate) location: &'static Location<'static>,
 }
 
-pub(crate) type Update<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
+pub(crate) type BufferUpdate<T> = Box<dyn FnOnce(&Tensor<T>) -> Tensor<T> + Send>;
 
 impl<T: Real> Pass<T> {
     /// A pass that trains a model; every random choice in it comes from `seed`.

@@ -5,7 +5,7 @@ use wengert_tensor::{Slice, Tensor};
 
 use crate::graph::Graph;
 use crate::number::FileNumber;
-use crate::program::{Extent, Operand, Step, Value};
+use crate::program::{Extent, Operand, Operation, Value};
 use crate::proto::AttributeProto;
 
 /// A recorded call that is being translated: its operands and options, and the nodes of the file.
@@ -13,7 +13,7 @@ use crate::proto::AttributeProto;
 /// Values go by their names in the file.
 pub struct Call<'a, 'g, T: FileNumber> {
     pub(crate) graph: &'a mut Graph<'g, T>,
-    pub(crate) step: &'g Step,
+    pub(crate) step: &'g Operation,
 }
 
 /// The result of a translation; an error tells what it does not support.
@@ -116,7 +116,7 @@ impl<'g, T: FileNumber> Call<'_, 'g, T> {
     }
 
     /// The call that made a value; `None` for an input or what is stored.
-    pub(crate) fn made_by(&self, value: Value) -> Option<&'g Step> {
+    pub(crate) fn made_by(&self, value: Value) -> Option<&'g Operation> {
         let program = self.graph.program;
         let step = *program.by_entry.get(&value.0)?;
         Some(&program.steps[step])

@@ -18,13 +18,13 @@ pub enum ExportError {
     )]
     NoTranslation {
         /// The call.
-        place: Place,
+        place: CallSite,
     },
     /// An operation has a translation, but not with these options or shapes.
     #[error("{place} cannot be written in ONNX opset {}: {reason}", crate::OPSET)]
     Unsupported {
         /// The call.
-        place: Place,
+        place: CallSite,
         /// What is not supported.
         reason: String,
     },
@@ -35,7 +35,7 @@ pub enum ExportError {
     )]
     NotRecorded {
         /// The call.
-        place: Place,
+        place: CallSite,
         /// The operand or the option.
         what: String,
     },
@@ -47,7 +47,7 @@ pub enum ExportError {
     )]
     Batch {
         /// The call.
-        place: Place,
+        place: CallSite,
         /// The batches of two runs.
         batches: [usize; 2],
         /// A shape in the first run.
@@ -62,7 +62,7 @@ pub enum ExportError {
     )]
     Control {
         /// The first call that differs.
-        place: Place,
+        place: CallSite,
     },
     /// An input has no batch axis, or its batch is 0.
     #[error(
@@ -95,7 +95,7 @@ pub enum ExportError {
 
 /// A call of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CallSite {
     /// The operation.
     pub op: &'static str,
     /// Where it was called.
@@ -104,7 +104,7 @@ pub struct Place {
     pub layer: Option<Arc<str>>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CallSite {
     /// Such as "`where` (src/model.rs:10:5) in layer `fc`".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` ({})", self.op, self.location)?;

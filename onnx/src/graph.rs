@@ -8,8 +8,8 @@ use wengert_tensor::Tensor;
 use crate::number::{FileNumber, bytes, data_type};
 use crate::program::{Extent, Operand, Program, Value};
 use crate::proto::{
-    AttributeProto, AttributeType, DataType, DimensionProto, Extent as DimensionValue, GraphProto,
-    NodeProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, AttributeType, DataType, DimensionProto, DimensionValue, GraphProto, NodeProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 
 /// An attribute that is a whole number.

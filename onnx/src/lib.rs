@@ -26,7 +26,7 @@
 //! ```
 //!
 //! # The batch
-//! The first axis of each input is the batch. In the file it may have any extent, unless [`Batch::Fixed`] is asked for.
+//! The first axis of each input is the batch. In the file it may have any extent, unless [`BatchExtent::Fixed`] is asked for.
 //! Shapes that contain the batch are computed in the file.
 //!
 //! # What cannot be exported
@@ -46,7 +46,7 @@ pub mod proto;
 mod translate;
 
 pub use call::{Call, Translated};
-pub use error::{ExportError, Place};
+pub use error::{CallSite, ExportError};
 pub use graph::{integer, integers, number, word};
 pub use number::FileNumber;
 pub use program::Extent;
@@ -61,7 +61,7 @@ use wengert_nn::{Module, Parameters, Pass, trace};
 use wengert_tensor::Tensor;
 
 use graph::Graph;
-use program::{Pair, Program, Step};
+use program::{Operation, Pair, Program};
 use proto::{ModelProto, OperatorSetIdProto};
 
 /// The version of the operators in a file.
@@ -71,7 +71,7 @@ const IR_VERSION: i64 = 8;
 
 /// The extent of the first axis of the inputs in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Batch {
+pub enum BatchExtent {
     /// Any.
     #[default]
     Dynamic,
@@ -83,7 +83,7 @@ type Translation<'a, T> = Box<dyn Fn(&mut Call<'_, '_, T>) -> Translated + 'a>;
 
 /// Options of an export.
 pub struct Export<'a, T: FileNumber = f32> {
-    batch: Batch,
+    batch: BatchExtent,
     name: String,
     translations: HashMap<&'static str, Translation<'a, T>>,
 }
@@ -91,7 +91,7 @@ pub struct Export<'a, T: FileNumber = f32> {
 impl<T: FileNumber> Default for Export<'_, T> {
     fn default() -> Self {
         Self {
-            batch: Batch::default(),
+            batch: BatchExtent::default(),
             name: "model".to_owned(),
             translations: HashMap::new(),
         }
@@ -117,7 +117,7 @@ impl<'a, T: FileNumber> Export<'a, T> {
 
     /// Which batch the file takes.
     #[must_use]
-    pub fn batch(mut self, batch: Batch) -> Self {
+    pub fn batch(mut self, batch: BatchExtent) -> Self {
         self.batch = batch;
         self
     }
@@ -197,7 +197,7 @@ impl<'a, T: FileNumber> Export<'a, T> {
     /// Exports a computation of several inputs and results, as [`trace`] runs it.
     ///
     /// The inputs are examples: the second run gets each of them with its elements in the reverse order, and, if the batch
-    /// is [dynamic](Batch::Dynamic), its first image once more.
+    /// is [dynamic](BatchExtent::Dynamic), its first image once more.
     ///
     /// ```
     /// use wengert_nn::{Bilinear, rng};
@@ -234,7 +234,7 @@ impl<'a, T: FileNumber> Export<'a, T> {
                 return Err(ExportError::Input { number, shape });
             }
         }
-        let grow = usize::from(self.batch == Batch::Dynamic);
+        let grow = usize::from(self.batch == BatchExtent::Dynamic);
         // At least two images: one would broadcast against everything.
         let first: Vec<_> = inputs.iter().map(|x| grown(x, grow)).collect();
         let second: Vec<_> = first.iter().map(|x| grown(&reversed(x), grow)).collect();
@@ -283,7 +283,7 @@ impl<'a, T: FileNumber> Export<'a, T> {
     }
 
     /// Writes the nodes of a call; `None` if it has no translation.
-    fn translate<'g>(&self, graph: &mut Graph<'g, T>, step: &'g Step) -> Option<Translated> {
+    fn translate<'g>(&self, graph: &mut Graph<'g, T>, step: &'g Operation) -> Option<Translated> {
         let layer = step.place.layer.as_deref().unwrap_or_default();
         layer.clone_into(&mut graph.layer);
         let mut call = Call {

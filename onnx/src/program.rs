@@ -9,7 +9,7 @@ use wengert_autograd::{Attribute, Attributes, RecordedCall};
 use wengert_nn::{Trace, TracedLeaf};
 use wengert_tensor::{Element, Slice, Tensor};
 
-use crate::error::{ExportError, Place};
+use crate::error::{CallSite, ExportError};
 use crate::number::{FileNumber, same};
 
 /// An extent of a shape.
@@ -42,8 +42,8 @@ pub(crate) struct Constant<T: FileNumber> {
 
 /// A call.
 #[derive(Debug)]
-pub(crate) struct Step {
-    pub(crate) place: Place,
+pub(crate) struct Operation {
+    pub(crate) place: CallSite,
     pub(crate) entry: usize,
     /// Masks have extent 1 where they would grow with the batch.
     pub(crate) attributes: Attributes,
@@ -55,7 +55,7 @@ pub(crate) struct Step {
 /// A computation that holds for every batch.
 #[derive(Debug)]
 pub(crate) struct Program<T: FileNumber> {
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<Operation>,
     pub(crate) constants: Vec<Constant<T>>,
     pub(crate) leaves: BTreeMap<usize, TracedLeaf<T>>,
     pub(crate) inputs: Vec<Vec<Extent>>,
@@ -117,7 +117,7 @@ impl<T: FileNumber> Pair<'_, T> {
 
     fn outputs(&self, program: &mut Program<T>) -> Result<(), ExportError> {
         let [first, second] = self.traces;
-        let result = Place {
+        let result = CallSite {
             op: "output",
             location: std::panic::Location::caller(),
             layer: None,
@@ -153,7 +153,7 @@ impl<T: FileNumber> Pair<'_, T> {
         call: &RecordedCall<T>,
         other: &RecordedCall<T>,
         constants: &mut Vec<Constant<T>>,
-    ) -> Result<Step, ExportError> {
+    ) -> Result<Operation, ExportError> {
         let place = place(call);
         let mut operands = Vec::new();
         let mut operand_shapes = Vec::new();
@@ -178,7 +178,7 @@ impl<T: FileNumber> Pair<'_, T> {
                 attributes.push((name, self.attribute((call, other), name, (a, b))?));
             }
         }
-        Ok(Step {
+        Ok(Operation {
             place,
             entry: call.entry,
             attributes,
@@ -228,7 +228,7 @@ impl<T: FileNumber> Pair<'_, T> {
     /// A value that is the same in both runs, apart from extents that grow with the batch, along which it does not change.
     fn constant<E: Element>(
         &self,
-        place: &Place,
+        place: &CallSite,
         what: &str,
         (a, b): (&Tensor<E>, &Tensor<E>),
         same: impl Fn(&Tensor<E>, &Tensor<E>) -> bool,
@@ -252,7 +252,12 @@ impl<T: FileNumber> Pair<'_, T> {
         }
     }
 
-    fn shape(&self, place: &Place, a: &[usize], b: &[usize]) -> Result<Vec<Extent>, ExportError> {
+    fn shape(
+        &self,
+        place: &CallSite,
+        a: &[usize],
+        b: &[usize],
+    ) -> Result<Vec<Extent>, ExportError> {
         self.extents(a, b).ok_or_else(|| ExportError::Batch {
             place: place.clone(),
             batches: self.batches,
@@ -292,8 +297,8 @@ fn alike<T: FileNumber>(a: &RecordedCall<T>, b: &RecordedCall<T>) -> bool {
         && a.results.len() == b.results.len()
 }
 
-fn place<T: FileNumber>(call: &RecordedCall<T>) -> Place {
-    Place {
+fn place<T: FileNumber>(call: &RecordedCall<T>) -> CallSite {
+    CallSite {
         op: call.op,
         location: call.location,
         layer: call.layer.clone(),

@@ -149,13 +149,13 @@ pub struct TensorShapeProto {
 /// An extent.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct DimensionProto {
-    #[prost(oneof = "Extent", tags = "1, 2")]
-    pub value: Option<Extent>,
+    #[prost(oneof = "DimensionValue", tags = "1, 2")]
+    pub value: Option<DimensionValue>,
 }
 
 /// An extent that is known, or its name.
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub enum Extent {
+pub enum DimensionValue {
     #[prost(int64, tag = "1")]
     DimValue(i64),
     #[prost(string, tag = "2")]

@@ -145,9 +145,9 @@ impl<T: Real> Update<'_, T> {
         let lambda = T::of(coupled);
         let is_coupled = coupled != 0.0;
         let shrink = T::of(1.0 - self.step.lr * decoupled);
-        // One branch is moved out of the loop over elements, which is then vectorised; two are not. So
-        // `p` is multiplied by 1 where there is no decoupled decay, which changes no bit. Adding 0 · p to
-        // `g` would: p may be infinite.
+        // The compiler moves one branch out of the loop over elements and vectorises the loop, but not two. So without
+        // decoupled decay `p` is multiplied by 1, which changes no bit. Coupled decay keeps its branch: for an infinite
+        // `p`, 0 · p is NaN.
         move |p, g| {
             let g = sign * g;
             (p * shrink, if is_coupled { g + lambda * p } else { g })

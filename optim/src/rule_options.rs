@@ -68,13 +68,13 @@ pub struct RuleOptions {
     pub(crate) weight_decay: f64,
     pub(crate) decoupled: bool,
     pub(crate) maximize: bool,
-    numbers: Vec<Number>,
+    numbers: Vec<NumberOption>,
     flags: Vec<(&'static str, bool)>,
     conflict: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Number {
+struct NumberOption {
     name: &'static str,
     value: f64,
     range: Range,
@@ -101,7 +101,7 @@ impl RuleOptions {
     }
 
     fn with(mut self, name: &'static str, value: f64, range: Range, scheduled: bool) -> Self {
-        self.numbers.push(Number {
+        self.numbers.push(NumberOption {
             name,
             value,
             range,
@@ -153,7 +153,7 @@ impl RuleOptions {
         self.flag("maximize", maximize)
     }
 
-    /// Options that exclude each other: `what` is the message if `conflicts`.
+    /// If `conflicts`, the options are not valid together, and the error message is `what`.
     #[must_use]
     pub fn exclude(mut self, conflicts: bool, what: &'static str) -> Self {
         if conflicts {

@@ -39,12 +39,12 @@ pub struct Outgoing<'a> {
     pub bytes: &'a [u8],
 }
 
-/// The place of a message from another process.
+/// A buffer for a message from another process.
 #[derive(Debug)]
 pub struct Incoming<'a> {
     /// The process that sends it.
     pub from: usize,
-    /// Where its bytes go; all are written.
+    /// The buffer, as long as the message.
     pub bytes: &'a mut [u8],
 }
 

@@ -5,7 +5,7 @@ use super::colors::extent;
 
 /// Named values for a [`Histogram`].
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Values {
+pub struct Distribution {
     /// The name in the legend.
     pub name: String,
     /// The values, in any order; those that are not finite are omitted.
@@ -15,13 +15,13 @@ pub struct Values {
 /// Distributions of values over common bins, drawn over each other.
 ///
 /// ```
-/// use wengert::report::{Histogram, Values};
+/// use wengert::report::{Histogram, Distribution};
 ///
 /// let histogram = Histogram {
 ///     title: "weights".into(),
 ///     x_label: "value".into(),
 ///     bins: 20,
-///     sets: vec![Values { name: "layer 1".into(), values: vec![-0.3, 0.1, 0.2, 0.4] }],
+///     sets: vec![Distribution { name: "layer 1".into(), values: vec![-0.3, 0.1, 0.2, 0.4] }],
 ///     ..Histogram::default()
 /// };
 /// assert!(histogram.to_svg().starts_with("<svg"));
@@ -38,7 +38,7 @@ pub struct Histogram {
     /// bin. `None`: the range of the values.
     pub range: Option<[f64; 2]>,
     /// The distributions, each in its own colour.
-    pub sets: Vec<Values>,
+    pub sets: Vec<Distribution>,
 }
 
 impl Histogram {
@@ -73,7 +73,7 @@ impl Histogram {
     }
 
     /// The outline of the bars.
-    fn steps(&self, set: &Values, [low, high]: [f64; 2]) -> Series {
+    fn steps(&self, set: &Distribution, [low, high]: [f64; 2]) -> Series {
         let mut counts = vec![0_usize; self.bins];
         for value in set.values.iter().filter(|value| value.is_finite()) {
             let part = (value - low) / (high - low);

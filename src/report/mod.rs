@@ -15,6 +15,6 @@ pub use colors::ColorMap;
 pub use confusion::Confusion;
 pub use fingerprint::Fingerprint;
 pub use heat::HeatMap;
-pub use histogram::{Histogram, Values};
+pub use histogram::{Distribution, Histogram};
 pub use planes::{Plane, PlaneGrid, PlaneRange};
 pub use terminal::{beside, shades};

@@ -212,7 +212,7 @@ struct Sums<'p, 'a, 'b, T: Real, B> {
 struct BatchSums {
     examples: usize,
     loss: f64,
-    /// For each metric of the caller.
+    /// The sum of each metric that the caller defines.
     custom: Vec<f64>,
 }
 

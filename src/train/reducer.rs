@@ -151,7 +151,8 @@ impl Reducer {
         }
     }
 
-    /// Takes what is missing in the last node's sum, and sends the rest.
+    /// Writes the tensors of the last node's sum that [`put_last`](Self::put_last) has not written, and sends the buckets that
+    /// were not sent yet.
     ///
     /// * `sums`: the parts of this sum from right to left; a tensor that was [put](Self::put) is not read
     pub(super) fn end<T: Real>(&mut self, communicator: &Communicator, sums: &[ShardSum<T>]) {
@@ -205,7 +206,7 @@ impl Reducer {
         }
     }
 
-    /// For each place, whether a sum of this process has it.
+    /// For each tensor, whether a sum of this process contains it; a parameter without a gradient is in none.
     pub(super) fn present(&self) -> Vec<bool> {
         self.places.iter().map(|place| place.is_present).collect()
     }

@@ -37,7 +37,7 @@ pub use axes::{Axes, AxisSet, Slice, keep, resolve_axis};
 pub use create::require_memory;
 pub use dual::Dual;
 pub use element::{Element, Number};
-pub use elementwise::Pointwise;
+pub use elementwise::ElementFunction;
 pub use iter::Elements;
 pub use kernels::conv::KernelChoice;
 pub use kernels::pooling::Divisor;

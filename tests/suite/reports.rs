@@ -1,8 +1,8 @@
 //! Tables, pictures and fingerprints.
 
 use wengert::report::{
-    ColorMap, Confusion, Fingerprint, HeatMap, Histogram, LineChart, Plane, PlaneGrid, PlaneRange,
-    Scale, Series, Values, beside, shades,
+    ColorMap, Confusion, Distribution, Fingerprint, HeatMap, Histogram, LineChart, Plane,
+    PlaneGrid, PlaneRange, Scale, Series, beside, shades,
 };
 use wengert::tensor::Tensor;
 
@@ -326,7 +326,7 @@ fn a_histogram_is_well_formed_whatever_its_values() {
         vec![f64::NAN, 1.0],
         vec![-1.0, 0.0, 0.5, 9.0],
     ] {
-        let sets = vec![Values {
+        let sets = vec![Distribution {
             name: "set".into(),
             values,
         }];

@@ -10,16 +10,16 @@ use crate::call::Call;
 use crate::function::Differentiable;
 use crate::op::Outputs;
 use crate::reads::Reads;
-use crate::rule::{Contributions, Graph, Rule};
+use crate::rule::{Contributions, Graph, TapeRule};
 use crate::slots::Slots;
 use crate::tape::{Entry, Input, Kept, Source};
 use crate::var::Var;
 
 /// A rule that several tapes record.
 #[derive(Debug)]
-pub(super) struct Shared<T: Real>(pub(super) Rc<dyn Rule<T>>);
+pub(super) struct Shared<T: Real>(pub(super) Rc<dyn TapeRule<T>>);
 
-impl<T: Real> Rule<T> for Shared<T> {
+impl<T: Real> TapeRule<T> for Shared<T> {
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -39,8 +39,8 @@ impl<T: Real> Rule<T> for Shared<T> {
 
 /// A recorded call as a function that is recorded again, so that its rule is differentiated too.
 pub(super) struct Replayed {
-    pub(super) rule: Rc<dyn Rule<f64>>,
-    pub(super) dual: Option<Rc<dyn Rule<Dual>>>,
+    pub(super) rule: Rc<dyn TapeRule<f64>>,
+    pub(super) dual: Option<Rc<dyn TapeRule<Dual>>>,
     pub(super) recorded: Vec<Tensor<f64>>,
     pub(super) tracked: Vec<usize>,
 }
@@ -48,7 +48,7 @@ pub(super) struct Replayed {
 impl Replayed {
     fn run<T: Real>(
         &self,
-        rule: &Rc<dyn Rule<T>>,
+        rule: &Rc<dyn TapeRule<T>>,
         x: &[Var<T>],
         constant: impl Fn(&Tensor<f64>) -> Tensor<T>,
     ) -> Vec<Var<T>> {
@@ -77,9 +77,9 @@ impl Differentiable for Replayed {
 
 /// The rule of an entry on its recorded inputs. Inputs that are not tracked are constants.
 pub(super) struct LocalOp<'a> {
-    pub(super) rule: &'a dyn Rule<f64>,
+    pub(super) rule: &'a dyn TapeRule<f64>,
     /// The same op on dual numbers.
-    pub(super) dual: Option<&'a dyn Rule<Dual>>,
+    pub(super) dual: Option<&'a dyn TapeRule<Dual>>,
     /// The recorded inputs.
     pub(super) recorded: Vec<Tensor<f64>>,
     /// The numbers of the tracked inputs, which are those of the function.

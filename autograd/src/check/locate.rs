@@ -14,7 +14,7 @@ use super::subject::{Recorded, Subject};
 use super::witness::{check, dual_inputs};
 use super::{CheckOptions, Record, Report, TapeEntry};
 use crate::function::Differentiable;
-use crate::rule::Rule;
+use crate::rule::TapeRule;
 use crate::sample::{Draw, LARGEST};
 use crate::tape::{Entries, Entry, Tape};
 
@@ -181,7 +181,7 @@ fn severed(entries: &Entries<Dual>) -> Vec<Located> {
 fn judge(
     entries: &Entries<f64>,
     index: usize,
-    dual: Option<&dyn crate::rule::Rule<Dual>>,
+    dual: Option<&dyn crate::rule::TapeRule<Dual>>,
     seed: u64,
 ) -> Option<Located> {
     let entry = entries[index].as_ref()?;
@@ -293,8 +293,8 @@ fn judge_second(
 }
 
 /// The rule of an entry, which keeps it too.
-fn share<T: Real>(rule: &mut Option<Box<dyn Rule<T>>>) -> Option<Rc<dyn Rule<T>>> {
-    let shared: Rc<dyn Rule<T>> = Rc::from(rule.take()?);
+fn share<T: Real>(rule: &mut Option<Box<dyn TapeRule<T>>>) -> Option<Rc<dyn TapeRule<T>>> {
+    let shared: Rc<dyn TapeRule<T>> = Rc::from(rule.take()?);
     *rule = Some(Box::new(Shared(shared.clone())));
     Some(shared)
 }

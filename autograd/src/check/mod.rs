@@ -42,7 +42,7 @@ pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use op::check_op;
 pub(crate) use op::require_same_in_place;
 pub use options::{CheckOptions, plan};
-pub use report::{Cost, Derivative, Power, Record, Report, Step, TapeEntry};
+pub use report::{Cost, Derivative, DifferenceQuotient, Power, Record, Report, TapeEntry};
 pub use shrink::{shrink, test_source};
 pub use situation::{Arranged, arrange};
 pub use terminal::Terminal;

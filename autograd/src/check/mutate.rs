@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::function::Differentiable;
 use crate::op::Outputs;
 use crate::reads::Reads;
-use crate::rule::{Contributions, Rule};
+use crate::rule::{Contributions, TapeRule};
 use crate::slots::Slots;
 use crate::tape::{Entry, Input, Source, Tape};
 use crate::var::Var;
@@ -169,11 +169,11 @@ pub fn recorded(
 /// A rule with a fault.
 #[derive(Debug)]
 struct Wrong<T: Real> {
-    right: Box<dyn Rule<T>>,
+    right: Box<dyn TapeRule<T>>,
     fault: Fault,
 }
 
-impl<T: Real> Rule<T> for Wrong<T> {
+impl<T: Real> TapeRule<T> for Wrong<T> {
     fn name(&self) -> &'static str {
         self.right.name()
     }

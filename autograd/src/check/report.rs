@@ -85,7 +85,7 @@ pub struct Record {
     /// The deviation of the rounding errors of the function along this entry, as measured for the differences.
     pub noise: Option<f64>,
     /// The differences that were tried, by step.
-    pub steps: Vec<Step>,
+    pub steps: Vec<DifferenceQuotient>,
     /// The difference to the witness that decided, divided by its error bar: above 1 if the verdict is a failure.
     pub error: f64,
     /// The seed of the check: with it and the same inputs the number is the same.
@@ -96,7 +96,7 @@ pub struct Record {
 
 /// A numerical derivative at one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
+pub struct DifferenceQuotient {
     /// The step.
     pub step: f64,
     /// The central difference quotient at that step.

@@ -39,7 +39,7 @@ struct Check<'a> {
     reached: Vec<bool>,
     /// Where the run on dual numbers converted one with a tangent to `f64`.
     lost: Vec<&'static Location<'static>>,
-    /// For each input, the noise of the function along one of its entries.
+    /// For each input, the rounding noise of the function when one element of the input changes.
     noise: Vec<Option<f64>>,
     neighbours: Vec<Neighbour>,
     /// The inputs moved by their rounding units, and the gradients there, once a difference needs them.

@@ -1,7 +1,6 @@
 //! Operations, in folders by family. One file holds an op's method, its value, its rule and its samples.
 //!
-//! To add a file, add two lines to the `mod.rs` of its family: `mod` and its `ENTRIES`. Without the
-//! second the file is dead code, which the lints deny.
+//! To add a file, add its `mod` line to the `mod.rs` of its family: the build script lists the `OPS` of each file.
 
 #[macro_use]
 mod support;
@@ -20,30 +19,27 @@ mod shape;
 pub use conv::{InterpolateOptions, Interpolation, Resize};
 pub use loss::{
     BinaryCrossEntropyOptions, CrossEntropyOptions, KlDivOptions, MultiMarginOptions, NllOptions,
-    PoissonOptions, Reduction, TripletOptions,
+    PoissonOptions, TripletOptions,
 };
 pub use norm::{BatchNormed, NormOptions, ResponseOptions};
-pub use sequence::{
-    AttentionOptions, CellParams, InProjection, MultiHead, MultiHeadOptions, RecurrentOptions,
-    RnnActivation,
-};
+pub use sequence::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions, RnnActivation};
 pub use shape::Border;
-pub use support::{Case, Entry};
+pub use support::{Case, CellParams, OpInfo, RecurrentOptions, Reduction};
 
 /// Every public differentiable function, fused or composed.
 // Inline, so that only a crate that iterates over the table compiles every op for every number type.
 #[inline]
-pub fn table() -> impl Iterator<Item = &'static Entry> {
+pub fn table() -> impl Iterator<Item = &'static OpInfo> {
     [
-        elementwise::ENTRIES,
-        reduce::ENTRIES,
-        linalg::ENTRIES,
-        shape::ENTRIES,
-        index::ENTRIES,
-        conv::ENTRIES,
-        norm::ENTRIES,
-        loss::ENTRIES,
-        sequence::ENTRIES,
+        elementwise::OPS,
+        reduce::OPS,
+        linalg::OPS,
+        shape::OPS,
+        index::OPS,
+        conv::OPS,
+        norm::OPS,
+        loss::OPS,
+        sequence::OPS,
     ]
     .into_iter()
     .flatten()

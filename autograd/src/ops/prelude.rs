@@ -2,7 +2,7 @@
 
 pub(super) use wengert_tensor::{Axes, Real, Slice, Tensor, keep, require};
 
-pub(super) use super::support::{Case, Elementwise, Entry, Of, Slope, Smooth};
+pub(super) use super::support::{Case, Elementwise, Of, OpInfo, Slope, Smooth};
 pub(super) use crate::attribute::{Attribute, Attributes};
 pub(super) use crate::call::Call;
 pub(super) use crate::generic;

@@ -172,37 +172,49 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
             files.push(path);
         }
     }
+    files.sort();
     files
 }
 
-/// The text of the sources under a folder.
-fn texts(folder: &str) -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = sources(&root.join(folder));
-    files
-        .iter()
-        .map(|path| fs::read_to_string(path).expect("a readable file"))
-        .collect()
+/// A public method.
+#[derive(Debug)]
+pub struct Method {
+    pub file: PathBuf,
+    has_example: bool,
 }
 
 /// The public methods of a type, by the sources of its crate.
-fn methods(of: &'static str, texts: &[String]) -> BTreeMap<String, bool> {
-    let mut methods = Methods {
+pub fn methods(of: &'static str, folder: &Path) -> BTreeMap<String, Method> {
+    let parse = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        let tokens: TokenStream = text.parse().expect("what compiles is made of tokens");
+        (path, tokens)
+    };
+    let files: Vec<_> = sources(folder).into_iter().map(parse).collect();
+    let mut all = Methods {
         of,
         ..Methods::default()
     };
-    let parse = |text: &String| text.parse::<TokenStream>();
-    let files: Vec<TokenStream> = texts
-        .iter()
-        .map(|text| parse(text).expect("what compiles is made of tokens"))
-        .collect();
-    for tokens in &files {
-        methods.definitions(tokens.clone(), None);
+    for (_, tokens) in &files {
+        all.definitions(tokens.clone(), None);
     }
-    for tokens in files {
-        methods.invocations(tokens);
+    let mut found = BTreeMap::new();
+    for (file, tokens) in files {
+        let mut here = Methods {
+            of,
+            documented_by_caller: all.documented_by_caller.clone(),
+            ..Methods::default()
+        };
+        here.definitions(tokens.clone(), None);
+        here.invocations(tokens);
+        for (name, has_example) in here.has_example {
+            let method = found.entry(name).or_insert_with(|| Method {
+                file: file.clone(),
+                has_example,
+            });
+            method.has_example |= has_example;
+        }
     }
-    let found = methods.has_example;
     assert!(
         found.len() > 150,
         "only {} methods of {of}: the search is broken",
@@ -215,36 +227,14 @@ fn methods(of: &'static str, texts: &[String]) -> BTreeMap<String, bool> {
 fn every_public_method_has_an_example() {
     let mut missing = Vec::new();
     for (of, folder) in [("Tensor", "../tensor/src"), ("Var", "src")] {
-        let found = methods(of, &texts(folder));
-        let without = found.iter().filter(|(_, has_example)| !**has_example);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = methods(of, &root.join(folder));
+        let without = found.iter().filter(|(_, method)| !method.has_example);
         missing.extend(without.map(|(name, _)| format!("{of}::{name}")));
     }
     assert!(
         missing.is_empty(),
         "no example in the documentation of {missing:?}"
-    );
-}
-
-#[test]
-fn the_page_of_each_type_lists_its_methods_by_family() {
-    let mut missing = Vec::new();
-    for (of, folder) in [("Tensor", "../tensor/src"), ("Var", "src")] {
-        let texts = texts(folder);
-        let page = texts
-            .iter()
-            .find_map(|text| text.split_once(&format!("\npub struct {of}<")))
-            .and_then(|(before, _)| before.split_once("# Methods by family"))
-            .expect("the type has a list of its methods")
-            .1;
-        // The methods that a macro defines for several numbers of axes have no name of their own here.
-        let names = methods(of, &texts).into_keys();
-        let named = names.filter(|name| !name.starts_with('$'));
-        let unlisted = named.filter(|name| !page.contains(&format!("(Self::{name})")));
-        missing.extend(unlisted.map(|name| format!("{of}::{name}")));
-    }
-    assert!(
-        missing.is_empty(),
-        "the list of methods by family lacks {missing:?}"
     );
 }
 

@@ -2,6 +2,7 @@
 //! with a wrong argument, on tensors and on variables.
 
 mod examples;
+mod families;
 mod listed;
 mod tensors;
 mod variables;

@@ -8,7 +8,7 @@ use proptest::prelude::Strategy;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use wengert_autograd::check::{CheckOptions, Report, Situation, check_dyn};
-use wengert_autograd::ops::{Case, Entry, table};
+use wengert_autograd::ops::{Case, OpInfo, table};
 use wengert_autograd::{Differentiable, Draw, Graph, LARGEST, Tape, Var, grad};
 use wengert_tensor::Tensor;
 
@@ -50,7 +50,7 @@ impl FromStr for Line {
             let mut words = rest.splitn(3, ' ');
             let (seed, size, situation) = (words.next()?, words.next()?, words.next()?);
             Some(Self {
-                name: table().map(Entry::name).find(|known| *known == name)?,
+                name: table().map(OpInfo::name).find(|known| *known == name)?,
                 seed: seed.parse().ok()?,
                 size: size.parse().ok()?,
                 situation: Situation::ALL
@@ -64,30 +64,27 @@ impl FromStr for Line {
 
 impl Line {
     /// The case, if the function meets the situation.
-    pub fn case(&self, entry: &Entry) -> Option<(Case, Arranged)> {
-        let case = entry.draw(&mut Draw::new(self.seed, self.size));
+    pub fn case(&self, info: &OpInfo) -> Option<(Case, Arranged)> {
+        let case = info.draw(&mut Draw::new(self.seed, self.size));
         let mut draw = Draw::new(self.seed ^ 0xa44a, LARGEST);
         let arranged = arrange(
             self.situation,
             &*case.function,
             &case.inputs,
-            entry.is_strict(),
+            info.is_strict(),
             &mut draw,
         )?;
         Some((case, arranged))
     }
 
     /// How many operands the case has.
-    pub fn operands(&self, entry: &Entry) -> usize {
-        entry
-            .draw(&mut Draw::new(self.seed, self.size))
-            .inputs
-            .len()
+    pub fn operands(&self, info: &OpInfo) -> usize {
+        info.draw(&mut Draw::new(self.seed, self.size)).inputs.len()
     }
 
-    pub fn options(&self, entry: &Entry) -> CheckOptions {
+    pub fn options(&self, info: &OpInfo) -> CheckOptions {
         let default = CheckOptions::default();
-        let bound = entry.rounding().map(|(bound, _)| bound);
+        let bound = info.rounding().map(|(bound, _)| bound);
         CheckOptions {
             seed: self.seed,
             entries: 24,
@@ -99,9 +96,9 @@ impl Line {
     }
 
     /// Runs the case: `None` if there is none, the report or what is wrong.
-    pub fn check(&self, entry: &Entry) -> Option<Result<Report, String>> {
-        let (case, arranged) = self.case(entry)?;
-        let options = self.options(entry);
+    pub fn check(&self, info: &OpInfo) -> Option<Result<Report, String>> {
+        let (case, arranged) = self.case(info)?;
+        let options = self.options(info);
         let outcome = arranged.with(&*case.function, |f| {
             let checked = quietly(|| {
                 let report = check_dyn(f, &arranged.inputs, &options);
@@ -180,13 +177,13 @@ fn seed(name: &str, situation: Situation) -> u64 {
 /// Runs `visit` on the drawn lines of a function in a situation until it has said `true` often
 /// enough; a line that makes it fail is shrunk.
 pub fn walk(
-    entry: &Entry,
+    info: &OpInfo,
     situation: Situation,
     mut visit: impl FnMut(&Line) -> Option<Result<(), String>>,
 ) -> Result<usize, String> {
     let config = Config {
         failure_persistence: None,
-        rng_seed: RngSeed::Fixed(seed(entry.name(), situation)),
+        rng_seed: RngSeed::Fixed(seed(info.name(), situation)),
         ..Config::default()
     };
     let mut runner = TestRunner::new(config);
@@ -196,7 +193,7 @@ pub fn walk(
     for _ in 0..TRIES.max(2 * wanted) {
         let mut tree = strategy.new_tree(&mut runner).expect("nothing is filtered");
         let line = |(seed, size): (u32, usize)| Line {
-            name: entry.name(),
+            name: info.name(),
             seed: u64::from(seed),
             size,
             situation,

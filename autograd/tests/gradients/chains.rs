@@ -3,7 +3,7 @@
 //! A default run draws one partner for each function; `WENGERT_CHECKS=20` draws twenty.
 
 use wengert_autograd::check::{CheckOptions, check_dyn};
-use wengert_autograd::ops::{Case, Entry, table};
+use wengert_autograd::ops::{Case, OpInfo, table};
 use wengert_autograd::{Differentiable, Draw, LARGEST, Var};
 use wengert_tensor::{Dual, Real};
 
@@ -52,12 +52,12 @@ impl Differentiable for Chain {
 
 /// A chain that begins with this function, if a partner is drawn that takes its result.
 fn chain(
-    entry: &Entry,
-    partners: &[&'static Entry],
+    info: &OpInfo,
+    partners: &[&'static OpInfo],
     draw: &mut Draw,
     seed: u64,
 ) -> Option<(String, Chain)> {
-    let first = entry.draw(&mut Draw::new(seed, LARGEST));
+    let first = info.draw(&mut Draw::new(seed, LARGEST));
     let constants: Vec<_> = first.inputs.iter().cloned().map(Var::constant).collect();
     let outputs = quietly(|| first.function.f64(&constants)).ok()?;
     let shape = outputs.first()?.shape().to_vec();
@@ -66,7 +66,7 @@ fn chain(
         let second = partner.draw(&mut Draw::new(draw.within(0, 9) as u64, LARGEST));
         let place = second.inputs.iter().position(|x| x.shape() == shape);
         if let Some(place) = place {
-            let name = format!("{} after {}", partner.name(), entry.name());
+            let name = format!("{} after {}", partner.name(), info.name());
             return Some((
                 name,
                 Chain {
@@ -86,9 +86,9 @@ fn chains_of_two_functions_are_right() {
     let partners: Vec<_> = table().collect();
     let mut draw = Draw::new(0xc4a1, LARGEST);
     let (mut checks, mut alarms) = (0, Vec::new());
-    for entry in table().filter(|entry| entry.name().contains(&only)) {
+    for info in table().filter(|info| info.name().contains(&only)) {
         for seed in 0..intensity().ceil() as u64 {
-            let Some((name, chain)) = chain(entry, &partners, &mut draw, seed) else {
+            let Some((name, chain)) = chain(info, &partners, &mut draw, seed) else {
                 continue;
             };
             let others = chain.second.inputs.iter().enumerate();

@@ -57,15 +57,15 @@ fn every_gradient_agrees_with_every_witness_in_every_situation() {
     let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let (mut tally, mut failures) = (Tally::default(), Vec::new());
-    let chosen = || table().filter(|entry| entry.name().contains(&only));
-    for entry in chosen() {
-        let row = rows.entry(entry.name()).or_default();
-        row.exemptions.extend(entry.exemptions());
-        row.bound = row.bound.or(entry.rounding());
+    let chosen = || table().filter(|info| info.name().contains(&only));
+    for info in chosen() {
+        let row = rows.entry(info.name()).or_default();
+        row.exemptions.extend(info.exemptions());
+        row.bound = row.bound.or(info.rounding());
         for situation in Situation::ALL {
-            let outcome = walk(entry, situation, |line| {
-                row.operands = row.operands.max(line.operands(entry));
-                Some(line.check(entry)?.map(|report| {
+            let outcome = walk(info, situation, |line| {
+                row.operands = row.operands.max(line.operands(info));
+                Some(line.check(info)?.map(|report| {
                     tally.count(&report);
                     let cell = row.cells.entry(situation).or_default();
                     for &witness in &report.compared {
@@ -79,7 +79,7 @@ fn every_gradient_agrees_with_every_witness_in_every_situation() {
         }
     }
     println!(
-        "{} functions in {} entries, {} gradient checks, {} derivatives compared",
+        "{} functions in {} rows, {} gradient checks, {} derivatives compared",
         rows.len(),
         chosen().count(),
         tally.checks,

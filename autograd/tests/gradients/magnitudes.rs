@@ -1,6 +1,6 @@
 //! Large and tiny numbers, and numbers that are none.
 
-use wengert_autograd::ops::{Entry, table};
+use wengert_autograd::ops::{OpInfo, table};
 use wengert_autograd::{Draw, Graph, LARGEST, Tape, Var, grad};
 use wengert_tensor::{Dual, Real, Tensor};
 
@@ -23,8 +23,8 @@ const SPREADING: [(&str, usize, &str); 3] = {
 };
 
 /// Where values and exact forward mode are finite, so is reverse mode, and they agree.
-fn agree(entry: &Entry, seed: u64, scale: f64) -> Result<(), String> {
-    let case = entry.draw(&mut Draw::new(seed, 1 + seed as usize % LARGEST));
+fn agree(info: &OpInfo, seed: u64, scale: f64) -> Result<(), String> {
+    let case = info.draw(&mut Draw::new(seed, 1 + seed as usize % LARGEST));
     let inputs: Vec<_> = case.inputs.iter().map(|x| x.map(|x| x * scale)).collect();
     let mut draw = Draw::new(seed ^ 0xd1ec, LARGEST);
     let tangents: Vec<_> = inputs.iter().map(|x| draw.normal(x.shape())).collect();
@@ -73,7 +73,7 @@ fn agree(entry: &Entry, seed: u64, scale: f64) -> Result<(), String> {
     } else {
         Err(format!(
             "{} at seed {seed} times {scale:.0e}: {case:?}: reverse mode {reverse:e}, forward mode {forward:e}",
-            entry.name()
+            info.name()
         ))
     }
 }
@@ -81,13 +81,13 @@ fn agree(entry: &Entry, seed: u64, scale: f64) -> Result<(), String> {
 #[test]
 fn gradients_are_right_where_numbers_are_large_or_tiny() {
     let mut wrong = Vec::new();
-    for entry in table() {
-        let by_convention = BY_CONVENTION.iter().any(|(name, _)| *name == entry.name());
+    for info in table() {
+        let by_convention = BY_CONVENTION.iter().any(|(name, _)| *name == info.name());
         for scale in [1e-30, 1e-8, 1e-3, 30.0, 1e3, 1e8] {
             if by_convention && scale < 1e-10 {
                 continue;
             }
-            let failed = (0..4).find_map(|seed| agree(entry, seed, scale).err());
+            let failed = (0..4).find_map(|seed| agree(info, seed, scale).err());
             wrong.extend(failed);
         }
     }
@@ -105,18 +105,18 @@ fn nans<T: Real>(y: &[Var<T>], is_nan: impl Fn(T) -> bool) -> Vec<Vec<bool>> {
 #[test]
 fn what_is_no_number_passes_alike_through_every_number_type() {
     let mut wrong = Vec::new();
-    for entry in table() {
+    for info in table() {
         for (seed, odd) in [
             (0, f64::NAN),
             (1, f64::NAN),
             (2, f64::INFINITY),
             (3, f64::NEG_INFINITY),
         ] {
-            let case = entry.draw(&mut Draw::new(seed, LARGEST));
+            let case = info.draw(&mut Draw::new(seed, LARGEST));
             for i in 0..case.inputs.len() {
                 let spreading = SPREADING
                     .iter()
-                    .any(|(name, input, _)| *name == entry.name() && *input == i);
+                    .any(|(name, input, _)| *name == info.name() && *input == i);
                 if spreading || case.inputs[i].is_empty() {
                     continue;
                 }
@@ -139,7 +139,7 @@ fn what_is_no_number_passes_alike_through_every_number_type() {
                     quietly(|| case.function.dual(&lifted)),
                     quietly(|| case.function.f32(&single)),
                 ) else {
-                    wrong.push(format!("{} panics at {odd}: {case:?}", entry.name()));
+                    wrong.push(format!("{} panics at {odd}: {case:?}", info.name()));
                     continue;
                 };
                 let a = nans(&a, f64::is_nan);
@@ -149,7 +149,7 @@ fn what_is_no_number_passes_alike_through_every_number_type() {
                     let count = |y: &[Vec<bool>]| y.iter().flatten().filter(|nan| **nan).count();
                     wrong.push(format!(
                         "{} with {odd} in input {i}: {case:?}: {} NaN in f64, {} on dual numbers, {} in f32",
-                        entry.name(),
+                        info.name(),
                         count(&a),
                         count(&b),
                         count(&c)

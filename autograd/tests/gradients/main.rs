@@ -34,8 +34,8 @@ const REGRESSIONS: &[&str] = &[
 fn rerun(line: &str) -> Result<(), String> {
     let line: Line = line.parse()?;
     let mut found = false;
-    for entry in table().filter(|entry| entry.name() == line.name) {
-        if let Some(outcome) = line.check(entry) {
+    for info in table().filter(|info| info.name() == line.name) {
+        if let Some(outcome) = line.check(info) {
             found = true;
             outcome?;
         }

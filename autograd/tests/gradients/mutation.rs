@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wengert_autograd::check::{
     CheckOptions, Fault, Mutated, Mutator, Situation, check_dyn, recorded,
 };
-use wengert_autograd::ops::{Case, Entry, table};
+use wengert_autograd::ops::{Case, OpInfo, table};
 use wengert_autograd::{Differentiable, Draw, Graph, LARGEST, Tape, Var, grad};
 use wengert_tensor::Tensor;
 
@@ -59,7 +59,7 @@ struct Sound {
 }
 
 /// The cases that a default run draws for a function.
-fn default_run(entry: &Entry) -> Vec<Sound> {
+fn default_run(entry: &OpInfo) -> Vec<Sound> {
     let mut cases = Vec::new();
     for situation in Situation::ALL {
         let outcome = walk(entry, situation, |line| {

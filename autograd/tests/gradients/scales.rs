@@ -29,7 +29,7 @@ fn right_rules_are_seldom_called_wrong_at_any_scale() {
         .filter(|k| full || [-6, -3, 0, 3, 6].contains(k))
         .map(|k| 10.0_f64.powi(k))
         .collect();
-    let functions = table().filter(|entry| entry.name().contains(&only)).count();
+    let functions = table().filter(|info| info.name().contains(&only)).count();
     let seeds = if full {
         (FULL * 11 / (10 * functions * scales.len()) + 1) as u64
     } else {
@@ -45,10 +45,10 @@ fn right_rules_are_seldom_called_wrong_at_any_scale() {
     // Over all scales, and at values of order 1.
     let (mut passed, mut entries) = ([0; 2], [0; 2]);
     for scale in scales {
-        for entry in table().filter(|entry| entry.name().contains(&only)) {
+        for info in table().filter(|info| info.name().contains(&only)) {
             for seed in start..start + seeds {
                 let seed = seed ^ 0xfa15e;
-                let case = entry.draw(&mut Draw::new(seed, seed as usize % (LARGEST + 1)));
+                let case = info.draw(&mut Draw::new(seed, seed as usize % (LARGEST + 1)));
                 let inputs: Vec<_> = case.inputs.iter().map(|x| x.map(|x| x * scale)).collect();
                 let options = CheckOptions {
                     seed,
@@ -82,7 +82,7 @@ fn right_rules_are_seldom_called_wrong_at_any_scale() {
                 if report.failed() {
                     alarms.push(format!(
                         "{} times {scale:e}, seed {seed}: {report}",
-                        entry.name()
+                        info.name()
                     ));
                 }
             }

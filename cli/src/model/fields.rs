@@ -20,7 +20,7 @@ impl Fields {
         }
     }
 
-    /// Where the table is, for messages; changed once more is known about it.
+    /// The file and the layer that the table describes, for error messages. The kind of the layer is added once it is read.
     pub fn place(&self) -> &str {
         &self.place
     }

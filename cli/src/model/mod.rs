@@ -2,8 +2,8 @@
 
 mod cnn;
 mod fields;
-mod fits;
 mod layers;
+mod panic_message;
 mod zoo;
 
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use std::str::FromStr;
 use wengert::nn::{Sequential, Summary};
 use wengert::prelude::*;
 
-pub use fits::panic_message;
 pub use layers::LayerList;
+pub use panic_message::panic_message;
 pub use zoo::{ZOO, Zoo};
 
 /// What a network is made for: images of `[channels, height, width]` and a number of classes.

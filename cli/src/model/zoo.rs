@@ -1,10 +1,8 @@
 //! The networks that `--model` knows by name.
 
 use wengert::nn::models::{
-    CifarResNet, CifarResNetOptions, DenseNet, DenseNetOptions, DigitsCnn, DigitsOptions,
-    EfficientNet, EfficientNetOptions, LeNet, LeNetOptions, MobileNetOptions, MobileNetV2,
-    ShuffleNetOptions, ShuffleNetV2, SqueezeNet, SqueezeNetVersion, Vgg, VggLayout, VggOptions,
-    VisionTransformer, VitOptions, resnet18, resnet34, resnet50,
+    CifarResNet, CifarResNetOptions, DigitsCnn, DigitsOptions, LeNet, LeNetOptions,
+    VisionTransformer, VitOptions, torchvision,
 };
 use wengert::nn::{Layer, Sequential};
 use wengert::prelude::*;
@@ -29,17 +27,7 @@ enum Kind {
     Digits,
     LeNet,
     ResNet20,
-    ResNet18,
-    ResNet34,
-    ResNet50,
-    Vgg11,
-    Vgg16,
-    MobileNet,
-    DenseNet,
-    SqueezeNet10,
-    SqueezeNet11,
-    ShuffleNet,
-    EfficientNet,
+    Torchvision(&'static str),
     VitSmall,
     VitB16,
 }
@@ -91,77 +79,77 @@ pub static ZOO: [Zoo; 17] = [
     ),
     zoo(
         "resnet18",
-        Kind::ResNet18,
+        Kind::Torchvision("resnet18"),
         [3, 224, 224],
         1000,
         "residual, for colour images (He et al. 2016)",
     ),
     zoo(
         "resnet34",
-        Kind::ResNet34,
+        Kind::Torchvision("resnet34"),
         [3, 224, 224],
         1000,
         "as resnet18, with 34 layers",
     ),
     zoo(
         "resnet50",
-        Kind::ResNet50,
+        Kind::Torchvision("resnet50"),
         [3, 224, 224],
         1000,
         "as resnet18, with 50 layers in bottleneck blocks",
     ),
     zoo(
         "vgg11",
-        Kind::Vgg11,
+        Kind::Torchvision("vgg11_bn"),
         [3, 224, 224],
         1000,
         "stacks of 3×3 convolutions with batch norm (Simonyan & Zisserman 2015)",
     ),
     zoo(
         "vgg16",
-        Kind::Vgg16,
+        Kind::Torchvision("vgg16_bn"),
         [3, 224, 224],
         1000,
         "as vgg11, with 16 layers",
     ),
     zoo(
         "mobilenet-v2",
-        Kind::MobileNet,
+        Kind::Torchvision("mobilenet_v2"),
         [3, 224, 224],
         1000,
         "depthwise convolutions (Sandler et al. 2018)",
     ),
     zoo(
         "densenet121",
-        Kind::DenseNet,
+        Kind::Torchvision("densenet121"),
         [3, 224, 224],
         1000,
         "each layer reads all layers before it (Huang et al. 2017)",
     ),
     zoo(
         "squeezenet1-0",
-        Kind::SqueezeNet10,
+        Kind::Torchvision("squeezenet1_0"),
         [3, 224, 224],
         1000,
         "1.2 million parameters (Iandola et al. 2016)",
     ),
     zoo(
         "squeezenet1-1",
-        Kind::SqueezeNet11,
+        Kind::Torchvision("squeezenet1_1"),
         [3, 224, 224],
         1000,
         "as squeezenet1-0, with 2.4 times fewer multiply-adds",
     ),
     zoo(
         "shufflenet-v2",
-        Kind::ShuffleNet,
+        Kind::Torchvision("shufflenet_v2_x1_0"),
         [3, 224, 224],
         1000,
         "two branches with interleaved channels (Ma et al. 2018)",
     ),
     zoo(
         "efficientnet-b0",
-        Kind::EfficientNet,
+        Kind::Torchvision("efficientnet_b0"),
         [3, 224, 224],
         1000,
         "inverted residuals with channel gates (Tan & Le 2019)",
@@ -196,14 +184,6 @@ impl Zoo {
     ) -> Result<Sequential<T>, String> {
         self.check(problem)?;
         let Problem { image, classes } = problem;
-        let vgg = |layout, rng: &mut ChaCha8Rng| {
-            let options = VggOptions {
-                batch_norm: true,
-                classes,
-                ..VggOptions::default()
-            };
-            whole(Vgg::new(layout, &options, rng))
-        };
         let build = || match self.kind {
             Kind::Cnn => whole(Cnn::new(image, classes, rng)),
             Kind::Digits => whole(DigitsCnn::new(&DigitsOptions::default(), rng)),
@@ -224,40 +204,8 @@ impl Zoo {
                 };
                 whole(CifarResNet::new(&options, rng))
             }
-            Kind::ResNet18 => whole(resnet18(classes, rng)),
-            Kind::ResNet34 => whole(resnet34(classes, rng)),
-            Kind::ResNet50 => whole(resnet50(classes, rng)),
-            Kind::Vgg11 => vgg(VggLayout::Vgg11, rng),
-            Kind::Vgg16 => vgg(VggLayout::Vgg16, rng),
-            Kind::MobileNet => {
-                let options = MobileNetOptions {
-                    classes,
-                    ..MobileNetOptions::default()
-                };
-                whole(MobileNetV2::new(&options, rng))
-            }
-            Kind::DenseNet => {
-                let options = DenseNetOptions {
-                    classes,
-                    ..DenseNetOptions::default()
-                };
-                whole(DenseNet::new(&options, rng))
-            }
-            Kind::SqueezeNet10 => whole(SqueezeNet::new(SqueezeNetVersion::V1_0, classes, rng)),
-            Kind::SqueezeNet11 => whole(SqueezeNet::new(SqueezeNetVersion::V1_1, classes, rng)),
-            Kind::ShuffleNet => {
-                let options = ShuffleNetOptions {
-                    classes,
-                    ..ShuffleNetOptions::default()
-                };
-                whole(ShuffleNetV2::new(&options, rng))
-            }
-            Kind::EfficientNet => {
-                let options = EfficientNetOptions {
-                    classes,
-                    ..EfficientNetOptions::default()
-                };
-                whole(EfficientNet::new(&options, rng))
+            Kind::Torchvision(name) => {
+                torchvision(name, classes, rng).expect("a name of torchvision's models")
             }
             Kind::VitSmall | Kind::VitB16 => {
                 let sizes = if self.kind == Kind::VitSmall {
@@ -305,9 +253,9 @@ impl Zoo {
         let least = match self.kind {
             Kind::Cnn => 4,
             Kind::LeNet => 12,
-            Kind::Vgg11 | Kind::Vgg16 | Kind::DenseNet => 32,
-            Kind::SqueezeNet10 => 21,
-            Kind::SqueezeNet11 => 17,
+            Kind::Torchvision("vgg11_bn" | "vgg16_bn" | "densenet121") => 32,
+            Kind::Torchvision("squeezenet1_0") => 21,
+            Kind::Torchvision("squeezenet1_1") => 17,
             _ => 1,
         };
         if height.min(width) < least {

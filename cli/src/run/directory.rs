@@ -10,7 +10,7 @@ const LOCK: &str = ".lock";
 
 /// Where a run is to be written.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum Destination {
     /// `runs/NAME`, or the first free one of `runs/NAME-2`, `runs/NAME-3`, …
     New(String),
     /// A directory that the user names; `overwrite` permits to replace a run in it.
@@ -32,10 +32,10 @@ impl RunDirectory {
     ///
     /// The error is a sentence with the remedy: the directory cannot be written, is in use by another process, or
     /// holds a run that must not be replaced.
-    pub fn claim(place: &Place) -> Result<Self, String> {
+    pub fn claim(place: &Destination) -> Result<Self, String> {
         match place {
-            Place::New(name) => Self::first_free(name),
-            Place::Named {
+            Destination::New(name) => Self::first_free(name),
+            Destination::Named {
                 directory,
                 overwrite,
             } => {
@@ -58,7 +58,7 @@ impl RunDirectory {
                     .map_err(|error| cannot_write(directory, &error))?;
                 Ok(claimed)
             }
-            Place::Resumed(directory) => Self::lock(directory),
+            Destination::Resumed(directory) => Self::lock(directory),
         }
     }
 

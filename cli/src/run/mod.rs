@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use wengert::nn::{Sequential, StateDict};
 
-pub use directory::{Place, RunDirectory};
+pub use directory::{Destination, RunDirectory};
 pub use images::Images;
 pub use metrics::{LayerRow, Row, append, read_rows, write_rows};
 pub use tensorboard::EventFile;

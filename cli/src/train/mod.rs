@@ -21,9 +21,9 @@ use wengert::prelude::CrossEntropyOptions;
 use wengert::tensor::parallel::with_threads;
 use wengert::train::{Checkpoint, CheckpointOptions, StopHandle, StopReason, TrainError, Trainer};
 
-use crate::outcome::{Ending, Outcome, Usage};
+use crate::outcome::{CommandResult, Ending, UsageError};
 use crate::output::print_line;
-use crate::run::{self, CHECKPOINTS, CONFIG, DATA, MODEL, Place, RESUME, Run, RunDirectory};
+use crate::run::{self, CHECKPOINTS, CONFIG, DATA, Destination, MODEL, RESUME, Run, RunDirectory};
 use crate::settings::Settings;
 use crate::sources::{self, Source};
 use display::Display;
@@ -74,7 +74,7 @@ pub struct Options {
 const SHARDS: u64 = 8;
 
 /// Runs `wengert train`.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Options) -> CommandResult {
     let processes = Processes::start(&options.several)?;
     let result = run_with(options, &processes);
     // The others wait here while the first one tests the network.
@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-fn run_with(options: &Options, processes: &Processes) -> Outcome {
+fn run_with(options: &Options, processes: &Processes) -> CommandResult {
     let plan = settings_and_place(options).and_then(|(settings, place)| {
         let plan = Plan::new(&settings)?;
         Ok((plan, place))
@@ -98,7 +98,7 @@ fn run_with(options: &Options, processes: &Processes) -> Outcome {
     with_threads(threads, || train(&plan, &place, options.tui, processes))
 }
 
-fn settings_and_place(options: &Options) -> Result<(Settings, Place), Failure> {
+fn settings_and_place(options: &Options) -> Result<(Settings, Destination), Failure> {
     let mut given = options.settings.clone();
     if let Some(directory) = &options.directory {
         given.data = Some(directory.clone());
@@ -114,24 +114,24 @@ fn settings_and_place(options: &Options) -> Result<(Settings, Place), Failure> {
         settings.shards.get_or_insert(SHARDS);
     }
     let Some(dataset) = settings.dataset else {
-        return Err(Usage(
+        return Err(UsageError(
             "name a data set, such as `wengert train digits`; see `wengert train --help`"
                 .to_owned(),
         )
         .into());
     };
     let place = match &options.out {
-        Some(directory) => Place::Named {
+        Some(directory) => Destination::Named {
             directory: directory.clone(),
             overwrite: options.overwrite,
         },
-        None => Place::New(dataset.name().to_owned()),
+        None => Destination::New(dataset.name().to_owned()),
     };
     Ok((settings, place))
 }
 
 /// A resumed run has its own options, or its result would be that of no run.
-fn resumed(given: &Settings, directory: &Path) -> Result<(Settings, Place), Failure> {
+fn resumed(given: &Settings, directory: &Path) -> Result<(Settings, Destination), Failure> {
     let run = Run::open(directory)?;
     let allowed = Settings {
         threads: given.threads,
@@ -144,7 +144,7 @@ fn resumed(given: &Settings, directory: &Path) -> Result<(Settings, Place), Fail
         .keys()
         .find(|key| !allowed_keys.contains_key(*key))
     {
-        return Err(Usage(format!(
+        return Err(UsageError(format!(
             "--resume continues a run with its own options; leave out {key}, or start another run with --config \
              {}",
             directory.join(CONFIG).display()
@@ -152,10 +152,15 @@ fn resumed(given: &Settings, directory: &Path) -> Result<(Settings, Place), Fail
         .into());
     }
     let settings = allowed.or(run.settings())?;
-    Ok((settings, Place::Resumed(directory.to_owned())))
+    Ok((settings, Destination::Resumed(directory.to_owned())))
 }
 
-fn train(plan: &Plan, place: &Place, on_screen: bool, processes: &Processes) -> Outcome {
+fn train(
+    plan: &Plan,
+    place: &Destination,
+    on_screen: bool,
+    processes: &Processes,
+) -> CommandResult {
     // Each of several processes needs a part of the images.
     let source = if processes.count() > 1 {
         Source::open(&plan.settings, plan.dataset)
@@ -201,13 +206,13 @@ fn train(plan: &Plan, place: &Place, on_screen: bool, processes: &Processes) -> 
 /// Claims the directory of the run, and says what is trained.
 fn begin(
     plan: &Plan,
-    place: &Place,
+    place: &Destination,
     images: &run::Images,
     summary: &Summary,
     processes: &Processes,
 ) -> Result<RunDirectory, Failure> {
     let directory = RunDirectory::claim(place)?;
-    if !matches!(place, Place::Resumed(_)) {
+    if !matches!(place, Destination::Resumed(_)) {
         write_description(&directory, plan, images)?;
     }
     print_line(format_args!("{summary}"))?;
@@ -243,7 +248,7 @@ fn write_description(
 #[derive(Clone, Copy)]
 struct Parts<'a> {
     plan: &'a Plan,
-    place: &'a Place,
+    place: &'a Destination,
     source: &'a Source,
     images: &'a run::Images,
     summary: &'a Summary,
@@ -345,7 +350,7 @@ impl<'a> Parts<'a> {
         let (source, images, summary) = (self.source, self.images, self.summary);
         let watch = Watch::new(plan, directory, source, images, summary, display, batches)?;
         let last = match self.place {
-            Place::Resumed(_) => Some(last_checkpoint(directory, checkpoints)?),
+            Destination::Resumed(_) => Some(last_checkpoint(directory, checkpoints)?),
             _ => None,
         };
         match &last {

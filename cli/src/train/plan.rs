@@ -11,8 +11,8 @@ use wengert::optim::{
 use wengert::train::{EarlyStopping, Ema, Every, Monitor, TrainOptions, Trainer};
 
 use crate::model::{Design, ModelName};
-use crate::outcome::Usage;
-use crate::run::{Images, Place, Run};
+use crate::outcome::UsageError;
+use crate::run::{Destination, Images, Run};
 use crate::settings::{DatasetName, OptimizerName, ScheduleName, Settings};
 use crate::sources::{SIZE, Source};
 
@@ -34,20 +34,20 @@ pub struct Plan {
 
 impl Plan {
     /// Fills the gaps with the defaults of the data set and the optimizer.
-    pub fn new(given: &Settings) -> Result<Self, Usage> {
+    pub fn new(given: &Settings) -> Result<Self, UsageError> {
         let mut settings = given.clone();
-        let dataset = settings
-            .dataset
-            .ok_or_else(|| Usage("name a data set, such as `wengert train digits`".to_owned()))?;
+        let dataset = settings.dataset.ok_or_else(|| {
+            UsageError("name a data set, such as `wengert train digits`".to_owned())
+        })?;
         let defaults = dataset.defaults();
         let optimizer = *settings.optimizer.get_or_insert(OptimizerName::Adam);
         let schedule = *settings.schedule.get_or_insert(ScheduleName::Cosine);
         let model = settings.model.get_or_insert_with(|| "cnn".to_owned());
-        let model = model.parse().map_err(Usage)?;
+        let model = model.parse().map_err(UsageError)?;
         let augment = settings
             .augment
             .get_or_insert_with(|| defaults.augment.to_owned());
-        let augment = crate::augment::parse(augment).map_err(Usage)?;
+        let augment = crate::augment::parse(augment).map_err(UsageError)?;
         if dataset == DatasetName::Folder {
             settings.size.get_or_insert(SIZE);
         }
@@ -71,9 +71,9 @@ impl Plan {
     }
 
     /// An error if two settings contradict each other.
-    fn check(&self) -> Result<(), Usage> {
+    fn check(&self) -> Result<(), UsageError> {
         let settings = &self.settings;
-        let wrong = |text: &str| Err(Usage(text.to_owned()));
+        let wrong = |text: &str| Err(UsageError(text.to_owned()));
         if !settings.validate && settings.patience.is_some() {
             return wrong("--patience needs validation images: add --validate");
         }
@@ -118,9 +118,9 @@ impl Plan {
     }
 
     /// How the network is made; a resumed run has a copy of its file.
-    pub fn design(&self, place: &Place) -> Result<Design, String> {
+    pub fn design(&self, place: &Destination) -> Result<Design, String> {
         match place {
-            Place::Resumed(directory) => Run::open(directory)?.design(),
+            Destination::Resumed(directory) => Run::open(directory)?.design(),
             _ => Design::read(&self.model),
         }
     }

@@ -6,7 +6,7 @@ use std::io::{Write, stderr};
 use clap::Args;
 use wengert::distributed::{Communicator, Traffic};
 
-use crate::outcome::Usage;
+use crate::outcome::UsageError;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -47,7 +47,7 @@ impl Processes {
         use wengert_mpi::MpiError;
 
         let communicator = wengert_mpi::start().map_err(|error| match error {
-            MpiError::NotLaunched => Failure::from(Usage(
+            MpiError::NotLaunched => Failure::from(UsageError(
                 "--mpi needs an MPI launcher: start the command as `mpirun -n 4 wengert train … --mpi`".to_owned(),
             )),
             other => other.into(),
@@ -70,7 +70,7 @@ impl Processes {
     /// Several processes, which this build cannot have.
     #[cfg(not(feature = "mpi"))]
     fn with_mpi(_allreduce: bool) -> Result<Self, Failure> {
-        Err(Usage(crate::extras::missing_text("--mpi", "mpi")).into())
+        Err(UsageError(crate::extras::missing_text("--mpi", "mpi")).into())
     }
 
     /// The connection to the other processes.

@@ -235,3 +235,32 @@ impl<T: Real> Module<T> for Prelu<T> {
         x.prelu(&pass.param(&self.weight))
     }
 }
+
+samples! {
+    |_rng| Relu, [3, 4];
+    |_rng| Relu6, [3, 4];
+    |_rng| LeakyRelu::new(0.2), [3, 4];
+    |_rng| Tanh, [3, 4];
+    |_rng| Sigmoid, [3, 4];
+    |_rng| Gelu, [5, 3];
+    |_rng| GeluTanh, [5, 3];
+    |_rng| Silu, [5, 3];
+    |_rng| Mish, [5, 3];
+    |_rng| Elu::new(1.0), [5, 3];
+    |_rng| Selu, [5, 3];
+    |_rng| Celu::new(0.7), [5, 3];
+    |_rng| Softplus::new(1.0, 20.0), [5, 3];
+    |_rng| Softsign, [5, 3];
+    |_rng| LogSigmoid, [5, 3];
+    |_rng| Softmax::new(-1), [5, 3];
+    |_rng| LogSoftmax::new(1), [5, 3];
+    |_rng| Glu::new(-1), [5, 4];
+    |_rng| Hardtanh::new(-0.8, 0.7), [5, 3];
+    |_rng| Hardswish, [5, 3];
+    |_rng| Hardsigmoid, [5, 3];
+    |_rng| Hardshrink::new(0.5), [5, 3];
+    |_rng| Softshrink::new(0.5), [5, 3];
+    |_rng| Tanhshrink, [5, 3];
+    |_rng| Activation::Elu(0.5), [5, 3];
+    |_rng| Prelu::new(4), [3, 4];
+}

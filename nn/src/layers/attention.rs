@@ -104,3 +104,8 @@ impl<T: Real> Module<T> for MultiheadAttention<T> {
         self.attend([x; 3], &options, pass).0
     }
 }
+
+samples! {
+    |rng| MultiheadAttention::new(4, 2, rng), [2, 3, 4];
+    |rng| MultiheadAttention::new(4, 2, rng).without_bias(), [2, 3, 4];
+}

@@ -160,3 +160,10 @@ pub(super) fn require_variance<T: Real>(axes: usize, x: &Var<T>, count: usize) {
         x.shape()
     );
 }
+
+samples! {
+    |_rng| BatchNorm1d::new(3), [4, 3];
+    |_rng| BatchNorm1d::new(2), [3, 2, 4];
+    |_rng| BatchNorm2d::new(2).eps(0.1), [2, 2, 3, 2];
+    |_rng| BatchNorm3d::new(2).without_affine(), [2, 2, 1, 3, 2];
+}

@@ -169,3 +169,10 @@ pub(super) fn add_per_channel<const AXES: usize, T: Real>(
     shape[0] = bias.len();
     images + bias.reshape(shape)
 }
+
+samples! {
+    |rng| Conv2d::grouped(4, 2, [2, 3], 2, rng).stride([2, 1]).padding([[1, 0], [2, 1]]), [2, 4, 5, 4];
+    |rng| Conv1d::new(2, 3, 3, rng).dilation(2).without_bias(), [2, 2, 7];
+    |rng| Conv3d::new(1, 2, [1, 2, 2], rng), [2, 1, 2, 3, 3];
+    |rng| Conv2d::new(2, 3, 3, rng).padding(wengert_tensor::Padding::Same), [2, 2, 4, 5];
+}

@@ -136,3 +136,10 @@ impl<const AXES: usize, T: Real> Module<T> for ConvTranspose<AXES, T> {
         add_per_channel::<AXES, T>(y, bias.as_ref())
     }
 }
+
+samples! {
+    |rng| ConvTranspose2d::grouped(4, 2, [2, 3], 2, rng).stride([3, 2]).padding([0, 1]).output_padding([1, 0]),
+        [2, 4, 2, 3];
+    |rng| ConvTranspose1d::new(2, 3, 3, rng).dilation(2), [2, 2, 3];
+    |rng| ConvTranspose3d::new(2, 1, 2, rng).without_bias(), [1, 2, 2, 1, 2];
+}

@@ -111,3 +111,10 @@ channel_dropouts! {
     Dropout2d, 2, "[batch, channels, height, width]";
     Dropout3d, 3, "[batch, channels, depth, height, width]";
 }
+
+samples! {
+    |_rng| Dropout::new(0.5), [4, 5];
+    |_rng| Dropout1d::new(0.5), [2, 4, 3];
+    |_rng| Dropout2d::new(0.5), [2, 4, 3, 2];
+    |_rng| Dropout3d::new(0.5), [2, 4, 1, 3, 2];
+}

@@ -17,3 +17,7 @@ impl<T: Real> Module<T> for Flatten {
         x.flatten(1, -1)
     }
 }
+
+samples! {
+    |_rng| Flatten, [5, 2, 3];
+}

@@ -21,3 +21,7 @@ impl<T: Real> Module<T> for Identity {
         x
     }
 }
+
+samples! {
+    |_rng| Identity, [5, 2];
+}

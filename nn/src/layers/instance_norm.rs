@@ -155,12 +155,19 @@ impl<const AXES: usize, T: Real> Module<T> for InstanceNorm<AXES, T> {
 }
 
 stateless! {
-    /// Every channel divided by the activity of its neighbours (Krizhevsky, Sutskever & Hinton 2012);
-    /// see [`Var::local_response_norm`].
+    /// Every channel divided by a power of the mean square of the neighbouring channels (Krizhevsky, Sutskever & Hinton
+    /// 2012); see [`Var::local_response_norm`].
     ///
     /// * input and output: `[batch, channels, ..]`
     LocalResponseNorm {
         /// The neighbourhood and the constants.
         options: ResponseOptions
     }: |layer, x| x.local_response_norm(&layer.options);
+}
+
+samples! {
+    |_rng| InstanceNorm1d::new(2), [3, 2, 4];
+    |_rng| InstanceNorm2d::new(2).affine().eps(0.1), [2, 2, 3, 2];
+    |_rng| InstanceNorm3d::new(2).affine().track_running_stats(), [2, 2, 1, 3, 2];
+    |_rng| LocalResponseNorm::new(ResponseOptions { size: 3, ..ResponseOptions::default() }), [2, 4, 3];
 }

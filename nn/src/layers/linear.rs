@@ -54,3 +54,8 @@ impl<T: Real> Module<T> for Linear<T> {
         x.linear(&pass.param(&self.weight), bias.as_ref())
     }
 }
+
+samples! {
+    |rng| Linear::new(3, 2, rng), [4, 3];
+    |rng| Linear::new(3, 2, rng).without_bias(), [2, 1, 3];
+}

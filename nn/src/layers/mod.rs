@@ -1,74 +1,73 @@
 //! The layers, one idea a file.
 
 #[macro_use]
+mod sample;
+#[macro_use]
 mod stateless;
 
-mod activation;
-mod attention;
-mod batch_norm;
-mod bilinear;
-mod cells;
-mod conv;
-mod conv_transpose;
-mod dropout;
-mod embedding;
-mod flatten;
-mod identity;
-mod instance_norm;
-mod linear;
-mod norm;
-mod pool;
-mod recurrent;
-mod residual;
-mod resize;
+// Not in the list below: Rust does not let a module of a macro's expansion export `sequential!`.
 mod sequential;
-mod squeeze_excitation;
-mod stochastic_depth;
-mod sync_batch_norm;
-mod transformer;
-
-pub use activation::{
-    Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
-    LeakyRelu, LogSigmoid, LogSoftmax, Mish, Prelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax,
-    Softplus, Softshrink, Softsign, Tanh, Tanhshrink,
-};
-pub use attention::MultiheadAttention;
-pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
-pub use bilinear::Bilinear;
-pub use cells::{GruCell, LstmCell, RnnCell};
-pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
-pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
-pub use dropout::{Dropout, Dropout1d, Dropout2d, Dropout3d};
-pub use embedding::Embedding;
-pub use flatten::Flatten;
-pub use identity::Identity;
-pub use instance_norm::{
-    InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LocalResponseNorm,
-};
-pub use linear::Linear;
-pub use norm::{GroupNorm, LayerNorm, RmsNorm};
-pub use pool::{
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalMaxPool, LpPool1d,
-    LpPool2d, LpPool3d, MaxPool1d, MaxPool2d, MaxPool3d,
-};
-pub use recurrent::{Gru, Lstm, Rnn};
-pub use residual::Residual;
-pub use resize::{
-    CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
-    PixelShuffle, PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReflectionPad3d,
-    ReplicationPad1d, ReplicationPad2d, ReplicationPad3d, Upsample,
-};
 pub use sequential::Sequential;
-pub use squeeze_excitation::SqueezeExcitation;
-pub use stochastic_depth::StochasticDepth;
-pub use sync_batch_norm::{SyncBatchNorm, SyncBatchNorm1d, SyncBatchNorm2d, SyncBatchNorm3d};
-pub use transformer::{
-    AttentionMasks, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions,
-};
 
 use wengert_tensor::Extents;
 use wengert_tensor::fail::fail;
+
+#[doc(hidden)]
+pub use sample::{LayerSample, Make};
+
+/// Declares the files of the layers, exports what is public in them, and lists their samples for the tests.
+macro_rules! layers {
+    ($($file:ident: $($name:ident),+;)*) => {
+        $(
+            mod $file;
+            pub use $file::{$($name),+};
+        )*
+
+        /// The samples of all layers. The tests walk them.
+        #[doc(hidden)]
+        #[must_use]
+        #[inline]
+        pub fn layer_samples() -> Vec<LayerSample> {
+            [$($file::samples()),*].concat()
+        }
+
+        /// What the files export.
+        #[doc(hidden)]
+        pub const LAYER_NAMES: &[&str] = &[$($(stringify!($name)),+),*];
+    };
+}
+
+// One line per file.
+layers! {
+    activation: Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu,
+        LogSigmoid, LogSoftmax, Mish, Prelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softshrink,
+        Softsign, Tanh, Tanhshrink;
+    attention: MultiheadAttention;
+    batch_norm: BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d;
+    bilinear: Bilinear;
+    cells: GruCell, LstmCell, RnnCell;
+    conv: Conv, Conv1d, Conv2d, Conv3d;
+    conv_transpose: ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d;
+    dropout: Dropout, Dropout1d, Dropout2d, Dropout3d;
+    embedding: Embedding;
+    flatten: Flatten;
+    identity: Identity;
+    instance_norm: InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LocalResponseNorm;
+    linear: Linear;
+    norm: GroupNorm, LayerNorm, RmsNorm;
+    pool: AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+        AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalMaxPool, LpPool1d, LpPool2d,
+        LpPool3d, MaxPool1d, MaxPool2d, MaxPool3d;
+    recurrent: Gru, Lstm, Rnn;
+    residual: Residual;
+    resize: CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d, PixelShuffle,
+        PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d,
+        ReplicationPad3d, Upsample;
+    squeeze_excitation: SqueezeExcitation;
+    stochastic_depth: StochasticDepth;
+    sync_batch_norm: SyncBatchNorm, SyncBatchNorm1d, SyncBatchNorm2d, SyncBatchNorm3d;
+    transformer: AttentionMasks, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions;
+}
 
 /// The extents of `AXES` axes.
 #[track_caller]

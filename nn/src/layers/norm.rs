@@ -177,3 +177,11 @@ impl<T: Real> Module<T> for GroupNorm<T> {
         x.group_norm(self.groups, &options)
     }
 }
+
+samples! {
+    |_rng| LayerNorm::new([5]), [2, 3, 5];
+    |_rng| LayerNorm::new([3, 2]).without_bias().eps(0.1), [2, 3, 2];
+    |_rng| RmsNorm::new([4]), [3, 4];
+    |_rng| GroupNorm::new(2, 4), [2, 4, 3];
+    |_rng| GroupNorm::new(3, 3).without_affine(), [2, 3, 2, 2];
+}

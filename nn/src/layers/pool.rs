@@ -185,3 +185,23 @@ global_pools! {
     /// `[batch, channels]`.
     GlobalMaxPool: global_max_pool;
 }
+
+samples! {
+    |_rng| MaxPool1d::new(2), [2, 2, 5];
+    |_rng| MaxPool2d::new([3, 2]).stride(2).padding([1, 0]), [2, 2, 5, 6];
+    |_rng| MaxPool3d::new([1, 2, 2]), [2, 1, 2, 4, 3];
+    |_rng| AvgPool1d::new(2).ceil(), [2, 2, 5];
+    |_rng| AvgPool2d::new(2).stride([2, 1]).padding(1), [2, 2, 5, 4];
+    |_rng| AvgPool3d::new([2, 1, 2]), [2, 1, 2, 3, 4];
+    |_rng| LpPool1d::new(2.0, PoolOptions::new(2)), [2, 2, 5];
+    |_rng| LpPool2d::new(2.0, PoolOptions::new(2)), [2, 2, 4, 3];
+    |_rng| LpPool3d::new(2.0, PoolOptions::new([1, 2, 2])), [2, 1, 2, 3, 4];
+    |_rng| AdaptiveAvgPool1d::new(2), [2, 2, 5];
+    |_rng| AdaptiveAvgPool2d::new([2, 3]), [2, 2, 5, 4];
+    |_rng| AdaptiveAvgPool3d::new([1, 2, 2]), [2, 1, 2, 3, 4];
+    |_rng| AdaptiveMaxPool1d::new(2), [2, 2, 5];
+    |_rng| AdaptiveMaxPool2d::new([2, 3]), [2, 2, 5, 4];
+    |_rng| AdaptiveMaxPool3d::new([1, 2, 2]), [2, 1, 2, 3, 4];
+    |_rng| GlobalAvgPool, [2, 3, 3, 2];
+    |_rng| GlobalMaxPool, [2, 3, 3, 2];
+}

@@ -405,3 +405,9 @@ macro_rules! module {
 }
 
 module! { Rnn Gru Lstm }
+
+samples! {
+    |rng| Lstm::bidirectional(3, 2, 2, rng), [3, 2, 3];
+    |rng| Gru::stacked(3, 2, 2, rng).batch_first().dropout(0.5), [2, 3, 3];
+    |rng| Rnn::new(3, 2, rng).without_bias(), [2, 3];
+}

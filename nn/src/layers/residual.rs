@@ -70,3 +70,9 @@ impl<T: Real> Module<T> for Residual<T> {
         y + kept
     }
 }
+
+samples! {
+    |rng| Residual::new(crate::sequential![crate::Conv2d::new(2, 2, 3, rng).padding(1)]), [2, 2, 4, 3];
+    |rng| Residual::new(crate::sequential![crate::Conv2d::new(2, 3, 3, rng).padding(1), crate::Tanh])
+        .shortcut(crate::Conv2d::new(2, 3, 1, rng).without_bias()), [2, 2, 4, 3];
+}

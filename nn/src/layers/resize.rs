@@ -46,7 +46,7 @@ macro_rules! pads {
 
             #[doc = concat!("The mirrored image around the last axes, ", $axes, " of them, the edge not repeated; see [`Var::pad_border`].")]
             $reflection {
-                /// Places before and after each axis.
+                /// How many elements are added before and after the image, for each axis.
                 widths: [[usize; 2]; $axes]
             }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Reflect)
@@ -54,7 +54,7 @@ macro_rules! pads {
 
             #[doc = concat!("The edge repeated around the last axes, ", $axes, " of them; see [`Var::pad_border`].")]
             $replication {
-                /// Places before and after each axis.
+                /// How many elements are added before and after the image, for each axis.
                 widths: [[usize; 2]; $axes]
             }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Replicate)
@@ -62,7 +62,7 @@ macro_rules! pads {
 
             #[doc = concat!("The opposite side around the last axes, ", $axes, " of them; see [`Var::pad_border`].")]
             $circular {
-                /// Places before and after each axis.
+                /// How many elements are added before and after the image, for each axis.
                 widths: [[usize; 2]; $axes]
             }: |layer, x| {
                 x.pad_border(&in_front(x, &layer.widths, [0; 2]), Border::Circular)
@@ -90,4 +90,22 @@ fn in_front<T: Real, W: Copy>(x: &Var<T>, widths: &[W], none: W) -> Vec<W> {
     let mut all = vec![none; x.rank() - widths.len()];
     all.extend_from_slice(widths);
     all
+}
+
+samples! {
+    |_rng| Upsample::new(InterpolateOptions::by([2.0])), [1, 2, 2, 3];
+    |_rng| PixelShuffle::new(2), [2, 4, 2, 3];
+    |_rng| PixelUnshuffle::new(2), [2, 1, 4, 2];
+    |_rng| ConstantPad1d::new([[1, 0]], 0.5), [2, 3];
+    |_rng| ConstantPad2d::new([[1, 0], [-1, 2]], 0.5), [2, 3, 2];
+    |_rng| ConstantPad3d::new([[1, 0], [0, 0], [0, 2]], 0.5), [2, 1, 3, 2];
+    |_rng| ReflectionPad1d::new([[1, 2]]), [2, 3];
+    |_rng| ReflectionPad2d::new([[1, 0], [0, 1]]), [2, 3, 2];
+    |_rng| ReflectionPad3d::new([[1, 0], [0, 1], [0, 0]]), [2, 2, 3, 2];
+    |_rng| ReplicationPad1d::new([[1, 2]]), [2, 3];
+    |_rng| ReplicationPad2d::new([[1, 0], [0, 1]]), [2, 3, 2];
+    |_rng| ReplicationPad3d::new([[1, 0], [0, 1], [0, 0]]), [2, 2, 3, 2];
+    |_rng| CircularPad1d::new([[1, 2]]), [2, 3];
+    |_rng| CircularPad2d::new([[1, 0], [0, 1]]), [2, 3, 2];
+    |_rng| CircularPad3d::new([[1, 0], [0, 1], [0, 0]]), [2, 2, 3, 2];
 }

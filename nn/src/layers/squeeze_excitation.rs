@@ -69,3 +69,7 @@ impl<T: Real> Module<T> for SqueezeExcitation<T> {
         x * self.gate.call_owned(gates, pass)
     }
 }
+
+samples! {
+    |rng| SqueezeExcitation::new(3, 2, rng), [2, 3, 4, 3];
+}

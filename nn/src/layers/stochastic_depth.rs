@@ -67,3 +67,7 @@ impl<T: Real> Module<T> for StochasticDepth {
         self.forward(&x, pass)
     }
 }
+
+samples! {
+    |_rng| StochasticDepth::new(0.5), [5, 3];
+}

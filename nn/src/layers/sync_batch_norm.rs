@@ -113,3 +113,9 @@ impl<const AXES: usize, T: Real> Module<T> for SyncBatchNorm<AXES, T> {
         normed.y
     }
 }
+
+samples! {
+    |_rng| SyncBatchNorm1d::new(3), [4, 3];
+    |_rng| SyncBatchNorm2d::from(BatchNorm::new(2).eps(0.1)), [2, 2, 3, 2];
+    |_rng| SyncBatchNorm3d::from(BatchNorm::new(2).without_affine()), [2, 2, 1, 3, 2];
+}

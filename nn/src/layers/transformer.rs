@@ -387,3 +387,19 @@ impl<T: Real> TransformerDecoderLayer<T> {
         self.dropout3.call(&y, pass)
     }
 }
+
+/// Options under which the tests run the layers.
+const fn sample_options(norm_first: bool) -> TransformerOptions {
+    TransformerOptions {
+        hidden: 3,
+        dropout: 0.2,
+        activation: Activation::Gelu,
+        norm_first,
+        eps: 1e-5,
+    }
+}
+
+samples! {
+    |rng| TransformerEncoderLayer::new(4, 2, &sample_options(false), rng), [1, 2, 4];
+    |rng| TransformerEncoderLayer::new(4, 2, &sample_options(true), rng), [1, 2, 4];
+}

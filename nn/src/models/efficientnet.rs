@@ -13,7 +13,7 @@ use crate::module::Module;
 use crate::pass::Pass;
 use crate::sequential;
 
-/// The choices that an [`EfficientNet`] leaves.
+/// The options of an [`EfficientNet`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EfficientNetOptions {
     /// Classes; 1000.

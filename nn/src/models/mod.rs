@@ -10,6 +10,7 @@ mod resnet;
 mod resnet_cifar;
 mod shufflenet;
 mod squeezenet;
+mod torchvision;
 mod vgg;
 mod vit;
 
@@ -24,6 +25,7 @@ pub use resnet::{
 pub use resnet_cifar::{CifarBlock, CifarResNet, CifarResNetOptions, Shortcut};
 pub use shufflenet::{ShuffleNetOptions, ShuffleNetV2, ShuffleUnit};
 pub use squeezenet::{Fire, SqueezeNet, SqueezeNetVersion};
+pub use torchvision::{TORCHVISION, torchvision};
 pub use vgg::{Vgg, VggLayout, VggOptions};
 pub use vit::{VisionTransformer, VitOptions};
 

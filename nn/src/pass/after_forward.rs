@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wengert_autograd::{LeafGradients, NonFiniteOp, Var};
 use wengert_tensor::{Real, Tensor, require};
 
-use super::{Mode, Pass, Update};
+use super::{BufferUpdate, Mode, Pass};
 use crate::gradients::{Gradient, Gradients};
 use crate::param::IdMap;
 use crate::parameters::{Parameters, ParametersExt, SlotMut};
@@ -131,8 +131,8 @@ impl<T: Real> Pass<T> {
     }
 
     /// The recorded changes of each buffer in order, and the increment of each counter.
-    pub(crate) fn into_recorded(self) -> (IdMap<Vec<Update<T>>>, IdMap<i64>) {
-        let mut updates: IdMap<Vec<Update<T>>> = IdMap::default();
+    pub(crate) fn into_recorded(self) -> (IdMap<Vec<BufferUpdate<T>>>, IdMap<i64>) {
+        let mut updates: IdMap<Vec<BufferUpdate<T>>> = IdMap::default();
         for (id, update) in self.updates {
             updates.entry(id).or_default().push(update);
         }

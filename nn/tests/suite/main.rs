@@ -11,6 +11,7 @@ mod paths;
 mod pixels;
 mod right_networks;
 mod safetensors;
+mod samples;
 mod state_dict;
 mod summary;
 mod training;

@@ -3,7 +3,7 @@
 use crate::call::{Call, Translated};
 use crate::graph::{integer, integers};
 use crate::number::FileNumber;
-use crate::program::{Extent, Operand, Step, Value};
+use crate::program::{Extent, Operand, Operation, Value};
 use wengert_tensor::Tensor;
 
 pub(super) fn translate<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Option<Translated> {
@@ -148,7 +148,7 @@ fn bias_along_channels<T: FileNumber>(
 }
 
 /// The change of shape that made a value, before it was broadcast.
-fn reshaped<'g, T: FileNumber>(call: &Call<'_, 'g, T>, value: Value) -> Option<&'g Step> {
+fn reshaped<'g, T: FileNumber>(call: &Call<'_, 'g, T>, value: Value) -> Option<&'g Operation> {
     let mut step = call.made_by(value)?;
     if step.place.op == "broadcast_to"
         && let Operand::Value(narrow) = step.operands[0]

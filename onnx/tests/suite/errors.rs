@@ -3,7 +3,7 @@
 use wengert::autograd::Var;
 use wengert::nn::{Linear, Module, Pass, fields, rng};
 use wengert::tensor::{Real, Tensor};
-use wengert_onnx::{Batch, Export, ExportError};
+use wengert_onnx::{BatchExtent, Export, ExportError};
 
 /// A layer that computes by a function.
 struct By(fn(&Var, &mut Pass) -> Var);
@@ -101,7 +101,7 @@ fn a_shape_that_is_no_multiple_of_the_batch_needs_a_fixed_batch() {
     };
     assert!(
         Export::new()
-            .batch(Batch::Fixed)
+            .batch(BatchExtent::Fixed)
             .model(&net, [2, 3])
             .is_ok()
     );

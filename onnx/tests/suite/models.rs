@@ -9,7 +9,7 @@ use wengert::nn::{
     SlotMut, StateDict, fields, rng,
 };
 use wengert::tensor::{Real, Tensor};
-use wengert_onnx::{Batch, Export};
+use wengert_onnx::{BatchExtent, Export};
 
 use super::{ROUNDING, difference, run};
 
@@ -18,23 +18,16 @@ type Case = (&'static str, Box<dyn Layer<f64>>, [usize; 3]);
 
 const CLASSES: usize = 10;
 
+/// A model of torchvision.
+fn published(name: &'static str, image: [usize; 3]) -> Case {
+    let model = torchvision(name, CLASSES, &mut rng(0)).expect("a name of torchvision's models");
+    (name, Box::new(model), image)
+}
+
 /// Models that run in a build without optimisation.
 fn short() -> Vec<Case> {
     let rng = &mut rng(0);
-    let small = |size| [3, size, size];
-    let efficient = EfficientNetOptions {
-        classes: CLASSES,
-        ..EfficientNetOptions::default()
-    };
-    let mobile = MobileNetOptions {
-        classes: CLASSES,
-        ..MobileNetOptions::default()
-    };
-    let shuffle = ShuffleNetOptions {
-        classes: CLASSES,
-        ..ShuffleNetOptions::default()
-    };
-    let squeeze = |version, rng: &mut _| Box::new(SqueezeNet::new(version, CLASSES, rng));
+    let image = [3, 32, 32];
     vec![
         (
             "lenet",
@@ -49,37 +42,17 @@ fn short() -> Vec<Case> {
         (
             "resnet20",
             Box::new(CifarResNet::new(&CifarResNetOptions::default(), rng)),
-            small(16),
+            [3, 16, 16],
         ),
-        (
-            "mobilenet_v2",
-            Box::new(MobileNetV2::new(&mobile, rng)),
-            small(32),
-        ),
-        (
-            "squeezenet1_0",
-            squeeze(SqueezeNetVersion::V1_0, rng),
-            small(32),
-        ),
-        (
-            "squeezenet1_1",
-            squeeze(SqueezeNetVersion::V1_1, rng),
-            small(32),
-        ),
-        (
-            "shufflenet_v2",
-            Box::new(ShuffleNetV2::new(&shuffle, rng)),
-            small(32),
-        ),
-        (
-            "efficientnet_b0",
-            Box::new(EfficientNet::new(&efficient, rng)),
-            small(32),
-        ),
+        published("mobilenet_v2", image),
+        published("squeezenet1_0", image),
+        published("squeezenet1_1", image),
+        published("shufflenet_v2_x1_0", image),
+        published("efficientnet_b0", image),
         (
             "vit",
             Box::new(VisionTransformer::new(&VitOptions::small(), rng)),
-            small(32),
+            image,
         ),
     ]
 }
@@ -87,10 +60,6 @@ fn short() -> Vec<Case> {
 fn long() -> Vec<Case> {
     let rng = &mut rng(0);
     let image = [3, 64, 64];
-    let dense = DenseNetOptions {
-        classes: CLASSES,
-        ..DenseNetOptions::default()
-    };
     let vgg = |layout, batch_norm, rng: &mut _| {
         let options = VggOptions {
             batch_norm,
@@ -100,10 +69,10 @@ fn long() -> Vec<Case> {
         Box::new(Vgg::new(layout, &options, rng))
     };
     vec![
-        ("densenet121", Box::new(DenseNet::new(&dense, rng)), image),
-        ("resnet18", Box::new(resnet18(CLASSES, rng)), image),
-        ("resnet34", Box::new(resnet34(CLASSES, rng)), image),
-        ("resnet50", Box::new(resnet50(CLASSES, rng)), image),
+        published("densenet121", image),
+        published("resnet18", image),
+        published("resnet34", image),
+        published("resnet50", image),
         ("vgg11", vgg(VggLayout::Vgg11, false, rng), [3, 32, 32]),
         ("vgg11_bn", vgg(VggLayout::Vgg11, true, rng), [3, 32, 32]),
         ("vgg16", vgg(VggLayout::Vgg16, false, rng), [3, 32, 32]),
@@ -271,9 +240,9 @@ fn sequences_compute_the_same_in_a_file_for_every_batch() {
 
 #[test]
 fn a_fixed_batch_is_in_the_file_and_a_dynamic_one_has_a_name() {
-    use wengert_onnx::proto::Extent;
+    use wengert_onnx::proto::DimensionValue;
     let model: LeNet = LeNet::new(&LeNetOptions::default(), &mut rng(0));
-    let first = |batch: Batch| {
+    let first = |batch: BatchExtent| {
         let file = Export::new()
             .batch(batch)
             .model(&model, [7, 1, 28, 28])
@@ -284,9 +253,9 @@ fn a_fixed_batch_is_in_the_file_and_a_dynamic_one_has_a_name() {
             .and_then(|t| t.shape)
             .and_then(|shape| shape.dim[0].value.clone())
     };
-    assert_eq!(first(Batch::Fixed), Some(Extent::DimValue(7)));
+    assert_eq!(first(BatchExtent::Fixed), Some(DimensionValue::DimValue(7)));
     assert_eq!(
-        first(Batch::Dynamic),
-        Some(Extent::DimParam("batch".to_owned()))
+        first(BatchExtent::Dynamic),
+        Some(DimensionValue::DimParam("batch".to_owned()))
     );
 }

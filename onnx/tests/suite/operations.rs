@@ -11,7 +11,7 @@ use wengert::autograd::ops::{Case, table};
 use wengert::autograd::{Draw, LARGEST, Var};
 use wengert::nn::fields;
 use wengert::tensor::Tensor;
-use wengert_onnx::{Batch, Export, ExportError};
+use wengert_onnx::{BatchExtent, Export, ExportError};
 
 use super::{ROUNDING, difference, run};
 
@@ -76,7 +76,7 @@ fn every_operation_computes_the_same_in_a_file_or_is_listed_with_the_reason() {
                 continue;
             }
             let expected = values(&case);
-            let export = Export::<f64>::new().batch(Batch::Fixed);
+            let export = Export::<f64>::new().batch(BatchExtent::Fixed);
             let exported = export.function(&Nothing, &case.inputs, |x, _| case.function.f64(x));
             let file = match exported {
                 Ok(file) => file,

@@ -1,4 +1,4 @@
-//! Elementwise operations: `zip` runs them all, `arithmetic` and `compare` are the methods, `elementary`,
+//! Elementwise operations: `zip` and `zip3_zip4` run them all, `arithmetic`, `power` and `compare` are the methods, `elementary`,
 //! `error_function`, `decimal_logarithm` and `trigonometric` the vectorisable functions.
 
 mod arithmetic;
@@ -8,9 +8,10 @@ pub(crate) mod error_function;
 pub(crate) mod inner_loops;
 pub(crate) mod loop_nest;
 pub(crate) mod pointwise;
-
+mod power;
 pub(crate) mod tiling;
 pub(crate) mod trigonometric;
 pub(crate) mod zip;
+mod zip3_zip4;
 
-pub use pointwise::Pointwise;
+pub use pointwise::ElementFunction;

@@ -21,7 +21,7 @@ use crate::kernels::simd::{Body, Level, Loop};
 
 /// A function that is inlined into the loop over it: any `Fn(A) -> R`, or a type of yours whose `at` is
 /// `#[inline(always)]`, so that even a long function is compiled for each instruction set.
-pub trait Pointwise<A, R>: Sync {
+pub trait ElementFunction<A, R>: Sync {
     /// Whether the function has rare arguments, such as angles that need a long reduction. A loop computes blocks
     /// by [`common`](Self::common) and then the rare arguments by [`at`](Self::at), because a loop with a branch
     /// or a call would not use vectors.
@@ -40,7 +40,7 @@ pub trait Pointwise<A, R>: Sync {
     }
 }
 
-impl<A, R, F: Fn(A) -> R + Sync> Pointwise<A, R> for F {
+impl<A, R, F: Fn(A) -> R + Sync> ElementFunction<A, R> for F {
     #[inline(always)]
     fn at(&self, argument: A) -> R {
         self(argument)
@@ -94,7 +94,7 @@ struct Each<C, F, S>(PhantomData<(C, F, S)>);
 pub(crate) fn map<C: Cost, T, U, F>(level: Level, f: &F, out: &mut [U], x: &[T])
 where
     T: Copy,
-    F: Pointwise<T, U>,
+    F: ElementFunction<T, U>,
 {
     let (head, out) = out.split_at_mut(unaligned(out));
     let (x_head, x) = x.split_at(head.len());
@@ -104,7 +104,7 @@ where
     level.run_loop::<Each<C, F, (T, U)>>(f, out, x, &[]);
 }
 
-impl<C: Cost, T: Copy, U, F: Pointwise<T, U>> Loop for Each<C, F, (T, U)> {
+impl<C: Cost, T: Copy, U, F: ElementFunction<T, U>> Loop for Each<C, F, (T, U)> {
     type Function = F;
     type Out = U;
     type A = T;
@@ -140,7 +140,7 @@ pub(crate) fn zip<C: Cost, T, U, V, F>(level: Level, f: &F, out: &mut [V], x: &[
 where
     T: Copy,
     U: Copy,
-    F: Pointwise<(T, U), V>,
+    F: ElementFunction<(T, U), V>,
 {
     let (head, out) = out.split_at_mut(unaligned(out));
     let (x_head, x) = x.split_at(head.len());
@@ -151,7 +151,7 @@ where
     level.run_loop::<Each<C, F, (T, U, V)>>(f, out, x, y);
 }
 
-impl<C: Cost, T: Copy, U: Copy, V, F: Pointwise<(T, U), V>> Loop for Each<C, F, (T, U, V)> {
+impl<C: Cost, T: Copy, U: Copy, V, F: ElementFunction<(T, U), V>> Loop for Each<C, F, (T, U, V)> {
     type Function = F;
     type Out = V;
     type A = T;
@@ -247,7 +247,7 @@ where
     T: Copy,
     U: Copy,
     V: Element,
-    F: Pointwise<(T, U), V>,
+    F: ElementFunction<(T, U), V>,
 {
     let (head, out) = out.split_at_mut(unaligned(out));
     let (x_head, x) = x.split_at(head.len());
@@ -261,7 +261,9 @@ where
 /// The loop of [`zip_non_temporal`].
 struct NonTemporal<F, S>(PhantomData<(F, S)>);
 
-impl<T: Copy, U: Copy, V: Element, F: Pointwise<(T, U), V>> Loop for NonTemporal<F, (T, U, V)> {
+impl<T: Copy, U: Copy, V: Element, F: ElementFunction<(T, U), V>> Loop
+    for NonTemporal<F, (T, U, V)>
+{
     type Function = F;
     type Out = V;
     type A = T;
@@ -284,7 +286,7 @@ const BLOCK: usize = 32;
 pub(crate) fn map_in_place<C: Cost, T, F>(level: Level, f: &F, x: &mut [T])
 where
     T: Copy,
-    F: Pointwise<T, T>,
+    F: ElementFunction<T, T>,
 {
     let (head, x) = x.split_at_mut(unaligned(x));
     for x in head {
@@ -293,7 +295,7 @@ where
     level.run_loop::<Each<C, F, [T; 1]>>(f, x, &[], &[]);
 }
 
-impl<C: Cost, T: Copy, F: Pointwise<T, T>> Loop for Each<C, F, [T; 1]> {
+impl<C: Cost, T: Copy, F: ElementFunction<T, T>> Loop for Each<C, F, [T; 1]> {
     type Function = F;
     type Out = T;
     type A = ();
@@ -324,7 +326,7 @@ pub(crate) fn zip_in_place<C: Cost, T, U, F>(level: Level, f: &F, x: &mut [T], y
 where
     T: Copy,
     U: Copy,
-    F: Pointwise<(T, U), T>,
+    F: ElementFunction<(T, U), T>,
 {
     let (head, x) = x.split_at_mut(unaligned(x));
     let (y_head, y) = y.split_at(head.len());
@@ -334,7 +336,7 @@ where
     level.run_loop::<Each<C, F, (T, U, (), ())>>(f, x, y, &[]);
 }
 
-impl<C: Cost, T: Copy, U: Copy, F: Pointwise<(T, U), T>> Loop for Each<C, F, (T, U, (), ())> {
+impl<C: Cost, T: Copy, U: Copy, F: ElementFunction<(T, U), T>> Loop for Each<C, F, (T, U, (), ())> {
     type Function = F;
     type Out = T;
     type A = U;

@@ -6,10 +6,10 @@
 
 use crate::create::buffer;
 use crate::elementwise::inner_loops::{
-    Pieces, StridedSlice, map_strided, update_strided, zip_strided, zip3_strided, zip4_strided,
+    Pieces, StridedSlice, map_strided, update_strided, zip_strided,
 };
 use crate::elementwise::loop_nest::LoopNest;
-use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, Pointwise, Zip3, Zip4};
+use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, ElementFunction};
 use crate::elementwise::tiling::TiledLoop;
 use crate::kernels::simd::Level;
 use crate::kernels::simd::non_temporal;
@@ -18,7 +18,7 @@ use crate::parallel::{self, CHUNK};
 use crate::{Element, Tensor};
 
 /// Elements per elementary step of work, since memory-bound loops are vectorised; see [`parallel::GRAIN`].
-const PER_STEP: usize = 4;
+pub(super) const PER_STEP: usize = 4;
 
 /// Copies the elements of a tensor to a slice, in row-major order.
 pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
@@ -50,7 +50,7 @@ pub(crate) fn copy<T: Element>(x: &Tensor<T>, out: &mut [T]) {
 fn map_into<C: Cost, T: Element, U: Element>(
     x: &Tensor<T>,
     out: &mut [U],
-    f: impl Pointwise<T, U>,
+    f: impl ElementFunction<T, U>,
 ) {
     assert_eq!(x.len(), out.len(), "map_into: one result per element");
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
@@ -96,7 +96,7 @@ fn zip_into<C: Cost, T: Element, U: Element, V: Element>(
     y: &Tensor<U>,
     layout: &Layout,
     out: &mut [V],
-    f: impl Pointwise<(T, U), V>,
+    f: impl ElementFunction<(T, U), V>,
 ) {
     let work = out.len().saturating_mul(C::STEPS) / PER_STEP;
     let same_shape = x.shape() == y.shape();
@@ -135,7 +135,7 @@ fn zip_row<C: Cost, T: Element, U: Element, V: Element>(
     out: &mut [V],
     x: StridedSlice<'_, T>,
     y: StridedSlice<'_, U>,
-    f: &impl Pointwise<(T, U), V>,
+    f: &impl ElementFunction<(T, U), V>,
 ) {
     let (level, count) = (Level::best(), out.len());
     let (Some(a), Some(b)) = (x.pieces(count), y.pieces(count)) else {
@@ -162,78 +162,6 @@ fn zip_row_in_place<T: Element, U: Element>(
     for (number, out) in out.chunks_mut(limit).enumerate() {
         let y = b.piece(number * limit, out.len());
         pointwise::zip_in_place::<Cheap, _, _, _>(level, &f, out, y);
-    }
-}
-
-/// `out[i] = f(a[i], b[i], c[i])`, in vectors if each operand is contiguous or constant.
-fn zip3_row<T: Element, U: Element, V: Element, W: Element>(
-    out: &mut [W],
-    a: StridedSlice<'_, T>,
-    b: StridedSlice<'_, U>,
-    c: StridedSlice<'_, V>,
-    f: &impl Fn(T, U, V) -> W,
-) {
-    let (level, count) = (Level::best(), out.len());
-    let (Some(x), Some(y), Some(z)) = (a.pieces(count), b.pieces(count), c.pieces(count)) else {
-        return zip3_strided(out, a, b, c, f);
-    };
-    let limit = x.limit().min(y.limit()).min(z.limit());
-    for (number, out) in out.chunks_mut(limit).enumerate() {
-        let (first, count) = (number * limit, out.len());
-        let (x, y, z) = (
-            x.piece(first, count),
-            y.piece(first, count),
-            z.piece(first, count),
-        );
-        level.run(Zip3 {
-            f,
-            out,
-            a: x,
-            b: y,
-            c: z,
-        });
-    }
-}
-
-/// `out[i] = f(a[i], b[i], c[i], d[i])`, in vectors if each operand is contiguous or constant.
-fn zip4_row<T: Element, U: Element, V: Element, W: Element, X: Element>(
-    out: &mut [X],
-    a: StridedSlice<'_, T>,
-    b: StridedSlice<'_, U>,
-    c: StridedSlice<'_, V>,
-    d: StridedSlice<'_, W>,
-    f: &(impl Fn(T, U, V, W) -> X + Sync),
-) {
-    let (level, count) = (Level::best(), out.len());
-    // As in a normalization: three calls for each piece of a row would cost a fourth of the time.
-    if let (Some(a), Some(b), Some(c), Some(d)) = (
-        a.as_contiguous(count),
-        b.as_constant(),
-        c.as_constant(),
-        d.as_constant(),
-    ) {
-        return pointwise::map::<Cheap, _, _, _>(level, &|a| f(a, b, c, d), out, a);
-    }
-    let operands = (
-        a.pieces(count),
-        b.pieces(count),
-        c.pieces(count),
-        d.pieces(count),
-    );
-    let (Some(x), Some(y), Some(z), Some(w)) = operands else {
-        return zip4_strided(out, a, b, c, d, f);
-    };
-    let limit = x.limit().min(y.limit()).min(z.limit()).min(w.limit());
-    for (number, out) in out.chunks_mut(limit).enumerate() {
-        let (first, count) = (number * limit, out.len());
-        level.run(Zip4 {
-            f,
-            out,
-            a: x.piece(first, count),
-            b: y.piece(first, count),
-            c: z.piece(first, count),
-            d: w.piece(first, count),
-        });
     }
 }
 
@@ -293,12 +221,12 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn map_costly<U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
+    pub fn map_costly<U: Element>(&self, f: impl ElementFunction<T, U>) -> Tensor<U> {
         self.map_by::<Costly, U>(f)
     }
 
     #[track_caller]
-    fn map_by<C: Cost, U: Element>(&self, f: impl Pointwise<T, U>) -> Tensor<U> {
+    fn map_by<C: Cost, U: Element>(&self, f: impl ElementFunction<T, U>) -> Tensor<U> {
         let layout = self.row_major();
         if self.len() == 1 {
             return Tensor::from_one(f.at(self.first()), layout);
@@ -344,7 +272,7 @@ impl<T: Element> Tensor<T> {
     pub fn zip_costly<U: Element, V: Element>(
         &self,
         other: &Tensor<U>,
-        f: impl Pointwise<(T, U), V>,
+        f: impl ElementFunction<(T, U), V>,
     ) -> Tensor<V> {
         self.zip_by::<Costly, U, V>("zip", other, f)
     }
@@ -366,7 +294,7 @@ impl<T: Element> Tensor<T> {
         &self,
         op: &str,
         other: &Tensor<U>,
-        f: impl Pointwise<(T, U), V>,
+        f: impl ElementFunction<(T, U), V>,
     ) -> Tensor<V> {
         self.zip_by::<Costly, U, V>(op, other, f)
     }
@@ -376,7 +304,7 @@ impl<T: Element> Tensor<T> {
         &self,
         op: &str,
         other: &Tensor<U>,
-        f: impl Pointwise<(T, U), V>,
+        f: impl ElementFunction<(T, U), V>,
     ) -> Tensor<V> {
         let layout = self.broadcast_layout(op, other);
         if layout.len() == 1 {
@@ -386,114 +314,6 @@ impl<T: Element> Tensor<T> {
         if !layout.is_empty() {
             zip_into::<C, T, U, V>(self, other, &layout, &mut out, f);
         }
-        Tensor::from_parts(out, layout)
-    }
-
-    /// `y[i] = f(a[i], b[i], c[i])`, with all operands broadcast to one shape.
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::from_vec(vec![1, 2], [2]);
-    /// assert_eq!(x.zip3(&x, &Tensor::scalar(10), |a, b, c| a * b + c).to_vec(), [11, 14]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast together.
-    #[must_use]
-    #[track_caller]
-    pub fn zip3<U: Element, V: Element, W: Element>(
-        &self,
-        b: &Tensor<U>,
-        c: &Tensor<V>,
-        f: impl Fn(T, U, V) -> W + Sync,
-    ) -> Tensor<W> {
-        self.zip3_named("zip3", b, c, f)
-    }
-
-    /// [`zip3`](Self::zip3) with the name of the operation for panic messages.
-    #[track_caller]
-    pub(crate) fn zip3_named<U: Element, V: Element, W: Element>(
-        &self,
-        op: &str,
-        b: &Tensor<U>,
-        c: &Tensor<V>,
-        f: impl Fn(T, U, V) -> W + Sync,
-    ) -> Tensor<W> {
-        let layout = Layout::broadcast_pair(op, self.layout(), b.layout());
-        let layout = Layout::broadcast_pair(op, &layout, c.layout());
-        if layout.len() == 1 {
-            return Tensor::from_one(f(self.first(), b.first(), c.first()), layout);
-        }
-        let mut out = buffer(op, layout.shape());
-        if layout.is_empty() {
-            return Tensor::from_parts(out, layout);
-        }
-        let first = self.layout().broadcast_to(layout.shape());
-        let second = b.layout().broadcast_to(layout.shape());
-        let third = c.layout().broadcast_to(layout.shape());
-        let tiled = TiledLoop::new([&layout, &first, &second, &third]);
-        let (chunk, work) = (tiled.chunk(), out.len() / PER_STEP);
-        let buffers = (self.buffer(), b.buffer(), c.buffer());
-        parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
-            let (from, mut packed) = (index * chunk, (Vec::new(), Vec::new(), Vec::new()));
-            tiled.for_tiles(from, out.len(), &mut |tile| {
-                let a = tile.operand(1, buffers.0, &mut packed.0);
-                let b = tile.operand(2, buffers.1, &mut packed.1);
-                let c = tile.operand(3, buffers.2, &mut packed.2);
-                for row in 0..tile.rows() {
-                    let target = tile.target(out, from, row);
-                    zip3_row(target, a.row(row), b.row(row), c.row(row), &f);
-                }
-            });
-        });
-        Tensor::from_parts(out, layout)
-    }
-
-    /// `y[i] = f(a[i], b[i], c[i], d[i])`, with all operands broadcast to one shape.
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::from_vec(vec![1, 2], [2]);
-    /// assert_eq!(x.zip4(&x, &x, &Tensor::scalar(10), |a, b, c, d| a * b * c + d).to_vec(), [11, 18]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast together.
-    #[must_use]
-    #[track_caller]
-    pub fn zip4<U: Element, V: Element, W: Element, X: Element>(
-        &self,
-        b: &Tensor<U>,
-        c: &Tensor<V>,
-        d: &Tensor<W>,
-        f: impl Fn(T, U, V, W) -> X + Sync,
-    ) -> Tensor<X> {
-        let layout = Layout::broadcast_pair("zip4", self.layout(), b.layout());
-        let layout = Layout::broadcast_pair("zip4", &layout, c.layout());
-        let layout = Layout::broadcast_pair("zip4", &layout, d.layout());
-        let mut out = buffer("zip4", layout.shape());
-        if layout.is_empty() {
-            return Tensor::from_parts(out, layout);
-        }
-        let [a_view, b_view, c_view, d_view] = [self.layout(), b.layout(), c.layout(), d.layout()]
-            .map(|operand| operand.broadcast_to(layout.shape()));
-        let tiled = TiledLoop::new([&layout, &a_view, &b_view, &c_view, &d_view]);
-        let (chunk, work) = (tiled.chunk(), out.len() / PER_STEP);
-        let buffers = (self.buffer(), b.buffer(), c.buffer(), d.buffer());
-        parallel::for_chunks_mut(&mut out, chunk, work, |index, out| {
-            let from = index * chunk;
-            let mut packed = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            tiled.for_tiles(from, out.len(), &mut |tile| {
-                let a = tile.operand(1, buffers.0, &mut packed.0);
-                let b = tile.operand(2, buffers.1, &mut packed.1);
-                let c = tile.operand(3, buffers.2, &mut packed.2);
-                let d = tile.operand(4, buffers.3, &mut packed.3);
-                for row in 0..tile.rows() {
-                    let target = tile.target(out, from, row);
-                    zip4_row(target, a.row(row), b.row(row), c.row(row), d.row(row), &f);
-                }
-            });
-        });
         Tensor::from_parts(out, layout)
     }
 

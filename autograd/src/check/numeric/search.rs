@@ -1,7 +1,7 @@
 //! The search for a window whose derivative is accurate enough to judge a claim.
 
 use super::window::{Estimate, STEPS, Window, kink_in, oscillates};
-use crate::check::Step;
+use crate::check::DifferenceQuotient;
 
 /// An estimate whose bar is below this times its distance from the claim is accurate enough to disagree.
 const GROSS: f64 = 0.1;
@@ -100,7 +100,7 @@ struct Windows {
     /// Whether the function varied over less than the step in every window so far.
     oscillating: bool,
     /// The central quotients of every window, by step.
-    quotients: Vec<Step>,
+    quotients: Vec<DifferenceQuotient>,
 }
 
 /// What a search has found, and how.
@@ -108,7 +108,7 @@ struct Windows {
 pub(in crate::check) struct Taken {
     pub(in crate::check) finding: Finding,
     /// The central quotients by step.
-    pub(in crate::check) steps: Vec<Step>,
+    pub(in crate::check) steps: Vec<DifferenceQuotient>,
     /// The noise that was assumed.
     pub(in crate::check) sigma: f64,
     /// The smallest bar of a window in which a disagreement counts; infinite if there is none.
@@ -142,7 +142,7 @@ impl Windows {
         self.quotients.extend((0..STEPS).map(|i| {
             let step = window.step * 0.5_f64.powi(i as i32);
             let value = (window.up[i] - window.down[i]) / (2.0 * step);
-            Step { step, value }
+            DifferenceQuotient { step, value }
         }));
         if let Some((slopes, bar)) = kink_in(window, sigma) {
             if self.kink.is_none_or(|(_, _, step)| window.step < step) {
@@ -174,8 +174,8 @@ impl Windows {
     /// Whether a disagreement with this estimate counts.
     fn can_disagree(&self, a: &Estimate) -> bool {
         let mut narrower = self.estimates.iter().filter(|b| b.widest < a.widest);
-        // Truncation errors fall with the step. If a narrower window has a larger one, the function varies over less than
-        // the wider step, and the small bar there is an accident.
+        // The truncation error falls with the step. If the estimate with smaller steps has the larger error bar, the
+        // function varies within the wider step, and the wider estimate's small error bar is an accident.
         let accidental = narrower.any(|b| b.bar > 4.0 * b.noise && b.bar > 2.0 * a.bar);
         // A domain that ends inside of a window says little: the function may be singular there. One that ends at the
         // point itself does so in the narrowest window too.

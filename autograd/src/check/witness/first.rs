@@ -103,7 +103,8 @@ impl Check<'_> {
         });
     }
 
-    /// The size of the terms of a derivative with respect to an input, or along a direction of that unit.
+    /// The size of the terms of a derivative: that of the terms of the value, divided by the size of the input, or by `unit`
+    /// for a direction through all inputs.
     fn terms_of(&self, input: Option<usize>, unit: f64) -> f64 {
         let unit = input.map_or(unit, |i| size_or_one(largest(&self.inputs[i])));
         self.value.1 / unit

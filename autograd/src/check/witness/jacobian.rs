@@ -49,7 +49,7 @@ struct Elsewhere {
 }
 
 /// An element of the Jacobian.
-struct Entry<'a> {
+struct Cell<'a> {
     /// The number of the row.
     place: usize,
     row: &'a Row,
@@ -80,7 +80,7 @@ impl Check<'_> {
             let size = rows.iter().map(|row| largest(&row.gradient[unit.tensor]));
             let size = size.fold(0.0, f64::max);
             for (place, row) in rows.iter().enumerate() {
-                let entry = Entry {
+                let entry = Cell {
                     place,
                     row,
                     unit,
@@ -102,7 +102,7 @@ impl Check<'_> {
     }
 
     /// Judges one element.
-    fn element(&mut self, entry: &Entry<'_>, elsewhere: &mut Elsewhere) {
+    fn element(&mut self, entry: &Cell<'_>, elsewhere: &mut Elsewhere) {
         let (input, output) = (entry.unit.tensor, entry.row.output);
         let column = &entry.column[output];
         let index = unravel(entry.unit.element, self.inputs[input].shape());

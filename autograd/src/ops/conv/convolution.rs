@@ -474,9 +474,9 @@ fn draw_transposed_call(draw: &mut Draw, axes: usize) -> (ConvTransposeOptions, 
     (options, inputs)
 }
 
-macro_rules! entry {
+macro_rules! info {
     ($method:ident, $draw:ident, $axes:literal) => {
-        Entry::function(stringify!($method), |draw| {
+        OpInfo::function(stringify!($method), |draw| {
             let (options, inputs) = $draw(draw, $axes);
             let description = format!("{}, {options:?}", stringify!($method));
             Case::new(
@@ -488,12 +488,12 @@ macro_rules! entry {
     };
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Conv>("conv"),
-    entry!(conv1d, draw_call, 1),
-    entry!(conv2d, draw_call, 2),
-    entry!(conv3d, draw_call, 3),
-    entry!(conv_transpose1d, draw_transposed_call, 1),
-    entry!(conv_transpose2d, draw_transposed_call, 2),
-    entry!(conv_transpose3d, draw_transposed_call, 3),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Conv>("conv"),
+    info!(conv1d, draw_call, 1),
+    info!(conv2d, draw_call, 2),
+    info!(conv3d, draw_call, 3),
+    info!(conv_transpose1d, draw_transposed_call, 1),
+    info!(conv_transpose2d, draw_transposed_call, 2),
+    info!(conv_transpose3d, draw_transposed_call, 3),
 ];

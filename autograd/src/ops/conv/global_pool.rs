@@ -64,8 +64,8 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("global_avg_pool", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("global_avg_pool", |draw| {
         let rank = draw.within(2, 5);
         let shape = draw.filled_shape(rank);
         Case::new(
@@ -74,7 +74,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("global_max_pool", |draw| {
+    OpInfo::function("global_max_pool", |draw| {
         let rank = draw.within(2, 5);
         let shape = draw.filled_shape(rank);
         Case::new(

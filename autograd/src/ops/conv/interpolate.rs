@@ -445,9 +445,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Resample>("interpolate"),
-    Entry::function("interpolate", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Resample>("interpolate"),
+    OpInfo::function("interpolate", |draw| {
         use Interpolation::{Cubic, Linear, Nearest, NearestExact};
         let rank = draw.pick(&[3, 4, 4, 5]);
         let mut shape = vec![draw.within(0, 2), draw.within(1, 2)];

@@ -72,8 +72,8 @@ macro_rules! lp_pools {
             }
         )*}
 
-        pub(super) const ENTRIES: &[Entry] = &[$(
-            Entry::function(stringify!($name), |draw| {
+        pub(super) const OPS: &[OpInfo] = &[$(
+            OpInfo::function(stringify!($name), |draw| {
                 let p = draw.pick(&[1.0, 2.0, 3.0]);
                 let each = [draw.within(1, 2), draw.within(1, 3), draw.within(2, 3)];
                 let mut options = PoolOptions::new(&each[..$axes]).stride(draw.within(1, 3));

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use wengert_tensor::kernels::conv::GeometryError;
-use wengert_tensor::kernels::pooling::{Span, Windows};
+use wengert_tensor::kernels::pooling::Windows;
 use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
-use wengert_tensor::{Divisor, Extents, PoolOptions};
+use wengert_tensor::{Extents, PoolOptions};
 
 use crate::ops::prelude::*;
+use crate::ops::support::{draw_options, draw_windows, reach, windows_attributes};
 use crate::saved::Saved;
 
 /// The largest element of every window; of equal elements the first.
@@ -62,54 +63,6 @@ impl Op for MaxPool {
         };
         Sample::new(op, [draw.apart(shape)])
     }
-}
-
-/// The options of the windows by name; those of adaptive windows are the extents before and after alone.
-fn windows_attributes(windows: &Windows) -> Attributes {
-    let mut all = vec![
-        ("spatial_axes", windows.axes().into()),
-        ("input", windows.input().as_slice().into()),
-        ("output", windows.output().as_slice().into()),
-    ];
-    if let Some((geometry, divisor)) = windows.geometry() {
-        let fixed = match divisor {
-            Divisor::Fixed(number) => vec![number as i64],
-            Divisor::Padded | Divisor::Image => Vec::new(),
-        };
-        all.extend([
-            ("kernel", geometry.kernel.as_slice().into()),
-            ("stride", geometry.stride.as_slice().into()),
-            ("padding", geometry.padding.as_flattened().into()),
-            ("dilation", geometry.dilation.as_slice().into()),
-            ("counts_padding", (divisor != Divisor::Image).into()),
-            ("divisor", Attribute::Integers(fixed)),
-        ]);
-    }
-    all
-}
-
-/// The window that an element of the result depends on: the largest size and the largest step along each
-/// axis, because windows at a border may be clipped.
-fn reach(windows: &Windows) -> Reach {
-    let [_, height, width] = windows.input();
-    let whole =
-        |axis: usize, pixels: usize| matches!(windows.spans(axis), [span] if span.taps == pixels);
-    if whole(1, height) && whole(2, width) && height * width > 1 {
-        return Reach::Whole;
-    }
-    let largest = |each: fn(&[Span]) -> Option<usize>| {
-        [1, 2].map(|axis| each(windows.spans(axis)).unwrap_or(1).max(1))
-    };
-    Reach::Window(Window {
-        kernel: largest(|spans| spans.iter().map(|span| span.taps.max(span.counted)).max()),
-        stride: largest(|spans| {
-            let end = |span: &Span| span.start + span.taps * span.step;
-            let step =
-                |pair: &[Span]| (pair[1].start - pair[0].start).max(end(&pair[1]) - end(&pair[0]));
-            spans.windows(2).map(step).max()
-        }),
-        dilation: largest(|spans| spans.iter().map(|span| span.step).max()),
-    })
 }
 
 /// The elements at some positions of the spatial axes, or the adjoint: elements added at them.
@@ -228,55 +181,6 @@ impl Op for AvgPool {
             [x],
         )
     }
-}
-
-/// Windows over one to three axes, with different sizes for each axis, and a shape that they fit. Every
-/// window contains a pixel.
-fn draw_windows(draw: &mut Draw) -> (Windows, Vec<usize>) {
-    let axes = draw.pick(&[1, 2, 2, 3]);
-    loop {
-        let mut shape = vec![draw.within(1, 2), draw.within(1, 2)];
-        if draw.once_in(12) {
-            shape[draw.within(0, 1)] = 0;
-        }
-        let largest = if axes == 3 { 4 } else { 7 };
-        shape.extend((0..axes).map(|_| draw.within(1, largest)));
-        let windows = if draw.once_in(4) {
-            let output: Vec<_> = (0..axes).map(|_| draw.within(1, 4)).collect();
-            adaptive_windows(&shape, axes, output.as_slice().into())
-        } else {
-            draw_options(draw, axes).windows(&shape, axes)
-        };
-        let Ok(windows) = windows else { continue };
-        let filled = |axis| windows.spans(axis).iter().all(|span| span.taps > 0);
-        if (0..3).all(filled) {
-            return (windows, shape);
-        }
-    }
-}
-
-fn draw_options(draw: &mut Draw, axes: usize) -> PoolOptions {
-    let mut each = |low, high| {
-        (0..axes)
-            .map(|_| draw.within(low, high))
-            .collect::<Vec<_>>()
-    };
-    let (kernel, stride, dilation) = (each(1, 3), each(1, 3), each(1, 2));
-    let mut options = PoolOptions::new(kernel.as_slice()).dilation(dilation.as_slice());
-    if !draw.once_in(3) {
-        options = options.stride(stride.as_slice());
-    }
-    let sides: Vec<_> = kernel
-        .iter()
-        .zip(dilation)
-        .map(|(kernel, dilation)| (dilation * (kernel - 1)).div_ceil(2))
-        .map(|most| [draw.within(0, most), draw.within(0, most)])
-        .collect();
-    options = options.padding(sides.as_slice());
-    if draw.once_in(2) {
-        options = options.ceil();
-    }
-    options.divisor(draw.pick(&[Divisor::Padded, Divisor::Image, Divisor::Fixed(3)]))
 }
 
 impl<T: Real> Var<T> {
@@ -444,7 +348,7 @@ macro_rules! pools {
 
             #[doc = concat!("The mean of each window of ", $images, ".")]
             ///
-            /// `y[n, c, i] = Σ x[n, c, s·i + d·k − p] / divisor` over the taps `k`, see [`Divisor`].
+            /// `y[n, c, i] = Σ x[n, c, s·i + d·k − p] / divisor` over the taps `k`, see [`Divisor`](wengert_tensor::Divisor).
             ///
             #[doc = concat!("* `self`: `", $shape, "`, or without the batch")]
             /// * `options`: a kernel, `2` or one extent per axis, whose stride equals it; or [`PoolOptions`]
@@ -490,24 +394,24 @@ macro_rules! pools {
             }
         )*}
 
-        pub(super) const ENTRIES: &[Entry] = &[
-            Entry::op::<MaxPool>("max_pool"),
-            Entry::op::<Pick>("max_pool"),
-            Entry::op::<AvgPool>("avg_pool"),
+        pub(super) const OPS: &[OpInfo] = &[
+            OpInfo::op::<MaxPool>("max_pool"),
+            OpInfo::op::<Pick>("max_pool"),
+            OpInfo::op::<AvgPool>("avg_pool"),
             $(
-                Entry::function(stringify!($max), |draw| {
+                OpInfo::function(stringify!($max), |draw| {
                     let (options, x) = draw_call(draw, $axes, draw_options);
                     Case::new(format!("{options:?}"), generic!([options] |x| x.$max(options)), [x])
                 }),
-                Entry::function(stringify!($average), |draw| {
+                OpInfo::function(stringify!($average), |draw| {
                     let (options, x) = draw_call(draw, $axes, draw_options);
                     Case::new(format!("{options:?}"), generic!([options] |x| x.$average(options)), [x])
                 }),
-                Entry::function(stringify!($adaptive_max), |draw| {
+                OpInfo::function(stringify!($adaptive_max), |draw| {
                     let (output, x) = draw_call(draw, $axes, draw_output);
                     Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_max(output)), [x])
                 }),
-                Entry::function(stringify!($adaptive_average), |draw| {
+                OpInfo::function(stringify!($adaptive_average), |draw| {
                     let (output, x) = draw_call(draw, $axes, draw_output);
                     Case::new(format!("{output:?}"), generic!([output] |x| x.$adaptive_average(output)), [x])
                 }),

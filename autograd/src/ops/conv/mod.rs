@@ -1,6 +1,6 @@
 //! Convolution, pooling and resizing.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod convolution;
 mod global_pool;
@@ -11,11 +11,4 @@ mod unfold_fold;
 
 pub use interpolate::{InterpolateOptions, Interpolation, Resize};
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    convolution::ENTRIES,
-    global_pool::ENTRIES,
-    interpolate::ENTRIES,
-    lp_pool::ENTRIES,
-    max_avg_pool::ENTRIES,
-    unfold_fold::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/conv.rs"));

@@ -387,10 +387,10 @@ fn plane(draw: &mut Draw) -> ([usize; 4], [usize; 2], ConvOptions) {
     (shape, kernel, options)
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Unfold>("unfold_axis"),
-    Entry::op::<Fold>("fold_axis"),
-    Entry::function("unfold_axis", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Unfold>("unfold_axis"),
+    OpInfo::op::<Fold>("fold_axis"),
+    OpInfo::function("unfold_axis", |draw| {
         let shape = [draw.extent(), draw.extent() + 2];
         Case::new(
             "unfold_axis(-1, 2, 3)",
@@ -398,7 +398,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("unfold", |draw| {
+    OpInfo::function("unfold", |draw| {
         let (shape, kernel, options) = plane(draw);
         let description = format!("unfold({kernel:?}, {options:?})");
         Case::new(
@@ -407,7 +407,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("fold", |draw| {
+    OpInfo::function("fold", |draw| {
         let (shape, kernel, options) = plane(draw);
         let output = [shape[2], shape[3]];
         let patches = Var::constant(draw.normal(shape)).unfold(kernel, &options);

@@ -66,9 +66,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Add>("add"),
-    Entry::function("add", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Add>("add"),
+    OpInfo::function("add", |draw| {
         Case::broadcasting(draw, "add, broadcasting", generic!(|a, b| a + b))
     }),
 ];

@@ -71,9 +71,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Atan2>("atan2"),
-    Entry::function("atan2", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Atan2>("atan2"),
+    OpInfo::function("atan2", |draw| {
         let f = generic!(|a, b| (a.square() + 0.2).atan2(b));
         Case::broadcasting(draw, "atan2, broadcasting", f)
     }),

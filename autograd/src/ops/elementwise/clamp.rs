@@ -117,16 +117,16 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Clamp>("clamp"),
-    Entry::function("hardtanh", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Clamp>("clamp"),
+    OpInfo::function("hardtanh", |draw| {
         Case::new(
             "hardtanh(-0.05, 0.07)",
             generic!(|x| x.hardtanh(-0.05, 0.07)),
             [draw.any_off_zero()],
         )
     }),
-    Entry::function("relu6", |draw| {
+    OpInfo::function("relu6", |draw| {
         // A third below 0, a third between the bounds, a third above 6.
         let x = draw
             .any_off_zero()

@@ -75,4 +75,5 @@ comparisons! {
     ge
 }
 
-pub(super) const ENTRIES: &[Entry] = &[];
+// Masks have no gradient.
+pub(super) const OPS: &[OpInfo] = &[];

@@ -70,9 +70,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Div>("div"),
-    Entry::function("div", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Div>("div"),
+    OpInfo::function("div", |draw| {
         Case::broadcasting(
             draw,
             "div, broadcasting",

@@ -95,9 +95,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Dropout>("dropout"),
-    Entry::function("dropout", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Dropout>("dropout"),
+    OpInfo::function("dropout", |draw| {
         let x = draw.any();
         let mask = draw.broadcastable(x.shape());
         let mask = draw.mask(mask);

@@ -120,13 +120,13 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Elementwise<Elu>>("elu"),
-    Entry::op::<Slope<Elu>>("slope of elu"),
-    Entry::function("selu", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Elementwise<Elu>>("elu"),
+    OpInfo::op::<Slope<Elu>>("slope of elu"),
+    OpInfo::function("selu", |draw| {
         Case::new("selu", generic!(|x| x.selu()), [draw.any_off_zero()])
     }),
-    Entry::function("celu", |draw| {
+    OpInfo::function("celu", |draw| {
         Case::new(
             "celu(0.7)",
             generic!(|x| x.celu(0.7)),

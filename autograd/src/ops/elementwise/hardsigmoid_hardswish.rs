@@ -114,8 +114,8 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Hardsigmoid>("hardsigmoid"),
-    Entry::op::<Elementwise<Hardswish>>("hardswish"),
-    Entry::op::<Slope<Hardswish>>("slope of hardswish"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Hardsigmoid>("hardsigmoid"),
+    OpInfo::op::<Elementwise<Hardswish>>("hardswish"),
+    OpInfo::op::<Slope<Hardswish>>("slope of hardswish"),
 ];

@@ -104,12 +104,12 @@ pub(crate) fn three(draw: &mut Draw) -> [Tensor<f64>; 3] {
     })
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<AddProduct>("addcmul"),
-    Entry::function("lerp", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<AddProduct>("addcmul"),
+    OpInfo::function("lerp", |draw| {
         Case::new("lerp", generic!(|a, b, w| a.lerp(b, w)), three(draw))
     }),
-    Entry::function("addcmul", |draw| {
+    OpInfo::function("addcmul", |draw| {
         Case::new(
             "addcmul(0.3)",
             generic!(|x, a, b| x.addcmul(a, b, 0.3)),

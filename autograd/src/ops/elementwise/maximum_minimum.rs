@@ -166,18 +166,18 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Larger>("larger"),
-    Entry::op::<Maximum>("maximum"),
-    Entry::op::<Minimum>("minimum"),
-    Entry::function("maximum", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Larger>("larger"),
+    OpInfo::op::<Maximum>("maximum"),
+    OpInfo::op::<Minimum>("minimum"),
+    OpInfo::function("maximum", |draw| {
         Case::new(
             "maximum, broadcasting",
             generic!(|a, b| a.maximum(b)),
             column_and_row(draw),
         )
     }),
-    Entry::function("minimum", |draw| {
+    OpInfo::function("minimum", |draw| {
         Case::new(
             "minimum, broadcasting",
             generic!(|a, b| a.minimum(b)),

@@ -1,6 +1,6 @@
 //! Functions of each element, and of pairs of elements that broadcast.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod add;
 mod atan2;
@@ -38,36 +38,4 @@ mod trigonometric;
 pub(crate) use lerp_addcmul::three;
 pub(crate) use sigmoid_family::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    add::ENTRIES,
-    atan2::ENTRIES,
-    clamp::ENTRIES,
-    comparison::ENTRIES,
-    div::ENTRIES,
-    dropout::ENTRIES,
-    elu::ENTRIES,
-    error_function::ENTRIES,
-    exponential::ENTRIES,
-    gelu::ENTRIES,
-    hardsigmoid_hardswish::ENTRIES,
-    hyperbolic::ENTRIES,
-    leaky_relu_abs::ENTRIES,
-    lerp_addcmul::ENTRIES,
-    logarithm::ENTRIES,
-    maximum_minimum::ENTRIES,
-    mul::ENTRIES,
-    piecewise_slope::ENTRIES,
-    pow_tensor::ENTRIES,
-    powers_roots::ENTRIES,
-    prelu_glu::ENTRIES,
-    relu::ENTRIES,
-    scalar_arithmetic::ENTRIES,
-    shrink::ENTRIES,
-    sigmoid_family::ENTRIES,
-    sign_rounding::ENTRIES,
-    sinc::ENTRIES,
-    softsign_tanhshrink::ENTRIES,
-    sub::ENTRIES,
-    tanh::ENTRIES,
-    trigonometric::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/elementwise.rs"));

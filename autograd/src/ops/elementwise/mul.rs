@@ -66,9 +66,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Mul>("mul"),
-    Entry::function("mul", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Mul>("mul"),
+    OpInfo::function("mul", |draw| {
         Case::broadcasting(draw, "mul, broadcasting", generic!(|a, b| a * b))
     }),
 ];

@@ -6,7 +6,8 @@ use crate::ops::prelude::*;
 /// above `high`.
 ///
 /// The first operand is multiplied by the slope at the second. Where the slope is 0 the
-/// result is 0, even for an infinite cotangent. At NaN the slope is the last one.
+/// result is 0, even for an infinite cotangent. At NaN the slope is
+/// that above `high`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate {
     pub(crate) low: f64,
@@ -124,4 +125,4 @@ fn step<T: Real>(grad: T, x: T) -> T {
     if x <= T::zero() { T::zero() } else { grad }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Gate>("gate")];
+pub(super) const OPS: &[OpInfo] = &[OpInfo::op::<Gate>("gate")];

@@ -73,9 +73,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<PowTensor>("pow_tensor"),
-    Entry::function("pow_tensor", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<PowTensor>("pow_tensor"),
+    OpInfo::function("pow_tensor", |draw| {
         Case::broadcasting(
             draw,
             "pow_tensor, broadcasting",

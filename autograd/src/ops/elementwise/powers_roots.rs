@@ -1,6 +1,6 @@
 //! Powers to constant exponents, roots and reciprocals.
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use crate::ops::prelude::*;
 
@@ -9,7 +9,7 @@ struct SlopeOfPower {
     exponent: f64,
 }
 
-impl<T: Real> Pointwise<(T, T), T> for SlopeOfPower {
+impl<T: Real> ElementFunction<(T, T), T> for SlopeOfPower {
     const HAS_RARE: bool = true;
 
     #[inline(always)]

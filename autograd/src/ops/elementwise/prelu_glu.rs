@@ -102,16 +102,16 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Prelu>("prelu"),
-    Entry::function("prelu", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Prelu>("prelu"),
+    OpInfo::function("prelu", |draw| {
         let rank = draw.within(2, 4);
         let shape = draw.shape(rank);
         let slopes = if draw.once_in(3) { 1 } else { shape[1] };
         let inputs = [draw.off_zero(shape), draw.normal([slopes])];
         Case::new("prelu", generic!(|x, w| x.prelu(w)), inputs)
     }),
-    Entry::function("glu", |draw| {
+    OpInfo::function("glu", |draw| {
         let rank = draw.within(1, 3);
         let (mut shape, axis) = (draw.shape(rank), draw.axis(rank));
         shape[axis.rem_euclid(rank as isize) as usize] *= 2;

@@ -77,9 +77,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Relu>("relu"),
-    Entry::function("into_relu", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Relu>("relu"),
+    OpInfo::function("into_relu", |draw| {
         let x = draw.any_off_zero();
         Case::new("into_relu", generic!(|x| (x * 1.5).into_relu()), [x])
     }),

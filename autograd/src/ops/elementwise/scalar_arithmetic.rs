@@ -260,29 +260,29 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Affine>("affine"),
-    Entry::op::<DivScalar>("div_scalar"),
-    Entry::function("add_scalar", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Affine>("affine"),
+    OpInfo::op::<DivScalar>("div_scalar"),
+    OpInfo::function("add_scalar", |draw| {
         Case::new("x + 0.3", generic!(|x| x + 0.3), [draw.any()])
     }),
-    Entry::function("sub_scalar", |draw| {
+    OpInfo::function("sub_scalar", |draw| {
         Case::new("x − 0.3", generic!(|x| x - 0.3), [draw.any()])
     }),
-    Entry::function("rsub_scalar", |draw| {
+    OpInfo::function("rsub_scalar", |draw| {
         Case::new("0.3 − x", generic!(|x| 0.3 - x), [draw.any()])
     }),
-    Entry::function("mul_scalar", |draw| {
+    OpInfo::function("mul_scalar", |draw| {
         Case::new("1.7 x", generic!(|x| 1.7 * x), [draw.any()])
     }),
-    Entry::function("rdiv_scalar", |draw| {
+    OpInfo::function("rdiv_scalar", |draw| {
         Case::new("1.7 / x", generic!(|x| 1.7 / x), [draw.any_off_zero()])
     }),
-    Entry::function("neg", |draw| {
+    OpInfo::function("neg", |draw| {
         Case::new("−x", generic!(|x| -x), [draw.any()])
     }),
     // Every operator that takes a variable by value, one after the other.
-    Entry::function("neg", |draw| {
+    OpInfo::function("neg", |draw| {
         Case::new(
             "in place, one after the other",
             generic!(|x| -(0.3 - (((x - 0.2) * 1.7 + 0.4) / 1.3 - 0.1)) * 0.7),
@@ -290,7 +290,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         )
     }),
     // The tape keeps the operands and the result of the product, so nothing may be computed in place.
-    Entry::function("mul_scalar", |draw| {
+    OpInfo::function("mul_scalar", |draw| {
         Case::new(
             "kept",
             generic!(|x| (x.sigmoid() * 1.7).sigmoid() * 0.3 + 0.2),

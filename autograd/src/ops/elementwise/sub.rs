@@ -66,9 +66,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Sub>("sub"),
-    Entry::function("sub", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Sub>("sub"),
+    OpInfo::function("sub", |draw| {
         Case::broadcasting(draw, "sub, broadcasting", generic!(|a, b| a - b))
     }),
 ];

@@ -240,8 +240,8 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Gather>("gather"),
-    Entry::op::<ScatterAdd>("scatter_add"),
-    Entry::op::<Scatter>("scatter"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Gather>("gather"),
+    OpInfo::op::<ScatterAdd>("scatter_add"),
+    OpInfo::op::<Scatter>("scatter"),
 ];

@@ -188,10 +188,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<IndexSelect>("index_select"),
-    Entry::op::<IndexAdd>("index_add"),
-    Entry::function("embedding", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<IndexSelect>("index_select"),
+    OpInfo::op::<IndexAdd>("index_add"),
+    OpInfo::function("embedding", |draw| {
         let (rows, width) = (draw.extent(), draw.extent());
         let rank = draw.within(0, 2);
         let shape = draw.shape(rank);

@@ -88,27 +88,27 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("sort", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("sort", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.shape(rank), draw.axis(rank));
         let f = generic!([axis] | x | x.sort(axis).0);
         Case::new(format!("sort({axis})"), f, [draw.apart(shape)])
     }),
-    Entry::function("sort_descending", |draw| {
+    OpInfo::function("sort_descending", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.shape(rank), draw.axis(rank));
         let f = generic!([axis] | x | x.sort_descending(axis).0);
         Case::new(format!("sort_descending({axis})"), f, [draw.apart(shape)])
     }),
-    Entry::function("topk", |draw| {
+    OpInfo::function("topk", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.shape(rank), draw.axis(rank));
         let k = draw.within(0, shape[axis.rem_euclid(rank as isize) as usize]);
         let f = generic!([axis, k] | x | x.topk(axis, k).0);
         Case::new(format!("topk({axis}, {k})"), f, [draw.apart(shape)])
     }),
-    Entry::function("bottomk", |draw| {
+    OpInfo::function("bottomk", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.shape(rank), draw.axis(rank));
         let k = draw.within(0, shape[axis.rem_euclid(rank as isize) as usize]);

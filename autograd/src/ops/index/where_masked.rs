@@ -170,24 +170,24 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Where>("where_"),
-    Entry::op::<MaskedFill>("masked_fill"),
-    Entry::function("where_", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Where>("where_"),
+    OpInfo::op::<MaskedFill>("masked_fill"),
+    OpInfo::function("where_", |draw| {
         let shape = draw.any_shape();
         let [narrow, a, b] = std::array::from_fn(|_| draw.broadcastable(&shape));
         let mask = draw.mask(narrow);
         let f = generic!([mask] | a, b | Var::where_(&mask, a, b));
         Case::new("where, broadcasting", f, [draw.normal(a), draw.normal(b)])
     }),
-    Entry::function("masked_fill", |draw| {
+    OpInfo::function("masked_fill", |draw| {
         let shape = draw.any_shape();
         let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
         let mask = draw.mask(narrow);
         let f = generic!([mask] | x | x.masked_fill(&mask, 0.5));
         Case::new("masked_fill, broadcasting", f, [draw.normal(x)])
     }),
-    Entry::function("masked_select", |draw| {
+    OpInfo::function("masked_select", |draw| {
         let shape = draw.any_shape();
         let (narrow, x) = (draw.broadcastable(&shape), draw.broadcastable(&shape));
         let mask = draw.mask(narrow);

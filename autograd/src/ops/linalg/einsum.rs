@@ -334,8 +334,8 @@ fn require_extents<T: Real>(equation: &str, operands: &[&Var<T>], inputs: &[Vec<
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("einsum", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("einsum", |draw| {
         let [i, j, k] = std::array::from_fn(|_| draw.extent());
         let cases: &[(&'static str, &[usize], &[usize])] = &[
             ("ij,jk->ik", &[i, j], &[j, k]),
@@ -360,7 +360,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(a), draw.normal(b)],
         )
     }),
-    Entry::function("einsum", |draw| {
+    OpInfo::function("einsum", |draw| {
         let [i, j] = std::array::from_fn(|_| draw.extent());
         let cases: &[(&'static str, &[usize])] = &[
             ("ii->i", &[i, i]),
@@ -376,7 +376,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([equation] | a | Var::einsum(equation, &[a]));
         Case::new(format!("einsum {equation}"), f, [draw.normal(a)])
     }),
-    Entry::function("einsum", |draw| {
+    OpInfo::function("einsum", |draw| {
         let [i, j, k] = std::array::from_fn(|_| draw.extent());
         let f = generic!(|a, b, c| Var::einsum("ij,jk,ki->i", &[a, b, c]));
         Case::new(

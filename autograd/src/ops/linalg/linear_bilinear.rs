@@ -165,9 +165,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Linear>("linear"),
-    Entry::function("linear", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Linear>("linear"),
+    OpInfo::function("linear", |draw| {
         let (inputs, outputs) = (draw.extent(), draw.extent());
         let rank = draw.within(0, 2);
         let mut x = draw.shape(rank);
@@ -188,7 +188,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             ],
         )
     }),
-    Entry::function("linear", |draw| {
+    OpInfo::function("linear", |draw| {
         let n = draw.extent();
         let f = generic!(|x, w| x.linear(w, None));
         Case::new(
@@ -197,7 +197,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal([3, n]), draw.normal([n])],
         )
     }),
-    Entry::function("bilinear", |draw| {
+    OpInfo::function("bilinear", |draw| {
         let (i, j, o) = (draw.within(1, 3), draw.within(1, 4), draw.within(1, 3));
         let rank = draw.within(0, 2);
         let front = draw.filled_shape(rank);

@@ -157,9 +157,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Matmul>("matmul"),
-    Entry::function("matmul", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Matmul>("matmul"),
+    OpInfo::function("matmul", |draw| {
         let (m, k, n) = (draw.extent(), draw.extent(), draw.extent());
         let shapes: &[[&[usize]; 2]] = &[
             [&[k], &[k]],

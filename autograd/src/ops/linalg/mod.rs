@@ -1,6 +1,6 @@
 //! Products of matrices and vectors, and parts of matrices.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod einsum;
 mod linear_bilinear;
@@ -8,10 +8,4 @@ mod matmul;
 mod outer_dot;
 mod triangle_diagonal;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    einsum::ENTRIES,
-    linear_bilinear::ENTRIES,
-    matmul::ENTRIES,
-    outer_dot::ENTRIES,
-    triangle_diagonal::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/linalg.rs"));

@@ -55,12 +55,12 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("outer", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("outer", |draw| {
         let inputs = [draw.shape(1), draw.shape(1)].map(|shape| draw.normal(shape));
         Case::new("outer", generic!(|a, b| a.outer(b)), inputs)
     }),
-    Entry::function("dot", |draw| {
+    OpInfo::function("dot", |draw| {
         let shape = draw.shape(1);
         Case::new(
             "dot",

@@ -221,9 +221,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Triangle>("tril"),
-    Entry::op::<Triangle>("triu"),
-    Entry::op::<Diagonal>("diagonal"),
-    Entry::op::<OnDiagonal>("on_diagonal"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Triangle>("tril"),
+    OpInfo::op::<Triangle>("triu"),
+    OpInfo::op::<Diagonal>("diagonal"),
+    OpInfo::op::<OnDiagonal>("on_diagonal"),
 ];

@@ -1,7 +1,7 @@
 //! Losses that grow with the absolute error: L1, Huber and smooth L1.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// With the error `e = x − t`: `scale·e²/2` where `|e| < width`, `scale·width·(|e| − width/2)` elsewhere.
 #[derive(Clone, Debug)]
@@ -272,10 +272,10 @@ fn draw_operands(draw: &mut Draw) -> (Reduction, [Tensor<f64>; 2]) {
     (draw.reduction(&shape), [error + &t, t])
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Huber>("huber_loss"),
-    Entry::op::<HuberSlope>("slope of huber_loss"),
-    Entry::function("l1_loss", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Huber>("huber_loss"),
+    OpInfo::op::<HuberSlope>("slope of huber_loss"),
+    OpInfo::function("l1_loss", |draw| {
         let (reduction, inputs) = draw_operands(draw);
         Case::new(
             "l1_loss",
@@ -283,12 +283,12 @@ pub(super) const ENTRIES: &[Entry] = &[
             inputs,
         )
     }),
-    Entry::function("huber_loss", |draw| {
+    OpInfo::function("huber_loss", |draw| {
         let (reduction, inputs) = draw_operands(draw);
         let f = generic!([reduction] | x, t | x.huber_loss_with(t, 1.0, reduction));
         Case::new("huber_loss", f, inputs)
     }),
-    Entry::function("smooth_l1_loss", |draw| {
+    OpInfo::function("smooth_l1_loss", |draw| {
         let (reduction, inputs) = draw_operands(draw);
         let beta = draw.pick(&[0.0, 1.0]);
         let f = generic!(

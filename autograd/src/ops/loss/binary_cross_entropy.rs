@@ -1,12 +1,12 @@
 //! Cross entropy of two classes.
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use super::kl_div_poisson::times;
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::elementwise::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
 use crate::ops::prelude::*;
 use crate::ops::support::slope;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// Logarithms of probabilities are clamped to at least this.
 const LOWEST: f64 = -100.0;
@@ -29,7 +29,7 @@ fn clamped<T: Real>(logarithm: T) -> T {
 /// `ln(1 − x) − ln x`, as part of a loop. A closure with two logarithms would be a call for each element.
 struct LogOdds;
 
-impl<T: Real> Pointwise<T, T> for LogOdds {
+impl<T: Real> ElementFunction<T, T> for LogOdds {
     #[inline(always)]
     fn at(&self, x: T) -> T {
         clamped((-x).ln_1p()) - clamped(x.ln())
@@ -39,7 +39,7 @@ impl<T: Real> Pointwise<T, T> for LogOdds {
 /// The loss of a pair, as part of a loop.
 struct LossOfProbability;
 
-impl<T: Real> Pointwise<(T, T), T> for LossOfProbability {
+impl<T: Real> ElementFunction<(T, T), T> for LossOfProbability {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
         -(t * clamped(x.ln()) + (T::one() - t) * clamped((-x).ln_1p()))
@@ -162,7 +162,7 @@ pub struct LogitCrossEntropy;
 /// The loss of a pair, as part of a loop.
 struct Loss;
 
-impl<T: Real> Pointwise<(T, T), T> for Loss {
+impl<T: Real> ElementFunction<(T, T), T> for Loss {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
         let zero = T::zero();
@@ -210,7 +210,7 @@ pub struct LogitSlope;
 /// The slope of a pair, as part of a loop.
 struct SlopeOfLoss;
 
-impl<T: Real> Pointwise<(T, T), T> for SlopeOfLoss {
+impl<T: Real> ElementFunction<(T, T), T> for SlopeOfLoss {
     #[inline(always)]
     fn at(&self, (x, t): (T, T)) -> T {
         let [p, rest] = sigmoid_of_both_signs(x);
@@ -388,13 +388,13 @@ fn draw_options(draw: &mut Draw) -> (BinaryCrossEntropyOptions, Vec<usize>) {
     (BinaryCrossEntropyOptions { weight, reduction }, shape)
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<BinaryCrossEntropy>("binary_cross_entropy"),
-    Entry::op::<LogitCrossEntropy>("binary_cross_entropy_with_logits"),
-    Entry::op::<ProbabilitySlope>("slope of binary_cross_entropy"),
-    Entry::op::<ClampedLogOdds>("slope of binary_cross_entropy in the target"),
-    Entry::op::<LogitSlope>("slope of binary_cross_entropy_with_logits"),
-    Entry::function("binary_cross_entropy", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<BinaryCrossEntropy>("binary_cross_entropy"),
+    OpInfo::op::<LogitCrossEntropy>("binary_cross_entropy_with_logits"),
+    OpInfo::op::<ProbabilitySlope>("slope of binary_cross_entropy"),
+    OpInfo::op::<ClampedLogOdds>("slope of binary_cross_entropy in the target"),
+    OpInfo::op::<LogitSlope>("slope of binary_cross_entropy_with_logits"),
+    OpInfo::function("binary_cross_entropy", |draw| {
         let (options, shape) = draw_options(draw);
         let inputs = [
             draw.uniform(&shape, 0.05, 0.95),
@@ -403,7 +403,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([options] | x, t | x.binary_cross_entropy_with(t, &options));
         Case::new(format!("{options:?}"), f, inputs)
     }),
-    Entry::function("binary_cross_entropy_with_logits", |draw| {
+    OpInfo::function("binary_cross_entropy_with_logits", |draw| {
         let (options, shape) = draw_options(draw);
         let positive = draw.once_in(2).then(|| {
             let weight = draw.broadcastable(&shape);

@@ -3,13 +3,13 @@
 use std::f64::consts::LN_2;
 use std::rc::Rc;
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
-use super::class_targets::Targets;
 use super::kl_div_poisson::times;
-use super::reduction::Reduction;
 use crate::ops::norm::LogSoftmaxCotangent;
 use crate::ops::prelude::*;
+use crate::ops::support::Reduction;
+use crate::ops::support::Targets;
 
 /// The losses of all positions, and `ln softmax(x)` over the classes.
 ///
@@ -111,7 +111,7 @@ impl CrossEntropy {
 /// `a eʸ`, as part of a loop.
 struct Weighted;
 
-impl<T: Real> Pointwise<(T, T), T> for Weighted {
+impl<T: Real> ElementFunction<(T, T), T> for Weighted {
     #[inline(always)]
     fn at(&self, (y, a): (T, T)) -> T {
         a * y.exp()
@@ -399,9 +399,9 @@ fn draw_call(draw: &mut Draw) -> (CrossEntropyOptions, Tensor<f64>, Vec<usize>) 
     (options, draw.uniform(scores, -3.0, 3.0), shape)
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<CrossEntropy>("cross_entropy"),
-    Entry::function("cross_entropy", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<CrossEntropy>("cross_entropy"),
+    OpInfo::function("cross_entropy", |draw| {
         let (options, x, shape) = draw_call(draw);
         let classes = x.size(isize::from(x.rank() > 1));
         let mut target = draw.indices(&shape, classes);
@@ -411,7 +411,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([target, options] | x | x.cross_entropy_with(&target, &options));
         Case::new(format!("{options:?}, {target:?}"), f, [x])
     }),
-    Entry::function("cross_entropy_soft", |draw| {
+    OpInfo::function("cross_entropy_soft", |draw| {
         let (options, x, _) = draw_call(draw);
         let target = draw.uniform(x.shape(), 0.0, 1.0);
         let f = generic!([options] | x, t | x.cross_entropy_soft_with(t, &options));

@@ -1,8 +1,8 @@
 //! The Kullback–Leibler divergence and the Poisson negative log-likelihood.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 use crate::ops::shape::pair;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// `x·ln x`, 0 at 0.
 #[derive(Clone, Debug)]
@@ -226,10 +226,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<XLogX>("kl_div"),
-    Entry::op::<WeightTimes>("weight_times"),
-    Entry::function("kl_div", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<XLogX>("kl_div"),
+    OpInfo::op::<WeightTimes>("weight_times"),
+    OpInfo::function("kl_div", |draw| {
         let shape = draw.any_shape();
         let log_target = draw.once_in(2);
         let target = draw.uniform(&shape, 0.05, 1.0);
@@ -248,7 +248,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([options] | x, t | x.kl_div_with(t, &options));
         Case::new(format!("{options:?}"), f, [draw.normal(shape), target])
     }),
-    Entry::function("poisson_nll_loss", |draw| {
+    OpInfo::function("poisson_nll_loss", |draw| {
         let shape = draw.any_shape();
         let t = draw
             .uniform(&shape, 0.1, 4.0)

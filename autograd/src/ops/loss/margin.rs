@@ -1,8 +1,8 @@
 //! Margin losses: logistic, hinge embedding, ranking and multi-class.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use super::similarity::by_sign;
 use crate::ops::prelude::*;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 impl<T: Real> Var<T> {
     /// The logistic loss `ln(1 + e^(−t·x))` of targets 1 and −1, of operands of one shape.
@@ -245,8 +245,8 @@ impl Default for MultiMarginOptions {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("soft_margin_loss", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("soft_margin_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
         let f = generic!([reduction] | x, t | x.soft_margin_loss_with(t, reduction));
@@ -256,7 +256,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(&shape), draw.normal(&shape)],
         )
     }),
-    Entry::function("hinge_embedding_loss", |draw| {
+    OpInfo::function("hinge_embedding_loss", |draw| {
         let shape = draw.any_shape();
         let (reduction, target) = (draw.reduction(&shape), draw.signs(&shape));
         // No input near the margin.
@@ -267,7 +267,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         );
         Case::new(description, f, [x])
     }),
-    Entry::function("margin_ranking_loss", |draw| {
+    OpInfo::function("margin_ranking_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
         let t = draw
@@ -285,7 +285,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         );
         Case::new(format!("{reduction:?}"), f, [x, y, t])
     }),
-    Entry::function("multi_margin_loss", |draw| {
+    OpInfo::function("multi_margin_loss", |draw| {
         let (batch, classes) = (draw.within(0, 4), draw.within(2, 5));
         let target = draw.indices([batch], classes);
         let options = MultiMarginOptions {

@@ -1,16 +1,14 @@
 //! Losses.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod absolute_error;
 mod binary_cross_entropy;
-mod class_targets;
 mod cross_entropy;
 mod kl_div_poisson;
 mod margin;
 mod mse;
 mod nll;
-mod reduction;
 mod similarity;
 
 pub use binary_cross_entropy::BinaryCrossEntropyOptions;
@@ -18,16 +16,6 @@ pub use cross_entropy::CrossEntropyOptions;
 pub use kl_div_poisson::{KlDivOptions, PoissonOptions};
 pub use margin::MultiMarginOptions;
 pub use nll::NllOptions;
-pub use reduction::Reduction;
 pub use similarity::TripletOptions;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    absolute_error::ENTRIES,
-    binary_cross_entropy::ENTRIES,
-    cross_entropy::ENTRIES,
-    kl_div_poisson::ENTRIES,
-    margin::ENTRIES,
-    mse::ENTRIES,
-    nll::ENTRIES,
-    similarity::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/loss.rs"));

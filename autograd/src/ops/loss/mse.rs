@@ -1,7 +1,7 @@
 //! The squared error.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 /// `(x − t)²` element by element, of two tensors of one shape.
 #[derive(Clone, Debug)]
@@ -78,9 +78,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<SquaredError>("mse_loss"),
-    Entry::function("mse_loss", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<SquaredError>("mse_loss"),
+    OpInfo::function("mse_loss", |draw| {
         let shape = draw.any_shape();
         let reduction = draw.reduction(&shape);
         let f = generic!([reduction] | x, t | x.mse_loss_with(t, reduction));

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::class_targets::Targets;
-use super::reduction::Reduction;
 use crate::ops::prelude::*;
+use crate::ops::support::Reduction;
+use crate::ops::support::Targets;
 
 /// The weighted score of the class of every position, or the adjoint: a score written at its class, 0
 /// elsewhere.
@@ -183,9 +183,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<ClassPick>("nll_loss"),
-    Entry::function("nll_loss", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<ClassPick>("nll_loss"),
+    OpInfo::function("nll_loss", |draw| {
         let scores = if draw.once_in(4) {
             vec![draw.extent()]
         } else {

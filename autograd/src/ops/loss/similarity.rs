@@ -1,8 +1,8 @@
 //! Similarities and distances of vectors, and losses of them.
 
-use super::reduction::{Reduction, require_equal_shapes};
 use crate::ops::prelude::*;
 use crate::ops::reduce::is_moderate;
+use crate::ops::support::{Reduction, require_equal_shapes};
 
 impl<T: Real> Var<T> {
     /// Vectors of norm 1: `x / max(‖x‖ₚ, eps)` along an axis.
@@ -258,14 +258,14 @@ impl Draw {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("normalize", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("normalize", |draw| {
         let shape = draw.vectors();
         let p = draw.pick(&[1.0, 2.0, 3.0]);
         let f = generic!([p] | x | x.normalize(p, -1, 1e-12));
         Case::new(format!("normalize({p})"), f, [draw.off_zero(shape)])
     }),
-    Entry::function("cosine_similarity", |draw| {
+    OpInfo::function("cosine_similarity", |draw| {
         let shape = draw.vectors();
         let f = generic!(|x, y| x.cosine_similarity(y, -1, 1e-8));
         Case::new(
@@ -274,7 +274,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.off_zero(&shape), draw.off_zero(&shape)],
         )
     }),
-    Entry::function("pairwise_distance", |draw| {
+    OpInfo::function("pairwise_distance", |draw| {
         let shape = draw.vectors();
         let p = draw.pick(&[1.0, 2.0, 3.0]);
         let y = draw.normal(&shape);
@@ -282,7 +282,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let f = generic!([p] | x, y | x.pairwise_distance(y, p, 1e-6));
         Case::new(format!("pairwise_distance({p})"), f, [x, y])
     }),
-    Entry::function("cosine_embedding_loss", |draw| {
+    OpInfo::function("cosine_embedding_loss", |draw| {
         let shape = draw.vectors();
         // A margin that no cosine comes near to, on either side.
         let (margin, target) = (
@@ -301,7 +301,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.off_zero(&shape), draw.off_zero(&shape)],
         )
     }),
-    Entry::function("triplet_margin_loss", |draw| {
+    OpInfo::function("triplet_margin_loss", |draw| {
         let shape = draw.vectors();
         let options = TripletOptions {
             // So large that no loss comes near 0, where the kink is.

@@ -103,7 +103,7 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::function("local_response_norm", |draw| {
+pub(super) const OPS: &[OpInfo] = &[OpInfo::function("local_response_norm", |draw| {
     let rank = draw.within(2, 4);
     let x = draw.filled_shape(rank);
     let options = ResponseOptions {

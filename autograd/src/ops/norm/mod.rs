@@ -1,6 +1,6 @@
 //! Normalization, softmax included.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod local_response_norm;
 mod normalization;
@@ -11,9 +11,4 @@ pub use local_response_norm::ResponseOptions;
 pub use normalization::{BatchNormed, NormOptions};
 pub(super) use softmax::{LogSoftmaxCotangent, softmax_cotangent};
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    local_response_norm::ENTRIES,
-    normalization::ENTRIES,
-    softmax::ENTRIES,
-    standardize::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/norm.rs"));

@@ -382,8 +382,8 @@ fn draw_images(draw: &mut Draw, channels: usize) -> Tensor<f64> {
     draw.normal(shape).map(|x| 1.5 * x + 0.7)
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("batch_norm", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("batch_norm", |draw| {
         let channels = draw.within(1, 4);
         let x = draw_images(draw, channels);
         let f = generic!(|x, w, b| {
@@ -397,7 +397,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [x, draw.off_zero([channels]), draw.normal([channels])],
         )
     }),
-    Entry::function("batch_norm_with", |draw| {
+    OpInfo::function("batch_norm_with", |draw| {
         let channels = draw.within(1, 4);
         let x = draw_images(draw, channels);
         let (mean, var) = (draw.normal([channels]), draw.uniform([channels], 0.1, 2.0));
@@ -407,7 +407,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let (w, b) = (draw.off_zero([channels]), draw.normal([channels]));
         Case::new("batch_norm_with", f, [x, mean, var, w, b])
     }),
-    Entry::function("layer_norm", |draw| {
+    OpInfo::function("layer_norm", |draw| {
         let rank = draw.within(1, 2);
         let mut shape = draw.filled_shape(rank);
         shape[0] = shape[0].max(3);
@@ -421,7 +421,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         );
         Case::new("layer_norm", f, [x, w, b])
     }),
-    Entry::function("rms_norm", |draw| {
+    OpInfo::function("rms_norm", |draw| {
         let shape = [draw.within(2, 5)];
         let rows = draw.within(1, 3);
         let (x, w) = (draw.normal([rows, shape[0]]), draw.off_zero(shape));
@@ -440,7 +440,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         );
         Case::new("rms_norm", f, [x, w])
     }),
-    Entry::function("group_norm", |draw| {
+    OpInfo::function("group_norm", |draw| {
         let groups = draw.within(1, 3);
         let channels = groups * draw.within(1, 2);
         let x = draw_images(draw, channels);
@@ -455,7 +455,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [x, draw.off_zero([channels]), draw.normal([channels])],
         )
     }),
-    Entry::function("instance_norm_statistics", |draw| {
+    OpInfo::function("instance_norm_statistics", |draw| {
         let channels = draw.within(1, 3);
         let x = draw_images(draw, channels);
         let f = generic!(|x, w, b| {
@@ -467,7 +467,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         let [w, b] = params;
         Case::new("instance_norm_statistics", f, [x, w, b])
     }),
-    Entry::function("instance_norm", |draw| {
+    OpInfo::function("instance_norm", |draw| {
         let channels = draw.within(1, 3);
         let x = draw_images(draw, channels);
         let f = generic!(|x, w, b| x.instance_norm(&NormOptions::affine(w, b).eps(SAMPLE_EPS)));

@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 use std::hint::select_unpredictable;
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use crate::ops::prelude::*;
 
@@ -156,7 +156,7 @@ impl LogSoftmaxCotangent {
 /// `eʸ g` where `eʸ` is at most ½, and `(eʸ − 1) g` elsewhere.
 struct Weighted;
 
-impl<T: Real> Pointwise<(T, T), T> for Weighted {
+impl<T: Real> ElementFunction<(T, T), T> for Weighted {
     #[inline(always)]
     fn at(&self, (y, g): (T, T)) -> T {
         select_unpredictable(is_near(y), y.exp_m1(), y.exp()) * g
@@ -290,10 +290,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Softmax>("softmax"),
-    Entry::op::<Softmax>("softmax_or_zero"),
-    Entry::op::<Softmax>("log_softmax"),
-    Entry::op::<SoftmaxCotangent>("cotangent of softmax"),
-    Entry::op::<LogSoftmaxCotangent>("cotangent of log_softmax"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Softmax>("softmax"),
+    OpInfo::op::<Softmax>("softmax_or_zero"),
+    OpInfo::op::<Softmax>("log_softmax"),
+    OpInfo::op::<SoftmaxCotangent>("cotangent of softmax"),
+    OpInfo::op::<LogSoftmaxCotangent>("cotangent of log_softmax"),
 ];

@@ -353,8 +353,8 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Standardize>("batch_norm"),
-    Entry::op::<Standardized>("batch_norm"),
-    Entry::op::<Normalized>("batch_norm_with"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Standardize>("batch_norm"),
+    OpInfo::op::<Standardized>("batch_norm"),
+    OpInfo::op::<Normalized>("batch_norm_with"),
 ];

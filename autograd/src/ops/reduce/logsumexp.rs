@@ -81,4 +81,4 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<LogSumExp>("logsumexp")];
+pub(super) const OPS: &[OpInfo] = &[OpInfo::op::<LogSumExp>("logsumexp")];

@@ -301,10 +301,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Extreme>("amax"),
-    Entry::op::<Extreme>("amin"),
-    Entry::function("max", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Extreme>("amax"),
+    OpInfo::op::<Extreme>("amin"),
+    OpInfo::function("max", |draw| {
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let description = format!("max({axes:?})");
@@ -314,7 +314,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.apart(shape)],
         )
     }),
-    Entry::function("min", |draw| {
+    OpInfo::function("min", |draw| {
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let description = format!("min({axes:?})");

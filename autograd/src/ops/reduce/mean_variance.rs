@@ -211,10 +211,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Variance>("var"),
-    Entry::op::<Centred>("std"),
-    Entry::function("mean", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Variance>("var"),
+    OpInfo::op::<Centred>("std"),
+    OpInfo::function("mean", |draw| {
         let rank = draw.within(0, 3);
         let shape = draw.filled_shape(rank);
         let axes = draw.axes(rank);
@@ -225,7 +225,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("std", |draw| {
+    OpInfo::function("std", |draw| {
         let rank = draw.within(1, 3);
         let shape: Vec<_> = draw.filled_shape(rank).into_iter().map(|n| n + 1).collect();
         // If the numbers are close together, rounding dominates the second derivative.

@@ -1,6 +1,6 @@
 //! Reductions over axes, and running sums and products.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod logsumexp;
 mod max_min;
@@ -12,12 +12,4 @@ mod sum;
 
 pub(super) use norm::is_moderate;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    logsumexp::ENTRIES,
-    max_min::ENTRIES,
-    mean_variance::ENTRIES,
-    norm::ENTRIES,
-    prod::ENTRIES,
-    scan::ENTRIES,
-    sum::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/reduce.rs"));

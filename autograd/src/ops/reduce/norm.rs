@@ -86,7 +86,7 @@ smooth! {
         (y.masked_fill(&flat, 1.0).pow(-f.degree) * factor).masked_fill(&flat, 0.0)
     },
 
-    @also [Entry::op::<Norm2>("norm"), Entry::function("norm", |draw| {
+    @also [OpInfo::op::<Norm2>("norm"), OpInfo::function("norm", |draw| {
         let rank = draw.within(0, 3);
         let (shape, axes) = (draw.filled_shape(rank), draw.axes(rank));
         let p = draw.pick(&[2.0, 1.0, 3.0, 1.5, 0.5, 0.0, f64::INFINITY, f64::NEG_INFINITY]);

@@ -91,4 +91,4 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Prod>("prod")];
+pub(super) const OPS: &[OpInfo] = &[OpInfo::op::<Prod>("prod")];

@@ -313,9 +313,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Recurrence>("recurrence"),
-    Entry::op::<Cumsum>("cumsum"),
-    Entry::op::<Cumprod>("cumprod"),
-    Entry::op::<LogCumsumExp>("logcumsumexp"),
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Recurrence>("recurrence"),
+    OpInfo::op::<Cumsum>("cumsum"),
+    OpInfo::op::<Cumprod>("cumprod"),
+    OpInfo::op::<LogCumsumExp>("logcumsumexp"),
 ];

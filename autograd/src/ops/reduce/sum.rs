@@ -72,4 +72,4 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::op::<Sum>("sum")];
+pub(super) const OPS: &[OpInfo] = &[OpInfo::op::<Sum>("sum")];

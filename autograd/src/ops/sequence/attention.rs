@@ -362,9 +362,9 @@ impl<T: Real> MultiHead<'_, T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Attention>("attention"),
-    Entry::function("scaled_dot_product_attention", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Attention>("attention"),
+    OpInfo::function("scaled_dot_product_attention", |draw| {
         let (l, s, e, d) = (
             draw.within(1, 3),
             draw.within(1, 4),
@@ -400,7 +400,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             inputs,
         )
     }),
-    Entry::function("multi_head_attention", |draw| {
+    OpInfo::function("multi_head_attention", |draw| {
         let (heads, each) = (draw.within(1, 2), draw.within(1, 2));
         let (width, batch, l, s) = (
             heads * each,

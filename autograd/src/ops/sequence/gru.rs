@@ -1,7 +1,7 @@
 //! Gated recurrent units.
 
-use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts};
 use crate::ops::prelude::*;
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts};
 
 /// The next state of a unit. The inputs are the sums `[rᵢ, zᵢ, nᵢ]` of its input, the sums `[rₕ, zₕ,
 /// nₕ]` of its state, and the state `h`.
@@ -133,13 +133,13 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<GruGates>("gru_cell"),
-    Entry::function("gru_cell", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<GruGates>("gru_cell"),
+    OpInfo::function("gru_cell", |draw| {
         let f = generic!(|x, h, w, u, b, c| x.gru_cell(h, &CellParams::new(w, u).biases(b, c)));
         Case::new("gru_cell", f, draw_cell(draw, 3))
     }),
-    Entry::function("gru", |draw| {
+    OpInfo::function("gru", |draw| {
         let (options, x, state, params) = draw_layers(draw, 3);
         let f = generic!(
             [options] | x,

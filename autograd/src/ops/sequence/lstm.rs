@@ -1,7 +1,7 @@
 //! Long short-term memory.
 
-use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_layers, parts};
 use crate::ops::prelude::*;
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_layers, parts};
 
 /// The next state and memory of a cell, from its sums `[i, f, g, o]` and its memory `c`.
 ///
@@ -141,9 +141,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<LstmGates>("lstm_cell"),
-    Entry::function("lstm_cell", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<LstmGates>("lstm_cell"),
+    OpInfo::function("lstm_cell", |draw| {
         let (n, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
         let f = generic!(|x, h, c, w, u, b| {
             let (h, c) = x.lstm_cell(h, c, &CellParams::new(w, u).biases(b, b));
@@ -160,7 +160,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         ];
         Case::new("lstm_cell", f, shapes.map(|shape| draw.normal(shape)))
     }),
-    Entry::function("lstm", |draw| {
+    OpInfo::function("lstm", |draw| {
         let (options, x, state, params) = draw_layers(draw, 4);
         let memory = draw.normal(state.shape());
         let f = generic!(

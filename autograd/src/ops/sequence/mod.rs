@@ -1,20 +1,13 @@
 //! Recurrent networks and attention.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod attention;
 mod gru;
 mod lstm;
-mod recurrent;
 mod rnn;
 
 pub use attention::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions};
-pub use recurrent::{CellParams, RecurrentOptions};
 pub use rnn::RnnActivation;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    attention::ENTRIES,
-    gru::ENTRIES,
-    lstm::ENTRIES,
-    rnn::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/sequence.rs"));

@@ -1,7 +1,7 @@
 //! Plain recurrent networks.
 
-use super::recurrent::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers};
 use crate::ops::prelude::*;
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers};
 
 /// The activation of a plain cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,16 +85,16 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("rnn_cell", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("rnn_cell", |draw| {
         let f = generic!(|x, h, w, u, b, c| {
             let params = CellParams::new(w, u).biases(b, c);
-            // Not relu: the sums could lie at its kink. Its own entry checks it.
+            // Not relu: the sums could lie at its kink. Its own row of the table checks it.
             x.rnn_cell(h, &params, RnnActivation::Tanh)
         });
         Case::new("rnn_cell", f, draw_cell(draw, 1))
     }),
-    Entry::function("rnn", |draw| {
+    OpInfo::function("rnn", |draw| {
         let (options, x, state, params) = draw_layers(draw, 1);
         let f = generic!(
             [options] | x,

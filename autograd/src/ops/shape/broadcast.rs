@@ -160,9 +160,9 @@ impl crate::Function for SumTo {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Broadcast>("broadcast_to"),
-    Entry::function("sum_to", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Broadcast>("broadcast_to"),
+    OpInfo::function("sum_to", |draw| {
         let shape = draw.any_shape();
         let narrow = draw.broadcastable(&shape);
         let description = format!("sum_to {narrow:?}");

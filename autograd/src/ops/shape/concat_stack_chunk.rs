@@ -129,9 +129,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Concat>("concat"),
-    Entry::function("stack", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Concat>("concat"),
+    OpInfo::function("stack", |draw| {
         let rank = draw.within(0, 3);
         let shape = draw.shape(rank);
         let axis = draw.axis(rank + 1);
@@ -142,7 +142,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(&shape), draw.normal(&shape)],
         )
     }),
-    Entry::function("chunk", |draw| {
+    OpInfo::function("chunk", |draw| {
         let rank = draw.within(1, 3);
         let (shape, axis) = (draw.filled_shape(rank), draw.axis(rank));
         let f = generic!(

@@ -174,10 +174,10 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Flip>("flip"),
-    Entry::op::<Roll>("roll"),
-    Entry::function("repeat", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Flip>("flip"),
+    OpInfo::op::<Roll>("roll"),
+    OpInfo::function("repeat", |draw| {
         let rank = draw.within(0, 3);
         let shape = draw.shape(rank);
         let counts: Vec<_> = (0..rank + draw.within(0, 1))

@@ -1,6 +1,6 @@
 //! The same elements in another shape, order or extent.
 
-use super::support::Entry;
+use super::support::OpInfo;
 
 mod broadcast;
 mod concat_stack_chunk;
@@ -14,13 +14,4 @@ mod slice;
 pub(crate) use broadcast::{over_first, pair};
 pub use pad::Border;
 
-pub(super) const ENTRIES: &[&[Entry]] = &[
-    broadcast::ENTRIES,
-    concat_stack_chunk::ENTRIES,
-    flip_roll_repeat::ENTRIES,
-    pad::ENTRIES,
-    permute_transpose::ENTRIES,
-    pixel_shuffle::ENTRIES,
-    reshape::ENTRIES,
-    slice::ENTRIES,
-];
+pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/shape.rs"));

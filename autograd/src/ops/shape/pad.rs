@@ -180,9 +180,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Pad>("pad"),
-    Entry::function("pad_border", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Pad>("pad"),
+    OpInfo::function("pad_border", |draw| {
         let rank = draw.within(1, 3);
         let shape = draw.filled_shape(rank);
         let border = draw.pick(&[Border::Reflect, Border::Replicate, Border::Circular]);

@@ -119,9 +119,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Permute>("permute"),
-    Entry::function("transpose", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Permute>("permute"),
+    OpInfo::function("transpose", |draw| {
         let shape = draw.shape(3);
         Case::new(
             "transpose(0, -1)",
@@ -129,7 +129,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("t", |draw| {
+    OpInfo::function("t", |draw| {
         let shape = draw.shape(2);
         Case::new("t", generic!(|x| x.t()), [draw.normal(shape)])
     }),

@@ -84,8 +84,8 @@ fn order(front: usize, last: [isize; 5]) -> Vec<isize> {
     (0..front).chain(last.map(|axis| front + axis)).collect()
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::function("pixel_shuffle", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::function("pixel_shuffle", |draw| {
         let (r, front) = (draw.within(1, 3), draw.within(0, 2));
         let shape = [
             draw.shape(front),
@@ -102,7 +102,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape.concat())],
         )
     }),
-    Entry::function("pixel_unshuffle", |draw| {
+    OpInfo::function("pixel_unshuffle", |draw| {
         let (r, front) = (draw.within(1, 3), draw.within(0, 2));
         let shape = [
             draw.shape(front),

@@ -127,9 +127,9 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<Reshape>("reshape"),
-    Entry::function("flatten", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<Reshape>("reshape"),
+    OpInfo::function("flatten", |draw| {
         let shape = draw.shape(3);
         Case::new(
             "flatten(1, 2)",
@@ -137,7 +137,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("squeeze", |draw| {
+    OpInfo::function("squeeze", |draw| {
         let mut shape = draw.shape(2);
         shape.insert(1, 1);
         Case::new(
@@ -146,7 +146,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("unsqueeze", |draw| {
+    OpInfo::function("unsqueeze", |draw| {
         Case::new("unsqueeze(-1)", generic!(|x| x.unsqueeze(-1)), [draw.any()])
     }),
 ];

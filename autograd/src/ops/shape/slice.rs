@@ -243,11 +243,11 @@ impl<T: Real> Var<T> {
     }
 }
 
-pub(super) const ENTRIES: &[Entry] = &[
-    Entry::op::<SliceOp>("slice"),
-    Entry::op::<SliceOp>("region"),
-    Entry::op::<Unslice>("unslice"),
-    Entry::function("select", |draw| {
+pub(super) const OPS: &[OpInfo] = &[
+    OpInfo::op::<SliceOp>("slice"),
+    OpInfo::op::<SliceOp>("region"),
+    OpInfo::op::<Unslice>("unslice"),
+    OpInfo::function("select", |draw| {
         let shape = draw.filled_shape(3);
         Case::new(
             "select(1, -1)",
@@ -255,7 +255,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             [draw.normal(shape)],
         )
     }),
-    Entry::function("split", |draw| {
+    OpInfo::function("split", |draw| {
         let shape = draw.filled_shape(2);
         let f = generic!(|x| {
             let n = x.size(0);

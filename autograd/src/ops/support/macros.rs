@@ -38,7 +38,7 @@ macro_rules! unary {
             }
         )+
 
-        pub(super) const ENTRIES: &[Entry] = &[$(Entry::op::<$type>(stringify!($name))),+];
+        pub(super) const OPS: &[OpInfo] = &[$(OpInfo::op::<$type>(stringify!($name))),+];
     };
     (@struct $name:ident, $type:ident) => {
         #[doc = concat!("The op of [`Var::", stringify!($name), "`].")]
@@ -113,7 +113,7 @@ macro_rules! unary {
 ///     slope of Y |f, y| …a T…,
 ///     curvature |f, y| …a Var…,
 ///     @loops { …faster `values` and `slopes`, see [`Smooth`]… },
-///     @also [Entry::function("what else the file defines", …)]
+///     @also [OpInfo::function("what else the file defines", …)]
 /// }
 /// ```
 macro_rules! smooth {
@@ -125,7 +125,7 @@ macro_rules! smooth {
         slope of $of:ident |$sf:ident, $sz:ident| $slope:expr,
         curvature |$cf:ident, $cz:ident| $curvature:expr,
         $(@loops { $($loops:item)* },)?
-    )+ $(@also [$($entry:expr),+ $(,)?])?) => {
+    )+ $(@also [$($info:expr),+ $(,)?])?) => {
         $(
             unary! { @struct $name, $type $({ $($field: $field_type),* })? }
 
@@ -174,9 +174,9 @@ macro_rules! smooth {
             }
         )+
 
-        pub(super) const ENTRIES: &[Entry] = &[$(
-            Entry::op::<Elementwise<$type>>(stringify!($name)),
-            Entry::op::<Slope<$type>>(concat!("slope of ", stringify!($name))),
-        )+ $($($entry),+)?];
+        pub(super) const OPS: &[OpInfo] = &[$(
+            OpInfo::op::<Elementwise<$type>>(stringify!($name)),
+            OpInfo::op::<Slope<$type>>(concat!("slope of ", stringify!($name))),
+        )+ $($($info),+)?];
     };
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use wengert_tensor::Pointwise;
+use wengert_tensor::ElementFunction;
 
 use crate::ops::prelude::*;
 
@@ -28,7 +28,7 @@ pub(crate) trait Smooth: Clone + Debug + Sync + Send + 'static {
     fn slope<T: Real>(&self, z: T) -> T;
     /// The derivative of [`slope`](Self::slope), in variables, so that it can be differentiated again.
     fn curvature<T: Real>(&self, z: &Var<T>) -> Var<T>;
-    /// Whether the slope has rare arguments ([`Pointwise::HAS_RARE`]): large angles.
+    /// Whether the slope has rare arguments ([`ElementFunction::HAS_RARE`]): large angles.
     const SLOPE_HAS_RARE: bool = false;
     /// The slope, or anything for a large angle.
     #[inline(always)]
@@ -57,7 +57,7 @@ struct Value<F>(F);
 
 // `inline(always)`, here and in every `value` and `slope`: a function that is not inlined into a loop
 // would be compiled for the baseline instruction set, not for that of the loop.
-impl<F: Smooth, T: Real> Pointwise<T, T> for Value<F> {
+impl<F: Smooth, T: Real> ElementFunction<T, T> for Value<F> {
     #[inline(always)]
     fn at(&self, x: T) -> T {
         self.0.value(x)
@@ -67,7 +67,7 @@ impl<F: Smooth, T: Real> Pointwise<T, T> for Value<F> {
 /// A cotangent times the slope of a function, as part of a loop.
 struct SlopeAt<F>(F);
 
-impl<F: Smooth, T: Real> Pointwise<(T, T), T> for SlopeAt<F> {
+impl<F: Smooth, T: Real> ElementFunction<(T, T), T> for SlopeAt<F> {
     const HAS_RARE: bool = F::SLOPE_HAS_RARE;
 
     #[inline(always)]

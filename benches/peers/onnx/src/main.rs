@@ -19,7 +19,7 @@ use wengert::autograd::{Draw, LARGEST};
 use wengert::nn::models::*;
 use wengert::nn::{Layer, SlotMut, StateDict, fields};
 use wengert::prelude::*;
-use wengert_onnx::{Batch, Export, Onnx};
+use wengert_onnx::{BatchExtent, Export, Onnx};
 
 /// The batch of models: other than those of the two runs of an export.
 const BATCH: usize = 4;
@@ -101,15 +101,8 @@ fn output<T: Real>(model: &dyn Layer<T>, x: &Tensor<T>) -> Tensor<T> {
 
 fn build<T: Real>(name: &str, pixels: usize) -> (Box<dyn Layer<T>>, [usize; 3]) {
     let rng = &mut rng(0);
-    let classes = 1000;
-    let vgg = |layout, batch_norm, rng: &mut _| {
-        let options = VggOptions {
-            batch_norm,
-            classes,
-            ..VggOptions::default()
-        };
-        Box::new(Vgg::new(layout, &options, rng))
-    };
+    // The positions that a vision transformer learns are for one size.
+    let pixels = if name == "vit_b_16" { 224 } else { pixels };
     let photograph = [3, pixels, pixels];
     let model: Box<dyn Layer<T>> = match name {
         "lenet" => {
@@ -136,62 +129,16 @@ fn build<T: Real>(name: &str, pixels: usize) -> (Box<dyn Layer<T>>, [usize; 3]) 
                 [3, 32, 32],
             );
         }
-        "vit_b_16" => {
-            return (
-                Box::new(VisionTransformer::new(&VitOptions::b_16(), rng)),
-                [3, 224, 224],
-            );
-        }
-        "resnet18" => Box::new(resnet18(classes, rng)),
-        "resnet34" => Box::new(resnet34(classes, rng)),
-        "resnet50" => Box::new(resnet50(classes, rng)),
-        "resnet101" => Box::new(resnet101(classes, rng)),
-        "resnet152" => Box::new(resnet152(classes, rng)),
-        "vgg11" => vgg(VggLayout::Vgg11, false, rng),
-        "vgg11_bn" => vgg(VggLayout::Vgg11, true, rng),
-        "vgg13" => vgg(VggLayout::Vgg13, false, rng),
-        "vgg13_bn" => vgg(VggLayout::Vgg13, true, rng),
-        "vgg16" => vgg(VggLayout::Vgg16, false, rng),
-        "vgg16_bn" => vgg(VggLayout::Vgg16, true, rng),
-        "vgg19" => vgg(VggLayout::Vgg19, false, rng),
-        "vgg19_bn" => vgg(VggLayout::Vgg19, true, rng),
-        "mobilenet_v2" => Box::new(MobileNetV2::new(&MobileNetOptions::default(), rng)),
-        "densenet121" => Box::new(DenseNet::new(&DenseNetOptions::default(), rng)),
-        "squeezenet1_0" => Box::new(SqueezeNet::new(SqueezeNetVersion::V1_0, classes, rng)),
-        "squeezenet1_1" => Box::new(SqueezeNet::new(SqueezeNetVersion::V1_1, classes, rng)),
-        "shufflenet_v2" => Box::new(ShuffleNetV2::new(&ShuffleNetOptions::default(), rng)),
-        "efficientnet_b0" => Box::new(EfficientNet::new(&EfficientNetOptions::default(), rng)),
-        other => panic!("no model {other}"),
+        name => match torchvision(name, 1000, rng) {
+            Some(model) => Box::new(model),
+            None => panic!("no model {name}"),
+        },
     };
     (model, photograph)
 }
 
-const MODELS: [&str; 24] = [
-    "lenet",
-    "digits",
-    "resnet20",
-    "vit_small",
-    "vit_b_16",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "vgg11",
-    "vgg11_bn",
-    "vgg13",
-    "vgg13_bn",
-    "vgg16",
-    "vgg16_bn",
-    "vgg19",
-    "vgg19_bn",
-    "mobilenet_v2",
-    "densenet121",
-    "squeezenet1_0",
-    "squeezenet1_1",
-    "shufflenet_v2",
-    "efficientnet_b0",
-];
+/// Models for small images; those of torchvision come after them.
+const SMALL: [&str; 4] = ["lenet", "digits", "resnet20", "vit_small"];
 
 fn model(name: &str, pixels: usize, writer: &mut Writer) -> Result<(), Box<dyn Error>> {
     let (mut model, image) = build::<f32>(name, pixels);
@@ -213,13 +160,13 @@ fields!(Nothing);
 
 /// How many files a function has.
 fn function(
-    entry: &wengert::autograd::ops::Entry,
+    info: &wengert::autograd::ops::OpInfo,
     number: usize,
     writer: &mut Writer,
 ) -> Result<usize, Box<dyn Error>> {
     let mut written = 0;
     for seed in 0..DRAWS {
-        let case = entry.draw(&mut Draw::new(seed, seed as usize % (LARGEST + 1)));
+        let case = info.draw(&mut Draw::new(seed, seed as usize % (LARGEST + 1)));
         if case.inputs.iter().any(|x| x.rank() == 0 || x.is_empty()) {
             continue;
         }
@@ -239,12 +186,12 @@ fn function(
             .map(Var::into_value)
             .collect();
         let results: Vec<_> = results.into_iter().map(Var::into_value).collect();
-        let export = Export::<f32>::new().batch(Batch::Fixed);
+        let export = Export::<f32>::new().batch(BatchExtent::Fixed);
         let of_f32 = |x: &[Var], _: &mut Pass| case.function.f32(x).unwrap_or_default();
         let Ok(file) = export.function(&Nothing, &inputs, of_f32) else {
             continue;
         };
-        let name = entry.name().replace([' ', '/'], "_");
+        let name = info.name().replace([' ', '/'], "_");
         writer.write(
             &format!("op_{name}_{number}_{seed}"),
             &file,
@@ -269,14 +216,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         only: arguments.get(1).cloned().unwrap_or_default(),
     };
     let pixels = arguments.get(2).map_or(Ok(224), |text| text.parse())?;
-    for name in MODELS {
+    for name in SMALL.iter().chain(TORCHVISION) {
         if writer.is_wanted(name) {
             model(name, pixels, &mut writer)?;
         }
     }
-    for (number, entry) in table().enumerate() {
-        if writer.is_wanted(&format!("op_{}", entry.name())) {
-            function(entry, number, &mut writer)?;
+    for (number, info) in table().enumerate() {
+        if writer.is_wanted(&format!("op_{}", info.name())) {
+            function(info, number, &mut writer)?;
         }
     }
     fs::write(writer.directory.join("cases.txt"), writer.list)?;

@@ -5,13 +5,13 @@ const POINTS: usize = 1024;
 
 /// A curve of at most [`POINTS`] points: when it is full, every second one goes.
 #[derive(Default)]
-pub struct Curve {
+pub struct BoundedCurve {
     pub points: Vec<(f64, f64)>,
     every: u64,
     seen: u64,
 }
 
-impl Curve {
+impl BoundedCurve {
     pub fn push(&mut self, x: f64, y: f64) {
         self.every = self.every.max(1);
         if self.seen.is_multiple_of(self.every) && y.is_finite() {
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_long_curve_keeps_its_ends_and_its_order_in_few_points() {
-        let mut curve = Curve::default();
+        let mut curve = BoundedCurve::default();
         for x in 0..100_000 {
             curve.push(f64::from(x), -f64::from(x));
         }

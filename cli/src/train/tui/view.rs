@@ -12,7 +12,7 @@ use ratatui::widgets::{
     Axis, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph, Row as Cells, Table,
 };
 
-use super::curve::Curve;
+use super::curve::BoundedCurve;
 use crate::run::{LayerRow, Row};
 use crate::train::display::Running;
 
@@ -27,10 +27,10 @@ pub struct View {
     epoch: u64,
     images_per_second: f64,
     lr: f64,
-    loss: Curve,
-    accuracy: Curve,
-    validation_loss: Curve,
-    validation_accuracy: Curve,
+    loss: BoundedCurve,
+    accuracy: BoundedCurve,
+    validation_loss: BoundedCurve,
+    validation_accuracy: BoundedCurve,
     layers: Vec<LayerRow>,
     pub stopping: bool,
 }
@@ -46,10 +46,10 @@ impl View {
             epoch: 0,
             images_per_second: 0.0,
             lr: 0.0,
-            loss: Curve::default(),
-            accuracy: Curve::default(),
-            validation_loss: Curve::default(),
-            validation_accuracy: Curve::default(),
+            loss: BoundedCurve::default(),
+            accuracy: BoundedCurve::default(),
+            validation_loss: BoundedCurve::default(),
+            validation_accuracy: BoundedCurve::default(),
             layers: Vec::new(),
             stopping: false,
         }
@@ -172,8 +172,8 @@ impl View {
         area: Rect,
         title: &str,
         legend: LegendPosition,
-        training: &Curve,
-        validation: &Curve,
+        training: &BoundedCurve,
+        validation: &BoundedCurve,
     ) {
         let points = || {
             training

@@ -91,7 +91,7 @@ impl Plane {
         self.lines.band.min(self.axes[0].count())
     }
 
-    /// The lines of a band, zero in the columns of the padding.
+    /// A buffer of zeros for the padded rows of the input that a band of results reads. The columns of padding stay 0.
     fn lines<T: Float>(&self) -> Vec<T> {
         vec![T::zero(); self.lines.len(self.band())]
     }

@@ -31,8 +31,8 @@ impl Lanes {
             let whole = phase.step() == 1 && phase.width() >= T::LANES;
             let store = if whole { 2.0 } else { T::LANES as f64 };
             pixels += (pieces * panels) as f64 * rows * (depth / 2.0 + store);
-            // Six broadcasts a step instead of two loads cost a little; so does transposing the result,
-            // and a lot if its pixels are not contiguous.
+            // With channels in the lanes a step takes six broadcasts instead of two loads, hence the factor 1.07. The result
+            // must be transposed, which costs more if its pixels are not contiguous.
             let blocks = channels.div_ceil(T::NR);
             let store = if phase.step() == 1 { 10.0 } else { 40.0 };
             channels_cost += (phase.count() * blocks) as f64 * (1.07 * steps::mean(phase) + store);

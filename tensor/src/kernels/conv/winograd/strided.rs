@@ -51,8 +51,8 @@ impl Split {
             let before = padding.div_ceil(2);
             let extent = geometry.input[axis].div_ceil(2);
             split.input[axis] = extent;
-            // The zeros that the last window needs. The split image may have room for more windows: see
-            // [`result`].
+            // Zeros after the image, as many as the last window reads. The geometry can still have more results than the
+            // convolution at stride 2: see [`result`].
             let after = (out[axis] + side - 1).saturating_sub(before + extent);
             split.padding[axis] = [before, after];
             (0..geometry.kernel[axis])

@@ -37,12 +37,12 @@ impl<'a, T: Real> CellParams<'a, T> {
         }
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::ops) fn width(&self) -> usize {
         self.weight_hh.shape().last().copied().unwrap_or(0)
     }
 
     #[track_caller]
-    pub(super) fn check(&self, op: &str, gates: usize, x: &Var<T>, h: &Var<T>) {
+    pub(in crate::ops) fn check(&self, op: &str, gates: usize, x: &Var<T>, h: &Var<T>) {
         let width = self.width();
         let (x, h) = (x.shape(), h.shape());
         let [inputs, states] = [self.weight_ih, self.weight_hh].map(Var::shape);
@@ -61,12 +61,12 @@ impl<'a, T: Real> CellParams<'a, T> {
     }
 
     /// `weight_ih·x + bias_ih`
-    pub(super) fn input_sums(&self, x: &Var<T>) -> Var<T> {
+    pub(in crate::ops) fn input_sums(&self, x: &Var<T>) -> Var<T> {
         x.linear(self.weight_ih, self.bias_ih)
     }
 
     /// `weight_hh·h + bias_hh`
-    pub(super) fn hidden_sums(&self, h: &Var<T>) -> Var<T> {
+    pub(in crate::ops) fn hidden_sums(&self, h: &Var<T>) -> Var<T> {
         h.linear(self.weight_hh, self.bias_hh)
     }
 }
@@ -83,10 +83,11 @@ pub struct RecurrentOptions {
 
 /// One step of a cell: takes its parameters, `weight_ih·x + bias_ih`, and its states; returns the next
 /// states.
-pub(super) type StepFn<'a, T> = &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]) -> Vec<Var<T>>;
+pub(in crate::ops) type StepFn<'a, T> =
+    &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]) -> Vec<Var<T>>;
 
 /// Equal parts of the last axis.
-pub(super) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
+pub(in crate::ops) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
     let width = x.size(-1) / N;
     let parts = x.split(-1, [width; N]);
     parts.try_into().expect("as many parts as extents")
@@ -99,7 +100,7 @@ impl<T: Real> Var<T> {
     /// Returns the outputs of the last layer at every step, and each state of all cells after the last
     /// step.
     #[track_caller]
-    pub(super) fn sequence(
+    pub(in crate::ops) fn sequence(
         &self,
         op: &str,
         [gates, states]: [usize; 2],
@@ -188,7 +189,7 @@ impl<T: Real> Var<T> {
 }
 
 /// Options, a sequence, a state, and the parameters of two cells, which are two layers or two directions.
-pub(super) fn draw_layers(
+pub(in crate::ops) fn draw_layers(
     draw: &mut Draw,
     gates: usize,
 ) -> (RecurrentOptions, Tensor<f64>, Tensor<f64>, Vec<Tensor<f64>>) {
@@ -220,7 +221,7 @@ pub(super) fn draw_layers(
 }
 
 /// Operands of a recurrent cell: input, state, both weights and both biases.
-pub(super) fn draw_cell(draw: &mut Draw, gates: usize) -> [Tensor<f64>; 6] {
+pub(in crate::ops) fn draw_cell(draw: &mut Draw, gates: usize) -> [Tensor<f64>; 6] {
     let (batch, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
     let rows = gates * width;
     let shapes = [

@@ -44,7 +44,7 @@ impl Reduction {
 /// Broadcasting `[n, 1]` against `[n]` gives `[n, n]`: the loss of pairs that nobody meant, which trains
 /// without a message.
 #[track_caller]
-pub(super) fn require_equal_shapes(op: &str, input: &[usize], target: &[usize]) {
+pub(in crate::ops) fn require_equal_shapes(op: &str, input: &[usize], target: &[usize]) {
     require!(
         input == target,
         "{op}: input {input:?}, target {target:?}: the shapes differ; reshape one, or broadcast it with \

@@ -1,4 +1,4 @@
-//! Entries of the table of functions, and the cases that checks draw from them.
+//! Rows of the table of functions, and the cases that checks draw from them.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::sample::Draw;
 
 /// A differentiable function by name, and where it may be sampled.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct OpInfo {
     name: &'static str,
     draw: fn(&mut Draw) -> Case,
     exemptions: &'static [Exemption],
@@ -29,7 +29,7 @@ pub struct Case {
     pub inputs: Vec<Tensor<f64>>,
 }
 
-impl Entry {
+impl OpInfo {
     /// An op, with its own samples.
     #[must_use]
     pub const fn op<O: Op>(name: &'static str) -> Self {
@@ -54,15 +54,15 @@ impl Entry {
         }
     }
 
-    /// The same entry with exemptions: comparisons that are impossible in some situations, and why.
+    /// The same row with exemptions: comparisons that are impossible in some situations, and why.
     #[must_use]
     pub const fn exempt(mut self, exemptions: &'static [Exemption]) -> Self {
         self.exemptions = exemptions;
         self
     }
 
-    /// The same entry with a bound of its own on the rounding error of a gradient, relative to its largest
-    /// entry, and the reason why it is more than [`CheckOptions::exact_tolerance`](crate::check::CheckOptions).
+    /// The same row with a bound of its own on the rounding error of a gradient, relative to its largest
+    /// element, and the reason why it is more than [`CheckOptions::exact_tolerance`](crate::check::CheckOptions).
     #[must_use]
     pub const fn rounds_to(mut self, bound: f64, reason: &'static str) -> Self {
         self.rounding = Some((bound, reason));
