@@ -30,13 +30,12 @@ impl<'a, T: Element> StridedSlice<'a, T> {
     }
 }
 
-/// The elements of one operand in an innermost loop, as contiguous pieces.
-pub(crate) enum Pieces<'a, T> {
+/// The elements of one operand in an innermost loop.
+pub(crate) enum Row<'a, T> {
     /// Contiguous elements.
     Slice(&'a [T]),
-    /// One element for all, repeated: a loop of its own for constants would be compiled once more for every
-    /// function.
-    Constant([T; PIECE]),
+    /// One element for all.
+    Constant(T),
 }
 
 /// The most elements of a piece of a row that has a constant operand.
@@ -48,35 +47,53 @@ const MIN_ROW: usize = 48;
 impl<'a, T: Element> StridedSlice<'a, T> {
     /// The first `count` elements, if they are contiguous or equal, and enough.
     #[inline]
-    pub(crate) fn pieces(&self, count: usize) -> Option<Pieces<'a, T>> {
-        if count < MIN_ROW {
-            return None;
-        }
+    pub(crate) fn as_row(&self, count: usize) -> Option<Row<'a, T>> {
         match self.stride {
-            1 => self.as_contiguous(count).map(Pieces::Slice),
-            0 => Some(Pieces::Constant([self.at(0); PIECE])),
+            _ if count < MIN_ROW => None,
+            1 => self.as_contiguous(count).map(Row::Slice),
+            0 => Some(Row::Constant(self.at(0))),
             _ => None,
         }
     }
+}
+
+impl<'a, T: Copy> Row<'a, T> {
+    /// The row as contiguous pieces. A constant is repeated in the buffer, where it stays: to move it would cost as much
+    /// as a piece. A loop of its own for constants would be compiled once more for every function.
+    #[inline]
+    pub(crate) fn pieces(self, buffer: &'a mut Option<[T; PIECE]>) -> Pieces<'a, T> {
+        match self {
+            Self::Slice(elements) => Pieces {
+                elements,
+                repeats: false,
+            },
+            Self::Constant(x) => Pieces {
+                elements: buffer.insert([x; PIECE]),
+                repeats: true,
+            },
+        }
+    }
+}
+
+/// A row as contiguous pieces.
+pub(crate) struct Pieces<'a, T> {
+    elements: &'a [T],
+    /// Whether every piece is the same.
+    repeats: bool,
 }
 
 impl<T> Pieces<'_, T> {
     /// How many elements a piece has at most.
     #[inline]
     pub(crate) fn limit(&self) -> usize {
-        match self {
-            Self::Slice(all) => all.len(),
-            Self::Constant(_) => PIECE,
-        }
+        self.elements.len()
     }
 
     /// Elements `first..first + count`, at most [`limit`](Self::limit).
     #[inline]
     pub(crate) fn piece(&self, first: usize, count: usize) -> &[T] {
-        match self {
-            Self::Slice(all) => &all[first..first + count],
-            Self::Constant(repeated) => &repeated[..count],
-        }
+        let first = if self.repeats { 0 } else { first };
+        &self.elements[first..first + count]
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::create::buffer;
 use crate::elementwise::inner_loops::{
-    Pieces, StridedSlice, map_strided, update_strided, zip_strided,
+    Row, StridedSlice, map_strided, update_strided, zip_strided,
 };
 use crate::elementwise::loop_nest::LoopNest;
 use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, ElementFunction};
@@ -79,7 +79,7 @@ fn map_into<C: Cost, T: Element, U: Element>(
             let a = tile.operand(1, buffer, &mut packed);
             for row in 0..tile.rows() {
                 let (target, a) = (tile.target(out, from, row), a.row(row));
-                if let Some(Pieces::Slice(a)) = a.pieces(target.len()) {
+                if let Some(Row::Slice(a)) = a.as_row(target.len()) {
                     pointwise::map::<C, _, _, _>(level, &f, target, a);
                 } else {
                     map_strided(target, a, |x| f.at(x));
@@ -138,9 +138,11 @@ fn zip_row<C: Cost, T: Element, U: Element, V: Element>(
     f: &impl ElementFunction<(T, U), V>,
 ) {
     let (level, count) = (Level::best(), out.len());
-    let (Some(a), Some(b)) = (x.pieces(count), y.pieces(count)) else {
+    let (Some(a), Some(b)) = (x.as_row(count), y.as_row(count)) else {
         return zip_strided(out, x, y, |x, y| f.at((x, y)));
     };
+    let mut buffers = (None, None);
+    let (a, b) = (a.pieces(&mut buffers.0), b.pieces(&mut buffers.1));
     let limit = a.limit().min(b.limit());
     for (number, out) in out.chunks_mut(limit).enumerate() {
         let (first, count) = (number * limit, out.len());
@@ -155,9 +157,11 @@ fn zip_row_in_place<T: Element, U: Element>(
     y: StridedSlice<'_, U>,
     f: impl Fn(T, U) -> T + Sync,
 ) {
-    let Some(b) = y.pieces(out.len()) else {
+    let Some(row) = y.as_row(out.len()) else {
         return update_strided(out, y, f);
     };
+    let mut buffer = None;
+    let b = row.pieces(&mut buffer);
     let (level, limit, f) = (Level::best(), b.limit(), |(x, y)| f(x, y));
     for (number, out) in out.chunks_mut(limit).enumerate() {
         let y = b.piece(number * limit, out.len());

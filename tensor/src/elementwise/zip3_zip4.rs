@@ -19,9 +19,15 @@ fn zip3_row<T: Element, U: Element, V: Element, W: Element>(
     f: &impl Fn(T, U, V) -> W,
 ) {
     let (level, count) = (Level::best(), out.len());
-    let (Some(x), Some(y), Some(z)) = (a.pieces(count), b.pieces(count), c.pieces(count)) else {
+    let (Some(x), Some(y), Some(z)) = (a.as_row(count), b.as_row(count), c.as_row(count)) else {
         return zip3_strided(out, a, b, c, f);
     };
+    let mut buffers = (None, None, None);
+    let (x, y, z) = (
+        x.pieces(&mut buffers.0),
+        y.pieces(&mut buffers.1),
+        z.pieces(&mut buffers.2),
+    );
     let limit = x.limit().min(y.limit()).min(z.limit());
     for (number, out) in out.chunks_mut(limit).enumerate() {
         let (first, count) = (number * limit, out.len());
@@ -60,14 +66,21 @@ fn zip4_row<T: Element, U: Element, V: Element, W: Element, X: Element>(
         return pointwise::map::<Cheap, _, _, _>(level, &|a| f(a, b, c, d), out, a);
     }
     let operands = (
-        a.pieces(count),
-        b.pieces(count),
-        c.pieces(count),
-        d.pieces(count),
+        a.as_row(count),
+        b.as_row(count),
+        c.as_row(count),
+        d.as_row(count),
     );
     let (Some(x), Some(y), Some(z), Some(w)) = operands else {
         return zip4_strided(out, a, b, c, d, f);
     };
+    let mut buffers = (None, None, None, None);
+    let (x, y, z, w) = (
+        x.pieces(&mut buffers.0),
+        y.pieces(&mut buffers.1),
+        z.pieces(&mut buffers.2),
+        w.pieces(&mut buffers.3),
+    );
     let limit = x.limit().min(y.limit()).min(z.limit()).min(w.limit());
     for (number, out) in out.chunks_mut(limit).enumerate() {
         let (first, count) = (number * limit, out.len());
