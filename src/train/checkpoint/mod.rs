@@ -188,7 +188,8 @@ impl Checkpoint {
 
     /// The number of batches before it.
     pub(in crate::train) fn number(&self, steps: usize) -> u64 {
-        self.position.epoch * steps as u64 + self.position.step as u64
+        let before = self.position.epoch.saturating_mul(steps as u64);
+        before.saturating_add(self.position.step as u64)
     }
 
     fn text(&self, key: &str) -> &str {
