@@ -145,6 +145,10 @@ fn parts_that_are_missing_or_belong_to_another_run_are_named() {
     let text = |key: &'static str, value: &'static str| {
         move |state: &mut StateDict| drop(state.metadata.insert(key.to_owned(), value.to_owned()))
     };
+    let renamed = |state: &mut StateDict| {
+        let names = state.metadata["names.history"].replace("train_loss", "train_cost");
+        state.metadata.insert("names.history".to_owned(), names);
+    };
     let changes: [(Box<dyn Fn(&mut StateDict)>, &str); 14] = [
         (
             Box::new(without("history/steps")),
@@ -192,10 +196,7 @@ fn parts_that_are_missing_or_belong_to_another_run_are_named() {
             Box::new(text("setting.ema", "None")),
             "another ema (None, here Some",
         ),
-        (
-            Box::new(text("names.history", "a\nb")),
-            "another list of metrics (a, b, here",
-        ),
+        (Box::new(renamed), "another list of metrics (train_cost, "),
     ];
     for (change, named) in changes {
         fs::write(&file, &content).expect("it can be written");
@@ -251,6 +252,7 @@ fn counts_that_contradict_the_run_are_damage() {
         (&[("pending/batches", 4.0)], "pending/batches"),
         (&[("step", 0.5)], "step"),
         (&[("updates", -1.0)], "updates"),
+        (&[("best/epoch", 1e300)], "best/epoch"),
         (&[("sum/examples", f64::NAN)], "sum/examples"),
     ] {
         fs::write(&file, &content).expect("it can be written");
@@ -258,6 +260,38 @@ fn counts_that_contradict_the_run_are_damage() {
         let (model, set) = (&mut network(0), images(20, 0));
         let text = rejected(&file, model, &set, batches_of(4), two_epochs(), adam());
         assert!(text.contains("damaged") && text.contains(named), "{text}");
+    }
+}
+
+#[test]
+fn a_history_of_other_rows_or_impossible_counts_is_damage() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let file = run(scratch.path(), 1).checkpoint.expect("a checkpoint");
+    let content = fs::read(&file).expect("a file");
+    for name in ["history/steps", "history/epochs"] {
+        let values = StateDict::load(&file).expect("safetensors");
+        let values = values.get(name).and_then(Values::real::<f64>).expect(name);
+        let [rows, width] = *values.shape() else {
+            panic!("{:?}", values.shape())
+        };
+        let mut changed = Vec::new();
+        for (place, value) in [(0, 1e300), (1, -1.0), (0, 0.5), (1, f64::NAN)] {
+            let mut elements = values.to_vec();
+            elements[place] = value;
+            changed.push((Tensor::from_vec(elements, [rows, width]), "as a count"));
+        }
+        changed.push((values.reshape([rows * width]), "not rows of"));
+        changed.push((Tensor::zeros([rows, width - 1]), "not rows of"));
+        for (values, reason) in changed {
+            fs::write(&file, &content).expect("it can be written");
+            edit(&file, |state| state.insert(name, Values::F64(values)));
+            let error = Checkpoint::load(&file).expect_err(reason).to_string();
+            assert!(
+                error.contains("damaged") && error.contains(reason),
+                "{error:?}, {reason:?} is expected"
+            );
+        }
+        fs::write(&file, &content).expect("it can be written");
     }
 }
 

@@ -91,7 +91,7 @@ impl Checkpoint {
         };
         state.without_improvement = numbers.whole("without_improvement")?;
         state.best = match numbers.get("best/epoch") {
-            Ok(epoch) => Some((epoch as u64, numbers.get("best/value")?)),
+            Ok(_) => Some((numbers.whole("best/epoch")?, numbers.get("best/value")?)),
             Err(_) => None,
         };
         let batches = numbers.whole("pending/batches")? as usize;
