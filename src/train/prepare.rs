@@ -28,6 +28,9 @@ pub(super) struct Prepared {
     pub(super) columns: Vec<String>,
     /// The column that is monitored.
     pub(super) monitor: String,
+    /// The batches of an epoch, and those of an update.
+    pub(super) steps: usize,
+    pub(super) accumulate: usize,
 }
 
 impl<T: Real, M, D> Trainer<'_, T, M, D>
@@ -73,6 +76,8 @@ where
                 shards,
                 columns,
                 monitor,
+                steps: self.data.steps(),
+                accumulate: self.options.accumulate,
             },
             directory,
         ))

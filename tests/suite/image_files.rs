@@ -217,6 +217,78 @@ fn a_damaged_image_of_a_folder_is_found_at_the_latest_when_it_is_read() {
     }
 }
 
+/// Opens a compressed file; [`a_compressed_file_without_room_to_unpack_says_what_to_do`] runs it without room.
+#[test]
+#[ignore = "a helper process of another test"]
+fn opens_a_compressed_file() {
+    if let Some(path) = std::env::var_os("WENGERT_OPEN_MNIST") {
+        let error = Split::open_mnist(path).unwrap_err();
+        println!("{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_compressed_file_without_room_to_unpack_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    write_mnist(directory.path());
+    let file = directory.path().join("train-images-idx3-ubyte");
+    let packed = directory.path().join("train-images-idx3-ubyte.gz");
+    fs::write(&packed, gzip(&fs::read(&file).unwrap())).unwrap();
+    fs::remove_file(file).unwrap();
+    // No directory for temporary files, and then none that may have a byte in it.
+    for (place, limit) in [("/nowhere", "unlimited"), ("/tmp", "0")] {
+        let output = std::process::Command::new("sh")
+            .args([
+                "-c",
+                "trap '' XFSZ; ulimit -f $1; shift; \"$@\" | cat",
+                "sh",
+                limit,
+            ])
+            .arg(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "--ignored",
+                "--nocapture",
+                "image_files::opens_a_compressed_file",
+            ])
+            .env("WENGERT_OPEN_MNIST", directory.path())
+            .env("TMPDIR", place)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let expected = format!(
+            "{}: cannot be unpacked to a temporary file",
+            packed.display()
+        );
+        assert!(
+            text.contains(&expected) && text.contains("gunzip -k"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_compressed_file_that_is_too_short_or_too_long_is_found_while_it_is_unpacked() {
+    let directory = tempfile::tempdir().unwrap();
+    write_mnist(directory.path());
+    let file = directory.path().join("train-images-idx3-ubyte");
+    let whole = fs::read(&file).unwrap();
+    fs::remove_file(file).unwrap();
+    let packed = directory.path().join("train-images-idx3-ubyte.gz");
+    for (bytes, reason) in [
+        (whole[..whole.len() - 1].to_vec(), "cut short"),
+        (whole[..16].to_vec(), "cut short"),
+        ([&whole[..], &[0]].concat(), "has more bytes"),
+    ] {
+        fs::write(&packed, gzip(&bytes)).unwrap();
+        let opened = Split::open_mnist(directory.path()).unwrap_err().to_string();
+        assert!(opened.contains(reason), "{opened}");
+        let read = Split::mnist(directory.path()).unwrap_err().to_string();
+        assert_eq!(opened, read);
+    }
+}
+
 #[test]
 fn a_file_that_shrinks_is_an_error_of_the_image_that_is_gone() {
     let directory = tempfile::tempdir().unwrap();

@@ -134,6 +134,80 @@ fn a_file_that_is_not_an_array_is_an_error_with_the_reason() {
     assert!(matches!(error.problem, NpyProblem::Io(_)));
 }
 
+#[test]
+fn a_header_that_is_no_dictionary_of_an_array_is_damaged() {
+    for (header, reason) in [
+        ("", "not a dictionary"),
+        ("['descr']", "not a dictionary"),
+        ("{'descr' '<f4'}", "not a dictionary"),
+        ("{'descr': '<f4' 'shape': ()}", "not a dictionary"),
+        ("{descr: '<f4'}", "a quote is missing"),
+        ("{'descr: <f4}", "a quote is missing"),
+        ("{'descr': 4}", "a quote is missing"),
+        ("{'descr': '<f4}", "a quote is missing"),
+        ("{'order': 'C'}", "unknown entry"),
+        ("{'fortran_order': 0}", "neither True nor False"),
+        ("{'shape': 1}", "not a dictionary"),
+        ("{'shape': (1", "not a tuple of integers"),
+        ("{'shape': (1 1)}", "not a dictionary"),
+        ("{'shape': (x,)}", "not a tuple of integers"),
+        ("{}", "an entry is missing"),
+        ("{'shape': ()}", "an entry is missing"),
+        (
+            "{'fortran_order': True, 'shape': ()}",
+            "an entry is missing",
+        ),
+        (
+            "{'descr': '<f4', 'fortran_order': True, 'shape': ()} x",
+            "text follows",
+        ),
+        (
+            "{'descr': '<f4', 'fortran_order': True, 'shape': ()}}",
+            "text follows",
+        ),
+    ] {
+        for version in 1..=3 {
+            let problem = Npy::parse(&with_header(version, header, &[0; 4])).expect_err(header);
+            assert!(
+                matches!(problem, NpyProblem::Header(_)),
+                "{header}: {problem}"
+            );
+            let text = problem.to_string();
+            assert!(
+                text.contains(reason),
+                "{header}: {text:?}, {reason:?} is expected"
+            );
+        }
+    }
+    let mut latin = with_header(1, "{'descr': 'x'}", &[]);
+    latin[12] = 0xe9;
+    let problem = Npy::parse(&latin).expect_err("Latin-1").to_string();
+    assert!(problem.contains("not UTF-8"), "{problem}");
+    // Cut inside of what stands before the header, for each version.
+    for start in [
+        &b"\x93NUMPY\x01"[..],
+        b"\x93NUMPY\x01\x00\x10",
+        b"\x93NUMPY\x02\x00\x10\0\0",
+        b"\x93NUMPY\x03",
+    ] {
+        let problem = Npy::parse(start).expect_err("cut").to_string();
+        assert!(problem.contains("the file ends in it"), "{problem}");
+    }
+}
+
+#[test]
+fn headers_of_other_writers_are_read() {
+    // Python 2 wrote long integers with an L; any order, any quotes, with a comma at the end or without.
+    for header in [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 1L)}",
+        "{\"shape\": (2, 1), \"fortran_order\": False, \"descr\": \"f4\", }",
+        "  { 'shape' :(2 ,1,) ,'fortran_order': True,'descr': '=f4' }  \n",
+    ] {
+        let read = Npy::parse(&with_header(1, header, &[0; 8])).expect(header);
+        assert_eq!(read, Npy::F32(Tensor::zeros([2, 1])), "{header}");
+    }
+}
+
 fn array(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
     with_header(1, &header, data)

@@ -4,6 +4,7 @@ mod bad_input;
 mod checkpoints;
 mod data_files;
 mod distributed;
+mod edited_checkpoints;
 mod kills;
 mod loop_laws;
 mod metrics;

@@ -2,8 +2,12 @@
 //!
 //! What a reader accepts, it must write, and read again as the same.
 
+use std::fs;
+
 use arbitrary::Unstructured;
-use wengert::data::{Idx, ImageColor, ImageSet, Npy, Npz, read_image};
+use wengert::data::{
+    DataError, Idx, ImageColor, ImageFiles, ImageSet, Npy, Npz, Split, read_image,
+};
 use wengert::nn::{StateDict, Values};
 use wengert::optim::OptimizerState;
 use wengert::prelude::*;
@@ -105,7 +109,7 @@ fn edit_state(u: &mut Unstructured<'_>, state: &mut OptimizerState) {
 
 /// Numbers where arithmetic is at its limits.
 pub fn number(u: &mut Unstructured<'_>) -> f64 {
-    const EDGES: [f64; 12] = [
+    const EDGES: [f64; 13] = [
         0.0,
         -0.0,
         -1.0,
@@ -114,7 +118,8 @@ pub fn number(u: &mut Unstructured<'_>) -> f64 {
         f64::NAN,
         f64::INFINITY,
         f64::NEG_INFINITY,
-        9_007_199_254_740_993.0,
+        9_007_199_254_740_992.0,
+        2.0,
         1.8e19,
         5e-324,
         1e9,
@@ -180,6 +185,51 @@ pub fn cifar(bytes: &[u8]) {
     });
 }
 
+/// Files that stay open are as usable as those that are read at once, and have the same images. The first byte chooses
+/// the data set; of MNIST's files, the second byte is the number of labels.
+pub fn opened(bytes: &[u8]) {
+    let [choice, labels, rest @ ..] = bytes else {
+        return;
+    };
+    let place = directory().join("opened");
+    fs::create_dir_all(&place).expect("the scratch directory can be written");
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(place.join(name), bytes).expect("the scratch directory can be written");
+    };
+    if choice % 2 == 0 {
+        let labels = [
+            &[0, 0, 8, 1, 0, 0, 0, *labels],
+            &vec![7; *labels as usize][..],
+        ]
+        .concat();
+        for part in ["train", "t10k"] {
+            write(&format!("{part}-images-idx3-ubyte"), rest);
+            write(&format!("{part}-labels-idx1-ubyte"), &labels);
+        }
+        assert_same_images(Split::open_mnist(&place), Split::mnist(&place));
+    } else {
+        write("train.bin", rest);
+        write("test.bin", rest);
+        assert_same_images(Split::open_cifar100(&place), Split::cifar100(&place));
+    }
+}
+
+fn assert_same_images(
+    opened: Result<Split<ImageFiles>, DataError>,
+    read: Result<Split, DataError>,
+) {
+    match (opened, read) {
+        (Ok(opened), Ok(read)) => {
+            let images = opened.train.load().expect("the file was not changed");
+            assert_eq!(images, read.train);
+            assert_eq!(opened.test.labels(), read.test.labels());
+        }
+        // Which fault of several is named may differ.
+        (Err(_), Err(_)) => {}
+        (opened, read) => panic!("opened: {:?}, read: {:?}", opened.err(), read.err()),
+    }
+}
+
 /// An image of a folder.
 pub fn image(bytes: &[u8]) {
     with_file("image", bytes, |path| {
@@ -240,14 +290,25 @@ pub fn layers(bytes: &[u8]) {
     let _ = wengert_cli::read_layers(text, is_small);
 }
 
-/// A change of a state dict: a name, a shape, a number, or a text.
+/// The same tensor but for one element.
+fn with_one(u: &mut Unstructured<'_>, x: &Tensor<f64>, number: f64) -> Tensor<f64> {
+    let mut values = x.to_vec();
+    let at = u.arbitrary::<u8>().unwrap_or(0) as usize;
+    let places = values.len().max(1);
+    if let Some(value) = values.get_mut(at % places) {
+        *value = number;
+    }
+    Tensor::from_vec(values, x.shape())
+}
+
+/// A change of a state dict: a name, a shape, one number or all of a tensor, or a text.
 pub fn edit_dict(u: &mut Unstructured<'_>, dict: &mut StateDict) {
     for _ in 0..u.int_in_range(0..=4).unwrap_or(0) {
         let names: Vec<String> = dict.iter().map(|(name, _)| name.to_owned()).collect();
         let keys: Vec<String> = dict.metadata.keys().cloned().collect();
         let at = u.arbitrary::<u16>().unwrap_or(0) as usize;
         let number = number(u);
-        match u.arbitrary::<u8>().unwrap_or(0) % 6 {
+        match u.arbitrary::<u8>().unwrap_or(0) % 7 {
             0 if !names.is_empty() => {
                 dict.remove(&names[at % names.len()]);
             }
@@ -262,6 +323,12 @@ pub fn edit_dict(u: &mut Unstructured<'_>, dict: &mut StateDict) {
                         name.clone(),
                         Values::of(&Tensor::full(values.shape(), number)),
                     );
+                }
+            }
+            6 if !names.is_empty() => {
+                let name = &names[at % names.len()];
+                if let Some(values) = dict.get(name).and_then(Values::real::<f64>) {
+                    dict.insert(name.clone(), Values::of(&with_one(u, &values, number)));
                 }
             }
             3 if !keys.is_empty() => {

@@ -31,6 +31,7 @@ pub static TARGETS: &[Target] = &[
     target("npz", files::npz, seeds::npz),
     target("idx", files::idx, seeds::idx),
     target("cifar", files::cifar, seeds::cifar),
+    target("opened", files::opened, seeds::opened),
     target("image", files::image, seeds::image),
     target("geometry", files::geometry, seeds::geometry),
     target("configuration", files::configuration, seeds::configuration),

@@ -105,9 +105,7 @@ pub fn idx() -> Vec<Vec<u8>> {
         file(0x0E, &[65536, 65536, 65536, 65536], 0),
         file(0x0B, &[], 2),
     ];
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(&seeds[0]).expect("memory can be written");
-    seeds.push(encoder.finish().expect("memory can be written"));
+    seeds.push(gzip(&seeds[0]));
     seeds
 }
 
@@ -119,6 +117,27 @@ pub fn cifar() -> Vec<Vec<u8>> {
         vec![0xFF; 3073],
         vec![1; 3072],
     ]
+}
+
+/// Images of MNIST, plain and compressed, with three labels, and of CIFAR-100.
+pub fn opened() -> Vec<Vec<u8>> {
+    let idx = [
+        &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1],
+        &[9; 6][..],
+    ]
+    .concat();
+    vec![
+        [&[0, 3], &idx[..]].concat(),
+        [&[0, 3], &gzip(&idx)[..]].concat(),
+        [&[0, 0, 0, 0, 8, 3], &[0; 12][..]].concat(),
+        [&[1, 0], &vec![5; 2 * 3074][..]].concat(),
+    ]
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).expect("memory can be written");
+    encoder.finish().expect("memory can be written")
 }
 
 /// A grey image of 2 × 2 pixels as PNG, and the beginning of a JPEG file.

@@ -75,15 +75,24 @@ fn what_a_killed_writer_left_is_removed_and_a_living_writers_file_is_not() {
     let dead = directory.path().join(".wengert-00000000deadbeef.tmp");
     let living = directory.path().join(".wengert-0000000000000001.tmp");
     let foreign = directory.path().join("notes.tmp");
-    for path in [&dead, &living, &foreign] {
+    let unfinished = directory.path().join(".wengert-notes");
+    let folder = directory.path().join(".wengert-0000000000000002.tmp");
+    for path in [&dead, &living, &foreign, &unfinished] {
         fs::write(path, "part").expect("written");
     }
+    fs::create_dir(&folder).expect("made");
     let lock = File::open(&living).expect("opened");
     lock.lock().expect("locked");
     file::write(directory.path().join("model"), b"content").expect("written");
     assert_eq!(
         names(directory.path()),
-        [".wengert-0000000000000001.tmp", "model", "notes.tmp"]
+        [
+            ".wengert-0000000000000001.tmp",
+            ".wengert-0000000000000002.tmp",
+            ".wengert-notes",
+            "model",
+            "notes.tmp"
+        ]
     );
 }
 
@@ -134,6 +143,29 @@ fn killed_writers_leave_whole_files_and_no_left_overs() {
     assert!(left_overs > 0, "no writer was killed while it wrote");
 }
 
+/// Writes to a name without a directory; [`a_name_alone_is_a_file_of_the_working_directory`] runs it elsewhere.
+#[test]
+#[ignore = "a helper process of another test"]
+fn writes_to_a_name_alone() {
+    if std::env::var_os("WENGERT_WRITE_TO_A_NAME").is_some() {
+        file::write("model", b"content").expect("written");
+    }
+}
+
+#[test]
+fn a_name_alone_is_a_file_of_the_working_directory() {
+    let directory = directory();
+    let status = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "--ignored", "file::writes_to_a_name_alone"])
+        .env("WENGERT_WRITE_TO_A_NAME", "1")
+        .current_dir(&directory)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("started");
+    assert!(status.success());
+    assert_eq!(names(directory.path()), ["model"]);
+}
+
 #[test]
 fn a_path_without_file_name_and_a_directory_are_errors() {
     let directory = directory();
@@ -144,6 +176,10 @@ fn a_path_without_file_name_and_a_directory_are_errors() {
     assert!(error.to_string().contains("is a directory"), "{error}");
     assert!(file::write(directory.path().join("none/model"), b"content").is_err());
     assert!(names(directory.path()).is_empty());
+    let plain = directory.path().join("plain");
+    file::write(&plain, b"content").expect("written");
+    assert!(file::write(plain.join("model"), b"other").is_err());
+    assert_eq!(file::read(&plain).expect("read"), b"content");
 }
 
 #[cfg(unix)]

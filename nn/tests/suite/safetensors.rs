@@ -382,6 +382,42 @@ fn space_and_escapes_are_read_as_json_has_them() {
     );
     let state = StateDict::from_bytes(&file(header, &[])).unwrap();
     assert_eq!(state.get("aé😀/\\").unwrap().shape(), [2, 0]);
+    let header = r#"{"__metadata__":{"\b\f\n\r\t\"":"\u0007\u007F", "plain" : "text"}}"#;
+    let state = StateDict::from_bytes(&file(header, &[])).unwrap();
+    assert_eq!(state.metadata["\u{8}\u{c}\n\r\t\""], "\u{7}\u{7f}");
+    assert_eq!(state.metadata["plain"], "text");
+    let written = StateDict::from_bytes(&state.to_bytes()).unwrap();
+    assert_eq!(written.metadata, state.metadata);
+}
+
+#[test]
+fn fields_of_a_tensor_are_there_once_and_numbers_are_whole() {
+    for entry in [
+        r#"{"shape":[1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1]}"#,
+        r#"{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1],"shape":[1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1],"data_offsets":[0,1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1],"data_offsets":[0,1],"strides":[1]}"#,
+        r#"{"dtype":8,"shape":[1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":1,"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1 1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1],"data_offsets":[1]}"#,
+        r#"{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}"#,
+        r#"{"dtype":"U8","shape":[1],"data_offsets":[]}"#,
+        r#"{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1E0],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[01],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[99999999999999999999],"data_offsets":[0,1]}"#,
+        r#"{"dtype":"U8","shape":[1],"data_offsets":[1,0]}"#,
+        r#"{"dtype":"U8","shape":[1]"#,
+    ] {
+        let header = format!("{{\"a\":{entry}}}");
+        assert!(refusal(&file(header, &[0])).is_some(), "{entry}");
+    }
 }
 
 proptest! {

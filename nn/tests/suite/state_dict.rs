@@ -3,8 +3,8 @@
 use std::fs;
 
 use wengert_nn::{
-    Buffer, Conv2d, Counter, Lenience, Linear, Module, Param, ParametersExt, Pass, StateDict,
-    StateError, Values, fields, rng,
+    Buffer, Conv2d, Counter, Difference, Lenience, Linear, Module, Param, ParametersExt, Pass,
+    StateDict, StateError, Values, fields, rng,
 };
 use wengert_tensor::{Real, Tensor};
 
@@ -325,4 +325,43 @@ fn a_parameter_by_itself_has_a_state() {
         .load_into(&mut other)
         .unwrap();
     assert_eq!(other.value(), param.value());
+}
+
+#[test]
+fn values_tell_their_type_and_only_real_ones_are_numbers_of_a_model() {
+    let values = [
+        (Values::F32(Tensor::zeros([2, 0])), "F32", true),
+        (Values::F64(Tensor::ones([2, 3])), "F64", true),
+        (Values::I64(Tensor::scalar(7)), "I64", false),
+        (Values::U8(Tensor::zeros([4])), "U8", false),
+    ];
+    for (values, name, is_real) in values {
+        assert_eq!(values.type_name(), name);
+        assert_eq!(values.is_real(), is_real);
+        assert_eq!(values.real::<f64>().is_some(), is_real, "{name}");
+        assert_eq!(values.is_empty(), name == "F32");
+        assert_eq!(values.counter(), (name == "I64").then_some(7));
+        let mut state = StateDict::new();
+        state.insert("x", values.clone());
+        let read = StateDict::from_bytes(&state.to_bytes()).unwrap();
+        assert_eq!(read.get("x"), Some(&values));
+        // Neither a weight nor a counter of another type takes it.
+        let mut weight = Param::new(Tensor::<f32>::ones([4]));
+        let mut renamed = state.clone();
+        renamed.rename(|_| String::new());
+        renamed.load_into(&mut weight).unwrap_err();
+        assert_eq!(weight.value(), &Tensor::ones([4]));
+    }
+    assert_eq!(Difference::default().to_string(), "no difference");
+}
+
+#[test]
+fn a_removed_tensor_leaves_the_others_in_order() {
+    let mut state = StateDict::of(&model::<f32>(1));
+    assert!(!state.is_empty() && StateDict::new().is_empty());
+    assert_eq!(state.remove("features.0.bias").unwrap().shape(), [3]);
+    assert_eq!(state.remove("features.0.bias"), None);
+    let left: Vec<&str> = [&NAMES[..1], &NAMES[2..]].concat();
+    assert_eq!(names(&state), left);
+    assert!(left.iter().all(|name| state.get(name).is_some()));
 }

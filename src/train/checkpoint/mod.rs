@@ -188,7 +188,8 @@ impl Checkpoint {
 
     /// The number of batches before it.
     pub(in crate::train) fn number(&self, steps: usize) -> u64 {
-        self.position.epoch * steps as u64 + self.position.step as u64
+        let before = self.position.epoch.saturating_mul(steps as u64);
+        before.saturating_add(self.position.step as u64)
     }
 
     fn text(&self, key: &str) -> &str {
@@ -213,9 +214,17 @@ impl Checkpoint {
         part
     }
 
-    fn tensor(&self, name: &str) -> Result<Tensor<f64>, CheckpointError> {
-        let tensor = self.content.get(name).and_then(Values::real);
-        tensor.ok_or_else(|| self.damaged(format!("`{name}` is missing")))
+    /// The elements of a tensor of rows of one width.
+    fn rows(&self, name: &str, width: usize) -> Result<Vec<f64>, CheckpointError> {
+        let tensor: Option<Tensor<f64>> = self.content.get(name).and_then(Values::real);
+        let tensor = tensor.ok_or_else(|| self.damaged(format!("`{name}` is missing")))?;
+        match *tensor.shape() {
+            [_, found] if found == width => Ok(tensor.to_vec()),
+            _ => Err(self.damaged(format!(
+                "`{name}` has the shape {:?}, not rows of {width}",
+                tensor.shape()
+            ))),
+        }
     }
 
     fn numbers(&self, name: &str) -> Numbers<'_> {
@@ -234,28 +243,37 @@ impl Checkpoint {
     }
 
     fn read_history(&self) -> Result<History, CheckpointError> {
-        let steps = self.tensor("history/steps")?.to_vec();
-        let epochs = self.tensor("history/epochs")?.to_vec();
         let columns: Vec<&str> = self.text("names.history").lines().collect();
-        let step = |row: &[f64; 5]| StepRecord {
-            update: row[0] as u64,
-            epoch: row[1] as u64,
-            loss: row[2],
-            lr: row[3],
-            gradient_norm: row[4],
+        let steps = self.rows("history/steps", 5)?;
+        let epochs = self.rows("history/epochs", columns.len() + 2)?;
+        // The first two of a row are counts.
+        let whole = |value: f64| {
+            let damaged = || self.damaged(format!("the history has {value} as a count"));
+            count(value).ok_or_else(damaged)
         };
-        let epoch = |row: &[f64]| EpochRecord {
-            epoch: row[0] as u64,
-            update: row[1] as u64,
-            values: columns
-                .iter()
-                .map(|&c| c.to_owned())
-                .zip(row[2..].iter().copied())
-                .collect(),
+        let step = |row: &[f64]| -> Result<_, CheckpointError> {
+            Ok(StepRecord {
+                update: whole(row[0])?,
+                epoch: whole(row[1])?,
+                loss: row[2],
+                lr: row[3],
+                gradient_norm: row[4],
+            })
+        };
+        let epoch = |row: &[f64]| -> Result<_, CheckpointError> {
+            let names = columns.iter().map(|&column| column.to_owned());
+            Ok(EpochRecord {
+                epoch: whole(row[0])?,
+                update: whole(row[1])?,
+                values: names.zip(row[2..].iter().copied()).collect(),
+            })
         };
         Ok(History {
-            steps: steps.as_chunks().0.iter().map(step).collect(),
-            epochs: epochs.chunks_exact(columns.len() + 2).map(epoch).collect(),
+            steps: steps.chunks_exact(5).map(step).collect::<Result<_, _>>()?,
+            epochs: epochs
+                .chunks_exact(columns.len() + 2)
+                .map(epoch)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -277,14 +295,18 @@ impl Numbers<'_> {
     }
 
     fn whole(&self, name: &str) -> Result<u64, CheckpointError> {
-        /// Above 2⁵³ an `f64` cannot represent every count.
-        const MOST: f64 = 9_007_199_254_740_992.0;
         let value = self.get(name)?;
-        if (0.0..=MOST).contains(&value) && value.fract() == 0.0 {
-            return Ok(value as u64);
-        }
-        Err(self
-            .checkpoint
-            .damaged(format!("the number `{name}` is {value}, not a count")))
+        count(value).ok_or_else(|| {
+            self.checkpoint
+                .damaged(format!("the number `{name}` is {value}, not a count"))
+        })
     }
+}
+
+/// A whole number that is not negative.
+fn count(value: f64) -> Option<u64> {
+    /// Above 2⁵³ an `f64` cannot represent every count.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let is_count = (0.0..=MOST).contains(&value) && value.fract() == 0.0;
+    is_count.then_some(value as u64)
 }

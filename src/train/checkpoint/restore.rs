@@ -70,6 +70,7 @@ impl Checkpoint {
             average.load(model, &ema);
         }
         self.restore_numbers(model, state)?;
+        self.check_place(state, prepared)?;
         weights.load_into(model).map_err(of_model)
     }
 
@@ -90,7 +91,7 @@ impl Checkpoint {
         };
         state.without_improvement = numbers.whole("without_improvement")?;
         state.best = match numbers.get("best/epoch") {
-            Ok(epoch) => Some((epoch as u64, numbers.get("best/value")?)),
+            Ok(_) => Some((numbers.whole("best/epoch")?, numbers.get("best/value")?)),
             Err(_) => None,
         };
         let batches = numbers.whole("pending/batches")? as usize;
@@ -104,6 +105,28 @@ impl Checkpoint {
                 loss: numbers.get("pending/loss")?,
                 gradients: Some(Gradients::from_tensors(model, tensor)),
             };
+        }
+        Ok(())
+    }
+
+    /// An error if the next batch, or the batches since the last update, are none of this run.
+    fn check_place<T: Real>(
+        &self,
+        state: &State<T>,
+        prepared: &Prepared,
+    ) -> Result<(), CheckpointError> {
+        let (step, pending) = (state.position.step, state.pending.batches);
+        let steps = prepared.steps;
+        if step > steps {
+            return Err(self.damaged(format!(
+                "the number `step` is {step}, and an epoch has {steps} batches"
+            )));
+        }
+        if pending > step || pending >= prepared.accumulate {
+            return Err(self.damaged(format!(
+                "the number `pending/batches` is {pending} after {step} of {steps} batches, with an update every {}",
+                prepared.accumulate
+            )));
         }
         Ok(())
     }
