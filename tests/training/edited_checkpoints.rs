@@ -320,7 +320,7 @@ fn batches_before_the_beginning_of_an_epoch_are_damage() {
     let file = scratch.path().join("checkpoint-0000000001.safetensors");
     // L-BFGS evaluates the batches since the last update again: here two, of which one is before the first one.
     edit(&file, |state| {
-        set_numbers(state, &[("pending/batches", 2.0)])
+        set_numbers(state, &[("pending/batches", 2.0)]);
     });
     let mut model = network(0);
     let before = bits(&model);
@@ -342,7 +342,7 @@ fn an_epoch_beyond_all_numbers_of_batches_is_no_overflow() {
     let scratch = tempfile::tempdir().expect("a directory");
     let file = run(scratch.path(), 1).checkpoint.expect("a checkpoint");
     edit(&file, |state| {
-        set_numbers(state, &[("epoch", 2_f64.powi(53))])
+        set_numbers(state, &[("epoch", 2_f64.powi(53))]);
     });
     // 2⁵³ epochs of more than 2¹¹ batches are more than 2⁶⁴ batches.
     let (model, set) = (&mut network(0), images(2100, 0));

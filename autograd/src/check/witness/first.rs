@@ -163,7 +163,7 @@ impl Check<'_> {
                 verdict = Verdict::Kink;
                 reason = format!("differences disagree with both modes, but over them {branch}");
             } else {
-                reason += &format!("; {branch}");
+                reason = format!("{reason}; {branch}");
             }
         }
         let (estimate, step) = match &numeric {
