@@ -193,7 +193,7 @@ fn second_derivatives_of_cross_entropy_keep_their_digits_in_the_tail() {
     for way in 0..4 {
         for margin in [1.0, 20.0, 40.0, 300.0] {
             // The Hessian is p(1 − p) times [1, −1; −1, 1].
-            let e: f64 = (-margin as f64).exp();
+            let e = f64::exp(-margin);
             let exact = e / ((1.0 + e) * (1.0 + e));
             let x = Tensor::from_vec(vec![margin, 0.0], [1, 2]);
             for u in [[1.0, 0.0], [0.0, 1.0], [0.7, -0.3], [0.9, 1.9]] {
