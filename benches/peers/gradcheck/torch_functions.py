@@ -129,7 +129,7 @@ FUNCTIONS = {
     "unfold": lambda x: F.unfold(x, (2, 3), dilation=(1, 2), padding=1, stride=2),
     "fold": lambda x: F.fold(x, (4, 4), 2),
     "pixel_shuffle": lambda x: F.pixel_shuffle(x, 2),
-    "conv1d": lambda a, b: F.conv1d(a, b, None, 2, 1),
+    "conv1d": lambda x, w, stride, padding: F.conv1d(x, w, None, stride, padding),
     "conv3d": lambda a, b: F.conv3d(a, b, None, 1, 1),
     "max_pool2d_dilated": lambda x: F.max_pool2d(x, 2, 2, 0, 2),
     "max_pool1d": lambda x: F.max_pool1d(x, 2),
