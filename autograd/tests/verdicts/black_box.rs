@@ -1,6 +1,7 @@
 //! Gradients from anywhere, over flat slices.
 
 use wengert_autograd::check::{CheckOptions, check_black_box, check_black_box_with};
+use wengert_autograd::{Draw, LARGEST};
 
 /// `y = A x` for `A[i, j] = 1/(i + j + 1)`.
 fn hilbert(x: &[&[f64]]) -> Vec<f64> {
@@ -96,4 +97,27 @@ fn bad_boxes_are_reported() {
     let report = check_black_box_with(|x: &[&[f64]]| x[0].to_vec(), vjp, &x, &options);
     assert_eq!(report.seed, 9);
     report.assert();
+}
+
+#[test]
+fn a_staircase_of_roundings_fails_no_right_gradient() {
+    // The spacing of the noise table may be a multiple of the rounding unit: the values look exactly linear.
+    for seed in 0..60 {
+        let drawn = Draw::new(seed, LARGEST).normal([2]).to_vec();
+        for (large, x) in [(1e8, vec![0.7, -1.3]), (1e8, drawn.clone()), (1e10, drawn)] {
+            let f = |x: &[&[f64]]| x[0].iter().map(|x| (x + large) - large).collect();
+            let options = CheckOptions {
+                seed,
+                ..CheckOptions::default()
+            };
+            let inputs = std::slice::from_ref(&x);
+            let right = |_: &[&[f64]], c: &[f64]| vec![c.to_vec()];
+            let report = check_black_box_with(f, right, inputs, &options);
+            assert!(!report.failed(), "{large} seed {seed}, at {x:?}: {report}");
+            let doubled = |_: &[&[f64]], c: &[f64]| vec![c.iter().map(|c| 2.0 * c).collect()];
+            let report = check_black_box_with(f, doubled, inputs, &options);
+            // Small numbers are lost in 1e10: such a check may end without a verdict.
+            assert!(!report.is_ok(), "{large} seed {seed}, at {x:?}: {report}");
+        }
+    }
 }

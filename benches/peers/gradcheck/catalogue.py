@@ -122,14 +122,15 @@ def serve():
     """Answers requests; see src/peer.rs."""
     listed = [
         {
-            "name": name,
+            "function": name,
             "wrong": wrong,
-            "inputs": [{"shape": list(x.shape), "domain": "given", "at": x.ravel().tolist()} for x in inputs],
+            "inputs": [" ".join(["given", *map(str, x.shape)]) for x in inputs],
+            "at": [x.ravel().tolist() for x in inputs],
         }
         for name, wrong, _, _, inputs in CASES
     ]
     out = sys.stdout.buffer
-    out.write(json.dumps(listed).encode() + b"\n")
+    out.write(json.dumps({"number": "f64", "cases": listed}).encode() + b"\n")
     out.flush()
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)
@@ -139,11 +140,11 @@ def serve():
         ).reshape(shape)
         x = [read(x.shape) for x in inputs]
         with numpy.errstate(all="ignore"):
-            if request["vjp"]:
-                c = read(numpy.shape(function(*x)))
-                arrays = vjp(c, *x)
-            else:
+            if request["cotangent"] is None:
                 arrays = [function(*x)]
+            else:
+                c = read([request["cotangent"]]).reshape(numpy.shape(function(*x)))
+                arrays = vjp(c, *x)
         out.write(json.dumps({"lengths": [int(a.size) for a in arrays]}).encode() + b"\n")
         for a in arrays:
             out.write(numpy.ascontiguousarray(a, dtype="<f8").tobytes())

@@ -1,6 +1,6 @@
-"""How long torch.autograd.gradcheck takes in slow mode, for the convolution that our test `checks_are_fast` times.
+"""How long torch.autograd.gradcheck takes, for the convolution that `benches/checks.rs` times.
 
-    python benches/peers/gradcheck/torch_time.py cargo test --release -p wengert-nn --test suite checks_are_fast -- --nocapture
+    .venv/bin/python gradcheck/torch_time.py cargo bench --bench checks -- conv2d
 
 The command, if there is one, runs afterwards, so that both are timed in one run.
 """

@@ -7,6 +7,7 @@
 /// rounding unit of a number on the way, and a wider one is taken: `(x + 10⁸) − 10⁸` is a staircase.
 pub(in crate::check) fn noise(phi: &mut dyn FnMut(f64) -> f64, unit: f64) -> f64 {
     let mut sigma = 0.0_f64;
+    let mut is_staircase = false;
     for exponent in [-40, -24, -18, -12, -6] {
         let values = equidistant(phi, unit * 2.0_f64.powi(exponent));
         let varies = values.iter().any(|y| *y != values[0]);
@@ -17,10 +18,40 @@ pub(in crate::check) fn noise(phi: &mut dyn FnMut(f64) -> f64, unit: f64) -> f64
         }
         sigma = sigma.max(found);
         if varies && exponent >= -24 {
+            // If the spacing is a multiple of a stair's width, the values look exactly linear. A rectifier beside its
+            // kink changes on one side only.
+            let varies_on = |side: &[f64]| side.iter().any(|y| *y != values[POINTS / 2]);
+            let on_both = varies_on(&values[..POINTS / 2]) && varies_on(&values[POINTS / 2 + 1..]);
+            if is_staircase && on_both {
+                sigma = sigma.max(ROUNDING * stair(phi, unit * 2.0_f64.powi(exponent)));
+            }
             break;
         }
+        is_staircase |= changes(values).any(|change| change == 0.0);
     }
     sigma
+}
+
+/// The deviation of rounding errors, which are uniform over the height of a stair, in units of that height.
+const ROUNDING: f64 = 0.29;
+
+/// The height of the stairs of `φ`: the largest change at the narrowest spacing at which the values change.
+fn stair(phi: &mut dyn FnMut(f64) -> f64, spacing: f64) -> f64 {
+    let mut height = 0.0;
+    for halvings in 0..=16 {
+        let values = equidistant(phi, spacing * 0.5_f64.powi(halvings));
+        let largest = changes(values).fold(0.0, f64::max);
+        if largest == 0.0 {
+            break;
+        }
+        height = largest;
+    }
+    height
+}
+
+/// The distances of neighbouring values.
+fn changes(values: [f64; POINTS]) -> impl Iterator<Item = f64> {
+    (1..POINTS).map(move |k| (values[k] - values[k - 1]).abs())
 }
 
 /// Values in a table of differences.
@@ -79,5 +110,13 @@ mod tests {
         };
         let sigma = noise(&mut phi, 1.0);
         assert!((5e-11..5e-9).contains(&sigma), "{sigma:e}");
+    }
+
+    #[test]
+    fn a_staircase_that_the_spacing_fits_is_not_exactly_linear() {
+        // Stairs of a quarter of the second spacing.
+        let stair = 2.0_f64.powi(-26);
+        let sigma = noise(&mut |x| 0.7 * ((x / stair).round() * stair), 1.0);
+        assert!((0.1 * stair..stair).contains(&sigma), "{sigma:e}");
     }
 }

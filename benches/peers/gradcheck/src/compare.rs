@@ -20,9 +20,7 @@ pub fn compare(peer: &Peer) -> Result<bool, Box<dyn std::error::Error>> {
     let (mut ours, mut theirs) = (Tally::default(), Tally::default());
     let mut total = [0, 0];
     for (number, case) in peer.cases.iter().enumerate() {
-        let inputs = case.inputs.iter().map(|input| input.at.clone());
-        let inputs: Option<Vec<_>> = inputs.collect();
-        let (Some(wrong), Some(inputs)) = (case.wrong, inputs) else {
+        let (Some(wrong), Some(inputs)) = (case.wrong, &case.at) else {
             return Err(format!(
                 "{}: it is not stated whether it is wrong, or where",
                 case.name
@@ -30,15 +28,15 @@ pub fn compare(peer: &Peer) -> Result<bool, Box<dyn std::error::Error>> {
             .into());
         };
         total[usize::from(wrong)] += 1;
-        let report = check(peer, number, &inputs, 0);
-        ours.add(&case.name, wrong, report.failed(), !report.judged());
+        let report = check(peer, number, inputs, 0);
+        ours.add(&case.function, wrong, report.failed(), !report.judged());
         if wrong != report.failed() {
             println!("{report}");
         }
-        match by_crate(peer, number, &inputs) {
-            Verdict::Pass => theirs.add(&case.name, wrong, false, false),
-            Verdict::Unchecked(_) => theirs.add(&case.name, wrong, false, true),
-            _ => theirs.add(&case.name, wrong, true, false),
+        match by_crate(peer, number, inputs) {
+            Verdict::Pass => theirs.add(&case.function, wrong, false, false),
+            Verdict::Unchecked(_) => theirs.add(&case.function, wrong, false, true),
+            _ => theirs.add(&case.function, wrong, true, false),
         }
     }
     for (name, tally) in [("ours", &ours), ("crate gradcheck", &theirs)] {

@@ -1,8 +1,11 @@
 //! Checks every function of another framework and prints those with a wrong gradient, each at the smallest input found.
+//! `functions.json` lists the functions for all of them. From `benches/peers`, after `setup`:
 //!
-//!     cargo run --release -- ../.venv/bin/python torch_functions.py
-//!     cargo run --release -- --only celu --seeds 10 ../.venv/bin/python torch_functions.py
-//!     cargo run --release -- --compare ../.venv/bin/python catalogue.py
+//!     target/release/peer-gradcheck .venv/bin/python gradcheck/torch_functions.py
+//!     target/release/peer-gradcheck target/release/candle-gradients f64
+//!     target/release/peer-gradcheck target/release/burn-gradients flex f64
+//!     target/release/peer-gradcheck --only celu --seeds 10 .venv/bin/python gradcheck/torch_functions.py
+//!     target/release/peer-gradcheck --compare .venv/bin/python gradcheck/catalogue.py
 //!
 //! The last form judges pairs of which it is known whether they are right, by our checker and by the crate `gradcheck`.
 
@@ -75,46 +78,75 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         return compare::compare(&peer);
     }
     let start = Instant::now();
-    let (mut checked, mut wrong, mut unjudged) = (0, Vec::new(), Vec::new());
+    let mut tally = Tally::default();
     for (number, case) in peer.cases.iter().enumerate() {
-        if !case.name.contains(&options.only) {
-            continue;
-        }
-        let family = case.name.split(' ').next().unwrap_or_default();
-        if wrong.contains(&family) {
-            continue; // A smaller geometry of the same function has failed already.
-        }
-        for seed in 0..options.seeds {
-            let inputs: Vec<_> = case
-                .inputs
-                .iter()
-                .enumerate()
-                .map(|(i, x)| draw(x, seed, i as u64))
-                .collect();
-            let report = check(&peer, number, &inputs, seed);
-            checked += 1;
-            if report.failed() {
-                wrong.push(family);
-                explain(&peer, number, case, inputs, seed);
-                break;
-            }
-            if !report.judged() {
-                unjudged.push(format!("{}\n{report}", case.name));
-                break;
-            }
+        // Of a wrong function, the first and smallest geometry is enough.
+        if case.name.contains(&options.only) && !tally.wrong.contains(&case.function) {
+            tally.judge(&peer, number, case, options.seeds);
         }
     }
-    for case in &unjudged {
+    for case in &tally.refused {
+        println!("refused: {case}");
+    }
+    for case in &tally.unjudged {
         println!("not judged: {case}");
     }
     println!(
-        "{checked} checks of {} cases in {:.1} s: {} functions are wrong, {} were not judged",
-        peer.cases.len(),
+        "{} checks of {} cases in {:.1} s: {} functions are wrong, {} cases were not judged, {} were refused by the peer",
+        tally.checks,
+        tally.cases,
         start.elapsed().as_secs_f64(),
-        wrong.len(),
-        unjudged.len()
+        tally.wrong.len(),
+        tally.unjudged.len(),
+        tally.refused.len()
     );
-    Ok(wrong.is_empty() && unjudged.is_empty())
+    Ok(tally.wrong.is_empty() && tally.unjudged.is_empty())
+}
+
+#[derive(Default)]
+struct Tally {
+    cases: usize,
+    checks: usize,
+    wrong: Vec<String>,
+    unjudged: Vec<String>,
+    refused: Vec<String>,
+}
+
+impl Tally {
+    fn judge(&mut self, peer: &Peer, number: usize, case: &Case, seeds: u64) {
+        self.cases += 1;
+        for seed in 0..seeds {
+            let places = (0..).zip(&case.inputs);
+            let inputs: Vec<_> = places.map(|(i, x)| draw(x, seed, i)).collect();
+            if let Err(error) = gradients(peer, number, &inputs) {
+                self.refused.push(format!("{}: {error}", case.name));
+                return;
+            }
+            let report = check(peer, number, &inputs, seed);
+            self.checks += 1;
+            if report.failed() {
+                self.wrong.push(case.function.clone());
+                explain(peer, number, case, inputs, seed);
+                return;
+            }
+            if !report.judged() {
+                self.unjudged.push(format!("{}\n{report}", case.name));
+                return;
+            }
+        }
+    }
+}
+
+/// Values and gradients once: whether the peer supports the case.
+fn gradients(
+    peer: &Peer,
+    case: usize,
+    inputs: &[Vec<f64>],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let slices = slices(inputs);
+    let outputs = peer.ask(case, &slices, None)?.concat().len();
+    peer.ask(case, &slices, Some(&vec![1.0; outputs]))?;
+    Ok(())
 }
 
 /// Random numbers of the input's domain.
@@ -125,9 +157,9 @@ fn draw(input: &Input, seed: u64, place: u64) -> Vec<f64> {
         "positive" => draw.uniform(shape, 0.2, 3.0),
         "unit" => draw.uniform(shape, 0.05, 0.95),
         "inside" => draw.uniform(shape, -0.9, 0.9),
-        "above one" => draw.uniform(shape, 1.1, 4.0),
+        "above_one" => draw.uniform(shape, 1.1, 4.0),
         "wide" => draw.uniform(shape, -5.0, 5.0),
-        "off zero" => draw.off_zero(shape),
+        "off_zero" => draw.off_zero(shape),
         _ => draw.normal(shape),
     };
     x.to_vec()
@@ -139,12 +171,36 @@ fn check(peer: &Peer, case: usize, inputs: &[Vec<f64>], seed: u64) -> Report {
         entries: 24,
         ..CheckOptions::default()
     };
+    if peer.single {
+        return check_black_box_with(
+            |x: &[&[f32]]| narrow(&[ask(peer, case, &slices(&wide(x)), None).concat()]).concat(),
+            |x: &[&[f32]], c: &[f32]| {
+                narrow(&ask(peer, case, &slices(&wide(x)), Some(&wide(&[c])[0])))
+            },
+            &narrow(inputs),
+            &options,
+        );
+    }
     check_black_box_with(
         |x: &[&[f64]]| ask(peer, case, x, None).concat(),
         |x: &[&[f64]], c: &[f64]| ask(peer, case, x, Some(c)),
         inputs,
         &options,
     )
+}
+
+fn slices(x: &[Vec<f64>]) -> Vec<&[f64]> {
+    x.iter().map(Vec::as_slice).collect()
+}
+
+fn wide(x: &[&[f32]]) -> Vec<Vec<f64>> {
+    let wide = |x: &&[f32]| x.iter().map(|&x| f64::from(x)).collect();
+    x.iter().map(wide).collect()
+}
+
+fn narrow(x: &[Vec<f64>]) -> Vec<Vec<f32>> {
+    let narrow = |x: &Vec<f64>| x.iter().map(|&x| x as f32).collect();
+    x.iter().map(narrow).collect()
 }
 
 /// The arrays that the peer answers with.

@@ -1,8 +1,9 @@
 //! A program that computes values and gradients of another framework.
 //!
-//! It first writes one line of JSON, the list of its cases. A request is a line `{"case": 3, "vjp": false}`, followed by
-//! the inputs, and by the cotangent if `vjp` is true, as `f64` in little-endian order; the answer is a line with the
-//! lengths of the arrays that follow, `{"lengths": [6]}`, or `{"error": "…"}`.
+//! It first writes one line of JSON, `{"number": "f64", "cases": […]}`: the type that it computes in, and those lines of
+//! `functions.json` whose functions it has. A request is a line `{"case": 3, "cotangent": 6}`, followed by the inputs and
+//! so many numbers of the cotangent, as `f64` in little-endian order; `null` asks for the values. The answer is a line
+//! with the lengths of the arrays that follow, `{"lengths": [6]}`, or `{"error": "…"}`.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -12,8 +13,12 @@ use serde_json::Value;
 
 /// A function of the framework, at one geometry.
 pub struct Case {
+    pub function: String,
+    /// The function, its shapes and options.
     pub name: String,
     pub inputs: Vec<Input>,
+    /// The numbers to check at, if they are given.
+    pub at: Option<Vec<Vec<f64>>>,
     /// Whether the gradient is known to be wrong, or right.
     pub wrong: Option<bool>,
 }
@@ -23,8 +28,6 @@ pub struct Input {
     pub shape: Vec<usize>,
     /// Which numbers it may hold.
     pub domain: String,
-    /// The numbers to check at, if they are given.
-    pub at: Option<Vec<f64>>,
 }
 
 /// A running program.
@@ -32,6 +35,8 @@ pub struct Peer {
     child: Child,
     pipes: RefCell<(BufWriter<ChildStdin>, BufReader<ChildStdout>)>,
     pub cases: Vec<Case>,
+    /// Whether it computes in `f32`.
+    pub single: bool,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -50,14 +55,15 @@ impl Peer {
         let output = child.stdout.take().ok_or("the program has no output")?;
         let mut output = BufReader::with_capacity(1 << 16, output);
         let list = line(&mut output)?;
-        let list = list
+        let cases = list["cases"]
             .as_array()
-            .ok_or("the first line is no list of cases")?;
-        let cases = list.iter().map(case).collect::<Option<Vec<_>>>();
+            .ok_or("the first line has no list of cases")?;
+        let cases = cases.iter().map(case).collect::<Option<Vec<_>>>();
         Ok(Self {
             child,
             pipes: RefCell::new((BufWriter::new(input), output)),
-            cases: cases.ok_or("a case lacks its name, shapes or domains")?,
+            cases: cases.ok_or("a case lacks its function, shapes or domains")?,
+            single: list["number"] == "f32",
         })
     }
 
@@ -70,7 +76,7 @@ impl Peer {
     ) -> Result<Vec<Vec<f64>>, Failure> {
         let mut pipes = self.pipes.borrow_mut();
         let (input, output) = &mut *pipes;
-        let request = serde_json::json!({"case": case, "vjp": cotangent.is_some()});
+        let request = serde_json::json!({"case": case, "cotangent": cotangent.map(<[f64]>::len)});
         writeln!(input, "{request}")?;
         for array in inputs.iter().copied().chain(cotangent) {
             for x in array {
@@ -116,25 +122,35 @@ fn line(output: &mut impl BufRead) -> Result<Value, Failure> {
 }
 
 fn case(value: &Value) -> Option<Case> {
-    let input = |value: &Value| {
-        let extents = value["shape"].as_array()?.iter();
-        Some(Input {
-            shape: extents
-                .map(|n| Some(n.as_u64()? as usize))
-                .collect::<Option<_>>()?,
-            domain: value["domain"].as_str()?.to_owned(),
-            at: value["at"]
-                .as_array()
-                .map(|at| at.iter().filter_map(Value::as_f64).collect()),
-        })
-    };
+    let function = value["function"].as_str()?.to_owned();
+    let inputs = value["inputs"].as_array()?;
+    let inputs: Vec<_> = inputs.iter().map(input).collect::<Option<_>>()?;
+    let mut name = function.clone();
+    for input in &inputs {
+        name += &format!(" {:?}", input.shape);
+    }
+    for (option, chosen) in value["options"].as_object().into_iter().flatten() {
+        name += &format!(" {option} {chosen}");
+    }
+    let numbers = |list: &Value| list.as_array()?.iter().map(Value::as_f64).collect();
     Some(Case {
-        name: value["name"].as_str()?.to_owned(),
-        inputs: value["inputs"]
-            .as_array()?
-            .iter()
-            .map(input)
-            .collect::<Option<_>>()?,
+        function,
+        name,
+        inputs,
+        at: value["at"]
+            .as_array()
+            .and_then(|at| at.iter().map(numbers).collect()),
         wrong: value["wrong"].as_bool(),
+    })
+}
+
+/// An input such as `positive 2 3`.
+fn input(value: &Value) -> Option<Input> {
+    let mut words = value.as_str()?.split(' ');
+    Some(Input {
+        domain: words.next()?.to_owned(),
+        shape: words
+            .map(|extent| extent.parse().ok())
+            .collect::<Option<_>>()?,
     })
 }

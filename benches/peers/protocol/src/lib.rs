@@ -1,6 +1,8 @@
 //! The protocol between the benchmark driver and the programs that it runs: read cases, one JSON object
 //! per line, and write a line of times for each. `../README.md` describes the lines.
 
+pub mod gradients;
+
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
