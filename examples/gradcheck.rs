@@ -73,6 +73,16 @@ fn main() {
     let report = Check::of(generic!(|x| x.relu() * 3.0)).at("x", &zeros).titled("relu at 0").run();
     show(report, true, &mut reports);
 
+    println!(
+        "   In a network, the kink is traced to the op: its line, the element, the distance.\n"
+    );
+    // The first of three units is exactly 0.
+    let x0 = Tensor::from_vec(vec![1.0, -1.0], [1, 2]);
+    let w0 = Tensor::from_vec(vec![0.5, 1.2, -0.3, 0.5, -0.4, 0.9], [2, 3]);
+    let hidden = generic!(|x, w| x.matmul(w).relu().tanh());
+    let report = Check::of(hidden).at("x", &x0).at("w", &w0).titled("a hidden unit at 0").run();
+    show(report, true, &mut reports);
+
     println!("5. A kernel in f32, beside f64.\n");
     let f = generic!(|x, w| x.conv2d(w, &options).relu());
     let report = Check::of(f).at("x", &x).at("w", &w).order(1).titled("conv2d in f32").run();

@@ -1,6 +1,6 @@
 //! A report for a terminal: one line for each tensor.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::io::IsTerminal;
 
 use super::{Record, Report, Verdict};
@@ -14,6 +14,9 @@ pub struct Terminal<'a> {
 
 /// The failing entries of a tensor that are printed.
 const SHOWN: usize = 3;
+
+/// Longer lines are broken at spaces.
+const COLUMNS: usize = 80;
 
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -62,7 +65,7 @@ impl Terminal<'_> {
     }
 
     /// The line of an input: how many of its numbers pass, and the largest error.
-    fn tensor(self, f: &mut fmt::Formatter<'_>, input: usize, width: usize) -> fmt::Result {
+    fn tensor(self, f: &mut String, input: usize, width: usize) -> fmt::Result {
         let of_input = |r: &&Record| r.input == Some(input);
         let records: Vec<_> = self.report.records.iter().filter(of_input).collect();
         let count = |verdict: Verdict| records.iter().filter(|r| r.verdict == verdict).count();
@@ -96,6 +99,9 @@ impl Terminal<'_> {
             )?;
         }
         writeln!(f)?;
+        if let Some(kink) = records.iter().find(|r| r.verdict == Verdict::Kink) {
+            writeln!(f, "             {:?} {}", kink.index, kink.reason)?;
+        }
         let mut wrong: Vec<_> = records.into_iter().filter(|r| !r.is_ok()).collect();
         wrong.sort_by(|a, b| b.error.total_cmp(&a.error));
         for record in wrong.into_iter().take(SHOWN) {
@@ -111,8 +117,11 @@ impl Terminal<'_> {
     }
 }
 
-impl fmt::Display for Terminal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Terminal<'_> {
+    /// The report in lines of any length.
+    fn unbroken(self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        let f = &mut text;
         let report = self.report;
         let (code, word) = if report.failed() {
             (RED, "WRONG")
@@ -152,6 +161,44 @@ impl fmt::Display for Terminal<'_> {
         for power in &report.power {
             writeln!(f, "  {power}")?;
         }
+        Ok(text)
+    }
+}
+
+impl fmt::Display for Terminal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.unbroken()?.lines() {
+            write_broken(f, line)?;
+        }
         Ok(())
     }
+}
+
+/// Writes a line, broken at spaces before column [`COLUMNS`]; what follows is indented further.
+fn write_broken(f: &mut fmt::Formatter<'_>, line: &str) -> fmt::Result {
+    let indent = line.len() - line.trim_start().len() + 4;
+    let (mut column, mut spaces) = (0, 0);
+    for word in line.split_inclusive(' ') {
+        let shown = word.trim_end();
+        if column > indent && column + width(shown) > COLUMNS {
+            write!(f, "\n{:indent$}", "")?;
+            (column, spaces) = (indent, 0);
+        }
+        f.write_str(&" ".repeat(std::mem::take(&mut spaces)))?;
+        f.write_str(shown)?;
+        spaces = word.len() - shown.len();
+        column += width(word);
+    }
+    writeln!(f)
+}
+
+/// The columns that a word takes: the sequences that set a colour take none.
+fn width(word: &str) -> usize {
+    let mut parts = word.split("\x1b[");
+    let plain = parts.next().map_or(0, |part| part.chars().count());
+    let coloured = parts.filter_map(|part| part.split_once('m'));
+    plain
+        + coloured
+            .map(|(_, text)| text.chars().count())
+            .sum::<usize>()
 }

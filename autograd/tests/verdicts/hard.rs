@@ -230,3 +230,17 @@ fn a_smooth_function_is_traced_to_no_branch() {
     let text = report.to_string();
     assert!(!text.contains("another branch"), "{text}");
 }
+
+#[test]
+fn a_terminal_shows_where_a_kink_comes_from_in_80_columns() {
+    let x = at(&[1.0, 2.0 - 2e-9, 3.0]);
+    let report = check_gradients(generic!(|x| (x * 2.0 - 4.0).relu().sin()), &[x]);
+    let text = report.terminal().coloured(false).to_string();
+    let words: Vec<_> = text.split_whitespace().collect();
+    let sentence = "takes another branch at its element [1]";
+    assert!(words.join(" ").contains(sentence), "{text}");
+    let fits = |line: &str| line.chars().count() <= 80 && !line.ends_with(' ');
+    assert!(text.lines().all(fits), "{text}");
+    let coloured = report.terminal().coloured(true).to_string();
+    assert_eq!(text.lines().count(), coloured.lines().count());
+}
