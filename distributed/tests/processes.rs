@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -180,6 +181,13 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by the other tests"))
 }
 
+/// Tests start their processes one after the other: waiting processes of MPI use a processor each, and those of several tests
+/// would keep each other from it.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 #[ignore = "the other tests start it with mpirun"]
 fn process() {
@@ -305,6 +313,7 @@ fn alone(shards: usize) -> String {
 
 #[test]
 fn processes_threads_and_shards_per_process_change_no_bit() {
+    let _turn = turn();
     for shards in [4, 8] {
         let expected = alone(shards);
         for (processes, threads) in [(1, 1), (2, 1), (2, 2), (3, 1), (4, 1), (4, 2)] {
@@ -321,6 +330,7 @@ fn processes_threads_and_shards_per_process_change_no_bit() {
 
 #[test]
 fn batch_norm_over_all_shards_has_the_same_bits_for_any_number_of_processes() {
+    let _turn = turn();
     let alone = train_model(synchronous_network(), None, 8, EXAMPLES, None, |_| {});
     let expected = alone.expect("it trains");
     for (processes, threads) in [(1, 2), (2, 1), (3, 2), (4, 1)] {
@@ -333,6 +343,7 @@ fn batch_norm_over_all_shards_has_the_same_bits_for_any_number_of_processes() {
 
 #[test]
 fn a_killed_process_ends_the_run_in_seconds_and_the_last_checkpoint_goes_on_with_other_processes() {
+    let _turn = turn();
     const SECONDS: u64 = 20;
     let results = temporary();
     let mut running = start(4, "slow", 8, 1, results.path());
@@ -368,6 +379,7 @@ fn a_killed_process_ends_the_run_in_seconds_and_the_last_checkpoint_goes_on_with
 
 #[test]
 fn processes_with_other_data_refuse_to_start() {
+    let _turn = turn();
     let results = temporary();
     for text in run(2, "other data", 4, 1, results.path()) {
         assert!(
@@ -381,6 +393,7 @@ fn processes_with_other_data_refuse_to_start() {
 
 #[test]
 fn a_nan_of_one_process_stops_all_with_process_and_op() {
+    let _turn = turn();
     let results = temporary();
     for text in run(2, "nan", 4, 1, results.path()) {
         assert!(
@@ -392,6 +405,7 @@ fn a_nan_of_one_process_stops_all_with_process_and_op() {
 
 #[test]
 fn more_processes_than_shards_are_one_sentence() {
+    let _turn = turn();
     let results = temporary();
     for text in run(3, "train", 2, 1, results.path()) {
         assert!(text.contains("3 processes for 2 shards"), "{text}");
@@ -400,6 +414,7 @@ fn more_processes_than_shards_are_one_sentence() {
 
 #[test]
 fn a_panic_of_one_process_ends_the_others() {
+    let _turn = turn();
     for case in ["panic", "late panic"] {
         let results = temporary();
         let begin = Instant::now();
@@ -411,6 +426,7 @@ fn a_panic_of_one_process_ends_the_others() {
 
 #[test]
 fn the_addition_of_mpi_gives_the_same_losses_but_for_rounding() {
+    let _turn = turn();
     /// Rounding in `f32`, which 52 steps of Adam make larger.
     const TOLERANCE: f64 = 1e-2;
     let numbers = |text: &str| -> Vec<f64> {
@@ -435,6 +451,7 @@ fn the_addition_of_mpi_gives_the_same_losses_but_for_rounding() {
 
 #[test]
 fn processes_with_other_programs_refuse_to_start() {
+    let _turn = turn();
     let results = temporary();
     let program = std::env::current_exe().expect("this program");
     let other = results.path().join("other");
@@ -473,6 +490,7 @@ fn processes_with_other_programs_refuse_to_start() {
 
 #[test]
 fn a_process_without_a_launcher_is_one_sentence() {
+    let _turn = turn();
     let launched = wengert_mpi::Launch::detect();
     assert_eq!(launched, None, "this test is not to be run under mpirun");
     let error = wengert_mpi::start().expect_err("no launcher");
