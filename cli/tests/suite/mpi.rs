@@ -13,10 +13,14 @@ fn a_build_without_mpi_says_how_to_get_it() {
 mod with_mpi {
     use std::path::Path;
     use std::process::{Command, Output};
+    use std::sync::{Mutex, PoisonError};
 
     use crate::command::{QUICK, fails, line, scratch, succeeds, text};
 
+    /// One after the other: waiting processes of MPI use a processor each.
     fn mpirun(processes: usize, args: &[&str], directory: &Path) -> Output {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Command::new("mpirun")
             .args([
                 "--oversubscribe",
