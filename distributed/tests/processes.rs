@@ -343,8 +343,8 @@ fn batch_norm_over_all_shards_has_the_same_bits_for_any_number_of_processes() {
 
 #[test]
 fn a_killed_process_ends_the_run_in_seconds_and_the_last_checkpoint_goes_on_with_other_processes() {
-    let _turn = turn();
     const SECONDS: u64 = 20;
+    let _turn = turn();
     let results = temporary();
     let mut running = start(4, "slow", 8, 1, results.path());
     let checkpoints = results.path().join("checkpoints");
@@ -426,9 +426,9 @@ fn a_panic_of_one_process_ends_the_others() {
 
 #[test]
 fn the_addition_of_mpi_gives_the_same_losses_but_for_rounding() {
-    let _turn = turn();
     /// Rounding in `f32`, which 52 steps of Adam make larger.
     const TOLERANCE: f64 = 1e-2;
+    let _turn = turn();
     let numbers = |text: &str| -> Vec<f64> {
         let numbers = text.split(' ').map(|text| text.parse().expect("a number"));
         numbers.collect()
