@@ -66,16 +66,12 @@ fn main() {
         show(report, false, &mut reports);
     }
 
-    println!(
-        "4. A kink: rectifiers of zeros. Nothing is wrong, the report says where the kinks are.\n"
-    );
+    println!("4. Kinks: rectifiers of zeros. Nothing is wrong.\n");
     let zeros = Tensor::from_vec(vec![0.0, 0.7, -1.2, 0.0], [4]);
     let report = Check::of(generic!(|x| x.relu() * 3.0)).at("x", &zeros).titled("relu at 0").run();
     show(report, true, &mut reports);
 
-    println!(
-        "   In a network, the kink is traced to the op: its line, the element, the distance.\n"
-    );
+    println!("   In a network, the kink is traced to its op, line and element.\n");
     // The first of three units is exactly 0.
     let x0 = Tensor::from_vec(vec![1.0, -1.0], [1, 2]);
     let w0 = Tensor::from_vec(vec![0.5, 1.2, -0.3, 0.5, -0.4, 0.9], [2, 3]);
@@ -94,9 +90,7 @@ fn main() {
     let report = check_gradients_with(cut, std::slice::from_ref(&small), &first);
     show(report.titled("severed path"), false, &mut reports);
 
-    println!(
-        "7. A black box: any function with its vector-Jacobian product, here average pooling divided twice.\n"
-    );
+    println!("7. A black box, any pair of functions: average pooling, divided twice.\n");
     let pool = |x: &[&[f64]]| x[0].chunks(2).map(|p| 0.5 * (p[0] + p[1])).collect();
     let wrong = |_: &[&[f64]], c: &[f64]| vec![c.iter().flat_map(|c| [0.25 * c; 2]).collect()];
     let report = check_black_box(pool, wrong, &[vec![0.3, -1.0, 2.0, 0.1]]);

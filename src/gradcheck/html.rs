@@ -84,7 +84,7 @@ fn tensors(report: &Report) -> Markup {
             thead { tr {
                 th class="text" { "tensor" } th class="text" { "shape" } th { "numbers" } th { "wrong" }
                 th class="text" { "worst at" } th { "reverse mode" } th { "forward mode" } th { "differences" }
-                th { "error ÷ bar" } th class="text" { "reason" }
+                th { "error ÷ bar" }
             } }
             tbody {
                 @for group in groups(report) { (tensor(report, group)) }
@@ -109,7 +109,12 @@ fn tensor(report: &Report, group: Option<usize>) -> Markup {
                 td { (number(record.forward)) }
                 td { (number(record.numeric)) }
                 td { (format!("{:.1e}", record.error)) }
-                td class="text" { (record.reason) }
+            }
+        }
+        @if let Some(reason) = worst(&records).map(|r| &r.reason).filter(|r| !r.is_empty()) {
+            tr class=[(wrong > 0).then_some("wrong")] {
+                td {}
+                td class="text reason" colspan="8" { (reason) }
             }
         }
     }

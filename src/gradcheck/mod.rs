@@ -21,7 +21,7 @@ pub use html::html;
 pub use json::json;
 pub use junit::junit;
 
-use crate::autograd::check::{Record, Report};
+use crate::autograd::check::{Record, Report, Verdict};
 
 /// `ok`, `wrong`, or `not judged`.
 fn verdict(report: &Report) -> &'static str {
@@ -63,18 +63,20 @@ fn group_name(report: &Report, input: Option<usize>) -> String {
     input.map_or_else(|| "all inputs together".to_owned(), |i| report.name(i))
 }
 
-/// The record that disagrees most, by its error relative to its bar.
+/// The record to look at first: failures before kinks and what was not judged, then the largest error for its bar.
 fn worst<'a>(records: &[&'a Record]) -> Option<&'a Record> {
-    let rank = |r: &Record| {
-        let error = if r.error.is_nan() {
+    records.iter().copied().max_by(|a, b| compare(a, b))
+}
+
+fn compare(a: &Record, b: &Record) -> std::cmp::Ordering {
+    let error = |r: &Record| {
+        if r.error.is_nan() {
             f64::INFINITY
         } else {
             r.error
-        };
-        (!r.is_ok(), error)
+        }
     };
-    records.iter().copied().max_by(|a, b| {
-        let (a, b) = (rank(a), rank(b));
-        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
-    })
+    let verdict = |r: &Record| (!r.is_ok(), r.verdict != Verdict::Pass);
+    let by_verdict = verdict(a).cmp(&verdict(b));
+    by_verdict.then(error(a).total_cmp(&error(b)))
 }

@@ -1,7 +1,7 @@
 //! Reports of gradient checks as JSON, `JUnit` XML and HTML.
 
 use serde_json::Value;
-use wengert::autograd::check::{CheckOptions, check_gradients_with};
+use wengert::autograd::check::{CheckOptions, check_gradients, check_gradients_with};
 use wengert::gradcheck;
 use wengert::prelude::*;
 
@@ -146,4 +146,20 @@ fn the_page_is_self_contained_and_marks_the_wrong_op() {
     if let Ok(file) = std::env::var("WENGERT_GRADCHECK_PAGE") {
         std::fs::write(file, page).expect("the page is written");
     }
+}
+
+#[test]
+fn the_page_shows_a_kink_before_what_passes_beside_it() {
+    let x = Tensor::from_vec(vec![1.0, 0.0, -1.0], [3]);
+    let report = check_gradients(generic!(|x| x.relu()), &[x]).named(vec!["x".to_owned()]);
+    let page = gradcheck::html("a kink", &[report]);
+    let rows: Vec<_> = page.split("<tr").collect();
+    let x = rows.iter().position(|row| row.contains(">x</td>"));
+    let reason = rows[x.expect("a row of the input") + 1];
+    assert!(
+        reason.contains("takes another branch at its element [1]"),
+        "{reason}"
+    );
+    let (_, body) = page.split_once("</style>").expect("a style");
+    assert!(body.contains("fill=\"var(--kink)\""));
 }

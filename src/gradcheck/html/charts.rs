@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::autograd::check::{Derivative, Record, Verdict};
+use crate::gradcheck::compare;
 
 /// The most cells of a map.
 const CELLS: usize = 4096;
@@ -29,7 +30,7 @@ pub fn error_map(shape: &[usize], records: &[&Record]) -> Option<Markup> {
             .zip(shape)
             .fold(0, |sum, (i, n)| sum * n + i);
         let cell = cells.get_mut(place)?;
-        if cell.is_none_or(|old| worse(record, old)) {
+        if cell.is_none_or(|old| compare(record, old).is_gt()) {
             *cell = Some(record);
         }
     }
@@ -37,10 +38,6 @@ pub fn error_map(shape: &[usize], records: &[&Record]) -> Option<Markup> {
         .iter()
         .any(Option::is_some)
         .then(|| draw(shape, &cells))
-}
-
-fn worse(a: &Record, b: &Record) -> bool {
-    (!a.is_ok(), a.error) > (!b.is_ok(), b.error)
 }
 
 fn draw(shape: &[usize], cells: &[Option<&Record>]) -> Markup {
@@ -185,5 +182,6 @@ fn share(x: f64, low: f64, high: f64) -> f64 {
 }
 
 fn power_of_ten(exponent: f64) -> String {
-    format!("1e{exponent}")
+    // The sum is no negative zero.
+    format!("1e{}", exponent + 0.0)
 }
