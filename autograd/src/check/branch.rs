@@ -12,6 +12,7 @@ use std::sync::Arc;
 use wengert_tensor::Tensor;
 
 use super::local::LocalOp;
+use super::locate::write_call;
 use super::quiet::quietly;
 use super::subject::Subject;
 use super::witness::{moved, unravel};
@@ -49,10 +50,7 @@ impl fmt::Display for Branch {
             element,
             distance,
         } = self;
-        write!(f, "{op} at {location}")?;
-        if let Some(layer) = layer {
-            write!(f, " in {layer}")?;
-        }
+        write_call(f, op, location, layer.as_deref())?;
         write!(
             f,
             " takes another branch at its element {element:?}, {distance:.1e} away"
@@ -260,4 +258,51 @@ fn closest(
         element,
         distance: 0.5 * (from + to),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generic;
+
+    /// The op that takes another branch within `h` of the second of two numbers.
+    fn at_second(f: &dyn Differentiable, x: [f64; 2], h: f64) -> Option<Branch> {
+        let of = |x: [f64; 2]| Tensor::from_vec(x.to_vec(), [2]);
+        branch(f, &[of(x)], &[of([0.0, 1.0])], h)
+    }
+
+    #[test]
+    fn a_jump_of_a_slope_or_of_a_value_is_traced_to_its_op_and_place() {
+        let functions: [(&dyn Differentiable, &str); 4] = [
+            (&generic!(|x| (x.exp() - 1.0).relu().sin()), "relu"),
+            (&generic!(|x| (x * 3.0).abs() + x.exp()), "abs"),
+            (&generic!(|x| x.floor() + x * x), "floor"),
+            (&generic!(|x| x.round() * x.sin()), "round"),
+        ];
+        for (f, op) in functions {
+            let kink = if op == "round" { 0.5 } else { 0.0 };
+            let found = at_second(f, [0.3, kink + 1e-5], 1e-3).expect(op);
+            assert_eq!((found.op, &found.element[..]), (op, &[1][..]));
+            assert!(
+                (found.distance + 1e-5).abs() < 1e-9,
+                "{op}: {}",
+                found.distance
+            );
+            assert!(found.to_string().contains(file!()), "{found}");
+        }
+    }
+
+    #[test]
+    fn of_many_steps_of_a_staircase_one_is_found() {
+        let found = at_second(&generic!(|x| x.floor()), [0.5, 1e4 + 0.3], 990.0);
+        assert_eq!(found.expect("there are 1980").op, "floor");
+    }
+
+    #[test]
+    fn what_is_smooth_or_takes_its_branch_elsewhere_is_not_named() {
+        let smooth = generic!(|x| (x * 50.0).tanh() * x.exp() + (x * 1e3).sin());
+        assert_eq!(at_second(&smooth, [0.3, 0.01], 1e-2), None);
+        let elsewhere = generic!(|x| x.relu());
+        assert_eq!(at_second(&elsewhere, [0.3, 0.1], 1e-2), None);
+    }
 }

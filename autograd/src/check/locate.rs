@@ -45,11 +45,22 @@ impl fmt::Display for Located {
             hypothesis,
             ..
         } = self;
-        write!(f, "{op} at {location}")?;
-        if let Some(layer) = layer {
-            write!(f, " in {layer}")?;
-        }
+        write_call(f, op, location, layer.as_deref())?;
         write!(f, ", input {input}: {hypothesis}")
+    }
+}
+
+/// Writes which op was called where.
+pub(super) fn write_call(
+    f: &mut fmt::Formatter<'_>,
+    op: &str,
+    location: &Location<'_>,
+    layer: Option<&str>,
+) -> fmt::Result {
+    write!(f, "{op} at {location}")?;
+    match layer {
+        Some(layer) => write!(f, " in {layer}"),
+        None => Ok(()),
     }
 }
 

@@ -14,4 +14,4 @@ mod window;
 
 pub(super) use noise::noise;
 pub(super) use search::{Finding, Judged, Search, Taken, search};
-pub(super) use window::STEPS;
+pub(super) use window::{Estimate, STEPS};

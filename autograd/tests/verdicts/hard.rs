@@ -1,8 +1,8 @@
 //! Functions whose gradients are right, and which are hard to judge: none may fail.
 
-use wengert_autograd::check::{Report, Verdict, check_gradients};
-use wengert_autograd::{Draw, LARGEST, generic};
-use wengert_tensor::{ConvOptions, Tensor, keep};
+use wengert_autograd::check::{Derivative, Report, Verdict, check_gradients};
+use wengert_autograd::{Draw, LARGEST, Var, generic};
+use wengert_tensor::{ConvOptions, Number, Real, Tensor, keep};
 
 fn at(values: &[f64]) -> Tensor<f64> {
     Tensor::from_slice(values, [values.len()])
@@ -144,7 +144,6 @@ fn kinks_are_named_and_judged_beside_them() {
 
 #[test]
 fn plain_closures_pass_at_kinks_and_where_they_vary_fast() {
-    use wengert_autograd::Var;
     let functions: [fn(&[Var<f64>]) -> Var<f64>; 6] = [
         |x| x[0].relu(),
         |x| (&x[0] * 1e3).tanh(),
@@ -243,4 +242,28 @@ fn a_terminal_shows_where_a_kink_comes_from_in_80_columns() {
     assert!(text.lines().all(fits), "{text}");
     let coloured = report.terminal().coloured(true).to_string();
     assert_eq!(text.lines().count(), coloured.lines().count());
+}
+
+#[test]
+fn a_mistake_of_both_modes_is_not_excused_by_a_branch_beside_it() {
+    for distance in [3e-2, 3e-3, 3e-4, 3e-5, 1e-6, 1e-7, 1e-8, 1e-9] {
+        // Both modes lose the path by way of `primal` and give 1.5, where the slope is 1; the rectifier adds nothing that
+        // counts.
+        let report = check_gradients(
+            generic!(
+                [distance] | x | {
+                    let lost = x.value().map(|x: T| T::of(x.primal().to_f64()));
+                    x * 1.5 - Var::constant(lost) * 0.5 + (x - (0.3 + distance)).relu() * 1e-12
+                }
+            ),
+            &[at(&[0.3])],
+        );
+        let mut records = report.records.iter();
+        let first = records.find(|r| r.derivative == Derivative::First);
+        assert_eq!(
+            first.map(|r| r.verdict),
+            Some(Verdict::Fail),
+            "{distance}: {report}"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use super::rounding::{COUNT, Difference, SMALL, classify, excuse, may_be_excused
 use super::vote::{Exact, vote};
 use super::{Check, dot, largest, size_or_one, unravel};
 use crate::check::branch::{Branch, branch};
-use crate::check::numeric::{Finding, Search, Taken, noise, search};
+use crate::check::numeric::{Estimate, Finding, Search, Taken, noise, search};
 use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Record, Verdict, Witness};
 
@@ -231,16 +231,18 @@ impl Check<'_> {
             terms.map(|(g, u)| dot(g, u)).sum()
         };
         let beside = estimate.steps_within().map(|h| [claim(h), claim(-h)]);
-        // The smallest step over which the estimate and the claim differ by far more than rounding.
-        let error = (estimate.value - q.analytic).abs();
-        let least = self.least_noise(q);
-        let tiny = VISIBLE * least / error;
+        let (least, tiny) = (self.least_noise(q), self.visible_step(q, &estimate));
         let [up, down] = [tiny, -tiny].map(|h| self.f64(&moved(self.inputs, &q.tangents, h)));
         let is_claimed = tiny < estimate.widest
             && ((up - down) - 2.0 * tiny * q.analytic).abs() <= VISIBLE * least;
         if estimate.is_too_coarse_for(q.analytic, beside) || is_claimed {
             *finding = Finding::Inaccurate(estimate);
         }
+    }
+
+    /// The smallest step over which an estimate and the claim differ by far more than rounding.
+    fn visible_step(&self, q: &Question, estimate: &Estimate) -> f64 {
+        VISIBLE * self.least_noise(q) / (estimate.value - q.analytic).abs()
     }
 
     /// The op whose branch explains a kink, or differences that disagree with both modes.
@@ -255,7 +257,8 @@ impl Check<'_> {
         let both_agree = matches!(exact, Exact::Agrees(_) | Exact::Rounding(_));
         let step = match numeric? {
             Finding::Kink { step, .. } if verdict == Verdict::Kink && self.traced < TRACED => *step,
-            Finding::Differs(estimate) if both_agree => estimate.widest,
+            // A branch further off does not explain why the claim fails at this step, too.
+            Finding::Differs(estimate) if both_agree => self.visible_step(q, estimate),
             _ => return None,
         };
         self.traced += 1;
