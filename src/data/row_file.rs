@@ -87,12 +87,12 @@ impl RowFile {
 pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), DataError> {
     let failed = |error| Problem::Io(error).of(path);
     // Checked before opening: opening a FIFO would wait for a writer.
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
+    if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Problem::NotAFile.of(path));
     }
     let file = File::open(path).map_err(failed)?;
-    Ok((file, metadata.len()))
+    let length = file.metadata().map_err(failed)?.len();
+    Ok((file, length))
 }
 
 #[cfg(unix)]
