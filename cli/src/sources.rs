@@ -22,22 +22,22 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The images that a network is trained on, and those that it is tested on.
 pub struct Source {
-    pub train: Pictures,
-    pub test: Pictures,
+    pub train: LabelledImages,
+    pub test: LabelledImages,
     /// `test`, or `validation` if the test images are a part of the training images.
     pub test_name: &'static str,
 }
 
 /// Labelled images, in memory or in their files.
-pub enum Pictures {
-    Here(ImageSet),
+pub enum LabelledImages {
+    InMemory(ImageSet),
     InFiles(ImageFiles),
 }
 
-impl Pictures {
+impl LabelledImages {
     pub fn set(&self) -> &dyn Dataset {
         match self {
-            Self::Here(set) => set,
+            Self::InMemory(set) => set,
             Self::InFiles(files) => files,
         }
     }
@@ -49,21 +49,21 @@ impl Pictures {
     /// `[images, channels, height, width]`
     fn shape(&self) -> [usize; 4] {
         match self {
-            Self::Here(set) => set.shape(),
+            Self::InMemory(set) => set.shape(),
             Self::InFiles(files) => files.shape(),
         }
     }
 
     fn white(&self) -> u8 {
         match self {
-            Self::Here(set) => set.white(),
+            Self::InMemory(set) => set.white(),
             Self::InFiles(files) => files.white(),
         }
     }
 
     fn select(&self, images: impl Iterator<Item = usize>) -> Self {
         match self {
-            Self::Here(set) => Self::Here(set.select(images)),
+            Self::InMemory(set) => Self::InMemory(set.select(images)),
             Self::InFiles(files) => Self::InFiles(files.select(images)),
         }
     }
@@ -71,7 +71,7 @@ impl Pictures {
     /// All images, in memory.
     pub fn load(&self) -> Result<Cow<'_, ImageSet>, DataError> {
         match self {
-            Self::Here(set) => Ok(Cow::Borrowed(set)),
+            Self::InMemory(set) => Ok(Cow::Borrowed(set)),
             Self::InFiles(files) => Ok(Cow::Owned(files.load()?)),
         }
     }
@@ -80,7 +80,7 @@ impl Pictures {
     pub fn first(&self, count: usize) -> Result<ImageSet, DataError> {
         let images = 0..count.min(self.len());
         match self {
-            Self::Here(set) => Ok(set.select(images)),
+            Self::InMemory(set) => Ok(set.select(images)),
             Self::InFiles(files) => files.select(images).load(),
         }
     }
@@ -199,7 +199,10 @@ impl Source {
     /// Reads the data set of these settings; with `validate`, a part of the training images is held out.
     pub fn read(settings: &Settings, dataset: DatasetName) -> Result<Self, Error> {
         let data = dataset.read(&directory(settings, dataset)?, settings)?;
-        let (train, test) = (Pictures::Here(data.train), Pictures::Here(data.test));
+        let (train, test) = (
+            LabelledImages::InMemory(data.train),
+            LabelledImages::InMemory(data.test),
+        );
         Ok(Self::new(train, test, settings))
     }
 
@@ -208,13 +211,16 @@ impl Source {
         match dataset.open(&directory(settings, dataset)?, settings)? {
             None => Self::read(settings, dataset),
             Some(data) => {
-                let (train, test) = (Pictures::InFiles(data.train), Pictures::InFiles(data.test));
+                let (train, test) = (
+                    LabelledImages::InFiles(data.train),
+                    LabelledImages::InFiles(data.test),
+                );
                 Ok(Self::new(train, test, settings))
             }
         }
     }
 
-    fn new(train: Pictures, test: Pictures, settings: &Settings) -> Self {
+    fn new(train: LabelledImages, test: LabelledImages, settings: &Settings) -> Self {
         if !settings.validate {
             return Self {
                 train,

@@ -13,14 +13,18 @@ fn a_build_without_mpi_says_how_to_get_it() {
 mod with_mpi {
     use std::path::Path;
     use std::process::{Command, Output};
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use crate::command::{QUICK, fails, line, scratch, succeeds, text};
 
-    /// One after the other: waiting processes of MPI use a processor each.
-    fn mpirun(processes: usize, args: &[&str], directory: &Path) -> Output {
+    /// Tests start their processes one after the other: waiting processes of MPI use a processor each.
+    fn turn() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mpirun(processes: usize, args: &[&str], directory: &Path) -> Output {
+        let _turn = turn();
         Command::new("mpirun")
             .args([
                 "--oversubscribe",
@@ -44,6 +48,19 @@ mod with_mpi {
             "{processes} processes, {args:?}:\n{text}"
         );
         text
+    }
+
+    /// One process alone says what is wrong, in a line that has these parts.
+    #[track_caller]
+    fn fails_with_one_line(output: &Output, parts: &[&str]) {
+        let message = text(output);
+        assert!(!output.status.success(), "{message}");
+        let lines = message.lines().filter(|line| line.starts_with("wengert: "));
+        let lines: Vec<_> = lines.collect();
+        assert_eq!(lines.len(), 1, "{message}");
+        for part in parts {
+            assert!(lines[0].contains(part), "{message}");
+        }
     }
 
     #[test]
@@ -165,16 +182,10 @@ mod with_mpi {
             &[&FOLDER[..], &["run", "--mpi"]].concat(),
             directory.path(),
         );
-        let message = text(&output);
-        assert!(!output.status.success(), "{message}");
-        let lines: Vec<_> = message
-            .lines()
-            .filter(|line| line.starts_with("wengert: "))
-            .collect();
-        assert_eq!(lines.len(), 1, "{message}");
-        for part in ["7.png", "damaged or truncated", "--skip-unusable"] {
-            assert!(lines[0].contains(part), "{message}");
-        }
+        fails_with_one_line(
+            &output,
+            &["7.png", "damaged or truncated", "--skip-unusable"],
+        );
         let skipping = [&FOLDER[..], &["run", "--mpi", "--skip-unusable"]].concat();
         let _ = mpirun_succeeds(2, &skipping, directory.path());
     }
@@ -187,6 +198,7 @@ mod with_mpi {
             let start = ["-n", "1", program].into_iter();
             start.chain(QUICK).chain(["--mpi", "--lr", lr])
         };
+        let _turn = turn();
         let output = Command::new("mpirun")
             .args(["--oversubscribe", "--allow-run-as-root"])
             .args(process("0.1"))
@@ -195,16 +207,7 @@ mod with_mpi {
             .current_dir(directory.path())
             .output()
             .expect("mpirun");
-        let message = text(&output);
-        assert!(!output.status.success(), "{message}");
-        let lines: Vec<_> = message
-            .lines()
-            .filter(|line| line.starts_with("wengert: "))
-            .collect();
-        assert_eq!(lines.len(), 1, "{message}");
-        for part in ["process 1", "lr = 0.2", "lr = 0.1"] {
-            assert!(lines[0].contains(part), "{message}");
-        }
+        fails_with_one_line(&output, &["process 1", "lr = 0.2", "lr = 0.1"]);
     }
 
     #[test]
