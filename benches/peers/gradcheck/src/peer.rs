@@ -2,8 +2,8 @@
 //!
 //! It first writes one line of JSON, `{"number": "f64", "cases": […]}`: the type that it computes in, and those lines of
 //! `functions.json` whose functions it has. A request is a line `{"case": 3, "cotangent": 6}`, followed by the inputs and
-//! so many numbers of the cotangent, as `f64` in little-endian order; `null` asks for the values. The answer is a line
-//! with the lengths of the arrays that follow, `{"lengths": [6]}`, or `{"error": "…"}`.
+//! by as many numbers of the cotangent as the line says, as `f64` in little-endian order; `null` asks for the values. The
+//! answer is a line with the lengths of the arrays that follow, `{"lengths": [6]}`, or `{"error": "…"}`.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
