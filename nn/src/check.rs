@@ -1,5 +1,7 @@
 //! The gradient checker for layers and whole models.
 
+use std::cell::OnceCell;
+
 use rand_chacha::ChaCha8Rng;
 use wengert_autograd::check::{CheckOptions, Report, check_gradients_with};
 use wengert_autograd::{Differentiable, Draw, LARGEST, Var};
@@ -130,6 +132,9 @@ where
             builders,
             mode,
             seed: options.seed,
+            f64: OnceCell::new(),
+            dual: OnceCell::new(),
+            f32: OnceCell::new(),
         };
         let report = check_gradients_with(function, &inputs, options);
         report.titled(format!("{mode:?}")).named(names.clone())
@@ -137,19 +142,19 @@ where
 }
 
 /// A model in one mode as a function of its parameters and its input.
-struct InMode<'a, A, B, C> {
+struct InMode<'a, A, B, C, P, Q, R> {
     builders: &'a Builders<A, B, C>,
     mode: Mode,
     seed: u64,
+    /// The model on each number type, once it is needed.
+    f64: OnceCell<P>,
+    dual: OnceCell<Q>,
+    f32: OnceCell<R>,
 }
 
-impl<A, B, C> InMode<'_, A, B, C> {
-    fn run<T, M>(
-        &self,
-        build: impl Fn(&mut Generator) -> M,
-        x: &[Var<T>],
-        kernels: KernelChoice,
-    ) -> Vec<Var<T>>
+impl<A, B, C, P, Q, R> InMode<'_, A, B, C, P, Q, R> {
+    /// A model whose buffers are moved off their starting values.
+    fn build<T, M>(&self, build: impl Fn(&mut Generator) -> M) -> M
     where
         T: Real,
         M: Module<T>,
@@ -162,9 +167,17 @@ impl<A, B, C> InMode<'_, A, B, C> {
                 buffer.value_mut().add_assign(&shift);
             }
         });
+        model
+    }
+
+    fn run<T, M>(&self, model: &M, x: &[Var<T>], kernels: KernelChoice) -> Vec<Var<T>>
+    where
+        T: Real,
+        M: Module<T>,
+    {
         let pass = match self.mode {
-            Mode::Train => Pass::train(&model, self.seed),
-            Mode::Eval => Pass::eval(&model),
+            Mode::Train => Pass::train(model, self.seed),
+            Mode::Eval => Pass::eval(model),
         };
         let (input, parameters) = x.split_last().expect("the input comes last");
         let mut pass = pass
@@ -174,7 +187,7 @@ impl<A, B, C> InMode<'_, A, B, C> {
     }
 }
 
-impl<A, B, C, P, Q, R> Differentiable for InMode<'_, A, B, C>
+impl<A, B, C, P, Q, R> Differentiable for InMode<'_, A, B, C, P, Q, R>
 where
     A: Fn(&mut Generator) -> P,
     B: Fn(&mut Generator) -> Q,
@@ -184,15 +197,18 @@ where
     R: Module<f32>,
 {
     fn f64(&self, x: &[Var<f64>]) -> Vec<Var<f64>> {
-        self.run(&self.builders.f64, x, KernelChoice::Accurate)
+        let model = self.f64.get_or_init(|| self.build(&self.builders.f64));
+        self.run(model, x, KernelChoice::Accurate)
     }
 
     fn dual(&self, x: &[Var<Dual>]) -> Option<Vec<Var<Dual>>> {
-        Some(self.run(&self.builders.dual, x, KernelChoice::Accurate))
+        let model = self.dual.get_or_init(|| self.build(&self.builders.dual));
+        Some(self.run(model, x, KernelChoice::Accurate))
     }
 
     fn f32(&self, x: &[Var<f32>]) -> Option<Vec<Var<f32>>> {
+        let model = self.f32.get_or_init(|| self.build(&self.builders.f32));
         // The kernels that training uses.
-        Some(self.run(&self.builders.f32, x, KernelChoice::Auto))
+        Some(self.run(model, x, KernelChoice::Auto))
     }
 }

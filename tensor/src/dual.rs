@@ -6,7 +6,8 @@ use std::panic::Location;
 
 use num_traits::{One, Zero};
 
-use crate::kernels::Kernels;
+use crate::kernels::gemm::{self, Gemm};
+use crate::kernels::{Kernels, Private};
 use crate::{Element, Number, Real};
 
 /// A dual number `value + tangent·ε` with `ε² = 0` (Clifford, 1873): arithmetic computes exact derivatives.
@@ -140,7 +141,11 @@ impl<T: Real> One for Dual<T> {
     }
 }
 
-impl<T: Real> Kernels for Dual<T> {}
+impl<T: Real> Kernels for Dual<T> {
+    fn gemm(_: Private, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
+        gemm::dual(task, a, b, c);
+    }
+}
 
 impl<T: Real> Element for Dual<T> {
     fn poison() -> Self {

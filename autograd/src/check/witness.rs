@@ -10,6 +10,7 @@ mod structure;
 mod third;
 mod vote;
 
+use std::cell::OnceCell;
 use std::panic::Location;
 
 use wengert_tensor::testing::layouts::{all_layouts, in_layout_of};
@@ -35,6 +36,8 @@ struct Check<'a> {
     value: (f64, f64),
     /// `∂⟨f, cotangents⟩/∂xᵢ` by reverse mode.
     gradients: Vec<Tensor<f64>>,
+    /// The largest element of each input, 1 if all are 0, and of each gradient.
+    sizes: Vec<(f64, f64)>,
     /// For each input, whether reverse mode has a path to it.
     reached: Vec<bool>,
     /// Where the run on dual numbers converted one with a tangent to `f64`.
@@ -44,6 +47,8 @@ struct Check<'a> {
     neighbours: Vec<Neighbour>,
     /// The inputs moved by their rounding units, and the gradients there, once a difference needs them.
     rounded: Vec<(Vec<Tensor<f64>>, Vec<Tensor<f64>>)>,
+    /// The inputs as dual numbers that do not move, once forward mode needs them.
+    constants: OnceCell<Vec<Tensor<Dual>>>,
     /// How many kinks were traced to an op.
     traced: usize,
     draw: Draw,
@@ -195,18 +200,23 @@ fn prepare<'a>(
     let terms = quietly(|| subject.terms(inputs, &cotangents)).unwrap_or(0.0);
     let value = (value.0, value.1.max(terms));
     let reached = gradients.iter().map(Option::is_some).collect();
+    let gradients = or_zeros(gradients, inputs);
+    let pairs = inputs.iter().zip(&gradients);
+    let sizes = pairs.map(|(x, g)| (size_or_one(largest(x)), largest(g)));
     Ok(Check {
+        sizes: sizes.collect(),
         subject,
         inputs,
         options,
         cotangents,
         value,
-        gradients: or_zeros(gradients, inputs),
+        gradients,
         reached,
         lost: Vec::new(),
         noise: vec![None; inputs.len()],
         neighbours: Vec::new(),
         rounded: Vec::new(),
+        constants: OnceCell::new(),
         traced: 0,
         draw,
         report: Report {
@@ -320,7 +330,19 @@ impl Check<'_> {
 
     /// The derivative along one tangent per input, by exact forward mode; per output.
     fn forward(&self, tangents: &[Tensor<f64>]) -> Option<Vec<Tensor<f64>>> {
-        self.forward_at(self.inputs, tangents)
+        self.tangents_of(|| {
+            let constants = self
+                .constants
+                .get_or_init(|| dual_inputs(self.inputs, &still(self.inputs)));
+            let of_one = |(i, u): (usize, &Tensor<f64>)| {
+                if is_still(u) {
+                    constants[i].clone()
+                } else {
+                    dual_input(&self.inputs[i], u)
+                }
+            };
+            tangents.iter().enumerate().map(of_one).collect()
+        })
     }
 
     /// As [`forward`](Self::forward), at other inputs.
@@ -329,42 +351,51 @@ impl Check<'_> {
         inputs: &[Tensor<f64>],
         tangents: &[Tensor<f64>],
     ) -> Option<Vec<Tensor<f64>>> {
+        self.tangents_of(|| dual_inputs(inputs, tangents))
+    }
+
+    /// The tangents of the outputs, per output, if forward mode is a witness.
+    fn tangents_of(&self, inputs: impl FnOnce() -> Vec<Tensor<Dual>>) -> Option<Vec<Tensor<f64>>> {
         if !self.options.forward_mode {
             return None;
         }
-        let outputs = self.subject.duals(&dual_inputs(inputs, tangents))?;
+        let outputs = self.subject.duals(&inputs())?;
         Some(outputs.iter().map(|y| y.map(|d| d.tangent)).collect())
     }
+}
 
-    /// `⟨ẏ, cotangents⟩` by exact forward mode, and the same sum over absolute values.
-    fn forward_product(
-        &self,
-        inputs: &[Tensor<f64>],
-        cotangents: &[Tensor<f64>],
-        tangents: &[Tensor<f64>],
-    ) -> Option<(f64, f64)> {
-        let y = self.forward_at(inputs, tangents)?;
-        let pairs = || y.iter().zip(cotangents);
-        Some((
-            pairs().map(|(y, c)| dot(y, c)).sum(),
-            pairs().map(|(y, c)| dot_abs(y, c)).sum(),
-        ))
-    }
+/// `⟨ẏ, cotangents⟩`, and the same sum over absolute values.
+fn products(tangents: &[Tensor<f64>], cotangents: &[Tensor<f64>]) -> (f64, f64) {
+    let pairs = || tangents.iter().zip(cotangents);
+    (
+        pairs().map(|(y, c)| dot(y, c)).sum(),
+        pairs().map(|(y, c)| dot_abs(y, c)).sum(),
+    )
+}
+
+/// Tangents of inputs that do not move. One zero is repeated along all axes, so that they cost nothing.
+fn still(inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+    let zeros = |x: &Tensor<f64>| Tensor::scalar(0.0).broadcast_to(x.shape());
+    inputs.iter().map(zeros).collect()
+}
+
+/// Whether a tangent is one that [`still`] makes.
+fn is_still(tangent: &Tensor<f64>) -> bool {
+    tangent.strides().iter().all(|&stride| stride == 0) && tangent.iter().next() == Some(0.0)
 }
 
 /// Inputs as dual numbers with these tangents.
 pub(super) fn dual_inputs(inputs: &[Tensor<f64>], tangents: &[Tensor<f64>]) -> Vec<Tensor<Dual>> {
-    inputs
-        .iter()
-        .zip(tangents)
-        .map(|(x, u)| {
-            let dual = x.zip(u, Dual::new);
-            // With stride 0 elements share a place in memory, but their tangents may differ.
-            if x.strides().contains(&0) {
-                dual
-            } else {
-                in_layout_of(&dual, x)
-            }
-        })
-        .collect()
+    let pairs = inputs.iter().zip(tangents);
+    pairs.map(|(x, u)| dual_input(x, u)).collect()
+}
+
+fn dual_input(x: &Tensor<f64>, tangent: &Tensor<f64>) -> Tensor<Dual> {
+    let dual = x.zip(tangent, Dual::new);
+    // With stride 0 elements share a place in memory, but their tangents may differ.
+    if x.strides().contains(&0) {
+        dual
+    } else {
+        in_layout_of(&dual, x)
+    }
 }

@@ -2,7 +2,7 @@
 
 use wengert_tensor::kernels::gemm::{self, Gemm};
 use wengert_tensor::kernels::simd::Level;
-use wengert_tensor::{Real, parallel};
+use wengert_tensor::{Dual, Real, parallel};
 
 /// Shapes that reach every code path: single rows and columns, short and long sums, partial tiles, several blocks
 /// of each axis.
@@ -146,6 +146,32 @@ fn matrixmultiply_and_the_plain_loop_agree_with_the_reference() {
     every_task(|task| check::<f32>(6e-8, gemm::reference_f32, task));
     every_task(|task| check::<f64>(2e-16, gemm::reference_f64, task));
     every_task(|task| check::<f64>(2e-16, gemm::portable, task));
+}
+
+#[test]
+fn dual_numbers_have_the_bits_of_the_plain_loop() {
+    let duals = |length, salt| -> Vec<Dual> {
+        let tangents = numbers::<f64>(length, salt + 3);
+        let values = numbers::<f64>(length, salt);
+        values
+            .into_iter()
+            .zip(tangents)
+            .map(|(x, u)| Dual::new(x, u))
+            .collect()
+    };
+    every_task(|task| {
+        let a = duals(length(task.m, task.k, task.a), 1);
+        let b = duals(length(task.k, task.n, task.b), 2);
+        let mut found = duals(length(task.m, task.n, task.c), 3);
+        let mut plain = found.clone();
+        gemm::dual(task, &a, &b, &mut found);
+        gemm::portable(task, &a, &b, &mut plain);
+        let bits = |x: &Dual| [x.value.to_bits(), x.tangent.to_bits()];
+        assert!(
+            found.iter().map(bits).eq(plain.iter().map(bits)),
+            "{task:?}: the bits differ"
+        );
+    });
 }
 
 #[test]

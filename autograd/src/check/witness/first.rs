@@ -4,7 +4,7 @@ use wengert_tensor::Tensor;
 
 use super::rounding::{COUNT, Difference, SMALL, classify, excuse, may_be_excused};
 use super::vote::{Exact, vote};
-use super::{Check, dot, largest, size_or_one, unravel};
+use super::{Check, dot, is_still, largest, products, size_or_one, still, unravel};
 use crate::check::branch::{Branch, branch};
 use crate::check::numeric::{Estimate, Finding, Search, Taken, noise, search};
 use crate::check::subject::or_zeros;
@@ -84,18 +84,18 @@ impl Check<'_> {
     /// Judges element `k` of the gradient of input `i`.
     pub(super) fn entry(&mut self, (i, k): (usize, usize), differences: bool) {
         let index = unravel(k, self.inputs[i].shape());
-        let zeros = self.inputs.iter().map(|x| Tensor::zeros(x.shape()));
-        let mut tangents: Vec<_> = zeros.collect();
+        let mut tangents = still(self.inputs);
+        tangents[i] = Tensor::zeros(self.inputs[i].shape());
         tangents[i].as_mut_slice()[k] = 1.0;
         let here = self.inputs[i].get(&index).abs();
-        let scale = size_or_one(largest(&self.inputs[i]));
+        let (scale, size) = self.sizes[i];
         self.judge(Question {
             derivative: Derivative::First,
             input: Some(i),
             analytic: self.gradients[i].get(&index),
             index,
             tangents,
-            size: largest(&self.gradients[i]),
+            size,
             unit: if here > 0.0 { here } else { scale },
             widest: 0.25 * scale,
             differences,
@@ -106,7 +106,7 @@ impl Check<'_> {
     /// The size of the terms of a derivative: that of the terms of the value, divided by the size of the input, or by `unit`
     /// for a direction through all inputs.
     fn terms_of(&self, input: Option<usize>, unit: f64) -> f64 {
-        let unit = input.map_or(unit, |i| size_or_one(largest(&self.inputs[i])));
+        let unit = input.map_or(unit, |i| self.sizes[i].0);
         self.value.1 / unit
     }
 
@@ -119,7 +119,8 @@ impl Check<'_> {
 
     /// Judges one number by all witnesses; returns their error bars.
     pub(super) fn judge(&mut self, q: Question) -> Bars {
-        let forward = self.forward_product(self.inputs, &self.cotangents, &q.tangents);
+        let forward = self.forward(&q.tangents);
+        let forward = forward.map(|y| products(&y, &self.cotangents));
         if forward.is_some() {
             self.report.compared.insert(Witness::Dual);
         }
@@ -310,8 +311,8 @@ impl Check<'_> {
                     break;
                 }
             }
-            let forward =
-                self.forward_product(&neighbour.inputs, &neighbour.cotangents, &q.tangents);
+            let forward = self.forward_at(&neighbour.inputs, &q.tangents);
+            let forward = forward.map(|y| products(&y, &neighbour.cotangents));
             let terms = neighbour.gradients.iter().zip(&q.tangents);
             let reverse: f64 = terms.map(|(g, u)| dot(g, u)).sum();
             // A place of its own for every neighbour: they are told apart by their order.
@@ -389,10 +390,10 @@ pub(in crate::check) fn moved(
     h: f64,
 ) -> Vec<Tensor<f64>> {
     let of_one = |(x, u): (&Tensor<f64>, &Tensor<f64>)| {
-        if largest(u) > 0.0 {
-            x.zip(u, |x, u| x + h * u)
-        } else {
+        if is_still(u) || largest(u) == 0.0 {
             x.clone()
+        } else {
+            x.zip(u, |x, u| x + h * u)
         }
     };
     inputs.iter().zip(tangents).map(of_one).collect()

@@ -111,7 +111,7 @@ impl Check<'_> {
         // Relative to one cotangent and one input.
         let terms =
             self.value.1 / size_or_one(self.cotangents.iter().map(largest).fold(0.0, f64::max));
-        let terms = terms / size_or_one(largest(&self.inputs[input]));
+        let terms = terms / self.sizes[input].0;
         let allowed = self.options.exact_tolerance * entry.size.max(largest(column));
         let pair = Pair {
             reverse: analytic,

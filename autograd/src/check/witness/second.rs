@@ -144,7 +144,7 @@ impl Check<'_> {
         let mut size = largest(analytic).max(exact.map_or(0.0, largest));
         if derivative == Derivative::Second {
             // The terms of a second derivative, which may cancel, are about as large as the gradient.
-            let scale = size_or_one(largest(&self.inputs[input]));
+            let scale = self.sizes[input].0;
             size = size.max(direction.size_of_terms.max(self.value.1) / scale);
         }
         // Products with the Jacobian are relative to one cotangent.

@@ -74,7 +74,7 @@ impl Check<'_> {
         for i in 0..self.inputs.len() {
             let (found, exact) = (&here.0[i], &here.1[i]);
             let greatest = largest(exact);
-            let natural = self.value.1 / size_or_one(largest(&self.inputs[i]));
+            let natural = self.value.1 / self.sizes[i].0;
             let allowed = UNITS * epsilon * greatest.max(natural);
             for k in 0..found.len() {
                 let index = unravel(k, found.shape());

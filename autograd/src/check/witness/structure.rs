@@ -47,7 +47,7 @@ impl Check<'_> {
     /// The rounding of a gradient of input `i` of this size. If its terms cancel, rounding is relative to them; they
     /// are about as large as the cotangents' product with the outputs, which is multiplied by `scale`.
     fn allowed(&self, i: usize, size: f64, scale: f64) -> f64 {
-        let terms = scale * self.value.1 / size_or_one(largest(&self.inputs[i]));
+        let terms = scale * self.value.1 / self.sizes[i].0;
         self.rounding() * size.max(0.1 * terms)
     }
 

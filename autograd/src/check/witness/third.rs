@@ -43,7 +43,7 @@ impl Check<'_> {
         let terms = terms.fold(self.value.1, f64::max);
         for input in 0..self.inputs.len() {
             let (reverse, forward) = (&here.reverse[input], &here.forward[input]);
-            let size = terms / size_or_one(largest(&self.inputs[input]));
+            let size = terms / self.sizes[input].0;
             let size = size.max(largest(reverse)).max(largest(forward));
             let allowed = self.options.exact_tolerance * size;
             for k in 0..reverse.len() {

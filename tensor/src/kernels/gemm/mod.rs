@@ -2,6 +2,8 @@
 //!
 //! | operands | algorithm |
 //! |---|---|
+//! | dual numbers | panels of columns, values and tangents apart (`dual`) |
+//! | another number type | plain loops (`portable`) |
 //! | a processor without fused multiply-add | the crate `matrixmultiply` (`fallback`) |
 //! | both contiguous along the sum, few rows or columns | dot products (`dot`) |
 //! | few rows or columns, rows of the other operand contiguous | sums of scaled rows (`axpy`) |
@@ -25,6 +27,7 @@
 mod axpy;
 mod blocked;
 mod dot;
+mod dual;
 #[allow(unsafe_code)] // calls through raw pointers
 mod fallback;
 mod macrokernel;
@@ -33,6 +36,7 @@ mod operands;
 pub(crate) mod pack;
 mod task;
 
+pub use dual::dual;
 pub use fallback::{reference_f32, reference_f64};
 pub use task::Gemm;
 
