@@ -236,15 +236,23 @@ impl<T: Real> Tape<T> {
         Self::with_observer(Some(Observer::KeepAll(RefCell::default())))
     }
 
-    /// The first result of every recorded op whose value the tape keeps.
+    /// Every result of every recorded op, on a tape that keeps all values.
     pub(crate) fn results(&self) -> Vec<Var<T>> {
         let entries = self.0.entries.borrow();
-        let kept = entries.iter().enumerate().filter_map(|(index, entry)| {
-            let entry = entry.as_ref().filter(|entry| entry.rule.is_some())?;
-            let value = entry.outputs.get(0)?.tensor();
-            Some(Var::with_node(value, Some(self.node(index as u32))))
+        let recorded = entries.iter().enumerate().filter_map(|(index, entry)| {
+            let entry = entry.as_ref()?;
+            entry.rule.is_some().then_some((index as u32, entry))
         });
-        kept.collect()
+        let outputs = recorded.flat_map(|(index, entry)| {
+            entry.outputs.iter().zip(0..).map(move |(value, output)| {
+                let node = Node {
+                    output,
+                    ..self.node(index)
+                };
+                Var::with_node(value.tensor(), Some(node))
+            })
+        });
+        outputs.collect()
     }
 
     /// The layer that made an entry of a tape that keeps every value.

@@ -1,6 +1,7 @@
 //! Compares the derivatives of a function with those of the witnesses.
 
 mod directions;
+mod error_analysis;
 mod first;
 mod jacobian;
 mod rounding;
@@ -277,6 +278,12 @@ pub(super) fn unravel(mut k: usize, shape: &[usize]) -> Vec<usize> {
         k /= extent;
     }
     index
+}
+
+/// The place of an element in row-major order.
+fn offset(index: &[usize], shape: &[usize]) -> usize {
+    let places = index.iter().zip(shape);
+    places.fold(0, |place, (i, n)| place * n + i)
 }
 
 impl Check<'_> {

@@ -7,4 +7,5 @@ mod hard;
 mod located;
 mod misses;
 mod one_line;
+mod single_precision;
 mod wrong_rules;

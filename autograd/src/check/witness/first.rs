@@ -4,7 +4,7 @@ use wengert_tensor::Tensor;
 
 use super::rounding::{COUNT, Difference, SMALL, classify, excuse, may_be_excused};
 use super::vote::{Exact, vote};
-use super::{Check, dot, is_still, largest, products, size_or_one, still, unravel};
+use super::{Check, dot, is_still, largest, offset, products, size_or_one, still, unravel};
 use crate::check::branch::{Branch, branch};
 use crate::check::numeric::{Estimate, Finding, Search, Taken, noise, search};
 use crate::check::subject::or_zeros;
@@ -397,12 +397,6 @@ pub(in crate::check) fn moved(
         }
     };
     inputs.iter().zip(tangents).map(of_one).collect()
-}
-
-/// The place of an element in row-major order.
-fn offset(index: &[usize], shape: &[usize]) -> usize {
-    let places = index.iter().zip(shape);
-    places.fold(0, |place, (i, n)| place * n + i)
 }
 
 /// The rounding error of a claim that differences are compared with. Beside forward mode they look for what both modes

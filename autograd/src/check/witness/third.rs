@@ -5,7 +5,7 @@ use wengert_tensor::{Dual, Real, Tensor};
 
 use super::first::{ZERO, error, lengths};
 use super::rounding::{Difference, classify};
-use super::{Check, dual_inputs, largest, size_or_one, unravel};
+use super::{Check, dual_inputs, largest, unravel};
 use crate::backward::grad;
 use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Record, Verdict, Witness};
