@@ -3,7 +3,7 @@
 #![allow(clippy::unreadable_literal, clippy::approx_constant)] // digits as the program that computed them prints them
 
 use wengert_autograd::Var;
-use wengert_autograd::ops::BinaryCrossEntropyOptions;
+use wengert_autograd::ops::{BinaryCrossEntropyOptions, CellParams};
 use wengert_tensor::{Real, Tensor};
 
 use crate::{units, units_double, value_and_gradient};
@@ -577,5 +577,78 @@ fn binary_cross_entropy_of_small_probabilities_keeps_its_digits() {
                 "{probability:e}: {slope:?}"
             );
         }
+    }
+}
+
+/// The slope of σ at `x`, and of tanh.
+fn exact_slopes(x: f64) -> [f64; 2] {
+    let slope = |x: f64| {
+        let e = (-x.abs()).exp();
+        e / ((1.0 + e) * (1.0 + e))
+    };
+    [slope(x), 4.0 * slope(2.0 * x)]
+}
+
+#[test]
+fn gates_of_recurrent_cells_that_are_nearly_open_or_shut_keep_their_slopes() {
+    let zeros = |rows: usize| Var::constant(Tensor::<f32>::zeros([rows, 1]));
+    let identity = |n: usize| {
+        let elements = (0..n * n).map(|k| if k % (n + 1) == 0 { 1.0 } else { 0.0 });
+        Var::constant(Tensor::from_vec(elements.collect(), [n, n]))
+    };
+    for x in grid().into_iter().filter(|x| x.abs() <= 40.0) {
+        let [gate, squash] = exact_slopes(f64::from(x));
+        let state = Var::constant(Tensor::from_vec(vec![0.5_f32], [1, 1]));
+        // The memory is σ(f)/2 + σ(i) tanh g: one of its sums is x, the others are 1.
+        for (place, exact) in [
+            (0, gate * 1_f64.tanh()),
+            (1, gate * 0.5),
+            (2, squash / (1.0 + (-1_f64).exp())),
+        ] {
+            let mut sums = [1.0_f32; 4];
+            sums[place] = x;
+            let (w, u) = (identity(4), zeros(4));
+            let (_, slope) = value_and_gradient(&sums, &[1, 4], |sums| {
+                sums.lstm_cell(&state, &state, &CellParams::new(&w, &u)).1
+            });
+            let found = slope[place];
+            assert!(
+                units(found, exact) <= 2.0 * CLOSE,
+                "{x}, {place}: {found:e}, not {exact:e}"
+            );
+        }
+        // h′ = n + z·(h − n) with n = tanh(r·0 + 1).
+        let (w, u) = (identity(3), zeros(3));
+        let (_, slope) = value_and_gradient(&[1.0, x, 1.0], &[1, 3], |sums| {
+            sums.gru_cell(&state, &CellParams::new(&w, &u))
+        });
+        let exact = gate * (0.5 - 1_f64.tanh());
+        assert!(
+            units(slope[1], exact) <= 2.0 * CLOSE,
+            "{x}: {:e}, not {exact:e}",
+            slope[1]
+        );
+        let through = 1.0 / (1.0 + f64::from(x).exp()) * exact_slopes(1.0)[1];
+        assert!(
+            units(slope[2], through) <= 2.0 * CLOSE,
+            "{x}: {:e}, not {through:e}",
+            slope[2]
+        );
+    }
+}
+
+#[test]
+fn a_softmax_that_is_nearly_one_keeps_its_slope() {
+    for margin in [1.0_f32, 12.0, 20.0, 40.0] {
+        let (_, slope) = value_and_gradient(&[margin, 0.0], &[2], |x| x.softmax(0).slice(0, ..1));
+        let [exact, _] = exact_slopes(f64::from(margin));
+        assert!(
+            units(slope[0], exact) <= CLOSE,
+            "{margin}: {slope:?}, not {exact:e}"
+        );
+        assert!(
+            units(slope[1], -exact) <= CLOSE,
+            "{margin}: {slope:?}, not {exact:e}"
+        );
     }
 }

@@ -24,14 +24,16 @@ pub(in crate::check) struct Estimate {
 }
 
 impl Estimate {
-    /// Steps within the smallest one.
-    pub(in crate::check) fn steps_within(&self) -> [f64; 3] {
-        [1.0, 0.71, 0.43].map(|part| part * self.step)
+    /// Steps within the smallest one. Their ratios are irrational: a function whose period divides one step must not have one
+    /// that divides the others.
+    pub(in crate::check) fn steps_within(&self) -> [f64; 4] {
+        use std::f64::consts::{FRAC_1_SQRT_2, LOG10_E, PI};
+        [1.0, FRAC_1_SQRT_2, LOG10_E, 0.1 * PI].map(|part| part * self.step)
     }
 
     /// Whether a claimed derivative varies by more than its distance from the estimate within the smallest step, by its
     /// values at plus and minus the [steps within](Self::steps_within): then no quotient is close to it.
-    pub(in crate::check) fn is_too_coarse_for(&self, claim: f64, beside: [[f64; 2]; 3]) -> bool {
+    pub(in crate::check) fn is_too_coarse_for(&self, claim: f64, beside: [[f64; 2]; 4]) -> bool {
         let error = (self.value - claim).abs();
         let bends = |[up, down]: [f64; 2]| 0.5 * (up - 2.0 * claim + down).abs();
         beside.into_iter().any(|pair| !(bends(pair) < 0.25 * error))

@@ -1,13 +1,17 @@
 //! Gated recurrent units.
 
+use crate::ops::elementwise::{Sigmoid, Tanh};
 use crate::ops::prelude::*;
-use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts};
+use crate::ops::support::{
+    CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts, times_slope,
+};
 
 /// The next state of a unit. The inputs are the sums `[rᵢ, zᵢ, nᵢ]` of its input, the sums `[rₕ, zₕ,
 /// nₕ]` of its state, and the state `h`.
 ///
 /// `r = σ(rᵢ + rₕ)`, `z = σ(zᵢ + zₕ)`, `n = tanh(nᵢ + r·nₕ)`, `h′ = (1 − z)·n + z·h`. The outputs are
-/// `h′` and, because the rule reads them, the gates `[r, z, n]`.
+/// `h′` and, because the rule reads them, the gates `[r, z, n]`. The slopes of the gates are computed from their sums, as in
+/// [`LstmGates`](super::LstmGates).
 #[derive(Clone, Debug)]
 pub struct GruGates;
 
@@ -17,7 +21,7 @@ impl Op for GruGates {
     }
 
     fn reads(&self) -> Reads {
-        Reads::inputs([1, 2]).and_outputs([1])
+        Reads::INPUTS.and_outputs([1])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -31,20 +35,22 @@ impl Op for GruGates {
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let h = call.input(2);
-        let [_, _, through] = parts(call.input(1));
+        let [inputs, states] = [0, 1].map(|k| parts::<T, 3>(call.input(k)));
         let [r, z, n] = parts(call.output(1));
+        let [sum_r, sum_z] = [0, 1].map(|k| &inputs[k] + &states[k]);
+        let sum_n = &inputs[2] + &r * &states[2];
         let dh = out.take(0).unwrap_or_else(|| Var::full(h.shape(), 0.0));
-        let (mut dz, mut dn) = (&dh * (h - &n), &dh * (1.0 - &z));
+        let (mut dz, mut dn) = (&dh * (h - &n), &dh * (-&sum_z).sigmoid());
         let direct = out.grad(1).map(parts::<T, 3>);
         if let Some([_, direct_z, direct_n]) = &direct {
             (dz, dn) = (dz + direct_z, dn + direct_n);
         }
-        let dn = dn * (1.0 - &n * &n);
-        let mut dr = &dn * through;
+        let dn = times_slope(Tanh, &dn, &sum_n);
+        let mut dr = &dn * &states[2];
         if let Some([direct_r, ..]) = direct {
             dr = dr + direct_r;
         }
-        let (dr, dz) = (dr * &r * (1.0 - &r), dz * &z * (1.0 - &z));
+        let [dr, dz] = [(dr, sum_r), (dz, sum_z)].map(|(g, sum)| times_slope(Sigmoid, &g, &sum));
         out.add(0, Var::concat(&[&dr, &dz, &dn], -1));
         out.add(1, Var::concat(&[&dr, &dz, &(&dn * r)], -1));
         out.add(2, dh * z);

@@ -1,12 +1,14 @@
 //! Long short-term memory.
 
+use crate::ops::elementwise::{Sigmoid, Tanh};
 use crate::ops::prelude::*;
-use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_layers, parts};
+use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_layers, parts, times_slope};
 
 /// The next state and memory of a cell, from its sums `[i, f, g, o]` and its memory `c`.
 ///
 /// `c′ = σ(f)·c + σ(i)·tanh g`, `h = σ(o)·tanh c′`. The outputs are `h`, `c′` and, because the rule
-/// reads them, the gates `[σ(i), σ(f), tanh g, σ(o)]`.
+/// reads them, the gates `[σ(i), σ(f), tanh g, σ(o)]`. The slopes of the gates are computed from the sums: `σ (1 − σ)` would
+/// lose its digits where a gate is nearly open.
 #[derive(Clone, Debug)]
 pub struct LstmGates;
 
@@ -16,7 +18,7 @@ impl Op for LstmGates {
     }
 
     fn reads(&self) -> Reads {
-        Reads::inputs([1]).and_outputs([1, 2])
+        Reads::inputs([0, 1]).and_outputs([1, 2])
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
@@ -36,7 +38,7 @@ impl Op for LstmGates {
         let [i, f, g, o] = parts(call.output(2));
         let dh = out.take(0).unwrap_or_else(|| Var::full(c.shape(), 0.0));
         let squashed = memory.tanh();
-        let mut dmemory = &dh * &o * (1.0 - &squashed * &squashed);
+        let mut dmemory = times_slope(Tanh, &(&dh * &o), memory);
         if let Some(direct) = out.grad(1) {
             dmemory = dmemory + direct;
         }
@@ -45,9 +47,9 @@ impl Op for LstmGates {
             let direct = parts::<T, 4>(direct);
             dgates = std::array::from_fn(|k| &dgates[k] + &direct[k]);
         }
-        let [di, df, dg, dout] = dgates;
-        let (di, df) = (di * &i * (1.0 - i), df * &f * (1.0 - &f));
-        let (dg, dout) = (dg * (1.0 - &g * &g), dout * &o * (1.0 - &o));
+        let sums = parts::<T, 4>(call.input(0));
+        let [di, df, dout] = [0, 1, 3].map(|k| times_slope(Sigmoid, &dgates[k], &sums[k]));
+        let dg = times_slope(Tanh, &dgates[2], &sums[2]);
         out.add(0, Var::concat(&[&di, &df, &dg, &dout], -1));
         out.add(1, dmemory * f);
     }

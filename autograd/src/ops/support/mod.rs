@@ -18,4 +18,4 @@ pub use recurrent::{CellParams, RecurrentOptions};
 pub(super) use recurrent::{StepFn, draw_cell, draw_layers, parts};
 pub use reduction::Reduction;
 pub(super) use reduction::require_equal_shapes;
-pub(super) use smooth::{Elementwise, Of, Slope, Smooth, slope};
+pub(super) use smooth::{Elementwise, Of, Slope, Smooth, slope, times_slope};

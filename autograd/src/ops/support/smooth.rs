@@ -165,11 +165,16 @@ impl<F: Smooth> Op for Slope<F> {
 
 /// The slope of a function as a variable, for the curvatures of functions that contain it.
 pub(crate) fn slope<F: Smooth, T: Real>(f: F, x: &Var<T>) -> Var<T> {
+    times_slope(f, &Var::full(x.shape(), 1.0), x)
+}
+
+/// A cotangent times the slope of a function.
+pub(crate) fn times_slope<F: Smooth, T: Real>(f: F, g: &Var<T>, x: &Var<T>) -> Var<T> {
     debug_assert_eq!(
         F::OF,
         Of::X,
         "{}: its slope is a function of its value",
         F::NAME
     );
-    Var::apply(Slope(f), [&Var::full(x.shape(), 1.0), x])
+    Var::apply(Slope(f), [g, x])
 }
