@@ -1,12 +1,28 @@
 //! The lessons, a file each, in the order of the course.
 
+mod activations;
+mod augmentation;
+mod backprop_by_hand;
+mod conv_arithmetic;
+mod conv_channels;
+mod dense_layer;
+mod fashion;
+mod feature_maps;
+mod flatten_vgg;
+mod initialisation;
+mod pooling;
+mod receptive_field;
+mod residual;
+mod resnet_cifar;
+mod softmax_cross_entropy;
+mod training;
+mod vanishing_gradient;
+
 use crate::Lesson;
 
-/// The files, and the list of them.
+/// The list of the lessons.
 macro_rules! lessons {
     ($($name:ident: $about:literal,)+) => {
-        $(mod $name;)+
-
         /// All lessons, in the order of the course.
         pub static LESSONS: &[Lesson] =
             &[$(Lesson { name: stringify!($name), about: $about, run: $name::run }),+];

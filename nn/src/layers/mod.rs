@@ -5,21 +5,41 @@ mod sample;
 #[macro_use]
 mod stateless;
 
-// Not in the list below: Rust does not let a module of a macro's expansion export `sequential!`.
+mod activation;
+mod attention;
+mod batch_norm;
+mod bilinear;
+mod cells;
+mod conv;
+mod conv_transpose;
+mod dropout;
+mod embedding;
+mod flatten;
+mod identity;
+mod instance_norm;
+mod linear;
+mod norm;
+mod pool;
+mod recurrent;
+mod residual;
+mod resize;
 mod sequential;
-pub use sequential::Sequential;
+mod squeeze_excitation;
+mod stochastic_depth;
+mod sync_batch_norm;
+mod transformer;
 
 use wengert_tensor::Extents;
 use wengert_tensor::fail::fail;
 
 #[doc(hidden)]
 pub use sample::{LayerSample, Make};
+pub use sequential::Sequential;
 
-/// Declares the files of the layers, exports what is public in them, and lists their samples for the tests.
+/// Exports what is public in the files of the layers, and lists their samples for the tests.
 macro_rules! layers {
     ($($file:ident: $($name:ident),+;)*) => {
         $(
-            mod $file;
             pub use $file::{$($name),+};
         )*
 
@@ -37,7 +57,7 @@ macro_rules! layers {
     };
 }
 
-// One line per file.
+// A row for each file. A file without one is dead code, which the lints refuse.
 layers! {
     activation: Activation, Celu, Elu, Gelu, GeluTanh, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu,
         LogSigmoid, LogSoftmax, Mish, Prelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softshrink,

@@ -1,14 +1,23 @@
 //! The update rules, one per file.
 
+mod adadelta;
+mod adagrad;
+mod adam;
+mod adam_w;
+mod adamax;
+mod nadam;
+mod radam;
+mod rms_prop;
+mod sgd;
+
 use wengert_tensor::Real;
 
 use crate::rule::Rule;
 
-/// Declares the rules, exports them, and lists their samples for the tests.
+/// Exports the rules, and lists their samples for the tests.
 macro_rules! rules {
     ($($file:ident: $Rule:ident,)*) => {
         $(
-            mod $file;
             pub use $file::$Rule;
         )*
 
@@ -27,7 +36,7 @@ macro_rules! rules {
     };
 }
 
-// One line per rule.
+// A row for each rule. A file without one is dead code, which the lints refuse.
 rules! {
     adadelta: Adadelta,
     adagrad: Adagrad,
