@@ -4,7 +4,7 @@ use wengert_autograd::check::{CheckOptions, Verdict, check_gradients, check_grad
 use wengert_autograd::{
     Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var, check_op, generic,
 };
-use wengert_tensor::{Number, Real, Tensor};
+use wengert_tensor::{Number, Real, Tensor, parallel};
 
 fn at(values: &[f64]) -> Tensor<f64> {
     Tensor::from_slice(values, [values.len()])
@@ -259,4 +259,63 @@ fn panics_and_functions_that_change_are_reported() {
     let report = check_gradients(|x: &[Var<f64>]| x[0].ln(), &[x]);
     assert!(report.to_string().contains("not finite"), "{report}");
     drop(Tape::<f64>::new());
+}
+
+/// `2x`, whose value or slope is another one in its last place if several threads may run it.
+#[derive(Clone, Debug)]
+struct OnThreads {
+    wrong_value: bool,
+}
+
+impl OnThreads {
+    fn factor<T: Real>(is_wrong: bool) -> T {
+        T::of(if is_wrong && parallel::threads() > 1 {
+            2.0 + 4.0 * f64::EPSILON
+        } else {
+            2.0
+        })
+    }
+}
+
+impl Op for OnThreads {
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        let factor: T = Self::factor(self.wrong_value);
+        x[0].map(|x| x * factor).into()
+    }
+
+    fn vjp<T: Real>(&self, _: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| {
+            g * Var::full(g.shape(), Self::factor::<T>(!self.wrong_value).to_f64())
+        });
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self { wrong_value: true }, [draw.any()])
+    }
+}
+
+#[test]
+fn results_that_depend_on_the_number_of_threads_are_reported() {
+    let x = at(&[0.3, -1.2]);
+    for (wrong_value, text) in [
+        (true, "the value depends on the number of threads"),
+        (
+            false,
+            "input 0: the gradient depends on the number of threads",
+        ),
+    ] {
+        for threads in [1, 3] {
+            let op = OnThreads { wrong_value };
+            let report = parallel::with_threads(threads, || {
+                check_gradients(
+                    generic!([op] | x | Var::apply(op.clone(), [x]).sin()),
+                    std::slice::from_ref(&x),
+                )
+            });
+            assert!(
+                report.failed() && report.to_string().contains(text),
+                "{threads}: {report}"
+            );
+        }
+    }
 }

@@ -112,7 +112,7 @@ pub fn threads() -> usize {
 ///
 /// # Panics
 /// If `threads` is 0 or the operating system cannot start the threads.
-pub fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
+pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
     let workers = Workers::new(threads).expect("the operating system starts the threads");
     let _entered = Entered::new(Arc::new(workers));
     f()

@@ -1,8 +1,8 @@
 //! Properties that every gradient has, whatever the function: it is linear in the cotangent, adds to other uses of
 //! an input, does not depend on memory layouts, and is the same in every run.
 
-use wengert_tensor::Tensor;
 use wengert_tensor::testing::layouts::all_layouts;
+use wengert_tensor::{Tensor, parallel};
 
 use super::{Check, largest, size_or_one};
 use crate::backward::grad;
@@ -13,6 +13,12 @@ use crate::var::Var;
 
 /// Differences of gradients that are equal but for rounding, relative to the largest entry.
 const ROUNDING: f64 = 1e-10;
+
+/// Runs `f` on one thread if it ran on several before, else on two.
+fn on_other_threads<R>(f: impl FnOnce() -> R) -> R {
+    let threads = if parallel::threads() > 1 { 1 } else { 2 };
+    parallel::with_threads(threads, f)
+}
 
 impl Check<'_> {
     /// Checks all of them.
@@ -59,25 +65,43 @@ impl Check<'_> {
         or_zeros(self.subject.gradients(self.inputs, cotangents), self.inputs)
     }
 
-    /// Two runs give the same bits, and change no input.
+    /// Two runs give the same bits, on another number of threads as well, and change no input.
     fn repeatable(&mut self) {
         let before: Vec<_> = self.inputs.iter().map(bits).collect();
-        let again = self.gradients_for(&self.cotangents);
+        let again = on_other_threads(|| self.gradients_for(&self.cotangents));
+        let differs = |again: &[Tensor<f64>], i: usize| bits(&again[i]) != bits(&self.gradients[i]);
+        let all_differing = |again: &[Tensor<f64>]| -> Vec<usize> {
+            (0..self.inputs.len())
+                .filter(|&i| differs(again, i))
+                .collect()
+        };
+        let mut wrong = all_differing(&again);
+        let mut reason = "the gradient depends on the number of threads";
+        if !wrong.is_empty() {
+            let here = all_differing(&self.gradients_for(&self.cotangents));
+            if !here.is_empty() {
+                (wrong, reason) = (
+                    here,
+                    "not deterministic: a second run gives another gradient",
+                );
+            }
+        }
         for i in 0..self.inputs.len() {
             if bits(&self.inputs[i]) != before[i] {
                 self.fault(format!("input {i}: the backward pass changes its values"));
             }
-            if bits(&again[i]) != bits(&self.gradients[i]) {
-                self.fault(format!(
-                    "input {i}: not deterministic: a second run gives another gradient"
-                ));
+            if wrong.contains(&i) {
+                self.fault(format!("input {i}: {reason}"));
             }
         }
-        let (first, second) = (self.f64(self.inputs), self.f64(self.inputs));
-        if first.to_bits() != second.to_bits() {
+        let value = || self.f64(self.inputs).to_bits();
+        let first = value();
+        if value() != first {
             self.fault(
                 "not deterministic: a second run of the function gives another value".to_owned(),
             );
+        } else if on_other_threads(value) != first {
+            self.fault("the value depends on the number of threads".to_owned());
         }
     }
 
