@@ -95,6 +95,21 @@ macro_rules! network {
 }
 
 network!(readme_cnn, |rng| Cnn::new(rng), [4, 1, 8, 8]);
+
+/// A seed at which a long run called the network wrong: differences of the gradient met a kink.
+#[test]
+fn the_readme_s_network_passes_where_a_second_derivative_is_beside_a_kink() {
+    let options = CheckOptions {
+        seed: 1_796_001_136,
+        entries: 8,
+        localise: false,
+        ..CheckOptions::default()
+    };
+    for report in check_model!(|rng| Cnn::new(rng), [4, 1, 8, 8], options) {
+        report.assert();
+    }
+}
+
 network!(
     residual_block,
     |rng| BasicBlock::new(3, 4, 2, rng),

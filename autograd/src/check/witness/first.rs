@@ -29,7 +29,7 @@ pub(in crate::check) const DIFFERENCES_OF_EXAMPLES: usize = 2;
 const TRACED: usize = 4;
 
 /// A change of this many roundings is no rounding.
-const VISIBLE: f64 = 64.0;
+pub(super) const VISIBLE: f64 = 64.0;
 
 /// A derivative along a direction, to be judged.
 pub(super) struct Question {

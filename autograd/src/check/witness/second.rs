@@ -3,12 +3,12 @@
 use wengert_tensor::testing::layouts::in_layout_of;
 use wengert_tensor::{Dual, Tensor};
 
-use super::first::{ZERO, error, lengths, moved, trusted_step};
+use super::first::{VISIBLE, ZERO, error, lengths, moved, trusted_step};
 use super::rounding::{Pair, Points};
 use super::vote::{Exact, vote};
 use super::{Check, dual_inputs, largest, size_or_one, unravel};
 use crate::backward::grad;
-use crate::check::numeric::{Finding, Judged, STEPS, Search};
+use crate::check::numeric::{Estimate, Finding, Judged, STEPS, Search};
 use crate::check::subject::{or_zeros, reverse};
 use crate::check::{Derivative, Record, Verdict, Witness};
 use crate::function::Differentiable;
@@ -56,6 +56,10 @@ struct Direction<'a> {
     moved: Option<Vec<Products>>,
     /// Those by reverse mode at ± a step along the direction.
     steps: Vec<(f64, [Products; 2])>,
+    /// The noise of the gradient of each input.
+    noise: Vec<f64>,
+    /// Gradients at ± a step along the direction.
+    gradients: Vec<(f64, [Vec<Tensor<f64>>; 2])>,
 }
 
 impl Direction<'_> {
@@ -101,7 +105,8 @@ impl Check<'_> {
         let terms = self.gradients.iter().zip(&tangents);
         let terms = terms.map(|(g, u)| largest(g) * largest(u));
         let size_of_terms = terms.fold(0.0, f64::max);
-        let numeric = self.gradient_differences(&here.hessian, &tangents, exact.is_some());
+        let noise = self.noise_of_gradients(&here.hessian);
+        let numeric = self.gradient_differences(&here.hessian, &tangents, &noise, exact.is_some());
         let mut direction = Direction {
             f,
             tangents,
@@ -109,6 +114,8 @@ impl Check<'_> {
             beside: None,
             moved: None,
             steps: Vec::new(),
+            noise,
+            gradients: Vec::new(),
         };
         let mut compared = Vec::new();
         for derivative in [Derivative::Cotangent, Derivative::Second] {
@@ -192,7 +199,8 @@ impl Check<'_> {
         compared
     }
 
-    /// If both modes agree and differences do not, the function may vary over less than their smallest step.
+    /// If both modes agree and differences do not, the function may vary over less than their smallest step, or have a kink
+    /// within it. The second derivatives there tell, and a quotient over a smaller step that agrees.
     fn doubt_second(&self, number: &mut Compared, element: usize, direction: &mut Direction<'_>) {
         let Some(Finding::Differs(estimate)) = number.finding else {
             return;
@@ -215,9 +223,63 @@ impl Check<'_> {
             let tensors = tensors.map(|products| &products.hessian[number.input]);
             tensors.map(|tensor| tensor.get(unravel(element, tensor.shape())))
         });
-        if estimate.is_too_coarse_for(number.analytic, beside) {
+        if estimate.is_too_coarse_for(number.analytic, beside)
+            || self.holds_at_a_smaller_step(number, element, &estimate, direction)
+        {
             number.finding = Some(Finding::Inaccurate(estimate));
         }
+    }
+
+    /// Whether the claim holds over a step that is just large enough to see its distance from the estimate.
+    fn holds_at_a_smaller_step(
+        &self,
+        number: &Compared,
+        element: usize,
+        estimate: &Estimate,
+        direction: &mut Direction<'_>,
+    ) -> bool {
+        let noise = VISIBLE * direction.noise[number.input];
+        let error = (estimate.value - number.analytic).abs();
+        // A power of two, so that entries share the gradients.
+        let step = 2.0_f64.powi((noise / error).log2().ceil() as i32);
+        if !(step < estimate.widest) {
+            return false;
+        }
+        let known = direction.gradients.iter().position(|(h, _)| *h == step);
+        let place = known.unwrap_or_else(|| {
+            let both = [step, -step].map(|h| self.gradients_beside(&direction.tangents, h));
+            direction.gradients.push((step, both));
+            direction.gradients.len() - 1
+        });
+        let tensors = direction.gradients[place].1.each_ref();
+        let [up, down] = tensors.map(|gradients| {
+            let tensor = &gradients[number.input];
+            tensor.get(unravel(element, tensor.shape()))
+        });
+        ((up - down) - 2.0 * step * number.analytic).abs() <= noise
+    }
+
+    /// The gradients at a step along a direction.
+    fn gradients_beside(&self, tangents: &[Tensor<f64>], step: f64) -> Vec<Tensor<f64>> {
+        let moved = moved(self.inputs, tangents, step);
+        or_zeros(self.subject.gradients(&moved, &self.cotangents), &moved)
+    }
+
+    /// The rounding noise of the gradient of each input, when all inputs move along a direction.
+    fn noise_of_gradients(&self, claims: &[Tensor<f64>]) -> Vec<f64> {
+        let of_one = |(i, claim): (usize, &Tensor<f64>)| {
+            32.0 * f64::EPSILON * self.terms_of_gradient(i, claim)
+        };
+        claims.iter().enumerate().map(of_one).collect()
+    }
+
+    /// The size of what the gradient of an input is rounded relative to.
+    fn terms_of_gradient(&self, input: usize, claim: &Tensor<f64>) -> f64 {
+        let (scale, greatest) = self.sizes[input];
+        // If the terms of a gradient cancel, its noise is relative to them.
+        let terms = greatest.max(self.value.1 / scale);
+        // The rounding of the moved inputs, too, is noise: the direction is as long as they are.
+        terms.max(largest(claim))
     }
 
     fn record_second(&mut self, number: Compared) {
@@ -350,31 +412,25 @@ impl Check<'_> {
         &self,
         claims: &[Tensor<f64>],
         tangents: &[Tensor<f64>],
+        noise: &[f64],
         has_exact: bool,
     ) -> Option<Vec<Vec<Finding>>> {
         if !self.options.finite_differences {
             return None;
         }
-        let at = |h: f64| -> Vec<Tensor<f64>> {
-            let moved = moved(self.inputs, tangents, h);
-            or_zeros(self.subject.gradients(&moved, &self.cotangents), &moved)
-        };
+        let at = |h: f64| self.gradients_beside(tangents, h);
         let trusted = trusted_step(self.inputs, tangents);
         let mut judged: Vec<Vec<Judged>> = claims
             .iter()
             .zip(&self.gradients)
-            .zip(self.inputs)
-            .map(|((claim, g), x)| {
-                // If the terms of a gradient cancel, its noise is relative to them.
-                let terms = largest(g).max(self.value.1 / size_or_one(largest(x)));
-                // The rounding of the moved inputs, too, is noise: the direction is as long as they are.
-                let terms = terms.max(largest(claim));
-                let size = largest(claim).max(terms);
+            .enumerate()
+            .map(|(i, (claim, g))| {
+                let size = self.terms_of_gradient(i, claim);
                 let of_one = |(claim, here): (f64, f64)| {
                     Judged::new(Search {
                         claim,
                         here,
-                        sigma: 32.0 * f64::EPSILON * terms,
+                        sigma: noise[i],
                         unit: 1.0,
                         widest: 0.25,
                         trusted,
