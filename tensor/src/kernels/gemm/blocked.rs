@@ -337,7 +337,7 @@ impl<T: Float> Product<'_, T> {
         let work = depth * across;
         // With non-temporal stores: the buffer is recycled, and an ordinary store would wait until the other
         // processors have invalidated the cache lines that they read in the product before.
-        let is_shared = parallel::threads() > 1 && work >= parallel::GRAIN;
+        let is_shared = work >= parallel::GRAIN && parallel::threads() > 1;
         let chunk = PANELS_PER_TASK * depth * width;
         parallel::for_chunks_mut(to, chunk, work, |group, to| {
             let first = group * PANELS_PER_TASK;
