@@ -3,6 +3,7 @@
 //!
 //!     target/release/peer-gradcheck .venv/bin/python gradcheck/torch_functions.py
 //!     target/release/peer-gradcheck target/release/candle-gradients f64
+//!     target/release/peer-gradcheck target/release/burn-gradients f64
 //!     target/release/peer-gradcheck --only celu --seeds 10 .venv/bin/python gradcheck/torch_functions.py
 //!     target/release/peer-gradcheck --compare .venv/bin/python gradcheck/catalogue.py
 //!
