@@ -74,18 +74,23 @@ FUNCTIONS = {
     "clamp": lambda x, low, high: x.clamp(low, high),
     "pow_3": torch.pow,
     "pow_0.3": torch.pow,
+    "pow_-3": torch.pow,
     "divide_by_scalar": lambda x, scalar: x / scalar,
     "multiply_by_scalar": lambda x, scalar: x * scalar,
     "scalar_divided": lambda x, scalar: scalar / x,
     "remainder": lambda x, scalar: torch.remainder(x, scalar),
     "prelu": lambda x: F.prelu(x, torch.tensor([0.3])),
     "pow": torch.pow,
+    "remainder_pair": torch.remainder,
+    "cross": lambda a, b: torch.linalg.cross(a, b, dim=1),
     "xlogy": torch.xlogy,
     "lerp": torch.lerp,
     "addcmul": lambda a, b, c: torch.addcmul(a, b, c, value=0.7),
     "addcdiv": lambda a, b, c: torch.addcdiv(a, b, c, value=0.7),
     "where": lambda a, b: torch.where(torch.tensor([True, False, True, False]), a, b),
     "var_mean": lambda x: torch.stack(torch.var_mean(x, dim=1)),
+    "prod_all": torch.prod,
+    "cov": torch.cov,
     "topk": lambda x: torch.topk(x, 2).values,
     "kthvalue": lambda x: torch.kthvalue(x, 2).values,
     "softmin": lambda x: F.softmin(x, 1),
@@ -105,6 +110,7 @@ FUNCTIONS = {
     "einsum": lambda a, b: torch.einsum("ij,jk->ki", a, b),
     "inv": torch.linalg.inv,
     "det": torch.linalg.det,
+    "lu": lambda x: torch.linalg.lu(x).U,
     "slogdet": lambda x: torch.linalg.slogdet(x)[1],
     "solve": torch.linalg.solve,
     "cholesky": lambda x: torch.linalg.cholesky(x @ x.T + torch.eye(3)),
@@ -117,6 +123,7 @@ FUNCTIONS = {
     "gather": lambda x: x.gather(1, torch.tensor([[0, 0], [2, 1]])),
     "scatter_add": lambda x, y: x.scatter_add(1, torch.tensor([[0, 0], [2, 1]]), y),
     "index_select": lambda x: x.index_select(0, torch.tensor([2, 0, 2])),
+    "index_add": lambda x, y: x.index_add(0, torch.tensor([2, 0, 2]), y),
     "embedding": lambda w: F.embedding(torch.tensor([3, 0, 3]), w),
     "embedding_padding": lambda w: F.embedding(torch.tensor([3, 0, 3]), w),
     "scatter_reduce_prod": lambda x, y: x.scatter_reduce(0, torch.tensor([0, 0, 2]), y, "prod"),
@@ -124,6 +131,10 @@ FUNCTIONS = {
     "scatter_reduce_amax": lambda x, y: x.scatter_reduce(0, torch.tensor([0, 0, 2]), y, "amax"),
     "roll": lambda x: x.roll(1, 1),
     "flip": lambda x: x.flip(1),
+    "repeat": lambda x: x.repeat(2, 3),
+    "slice_step": lambda x: x.flip(1)[:, ::2],
+    "slice_assign": lambda x, y: x.slice_scatter(y, 1, 1, 3),
+    "unfold_axis": lambda x: x.unfold(1, 3, 2),
     "cat": lambda a, b: torch.cat([a, b]),
     "stack": lambda a, b: torch.stack([a, b], 1),
     "unfold": lambda x: F.unfold(x, (2, 3), dilation=(1, 2), padding=1, stride=2),
@@ -131,12 +142,18 @@ FUNCTIONS = {
     "pixel_shuffle": lambda x: F.pixel_shuffle(x, 2),
     "conv1d": lambda x, w, stride, padding: F.conv1d(x, w, None, stride, padding),
     "conv3d": lambda a, b: F.conv3d(a, b, None, 1, 1),
+    "conv_transpose1d": lambda x, w: F.conv_transpose1d(x, w, None, 2, 1, dilation=2),
+    "conv_transpose2d_bias": lambda x, w, b, stride, padding, dilation, groups, output_padding: F.conv_transpose2d(
+        x, w, b, stride, padding, output_padding, groups, dilation
+    ),
+    "conv_transpose3d": lambda x, w: F.conv_transpose3d(x, w, None, (2, 1, 1), 1, (1, 0, 0)),
     "max_pool2d_dilated": lambda x: F.max_pool2d(x, 2, 2, 0, 2),
     "max_pool1d": lambda x: F.max_pool1d(x, 2),
     "avg_pool1d": lambda x: F.avg_pool1d(x, 2),
     "max_pool3d": lambda x: F.max_pool3d(x, 2),
     "avg_pool3d": lambda x: F.avg_pool3d(x, 2),
     "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, (2, 3)),
+    "adaptive_avg_pool3d": lambda x: F.adaptive_avg_pool3d(x, (2, 3, 2)),
     "adaptive_max_pool2d": lambda x: F.adaptive_max_pool2d(x, (2, 3)),
     "affine_grid": lambda t: F.affine_grid(t, [1, 1, 3, 2], align_corners=False),
     "layer_norm": lambda x, g, b: F.layer_norm(x, [4], g, b),
@@ -149,6 +166,7 @@ FUNCTIONS = {
     "cross_entropy": lambda x: F.cross_entropy(x, CLASSES),
     "cross_entropy_smoothed": lambda x: F.cross_entropy(x, CLASSES, label_smoothing=0.1),
     "cross_entropy_weighted": lambda x: F.cross_entropy(x, CLASSES, weight=torch.tensor([0.3, 1.0, 2.0, 0.7]), ignore_index=0),
+    "cross_entropy_probabilities": lambda x: F.nll_loss(x.log(), CLASSES),
     "cross_entropy_soft": lambda x, y: F.cross_entropy(x, y.softmax(1)),
     "nll_loss": lambda x: F.nll_loss(x, CLASSES),
     "smooth_l1_loss_beta": F.smooth_l1_loss,
@@ -179,10 +197,13 @@ FUNCTIONS = {
     "max_pool2d": pooling(F.max_pool2d),
     "avg_pool2d": pooling(F.avg_pool2d),
     "avg_pool2d_exclude": pooling(F.avg_pool2d, count_include_pad=False),
+    "max_pool2d_ceil": pooling(F.max_pool2d, ceil_mode=True),
+    "avg_pool2d_ceil": pooling(F.avg_pool2d, ceil_mode=True),
+    "avg_pool2d_ceil_exclude": pooling(F.avg_pool2d, ceil_mode=True, count_include_pad=False),
     "lp_pool2d": lambda x, kernel, stride: F.lp_pool2d(x, 3, kernel, stride),
 }
 for name in """sum mean prod var std amax amin logsumexp norm median cumsum cumprod logcumsumexp softmax log_softmax
-        cummax sort""".split():
+        cummax cummin sort""".split():
     FUNCTIONS[name] = along(getattr(torch, name))
 for p in (1, 3, 0.5, float("inf")):
     FUNCTIONS[f"norm_{p}"] = lambda x, p=p: torch.linalg.vector_norm(x, p, dim=1)
@@ -191,11 +212,16 @@ for mode in ("constant", "reflect", "replicate", "circular"):
 for mode in ("nearest", "bilinear", "bicubic", "area"):
     options = {"align_corners": False} if mode.startswith("bi") else {}
     FUNCTIONS[f"interpolate_{mode}"] = lambda x, size, mode=mode, o=options: F.interpolate(x, size, mode=mode, **o)
+FUNCTIONS["interpolate_nearest_exact"] = lambda x, size: F.interpolate(x, size, mode="nearest-exact")
+for mode in ("bilinear", "bicubic"):
+    FUNCTIONS[f"interpolate_{mode}_corners"] = lambda x, size, mode=mode: F.interpolate(x, size, mode=mode, align_corners=True)
+for padding in ("border", "reflection"):
+    FUNCTIONS[f"grid_sample_bilinear_{padding}"] = lambda x, g, p=padding: F.grid_sample(x, g, padding_mode=p, align_corners=False)
 for mode in ("bilinear", "nearest", "bicubic"):
     FUNCTIONS[f"grid_sample_{mode}"] = lambda x, g, mode=mode: F.grid_sample(x, g, mode=mode, align_corners=False)
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "functions.json")) as file:
-    CASES = json.load(file)
+    CASES = [case for case in json.load(file) if case["function"] in FUNCTIONS]
 
 
 def answer(request):

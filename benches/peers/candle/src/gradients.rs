@@ -92,7 +92,7 @@ fn elementwise(call: &Call, x: &[Tensor]) -> Option<Result<Tensor>> {
             .and_then(|slope| slope.to_dtype(a.dtype()))
             .and_then(|slope| nn::PReLU::new(slope, true).forward(a)),
         "clamp" => a.clamp(call.number("low"), call.number("high")),
-        "pow_3" | "pow_0.3" => a.powf(call.number("exponent")),
+        "pow_3" | "pow_-3" | "pow_0.3" => a.powf(call.number("exponent")),
         "divide_by_scalar" => a / call.number("scalar"),
         "multiply_by_scalar" => a * call.number("scalar"),
         "scalar_divided" => call.number("scalar") / a,
@@ -139,11 +139,14 @@ fn products_and_indices(function: &str, x: &[Tensor]) -> Option<Result<Tensor>> 
         "gather" => indices(&[0, 0, 2, 1], &[2, 2]).and_then(|i| a.gather(&i, 1)),
         "scatter_add" => indices(&[0, 0, 2, 1], &[2, 2]).and_then(|i| a.scatter_add(&i, &x[1], 1)),
         "index_select" => indices(&[2, 0, 2], &[3]).and_then(|i| a.index_select(&i, 0)),
+        "index_add" => indices(&[2, 0, 2], &[3]).and_then(|i| a.index_add(&i, &x[1], 0)),
         "embedding" => {
             indices(&[3, 0, 3], &[3]).and_then(|i| nn::Embedding::new(a.clone(), 2).forward(&i))
         }
         "roll" => a.roll(1, 1),
         "flip" => a.flip(&[1]),
+        "repeat" => a.repeat((2, 3)),
+        "slice_assign" => a.slice_assign(&[0..2, 1..3], &x[1]),
         "cat" => Tensor::cat(&[a, &x[1]], 0),
         "stack" => Tensor::stack(&[a, &x[1]], 1),
         _ => return None,

@@ -3,6 +3,7 @@
 //!
 //!     target/release/peer-gradcheck .venv/bin/python gradcheck/torch_functions.py
 //!     target/release/peer-gradcheck target/release/candle-gradients f64
+//!     target/release/peer-gradcheck target/release/burn-gradients f64
 //!     target/release/peer-gradcheck --only celu --seeds 10 .venv/bin/python gradcheck/torch_functions.py
 //!     target/release/peer-gradcheck --compare .venv/bin/python gradcheck/catalogue.py
 //!
@@ -158,6 +159,7 @@ fn draw(input: &Input, seed: u64, place: u64) -> Vec<f64> {
         "inside" => draw.uniform(shape, -0.9, 0.9),
         "above_one" => draw.uniform(shape, 1.1, 4.0),
         "wide" => draw.uniform(shape, -5.0, 5.0),
+        "huge" => draw.uniform(shape, -1000.0, 1000.0),
         "off_zero" => draw.off_zero(shape),
         _ => draw.normal(shape),
     };
