@@ -121,3 +121,51 @@ fn a_staircase_of_roundings_fails_no_right_gradient() {
         }
     }
 }
+
+#[test]
+fn a_gradient_that_is_not_finite_where_the_slope_is_fails() {
+    // The gradient of elu as a product of 0 and e^x, which overflows.
+    let elu = |x: &[&[f64]]| -> Vec<f64> {
+        x[0].iter()
+            .map(|&x| if x > 0.0 { x } else { x.exp_m1() })
+            .collect()
+    };
+    let vjp = |x: &[&[f64]], c: &[f64]| -> Vec<Vec<f64>> {
+        let slope = |x: f64| {
+            let is_right = f64::from(u8::from(x > 0.0));
+            is_right + (1.0 - is_right) * x.exp()
+        };
+        vec![x[0].iter().zip(c).map(|(&x, c)| slope(x) * c).collect()]
+    };
+    check_black_box(elu, vjp, &[vec![0.5, -1.5, 3.0]]).assert();
+    let report = check_black_box(elu, vjp, &[vec![0.5, 800.0, 3.0]]);
+    assert!(report.failed(), "{report}");
+    assert!(
+        report.to_string().contains("differences are finite"),
+        "{report}"
+    );
+}
+
+#[test]
+fn an_infinite_slope_is_no_mistake() {
+    let report = |f: fn(f64) -> f64, slope: fn(f64) -> f64| {
+        check_black_box(
+            move |x: &[&[f64]]| x[0].iter().map(|&x| f(x)).collect::<Vec<_>>(),
+            move |x: &[&[f64]], c: &[f64]| {
+                vec![
+                    x[0].iter()
+                        .zip(c)
+                        .map(|(&x, c)| slope(x) * c)
+                        .collect::<Vec<_>>(),
+                ]
+            },
+            &[vec![0.0, 1.0]],
+        )
+    };
+    let infinite = report(f64::cbrt, |x| 1.0 / (3.0 * x.cbrt() * x.cbrt()));
+    assert!(!infinite.failed(), "{infinite}");
+    let infinite = report(f64::sqrt, |x| 0.5 / x.sqrt());
+    assert!(!infinite.failed(), "{infinite}");
+    let both_sides = report(|x| x.abs().sqrt(), |x| 0.5 * x.signum() / x.abs().sqrt());
+    assert!(!both_sides.failed(), "{both_sides}");
+}

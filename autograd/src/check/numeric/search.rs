@@ -231,6 +231,13 @@ impl Windows {
             .all(|e| self.differs(e))
     }
 
+    /// Whether a kink is not at the point itself: a narrower window would have seen it there.
+    fn is_beside(&self, (slopes, _, step): &([f64; 2], f64, f64)) -> bool {
+        let jump = (slopes[0] - slopes[1]).abs();
+        let mut narrower = self.estimates.iter().filter(|e| e.widest < *step);
+        narrower.any(|e| e.bar <= 0.25 * jump)
+    }
+
     fn conclude(&self) -> Finding {
         let kink = self.kink;
         match self.confirmed() {
@@ -243,7 +250,7 @@ impl Windows {
                 Finding::Differs(best)
             }
             _ => match (
-                kink,
+                kink.filter(|kink| !self.is_beside(kink)),
                 self.estimates
                     .iter()
                     .copied()
@@ -359,6 +366,32 @@ mod tests {
             );
             assert!(matches!(found, Finding::Differs(_)), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_kink_beside_the_point_is_none_at_the_point() {
+        // The noise of f32: narrow windows are too noisy to judge the claim, the wide one has a kink within it.
+        let mut phi = |h: f64| f64::from((0.3 * h + 5.0 * (h - 0.0025).max(0.0)) as f32 + 1.0_f32);
+        let question = |claim: f64, here: f64| Search {
+            claim,
+            here,
+            sigma: 6e-8,
+            unit: 1.0,
+            widest: 0.25,
+            trusted: f64::INFINITY,
+            slack: 1e-7,
+            target: 1e-8,
+            wanted: 1e-5,
+        };
+        let found = search(&mut phi, question(0.3, 1.0)).finding;
+        assert!(
+            matches!(found, Finding::Inaccurate(_) | Finding::Agrees(_)),
+            "{found:?}"
+        );
+        // A kink at the point stays one, though the noise hides it from the narrowest windows.
+        let mut phi = |h: f64| f64::from((5.0 * h.max(0.0)) as f32);
+        let found = search(&mut phi, question(7.0, 0.0)).finding;
+        assert!(matches!(found, Finding::Kink { .. }), "{found:?}");
     }
 
     #[test]

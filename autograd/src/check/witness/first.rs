@@ -28,6 +28,9 @@ pub(in crate::check) const DIFFERENCES_OF_EXAMPLES: usize = 2;
 /// The most kinks of one function that are traced to an op.
 const TRACED: usize = 4;
 
+/// The relative error bar of a difference that shows a derivative to be finite.
+const ACCURATE: f64 = 1e-3;
+
 /// A change of this many roundings is no rounding.
 pub(super) const VISIBLE: f64 = 64.0;
 
@@ -273,23 +276,49 @@ impl Check<'_> {
 
     /// Judges a derivative that is infinite or NaN.
     fn not_finite(&mut self, q: Question, forward: Option<f64>) -> Bars {
-        let also = forward.is_none_or(|value| !value.is_finite());
-        let (verdict, reason) = if also {
-            (Verdict::NonFinite, "")
-        } else {
-            (Verdict::Fail, "forward mode is finite")
+        let (finite, witness) = match forward {
+            Some(value) => (value.is_finite().then_some(value), Some(Witness::Dual)),
+            None => (self.finite_difference(&q), Some(Witness::Differences)),
         };
+        let (verdict, reason) = match (finite, forward) {
+            (None, _) => (Verdict::NonFinite, ""),
+            (Some(_), Some(_)) => (Verdict::Fail, "forward mode is finite"),
+            (Some(_), None) => (Verdict::Fail, "differences are finite"),
+        };
+        let is_wrong = finite.is_some();
         self.report.records.push(Record {
             input: q.input,
             index: q.index,
             forward,
-            error: if also { 0.0 } else { f64::INFINITY },
+            numeric: finite.filter(|_| forward.is_none()),
+            error: if is_wrong { f64::INFINITY } else { 0.0 },
             verdict,
             reason: reason.to_owned(),
-            witness: forward.map(|_| Witness::Dual),
+            witness: witness.filter(|_| is_wrong || forward.is_some()),
             ..Record::new(q.derivative, q.analytic)
         });
         Bars::default()
+    }
+
+    /// The derivative by differences, if they give an accurate one on both sides of the point.
+    fn finite_difference(&mut self, q: &Question) -> Option<f64> {
+        if !self.options.finite_differences || !q.differences {
+            return None;
+        }
+        let question = Question {
+            index: q.index.clone(),
+            tangents: q.tangents.clone(),
+            // Any other number: whether it agrees is not asked.
+            analytic: 0.0,
+            ..*q
+        };
+        let natural = self.value.1 / q.unit;
+        let found = self.differences(&question, natural, Exact::Missing).finding;
+        let (Finding::Agrees(estimate) | Finding::Differs(estimate)) = found else {
+            return None;
+        };
+        let size = estimate.value.abs().max(1e-6 * natural);
+        (!estimate.one_sided && estimate.bar <= ACCURATE * size).then_some(estimate.value)
     }
 
     /// Tells rounding from an error by the same difference at the neighbours.
