@@ -118,6 +118,10 @@ fn show(report: Report, right: bool, reports: &mut Vec<Report>) {
 #[cfg(feature = "gradcheck-reports")]
 fn write(reports: &[Report]) {
     let Some(file) = std::env::args().nth(1) else { return };
+    if file.starts_with('-') || std::env::args().len() > 2 {
+        eprintln!("the one argument is the file of the page, such as gradcheck.html");
+        std::process::exit(2);
+    }
     let page = wengert::gradcheck::html("the tour", reports);
     if let Err(error) = std::fs::write(&file, page) {
         eprintln!("{file}: {error}");
