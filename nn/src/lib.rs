@@ -25,6 +25,7 @@ mod shard_sums;
 mod state_dict;
 mod summary;
 mod trace;
+mod values;
 
 pub use buffer_changes::BufferChanges;
 pub use capture::LayerOutput;
@@ -40,9 +41,10 @@ pub use pattern::path_matches;
 pub use receptive_field::ReceptiveField;
 pub use safetensors::{FormatError, TensorProblem};
 pub use shard_sums::{SUM_OVER_SHARDS, ShardSums, has_shard_sums};
-pub use state_dict::{Difference, Lenience, Misfit, StateDict, StateError, Values};
+pub use state_dict::{Difference, Lenience, Misfit, StateDict, StateError};
 pub use summary::{LayerSummary, Summary, summary};
 pub use trace::{Trace, TracedLeaf, trace};
+pub use values::{RawValues, Values};
 pub use wengert_autograd::{Reach, Window};
 #[doc(hidden)]
 pub use wengert_tensor as tensor;

@@ -7,6 +7,7 @@ mod functional;
 mod init;
 mod layers;
 mod models;
+mod other_types;
 mod paths;
 mod pixels;
 mod right_networks;
