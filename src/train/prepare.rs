@@ -301,7 +301,7 @@ where
         let mut schedules = Vec::new();
         for plan in &self.plans {
             let total = match plan.every {
-                Every::Step => epochs * updates,
+                Every::Step => epochs.saturating_mul(updates),
                 Every::Epoch => epochs,
             };
             schedules.push(Running::start(plan, total, &groups, method)?);

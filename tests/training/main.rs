@@ -5,6 +5,7 @@ mod checkpoints;
 mod data_files;
 mod distributed;
 mod edited_checkpoints;
+mod endless;
 mod kills;
 mod loop_laws;
 mod metrics;
