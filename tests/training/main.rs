@@ -14,3 +14,4 @@ mod non_finite;
 mod resume;
 mod shards;
 mod sync_batch_norm;
+mod unreadable;
