@@ -1,6 +1,7 @@
 //! The tests of the crate, one binary: each would compile the same layers anew.
 
 mod cells;
+mod deep;
 mod file;
 mod flow;
 mod functional;
