@@ -16,5 +16,6 @@ mod safetensors;
 mod samples;
 mod state_dict;
 mod summary;
+mod texts;
 mod training;
 mod wrong_layers;
