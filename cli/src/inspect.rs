@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wengert::nn::{StateDict, Values, path_matches};
-use wengert::tensor::Number;
 
 use crate::outcome::{CommandResult, Ending};
 use crate::output::print_line;
@@ -98,11 +97,19 @@ pub fn run(options: &Options) -> CommandResult {
     }
     let (mut numbers, mut not_finite) = (0, 0);
     for (path, values) in &chosen {
-        let (kind, elements) = elements(values);
+        let Some(elements) = elements(values) else {
+            let (kind, shape) = (values.type_name().to_lowercase(), values.shape());
+            print_line(format_args!("{path}  {kind} {shape:?}"))?;
+            print_line(format_args!(
+                "  cannot be read: no model has numbers of this type"
+            ))?;
+            continue;
+        };
+        let kind = values.type_name().to_lowercase();
         let statistics = Statistics::of(&elements);
         numbers += elements.len();
         not_finite += statistics.not_finite;
-        print_tensor(path, kind, values.shape(), &elements, &statistics)?;
+        print_tensor(path, &kind, values.shape(), &elements, &statistics)?;
         if options.values {
             print_line(format_args!("  {elements:?}"))?;
         }
@@ -151,16 +158,14 @@ fn print_tensor(
     }
 }
 
-/// The type of the numbers and their values.
-fn elements(values: &Values) -> (&'static str, Vec<f64>) {
-    fn all<T: Number>(tensor: &wengert::tensor::Tensor<T>) -> Vec<f64> {
-        tensor.iter().map(Number::to_f64).collect()
-    }
+/// The values; `None` for a type that no tensor can have.
+fn elements(values: &Values) -> Option<Vec<f64>> {
     match values {
-        Values::F32(tensor) => ("f32", all(tensor)),
-        Values::F64(tensor) => ("f64", all(tensor)),
-        Values::I64(tensor) => ("i64", tensor.iter().map(|n| n as f64).collect()),
-        Values::U8(tensor) => ("u8", tensor.iter().map(f64::from).collect()),
+        Values::F32(tensor) => Some(tensor.iter().map(f64::from).collect()),
+        Values::F64(tensor) => Some(tensor.to_vec()),
+        Values::I64(tensor) => Some(tensor.iter().map(|n| n as f64).collect()),
+        Values::U8(tensor) => Some(tensor.iter().map(f64::from).collect()),
+        Values::Raw(_) => None,
     }
 }
 

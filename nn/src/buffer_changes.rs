@@ -125,6 +125,8 @@ impl<T: Real> BufferChanges<T> {
     /// If a difference has another shape than its buffer.
     #[track_caller]
     pub fn apply(self, model: &mut (impl Parameters<T> + ?Sized)) {
+        let misfit = self.misfit(model);
+        require!(misfit.is_none(), "apply: {}", misfit.unwrap_or_default());
         let mut differences = self.differences.into_iter();
         let mut increments = self.increments.into_iter();
         let mut seen = IdSet::default();
@@ -139,5 +141,27 @@ impl<T: Real> BufferChanges<T> {
             }
             _ => {}
         });
+    }
+
+    /// What is wrong if a difference has another shape than its buffer.
+    fn misfit(&self, model: &(impl Parameters<T> + ?Sized)) -> Option<String> {
+        let mut differences = self.differences.iter();
+        let mut seen = IdSet::default();
+        let mut misfit = None;
+        model.each(|path, slot| {
+            if let Slot::Buffer(buffer) = slot
+                && seen.insert(buffer.id())
+                && let Some(difference) = differences.next().and_then(Option::as_ref)
+                && difference.shape() != buffer.shape()
+            {
+                let (buffer, difference) = (buffer.shape(), difference.shape());
+                misfit.get_or_insert_with(|| {
+                    format!(
+                        "the buffer {path} has the shape {buffer:?}, its difference {difference:?}"
+                    )
+                });
+            }
+        });
+        misfit
     }
 }

@@ -2,6 +2,7 @@
 //! Jacobians, Hessians and their products.
 
 use wengert_autograd::{Graph, Var, grad};
+use wengert_tensor::fail::fail;
 use wengert_tensor::{Real, Tensor, parallel, require};
 
 use crate::module::Module;
@@ -200,6 +201,7 @@ impl<T: Real> Pass<T> {
 /// # Panics
 /// If a loss has more than one element or depends on no parameter.
 #[must_use]
+#[track_caller]
 pub fn per_sample_gradients<T: Real, M>(
     model: &M,
     count: usize,
@@ -213,8 +215,21 @@ where
     let samples = parallel::map_chunks(count, usize::MAX, |n| {
         let mut pass = Pass::train(model, seed.wrapping_add(n as u64));
         let loss = loss(n, &mut pass);
-        pass.backward(&loss)
+        if loss.len() == 1 && loss.is_tracked() {
+            Ok(pass.backward(&loss))
+        } else {
+            Err((n, loss.shape().to_vec()))
+        }
     });
+    let samples: Result<Vec<_>, _> = samples.into_iter().collect();
+    let samples = match samples {
+        Ok(samples) => samples,
+        // On this thread, at the caller's line.
+        Err((n, shape)) => fail(format_args!(
+            "per_sample_gradients: the loss of sample {n} has the shape {shape:?}: it must be one number that depends on \
+             a parameter"
+        )),
+    };
     let parameters = model.parameters();
     let stacked = parameters.into_iter().map(|(path, param)| {
         let zero = Tensor::zeros(param.shape());

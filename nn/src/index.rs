@@ -7,7 +7,8 @@ use std::sync::Arc;
 use wengert_tensor::Real;
 
 use crate::param::{Id, IdMap};
-use crate::parameters::{LayerId, Parameters, Path, Slot};
+use crate::parameters::{LayerId, Parameters, Slot};
+use crate::path::Path;
 
 /// Every layer and parameter of a model in the order of its fields.
 #[derive(Debug, Default)]

@@ -1,11 +1,9 @@
 //! Walking the parameters and buffers of a model by path.
 
-use std::sync::Arc;
-
 use wengert_tensor::Real;
 
-use crate::index::Index;
 use crate::param::{Buffer, Counter, Param};
+use crate::path::Path;
 use crate::pattern::{no_match, path_matches};
 
 /// One tensor of a model.
@@ -113,110 +111,6 @@ pub trait Parameters<T: Real> {
     /// Override it only for pointers such as `Box`, to return the identity of the layer they point to.
     fn layer_id(&self) -> LayerId {
         LayerId::of(self)
-    }
-}
-
-/// A path under construction: names joined by dots.
-#[derive(Debug, Default)]
-pub struct Path {
-    text: String,
-    depth: usize,
-    layers: Layers,
-}
-
-/// What a walk does with the layers that it meets.
-#[derive(Debug, Default)]
-enum Layers {
-    #[default]
-    Ignored,
-    Collected(Vec<FoundLayer>),
-    /// The number of layers that agree with an index; `None` after one that does not.
-    Compared(Arc<Index>, Option<usize>),
-}
-
-/// A layer as a walk meets it.
-#[derive(Debug)]
-pub(crate) struct FoundLayer {
-    pub(crate) id: LayerId,
-    pub(crate) path: String,
-    /// The number of names on the way, empty ones included.
-    pub(crate) depth: usize,
-}
-
-impl Path {
-    /// The root.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The root of a walk that collects the layers.
-    pub(crate) fn collecting() -> Self {
-        Self {
-            layers: Layers::Collected(Vec::new()),
-            ..Self::default()
-        }
-    }
-
-    /// The root path of a traversal that compares the layers with those of an index.
-    pub(crate) fn comparing(index: Arc<Index>) -> Self {
-        Self {
-            layers: Layers::Compared(index, Some(0)),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn into_layers(self) -> Vec<FoundLayer> {
-        match self.layers {
-            Layers::Collected(layers) => layers,
-            Layers::Ignored | Layers::Compared(..) => Vec::new(),
-        }
-    }
-
-    /// The number of layers met, if each agreed with the index.
-    pub(crate) fn compared(&self) -> Option<usize> {
-        match self.layers {
-            Layers::Compared(_, count) => count,
-            Layers::Ignored | Layers::Collected(_) => None,
-        }
-    }
-
-    /// Announces the layer at this path; [`fields!`](crate::fields) does so before its fields.
-    pub fn layer(&mut self, id: LayerId) {
-        match &mut self.layers {
-            Layers::Ignored => {}
-            Layers::Collected(layers) => layers.push(FoundLayer {
-                id,
-                path: self.text.clone(),
-                depth: self.depth,
-            }),
-            Layers::Compared(index, count) => {
-                let expected = count.and_then(|at| index.layers().get(at));
-                let same =
-                    expected.is_some_and(|layer| layer.id == id && *layer.path == *self.text);
-                *count = count.filter(|_| same).map(|at| at + 1);
-            }
-        }
-    }
-
-    /// Calls `f` with `name` appended.
-    pub fn within<R>(&mut self, name: &str, f: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.text.len();
-        if length > 0 && !name.is_empty() {
-            self.text.push('.');
-        }
-        self.text.push_str(name);
-        self.depth += 1;
-        let result = f(self);
-        self.depth -= 1;
-        self.text.truncate(length);
-        result
-    }
-
-    /// The names so far.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
     }
 }
 

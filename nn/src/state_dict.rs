@@ -11,6 +11,7 @@ use crate::file;
 use crate::parameters::{Parameters, ParametersExt, Slot, SlotMut};
 use crate::pattern::path_matches;
 use crate::safetensors::{self, FormatError};
+use crate::values::Values;
 
 /// Tensors by name, in order: what a model knows.
 ///
@@ -33,91 +34,6 @@ pub struct StateDict {
     places: HashMap<String, usize>,
     /// Text that travels with the tensors.
     pub metadata: BTreeMap<String, String>,
-}
-
-/// The elements of a tensor in a [`StateDict`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Values {
-    /// Single precision.
-    F32(Tensor<f32>),
-    /// Double precision.
-    F64(Tensor<f64>),
-    /// Whole numbers.
-    I64(Tensor<i64>),
-    /// Bytes.
-    U8(Tensor<u8>),
-}
-
-impl Values {
-    /// The values of a tensor: `F32` if `T` is no more precise than `f32`, otherwise `F64`.
-    #[must_use]
-    pub fn of<T: Real>(x: &Tensor<T>) -> Self {
-        let single = T::of(1.0 + f64::EPSILON) == T::one();
-        if single {
-            Self::F32(x.cast())
-        } else {
-            Self::F64(x.cast())
-        }
-    }
-
-    /// The extents.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        match self {
-            Self::F32(x) => x.shape(),
-            Self::F64(x) => x.shape(),
-            Self::I64(x) => x.shape(),
-            Self::U8(x) => x.shape(),
-        }
-    }
-
-    /// The number of elements.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.shape().iter().product()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether the elements are real numbers.
-    #[must_use]
-    pub const fn is_real(&self) -> bool {
-        matches!(self, Self::F32(_) | Self::F64(_))
-    }
-
-    /// The elements as real numbers; `None` for whole numbers and bytes.
-    #[must_use]
-    pub fn real<T: Real>(&self) -> Option<Tensor<T>> {
-        match self {
-            Self::F32(x) => Some(x.cast()),
-            Self::F64(x) => Some(x.cast()),
-            Self::I64(_) | Self::U8(_) => None,
-        }
-    }
-
-    /// The only element, a whole number.
-    #[must_use]
-    pub fn counter(&self) -> Option<i64> {
-        match self {
-            Self::I64(x) if x.rank() == 0 => Some(x.item()),
-            _ => None,
-        }
-    }
-
-    /// The type's name in a file.
-    #[must_use]
-    pub const fn type_name(&self) -> &'static str {
-        match self {
-            Self::F32(_) => "F32",
-            Self::F64(_) => "F64",
-            Self::I64(_) => "I64",
-            Self::U8(_) => "U8",
-        }
-    }
 }
 
 impl StateDict {
@@ -338,8 +254,33 @@ impl StateDict {
         safetensors::encode(self)
     }
 
-    /// The tensors of a safetensors file's bytes. F16 and BF16 become F32; types other than these,
-    /// F32, F64, I64 and U8 are rejected.
+    /// The tensors of a safetensors file's bytes. F16 and BF16 become F32; the format's other types, such as BOOL, I32
+    /// and F8, are kept as they are, see [`RawValues`](crate::RawValues).
+    ///
+    /// A model that needs a tensor of another type, and a model that does not know it, are errors that name it.
+    /// [`Lenience::unexpected`] ignores the second kind and returns the names:
+    ///
+    /// ```
+    /// use wengert_nn::{Lenience, Linear, StateDict};
+    ///
+    /// # let mut model: Linear = Linear::new(1, 1, &mut wengert_nn::rng(0));
+    /// # let data = [0.5_f32.to_le_bytes(), 2.0_f32.to_le_bytes()].concat();
+    /// # let header = concat!(
+    /// #     r#"{"weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},"#,
+    /// #     r#""bias":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},"#,
+    /// #     r#""mask":{"dtype":"BOOL","shape":[3],"data_offsets":[8,11]}}"#
+    /// # );
+    /// # let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data[..], &[1, 0, 1]].concat();
+    /// // The tensors of a linear layer, and a mask of type BOOL.
+    /// let state = StateDict::from_bytes(&bytes)?;
+    /// let error = state.load_into(&mut model).unwrap_err();
+    /// assert_eq!(error.to_string(), "the state does not fit the model: unexpected: mask");
+    ///
+    /// let lenience = Lenience { unexpected: true, ..Lenience::default() };
+    /// let difference = state.load_into_with(&mut model, lenience)?;
+    /// assert_eq!(difference.unexpected, ["mask"]);
+    /// # Ok::<(), wengert_nn::StateError>(())
+    /// ```
     ///
     /// # Errors
     /// If the bytes are not such a file.
@@ -436,7 +377,11 @@ impl fmt::Display for Misfit {
             given,
         } = self;
         if expected == found {
-            write!(f, "{name} is {given}, not {wanted}")
+            let conversion = if *wanted == "I64" { "long" } else { "float" };
+            write!(
+                f,
+                "{name} is {given}, not {wanted} (convert it before it is saved, in PyTorch with `.{conversion}()`)"
+            )
         } else {
             write!(f, "{name} is {found:?}, not {expected:?}")
         }

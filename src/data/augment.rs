@@ -207,7 +207,9 @@ impl Augment {
     }
 
     fn shift_and_flip(&self, planes: &mut Planes<'_>, random: &mut super::random::RandomStream) {
-        let mut offset = || random.below(2 * self.shift + 1) as isize - self.shift as isize;
+        // Beyond that an image is black in any case.
+        let most = self.shift.min(isize::MAX as usize / 2);
+        let mut offset = || random.below(2 * most + 1) as isize - most as isize;
         let (down, right) = (offset(), offset());
         if self.flip && random.below(2) == 1 {
             planes.flip();

@@ -74,18 +74,21 @@ pub trait Dataset: Sync {
 
     /// A hash that differs, most likely, between sets with different samples; a resumed run compares it. By default
     /// it is that of the number of samples and of at most 64 samples, evenly spaced.
-    fn fingerprint(&self) -> u64 {
+    ///
+    /// # Errors
+    /// If the file of a sample cannot be read.
+    fn fingerprint(&self) -> Result<u64, DataError> {
         let mut hash = Fingerprint::new();
         hash.bytes(&(self.len() as u64).to_le_bytes());
         for index in (0..self.len()).step_by(self.len().div_ceil(64).max(1)) {
-            let Example { input, target } = self.example(index);
+            let Example { input, target } = self.try_example(index)?;
             hash.add("input", input.shape(), &input.to_vec());
             match target {
                 Target::Classes(x) => hash.add("classes", x.shape(), &x.map(|x| x as f64).to_vec()),
                 Target::Numbers(x) => hash.add("numbers", x.shape(), &x.to_vec()),
             }
         }
-        hash.value()
+        Ok(hash.value())
     }
 
     /// The factor by which a loader multiplies the inputs unless its options give another one: by default 1.

@@ -93,6 +93,7 @@ impl ImageSet {
         directory: impl AsRef<Path>,
         options: &FolderOptions,
     ) -> Result<(Self, Vec<DataError>), DataError> {
+        check_size(options.size);
         read_classes(&class_directories(directory.as_ref())?, options)
     }
 }

@@ -254,10 +254,9 @@ impl Dataset for ImageFiles {
     }
 
     /// That of an [`ImageSet`] with the same samples. It reads a few of them.
-    fn fingerprint(&self) -> u64 {
+    fn fingerprint(&self) -> Result<u64, DataError> {
         fingerprint(self.shape(), self.white(), &self.labels, |index| {
-            // Training names the image that cannot be read.
-            Cow::from(self.image(index).unwrap_or_default())
+            self.image(index).map(Cow::from)
         })
     }
 

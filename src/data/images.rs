@@ -184,9 +184,9 @@ impl Dataset for ImageSet {
     }
 
     /// A hash of the shape, of all labels, and of at most 256 images, evenly spaced.
-    fn fingerprint(&self) -> u64 {
+    fn fingerprint(&self) -> Result<u64, DataError> {
         fingerprint(self.shape, self.white, &self.labels, |index| {
-            self.image(index).into()
+            Ok(self.image(index).into())
         })
     }
 
@@ -203,8 +203,8 @@ pub(crate) fn fingerprint<'a>(
     shape: [usize; 4],
     white: u8,
     labels: &[i64],
-    image: impl Fn(usize) -> Cow<'a, [u8]>,
-) -> u64 {
+    image: impl Fn(usize) -> Result<Cow<'a, [u8]>, DataError>,
+) -> Result<u64, DataError> {
     let mut hash = Fingerprint::new();
     hash.bytes(format!("{shape:?} {white}").as_bytes());
     for label in labels {
@@ -212,9 +212,9 @@ pub(crate) fn fingerprint<'a>(
     }
     let distance = labels.len().div_ceil(FINGERPRINT_IMAGES).max(1);
     for index in (0..labels.len()).step_by(distance) {
-        hash.bytes(&image(index));
+        hash.bytes(&image(index)?);
     }
-    hash.value()
+    Ok(hash.value())
 }
 
 /// An error if a label from a file is not the number of a class.

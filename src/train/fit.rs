@@ -71,7 +71,7 @@ where
         let (prepared, mut directory) = self.agree(prepared)?;
         let state = self.starting_state(&prepared, directory.as_mut());
         let state = self.agree(state)?;
-        self.agree_about_settings(&state)?;
+        self.agree_about_settings(&state, &prepared)?;
         let reducer = self.reducer();
         let is_stopped = self.agree_to_go_on(self.stop.flow()).is_break();
         let group = self.pending_batches(&state)?;

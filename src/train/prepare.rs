@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     /// The batches of an epoch, and those of an update.
     pub(super) steps: usize,
     pub(super) accumulate: usize,
+    /// What decides about the batches; empty if nothing is compared with it.
+    data_settings: Vec<(String, String)>,
 }
 
 impl<T: Real, M, D> Trainer<'_, T, M, D>
@@ -59,6 +61,7 @@ where
         let shards = Shards::new(self.options.shards, &*self.model, self.data, self.others())?;
         let classes = self.trial(shards.as_ref())?;
         let (columns, monitor) = self.columns(classes)?;
+        let data_settings = self.data_settings()?;
         let directory = match &self.checkpoints {
             Some(options) => {
                 options.validate()?;
@@ -78,6 +81,7 @@ where
                 monitor,
                 steps: self.data.steps(),
                 accumulate: self.options.accumulate,
+                data_settings,
             },
             directory,
         ))
@@ -251,7 +255,7 @@ where
         let average = self.options.ema.map(|ema| Average::new(ema, &*self.model));
         let mut state = State::new(schedules, plateau, average);
         if let Some(checkpoint) = checkpoint {
-            let settings = self.settings(&state);
+            let settings = self.settings(&state, prepared);
             let model = &mut *self.model;
             let restored = checkpoint.restore(model, &mut method, &mut state, prepared, &settings);
             if let Err(error) = restored {
@@ -301,7 +305,7 @@ where
         let mut schedules = Vec::new();
         for plan in &self.plans {
             let total = match plan.every {
-                Every::Step => epochs * updates,
+                Every::Step => epochs.saturating_mul(updates),
                 Every::Epoch => epochs,
             };
             schedules.push(Running::start(plan, total, &groups, method)?);
@@ -361,7 +365,7 @@ where
     }
 
     /// Everything that must be the same in a run that is resumed, by name.
-    pub(super) fn settings(&self, state: &State<T>) -> Vec<(String, String)> {
+    pub(super) fn settings(&self, state: &State<T>, prepared: &Prepared) -> Vec<(String, String)> {
         let options = &self.options;
         let named = |name: &str, value: String| (name.to_owned(), value);
         let mut settings = vec![
@@ -388,16 +392,23 @@ where
                     .join("; "),
             ),
         ];
-        let data = self.data.settings().into_iter();
-        settings.extend(data.map(|(name, value)| (format!("training data: {name}"), value)));
-        let validation = self
-            .validation
-            .map(BatchSource::settings)
-            .unwrap_or_default()
-            .into_iter();
+        settings.extend(prepared.data_settings.iter().cloned());
         settings
-            .extend(validation.map(|(name, value)| (format!("validation data: {name}"), value)));
-        settings
+    }
+
+    /// What decides about the batches, read once and only if a checkpoint or another process is compared with it.
+    fn data_settings(&self) -> Result<Vec<(String, String)>, TrainError> {
+        let resumes = !matches!(self.resume, Resume::No);
+        if self.checkpoints.is_none() && !resumes && self.others().is_none() {
+            return Ok(Vec::new());
+        }
+        let data = self.data.settings()?.into_iter();
+        let validation = self.validation.map(BatchSource::settings).transpose()?;
+        let validation = validation.unwrap_or_default().into_iter();
+        Ok(data
+            .map(|(name, value)| (format!("training data: {name}"), value))
+            .chain(validation.map(|(name, value)| (format!("validation data: {name}"), value)))
+            .collect())
     }
 
     fn frozen(&self) -> String {

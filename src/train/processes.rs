@@ -7,6 +7,7 @@ use wengert_tensor::Real;
 
 use super::checkpoint::Checkpoint;
 use super::error::TrainError;
+use super::prepare::Prepared;
 use super::source::BatchSource;
 use super::state::State;
 use super::trainer::Trainer;
@@ -93,12 +94,16 @@ where
     }
 
     /// An error if a process has other settings, other data, another version or other weights than the first one.
-    pub(super) fn agree_about_settings(&self, state: &State<T>) -> Result<(), TrainError> {
+    pub(super) fn agree_about_settings(
+        &self,
+        state: &State<T>,
+        prepared: &Prepared,
+    ) -> Result<(), TrainError> {
         let Some(others) = self.others() else {
             return Ok(());
         };
         let mut own = vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
-        own.extend(self.settings(state));
+        own.extend(self.settings(state, prepared));
         own.push((
             "number of epochs".to_owned(),
             self.options.epochs.to_string(),

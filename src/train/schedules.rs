@@ -142,7 +142,11 @@ impl Rates for Rehearsal {
     }
 }
 
-/// An error if a learning rate of the training to come is negative, infinite or NaN.
+/// The most updates that are rehearsed: some seconds of work, and training may have no end but a stop.
+const REHEARSED: u64 = 10_000_000;
+
+/// An error if a learning rate of the training to come is negative, infinite or NaN. After that many updates the
+/// optimizer still refuses such a rate, with a panic.
 #[track_caller]
 pub(super) fn rehearse(
     schedules: &[Running],
@@ -159,8 +163,11 @@ pub(super) fn rehearse(
     );
     let mut schedules = schedules.to_vec();
     rates.check(0)?;
+    if schedules.is_empty() {
+        return Ok(());
+    }
     let mut step = 0;
-    for _ in 0..epochs {
+    for _ in 0..epochs.min(REHEARSED / updates_per_epoch.max(1) + 1) {
         for _ in 0..updates_per_epoch {
             step += 1;
             for schedule in schedules.iter_mut().filter(|s| s.every == Every::Step) {

@@ -73,7 +73,10 @@ pub trait BatchSource<T: Real> {
 
     /// Everything that decides about the batches, as names and values. A run may be resumed only if all of
     /// them are the same.
-    fn settings(&self) -> Vec<(String, String)>;
+    ///
+    /// # Errors
+    /// If data that decide cannot be read.
+    fn settings(&self) -> Result<Vec<(String, String)>, DataError>;
 }
 
 /// Some examples: the input of a model and what its output is compared with.
@@ -144,7 +147,10 @@ impl<T: Real> TrainBatch<T> for Batch<T> {
     /// The cross entropy of class numbers, or of the probabilities that mixup makes of them.
     fn usual_loss(&self, output: &Var<T>) -> Option<Var<T>> {
         let has_probabilities = self.is_mixed && output.shape() == self.targets.shape();
-        (self.labels().is_some() || has_probabilities).then(|| self.targets.cross_entropy(output))
+        if self.labels().is_none() && !has_probabilities {
+            return None;
+        }
+        Some(self.targets.cross_entropy(output))
     }
 }
 
@@ -197,19 +203,19 @@ impl<T: Real> BatchSource<T> for Loader<'_> {
         self.set().class_names().to_vec()
     }
 
-    fn settings(&self) -> Vec<(String, String)> {
+    fn settings(&self) -> Result<Vec<(String, String)>, DataError> {
         // The number of workers decides nothing about the batches.
         let options = LoaderOptions {
             workers: 0,
             ..self.options().clone()
         };
-        vec![
+        Ok(vec![
             ("samples".to_owned(), self.set().len().to_string()),
             (
                 "fingerprint".to_owned(),
-                format!("{:016x}", self.set().fingerprint()),
+                format!("{:016x}", self.set().fingerprint()?),
             ),
             ("loader".to_owned(), format!("{options:?}")),
-        ]
+        ])
     }
 }

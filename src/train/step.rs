@@ -470,7 +470,7 @@ impl TrainOptions {
     /// The factor of the learning rate of update number `update`, from 0.
     fn warm_up_factor(&self, update: u64) -> f64 {
         if update < self.warm_up {
-            (update + 1) as f64 / (self.warm_up + 1) as f64
+            (update + 1) as f64 / (self.warm_up as f64 + 1.0)
         } else {
             1.0
         }

@@ -9,6 +9,20 @@ thread_local! {
     static SCOPES: RefCell<Vec<Arc<str>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The end of a message about an input whose last extent is not the number of inputs of a linear map: what to do if one
+/// example has as many numbers in all.
+#[must_use]
+pub fn flatten_hint(input: &[usize], inputs: usize) -> &'static str {
+    let [_batch, example @ ..] = input else {
+        return "";
+    };
+    if example.len() > 1 && example.iter().product::<usize>() == inputs {
+        "; flatten each example first, with `flatten(1, -1)` or the layer `Flatten`"
+    } else {
+        ""
+    }
+}
+
 /// Prefixes the messages of [`fail`] on this thread with the path of a layer, until it is dropped.
 #[must_use = "the scope ends when this is dropped"]
 #[derive(Debug)]

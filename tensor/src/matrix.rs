@@ -3,6 +3,7 @@
 
 use crate::create::buffer;
 use crate::elementwise::zip;
+use crate::fail::flatten_hint;
 use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
 use crate::{Real, Tensor, require};
@@ -72,7 +73,8 @@ impl<T: Real> Tensor<T> {
         };
         require!(
             inputs == columns,
-            "linear: {x:?}, weight {w:?}: the last extents are not equal"
+            "linear: {x:?}, weight {w:?}: the last extents are not equal{}",
+            flatten_hint(x, *columns)
         );
         let rows: usize = front.iter().product();
         let flat;

@@ -64,6 +64,20 @@ fn every_change_changes_images_and_its_zero_strength_does_not() {
 }
 
 #[test]
+fn shifts_and_squares_of_any_size_leave_black_images() {
+    let set = images(12);
+    for augment in [
+        Augment::default().shift(usize::MAX),
+        Augment::default().shift(usize::MAX / 2),
+        Augment::default().shift(isize::MAX as usize),
+        Augment::default().cutout(usize::MAX),
+    ] {
+        let changed = augmented(&set, augment, 0);
+        assert!(changed.iter().all(|x| x == 0.0), "{augment:?}");
+    }
+}
+
+#[test]
 fn a_change_depends_on_seed_epoch_and_index_alone() {
     let set = images(12);
     for (name, augment) in each_change() {

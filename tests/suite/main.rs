@@ -1,6 +1,7 @@
 //! Data sets, files and reports. One program, so that what the tests share is compiled and linked once.
 
 mod augmentation;
+mod callers;
 mod cookbook;
 mod counting;
 mod data_directories;

@@ -275,5 +275,8 @@ fn sets_in_memory_and_in_files_are_the_same_data_to_a_resumed_run() {
         let loader = Loader::new(set, LoaderOptions::default());
         wengert::train::BatchSource::<f32>::settings(&loader)
     };
-    assert_eq!(settings(&memory), settings(&files));
+    assert_eq!(
+        settings(&memory).expect("in memory"),
+        settings(&files).expect("whole files")
+    );
 }

@@ -1,6 +1,6 @@
 //! Batches that are cut into shards.
 
-use wengert::data::{Augment, ImageSet, Position};
+use wengert::data::{Augment, DataError, ImageSet, Position};
 use wengert::nn::StateDict;
 use wengert::prelude::*;
 use wengert::tensor::parallel::with_threads;
@@ -283,8 +283,8 @@ impl BatchSource<f32> for Whole<'_> {
     fn batches(&self, position: Position) -> impl Iterator<Item = WholeBatch> {
         self.0.batches(position).map(WholeBatch)
     }
-    fn settings(&self) -> Vec<(String, String)> {
-        Vec::new()
+    fn settings(&self) -> Result<Vec<(String, String)>, DataError> {
+        Ok(Vec::new())
     }
 }
 

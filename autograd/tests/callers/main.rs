@@ -5,6 +5,7 @@ mod examples;
 mod families;
 mod listed;
 mod tensors;
+mod texts;
 mod variables;
 
 use std::cell::{Cell, RefCell};

@@ -341,7 +341,7 @@ impl<'a> Parts<'a> {
             return Ok(None);
         };
         let (plan, path) = (self.plan, directory.path());
-        let steps = plan.epochs() * batches as u64;
+        let steps = plan.epochs().saturating_mul(batches as u64);
         let display = if on_screen {
             Display::screen(&path.display().to_string(), steps, plan.epochs(), stop)?
         } else {

@@ -82,3 +82,28 @@ fn a_file_that_is_no_state_is_named() {
     fails(&["inspect", "nowhere"], directory.path(), 1, &["nowhere"]);
     fails(&["inspect", "."], directory.path(), 1, &["."]);
 }
+
+#[test]
+fn a_tensor_of_a_type_that_cannot_be_read_is_named_beside_the_others() {
+    let directory = scratch();
+    let header = concat!(
+        r#"{"mask":{"dtype":"BOOL","shape":[3],"data_offsets":[4,7]},"#,
+        r#""scale":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#
+    );
+    let data = [&2.5_f32.to_le_bytes()[..], &[1, 0, 1]].concat();
+    let bytes = [
+        &(header.len() as u64).to_le_bytes(),
+        header.as_bytes(),
+        &data,
+    ]
+    .concat();
+    std::fs::write(directory.path().join("mask.safetensors"), bytes).expect("a file");
+    let text = succeeds(&["inspect", "mask.safetensors"], directory.path());
+    for part in [
+        "mask  bool [3]\n  cannot be read: no model has numbers of this type\n",
+        "scale  f32 []\n  2.5\n",
+        "2 tensors, 1 numbers",
+    ] {
+        assert!(text.contains(part), "{part:?}:\n{text}");
+    }
+}

@@ -7,8 +7,9 @@ use wengert_tensor::{Real, Tensor, require};
 
 use crate::module::Module;
 use crate::param::Param;
-use crate::parameters::{Parameters, Path, Slot, SlotMut};
+use crate::parameters::{Parameters, Slot, SlotMut};
 use crate::pass::Pass;
+use crate::path::Path;
 
 /// The parameters of every layer and direction, and how sequences run through them.
 #[derive(Clone, Debug)]
@@ -110,6 +111,7 @@ impl<T: Real> Tracked<T> {
 }
 
 impl<T: Real> Stack<T> {
+    #[track_caller]
     fn new(
         gates: usize,
         inputs: usize,

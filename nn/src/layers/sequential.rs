@@ -4,8 +4,9 @@ use wengert_autograd::Var;
 use wengert_tensor::{Real, require};
 
 use crate::module::{Layer, Module};
-use crate::parameters::{Parameters, Path, Slot, SlotMut};
+use crate::parameters::{Parameters, Slot, SlotMut};
 use crate::pass::Pass;
+use crate::path::{Path, require_nestable};
 
 /// Layers of any type, each applied to the output of the one before; the macro
 /// [`sequential!`](crate::sequential) makes one.
@@ -31,6 +32,9 @@ impl<T: Real> Sequential<T> {
     }
 
     /// With another layer at the end, named by its position.
+    ///
+    /// # Panics
+    /// If the layer has more than 255 levels of others in it.
     #[must_use]
     #[track_caller]
     pub fn push(self, layer: impl Layer<T> + 'static) -> Self {
@@ -41,11 +45,12 @@ impl<T: Real> Sequential<T> {
     /// With another layer at the end, named.
     ///
     /// # Panics
-    /// If there is a layer of that name.
+    /// If there is a layer of that name, or this one has more than 255 levels of others in it.
     #[must_use]
     #[track_caller]
     pub fn push_named(mut self, name: impl Into<String>, layer: impl Layer<T> + 'static) -> Self {
         let name = name.into();
+        require_nestable(&layer);
         require!(
             self.layers.iter().all(|(other, _)| *other != name),
             "sequential: there is a layer {name:?} already"
@@ -70,7 +75,7 @@ impl<T: Real> Sequential<T> {
     /// ```
     ///
     /// # Panics
-    /// If the position is beyond the end.
+    /// If the position is beyond the end, or the layer has more than 255 levels of others in it.
     #[track_caller]
     pub fn insert(&mut self, position: usize, layer: impl Layer<T> + 'static) {
         let count = self.layers.len();
@@ -78,6 +83,7 @@ impl<T: Real> Sequential<T> {
             position <= count,
             "insert: position {position}: there are {count} layers"
         );
+        require_nestable(&layer);
         let numbered = self.numbered();
         self.layers
             .insert(position, (String::new(), Box::new(layer)));
@@ -92,7 +98,7 @@ impl<T: Real> Sequential<T> {
     /// Puts a layer in the place of the one at a position, under its name, and returns the old one.
     ///
     /// # Panics
-    /// If there is no layer at the position.
+    /// If there is no layer at the position, or the new one has more than 255 levels of others in it.
     #[track_caller]
     pub fn replace(
         &mut self,
@@ -100,6 +106,7 @@ impl<T: Real> Sequential<T> {
         layer: impl Layer<T> + 'static,
     ) -> Box<dyn Layer<T>> {
         self.require_layer("replace", position);
+        require_nestable(&layer);
         std::mem::replace(&mut self.layers[position].1, Box::new(layer))
     }
 

@@ -6,8 +6,9 @@ use wengert_tensor::{Real, Tensor};
 
 use super::batch_norm::{BatchNorm, require_variance, track_statistics};
 use crate::module::Module;
-use crate::parameters::{Parameters, Path, Slot, SlotMut};
+use crate::parameters::{Parameters, Slot, SlotMut};
 use crate::pass::Pass;
+use crate::path::Path;
 
 /// [`SyncBatchNorm`] of rows `[batch, channels]` or signals `[batch, channels, width]`.
 pub type SyncBatchNorm1d<T = f32> = SyncBatchNorm<1, T>;

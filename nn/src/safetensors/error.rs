@@ -9,13 +9,16 @@ use super::DataType;
 #[non_exhaustive]
 pub enum FormatError {
     /// Too short for the header's length.
-    #[error("{length} bytes: the length of the header alone takes 8")]
+    #[error("not a safetensors file: {length} bytes, the length of the header alone takes 8")]
     Short {
         /// How many there are.
         length: usize,
     },
     /// The header would end after the end of the file, or be larger than any.
-    #[error("the header claims {claimed} bytes, {available} follow and {most} are the most")]
+    #[error(
+        "not a safetensors file, or one cut short: the header claims {claimed} bytes, {available} follow and {most} are \
+         the most"
+    )]
     HeaderLength {
         /// What is claimed.
         claimed: u64,
@@ -25,13 +28,13 @@ pub enum FormatError {
         most: usize,
     },
     /// The header is not text.
-    #[error("the header is not UTF-8 at its byte {at}")]
+    #[error("not a safetensors file: the header is not UTF-8 at its byte {at}")]
     Utf8 {
         /// Where.
         at: usize,
     },
     /// The header is not of the one form that it may have.
-    #[error("the header at its byte {at}: expected {expected}")]
+    #[error("not a safetensors file: the header at its byte {at}: expected {expected}")]
     Syntax {
         /// Where.
         at: usize,
@@ -84,8 +87,8 @@ pub enum TensorProblem {
         /// Which.
         field: &'static str,
     },
-    /// A type of number that cannot be loaded.
-    #[error("is of type {name:?}; {} can be loaded", DataType::names())]
+    /// A type of number that the format does not have.
+    #[error("is of type {name:?}; the format has {}", DataType::names())]
     Type {
         /// Its name.
         name: String,
@@ -107,6 +110,14 @@ pub enum TensorProblem {
     Overflow {
         /// The shape.
         shape: Vec<usize>,
+    },
+    /// Elements of less than a byte that end within a byte.
+    #[error("has {elements} elements of {bits} bits, which do not end with a byte")]
+    Partial {
+        /// How many.
+        elements: usize,
+        /// The bits of each.
+        bits: usize,
     },
     /// The shape needs another number of bytes.
     #[error("of shape {shape:?} needs {needed} bytes, its offsets are {begin}..{end}")]

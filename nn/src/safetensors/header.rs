@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use wengert_tensor::MAX_RANK;
+use wengert_tensor::{MAX_RANK, element_count};
 
 use super::error::{FormatError, TensorProblem};
 use super::{DataType, METADATA, is_name};
@@ -115,20 +115,15 @@ impl TensorInfo {
                 rank: self.shape.len(),
             });
         }
-        // Extents beside a zero must not overflow either: strides are made of them.
-        let room = isize::MAX as usize / size_of::<f64>();
-        let mut extents = self.shape.iter().copied().filter(|&extent| extent > 0);
-        let fits = extents.try_fold(1_usize, |product, extent| {
-            product
-                .checked_mul(extent)
-                .filter(|&product| product <= room)
-        });
-        if fits.is_none() {
-            return Err(TensorProblem::Overflow {
-                shape: self.shape.clone(),
-            });
+        let overflow = || TensorProblem::Overflow {
+            shape: self.shape.clone(),
+        };
+        let elements = element_count(&self.shape).ok_or_else(overflow)?;
+        if !self.data_type.fills_bytes(elements) {
+            let bits = self.data_type.bits();
+            return Err(TensorProblem::Partial { elements, bits });
         }
-        let needed = self.shape.iter().product::<usize>() * self.data_type.size();
+        let needed = self.data_type.bytes(elements).ok_or_else(overflow)?;
         let Range { start, end } = self.bytes;
         if end.checked_sub(start) != Some(needed) {
             let shape = self.shape.clone();

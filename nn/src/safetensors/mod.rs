@@ -1,16 +1,19 @@
 //! The safetensors format, in and out: eight bytes of length, a header in JSON, raw numbers.
 
+mod data_type;
 mod error;
 mod half;
 mod header;
 
+pub(crate) use data_type::DataType;
 pub use error::{FormatError, TensorProblem};
 
 use std::fmt::Write;
 
 use wengert_tensor::{Element, Tensor, require_memory};
 
-use crate::state_dict::{StateDict, Values};
+use crate::state_dict::StateDict;
+use crate::values::{RawValues, Values};
 use header::{Header, TensorInfo};
 
 /// The name under which the format keeps text.
@@ -25,64 +28,6 @@ const LONGEST_NAME: usize = 1024;
 /// Whether a tensor may have this name.
 pub(crate) fn is_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME && name != METADATA && !name.contains(|c: char| c.is_control())
-}
-
-/// The types of number in a file that can be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum DataType {
-    F64,
-    I64,
-    F32,
-    F16,
-    Bf16,
-    U8,
-}
-
-impl DataType {
-    const ALL: [(&'static str, Self); 6] = [
-        ("F64", Self::F64),
-        ("I64", Self::I64),
-        ("F32", Self::F32),
-        ("F16", Self::F16),
-        ("BF16", Self::Bf16),
-        ("U8", Self::U8),
-    ];
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, data_type)| data_type)
-    }
-
-    fn names() -> String {
-        Self::ALL.map(|(name, _)| name).join(", ")
-    }
-
-    fn name(self) -> &'static str {
-        let known = Self::ALL
-            .into_iter()
-            .find(|(_, data_type)| *data_type == self);
-        known.map_or("", |(name, _)| name)
-    }
-
-    const fn size(self) -> usize {
-        match self {
-            Self::F64 | Self::I64 => 8,
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::U8 => 1,
-        }
-    }
-
-    const fn of(values: &Values) -> Self {
-        match values {
-            Values::F32(_) => Self::F32,
-            Values::F64(_) => Self::F64,
-            Values::I64(_) => Self::I64,
-            Values::U8(_) => Self::U8,
-        }
-    }
 }
 
 /// The tensors of a file.
@@ -120,13 +65,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<StateDict, FormatError> {
 /// The numbers of one tensor; its bytes need no alignment.
 fn values(entry: &TensorInfo, bytes: &[u8]) -> Values {
     let shape = &entry.shape;
-    match entry.data_type {
-        DataType::F64 => Values::F64(numbers(bytes, shape, f64::from_le_bytes)),
-        DataType::I64 => Values::I64(numbers(bytes, shape, i64::from_le_bytes)),
-        DataType::F32 => Values::F32(numbers(bytes, shape, f32::from_le_bytes)),
-        DataType::F16 => Values::F32(numbers(bytes, shape, half::f32_of_f16)),
-        DataType::Bf16 => Values::F32(numbers(bytes, shape, half::f32_of_bf16)),
-        DataType::U8 => Values::U8(Tensor::from_slice(bytes, shape)),
+    match entry.data_type.name() {
+        "F64" => Values::F64(numbers(bytes, shape, f64::from_le_bytes)),
+        "I64" => Values::I64(numbers(bytes, shape, i64::from_le_bytes)),
+        "F32" => Values::F32(numbers(bytes, shape, f32::from_le_bytes)),
+        "F16" => Values::F32(numbers(bytes, shape, half::f32_of_f16)),
+        "BF16" => Values::F32(numbers(bytes, shape, half::f32_of_bf16)),
+        "U8" => Values::U8(Tensor::from_slice(bytes, shape)),
+        _ => Values::Raw(RawValues {
+            data_type: entry.data_type,
+            shape: shape.clone(),
+            bytes: bytes.to_vec(),
+        }),
     }
 }
 
@@ -142,7 +92,6 @@ fn numbers<T: Element, const N: usize>(
 /// The bytes of a file with these tensors. The same tensors always give the same bytes.
 #[track_caller]
 pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
-    // Wide numbers first, as the format's own writer does: then all are aligned.
     let mut order: Vec<_> = state.iter().collect();
     order.sort_by_key(|(_, values)| DataType::of(values));
 
@@ -159,7 +108,7 @@ pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
     for (name, values) in &order {
         let (data_type, begin) = (DataType::of(values), end);
         // Views may count more elements than memory holds.
-        end = end.saturating_add(values.len().saturating_mul(data_type.size()));
+        end = end.saturating_add(data_type.bytes(values.len()).unwrap_or(usize::MAX));
         let shape = values
             .shape()
             .iter()
@@ -192,6 +141,7 @@ pub(crate) fn encode(state: &StateDict) -> Vec<u8> {
             Values::F64(x) => bytes.extend(x.iter().flat_map(f64::to_le_bytes)),
             Values::I64(x) => bytes.extend(x.iter().flat_map(i64::to_le_bytes)),
             Values::U8(x) => bytes.extend(x.iter()),
+            Values::Raw(x) => bytes.extend(x.bytes()),
         }
     }
     bytes

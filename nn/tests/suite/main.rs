@@ -1,12 +1,14 @@
 //! The tests of the crate, one binary: each would compile the same layers anew.
 
 mod cells;
+mod deep;
 mod file;
 mod flow;
 mod functional;
 mod init;
 mod layers;
 mod models;
+mod other_types;
 mod paths;
 mod pixels;
 mod right_networks;
@@ -14,5 +16,6 @@ mod safetensors;
 mod samples;
 mod state_dict;
 mod summary;
+mod texts;
 mod training;
 mod wrong_layers;

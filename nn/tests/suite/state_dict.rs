@@ -192,7 +192,7 @@ fn a_state_of_another_model_is_refused_whole() {
         error.to_string(),
         "the state does not fit the model: missing: heads.0.bias, mean; unexpected: extra.weight; \
          of another shape or type: features.0.weight is [3, 2, 2, 3], not [3, 2, 3, 2], \
-         steps is F32, not I64"
+         steps is F32, not I64 (convert it before it is saved, in PyTorch with `.long()`)"
     );
     let StateError::Difference(difference) = error else {
         panic!("another error")

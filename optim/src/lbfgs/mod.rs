@@ -234,16 +234,19 @@ impl<T: Real> Lbfgs<T> {
         mut evaluate: impl FnMut(&mut M) -> (T, Gradients<T>),
     ) -> T {
         let sign = if self.options.maximize { -1.0 } else { 1.0 };
-        let mut count = 0;
-        let mut before = None;
-        let mut evaluate = |model: &mut M| {
-            let (loss, gradients) = evaluate(model);
-            before.get_or_insert(loss);
-            count += 1;
-            let gradient = flat(model, &gradients).map(|g| T::of(sign) * g);
+        let signed = |loss: T, gradient: &Tensor<T>| {
+            let gradient = gradient.map(|g| T::of(sign) * g);
             (sign * loss.to_f64(), gradient)
         };
-        let (loss, gradient) = evaluate(model);
+        // Not in the closure below, which would hide the caller's line.
+        let (before, gradients) = evaluate(model);
+        let (loss, gradient) = signed(before, &flat(model, &gradients));
+        let mut count = 1;
+        let mut evaluate = |model: &mut M| {
+            count += 1;
+            let (loss, gradients) = evaluate(model);
+            signed(loss, &flat(model, &gradients))
+        };
         if let Some(last) = &self.last {
             let (now, then) = (gradient.len(), last.gradient.len());
             require!(
@@ -257,7 +260,7 @@ impl<T: Real> Lbfgs<T> {
             self.descend(model, loss, gradient, &mut evaluate);
         }
         self.evaluations += count;
-        before.expect("evaluated above")
+        before
     }
 
     fn descend<M: Parameters<T> + ?Sized>(
@@ -268,7 +271,9 @@ impl<T: Real> Lbfgs<T> {
         evaluate: &mut impl FnMut(&mut M) -> (f64, Tensor<T>),
     ) {
         let options = self.options;
-        let max_eval = options.max_eval.unwrap_or(options.max_iter * 5 / 4);
+        let max_eval = options
+            .max_eval
+            .unwrap_or(options.max_iter.saturating_mul(5) / 4);
         let mut evaluations = 1;
         for iteration in 1..=options.max_iter {
             self.iterations += 1;

@@ -40,8 +40,13 @@ impl Curve for CosineAnnealingLr {
 
     fn next(&self, epoch: u64, at: GroupRate) -> f64 {
         let period = self.t_max as f64;
+        let before = epoch - 1;
+        let since_peak = self
+            .t_max
+            .checked_mul(2)
+            .map_or(before, |both| before % both);
         // One step after the minimum: the ratio below would divide by 0.
-        if (epoch - 1) % (2 * self.t_max) == self.t_max {
+        if since_peak == self.t_max {
             return at.lr + (at.base - self.eta_min) * (1.0 - (PI / period).cos()) / 2.0;
         }
         let height = |t: u64| 1.0 + (PI * t as f64 / period).cos();

@@ -168,10 +168,18 @@ impl Schedule {
         self.epoch += 1;
         let index = self.milestones.partition_point(|&m| m <= self.epoch);
         let part = &mut self.parts[index];
-        if index > 0 && self.milestones[index - 1] == self.epoch {
-            part.set_rates(0, optimizer, Curve::restart);
+        let is_first = index > 0 && self.milestones[index - 1] == self.epoch;
+        let epoch = if is_first { 0 } else { part.epoch + 1 };
+        if let Some(last) = part.curve.last_step() {
+            require!(
+                epoch <= last,
+                "schedule: step {epoch} after the last one, {last}, of {:?}; use more steps, or stop stepping it",
+                part.curve
+            );
+        }
+        if is_first {
+            part.set_rates(epoch, optimizer, Curve::restart);
         } else {
-            let epoch = part.epoch + 1;
             part.set_rates(epoch, optimizer, |curve, at| curve.next(epoch, at));
         }
     }
@@ -183,9 +191,10 @@ impl Schedule {
         let nexts = self.milestones.iter().copied().map(Some).chain([None]);
         let mut parts = self.parts.iter().zip(starts.zip(nexts));
         parts.find_map(|(part, (start, next))| {
-            let end = start + part.curve.last_step()?;
+            let end = part.curve.last_step()?.saturating_add(start);
             // The next curve replaces this one at its milestone.
-            next.is_none_or(|next| end + 1 < next).then_some(end)
+            next.is_none_or(|next| end.saturating_add(1) < next)
+                .then_some(end)
         })
     }
 

@@ -3,6 +3,7 @@
 mod driver;
 mod laws;
 mod lbfgs;
+mod long_schedules;
 mod magnitudes;
 mod model;
 mod schedules;

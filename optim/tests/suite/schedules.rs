@@ -7,7 +7,7 @@ use wengert_optim::{
     StepLr, ThresholdMode,
 };
 
-fn sgd(lr: f64) -> Optimizer<f64> {
+pub fn sgd(lr: f64) -> Optimizer<f64> {
     Optimizer::new(Sgd {
         lr,
         momentum: 0.9,
@@ -25,7 +25,7 @@ fn rates_of(mut schedule: Schedule, optimizer: &mut Optimizer<f64>, steps: usize
 }
 
 /// The rates from 1 on.
-fn rates(curve: impl Curve, steps: usize) -> Vec<f64> {
+pub fn rates(curve: impl Curve, steps: usize) -> Vec<f64> {
     let mut optimizer = sgd(1.0);
     rates_of(Schedule::new(curve, &mut optimizer), &mut optimizer, steps)
 }
@@ -166,7 +166,7 @@ fn a_rule_without_momentum_cannot_cycle_it() {
 }
 
 #[test]
-#[should_panic(expected = "one_cycle_lr: step 5 after the last of total_steps = 4")]
+#[should_panic(expected = "schedule: step 5 after the last one, 4, of OneCycleLr")]
 fn a_step_after_the_last_of_one_cycle_is_a_mistake() {
     let curve = OneCycleLr {
         total_steps: 4,

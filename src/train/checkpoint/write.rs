@@ -91,7 +91,7 @@ where
         let mut writer = Writer(StateDict::new());
         writer.text("wengert.version", VERSION);
         writer.text("configuration", self.configuration.clone());
-        for (name, value) in self.settings(state) {
+        for (name, value) in self.settings(state, prepared) {
             writer.text(format!("setting.{name}"), value);
         }
         writer.part("model/", &StateDict::of(&*self.model));

@@ -1,5 +1,7 @@
 //! Sums of products by Einstein's convention.
 
+use std::fmt;
+
 use crate::ops::prelude::*;
 
 /// A parsed equation over tensors of given ranks; every axis has a label.
@@ -16,6 +18,15 @@ enum Label {
     /// The `n`-th axis of `...` from the end.
     Dots(usize),
     Letter(char),
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dots(n) => write!(f, "axis {n} of ... from the end"),
+            Self::Letter(letter) => write!(f, "the letter {letter}"),
+        }
+    }
 }
 
 impl Equation {
@@ -49,7 +60,7 @@ impl Equation {
         for (i, label) in output.iter().enumerate() {
             require!(
                 !output[..i].contains(label) && inputs.iter().any(|input| input.contains(label)),
-                "einsum: {equation:?}: {label:?} is in the result more than once, or in no operand"
+                "einsum: {equation:?}: {label} is in the result more than once, or in no operand"
             );
         }
         Self { inputs, output }
@@ -326,7 +337,7 @@ fn require_extents<T: Real>(equation: &str, operands: &[&Var<T>], inputs: &[Vec<
                 Some((_, first)) if dots && *first == 1 => *first = extent,
                 Some(&mut (_, first)) => require!(
                     first == extent || (dots && extent == 1),
-                    "einsum: {equation:?}: {:?}: {label:?} has extent {extent}, and {first} before",
+                    "einsum: {equation:?}: {:?}: {label} has extent {extent}, and {first} before",
                     x.shape()
                 ),
             }

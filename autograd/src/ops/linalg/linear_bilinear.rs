@@ -1,5 +1,7 @@
 //! Affine and bilinear maps of the last axis.
 
+use wengert_tensor::fail::flatten_hint;
+
 use crate::ops::prelude::*;
 
 /// `x · weightᵀ + bias` over the last axis, of a weight `[outputs, inputs]`; the bias may be left out.
@@ -94,7 +96,8 @@ impl<T: Real> Var<T> {
         let (x, w) = (self.shape(), weight.shape());
         require!(
             matches!(w.len(), 1 | 2) && !x.is_empty() && x[x.len() - 1] == w[w.len() - 1],
-            "linear: {x:?}, weight {w:?}: the last extents are not equal, or the weight is no matrix"
+            "linear: {x:?}, weight {w:?}: the last extents are not equal, or the weight is no matrix{}",
+            flatten_hint(x, w.last().copied().unwrap_or(0))
         );
         let outputs = &w[..w.len() - 1];
         if let Some(bias) = bias

@@ -48,15 +48,24 @@ impl<'a, T: Real> CellParams<'a, T> {
         let [inputs, states] = [self.weight_ih, self.weight_hh].map(Var::shape);
         require!(
             width > 0
-                && !x.is_empty()
-                && inputs == [gates * width, x[x.len() - 1]]
+                && inputs.len() == 2
+                && inputs[0] == gates * width
                 && states == [gates * width, width],
             "{op}: {x:?}: weights {inputs:?} and {states:?}: [{gates}·width, inputs] and \
              [{gates}·width, width] are needed"
         );
+        let (features, batch) = x
+            .split_last()
+            .map_or((0, x), |(last, batch)| (*last, batch));
         require!(
-            h == [&x[..x.len() - 1], &[width]].concat(),
-            "{op}: {x:?}: a state {h:?} does not fit it and the width {width}"
+            features == inputs[1] && !x.is_empty(),
+            "{op}: {x:?}: the input has {features} features, the weights are made for {} and a width of {width}",
+            inputs[1]
+        );
+        let needed = [batch, &[width]].concat();
+        require!(
+            h == needed,
+            "{op}: {x:?}: the hidden state is {h:?}, {needed:?} is needed: the batch of the input and the width"
         );
     }
 

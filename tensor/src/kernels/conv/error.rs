@@ -125,10 +125,17 @@ pub enum GeometryError {
 
 const AXES: [&str; 3] = ["depth", "height", "width"];
 
+/// The first axis with such an extent. Messages name one axis: the caller may have given numbers for fewer than three.
+fn first(extents: &[usize; 3], matches: impl Fn(usize) -> bool) -> usize {
+    extents.iter().position(|&x| matches(x)).unwrap_or(0)
+}
+
 impl fmt::Display for GeometryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Zero { what, extents } => write!(f, "{what} {extents:?} has a zero"),
+            Self::Zero { what, extents } => {
+                write!(f, "{what} 0 along the {}", AXES[first(extents, |x| x == 0)])
+            }
             Self::Groups { groups: 0, .. } => write!(f, "0 groups"),
             Self::Groups {
                 channels,
@@ -195,7 +202,12 @@ impl fmt::Display for GeometryError {
                 write!(f, "{what} has {given} values for {axes} spatial axes")
             }
             Self::Same { stride } => {
-                write!(f, "padding Same needs stride 1, not {stride:?}")
+                let axis = first(stride, |x| x != 1);
+                let (stride, axis) = (stride[axis], AXES[axis]);
+                write!(
+                    f,
+                    "padding Same needs stride 1, not {stride} along the {axis}"
+                )
             }
             Self::SameTransposed => {
                 write!(f, "padding Same has no meaning in a transposed convolution")
