@@ -86,8 +86,8 @@ impl Check<'_> {
                 );
             }
         }
-        for i in 0..self.inputs.len() {
-            if bits(&self.inputs[i]) != before[i] {
+        for (i, before) in before.iter().enumerate() {
+            if bits(&self.inputs[i]) != *before {
                 self.fault(format!("input {i}: the backward pass changes its values"));
             }
             if wrong.contains(&i) {
