@@ -18,6 +18,8 @@ pub(in crate::check) enum Finding {
         slopes: [f64; 2],
         bar: f64,
         step: f64,
+        /// Whether it is not at the point itself: a narrower window would have seen it there.
+        is_beside: bool,
     },
     /// Noise or truncation keeps every estimate from being accurate enough.
     Inaccurate(Estimate),
@@ -231,11 +233,11 @@ impl Windows {
             .all(|e| self.differs(e))
     }
 
-    /// Whether a kink is not at the point itself: a narrower window would have seen it there.
+    /// Whether a narrower window than that of a kink would have seen it at the point, and supports the claim.
     fn is_beside(&self, (slopes, _, step): &([f64; 2], f64, f64)) -> bool {
         let jump = (slopes[0] - slopes[1]).abs();
         let mut narrower = self.estimates.iter().filter(|e| e.widest < *step);
-        narrower.any(|e| e.bar <= 0.25 * jump)
+        narrower.any(|e| e.bar <= 0.25 * jump && !self.differs(e))
     }
 
     fn conclude(&self) -> Finding {
@@ -250,13 +252,18 @@ impl Windows {
                 Finding::Differs(best)
             }
             _ => match (
-                kink.filter(|kink| !self.is_beside(kink)),
+                kink,
                 self.estimates
                     .iter()
                     .copied()
                     .min_by(|a, b| a.bar.total_cmp(&b.bar)),
             ) {
-                (Some((slopes, bar, step)), _) => Finding::Kink { slopes, bar, step },
+                (Some(kink @ (slopes, bar, step)), _) => Finding::Kink {
+                    slopes,
+                    bar,
+                    step,
+                    is_beside: self.is_beside(&kink),
+                },
                 (None, Some(best)) => Finding::Inaccurate(best),
                 (None, None) => Finding::Impossible,
             },
@@ -385,13 +392,28 @@ mod tests {
         };
         let found = search(&mut phi, question(0.3, 1.0)).finding;
         assert!(
-            matches!(found, Finding::Inaccurate(_) | Finding::Agrees(_)),
+            matches!(
+                found,
+                Finding::Kink {
+                    is_beside: true,
+                    ..
+                }
+            ),
             "{found:?}"
         );
         // A kink at the point stays one, though the noise hides it from the narrowest windows.
         let mut phi = |h: f64| f64::from((5.0 * h.max(0.0)) as f32);
         let found = search(&mut phi, question(7.0, 0.0)).finding;
-        assert!(matches!(found, Finding::Kink { .. }), "{found:?}");
+        assert!(
+            matches!(
+                found,
+                Finding::Kink {
+                    is_beside: false,
+                    ..
+                }
+            ),
+            "{found:?}"
+        );
     }
 
     #[test]

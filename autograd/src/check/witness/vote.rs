@@ -70,7 +70,15 @@ pub(super) fn vote(
                 slopes[0], slopes[1]
             ),
         ),
-        (_, Some(Finding::Kink { slopes, bar, step })) => {
+        (
+            _,
+            Some(Finding::Kink {
+                slopes,
+                bar,
+                step,
+                is_beside,
+            }),
+        ) => {
             let [low, high] = [
                 slopes[0].min(slopes[1]) - bar,
                 slopes[0].max(slopes[1]) + bar,
@@ -80,13 +88,17 @@ pub(super) fn vote(
                 "kink within {step:.1e}: slopes {:.4e} and {:.4e}{}",
                 slopes[0],
                 slopes[1],
-                if valid {
-                    ""
-                } else {
-                    ", and the derivative is not between them"
+                match (valid, is_beside) {
+                    (true, _) => "",
+                    (false, true) => ", beside the point, where noise hides the slope",
+                    (false, false) => ", and the derivative is not between them",
                 }
             );
-            let verdict = if valid { Verdict::Kink } else { Verdict::Fail };
+            let verdict = match (valid, is_beside) {
+                (true, _) => Verdict::Kink,
+                (false, true) => Verdict::NoiseLimited,
+                (false, false) => Verdict::Fail,
+            };
             (verdict, *bar, reason)
         }
         (Exact::Agrees(bar), _) => good(bar),
