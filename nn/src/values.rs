@@ -4,7 +4,7 @@ use wengert_tensor::{Real, Tensor};
 
 use crate::safetensors::DataType;
 
-/// The elements of a tensor in a [`StateDict`].
+/// The elements of a tensor in a [`StateDict`](crate::StateDict).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Single precision.
