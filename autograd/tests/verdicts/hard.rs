@@ -267,3 +267,19 @@ fn a_mistake_of_both_modes_is_not_excused_by_a_branch_beside_it() {
         );
     }
 }
+
+#[test]
+fn a_mistake_of_both_modes_fails_where_all_terms_are_zero() {
+    // Both modes lose a path by way of `primal`. At 0 nothing rounds, so that no step is too small to see by.
+    macro_rules! lost {
+        ($x:expr) => {
+            Var::constant($x.value().map(|x| T::of(x.primal().to_f64())))
+        };
+    }
+    let x = [at(&[0.0, 0.0])];
+    let first = check_gradients(generic!(|x| lost!(x).sin() + x * x), &x);
+    assert!(first.failed(), "{first}");
+    // The value and the gradient are right at 0, the second derivative is 0 in place of 1.
+    let second = check_gradients(generic!(|x| lost!(x) * x), &x);
+    assert!(second.failed(), "{second}");
+}

@@ -244,9 +244,12 @@ impl Check<'_> {
         }
     }
 
-    /// The smallest step over which an estimate and the claim differ by far more than rounding.
+    /// The smallest step over which an estimate and the claim differ by far more than rounding, and which moves the elements
+    /// by far more than theirs: a function whose terms are all zero does not round.
     fn visible_step(&self, q: &Question, estimate: &Estimate) -> f64 {
-        VISIBLE * self.least_noise(q) / (estimate.value - q.analytic).abs()
+        let error = (estimate.value - q.analytic).abs();
+        let least = VISIBLE * self.subject.epsilon() * q.unit;
+        (VISIBLE * self.least_noise(q) / error).max(least)
     }
 
     /// The op whose branch explains a kink, or differences that disagree with both modes.

@@ -240,8 +240,9 @@ impl Check<'_> {
     ) -> bool {
         let noise = VISIBLE * direction.noise[number.input];
         let error = (estimate.value - number.analytic).abs();
-        // A power of two, so that entries share the gradients.
-        let step = 2.0_f64.powi((noise / error).log2().ceil() as i32);
+        // Enough to move the inputs, whatever the noise. A power of two, so that entries share the gradients.
+        let least = (noise / error).max(VISIBLE * f64::EPSILON);
+        let step = 2.0_f64.powi(least.log2().ceil() as i32);
         if !(step < estimate.widest) {
             return false;
         }
