@@ -1,4 +1,7 @@
-//! The checks are tested with rules made wrong on purpose: every one must be refused in a default run.
+//! The checks are tested with rules made wrong on purpose: every one must be refused by the cases of a default run.
+//!
+//! A default run makes every rule wrong in one or two of the eleven ways; `WENGERT_FULL=1` in all of them, which takes four
+//! minutes.
 
 use std::collections::BTreeMap;
 
@@ -132,8 +135,15 @@ struct Score {
 }
 
 #[test]
-fn every_rule_made_wrong_is_refused_in_a_default_run() {
+fn every_rule_made_wrong_is_refused_by_the_cases_of_a_default_run() {
     let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
+    // Eight and the number of ways have no common divisor, so every way is tried on an eighth of all rules.
+    let every = if std::env::var_os("WENGERT_FULL").is_some() || !only.is_empty() {
+        1
+    } else {
+        8
+    };
+    let mut faults = (0..every).cycle();
     let mut scores: BTreeMap<Mutator, Score> = BTreeMap::new();
     for entry in table().filter(|e| e.name().contains(&only)) {
         let cases = default_run(entry);
@@ -145,6 +155,9 @@ fn every_rule_made_wrong_is_refused_in_a_default_run() {
         for (op, inputs) in rules {
             for input in 0..inputs {
                 for mutator in Mutator::ALL {
+                    if faults.next() != Some(0) {
+                        continue;
+                    }
                     let fault = Fault { mutator, op, input };
                     let score = scores.entry(mutator).or_default();
                     match judge(fault, &cases) {

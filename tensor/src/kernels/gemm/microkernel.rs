@@ -156,7 +156,7 @@ impl<T: Float, A: LeftOperand<T>, const R: usize> Body for Tiles<'_, T, A, R> {
 /// them in memory.
 macro_rules! unroll {
     ($index:ident < $end:ident: $($value:literal)* => $body:block) => {
-        $(if $value < $end {
+        $(if const { $value < $end } {
             let $index = $value;
             $body
         })*

@@ -370,7 +370,7 @@ macro_rules! unrolled {
         unrolled!($i < $n => $body: 0 1 2 3 4 5)
     };
     ($i:ident < $n:expr => $body:block: $($k:literal)*) => {
-        $(if $k < $n {
+        $(if const { $k < $n } {
             let $i = $k;
             $body
         })*
