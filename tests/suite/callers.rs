@@ -31,6 +31,8 @@ use wengert::optim::{
 use wengert::prelude::*;
 use wengert::report::{Confusion, HeatMap, Histogram, Plane, PlaneGrid, shades};
 
+use crate::samples::idx;
+
 thread_local! {
     /// Whether this thread runs a call that should panic.
     static TRYING: Cell<bool> = const { Cell::new(false) };
@@ -137,6 +139,22 @@ fn images() -> ImageSet {
 
 fn relu() -> Sequential {
     sequential![Relu]
+}
+
+/// Two images in files.
+fn image_files() -> ImageFiles {
+    let directory = tempfile::tempdir().expect("a directory");
+    for part in ["train", "t10k"] {
+        let write = |name: &str, bytes| {
+            fs::write(directory.path().join(format!("{part}-{name}-ubyte")), bytes)
+                .expect("a file");
+        };
+        write("images-idx3", idx(8, &[2, 2, 2], &[0; 8]));
+        write("labels-idx1", idx(8, &[2], &[0, 1]));
+    }
+    Split::open_mnist(directory.path())
+        .expect("two images")
+        .train
 }
 
 fn loader(set: &ImageSet) -> Loader<'_> {
@@ -294,6 +312,8 @@ wrong_calls! {
     "ImageSet::image": images().image(2).len();
     "ImageSet::select": images().select([2]);
     "ImageSet::split": images().split(1.0, 0);
+    "ImageFiles::image": image_files().image(2).is_ok();
+    "ImageFiles::select": image_files().select([2]);
     "Loader::new": Loader::new(&images(), LoaderOptions { batch: 0, ..LoaderOptions::default() });
     "Loader::for_evaluation": {
         let normalize = Some(Normalize { mean: vec![0.0], deviation: vec![1.0] });
@@ -345,14 +365,6 @@ const EXEMPT: &[(&str, &str)] = &[
     (
         "Loader::prefetch",
         "only if the operating system cannot start a thread",
-    ),
-    (
-        "ImageFiles::image",
-        "as `ImageSet::image`, of a set in files",
-    ),
-    (
-        "ImageFiles::select",
-        "as `ImageSet::select`, of a set in files",
     ),
     (
         "ImageFiles::split",

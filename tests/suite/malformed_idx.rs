@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::counting::peak_of;
 use crate::samples::{OVERHEAD, gzip, idx};
 use flate2::{Compression, GzBuilder};
-use wengert::data::{DataError, Idx, Problem};
+use wengert::data::{DataError, Idx, IdxValues, ImageColor, ImageSet, Problem};
 
 /// The largest extra field of a gzip header; the decompressor reads it whole.
 const EXTRA_FIELD: usize = 64 * 1024;
@@ -295,4 +295,29 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
             assert!(matches!(read(&pipe).problem, Problem::NotAFile));
         }
     }
+}
+
+/// The message of the panic of a call.
+fn panic_of(call: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = std::panic::catch_unwind(call).expect_err("it must panic");
+    *panic.downcast::<String>().expect("a message")
+}
+
+#[test]
+fn an_array_whose_shape_no_file_can_have_panics() {
+    for shape in [&[][..], &[1; 9], &[1 << 32, 0]] {
+        let message = panic_of(|| drop(Idx::new(shape, IdxValues::U8(vec![]))));
+        assert!(message.contains("rank 1 to 8"), "{message}");
+    }
+    let message = panic_of(|| drop(ImageSet::new(vec![], [0, 1, 2, 2], vec![], &["a"], 0)));
+    assert!(message.contains("white = 0"), "{message}");
+}
+
+#[test]
+fn empty_sets_and_arrays_say_that_they_are_empty() {
+    assert!(IdxValues::F32(vec![]).is_empty() && !IdxValues::U8(vec![1]).is_empty());
+    let empty = ImageSet::new(vec![], [0, 1, 2, 2], vec![], &["a"], 255);
+    assert!(empty.is_empty());
+    assert_eq!(ImageColor::Grey.channels(), 1);
+    assert_eq!(ImageColor::Rgb.channels(), 3);
 }

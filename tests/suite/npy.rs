@@ -18,6 +18,26 @@ fn files_written_by_numpy_are_read() {
 }
 
 #[test]
+fn every_type_of_elements_is_saved_and_read_back_with_its_shape() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("array.npy");
+    for array in [
+        Npy::F32(Tensor::from_vec(vec![1.0, -0.5], [2, 1])),
+        Npy::F64(Tensor::from_vec(vec![1e300, 0.1], [2, 1])),
+        Npy::I64(Tensor::from_vec(vec![i64::MIN, i64::MAX], [2, 1])),
+        Npy::U8(Tensor::from_vec(vec![0, 255], [2, 1])),
+        Npy::Bool(Tensor::from_vec(vec![true, false], [2, 1])),
+    ] {
+        array.save(&path).expect("a directory that can be written");
+        let read = Npy::load(&path).expect("what was written can be read");
+        assert_eq!((read.shape(), &read), (&[2, 1][..], &array));
+    }
+    let nowhere = directory.path().join("absent/array.npy");
+    let error = Npy::U8(Tensor::scalar(1)).save(&nowhere).unwrap_err();
+    assert!(error.to_string().contains("absent/array.npy"), "{error}");
+}
+
+#[test]
 fn a_matrix_is_written_as_numpy_writes_it() {
     let x = Tensor::from_vec(vec![0.0_f32, 0.25, 0.5, 0.75, 1.0, 1.25], [2, 3]);
     let ours = Npy::from(x.permute([1, 0])).to_bytes();

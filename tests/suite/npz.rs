@@ -39,6 +39,34 @@ fn arrays_are_read_back_as_written_and_equal_arrays_give_equal_files() {
 }
 
 #[test]
+fn an_archive_that_cannot_be_written_or_read_is_an_error_with_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = directory.path().join("absent/a.npz");
+    let error = Npz::new().save(&nowhere).unwrap_err().to_string();
+    assert!(error.contains("absent/a.npz"), "{error}");
+    // A directory can be opened, but not read.
+    let error = Npz::load(directory.path()).unwrap_err().to_string();
+    assert!(!error.contains("damaged"), "{error}");
+}
+
+#[test]
+fn an_archive_with_other_files_than_arrays_is_an_error_that_names_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("other.npz");
+    let mut arrays = Npz::new();
+    arrays.insert("notes", Tensor::scalar(1.0_f32));
+    arrays.save(&path).unwrap();
+    // The name stands in front of the member and in the list at the end.
+    let mut bytes = fs::read(&path).unwrap();
+    while let Some(at) = bytes.windows(9).position(|name| name == b"notes.npy") {
+        bytes[at + 6..at + 9].copy_from_slice(b"txt");
+    }
+    fs::write(&path, bytes).unwrap();
+    let error = Npz::load(&path).unwrap_err().to_string();
+    assert!(error.contains("notes.txt"), "{error}");
+}
+
+#[test]
 fn a_malformed_archive_is_an_error_with_the_file_and_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("damaged.npz");

@@ -292,7 +292,10 @@ fn a_directory_that_cannot_be_used_is_found_before_the_first_step() {
     let file = scratch.path().join("file");
     std::fs::write(&file, "text").expect("it can be written");
     let set = images(8, 0);
-    for directory in [file.clone(), file.join("below")] {
+    // Files cannot be replaced where a directory has the name of the first one.
+    let taken = scratch.path().join("taken");
+    std::fs::create_dir_all(taken.join(".trial")).expect("it can be made");
+    for directory in [file.clone(), file.join("below"), taken] {
         let unusable = message(&set, |t| {
             t.checkpoints(checkpoints(&directory)).fit().map(drop)
         });

@@ -102,6 +102,26 @@ fn a_state_that_does_not_fit_is_an_error_by_name_and_changes_nothing() {
 }
 
 #[test]
+fn a_number_that_is_there_twice_or_counts_no_steps_is_an_error_and_changes_nothing() {
+    let (model, mut optimizer, dict) = small();
+    let mut bad = dict.clone();
+    bad.scalars.push(dict.scalars[0].clone());
+    let twice = LoadError::Twice(dict.scalars[0].0.clone());
+    assert_eq!(optimizer.load_state_dict(&model, &bad), Err(twice));
+    let is_count = |scalar: &&mut (String, f64)| scalar.0 == "weight/step";
+    for value in [-1.0, 0.0, 0.5, 1.5, 1e300, f64::NAN] {
+        let mut bad = dict.clone();
+        bad.scalars.iter_mut().find(is_count).expect("its steps").1 = value;
+        let error = optimizer.load_state_dict(&model, &bad);
+        assert!(
+            matches!(error, Err(LoadError::Count { .. })),
+            "{value}: {error:?}"
+        );
+    }
+    assert_eq!(optimizer.state_dict(), dict);
+}
+
+#[test]
 fn the_state_of_another_rule_is_refused() {
     let (model, _, mut dict) = small();
     let mut sgd = Optimizer::new(Sgd {

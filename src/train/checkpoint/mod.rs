@@ -310,3 +310,21 @@ fn count(value: f64) -> Option<u64> {
     let is_count = (0.0..=MOST).contains(&value) && value.fract() == 0.0;
     is_count.then_some(value as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_cut_anywhere_is_a_damaged_checkpoint() {
+        let mut message = 3_u64.to_le_bytes().to_vec();
+        message.extend(b"a.b\x07\x00");
+        for length in 0..message.len() {
+            let error = Checkpoint::from_message(&message[..length]).err();
+            assert!(
+                matches!(error, Some(CheckpointError::Damaged { .. })),
+                "{length} bytes: {error:?}"
+            );
+        }
+    }
+}
