@@ -3,6 +3,9 @@
 //! For each folder of `src/ops` it writes `FAMILY.rs` to `OUT_DIR`: the slice of the `OPS` of all files there. A file
 //! that the folder's `mod.rs` does not declare, or that has no `OPS`, does not compile. What only helps ops is in
 //! `support`.
+//!
+//! It sets `shared_table` if the feature `shared-table` is on and the code is not optimised. Optimised crates do not share
+//! what generic functions are compiled to, so there the table would only be compiled once more.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let list = format!("&[{}]", modules(&family)?.join("::OPS, ") + "::OPS");
             fs::write(out.join(name).with_extension("rs"), list)?;
         }
+    }
+    println!("cargo::rustc-check-cfg=cfg(shared_table)");
+    let is_unoptimised = env::var("OPT_LEVEL").is_ok_and(|level| level == "0");
+    if is_unoptimised && env::var_os("CARGO_FEATURE_SHARED_TABLE").is_some() {
+        println!("cargo::rustc-cfg=shared_table");
     }
     Ok(())
 }

@@ -27,10 +27,10 @@ pub use shape::Border;
 pub use support::{Case, CellParams, OpInfo, RecurrentOptions, Reduction};
 
 /// Every public differentiable function, fused or composed.
-// Inline, so that only a crate that iterates over the table compiles every op for every number type. In tests many
-// do, so there it is compiled once, and what it calls with it.
-#[cfg_attr(not(feature = "shared-table"), inline)]
-#[cfg_attr(feature = "shared-table", inline(never))]
+// Inline, so that only a crate that iterates over the table compiles every op for every number type. Many tests do, so
+// for them it is compiled here, see `build.rs`.
+#[cfg_attr(not(shared_table), inline)]
+#[cfg_attr(shared_table, inline(never))]
 pub fn table() -> impl Iterator<Item = &'static OpInfo> {
     [
         elementwise::OPS,
