@@ -87,9 +87,6 @@ impl Number for Shadowed {
     // Numbers that are equal in f32 may differ in f64.
     const PLAIN: bool = false;
 
-    fn is_nan(self) -> bool {
-        self.single.is_nan()
-    }
     fn to_f64(self) -> f64 {
         self.double
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// An example that `cargo test` has built beside this test.
+/// An example that a plain `cargo test`, or `cargo build --examples`, has built beside this test.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own file");
     let build = test
@@ -13,7 +13,7 @@ fn example(name: &str) -> PathBuf {
     let file = build.join("examples").join(name);
     assert!(
         file.exists(),
-        "{} is not built: run a plain `cargo test`",
+        "{} is not built: run `cargo build -p wengert --examples` first",
         file.display()
     );
     file
@@ -185,4 +185,22 @@ fn scratch(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).expect("cargo's own directory can be written");
     directory
+}
+
+#[test]
+fn the_readme_lists_every_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("the readme");
+    for entry in std::fs::read_dir(root.join("examples")).expect("the examples") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_some_and(|end| end == "rs") {
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            assert!(
+                readme
+                    .lines()
+                    .any(|line| line.starts_with("| `") && line.contains(&format!("`{name}`"))),
+                "the table of examples in README.md lacks `{name}`"
+            );
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::kernels::Kernels;
 
 /// An element type of tensors: `bool`, integers, floats, dual numbers.
 pub trait Element: Kernels + Default + PartialEq + Debug {
-    /// A value that marks an element as not yet written: NaN if the type has one, else the default.
+    /// A value that marks an element as not yet written: NaN if the type has one, which then defines this; else the default.
     #[must_use]
     fn poison() -> Self {
         Self::default()
@@ -37,10 +37,11 @@ pub trait Number:
     /// Whether equal numbers are interchangeable; equal dual numbers are not, as their tangents may differ.
     const PLAIN: bool = true;
 
-    /// Whether the value is NaN; false for integers.
+    /// Whether the value is NaN, the only one that differs from itself; false for integers.
     #[must_use]
+    #[allow(clippy::eq_op, reason = "that is how NaN differs")]
     fn is_nan(self) -> bool {
-        false
+        self != self
     }
 
     /// The nearest `f64`; the tangent of a dual number is dropped, and gradient checks report it: see

@@ -74,6 +74,10 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
                 power
             };
         }
+        if exponent.fract() == 0.0 && self < Self::zero() {
+            let power = (-self).powf(exponent);
+            return if exponent % 2.0 == 0.0 { power } else { -power };
+        }
         if self == Self::zero() {
             return if exponent > 0.0 {
                 Self::zero()
@@ -190,8 +194,10 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     #[must_use]
     fn ln_1p(self) -> Self {
         let u = Self::one() + self;
-        if u == Self::one() || u.to_f64().is_infinite() {
-            if u == Self::one() { self } else { u }
+        if u == Self::one() {
+            self
+        } else if u.to_f64().is_infinite() {
+            u.ln()
         } else {
             u.ln() * self / (u - Self::one())
         }
@@ -200,7 +206,13 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     #[must_use]
     fn sinh(self) -> Self {
         let e = self.abs().exp_m1();
-        let half = (e + e / (e + Self::one())) * Self::of(0.5);
+        // e^(−x) does not count where eˣ overflows.
+        let rest = if e.to_f64().is_infinite() {
+            Self::zero()
+        } else {
+            e / (e + Self::one())
+        };
+        let half = (e + rest) * Self::of(0.5);
         if self < Self::zero() { -half } else { half }
     }
     /// cosh x

@@ -17,6 +17,7 @@ mod index;
 mod join;
 mod long_sums;
 mod matmul;
+mod own_number;
 mod pooling;
 mod reduce;
 mod views;
