@@ -90,7 +90,13 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     /// `self` to the power `exponent`, differentiable in both.
     #[must_use]
     fn pow(self, exponent: Self) -> Self {
-        (self.ln() * exponent).exp()
+        let logarithm = self.ln() * exponent;
+        if self > Self::zero() && !logarithm.is_nan() {
+            logarithm.exp()
+        } else {
+            // Here the power has no derivative by the exponent.
+            self.powf(exponent.to_f64())
+        }
     }
     /// Whether a power needs [`powf`](Self::powf) or [`pow`](Self::pow): the base is not positive and finite, or
     /// the exponent is not finite. By default no power does.

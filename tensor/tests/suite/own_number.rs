@@ -121,13 +121,17 @@ fn default_functions_are_those_of_f64() {
     check!(abs sign ceil round trunc tan exp_m1 ln_1p sinh cosh tanh asinh acosh atanh sigmoid normal_cdf exp2 log2 log10);
     for x in ARGUMENTS {
         for y in ARGUMENTS.into_iter().filter(|y| y.is_finite()) {
-            let (found, right) = (Own(x).powf(y).0, Real::powf(x, y));
+            let right = Real::powf(x, y);
             // C's convention for this case is not that of logarithms.
             let is_special = x == f64::NEG_INFINITY && y.fract() != 0.0;
-            assert!(
-                is_special || agree(found, right) || (found - right).abs() < 1e-11 * right.abs(),
-                "{x:e} to {y:e} is {found:e}, not {right:e}"
-            );
+            for found in [Own(x).powf(y).0, Own(x).pow(Own(y)).0] {
+                assert!(
+                    is_special
+                        || agree(found, right)
+                        || (found - right).abs() < 1e-11 * right.abs(),
+                    "{x:e} to {y:e} is {found:e}, not {right:e}"
+                );
+            }
             if x.is_finite() {
                 let (found, right) = (Own(x).atan2(Own(y)).0, Real::atan2(x, y));
                 assert!(
