@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::reference::{for_each_term, unravel};
+use super::reference::{elements, unravel};
 use crate::Real;
 use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 
@@ -124,44 +124,63 @@ pub fn conformance<T: Real>(
     kernel: &dyn ConvKernel<T>,
     geometry: &ConvGeometry,
 ) -> Result<(), ConformanceError> {
-    let failed = |failure| ConformanceError {
+    conformance_of_all(&[kernel], geometry)
+}
+
+/// [`conformance`] of several kernels, for which the definition is evaluated once.
+///
+/// # Errors
+/// The first failure.
+pub fn conformance_of_all<T: Real>(
+    kernels: &[&dyn ConvKernel<T>],
+    geometry: &ConvGeometry,
+) -> Result<(), ConformanceError> {
+    let failed = |kernel: &dyn ConvKernel<T>, failure| ConformanceError {
         kernel: kernel.name(),
         geometry: geometry.to_string(),
         failure,
     };
-    kernel
-        .supports(geometry)
-        .map_err(|reason| failed(Failure::Unsupported(reason)))?;
+    for &kernel in kernels {
+        kernel
+            .supports(geometry)
+            .map_err(|reason| failed(kernel, Failure::Unsupported(reason)))?;
+    }
     for direction in Direction::ALL {
         for fill in [Fill::Integers, Fill::Uniform] {
-            Trial::new(geometry, direction, fill)
-                .run(kernel)
-                .map_err(failed)?;
+            let trial = Trial::new(geometry, direction, fill);
+            for &kernel in kernels {
+                trial
+                    .run(kernel)
+                    .map_err(|failure| failed(kernel, failure))?;
+            }
         }
     }
-    adjoint(kernel, geometry).map_err(failed)
+    for &kernel in kernels {
+        adjoint(kernel, geometry).map_err(|failure| failed(kernel, failure))?;
+    }
+    Ok(())
 }
 
-/// [`conformance`] in `f32`, compiled in this crate: optimised also where the caller is not.
+/// [`conformance_of_all`] in `f32`, compiled in this crate: optimised also where the caller is not.
 ///
 /// # Errors
 /// The first failure.
 pub fn conformance_f32(
-    kernel: &dyn ConvKernel<f32>,
+    kernels: &[&dyn ConvKernel<f32>],
     geometry: &ConvGeometry,
 ) -> Result<(), ConformanceError> {
-    conformance(kernel, geometry)
+    conformance_of_all(kernels, geometry)
 }
 
-/// [`conformance`] in `f64`, compiled in this crate: optimised also where the caller is not.
+/// [`conformance_of_all`] in `f64`, compiled in this crate: optimised also where the caller is not.
 ///
 /// # Errors
 /// The first failure.
 pub fn conformance_f64(
-    kernel: &dyn ConvKernel<f64>,
+    kernels: &[&dyn ConvKernel<f64>],
     geometry: &ConvGeometry,
 ) -> Result<(), ConformanceError> {
-    conformance(kernel, geometry)
+    conformance_of_all(kernels, geometry)
 }
 
 fn adjoint<T: Real>(kernel: &dyn ConvKernel<T>, g: &ConvGeometry) -> Result<(), Failure> {
@@ -233,6 +252,9 @@ struct Trial<'a, T> {
     /// The most terms that one element of the result sums.
     terms: usize,
     exact: bool,
+    /// The positions that are compared, and the reference's sum and sum of absolute terms at each.
+    sample: Vec<usize>,
+    reference: Vec<[f64; 2]>,
 }
 
 impl<'a, T: Real> Trial<'a, T> {
@@ -259,24 +281,30 @@ impl<'a, T: Real> Trial<'a, T> {
         // transforms with halves and quarters.
         let fits = |largest: f64| terms as f64 * largest * largest < 0.25 / epsilon::<T>();
         let largest = if fits(3.0) { 3.0 } else { 1.0 };
+        let a: Vec<T> = fill.values(lengths[0], 1, largest);
+        let b: Vec<T> = fill.values(lengths[1], 2, largest);
+        let sample = sample(shape.iter().product(), terms);
+        let [exact_a, exact_b] =
+            [&a, &b].map(|values| values.iter().map(|v| v.to_f64()).collect::<Vec<f64>>());
+        let reference = elements(geometry, direction, &exact_a, &exact_b, &sample);
         Self {
             geometry,
             direction,
-            a: fill.values(lengths[0], 1, largest),
-            b: fill.values(lengths[1], 2, largest),
+            a,
+            b,
             shape,
             terms,
             exact: fill == Fill::Integers && fits(largest),
+            sample,
+            reference,
         }
     }
 
     fn run(&self, kernel: &dyn ConvKernel<T>) -> Result<(), Failure> {
         let direction = self.direction;
         let result = self.call(kernel, T::poison());
-        let sample = self.sample();
-        let reference: Vec<[f64; 2]> = sample.iter().map(|&i| self.element(i)).collect();
-        let largest = reference.iter().map(|r| r[1]).fold(0.0, f64::max);
-        for (&position, [expected, magnitude]) in sample.iter().zip(reference) {
+        let largest = self.reference.iter().map(|r| r[1]).fold(0.0, f64::max);
+        for (&position, &[expected, magnitude]) in self.sample.iter().zip(&self.reference) {
             let found = result[position].to_f64();
             let bound = match (kernel.is_accurate(), self.exact) {
                 (true, true) => 0.0,
@@ -320,35 +348,19 @@ impl<'a, T: Real> Trial<'a, T> {
         out
     }
 
-    /// Positions to compare: all, or evenly spread ones and the last few, where tiles end.
-    fn sample(&self) -> Vec<usize> {
-        let length: usize = self.shape.iter().product();
-        let count = (BUDGET / self.terms.max(1)).max(64);
-        if count >= length {
-            return (0..length).collect();
-        }
-        let spread = (0..count).map(|i| (i as u128 * length as u128 / count as u128) as usize);
-        spread.chain(length - 64..length).collect()
-    }
-
     fn unravel(&self, position: usize) -> [usize; 5] {
         unravel(position, self.shape)
     }
+}
 
-    /// `Σ a[i]·b[j]` and `Σ |a[i]·b[j]|` of one element of the result.
-    fn element(&self, position: usize) -> [f64; 2] {
-        let mut sums = [0.0; 2];
-        for_each_term(
-            self.geometry,
-            self.direction,
-            self.unravel(position),
-            |i, j| {
-                let term = self.a[i].to_f64() * self.b[j].to_f64();
-                sums = [sums[0] + term, sums[1] + term.abs()];
-            },
-        );
-        sums
+/// Positions to compare: all, or evenly spread ones and the last few, where tiles end.
+fn sample(length: usize, terms: usize) -> Vec<usize> {
+    let count = (BUDGET / terms.max(1)).max(64);
+    if count >= length {
+        return (0..length).collect();
     }
+    let spread = (0..count).map(|i| (i as u128 * length as u128 / count as u128) as usize);
+    spread.chain(length - 64..length).collect()
 }
 
 /// The distance from 1 to the next larger number of the type, or of `f64` if that is coarser.

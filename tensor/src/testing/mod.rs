@@ -5,5 +5,5 @@ pub mod conformance;
 pub mod geometries;
 pub mod layouts;
 pub mod machine;
-mod reference;
+pub mod reference;
 pub mod variants;

@@ -1,22 +1,55 @@
-//! Convolution by its definition, one element of a result at a time: the reference of the conformance test.
+//! Matrix products and convolutions by their definitions, one element of a result at a time.
 //!
-//! It shares no index arithmetic with the kernels, so that no mistake is in both.
+//! They share no index arithmetic with the kernels, so that no mistake is in both. Nothing here is generic, so that it is
+//! compiled in this crate: optimised also where the caller is not.
 
 use crate::kernels::conv::{ConvGeometry, Direction};
+use crate::kernels::gemm::Gemm;
 
-/// Visits the terms of one element of the result, as positions in both operands: `(x, w)`, `(w, dy)` or
-/// `(x, dy)`.
-pub(super) fn for_each_term(
+/// The elements of a matrix product, row by row: `Σ aᵢₚ·bₚⱼ` and `Σ |aᵢₚ·bₚⱼ|`.
+#[must_use]
+pub fn product(task: &Gemm, a: &[f64], b: &[f64]) -> Vec<[f64; 2]> {
+    let element = |i, j| {
+        let term = |p| a[i * task.a[0] + p * task.a[1]] * b[p * task.b[0] + j * task.b[1]];
+        (0..task.k).fold([0.0; 2], |[sum, size], p| {
+            let term: f64 = term(p);
+            [sum + term, size + term.abs()]
+        })
+    };
+    let rows = (0..task.m).flat_map(|i| (0..task.n).map(move |j| (i, j)));
+    rows.map(|(i, j)| element(i, j)).collect()
+}
+
+/// `Σ a[i]·b[j]` and `Σ |a[i]·b[j]|` of the elements of the result at these positions. The operands are `(x, w)`,
+/// `(w, dy)` or `(x, dy)`.
+pub(super) fn elements(
     geometry: &ConvGeometry,
     direction: Direction,
-    index: [usize; 5],
-    term: impl FnMut(usize, usize),
-) {
-    match direction {
-        Direction::Forward => terms_of_y(geometry, index, term),
-        Direction::InputGradient => terms_of_dx(geometry, index, term),
-        Direction::WeightGradient => terms_of_dw(geometry, index, term),
-    }
+    a: &[f64],
+    b: &[f64],
+    positions: &[usize],
+) -> Vec<[f64; 2]> {
+    let shape = match direction {
+        Direction::Forward => geometry.y_shape(),
+        Direction::InputGradient => geometry.x_shape(),
+        Direction::WeightGradient => geometry.w_shape(),
+    };
+    let element = |&position: &usize| {
+        let index = unravel(position, shape);
+        let (mut sum, mut size) = (0.0, 0.0);
+        let term = |i: usize, j: usize| {
+            let term = a[i] * b[j];
+            sum += term;
+            size += term.abs();
+        };
+        match direction {
+            Direction::Forward => terms_of_y(geometry, index, term),
+            Direction::InputGradient => terms_of_dx(geometry, index, term),
+            Direction::WeightGradient => terms_of_dw(geometry, index, term),
+        }
+        [sum, size]
+    };
+    positions.iter().map(element).collect()
 }
 
 fn terms_of_y(g: &ConvGeometry, index: [usize; 5], mut term: impl FnMut(usize, usize)) {

@@ -35,15 +35,17 @@ impl Variant {
     pub fn supports(&self, geometry: &ConvGeometry) -> bool {
         self.f32.supports(geometry).is_ok()
     }
+}
 
-    /// The conformance test in both number types.
-    ///
-    /// # Errors
-    /// The first failure.
-    pub fn conformance(&self, geometry: &ConvGeometry) -> Result<(), ConformanceError> {
-        conformance_f32(&*self.f32, geometry)?;
-        conformance_f64(&*self.f64, geometry)
-    }
+/// The conformance test of several kernels, in both number types.
+///
+/// # Errors
+/// The first failure.
+pub fn conformance(variants: &[&Variant], geometry: &ConvGeometry) -> Result<(), ConformanceError> {
+    let single: Vec<&dyn ConvKernel<f32>> = variants.iter().map(|variant| &*variant.f32).collect();
+    conformance_f32(&single, geometry)?;
+    let double: Vec<&dyn ConvKernel<f64>> = variants.iter().map(|variant| &*variant.f64).collect();
+    conformance_f64(&double, geometry)
 }
 
 impl std::fmt::Debug for Variant {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Depthwise, Direct, kernels};
 use wengert_tensor::testing::conformance::{
-    ConformanceError, Failure, conformance, conformance_f32, conformance_f64,
+    ConformanceError, Failure, conformance, conformance_f32, conformance_f64, conformance_of_all,
 };
 use wengert_tensor::testing::geometries;
 use wengert_tensor::{Dual, Real, parallel};
@@ -93,32 +93,27 @@ fn kernels_for<T: Real>(g: &ConvGeometry) -> Vec<&'static dyn ConvKernel<T>> {
     all.filter(|kernel| kernel.supports(g).is_ok()).collect()
 }
 
-/// The conformance test, for `f32` and `f64` as the crate has compiled and optimised it.
+/// The conformance test of several kernels, for `f32` and `f64` as the crate has compiled and optimised it.
 trait Conformance: Real {
-    const CONFORMANCE: fn(&dyn ConvKernel<Self>, &ConvGeometry) -> Result<(), ConformanceError>;
+    const CONFORMANCE: Test<Self>;
 }
 
+type Test<T> = fn(&[&dyn ConvKernel<T>], &ConvGeometry) -> Result<(), ConformanceError>;
+
 impl Conformance for f32 {
-    const CONFORMANCE: fn(&dyn ConvKernel<f32>, &ConvGeometry) -> Result<(), ConformanceError> =
-        conformance_f32;
+    const CONFORMANCE: Test<f32> = conformance_f32;
 }
 
 impl Conformance for f64 {
-    const CONFORMANCE: fn(&dyn ConvKernel<f64>, &ConvGeometry) -> Result<(), ConformanceError> =
-        conformance_f64;
+    const CONFORMANCE: Test<f64> = conformance_f64;
 }
 
 impl Conformance for Dual<f64> {
-    const CONFORMANCE: fn(&dyn ConvKernel<Self>, &ConvGeometry) -> Result<(), ConformanceError> =
-        conformance;
+    const CONFORMANCE: Test<Self> = conformance_of_all;
 }
 
 fn every_kernel_conforms<T: Conformance>(g: &ConvGeometry) {
-    for kernel in kernels_for::<T>(g) {
-        if let Err(error) = T::CONFORMANCE(kernel, g) {
-            panic!("{error}");
-        }
-    }
+    T::CONFORMANCE(&kernels_for::<T>(g), g).unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn matches_the_naive_loops<T: Real>(g: &ConvGeometry) {
@@ -233,9 +228,7 @@ fn empty_batches_channels_and_filters_are_computed_by_the_portable_kernels() {
         "mb2_ic0ih5iw5_oc0_kh1kw1_g3",
     ] {
         let g: ConvGeometry = line.parse().unwrap();
-        for kernel in kernels::<Dual<f64>>() {
-            conformance(*kernel, &g).unwrap();
-        }
+        conformance_of_all(kernels::<Dual<f64>>(), &g).unwrap();
     }
 }
 
@@ -380,12 +373,8 @@ proptest! {
 
     #[test]
     fn all_kernels_conform_on_drawn_geometries(geometry in geometries()) {
-        for kernel in kernels_for::<f32>(&geometry) {
-            prop_assert_eq!(conformance_f32(kernel, &geometry), Ok(()));
-        }
-        for kernel in kernels_for::<f64>(&geometry) {
-            prop_assert_eq!(conformance_f64(kernel, &geometry), Ok(()));
-        }
+        prop_assert_eq!(conformance_f32(&kernels_for(&geometry), &geometry), Ok(()));
+        prop_assert_eq!(conformance_f64(&kernels_for(&geometry), &geometry), Ok(()));
         matches_the_naive_loops::<f32>(&geometry);
     }
 
@@ -425,8 +414,8 @@ impl ConvKernel<f64> for Mistaken {
 #[test]
 fn the_conformance_test_rejects_wrong_kernels() {
     let g: ConvGeometry = "mb2_ic2ih6iw7_oc3_kh3kw3_ph1pw1".parse().unwrap();
-    assert_eq!(conformance_f64(&Mistaken(|_, _| ()), &g), Ok(()));
-    let failure = |mistake| conformance_f64(&Mistaken(mistake), &g).unwrap_err().failure;
+    assert_eq!(conformance(&Mistaken(|_, _| ()), &g), Ok(()));
+    let failure = |mistake| conformance(&Mistaken(mistake), &g).unwrap_err().failure;
     let unwritten = failure(|_, [y, _, stale]| {
         if let (Some(last), Some(stale)) = (y.last_mut(), stale.last()) {
             *last = *stale;
@@ -452,10 +441,10 @@ fn the_conformance_test_rejects_wrong_kernels() {
             *y += 1.0;
         }
     });
-    let unseen = conformance_f64(&one, &large).unwrap_err().failure;
+    let unseen = conformance(&one, &large).unwrap_err().failure;
     assert!(matches!(unseen, Failure::NotAdjoint { .. }), "{unseen:?}");
     let grouped = "mb2_ic2ih6iw7_oc2_kh3kw3_g2".parse().unwrap();
-    let refused = conformance_f64(&Mistaken(|_, _| ()), &grouped).unwrap_err();
+    let refused = conformance(&Mistaken(|_, _| ()), &grouped).unwrap_err();
     assert_eq!(refused.failure, Failure::Unsupported("groups"));
 }
 

@@ -2,6 +2,7 @@
 
 use wengert_tensor::kernels::gemm::{self, Gemm};
 use wengert_tensor::kernels::simd::Level;
+use wengert_tensor::testing::reference;
 use wengert_tensor::{Dual, Real, parallel};
 
 /// Shapes that reach every code path: single rows and columns, short and long sums, partial tiles, several blocks
@@ -61,6 +62,10 @@ fn length(rows: usize, columns: usize, [r, c]: [usize; 2]) -> usize {
     }
 }
 
+fn exact<T: Real>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|value| value.to_f64()).collect()
+}
+
 /// Compares a product with sums in `f64`; the bound is that of a sum of `k` rounded products.
 fn check<T: Real>(epsilon: f64, product: impl Fn(&Gemm, &[T], &[T], &mut [T]), task: &Gemm) {
     let Gemm { m, k, n, .. } = *task;
@@ -70,6 +75,8 @@ fn check<T: Real>(epsilon: f64, product: impl Fn(&Gemm, &[T], &[T], &mut [T]), t
     let before = c.clone();
     product(task, &a, &b, &mut c);
     let mut touched = vec![false; c.len()];
+    let [exact_a, exact_b] = [&a, &b].map(|values| exact(values));
+    let mut products = reference::product(task, &exact_a, &exact_b).into_iter();
     for i in 0..m {
         for j in 0..n {
             let at = i * task.c[0] + j * task.c[1];
@@ -79,12 +86,8 @@ fn check<T: Real>(epsilon: f64, product: impl Fn(&Gemm, &[T], &[T], &mut [T]), t
             } else {
                 0.0
             };
-            let terms = (0..k).map(|p| {
-                a[i * task.a[0] + p * task.a[1]].to_f64()
-                    * b[p * task.b[0] + j * task.b[1]].to_f64()
-            });
-            let sum: f64 = start + terms.clone().sum::<f64>();
-            let size: f64 = start.abs() + terms.map(f64::abs).sum::<f64>();
+            let [sum, size] = products.next().expect("one for each element");
+            let (sum, size) = (start + sum, start.abs() + size);
             let bound = epsilon * (k as f64 + 2.0) * size;
             let error = (c[at].to_f64() - sum).abs();
             assert!(
