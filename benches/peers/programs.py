@@ -75,15 +75,20 @@ class Programs:
 
     def ask(self, name, case):
         if case["kind"] == "memory":  # a peak is a process's, so each has its own
-            program = self.start(name)
-            answer = program.ask(case)
-            program.stop()
-            return answer
+            return self.ask_new(name, case)
         program = self.running.get(name)
         if program is None or program.process.poll() is not None:
             program = self.running[name] = self.start(name)
         answer = program.ask(case)
         program.rest()
+        return answer
+
+    def ask_new(self, name, case):
+        """The answer of a process that is started for it."""
+        program = self.start(name)
+        answer = program.ask(case)
+        if program.process.poll() is None:
+            program.stop()
         return answer
 
     def start(self, name):
