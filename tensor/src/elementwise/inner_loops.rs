@@ -31,6 +31,7 @@ impl<'a, T: Element> StridedSlice<'a, T> {
 }
 
 /// The elements of one operand in an innermost loop.
+#[derive(Clone, Copy)]
 pub(crate) enum Row<'a, T> {
     /// Contiguous elements.
     Slice(&'a [T]),
@@ -59,7 +60,7 @@ impl<'a, T: Element> StridedSlice<'a, T> {
 
 impl<'a, T: Copy> Row<'a, T> {
     /// The row as contiguous pieces. A constant is repeated in the buffer, where it stays: to move it would cost as much
-    /// as a piece. A loop of its own for constants would be compiled once more for every function.
+    /// as a piece. A loop of its own for each place of a constant would be compiled once more for every function.
     #[inline]
     pub(crate) fn pieces(self, buffer: &'a mut Option<[T; PIECE]>) -> Pieces<'a, T> {
         match self {

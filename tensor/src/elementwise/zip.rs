@@ -141,6 +141,18 @@ fn zip_row<C: Cost, T: Element, U: Element, V: Element>(
     let (Some(a), Some(b)) = (x.as_row(count), y.as_row(count)) else {
         return zip_strided(out, x, y, |x, y| f.at((x, y)));
     };
+    if C::STEPS == Cheap::STEPS {
+        // A constant in a register: to repeat it in memory would take as long as the sum.
+        match (a, b) {
+            (Row::Slice(a), Row::Constant(y)) => {
+                return pointwise::map::<Cheap, _, _, _>(level, &|x| f.at((x, y)), out, a);
+            }
+            (Row::Constant(x), Row::Slice(b)) => {
+                return pointwise::map::<Cheap, _, _, _>(level, &|y| f.at((x, y)), out, b);
+            }
+            _ => {}
+        }
+    }
     let mut buffers = (None, None);
     let (a, b) = (a.pieces(&mut buffers.0), b.pieces(&mut buffers.1));
     let limit = a.limit().min(b.limit());
