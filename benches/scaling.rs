@@ -17,6 +17,7 @@
 //! Without `--bench` only the small layers run, once and at batch 1.
 
 use std::env;
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ const MINOR: f64 = 0.1;
 
 /// Recordings of each call, of which the shortest times count.
 const RECORDINGS: usize = 5;
+
+const HEADER: &str = "layer                direction       kernel                  ms  alone  tasks   mean µs largest   path µs      2      4      8     16     64";
 
 /// Of each direction, the sum of the times on one thread and on [`THREADS`].
 type Totals = [[Duration; 2]; 3];
@@ -109,23 +112,7 @@ impl Options {
 
 fn table(set: &str, list: &[NamedGeometry], batch: usize, options: &Options) {
     println!("\n{set}, batch {batch}, f32; predicted gains of 2, 4, 8, 16 and 64 threads");
-    println!(
-        "{:20} {:15} {:16} {:>9} {:>6} {:>6} {:>9} {:>7} {:>9} {:>6} {:>6} {:>6} {:>6} {:>6}",
-        "layer",
-        "direction",
-        "kernel",
-        "ms",
-        "alone",
-        "tasks",
-        "mean µs",
-        "largest",
-        "path µs",
-        "2",
-        "4",
-        "8",
-        "16",
-        "64"
-    );
+    println!("{HEADER}");
     let mut totals = Totals::default();
     for NamedGeometry { name, geometry } in list {
         let geometry = geometry.clone().with_batch(batch);
@@ -206,8 +193,9 @@ fn row(kernel: &str, direction: Direction, trace: &Trace) -> String {
         .longest_region()
         .map_or_else(|| vec![time], trace::Region::innermost);
     let mean = tasks.iter().sum::<Duration>() / tasks.len() as u32;
-    let [mut largest, mut later] = [1.0; 2];
-    unevenness(trace, time.mul_f64(MINOR), &mut [&mut largest, &mut later]);
+    let mut found = [1.0; 2];
+    unevenness(trace, time.mul_f64(MINOR), &mut found);
+    let [largest, later] = found;
     let mut row = format!(
         "{:9.3} {:5.1}% {:6} {:9.1} {:7.2} {:9.1}",
         time.as_secs_f64() * 1e3,
@@ -219,7 +207,7 @@ fn row(kernel: &str, direction: Direction, trace: &Trace) -> String {
     );
     for threads in [2, 4, 8, 16, 64] {
         let gain = time.as_secs_f64() / trace.time_on(threads).as_secs_f64();
-        row += &format!(" {gain:6.1}");
+        let _ = write!(row, " {gain:6.1}");
     }
     let least = TASKS_PER_THREAD * THREADS;
     if tasks.len() < least {
@@ -241,7 +229,7 @@ fn row(kernel: &str, direction: Direction, trace: &Trace) -> String {
 }
 
 /// The largest task of any region of at least `least` in means of the region; then the same without first tasks.
-fn unevenness(trace: &Trace, least: Duration, found: &mut [&mut f64; 2]) {
+fn unevenness(trace: &Trace, least: Duration, found: &mut [f64; 2]) {
     for part in &trace.parts {
         let trace::Part::Region(region) = part else {
             continue;
@@ -254,9 +242,9 @@ fn unevenness(trace: &Trace, least: Duration, found: &mut [&mut f64; 2]) {
                 .collect();
             for (found, times) in found.iter_mut().zip([&times[..], &times[1..]]) {
                 let mean = times.iter().sum::<f64>() / times.len() as f64;
-                **found = times
+                *found = times
                     .iter()
-                    .fold(**found, |most, time| most.max(time / mean));
+                    .fold(*found, |most, time| most.max(time / mean));
             }
         }
         for task in &region.tasks {
