@@ -95,15 +95,14 @@ impl Options {
         } else if batches.is_empty() {
             batches = vec![1, 32];
         }
-        let list = |name: String| match geometries::by_name(&name) {
-            Some(list) => Ok((name, list)),
-            None => {
-                let known = geometries::NAMES.join(", ");
-                Err(format!("there is no set {name:?}; the sets are {known}"))
-            }
+        let list = |name: String| {
+            let known = || geometries::NAMES.join(", ");
+            let list = geometries::by_name(&name)
+                .ok_or_else(|| format!("there is no set {name:?}; the sets are {}", known()))?;
+            Ok((name, list))
         };
         Ok(Self {
-            sets: sets.into_iter().map(list).collect::<Result<_, _>>()?,
+            sets: sets.into_iter().map(list).collect::<Result<_, String>>()?,
             batches,
             timing,
         })
