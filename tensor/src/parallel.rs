@@ -1,11 +1,13 @@
 //! Parallel loops. No other module uses threads.
 //!
 //! Every function here divides its work by the *data*, never by the number of threads, and returns
-//! partial results in index order: results have the same bits for any number of threads.
+//! partial results in index order: results have the same bits for any number of threads. An operation none of
+//! whose results depends on the cut makes more chunks for many threads: see [`tasks_for_threads`].
 //!
 //! The number of threads is that of [`with_threads`]; otherwise `RAYON_NUM_THREADS`, limited to four
 //! per processor; otherwise one per processor. The calling thread is one of them, so that with one
-//! thread no other is involved.
+//! thread no other is involved. Of more threads than processors only as many work as there are processors, except
+//! in regions that take about a second.
 //!
 //! The calling thread does all the work
 //! * in a worker of a rayon pool that the user created, because the other workers of that pool have
@@ -19,10 +21,12 @@
 use std::sync::{Mutex, PoisonError};
 
 mod helper;
+mod replay;
+pub mod trace;
 mod workers;
 
 use workers::{Role, region};
-pub use workers::{threads, with_threads};
+pub use workers::{share_of_threads, threads, with_threads};
 
 /// Work of fewer elementary steps (an addition, a load) is done by the caller alone: passing a part of it
 /// to a polling thread would cost about as much.
@@ -30,6 +34,28 @@ pub const GRAIN: usize = 1 << 14;
 
 /// The number of elements in a chunk of cheap elementwise work.
 pub const CHUNK: usize = 1 << 14;
+
+/// Work is cut for this many threads at least. A finer cut costs a little, so it is made for more threads only.
+pub const FEW_THREADS: usize = 2;
+
+/// Tasks per thread where work is cut finer for many threads: the last thread is late by a fifth of the time at most.
+const TASKS_PER_THREAD: usize = 4;
+
+/// How many tasks [`share_of_threads`] could use, if they are more than [`FEW_THREADS`]; otherwise 1. Of `work`
+/// elementary steps each task gets half a [`GRAIN`] at least; fewer than four are cut for few threads.
+///
+/// For cuts that no result depends on.
+#[must_use]
+pub fn tasks_for_threads(work: usize) -> usize {
+    // Asking for the number of threads takes 0.1 µs.
+    if work < 4 * GRAIN {
+        return 1;
+    }
+    match share_of_threads() {
+        0..=FEW_THREADS => 1,
+        threads => (TASKS_PER_THREAD * threads).min(work / (GRAIN / 2)).max(1),
+    }
+}
 
 /// Runs `f(index, chunk)` on consecutive chunks of `chunk` elements; the last may be shorter.
 ///
@@ -56,6 +82,9 @@ fn chunks_mut<U: Send>(
             f(index, part);
         }
         return;
+    }
+    if trace::threads().is_some() {
+        return trace::region(work, out.chunks_mut(chunk), f);
     }
     let count = out.len().div_ceil(chunk);
     let rest = Mutex::new(Remaining {
@@ -87,14 +116,12 @@ struct Remaining<'a, U> {
 impl<'a, U> Remaining<'a, U> {
     /// Takes some chunks, and returns them with the index of the first. The caller takes from the front, helpers
     /// from the back, so that each is likely to have in its cache what it wrote in the previous region.
-    /// The number of chunks taken decreases: large at first, because taking has a cost; one in the end, so
-    /// that all workers finish at about the same time.
     fn take(&mut self, role: Role, workers: usize) -> Option<(usize, &'a mut [U])> {
         let count = self.out.len().div_ceil(self.chunk);
         if count == 0 {
             return None;
         }
-        let taken = (count / (2 * workers)).max(1);
+        let taken = count_to_take(count, workers);
         let out = std::mem::take(&mut self.out);
         let first = self.first;
         let part;
@@ -111,6 +138,12 @@ impl<'a, U> Remaining<'a, U> {
             }
         }
     }
+}
+
+/// How many of `count` chunks one of `workers` workers takes: many at first, because taking has a cost; one in
+/// the end, so that all workers finish at about the same time.
+fn count_to_take(count: usize, workers: usize) -> usize {
+    (count / (2 * workers)).max(1).min(count)
 }
 
 /// `f(0), f(1), …, f(count − 1)`, in index order.

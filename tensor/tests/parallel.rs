@@ -147,6 +147,44 @@ fn regions_in_regions_end() {
 }
 
 #[test]
+fn threads_without_processors_stay_out_of_short_regions() {
+    let processors = thread::available_parallelism().unwrap().get();
+    let threads = 2 * processors + 2;
+    parallel::with_threads(threads, || {
+        // All helpers are polling now and would take work if it were offered.
+        assert_eq!(workers(threads).len(), threads);
+        for _ in 0..20 {
+            let ids = Mutex::new(HashSet::new());
+            parallel::for_each_index(8 * threads, 100 * threads * parallel::GRAIN, |_| {
+                ids.lock().unwrap().insert(thread::current().id());
+                thread::sleep(Duration::from_micros(50));
+            });
+            assert!(ids.into_inner().unwrap().len() <= processors.max(2));
+        }
+    });
+}
+
+#[test]
+fn many_more_threads_than_processors_end() {
+    let count = AtomicUsize::new(0);
+    parallel::with_threads(16, || {
+        for round in 0..200 {
+            let work = if round % 10 == 0 {
+                MUCH
+            } else {
+                100 * parallel::GRAIN
+            };
+            parallel::for_each_index(9, work, |_| {
+                parallel::for_each_index(4, work, |_| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                });
+            });
+        }
+    });
+    assert_eq!(count.into_inner(), 200 * 9 * 4);
+}
+
+#[test]
 fn callers_that_share_helpers_do_not_wait_for_each_other() {
     let count = AtomicUsize::new(0);
     thread::scope(|scope| {

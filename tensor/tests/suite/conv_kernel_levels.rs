@@ -98,15 +98,17 @@ fn any_number_of_threads_makes_the_same_bits_in_winograd_kernels() {
             if !variant.supports(&geometry) {
                 continue;
             }
-            let single =
-                |threads| parallel::with_threads(threads, || results(&*variant.f32, &geometry));
-            let double =
-                |threads| parallel::with_threads(threads, || results(&*variant.f64, &geometry));
-            let (one, two) = (single(1), double(1));
+            let single = || results(&*variant.f32, &geometry);
+            let double = || results(&*variant.f64, &geometry);
+            let one = parallel::with_threads(1, || (single(), double()));
             for threads in [2, 3] {
-                assert!(one == single(threads), "{variant:?}, {geometry}, f32");
-                assert!(two == double(threads), "{variant:?}, {geometry}, f64");
+                let shared = parallel::with_threads(threads, || (single(), double()));
+                assert!(one.0 == shared.0, "{variant:?}, {geometry}, f32");
+                assert!(one.1 == shared.1, "{variant:?}, {geometry}, f64");
             }
+            // Cut as for many threads.
+            let (many, _) = parallel::trace::record(16, || (single(), double()));
+            assert!(one == many, "{variant:?}, {geometry}");
         }
     }
 }

@@ -304,6 +304,10 @@ fn results_have_the_same_bits_for_any_number_of_threads() {
         "mb2_ic24ih28iw29_oc24_kh3kw3_sh2sw2_ph1pw1_g24",
         "mb3_ic16ih19iw20_oc32_kh3kw3_sh2sw2_ph1pw1",
         "mb5_ic32ih16iw16_oc40_kh1kw1",
+        // Few blocks of channels: more for many threads, or spans of rows, or blocks of columns of a product.
+        "mb1_ic40ih15iw14_oc70_kh3kw3_sh2sw2_ph1pw1",
+        "mb1_ic70ih7iw7_oc90_kh1kw1",
+        "mb1_ic80ih17iw16_oc200_kh1kw1",
     ];
     for line in lines {
         let g: ConvGeometry = line.parse().unwrap();
@@ -313,16 +317,18 @@ fn results_have_the_same_bits_for_any_number_of_threads() {
             uniform::<f32>(g.y_len(), 9),
         );
         for kernel in kernels_for::<f32>(&g) {
-            let run = |threads| {
-                parallel::with_threads(threads, || {
-                    all_directions(kernel, &g, &x, &w, &dy)
-                        .map(|values| values.iter().map(|v| v.to_bits()).collect::<Vec<u32>>())
-                })
+            let run = || {
+                all_directions(kernel, &g, &x, &w, &dy)
+                    .map(|values| values.iter().map(|v| v.to_bits()).collect::<Vec<u32>>())
             };
-            let alone = run(1);
+            let alone = parallel::with_threads(1, run);
             for threads in [2, 3] {
-                assert_eq!(alone, run(threads), "{} on {g}", kernel.name());
+                let shared = parallel::with_threads(threads, run);
+                assert_eq!(alone, shared, "{} on {g}", kernel.name());
             }
+            // Cut as for many threads.
+            let (many, _) = parallel::trace::record(16, run);
+            assert_eq!(alone, many, "{} on {g}", kernel.name());
         }
     }
 }

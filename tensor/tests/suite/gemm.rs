@@ -198,6 +198,9 @@ fn the_number_of_threads_does_not_change_a_bit() {
         // Columns divided into parts, each with three blocks of the sum.
         [26, 700, 450],
         [96, 900, 33],
+        // Blocks of rows and columns in several passes, for many threads.
+        [60, 290, 2200],
+        [300, 40, 90],
         // Sums of rows in several blocks of columns; dot products of several columns, divided.
         [5, 203, 2500],
         [3, 9000, 70],
@@ -221,15 +224,21 @@ fn the_number_of_threads_does_not_change_a_bit() {
         ];
         for task in tasks {
             for level in Level::all() {
-                let product = |threads| {
+                let product = || {
                     let mut c = before.clone();
-                    parallel::with_threads(threads, || {
-                        gemm::at_level(level, &task, &a, &b, &mut c);
-                    });
+                    gemm::at_level(level, &task, &a, &b, &mut c);
                     c
                 };
-                let one = product(1);
-                assert!(one == product(2) && one == product(3), "{level:?} {task:?}");
+                let one = parallel::with_threads(1, product);
+                for threads in [2, 3] {
+                    let shared = parallel::with_threads(threads, product);
+                    assert!(one == shared, "{level:?} {task:?}");
+                }
+                // Cut as for many threads.
+                for threads in [5, 16] {
+                    let (many, _) = parallel::trace::record(threads, product);
+                    assert!(one == many, "{level:?} {task:?}, {threads} threads");
+                }
             }
         }
     }

@@ -20,4 +20,5 @@ mod matmul;
 mod own_number;
 mod pooling;
 mod reduce;
+mod trace;
 mod views;

@@ -1,5 +1,6 @@
 //! The blocked product: the loops around the macrokernel. See the [module](super) for their order.
 
+use super::grid::Grid;
 use super::macrokernel::{LeftOrder, Macrokernel, Target};
 use super::microkernel::{MR, MR_512, row_tiles, row_tiles_512};
 use super::pack;
@@ -11,7 +12,7 @@ use crate::parallel;
 
 /// Longest sum of one pass: a panel of B of `KC × NR` `f32` takes 18 KB of a first-level cache of 32 KB, and
 /// leaves room for rows of A.
-const KC: usize = 288;
+pub(super) const KC: usize = 288;
 
 /// Most rows of A in a block: `MC × KC` `f32` take 135 KB, a quarter of a second-level cache of 512 KB.
 const MC: usize = 120;
@@ -124,9 +125,11 @@ fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mu
         a,
         b,
     };
-    // Both partitions compute the same sums in the same order.
+    // All partitions compute the same sums in the same order.
     let is_wide = task.n >= 16 * task.m && task.m * task.n * task.k >= 1 << 20;
-    if is_wide && !product.b_in_place && parallel::threads() > 1 {
+    if let Some(grid) = Grid::of::<T>(task, block_rows(task)) {
+        product.by_grid(&grid, c);
+    } else if is_wide && !product.b_in_place && parallel::threads() > 1 {
         product.by_columns(c);
     } else {
         product.by_rows(c);
@@ -134,19 +137,19 @@ fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mu
 }
 
 /// Most panels of B that are packed at once.
-fn panels_at_once<T: Float>(task: &Gemm) -> usize {
+pub(super) fn panels_at_once<T: Float>(task: &Gemm) -> usize {
     KC * NC / (task.k.min(KC) * T::NR)
 }
 
 /// A product and the way it is computed.
-struct Product<'a, T> {
-    level: Level,
-    task: &'a Gemm,
-    order: LeftOrder,
-    rows_in_place: usize,
-    b_in_place: bool,
-    a: &'a [T],
-    b: &'a [T],
+pub(super) struct Product<'a, T> {
+    pub level: Level,
+    pub task: &'a Gemm,
+    pub order: LeftOrder,
+    pub rows_in_place: usize,
+    pub b_in_place: bool,
+    pub a: &'a [T],
+    pub b: &'a [T],
 }
 
 impl<T: Float> Product<'_, T> {
@@ -271,7 +274,7 @@ impl<T: Float> Product<'_, T> {
     }
 
     /// Elements of A's packed panels for sums of `depth` steps.
-    fn left_length(&self, depth: usize) -> usize {
+    pub fn left_length(&self, depth: usize) -> usize {
         self.block_length(self.task.m, depth)
     }
 
@@ -285,7 +288,7 @@ impl<T: Float> Product<'_, T> {
 
     /// Packs A, if its order is [`LeftOrder::Packed`], in blocks of `rows` rows: a multiple of [`MR_512`], or all
     /// rows.
-    fn pack_left(&self, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
+    pub fn pack_left(&self, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
         if self.order != LeftOrder::Packed {
             return;
         }
@@ -332,7 +335,7 @@ impl<T: Float> Product<'_, T> {
     }
 
     /// Packs all panels of a block of B of `across` columns, for all threads to read.
-    fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
+    pub fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
         let width = T::NR;
         let work = depth * across;
         // With non-temporal stores: the buffer is recycled, and an ordinary store would wait until the other
@@ -351,7 +354,7 @@ impl<T: Float> Product<'_, T> {
     }
 
     /// Packs panels of a block of B of `across` columns, from `panel` on, as many as `to` has room for.
-    fn pack_right(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
+    pub fn pack_right(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
         let width = T::NR;
         let first = panel * width;
         let columns = (to.len() / depth).min(across - first);

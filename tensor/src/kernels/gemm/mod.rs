@@ -22,6 +22,8 @@
 //! 5. over the tiles of `MR` rows (`microkernel`), and in it the sum: each step multiplies `MR` broadcast
 //!    numbers of A with one row of B's panel and adds to `MR × NR` accumulators in registers.
 //!
+//! For more than two threads loop 3 has too few steps: then tasks are blocks of rows and columns (`grid`).
+//!
 //! Packing is left out where it costs more than it saves: see `LeftOrder` and `reads_b_in_place`.
 
 mod axpy;
@@ -30,6 +32,7 @@ mod dot;
 mod dual;
 #[allow(unsafe_code)] // calls through raw pointers
 mod fallback;
+mod grid;
 mod macrokernel;
 pub(crate) mod microkernel;
 mod operands;

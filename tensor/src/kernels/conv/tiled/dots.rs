@@ -82,7 +82,9 @@ pub(super) fn run<T: Float>(
     let steps = geometry.batch * plan.pixels[1].div_ceil(T::NR);
     let shares = (steps / MIN_STEPS).clamp(1, MAX_SHARES).min(count);
     let [_, filters] = plan.channels;
-    let parts = TASKS.div_ceil(shares * plan.groups);
+    let work = geometry.multiply_adds() as usize / T::NR;
+    let tasks = TASKS.max(parallel::tasks_for_threads(work));
+    let parts = tasks.div_ceil(shares * plan.groups);
     let block = filters.div_ceil(parts).next_multiple_of(FILTERS);
     let dots = Dots::new(level, &plan, &spans, geometry);
     let mut sums = Scratch::<T>::new(shares * dw.len());
@@ -101,7 +103,6 @@ pub(super) fn run<T: Float>(
             }));
         }
     }
-    let work = geometry.multiply_adds() as usize / T::NR;
     parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
         let (task, to) = &mut task[0];
         dots.accumulate(task, x, dy, to);

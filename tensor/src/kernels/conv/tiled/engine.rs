@@ -78,6 +78,27 @@ fn pack<T: Float>(
     weights.collect()
 }
 
+/// Output channels of a task, a multiple of `unit`, and spans of the rows of its planes: about `parts` blocks of
+/// channels, and at least `wanted` tasks in all, if the image has as many.
+fn blocks_and_spans(
+    plan: &Correlation,
+    parts: usize,
+    unit: usize,
+    wanted: usize,
+) -> (usize, Vec<Span>) {
+    let ([_, outputs], images) = (plan.channels, plan.batch * plan.groups);
+    let few = images * parts < MIN_TASKS;
+    let parts = if images * parts < wanted {
+        wanted.div_ceil(images)
+    } else {
+        parts
+    };
+    let block = outputs.div_ceil(parts).next_multiple_of(unit);
+    let tasks = images * outputs.div_ceil(block);
+    let spans = (wanted / tasks).max(if few { SPANS } else { 1 });
+    (block, plan.spans(spans))
+}
+
 fn run_tasks<T: Float>(
     level: Level,
     lanes: Lanes,
@@ -92,12 +113,11 @@ fn run_tasks<T: Float>(
         Lanes::Pixels => MR,
         Lanes::Channels => T::NR,
     };
-    // The partition depends on the shape alone. Tasks are whole images, so that each is padded once; if there
+    // No sum depends on the partition. Tasks are whole images, so that each is padded once; if there
     // are few images, tasks are blocks of channels.
     let parts = 16_usize
         .div_ceil(plan.batch * plan.groups)
         .min(outputs.div_ceil(unit));
-    let block = outputs.div_ceil(parts).next_multiple_of(unit);
     let [src_pixels, dst_pixels] = plan.pixels;
     let images = plan.batch * plan.groups;
     // With channels in the lanes an image is re-read once per several blocks of channels, with pixels in the
@@ -106,11 +126,14 @@ fn run_tasks<T: Float>(
         Lanes::Pixels => (BLOCK * T::LANES, 3 * parts),
         Lanes::Channels => (MAX_WINDOWS, parts),
     };
+    let wanted = parallel::tasks_for_threads(work);
     let bands = plan.bands::<T>(saved, tile);
+    let bands = bands.filter(|bands| images * bands.len() >= wanted);
     let banded = bands.is_some();
-    let block = if banded { outputs } else { block };
-    let few = images * parts < MIN_TASKS;
-    let spans = bands.unwrap_or_else(|| plan.spans(if few { SPANS } else { 1 }));
+    let (block, spans) = match bands {
+        Some(bands) => (outputs, bands),
+        None => blocks_and_spans(plan, parts, unit, wanted),
+    };
     let weights = pack(level, lanes, plan, [block, spans.len()], w);
     // If several tasks read an image, it is padded before the tasks start.
     let length = plan.image.len();

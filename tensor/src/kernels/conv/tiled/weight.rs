@@ -137,9 +137,11 @@ impl Shared<'_> {
         let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, T::NR);
         let [x_group, y_group] = self.lengths();
         let y_pixels = plan.pixels[1];
-        // A task computes `share` rows, `(channel, tap)` pairs, for one block of filters of one group; `share` is
-        // chosen for about `TASKS` tasks.
-        let parts = TASKS.div_ceil(plan.groups * blocks);
+        // A task computes `share` rows, `(channel, tap)` pairs, for one block of filters of one group; no sum depends
+        // on `share`.
+        let work = images.len() * plan.groups * taps * blocks * y_pixels;
+        let tasks = TASKS.max(parallel::tasks_for_threads(work));
+        let parts = tasks.div_ceil(plan.groups * blocks);
         let share = taps.div_ceil(parts).next_multiple_of(MR);
         let share = taps.div_ceil(taps.div_ceil(share));
         let together = self.at_once::<T>(images.len());
@@ -232,10 +234,11 @@ impl Shared<'_> {
     /// is if all images are prepared at once, there are few pixels, the sums do not fit in the
     /// second-level cache and there are enough tasks.
     fn is_by_parts<T: Float>(&self, batch: usize, length: usize) -> bool {
+        let work = batch * self.plan.groups * self.taps * self.blocks * self.plan.pixels[1];
         self.at_once::<T>(batch) == batch
             && self.plan.pixels[1] <= MAX_PIXELS_BY_PARTS
             && length * size_of::<T>() > 2 * PREPARED
-            && self.plan.groups * self.blocks >= TASKS
+            && self.plan.groups * self.blocks >= TASKS.max(parallel::tasks_for_threads(work))
     }
 
     /// The whole gradient. Each part of the sums is transposed into `dw` while it is in the second-level cache.

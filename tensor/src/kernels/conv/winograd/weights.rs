@@ -204,10 +204,18 @@ fn sum_strip<T: Float>(filters: &Filters, pair: &Pair<'_, T>, sums: &mut [T], ad
     let (lanes, inputs) = (T::NR, filters.inputs);
     let work = pair.strip.tiles() * inputs * pair.outputs * pair.points / lanes;
     // Point by point: the planes of both operands stay in a cache while all blocks are computed.
-    parallel::for_chunks_mut(sums, filters.plane_of_sums::<T>(), work, |point, sums| {
-        let blocks = sums.chunks_exact_mut(inputs * lanes);
-        for (block, sums) in blocks.take(pair.outputs / lanes).enumerate() {
-            pair.sum(point, [0, inputs], block, sums, add);
+    let (length, blocks) = (inputs * lanes, pair.outputs / lanes);
+    let tasks = parallel::tasks_for_threads(work).div_ceil(pair.points);
+    let each = blocks.div_ceil(tasks);
+    let planes = sums.chunks_mut(filters.plane_of_sums::<T>());
+    let mut tasks: Vec<_> = planes
+        .flat_map(|sums| sums[..blocks * length].chunks_mut(each * length))
+        .collect();
+    let count = blocks.div_ceil(each);
+    parallel::for_chunks_mut(&mut tasks, 1, work, |index, sums| {
+        let (point, first) = (index / count, index % count * each);
+        for (block, sums) in sums[0].chunks_exact_mut(length).enumerate() {
+            pair.sum(point, [0, inputs], first + block, sums, add);
         }
     });
 }
@@ -223,12 +231,15 @@ fn by_blocks<T: Float, L: Linear<A, K>, const K: usize, const A: usize>(
     let lanes = T::NR;
     let work = pair.strip.tiles() * filters.inputs * filters.outputs * A * A / lanes;
     let row = lanes * filters.output;
-    parallel::for_chunks_mut(dw, BLOCKS * row, work, |group, dw| {
+    let blocks = filters.outputs.div_ceil(lanes);
+    let is_enough = blocks.div_ceil(BLOCKS) >= parallel::tasks_for_threads(work);
+    let at_once = if is_enough { BLOCKS } else { 1 };
+    parallel::for_chunks_mut(dw, at_once * row, work, |group, dw| {
         let mut sums = Scratch::<T>::new(A * A * (INPUTS_AT_ONCE + 1) * lanes);
         for (first, inputs) in balanced(filters.inputs, INPUTS_AT_ONCE) {
             let (range, plane) = ([first, inputs], (inputs + 1) * lanes);
             for (block, dw) in dw.chunks_mut(row).enumerate() {
-                let block = group * BLOCKS + block;
+                let block = group * at_once + block;
                 for (point, sums) in sums.chunks_exact_mut(plane).take(A * A).enumerate() {
                     pair.sum(point, range, block, sums, false);
                 }
