@@ -1,0 +1,139 @@
+//! The audit of the choice: the kernel that automatic choice uses beside the fastest that was timed.
+
+use crate::row::Row;
+use crate::table::{groups, table};
+
+/// The choice for one geometry, number type, direction and number of threads.
+struct Choice<'a> {
+    chosen: &'a Row,
+    fastest: &'a Row,
+    /// How much longer the chosen kernel takes, in percent.
+    regret: f64,
+}
+
+/// The choices of a run.
+pub(crate) struct Audit<'a> {
+    choices: Vec<Choice<'a>>,
+    /// Groups of rows without the chosen kernel.
+    not_timed: usize,
+}
+
+/// A regret below this percentage is not listed.
+const LISTED: f64 = 1.0;
+
+impl<'a> Audit<'a> {
+    /// # Errors
+    /// If the chosen kernel was never timed.
+    pub(crate) fn new(rows: &'a [Row]) -> Result<Self, String> {
+        let groups = groups(rows);
+        let mut choices: Vec<Choice<'a>> = groups.iter().filter_map(|g| Choice::of(g)).collect();
+        if choices.is_empty() {
+            return Err(
+                "--audit: no kernel of automatic choice was timed; leave out --kernel and the filter"
+                    .to_string(),
+            );
+        }
+        choices.sort_by(|a, b| b.regret.total_cmp(&a.regret));
+        Ok(Self {
+            not_timed: groups.len() - choices.len(),
+            choices,
+        })
+    }
+
+    fn worst(&self) -> &Choice<'a> {
+        &self.choices[0]
+    }
+
+    /// A table of the choices that are not the fastest, worst first, and a sentence with mean and worst.
+    pub(crate) fn text(&self) -> String {
+        let header = [
+            "geometry",
+            "number",
+            "direction",
+            "threads",
+            "chosen",
+            "fastest",
+            "regret, %",
+            "line",
+        ];
+        let listed = self
+            .choices
+            .iter()
+            .filter(|choice| choice.regret >= LISTED)
+            .map(|choice| {
+                let row = choice.chosen;
+                vec![
+                    row.name.clone(),
+                    row.number.to_string(),
+                    row.direction.to_string(),
+                    row.threads.to_string(),
+                    row.label(),
+                    choice.fastest.label(),
+                    format!("{:.1}", choice.regret),
+                    format!("`{}`", row.geometry),
+                ]
+            });
+        let count = self.choices.len();
+        let mean = self.choices.iter().map(|choice| choice.regret).sum::<f64>() / count as f64;
+        let mut text = table(&header, listed);
+        text += &format!(
+            "\nRegret of {count} choices: mean {mean:.2} %, worst {:.1} % ({}).\n",
+            self.worst().regret,
+            self.worst().name()
+        );
+        if self.not_timed > 0 {
+            text += &format!(
+                "{} choices were not judged: the chosen kernel was not timed.\n",
+                self.not_timed
+            );
+        }
+        text
+    }
+
+    /// # Errors
+    /// If the worst regret is above a limit in percent.
+    pub(crate) fn check(&self, limit: f64) -> Result<(), String> {
+        let Choice {
+            chosen,
+            fastest,
+            regret,
+        } = self.worst();
+        if *regret <= limit {
+            return Ok(());
+        }
+        let over = self
+            .choices
+            .iter()
+            .filter(|choice| choice.regret > limit)
+            .count();
+        Err(format!(
+            "{over} of {} choices take over {limit} % longer than the fastest kernel; the worst is {}: {} takes \
+             {regret:.1} % longer than {}",
+            self.choices.len(),
+            self.worst().name(),
+            chosen.label(),
+            fastest.label(),
+        ))
+    }
+}
+
+impl<'a> Choice<'a> {
+    fn of(group: &[&'a Row]) -> Option<Self> {
+        let chosen = *group.iter().find(|row| row.chosen)?;
+        let fastest = group
+            .iter()
+            .min_by(|a, b| a.median_ns.total_cmp(&b.median_ns))?;
+        // What median and minimum agree on: the rest is noise.
+        let ratio = (chosen.median_ns / fastest.median_ns).min(chosen.best_ns / fastest.best_ns);
+        Some(Self {
+            chosen,
+            fastest,
+            regret: 100.0 * (ratio - 1.0).max(0.0),
+        })
+    }
+
+    fn name(&self) -> String {
+        let row = self.chosen;
+        format!("{} {} {}", row.number, row.direction, row.name)
+    }
+}
