@@ -1,5 +1,7 @@
 //! The audit of the choice: the kernel that automatic choice uses beside the fastest that was timed.
 
+use std::fmt::Write;
+
 use crate::row::Row;
 use crate::table::{groups, table};
 
@@ -76,14 +78,16 @@ impl<'a> Audit<'a> {
         let count = self.choices.len();
         let mean = self.choices.iter().map(|choice| choice.regret).sum::<f64>() / count as f64;
         let mut text = table(&header, listed);
-        text += &format!(
-            "\nRegret of {count} choices: mean {mean:.2} %, worst {:.1} % ({}).\n",
+        let _ = writeln!(
+            text,
+            "\nRegret of {count} choices: mean {mean:.2} %, worst {:.1} % ({}).",
             self.worst().regret,
             self.worst().name()
         );
         if self.not_timed > 0 {
-            text += &format!(
-                "{} choices were not judged: the chosen kernel was not timed.\n",
+            let _ = writeln!(
+                text,
+                "{} choices were not judged: the chosen kernel was not timed.",
                 self.not_timed
             );
         }
@@ -135,5 +139,57 @@ impl<'a> Choice<'a> {
     fn name(&self) -> String {
         let row = self.chosen;
         format!("{} {} {}", row.number, row.direction, row.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Audit;
+    use crate::row::Row;
+
+    fn row(kernel: &'static str, chosen: bool, [median_ns, best_ns]: [f64; 2]) -> Row {
+        Row {
+            number: "f32",
+            direction: "forward",
+            kernel,
+            level: "own",
+            threads: 1,
+            cache: "warm",
+            scratch: "excluded",
+            name: "layer".to_string(),
+            geometry: String::new(),
+            chosen,
+            best_ns,
+            median_ns,
+            gflops: 1.0,
+            percent_of_peak: 1.0,
+            intensity: 1.0,
+            attainable: 1.0,
+            percent_of_attainable: 1.0,
+            bound: "compute",
+            gbps: 1.0,
+            workspace: 0,
+            counters: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_regret_is_what_median_and_minimum_agree_on() {
+        let rows = [
+            row("chosen", true, [130.0, 110.0]),
+            row("mine", false, [100.0, 100.0]),
+        ];
+        let audit = Audit::new(&rows).expect("the choice was timed");
+        assert!(audit.text().contains("mean 10.00 %, worst 10.0 %"));
+        assert_eq!(audit.check(15.0), Ok(()));
+        let error = audit.check(5.0).expect_err("10 is more than 5");
+        assert!(
+            error.contains("1 of 1 choices")
+                && error.contains("chosen takes 10.0 % longer than mine"),
+            "{error}"
+        );
+        let fastest = [row("chosen", true, [90.0, 90.0])];
+        let audit = Audit::new(&fastest).expect("the choice was timed");
+        assert_eq!(audit.check(0.0), Ok(()));
     }
 }

@@ -1,6 +1,7 @@
 //! Two saved runs, compared.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::Value;
@@ -126,18 +127,22 @@ impl Comparison {
             .map(|is| self.pairs.iter().filter(|pair| is(pair, limit)).count());
         let logs = self.pairs.iter().map(|pair| pair.speedup().ln());
         let mean = (logs.sum::<f64>() / self.pairs.len() as f64).exp();
-        text += &format!(
+        let _ = writeln!(
+            text,
             "\n{} benchmarks in both runs: {slower} slower and {faster} faster by more than {limit} %, by median and by \
-             minimum; geometric mean of old / new {mean:.3}.\n",
+             minimum; geometric mean of old / new {mean:.3}.",
             self.pairs.len()
         );
         let [old, new] = self.unmatched;
         if old + new > 0 {
-            text += &format!("{old} are only in the old run, {new} only in the new one.\n");
+            let _ = writeln!(
+                text,
+                "{old} are only in the old run, {new} only in the new one."
+            );
         }
         let [old, new] = &self.machines;
         if old != new {
-            text += &format!("The runs are of different machines, {old} and {new}.\n");
+            let _ = writeln!(text, "The runs are of different machines, {old} and {new}.");
         }
         text
     }

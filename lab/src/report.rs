@@ -1,5 +1,6 @@
 //! The results: rows, files and tables.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -168,10 +169,10 @@ impl Report {
             table::every_row(&self.rows)
         );
         if let Some(audit) = audit {
-            text += &format!("\n### Automatic choice\n\n{}", audit.text());
+            let _ = write!(text, "\n### Automatic choice\n\n{}", audit.text());
         }
         for failure in &self.failures {
-            text += &format!("\n{failure}\n");
+            let _ = writeln!(text, "\n{failure}");
         }
         text
     }

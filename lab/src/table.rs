@@ -1,12 +1,14 @@
 //! Tables in Markdown.
 
+use std::fmt::Write;
+
 use crate::row::{Row, counter_names};
 
 /// A table; a `|` in a cell is escaped.
 pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut text = line(header.iter().map(ToString::to_string).collect());
-    text += &format!("|{}\n", "---|".repeat(header.len()));
+    let _ = writeln!(text, "|{}", "---|".repeat(header.len()));
     for cells in rows {
         let cells = cells.into_iter().map(|cell| cell.replace('|', "\\|"));
         text += &line(cells.collect());

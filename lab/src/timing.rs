@@ -1,5 +1,6 @@
 //! Timing kernels with criterion.
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -163,10 +164,10 @@ fn group_name<T>(plan: &Plan, subject: &Subject<'_, T>) -> String {
         direction_name(subject.direction)
     );
     if plan.threads.len() > 1 {
-        name += &format!("/threads{}", subject.threads);
+        let _ = write!(name, "/threads{}", subject.threads);
     }
     if plan.cache != CacheMode::Warm {
-        name += &format!("/{}", plan.cache.name());
+        let _ = write!(name, "/{}", plan.cache.name());
     }
     if plan.scratch != Scratch::Excluded {
         name += "/scratch";
