@@ -285,26 +285,24 @@ fn every_cache_mode_times_built_in_and_own_kernels() {
     } else {
         &["warm", "weights-cold", "cold"]
     };
-    for &mode in modes {
-        for scratch in ["excluded", "counted"] {
-            let kernels = ["--kernel", "tiled", "--kernel", "right"];
-            let state = ["--cache", mode, "--scratch", scratch];
-            let report = quick(&lab, &directory, &[&ONE[..], &kernels, &state].concat());
-            let report = match report {
-                Err(error) if mode == "tlb" => {
-                    assert!(error.message.contains("huge pages"), "{error}");
-                    continue;
-                }
-                report => report.expect("both are right"),
-            };
-            let [tiled, right] = report.rows() else {
-                panic!("{report:?}");
-            };
-            assert_eq!((tiled.cache, tiled.scratch), (mode, scratch));
-            let extra = usize::from(scratch == "counted") * 2 * 7;
-            let bytes = 4 * (2 * 3 * 7 * 6 + 4 * 27 + 2 * 4 * 7 * 6) + extra;
-            assert!((right.gbps * right.median_ns - bytes as f64).abs() < 1e-6);
-        }
+    for (mode, scratch) in modes.iter().zip(["excluded", "counted"].iter().cycle()) {
+        let kernels = ["--kernel", "tiled", "--kernel", "right"];
+        let state = ["--cache", mode, "--scratch", scratch];
+        let report = quick(&lab, &directory, &[&ONE[..], &kernels, &state].concat());
+        let report = match report {
+            Err(error) if *mode == "tlb" => {
+                assert!(error.message.contains("huge pages"), "{error}");
+                continue;
+            }
+            report => report.expect("both are right"),
+        };
+        let [tiled, right] = report.rows() else {
+            panic!("{report:?}");
+        };
+        assert_eq!((tiled.cache, tiled.scratch), (*mode, *scratch));
+        let extra = usize::from(*scratch == "counted") * 2 * 7;
+        let bytes = 4 * (2 * 3 * 7 * 6 + 4 * 27 + 2 * 4 * 7 * 6) + extra;
+        assert!((right.gbps * right.median_ns - bytes as f64).abs() < 1e-6);
     }
 }
 
