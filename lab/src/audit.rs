@@ -124,8 +124,10 @@ impl<'a> Audit<'a> {
 impl<'a> Choice<'a> {
     fn of(group: &[&'a Row]) -> Option<Self> {
         let chosen = *group.iter().find(|row| row.chosen)?;
+        // In `f64` automatic choice takes accurate kernels only.
         let fastest = group
             .iter()
+            .filter(|row| row.accurate || row.number != "f64")
             .min_by(|a, b| a.median_ns.total_cmp(&b.median_ns))?;
         // What median and minimum agree on: the rest is noise.
         let ratio = (chosen.median_ns / fastest.median_ns).min(chosen.best_ns / fastest.best_ns);
@@ -159,6 +161,7 @@ mod tests {
             name: "layer".to_string(),
             geometry: String::new(),
             chosen,
+            accurate: kernel != "rough",
             best_ns,
             median_ns,
             gflops: 1.0,
@@ -188,6 +191,14 @@ mod tests {
                 && error.contains("chosen takes 10.0 % longer than mine"),
             "{error}"
         );
+        let mut rough = rows.to_vec();
+        rough.push(row("rough", false, [50.0, 50.0]));
+        let regret = |rows: &[Row]| Audit::new(rows).map(|audit| audit.worst().regret.round());
+        assert_eq!(regret(&rough), Ok(120.0));
+        for row in &mut rough {
+            row.number = "f64";
+        }
+        assert_eq!(regret(&rough), Ok(10.0));
         let fastest = [row("chosen", true, [90.0, 90.0])];
         let audit = Audit::new(&fastest).expect("the choice was timed");
         assert_eq!(audit.check(0.0), Ok(()));

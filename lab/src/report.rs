@@ -95,6 +95,7 @@ impl Report {
             name: subject.name.to_string(),
             geometry: g.to_string(),
             chosen: is_best_level && chosen.is_ok_and(|chosen| chosen.name() == label.kernel),
+            accurate: subject.candidate.kernel.is_accurate(),
             best_ns: time.best * 1e9,
             median_ns: time.median * 1e9,
             gflops: flops / 1e9,

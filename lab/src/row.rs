@@ -28,6 +28,8 @@ pub struct Row {
     pub geometry: String,
     /// Whether automatic choice uses this kernel for this geometry and direction.
     pub chosen: bool,
+    /// Whether the rounding error of the kernel is that of a plain sum.
+    pub accurate: bool,
     /// Nanoseconds of the best sample.
     pub best_ns: f64,
     /// Nanoseconds of the median sample.
@@ -104,6 +106,7 @@ impl Row {
             ("name", json!(self.name)),
             ("geometry", json!(self.geometry)),
             ("chosen", json!(self.chosen)),
+            ("accurate", json!(self.accurate)),
             ("best_ns", rounded(self.best_ns, 1)),
             ("median_ns", rounded(self.median_ns, 1)),
             ("gflops", rounded(self.gflops, 3)),

@@ -155,7 +155,7 @@ fn correct_kernels_are_in_all_files_and_wrong_ones_are_not_timed() {
     let rows = fs::read_to_string(&csv).unwrap();
     assert_eq!(rows.lines().count(), 7);
     assert!(
-        rows.lines().all(|line| line.split(',').count() == 20),
+        rows.lines().all(|line| line.split(',').count() == 21),
         "{rows}"
     );
     let text = fs::read_to_string(&json).unwrap();
