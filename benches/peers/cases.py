@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import subprocess
 
 import functions
 
@@ -40,8 +41,18 @@ TORCH = ["PyTorch", "PyTorch as installed"]
 RUST = ["burn", "candle"]
 
 
-def cases(full):
-    """(id, the case as the programs read it, the programs, the numbers of threads)."""
+def random_shapes(count, seed):
+    """Geometries that nobody chose, as our program prints them: those of the lab for the same seed."""
+    command = [*PROGRAMS["ours"][0], "random", str(count), str(seed)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+def cases(full, random=()):
+    """(id, the case as the programs read it, the programs, the numbers of threads).
+
+    random: shapes of convolutions beside those of shapes.json
+    """
     with open(os.path.join(HERE, "shapes.json")) as file:
         shapes = json.load(file)
     both, one = (1, 2), (1,)
@@ -79,6 +90,11 @@ def cases(full):
         yield f"memory/{model}", case, ["ours", *TORCH, *RUST], one
     for name, case in functions.cases():
         yield name, case, ["ours", "PyTorch"], both if full else one
+    for shape in random:
+        for op in ("forward", "input_gradient", "weight_gradient"):
+            case = {"kind": "conv", "op": op, "number": "f32", **shape}
+            programs = ["ours", "PyTorch", *(["ONNX Runtime"] if op == "forward" else [])]
+            yield f"random/f32/{op}/{shape['id']}", case, programs, both
 
 
 def geometric_mean(ratios):
@@ -102,6 +118,8 @@ BARS = [
     Bar("convolutions, accurate kernels", "^conv/f32", "PyTorch", MEAN, 1.15, 1.15, "ours, accurate"),
     Bar("convolutions, worst", "^conv/f32", "PyTorch", WORST, 0.9, 0.85),
     Bar("convolutions in f64", "^conv/f64", "PyTorch", MEAN, 1.8, 1.8),
+    Bar("random convolutions", "^random/f32", "PyTorch", MEAN, 1.5, 1.5),
+    Bar("random convolutions, worst", "^random/f32", "PyTorch", WORST, 0.8, 0.75),
     Bar("convolutions, forward", "^conv/f32/forward", "ONNX Runtime", MEAN, 1.3, 1.3),
     Bar("convolutions, forward, accurate", "^conv/f32/forward", "ONNX Runtime", MEAN, 1.0, 1.0, "ours, accurate"),
     Bar("Fashion CNN step, batch 64", "^step/fashion", "PyTorch", MEAN, 1.6, 1.6),

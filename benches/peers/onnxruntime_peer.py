@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from peer import Absent, convolution, serve, threads
+from peer import Absent, convolution, options, serve, threads
 
 
 def prepare(case):
@@ -13,10 +13,11 @@ def prepare(case):
     draw = np.random.default_rng(0).standard_normal
     x_shape, w_shape, y_shape = convolution(case)
     x, w = (draw(shape, dtype=np.float32) for shape in (x_shape, w_shape))
-    options = {"strides": [case["S"]] * 2, "pads": [case["P"]] * 4, "group": case["G"]}
+    stride, padding, dilation = options(case)
+    attributes = {"strides": stride, "pads": padding * 2, "dilations": dilation, "group": case["G"]}
     shaped = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["x", "w"], ["y"], **options)],
+        [helper.make_node("Conv", ["x", "w"], ["y"], **attributes)],
         "convolution",
         [shaped("x", x_shape)],
         [shaped("y", y_shape)],

@@ -22,11 +22,23 @@ def resident(field):
     return None
 
 
+def pair(value):
+    """Values for height and width; one number stands for both."""
+    return value if isinstance(value, list) else [value, value]
+
+
+def options(case):
+    """Stride, padding and dilation of a convolution, for height and width."""
+    return [pair(case.get(name, 1)) for name in "SPD"]
+
+
 def convolution(case):
     """Shapes of x, w and y."""
-    n, c, h, w, o, k, s, p, g = (case[name] for name in "NCHWOKSPG")
-    out = lambda extent: (extent + 2 * p - k) // s + 1
-    return (n, c, h, w), (o, c // g, k, k), (n, o, out(h), out(w))
+    n, c, h, w, o, g = (case[name] for name in "NCHWOG")
+    kernel = pair(case["K"])
+    sides = zip((h, w), kernel, *options(case))
+    out = [(extent + 2 * p - d * (k - 1) - 1) // s + 1 for extent, k, s, p, d in sides]
+    return (n, c, h, w), (o, c // g, *kernel), (n, o, *out)
 
 
 def serve(prepare):

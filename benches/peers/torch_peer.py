@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from peer import Absent, convolution, serve, threads
+from peer import Absent, convolution, options, serve, threads
 from torch_functions import function
 
 torch.set_num_threads(threads())
@@ -24,16 +24,16 @@ def conv(case):
         (2 * torch.rand(shape, dtype=number(case)) - 1).to(memory_format=FORMAT)
         for shape in convolution(case)
     )
-    stride, padding, groups = [case["S"]] * 2, [case["P"]] * 2, case["G"]
+    (stride, padding, dilation), groups = options(case), case["G"]
     if case["op"] == "forward":
-        return lambda: F.conv2d(x, w, None, stride, padding, 1, groups)
+        return lambda: F.conv2d(x, w, None, stride, padding, dilation, groups)
     masks = {
         "input_gradient": [True, False, False],
         "weight_gradient": [False, True, False],
     }
     mask, backward = masks[case["op"]], torch.ops.aten.convolution_backward
-    options = (None, stride, padding, [1, 1], False, [0, 0], groups, mask)
-    return lambda: backward(dy, x, w, *options)
+    rest = (None, stride, padding, dilation, False, [0, 0], groups, mask)
+    return lambda: backward(dy, x, w, *rest)
 
 
 class Block(nn.Module):

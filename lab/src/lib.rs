@@ -10,15 +10,26 @@
 //!
 //! For each geometry, element type, direction and kernel: [`conformance`] first; a kernel that fails it is
 //! not timed. Then criterion measures, and the lab prints GFLOP/s (operations by the definition of a
-//! convolution, whatever the algorithm does), the percentage of the machine's peak, effective GB/s (operands
-//! and result once, divided by the time) and the bytes of scratch memory. At the end it prints a table of
-//! the fastest kernels, and writes CSV and JSON.
+//! convolution, whatever the algorithm does), the shares of the machine's peak and of its roofline, effective
+//! GB/s (operands and result once, divided by the time) and the bytes of scratch memory; [`Row`] defines each. At
+//! the end it prints a table of the fastest kernels, and writes CSV, JSON, and on request Markdown and a chart.
+//! Other options time with cold caches, side by side with other numbers of threads and levels of instructions, on random
+//! geometries, audit the automatic choice and compare saved runs: `--help` lists them, the README explains them.
 
+mod audit;
+mod cache;
+mod candidate;
+mod compare;
+mod counters;
 mod flops_measurement;
 mod machine;
 mod operands;
 mod options;
+mod plan;
 mod report;
+mod roofline;
+mod row;
+mod table;
 mod timing;
 
 use std::collections::HashSet;
@@ -31,11 +42,16 @@ use wengert_tensor::kernels::conv::{ConvKernel, explain, kernels};
 use wengert_tensor::testing::conformance::conformance;
 use wengert_tensor::{Real, parallel};
 
+use candidate::{Candidate, Label, candidates};
+use compare::Comparison;
+pub use counters::Counts;
 pub use flops_measurement::Flops;
 use machine::Machine;
-use options::{ElementType, Options, Plan};
-pub use report::{Report, Row};
-use timing::Timer;
+use options::{ElementType, Options, benchmark_name};
+use plan::Plan;
+pub use report::Report;
+pub use row::Row;
+use timing::{Subject, TimedOperands, Timer};
 
 /// Why a run failed, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,56 +144,55 @@ impl Lab {
 
     fn run_options(&self, options: &Options) -> Result<Report, LabError> {
         let failed = |status| move |message| LabError { status, message };
-        let plan = self.plan(options).map_err(failed(2))?;
-        let threads = options.threads.unwrap_or_else(parallel::threads);
-        let work = || {
-            if options.explain {
-                explain_choices(&plan)
-            } else {
-                self.measure(&plan)
-            }
+        if let [old, new] = &options.compare[..] {
+            let comparison = Comparison::read(old, new).map_err(failed(2))?;
+            return compared(&comparison, options).map_err(failed(1));
+        }
+        let kernels = self.kernels(options).map_err(failed(2))?;
+        let plan = kernels.plan(options).map_err(failed(2))?;
+        let report = if options.explain {
+            explain_choices(&plan);
+            Report::new(None, plan.seed)
+        } else {
+            kernels.measure(&plan).map_err(failed(1))?
         };
-        let report = parallel::with_threads(threads, work).map_err(failed(1))?;
         report.finish(options).map_err(failed(1))?;
         Ok(report)
     }
 
-    /// The plan of the options; an error if a name in them does not exist.
-    fn plan(&self, options: &Options) -> Result<Plan, String> {
-        let names = |kernels: Vec<&'static str>| -> Result<Vec<&'static str>, String> {
-            let mut seen = HashSet::new();
-            match kernels.iter().find(|name| !seen.insert(**name)) {
-                Some(name) => Err(format!("two kernels have the name {name:?}")),
-                None => Ok(kernels),
-            }
-        };
-        let single = names(self.single.iter().map(|kernel| kernel.name()).collect())?;
-        let double = names(self.double.iter().map(|kernel| kernel.name()).collect())?;
-        Plan::new(options, &single, &double)
-    }
-
-    fn measure(&self, plan: &Plan) -> Result<Report, String> {
-        let machine = Machine::measured(plan)?;
-        println!("{machine}");
-        let mut report = Report::new(machine, plan);
-        let mut timer = Timer::new(plan);
-        for &element in &plan.elements {
-            match element {
-                ElementType::F32 => {
-                    measure_kernels::<f32>(&self.single, element, &mut timer, &mut report);
-                }
-                ElementType::F64 => {
-                    measure_kernels::<f64>(&self.double, element, &mut timer, &mut report);
-                }
-            }
-        }
-        timer.finish();
-        Ok(report)
+    /// The kernels at the levels of the options.
+    fn kernels(&self, options: &Options) -> Result<Kernels, String> {
+        let levels = plan::levels(options)?;
+        unique(self.single.iter().map(|kernel| kernel.name()))?;
+        unique(self.double.iter().map(|kernel| kernel.name()))?;
+        Ok(Kernels {
+            single: candidates(&self.single, &levels, |variant| variant.f32),
+            double: candidates(&self.double, &levels, |variant| variant.f64),
+        })
     }
 }
 
+fn unique(names: impl Iterator<Item = &'static str>) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    match names.into_iter().find(|name| !seen.insert(*name)) {
+        Some(name) => Err(format!("two kernels have the name {name:?}")),
+        None => Ok(()),
+    }
+}
+
+/// Prints and writes a comparison of saved runs; an error if one is slower beyond the limit.
+fn compared(comparison: &Comparison, options: &Options) -> Result<Report, String> {
+    let text = comparison.text(options.regression_limit);
+    println!("{text}");
+    if let Some(path) = &options.markdown {
+        report::write(path, &text)?;
+    }
+    comparison.check(options.regression_limit)?;
+    Ok(Report::new(None, options.seed))
+}
+
 /// Prints which kernels automatic choice uses; no kernel runs.
-fn explain_choices(plan: &Plan) -> Result<Report, String> {
+fn explain_choices(plan: &Plan) {
     for element in &plan.elements {
         for (name, geometry) in &plan.geometries {
             let text = match element {
@@ -187,43 +202,93 @@ fn explain_choices(plan: &Plan) -> Result<Report, String> {
             println!("{} {name}: {text}", element.name());
         }
     }
-    Ok(Report::new(Machine::measured(plan)?, plan))
 }
 
-/// Tests and times every selected kernel on every selected geometry, for one element type.
-fn measure_kernels<T: Real>(
-    kernels: &[&'static dyn ConvKernel<T>],
-    element: ElementType,
-    timer: &mut Timer<'_>,
-    report: &mut Report,
-) {
-    let plan = timer.plan;
-    for (name, geometry) in &plan.geometries {
-        let mut operands = None;
-        for kernel in kernels {
-            let directions = plan.directions_of(element, kernel.name(), name);
-            if directions.is_empty() || !timer.is_timed(*kernel, geometry) {
-                continue;
-            }
-            if let Err(error) = conformance::<T>(*kernel, geometry) {
-                report.add_failure(element, name, &error);
-                continue;
-            }
-            if plan.only_test {
-                for direction in directions {
-                    println!(
-                        "{}: passed",
-                        options::benchmark_name(element, direction, kernel.name(), name)
-                    );
+/// The kernels of a run.
+struct Kernels {
+    single: Vec<Candidate<f32>>,
+    double: Vec<Candidate<f64>>,
+}
+
+impl Kernels {
+    /// The plan of the options; an error if a name in them does not exist.
+    fn plan(&self, options: &Options) -> Result<Plan, String> {
+        let single: Vec<Label> = self.single.iter().map(|it| it.label).collect();
+        let double: Vec<Label> = self.double.iter().map(|it| it.label).collect();
+        Plan::new(options, &single, &double)
+    }
+
+    fn measure(&self, plan: &Plan) -> Result<Report, String> {
+        let machine = Machine::measured(plan)?;
+        println!("{machine}");
+        let mut report = Report::new(Some(machine), plan.seed);
+        let mut timer = Timer::new(plan);
+        for &threads in &plan.threads {
+            parallel::with_threads(threads, || -> Result<(), String> {
+                for &element in &plan.elements {
+                    let mut run = Run {
+                        element,
+                        threads,
+                        timer: &mut timer,
+                        report: &mut report,
+                    };
+                    match element {
+                        ElementType::F32 => run.every_geometry(&self.single)?,
+                        ElementType::F64 => run.every_geometry(&self.double)?,
+                    }
                 }
-                continue;
-            }
-            let operands =
-                operands.get_or_insert_with(|| operands::Operands::new(geometry, plan.seed));
-            for direction in directions {
-                let time = timer.time(*kernel, element, direction, name, geometry, operands);
-                report.add_time(*kernel, element, direction, name, geometry, time);
+                Ok(())
+            })?;
+        }
+        timer.finish();
+        Ok(report)
+    }
+}
+
+/// The benchmarks of one element type with one number of threads.
+struct Run<'a, 'p> {
+    element: ElementType,
+    threads: usize,
+    timer: &'a mut Timer<'p>,
+    report: &'a mut Report,
+}
+
+impl Run<'_, '_> {
+    /// Tests and times every selected kernel on every selected geometry.
+    fn every_geometry<T: Real>(&mut self, candidates: &[Candidate<T>]) -> Result<(), String> {
+        let (plan, element) = (self.timer.plan, self.element);
+        for (name, geometry) in &plan.geometries {
+            let mut operands = None;
+            for candidate in candidates {
+                let directions = plan.directions_of(element, candidate.label, name);
+                if directions.is_empty() || !self.timer.is_timed(candidate, geometry) {
+                    continue;
+                }
+                if let Err(error) = conformance::<T>(candidate.kernel, geometry) {
+                    self.report.add_failure(element, name, &error);
+                    continue;
+                }
+                for direction in directions {
+                    if plan.only_test {
+                        let benchmark = benchmark_name(element, direction, candidate.label, name);
+                        println!("{benchmark}: passed");
+                        continue;
+                    }
+                    let subject = Subject {
+                        candidate,
+                        element,
+                        direction,
+                        name,
+                        geometry,
+                        threads: self.threads,
+                    };
+                    let operands =
+                        operands.get_or_insert_with(|| TimedOperands::new(geometry, plan));
+                    let time = self.timer.time(&subject, operands);
+                    self.report.add_time(plan, &subject, time)?;
+                }
             }
         }
+        Ok(())
     }
 }

@@ -3,7 +3,10 @@
 use std::hint::black_box;
 
 use wengert_tensor::Real;
-use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direction};
+use wengert_tensor::kernels::conv::{ConvGeometry, Direction};
+
+use crate::cache;
+use crate::timing::Subject;
 
 /// `x`, `w` and `y`: each is an operand of two directions and the result of the third.
 pub(crate) struct Operands<T> {
@@ -31,23 +34,27 @@ impl<T: Real> Operands<T> {
         }
     }
 
-    /// One call. It overwrites one of the three; the time of later calls does not depend on the values.
-    pub(crate) fn call(
-        &mut self,
-        kernel: &dyn ConvKernel<T>,
-        direction: Direction,
-        geometry: &ConvGeometry,
-    ) {
-        let Self { x, w, y } = self;
-        match direction {
-            Direction::Forward => kernel.forward(geometry, black_box(x), black_box(w), y),
-            Direction::InputGradient => {
-                kernel.input_gradient(geometry, black_box(w), black_box(y), x);
+    /// Some calls. They overwrite one of the three; the time of later calls does not depend on the values.
+    pub(crate) fn call_times(&mut self, calls: u64, subject: &Subject<'_, T>) {
+        let (kernel, geometry) = (subject.candidate.kernel, subject.geometry);
+        for _ in 0..calls {
+            let Self { x, w, y } = self;
+            match subject.direction {
+                Direction::Forward => kernel.forward(geometry, black_box(x), black_box(w), y),
+                Direction::InputGradient => {
+                    kernel.input_gradient(geometry, black_box(w), black_box(y), x);
+                }
+                Direction::WeightGradient => {
+                    kernel.weight_gradient(geometry, black_box(x), black_box(y), w);
+                }
             }
-            Direction::WeightGradient => {
-                kernel.weight_gradient(geometry, black_box(x), black_box(y), w);
-            }
+            black_box((x, w, y));
         }
-        black_box((x, w, y));
+    }
+
+    /// Reads the images and results into the caches, not the weights.
+    pub(crate) fn read_images(&self) {
+        cache::read(&self.x);
+        cache::read(&self.y);
     }
 }

@@ -1,62 +1,38 @@
-//! The results: rows, files, and a table of the fastest kernels.
+//! The results: rows, files and tables.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use wengert_tensor::Real;
-use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direction, KernelChoice, dispatch};
+use wengert_tensor::kernels::conv::{KernelChoice, dispatch};
+use wengert_tensor::kernels::simd::Level;
 use wengert_tensor::testing::conformance::ConformanceError;
 
+use crate::audit::Audit;
+use crate::cache::Scratch;
 use crate::machine::Machine;
-use crate::options::{ElementType, Options, Plan, benchmark_name, direction_name};
-use crate::timing::Time;
-
-/// The time of one kernel on one geometry in one direction.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// `f32` or `f64`.
-    pub number: &'static str,
-    /// `forward`, `input_gradient` or `weight_gradient`.
-    pub direction: &'static str,
-    /// The kernel's name.
-    pub kernel: &'static str,
-    /// The geometry's name.
-    pub name: String,
-    /// The geometry as one line.
-    pub geometry: String,
-    /// Whether automatic choice uses this kernel for this geometry and direction.
-    pub chosen: bool,
-    /// Nanoseconds of the best sample.
-    pub best_ns: f64,
-    /// Nanoseconds of the median sample.
-    pub median_ns: f64,
-    /// Operations of the definition of a convolution divided by the median, in 10⁹ per second.
-    pub gflops: f64,
-    /// The same as a percentage of the peak of the machine.
-    pub percent_of_peak: f64,
-    /// Bytes of operands and result divided by the median, in 10⁹ per second.
-    pub gbps: f64,
-    /// Bytes of scratch memory.
-    pub workspace: usize,
-}
+use crate::options::{ElementType, Options, benchmark_name, direction_name};
+use crate::plan::Plan;
+use crate::roofline;
+use crate::row::{self, Row};
+use crate::table;
+use crate::timing::{Subject, Time};
 
 /// All rows, and the machine on which they were measured.
 #[derive(Debug)]
 pub struct Report {
-    machine: Machine,
+    machine: Option<Machine>,
     seed: u64,
-    only_test: bool,
     rows: Vec<Row>,
     failures: Vec<String>,
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine, plan: &Plan) -> Self {
+    pub(crate) fn new(machine: Option<Machine>, seed: u64) -> Self {
         Self {
             machine,
-            seed: plan.seed,
-            only_test: plan.only_test,
+            seed,
             rows: Vec::new(),
             failures: Vec::new(),
         }
@@ -66,6 +42,13 @@ impl Report {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// A table: the fastest kernel per geometry, number type, direction and number of threads, the second, and the
+    /// one of automatic choice.
+    #[must_use]
+    pub fn fastest(&self) -> String {
+        table::fastest(&self.rows)
     }
 
     pub(crate) fn add_failure(
@@ -79,60 +62,94 @@ impl Report {
         self.failures.push(line);
     }
 
+    /// # Errors
+    /// If the time is impossible.
     pub(crate) fn add_time<T: Real>(
         &mut self,
-        kernel: &dyn ConvKernel<T>,
-        element: ElementType,
-        direction: Direction,
-        name: &str,
-        g: &ConvGeometry,
+        plan: &Plan,
+        subject: &Subject<'_, T>,
         time: Time,
-    ) {
-        let chosen = dispatch::<T>(g, direction, &KernelChoice::Auto);
-        let bytes = element.bytes() * (g.x_len() + g.w_len() + g.y_len());
+    ) -> Result<(), String> {
+        let limits = self.machine.as_ref().map(|it| it.limits(subject.threads));
+        let limits = limits.expect("what is timed is timed on a measured machine");
+        let (g, element, label) = (subject.geometry, subject.element, subject.candidate.label);
+        let workspace = subject.candidate.kernel.workspace(g);
+        let operands = element.bytes() * (g.x_len() + g.w_len() + g.y_len());
+        let bytes = match plan.scratch {
+            Scratch::Excluded => operands as f64,
+            Scratch::Counted => operands as f64 + 2.0 * workspace as f64,
+        };
         let flops = g.flops() as f64 / time.median;
+        let intensity = g.flops() as f64 / bytes;
+        let attainable = limits.attainable(element, intensity);
+        let chosen = dispatch::<T>(g, subject.direction, &KernelChoice::Auto);
+        let is_best_level = label.level.is_none_or(|level| level == Level::best());
         let row = Row {
             number: element.name(),
-            direction: direction_name(direction),
-            kernel: kernel.name(),
-            name: name.to_string(),
+            direction: direction_name(subject.direction),
+            kernel: label.kernel,
+            level: label.level(),
+            threads: subject.threads,
+            cache: plan.cache.name(),
+            scratch: plan.scratch.name(),
+            name: subject.name.to_string(),
             geometry: g.to_string(),
-            chosen: chosen.is_ok_and(|chosen| chosen.name() == kernel.name()),
+            chosen: is_best_level && chosen.is_ok_and(|chosen| chosen.name() == label.kernel),
+            accurate: subject.candidate.kernel.is_accurate(),
             best_ns: time.best * 1e9,
             median_ns: time.median * 1e9,
             gflops: flops / 1e9,
-            percent_of_peak: 100.0 * flops / self.machine.peak(element),
-            gbps: bytes as f64 / time.median / 1e9,
-            workspace: kernel.workspace(g),
+            percent_of_peak: 100.0 * flops / limits.peak(element),
+            intensity,
+            attainable: attainable.flops / 1e9,
+            percent_of_attainable: 100.0 * flops / attainable.flops,
+            bound: attainable.bound,
+            gbps: bytes / time.median / 1e9,
+            workspace,
+            counters: time.counters,
         };
         println!(
-            "{}: {:.1} GFLOP/s, {:.0} % of the peak, {:.1} GB/s, {} bytes of scratch",
-            benchmark_name(element, direction, kernel.name(), name),
+            "{}: {:.1} GFLOP/s, {:.0} % of the peak, {:.1} flop/byte, {:.0} % of the attainable ({}), {:.1} GB/s, \
+             {} bytes of scratch",
+            benchmark_name(element, subject.direction, label, subject.name),
             row.gflops,
             row.percent_of_peak,
+            row.intensity,
+            row.percent_of_attainable,
+            row.bound,
             row.gbps,
             row.workspace,
         );
+        row.check()?;
         self.rows.push(row);
+        Ok(())
     }
 
-    /// Prints the table of the fastest kernels and writes the files.
+    /// Prints the tables and writes the files.
+    ///
+    /// # Errors
+    /// If a kernel failed the conformance test, a file cannot be written, or a regret is above its limit.
     pub(crate) fn finish(&self, options: &Options) -> Result<(), String> {
-        if !self.only_test && !self.rows.is_empty() {
-            println!("\n{}", self.fastest());
-            write(&options.csv, &self.csv())?;
-            write(&options.json, &format!("{:#}\n", self.json()))?;
+        let mut limit = Ok(());
+        if let Some(machine) = self.machine.as_ref().filter(|_| !self.rows.is_empty()) {
+            println!("\n{machine}\n\n{}", self.fastest());
+            write(&options.csv, &row::csv(&self.rows))?;
+            write(&options.json, &format!("{:#}\n", self.json(machine)))?;
             println!("{} and {}", options.csv.display(), options.json.display());
-        }
-        if let Some(row) = self.rows.iter().find(|row| row.is_impossible()) {
-            return Err(format!(
-                "{} on {} {}: {:.0} % of the measured peak, and it does every multiply-add: the peak is wrong; \
-                 measure again on a quiet machine",
-                row.kernel, row.name, row.direction, row.percent_of_peak
-            ));
+            if let Some(path) = &options.roofline {
+                write(path, &roofline::svg(machine, &self.rows)?)?;
+            }
+            let audit = options.audit.then(|| Audit::new(&self.rows)).transpose()?;
+            if let Some(audit) = &audit {
+                println!("\n{}", audit.text());
+                limit = audit.check(options.regret_limit.unwrap_or(f64::INFINITY));
+            }
+            if let Some(path) = &options.markdown {
+                write(path, &self.markdown(machine, audit.as_ref()))?;
+            }
         }
         match self.failures.len() {
-            0 => Ok(()),
+            0 => limit,
             count => Err(format!(
                 "{count} kernels failed the conformance test:\n{}",
                 self.failures.join("\n")
@@ -140,74 +157,31 @@ impl Report {
         }
     }
 
-    /// A table: the fastest kernel per geometry and direction, the second, and the one of automatic choice.
-    #[must_use]
-    pub fn fastest(&self) -> String {
-        let mut text = String::from(
-            "| geometry | number | direction | fastest | GFLOP/s | % of peak | second | chosen |\n\
-             |---|---|---|---|---|---|---|---|\n",
+    fn markdown(&self, machine: &Machine, audit: Option<&Audit<'_>>) -> String {
+        let machine = machine.to_string().replace('\n', "\n\n");
+        let first = self.rows.first();
+        let state = first.map_or_else(String::new, |row| {
+            format!("caches {}, scratch {}", row.cache, row.scratch)
+        });
+        let mut text = format!(
+            "{machine}\n\n{state}, seed {}\n\n### Fastest kernels\n\n{}\n### All kernels\n\n{}",
+            self.seed,
+            self.fastest(),
+            table::every_row(&self.rows)
         );
-        let key = |row: &Row| (row.name.clone(), row.number, row.direction);
-        let mut keys: Vec<_> = self.rows.iter().map(key).collect();
-        let mut seen = std::collections::HashSet::new();
-        keys.retain(|key| seen.insert(key.clone()));
-        for key_of_group in keys {
-            let mut rows: Vec<_> = self
-                .rows
-                .iter()
-                .filter(|row| key(row) == key_of_group)
-                .collect();
-            rows.sort_by(|a, b| a.median_ns.total_cmp(&b.median_ns));
-            let first = rows[0];
-            let times = |row: &Row| row.median_ns / first.median_ns;
-            let next = rows.get(1).map_or_else(String::new, |row| {
-                format!("{}, {:.2} × the time", row.kernel, times(row))
-            });
-            let chosen = match rows.iter().find(|row| row.chosen) {
-                Some(row) if row.kernel == first.kernel => "fastest".to_string(),
-                Some(row) => format!("{}, {:.2} ×", row.kernel, times(row)),
-                None => "not run".to_string(),
-            };
-            let (name, number, direction) = key_of_group;
-            let _ = writeln!(
-                text,
-                "| {name} | {number} | {direction} | {} | {:.1} | {:.0} | {next} | {chosen} |",
-                first.kernel, first.gflops, first.percent_of_peak,
-            );
+        if let Some(audit) = audit {
+            let _ = write!(text, "\n### Automatic choice\n\n{}", audit.text());
+        }
+        for failure in &self.failures {
+            let _ = writeln!(text, "\n{failure}");
         }
         text
     }
 
-    fn csv(&self) -> String {
-        let mut text = String::from(
-            "number,direction,kernel,name,geometry,chosen,best_ns,median_ns,gflops,percent_of_peak,gbps,\
-             workspace\n",
-        );
-        for row in &self.rows {
-            let quoted = row.name.replace('"', "\"\"");
-            let _ = writeln!(
-                text,
-                "{},{},{},\"{quoted}\",{},{},{:.0},{:.0},{:.3},{:.2},{:.3},{}",
-                row.number,
-                row.direction,
-                row.kernel,
-                row.geometry,
-                row.chosen,
-                row.best_ns,
-                row.median_ns,
-                row.gflops,
-                row.percent_of_peak,
-                row.gbps,
-                row.workspace,
-            );
-        }
-        text
-    }
-
-    fn json(&self) -> Value {
+    fn json(&self, machine: &Machine) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
         json!({
-            "machine": self.machine.json(),
+            "machine": machine.json(),
             "seed": self.seed,
             "rows": rows,
             "failures": self.failures,
@@ -215,40 +189,8 @@ impl Report {
     }
 }
 
-/// The built-in kernels that do every multiply-add of the definition.
-const FULL_WORK: [&str; 3] = ["tiled", "im2col", "pointwise"];
-
-/// Noise of the measured peak and of a kernel's time.
-const NOISE_PERCENT: f64 = 10.0;
-
-impl Row {
-    /// Whether the kernel would have done more operations than the processor can.
-    fn is_impossible(&self) -> bool {
-        // An unoptimised build does not reach the peak, and does not measure it.
-        !cfg!(debug_assertions)
-            && FULL_WORK.contains(&self.kernel)
-            && self.percent_of_peak > 100.0 + NOISE_PERCENT
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "number": self.number,
-            "direction": self.direction,
-            "kernel": self.kernel,
-            "name": self.name,
-            "geometry": self.geometry,
-            "chosen": self.chosen,
-            "best_ns": self.best_ns,
-            "median_ns": self.median_ns,
-            "gflops": self.gflops,
-            "percent_of_peak": self.percent_of_peak,
-            "gbps": self.gbps,
-            "workspace": self.workspace,
-        })
-    }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
+/// Writes a file, and the directories above it.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
     let failed = |error| format!("{}: {error}", path.display());
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(failed)?;

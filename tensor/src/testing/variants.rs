@@ -99,3 +99,38 @@ pub fn tiled() -> Vec<Variant> {
     });
     [pixels, channels].into_iter().flatten().collect()
 }
+
+/// A built-in kernel at one level, by its name; `None` if there is no such kernel or it has no level of its own, as
+/// those that leave their work to matrix products.
+///
+/// ```
+/// use wengert_tensor::kernels::simd::Level;
+/// use wengert_tensor::testing::variants::at_level;
+///
+/// assert!(at_level("tiled", Level::PORTABLE).is_some());
+/// assert!(at_level("im2col", Level::PORTABLE).is_none());
+/// ```
+#[must_use]
+pub fn at_level(name: &str, level: Level) -> Option<Variant> {
+    fn variant<K>(level: Level, kernel: K) -> Variant
+    where
+        K: ConvKernel<f32> + ConvKernel<f64> + Copy + 'static,
+    {
+        Variant::new(ConvKernel::<f32>::name(&kernel), level, kernel)
+    }
+    let winograd = [
+        Winograd::F4,
+        Winograd::F3_OF_4,
+        Winograd::F2_OF_5,
+        Winograd::F2,
+    ];
+    winograd
+        .into_iter()
+        .map(|kernel| variant(level, kernel.at(level)))
+        .chain([
+            variant(level, Depthwise::at(level)),
+            variant(level, StridedWinograd::at(level)),
+            variant(level, Tiled::at(level)),
+        ])
+        .find(|variant| variant.f32.name() == name)
+}
