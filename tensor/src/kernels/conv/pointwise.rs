@@ -8,7 +8,7 @@ use crate::{Real, parallel};
 #[derive(Clone, Copy, Debug)]
 pub struct Pointwise;
 
-/// Fewest pixels of an image for which the weight gradient is profitable.
+/// Fewest pixels of each of several images for which the weight gradient is profitable.
 const MIN_PIXELS: usize = 256;
 
 /// Fewest channels and filters of a group.
@@ -44,7 +44,8 @@ impl<T: Real> ConvKernel<T> for Pointwise {
         direction: Direction,
     ) -> Result<(), &'static str> {
         // For many small images, packing costs more than the products.
-        if direction == Direction::WeightGradient && geometry.input_pixels() < MIN_PIXELS {
+        let many_small = geometry.batch > 1 && geometry.input_pixels() < MIN_PIXELS;
+        if direction == Direction::WeightGradient && many_small {
             return Err("few pixels in an image");
         }
         if geometry.group_filters().min(geometry.group_channels()) < MIN_CHANNELS {

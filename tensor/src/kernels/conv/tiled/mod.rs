@@ -78,6 +78,9 @@ impl Tiled {
 }
 
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
+/// Fewest channels and filters of a group for which a product of an unfolded image is the faster one.
+const MIN_CHANNELS_TO_UNFOLD: usize = 4;
+
 impl<T: Float> ConvKernel<T> for Tiled {
     fn name(&self) -> &'static str {
         "tiled"
@@ -93,12 +96,18 @@ impl<T: Float> ConvKernel<T> for Tiled {
         Ok(())
     }
 
-    fn is_profitable(&self, _: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
-        if self.level().fuses() {
-            Ok(())
-        } else {
-            Err("this processor has no fused multiply-add")
+    fn is_profitable(&self, geometry: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+        if !self.level().fuses() {
+            return Err("this processor has no fused multiply-add");
         }
+        // Of an image, one tap at a stride uses only a part: unfolding copies that part, this kernel all of it.
+        let narrow = geometry.group_filters().min(geometry.group_channels());
+        if geometry.taps() == 1 && geometry.stride != [1; 3] && narrow >= MIN_CHANNELS_TO_UNFOLD {
+            return Err(
+                "one tap at a stride: unfolding the image copies only the pixels that are used",
+            );
+        }
+        Ok(())
     }
 
     fn forward(&self, geometry: &ConvGeometry, x: &[T], w: &[T], y: &mut [T]) {
