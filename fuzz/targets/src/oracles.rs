@@ -15,7 +15,7 @@ pub fn conv(bytes: &[u8]) {
     if let Ok(Ok(geometry)) = conv_geometry(u).map(ConvGeometry::validated) {
         let seed = seed(u);
         // Large ones take long: one of 64 is tried.
-        let limit = if seed % 64 == 0 { 300_000 } else { 10_000 };
+        let limit = if seed.is_multiple_of(64) { 300_000 } else { 10_000 };
         if geometry.multiply_adds() <= limit {
             check_conv(&geometry, seed);
         }
@@ -168,7 +168,7 @@ pub fn pool(bytes: &[u8]) {
     let seed = seed(u);
     // Large ones take long: one of 64 is tried.
     let reads = channels * volume(windows.output()) * volume(geometry.kernel);
-    if reads > if seed % 64 == 0 { 1 << 20 } else { 5_000 } {
+    if reads > if seed.is_multiple_of(64) { 1 << 20 } else { 5_000 } {
         return;
     }
     let values = whole(&[channels, d, h, w], seed);
