@@ -31,7 +31,6 @@ impl<'a, T: Element> StridedSlice<'a, T> {
 }
 
 /// The elements of one operand in an innermost loop.
-#[derive(Clone, Copy)]
 pub(crate) enum Row<'a, T> {
     /// Contiguous elements.
     Slice(&'a [T]),
