@@ -14,9 +14,7 @@ pub fn conv(bytes: &[u8]) {
     let u = &mut Unstructured::new(bytes);
     if let Ok(Ok(geometry)) = conv_geometry(u).map(ConvGeometry::validated) {
         let seed = seed(u);
-        // Large ones take long: one of 64 is tried.
-        let limit = if seed.is_multiple_of(64) { 300_000 } else { 10_000 };
-        if geometry.multiply_adds() <= limit {
+        if geometry.multiply_adds() <= limit(seed, 300_000, 10_000) {
             check_conv(&geometry, seed);
         }
     }
@@ -155,6 +153,15 @@ fn seed(u: &mut Unstructured<'_>) -> u64 {
     u64::from(u.arbitrary::<u16>().unwrap_or(0))
 }
 
+/// The most work of an input: large ones take long, so one of 64 is tried.
+fn limit(seed: u64, of_some: u64, of_most: u64) -> u64 {
+    if seed.is_multiple_of(64) {
+        of_some
+    } else {
+        of_most
+    }
+}
+
 /// Max and average pooling of drawn windows.
 pub fn pool(bytes: &[u8]) {
     let u = &mut Unstructured::new(bytes);
@@ -166,9 +173,8 @@ pub fn pool(bytes: &[u8]) {
     };
     let [d, h, w] = geometry.input;
     let seed = seed(u);
-    // Large ones take long: one of 64 is tried.
-    let reads = channels * volume(windows.output()) * volume(geometry.kernel);
-    if reads > if seed.is_multiple_of(64) { 1 << 20 } else { 5_000 } {
+    let reads = (channels * volume(windows.output()) * volume(geometry.kernel)) as u64;
+    if reads > limit(seed, 1 << 20, 5_000) {
         return;
     }
     let values = whole(&[channels, d, h, w], seed);
