@@ -143,13 +143,13 @@ pub(super) fn panels_at_once<T: Float>(task: &Gemm) -> usize {
 
 /// A product and the way it is computed.
 pub(super) struct Product<'a, T> {
-    pub level: Level,
+    level: Level,
     pub task: &'a Gemm,
-    pub order: LeftOrder,
-    pub rows_in_place: usize,
+    order: LeftOrder,
+    rows_in_place: usize,
     pub b_in_place: bool,
-    pub a: &'a [T],
-    pub b: &'a [T],
+    a: &'a [T],
+    b: &'a [T],
 }
 
 impl<T: Float> Product<'_, T> {
@@ -163,12 +163,7 @@ impl<T: Float> Product<'_, T> {
         } else {
             panels_at_once::<T>(task)
         };
-        let packed = if self.b_in_place {
-            usize::from(!task.n.is_multiple_of(width))
-        } else {
-            panels.min(most)
-        };
-        let length = task.k.min(KC) * width * packed;
+        let length = self.right_length(most);
         let mut buffer = Scratch::<T>::new(non_temporal::with_line::<T>(length));
         let right = &mut non_temporal::from_line(&mut buffer)[..length];
         // If all panels of B are packed at once, each block of rows of A is used by one task, which packs it.
@@ -182,26 +177,8 @@ impl<T: Float> Product<'_, T> {
             for (panel0, panels) in balanced(panels, most) {
                 let j0 = panel0 * width;
                 let across = (panels * width).min(task.n - j0);
-                let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
-                if !self.b_in_place {
-                    let to = &mut right[..panels * depth * width];
-                    self.pack_shared(b, depth, across, to);
-                } else if !across.is_multiple_of(width) {
-                    self.pack_right(b, panels - 1, depth, across, right);
-                }
-                let kernel = Macrokernel {
-                    level: self.level,
-                    task,
-                    order: self.order,
-                    rows_in_place: self.rows_in_place,
-                    b_in_place: self.b_in_place,
-                    a: &self.a[k0 * task.a[1]..],
-                    b,
-                    right,
-                    depth,
-                    across,
-                    add: task.accumulate || k0 > 0,
-                };
+                self.pack_for_all([k0, depth], [j0, across], right);
+                let kernel = self.macrokernel([k0, depth], [j0, across], right);
                 let work = task.m * across * depth / width;
                 let head = &mut c[j0..(task.m - 1) * task.c[0] + j0 + across];
                 parallel::for_chunks_mut(head, rows * task.c[0], work, |block, c| {
@@ -254,23 +231,58 @@ impl<T: Float> Product<'_, T> {
                 for (group, to) in to.chunks_mut(PANELS_PER_TASK * depth * width).enumerate() {
                     self.pack_right(b, group * PANELS_PER_TASK, depth, across, to);
                 }
-                let kernel = Macrokernel {
-                    level: self.level,
-                    task,
-                    order: self.order,
-                    rows_in_place: self.rows_in_place,
-                    b_in_place: self.b_in_place,
-                    a: &self.a[k0 * task.a[1]..],
-                    b,
-                    right: &right,
-                    depth,
-                    across,
-                    add: task.accumulate || k0 > 0,
-                };
+                let kernel = self.macrokernel([k0, depth], [j0, across], &right);
                 let left = &left[self.left_length(k0)..];
                 kernel.run(0, task.m, left, Target::Rows(rows));
             }
         });
+    }
+
+    /// The kernel for `depth` steps of the sum from `k0` on and `across` columns of B from `j0` on, whose packed
+    /// panels are `right`.
+    pub fn macrokernel<'s>(
+        &'s self,
+        [k0, depth]: [usize; 2],
+        [j0, across]: [usize; 2],
+        right: &'s [T],
+    ) -> Macrokernel<'s, T> {
+        let task = self.task;
+        Macrokernel {
+            level: self.level,
+            task,
+            order: self.order,
+            rows_in_place: self.rows_in_place,
+            b_in_place: self.b_in_place,
+            a: &self.a[k0 * task.a[1]..],
+            b: &self.b[k0 * task.b[0] + j0 * task.b[1]..],
+            right,
+            depth,
+            across,
+            add: task.accumulate || k0 > 0,
+        }
+    }
+
+    /// Elements of the packed panels of B, of which at most `most` are packed at once.
+    pub fn right_length(&self, most: usize) -> usize {
+        let (task, width) = (self.task, T::NR);
+        let packed = if self.b_in_place {
+            usize::from(!task.n.is_multiple_of(width))
+        } else {
+            task.n.div_ceil(width).min(most)
+        };
+        task.k.min(KC) * width * packed
+    }
+
+    /// Packs the panels of a block of B that tiles do not read in place, for all threads to read.
+    pub fn pack_for_all(&self, [k0, depth]: [usize; 2], [j0, across]: [usize; 2], to: &mut [T]) {
+        let (task, width) = (self.task, T::NR);
+        let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
+        let panels = across.div_ceil(width);
+        if !self.b_in_place {
+            self.pack_shared(b, depth, across, &mut to[..panels * depth * width]);
+        } else if !across.is_multiple_of(width) {
+            self.pack_right(b, panels - 1, depth, across, to);
+        }
     }
 
     /// Elements of A's packed panels for sums of `depth` steps.
@@ -335,7 +347,7 @@ impl<T: Float> Product<'_, T> {
     }
 
     /// Packs all panels of a block of B of `across` columns, for all threads to read.
-    pub fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
+    fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
         let width = T::NR;
         let work = depth * across;
         // With non-temporal stores: the buffer is recycled, and an ordinary store would wait until the other
@@ -354,7 +366,7 @@ impl<T: Float> Product<'_, T> {
     }
 
     /// Packs panels of a block of B of `across` columns, from `panel` on, as many as `to` has room for.
-    pub fn pack_right(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
+    fn pack_right(&self, b: &[T], panel: usize, depth: usize, across: usize, to: &mut [T]) {
         let width = T::NR;
         let first = panel * width;
         let columns = (to.len() / depth).min(across - first);

@@ -4,7 +4,7 @@
 //! B more often, and their rows of C are copied from a buffer. So they are for more than two threads.
 
 use super::blocked::{KC, Product, panels_at_once};
-use super::macrokernel::{Macrokernel, Target};
+use super::macrokernel::Target;
 use super::microkernel::MR_512;
 use super::task::Gemm;
 use crate::kernels::partition::balanced;
@@ -53,28 +53,18 @@ impl<T: Float> Product<'_, T> {
         let panels = task.n.div_ceil(width);
         // Every pass ends with all threads waiting, so there are few, but each packs as much as a cache holds.
         let most = 4 * panels_at_once::<T>(task);
-        let packed = if self.b_in_place {
-            usize::from(!task.n.is_multiple_of(width))
-        } else {
-            panels.min(most)
-        };
-        let length = task.k.min(KC) * width * packed;
+        let most = if self.b_in_place { panels } else { most };
+        let length = self.right_length(most);
         let mut buffer = Scratch::<T>::new(non_temporal::with_line::<T>(length));
         let right = &mut non_temporal::from_line(&mut buffer)[..length];
         let mut left = Scratch::<T>::new(self.left_length(task.k.min(KC)));
         for (k0, depth) in balanced(task.k, KC) {
             self.pack_left(grid.rows, k0, depth, &mut left);
-            for (panel0, panels) in balanced(panels, if self.b_in_place { panels } else { most }) {
+            for (panel0, panels) in balanced(panels, most) {
                 let j0 = panel0 * width;
                 let across = (panels * width).min(task.n - j0);
-                let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
-                if !self.b_in_place {
-                    self.pack_shared(b, depth, across, &mut right[..panels * depth * width]);
-                } else if !across.is_multiple_of(width) {
-                    self.pack_right(b, panels - 1, depth, across, right);
-                }
-                let add = task.accumulate || k0 > 0;
-                self.blocks(grid, [k0, depth], [j0, across], [&left, right], c, add);
+                self.pack_for_all([k0, depth], [j0, across], right);
+                self.blocks(grid, [k0, depth], [j0, across], [&left, right], c);
             }
         }
     }
@@ -87,7 +77,6 @@ impl<T: Float> Product<'_, T> {
         [j0, across]: [usize; 2],
         [left, right]: [&[T]; 2],
         c: &mut [T],
-        add: bool,
     ) {
         let (task, columns) = (self.task, grid.panels * T::NR);
         let count = across.div_ceil(columns);
@@ -105,19 +94,8 @@ impl<T: Float> Product<'_, T> {
             let (rows, i0) = (&mut rows[0], index / count * grid.rows);
             let first = index % count * columns;
             let packed = if self.b_in_place { 0 } else { first * depth };
-            let kernel = Macrokernel {
-                level: self.level,
-                task,
-                order: self.order,
-                rows_in_place: self.rows_in_place,
-                b_in_place: self.b_in_place,
-                a: &self.a[k0 * task.a[1]..],
-                b: &self.b[k0 * task.b[0] + (j0 + first) * task.b[1]..],
-                right: &right[packed..],
-                depth,
-                across: columns.min(across - first),
-                add,
-            };
+            let block = [j0 + first, columns.min(across - first)];
+            let kernel = self.macrokernel([k0, depth], block, &right[packed..]);
             let left = &left[(i0 * depth).min(left.len())..];
             kernel.run(i0, rows.len(), left, Target::Rows(rows));
         });
