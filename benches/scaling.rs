@@ -44,6 +44,8 @@ const MINOR: f64 = 0.1;
 /// Recordings of each call, of which the shortest times count.
 const RECORDINGS: usize = 5;
 
+const USAGE: &str = "usage: cargo bench --bench scaling -- [SET …] [--batch NUMBER …]";
+
 const HEADER: &str = "layer                direction       kernel                  ms  alone  tasks   mean µs largest   path µs      2      4      8     16     64";
 
 /// Of each direction, the sum of the times on one thread and on [`THREADS`].
@@ -83,7 +85,10 @@ impl Options {
                     let number = number.filter(|&number: &usize| number > 0);
                     batches.push(number.ok_or("--batch needs a number of images, at least 1")?);
                 }
-                option if option.starts_with('-') => {}
+                "--test" => {}
+                option if option.starts_with('-') => {
+                    return Err(format!("there is no option {option}; {USAGE}"));
+                }
                 name => sets.push(name.to_owned()),
             }
         }
@@ -170,17 +175,19 @@ fn recorded(
 /// Why a kernel has few tasks: what more would cost.
 fn reason(kernel: &str, direction: Direction) -> &'static str {
     match (kernel, direction) {
-        ("pointwise", Direction::WeightGradient) => "images are added one after another",
-        ("pointwise", _) => "smaller blocks of the product would read its operands more often",
+        ("pointwise" | "im2col", Direction::WeightGradient) => "images are added one after another",
+        ("pointwise" | "im2col", _) => {
+            "smaller blocks of the product would read its operands more often"
+        }
         ("tiled", _) => "smaller blocks of channels or rows would read the image more often",
         _ if kernel.starts_with("winograd") => "more blocks or strips would repeat transforms",
-        _ => "FEW",
+        _ => "few tasks",
     }
 }
 
 fn row(kernel: &str, direction: Direction, trace: &Trace) -> String {
     let time = trace.time();
-    let inside: Duration = trace
+    let alone: Duration = trace
         .parts
         .iter()
         .filter_map(|part| match part {
@@ -194,11 +201,11 @@ fn row(kernel: &str, direction: Direction, trace: &Trace) -> String {
     let mean = tasks.iter().sum::<Duration>() / tasks.len() as u32;
     let mut found = [1.0; 2];
     unevenness(trace, time.mul_f64(MINOR), &mut found);
-    let [largest, later] = found;
+    let [largest, without_first] = found;
     let mut row = format!(
         "{:9.3} {:5.1}% {:6} {:9.1} {:7.2} {:9.1}",
         time.as_secs_f64() * 1e3,
-        100.0 * inside.as_secs_f64() / time.as_secs_f64(),
+        100.0 * alone.as_secs_f64() / time.as_secs_f64(),
         tasks.len(),
         mean.as_secs_f64() * 1e6,
         largest,
@@ -213,15 +220,15 @@ fn row(kernel: &str, direction: Direction, trace: &Trace) -> String {
         let is_short = time / (least as u32) < SHORT;
         row += "  ";
         row += if is_short {
-            "short"
+            "too short for more tasks"
         } else {
             reason(kernel, direction)
         };
     }
-    if later > MAX_LARGEST {
-        row += "  UNEQUAL";
+    if without_first > MAX_LARGEST {
+        row += "  unequal tasks";
     } else if largest > MAX_LARGEST {
-        // On one thread; many read them at the same time.
+        // The recording has one thread; of many, each reads them.
         row += "  the first task reads shared operands into a cache";
     }
     row
