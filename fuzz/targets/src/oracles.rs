@@ -153,9 +153,9 @@ fn seed(u: &mut Unstructured<'_>) -> u64 {
     u64::from(u.arbitrary::<u16>().unwrap_or(0))
 }
 
-/// The most work of an input: large ones take long, so one of 64 is tried.
+/// The most work of an input: large ones take long, so one of 8 is tried. Winograd's kernels are for large ones only.
 fn limit(seed: u64, of_some: u64, of_most: u64) -> u64 {
-    if seed.is_multiple_of(64) {
+    if seed.is_multiple_of(8) {
         of_some
     } else {
         of_most
