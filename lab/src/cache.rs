@@ -83,7 +83,7 @@ impl Scratch {
     }
 }
 
-/// Bytes of a cache line, or of two on processors that have larger ones.
+/// Bytes of a cache line; where lines are longer, each is read twice.
 const LINE: usize = 64;
 
 /// Bytes that a thread reads at a time.
@@ -145,7 +145,7 @@ fn bytes(size: &str) -> usize {
     number.parse().map_or(0, |number: usize| number << unit)
 }
 
-/// Makes the kernel drop all address translations of this process.
+/// Makes the operating system drop all address translations of this process.
 pub(crate) fn drop_translations() {
     // Malloc maps blocks of this size for themselves, and unmaps them. From 33 present pages on, Linux flushes
     // all translations instead of one by one.

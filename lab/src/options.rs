@@ -33,7 +33,7 @@ pub(crate) struct Options {
     /// A file with such lines; a word before a line is its name, `#` begins a comment
     #[arg(long, value_name = "FILE")]
     pub(crate) shapes: Vec<PathBuf>,
-    /// So many random geometries of at least 10⁶ operations, the same for the same --seed
+    /// This number of random geometries of at least 10⁶ operations, the same for the same --seed
     #[arg(long, value_name = "N", value_parser = count::<10_000>)]
     pub(crate) random: Option<usize>,
     /// Only these kernels

@@ -3,9 +3,9 @@
 use std::slice;
 use std::time::Duration;
 
+use super::count_to_take;
 use super::trace::{Part, Region, Trace};
 use super::workers::{Role, max_helpers};
-use super::{count_to_take, trace};
 
 /// The time of the call on `threads` threads.
 pub(super) fn time(call: &Trace, threads: usize) -> Duration {
@@ -43,7 +43,7 @@ enum Frame<'a> {
 
 /// A region that has begun.
 struct Open<'a> {
-    left: &'a [trace::Trace],
+    left: &'a [Trace],
     workers: usize,
     helpers_at_work: usize,
     caller: usize,

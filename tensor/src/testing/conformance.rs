@@ -234,9 +234,12 @@ impl Fill {
     }
 }
 
-/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
-fn mix(seed: u64) -> u64 {
-    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+/// From one state of `SplitMix64` to the next.
+pub(super) const INCREMENT: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// What `SplitMix64` draws in a state (Steele, Lea, Flood 2014, *Fast splittable pseudorandom number generators*).
+pub(super) fn mix(state: u64) -> u64 {
+    let z = state.wrapping_add(INCREMENT);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

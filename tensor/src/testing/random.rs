@@ -1,5 +1,6 @@
 //! Random geometries: convolutions that nobody chose.
 
+use super::conformance::{INCREMENT, mix};
 use crate::kernels::conv::ConvGeometry;
 
 /// Fewest operations of a geometry, a multiply-add counted as two.
@@ -14,8 +15,8 @@ const MAX_ELEMENTS: usize = 1 << 24;
 /// Geometries over two axes. The first ones of a seed do not depend on `count`.
 ///
 /// Each is drawn from this distribution until it is valid, has between a million and two thousand million
-/// operations, and no array of more than 2²⁴ elements. "Of a size" is one of the numbers with so many binary
-/// digits: one half of the time the power of two, else any of them.
+/// operations, and no array of more than 2²⁴ elements. A number of n binary digits is 2ⁿ⁻¹ in one half of the
+/// cases, and otherwise any number from 2ⁿ⁻¹ to 2ⁿ − 1.
 ///
 /// | | |
 /// |---|---|
@@ -108,9 +109,7 @@ fn channels(draws: &mut Draws) -> (usize, usize, usize) {
     (groups * channels, groups * filters, groups)
 }
 
-/// Integers from a seed, the same on every machine.
-///
-/// Source: Steele, Lea, Flood 2014, *Fast splittable pseudorandom number generators* (`SplitMix64`).
+/// Integers from a seed by `SplitMix64`, the same on every machine.
 struct Draws(u64);
 
 impl Draws {
@@ -121,11 +120,9 @@ impl Draws {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let drawn = mix(self.0);
+        self.0 = self.0.wrapping_add(INCREMENT);
+        drawn
     }
 
     fn below(&mut self, bound: usize) -> usize {

@@ -31,8 +31,14 @@ fn conforming(variants: &[Variant], geometries: &[ConvGeometry]) -> Vec<usize> {
                 *count += 1;
             }
         }
-        variants::conformance(&supporting, geometry)
-            .unwrap_or_else(|error| panic!("one of {supporting:?}: {error}"));
+        if variants::conformance(&supporting, geometry).is_err() {
+            // The error names the kernel, not the level.
+            for variant in supporting {
+                variants::conformance(&[variant], geometry)
+                    .unwrap_or_else(|error| panic!("{variant:?}: {error}"));
+            }
+            panic!("{geometry}: the kernels conform one by one and not together");
+        }
     }
     counts
 }

@@ -30,6 +30,7 @@ mod plan;
 mod steps;
 mod weight;
 
+use super::pointwise::MIN_CHANNELS;
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
 use lanes::Lanes;
@@ -78,9 +79,6 @@ impl Tiled {
 }
 
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
-/// Fewest channels and filters of a group for which a product of an unfolded image is the faster one.
-const MIN_CHANNELS_TO_UNFOLD: usize = 4;
-
 impl<T: Float> ConvKernel<T> for Tiled {
     fn name(&self) -> &'static str {
         "tiled"
@@ -100,12 +98,10 @@ impl<T: Float> ConvKernel<T> for Tiled {
         if !self.level().fuses() {
             return Err("this processor has no fused multiply-add");
         }
-        // Of an image, one tap at a stride uses only a part: unfolding copies that part, this kernel all of it.
+        // Unfolding copies only the pixels that a tap at a stride uses, this kernel the whole image.
         let narrow = geometry.group_filters().min(geometry.group_channels());
-        if geometry.taps() == 1 && geometry.stride != [1; 3] && narrow >= MIN_CHANNELS_TO_UNFOLD {
-            return Err(
-                "one tap at a stride: unfolding the image copies only the pixels that are used",
-            );
+        if geometry.taps() == 1 && geometry.stride != [1; 3] && narrow >= MIN_CHANNELS {
+            return Err("one tap at a stride uses few pixels of the image, which is copied whole");
         }
         Ok(())
     }
