@@ -27,6 +27,7 @@ pub mod parallel;
 mod real;
 mod reduce;
 mod region;
+pub mod slices;
 mod sort;
 mod spatial;
 mod tensor;

@@ -118,7 +118,7 @@ impl<T: Real> Tensor<T> {
 }
 
 /// A matrix in the buffer of a tensor, with non-negative strides.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a, T> {
     values: &'a [T],
     size: [usize; 2],
@@ -194,4 +194,63 @@ impl<'a, T: Real> Matrix<'a, T> {
         };
         gemm::multiply(&task, self.values, other.values, out);
     }
+}
+
+/// The elements of a matrix in a slice, for [`matmul`](crate::slices::matmul).
+#[derive(Clone, Copy, Debug)]
+pub struct SliceMatrix<'a, T>(Matrix<'a, T>);
+
+impl<'a, T: Real> SliceMatrix<'a, T> {
+    /// A matrix of `[rows, columns]`, row by row.
+    ///
+    /// # Panics
+    /// If the slice has another number of elements.
+    #[must_use]
+    #[track_caller]
+    pub fn new(values: &'a [T], size: [usize; 2]) -> Self {
+        let [rows, columns] = size;
+        require!(
+            values.len() == rows * columns,
+            "slices: {} elements are no matrix of {rows} × {columns}",
+            values.len()
+        );
+        Self(Matrix {
+            values,
+            size,
+            strides: [columns, 1],
+        })
+    }
+
+    /// The transpose.
+    #[must_use]
+    pub fn t(self) -> Self {
+        Self(self.0.t())
+    }
+
+    /// The transpose, or the matrix itself.
+    #[must_use]
+    pub fn t_if(self, transposed: bool) -> Self {
+        if transposed { self.t() } else { self }
+    }
+}
+
+/// The product of two matrices, row by row, with the bits of [`Tensor::matmul_transposed`]: in the place of `out`, or added
+/// to it if `accumulate`.
+///
+/// # Panics
+/// If the sizes do not fit.
+#[track_caller]
+pub fn matmul_of_slices<T: Real>(
+    a: SliceMatrix<'_, T>,
+    b: SliceMatrix<'_, T>,
+    accumulate: bool,
+    out: &mut [T],
+) {
+    let ([m, k], [inner, n]) = (a.0.size, b.0.size);
+    require!(
+        k == inner && out.len() == m * n,
+        "slices: {m} × {k} times {inner} × {n} to {} elements",
+        out.len()
+    );
+    a.0.multiply(&b.0, accumulate, out);
 }

@@ -9,6 +9,7 @@ mod fold;
 mod lanes;
 mod moments;
 mod plan;
+mod row;
 mod scale;
 mod scan;
 mod softmax;
@@ -18,6 +19,7 @@ mod task;
 
 use accumulate::{Accumulate, Fold, sum_of};
 use fold::{fold, result_layout};
+pub use row::{MAX_ROWS, sum_of_rows, sum_of_slice};
 pub use scale::unit_scale;
 pub(crate) use softmax::softmax_rows;
 pub(crate) use softmax_cotangent::softmax_rows_cotangent;
