@@ -275,10 +275,12 @@ fn observed<T: Real, O: Op>(
     let watch = match observer {
         Observer::Outline(outlined) => return describe(&op, inputs, tape, outlined),
         Observer::Watch(watch) => watch,
-        Observer::KeepAll(layers) => {
+        Observer::KeepAll(_) | Observer::Replay(_) => {
             let outputs = op.forward(&Inputs(inputs));
             let kept = kept(inputs, &outputs, Reads::ALL);
-            if let Some(path) = scope() {
+            if let Observer::KeepAll(layers) = observer
+                && let Some(path) = scope()
+            {
                 layers.borrow_mut().insert(tape.len(), path);
             }
             let node = Some(push(tape, Box::new(op), kept, location));
@@ -386,7 +388,7 @@ fn kept<T: Real>(
 fn kept_inputs<T: Real>(inputs: &[&Var<T>], reads: Reads) -> InlineVec<Input<T>> {
     InlineVec::of(inputs.len(), |i| {
         let x = inputs[i];
-        Input::new(Kept::new(x.value(), reads.reads_input(i)), x.node())
+        Input::new(Kept::new(x.tensor(), reads.reads_input(i)), x.node())
     })
 }
 

@@ -405,6 +405,11 @@ impl<T: Real> BackwardPass<'_, '_, T> {
             }
             return;
         }
+        if let Some(notes) = self.tape.replay_notes()
+            && (cotangents.iter().flatten()).any(|g| !g.tensor().is_contiguous())
+        {
+            notes.strided.borrow_mut().insert(index);
+        }
         let mut out = Contributions {
             call,
             op: rule.name(),

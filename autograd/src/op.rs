@@ -8,6 +8,7 @@ use wengert_tensor::{Real, Tensor};
 use crate::attribute::Attributes;
 use crate::call::Call;
 use crate::inline_vec::InlineVec;
+use crate::on_slices::OnSlices;
 use crate::outline::Outline;
 use crate::reads::Reads;
 use crate::rule::{Contributions, TapeRule};
@@ -113,6 +114,14 @@ pub trait Op: Clone + Debug + Sized + 'static {
     /// An op of one output writes `out.input(i, |g| …)` for each input.
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>);
 
+    /// The op on plain slices, for inputs of these shapes; by default it is not known.
+    ///
+    /// [`Replay`](crate::Replay) runs small operands so.
+    fn on_slices<T: Real>(&self, shapes: &[&[usize]]) -> Option<OnSlices<T>> {
+        let _ = shapes;
+        None
+    }
+
     /// Shapes, multiply-adds and reach for inputs of these shapes; by default the op is run to find
     /// its shapes. Called only on a tape made by [`Tape::outline`](crate::Tape::outline).
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
@@ -144,14 +153,14 @@ impl<'a, T: Real> Inputs<'a, T> {
     /// The tensors in order.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a Tensor<T>> + use<'a, T> {
-        self.0.iter().map(|x| x.value())
+        self.0.iter().map(|x| x.tensor())
     }
 }
 
 impl<T: Real> Index<usize> for Inputs<'_, T> {
     type Output = Tensor<T>;
     fn index(&self, i: usize) -> &Tensor<T> {
-        self.0[i].value()
+        self.0[i].tensor()
     }
 }
 
@@ -196,5 +205,9 @@ impl<T: Real, O: Op> TapeRule<T> for O {
 
     fn declared_reads(&self) -> Reads {
         self.reads()
+    }
+
+    fn on_slices(&self, shapes: &[&[usize]]) -> Option<OnSlices<T>> {
+        Op::on_slices(self, shapes)
     }
 }

@@ -7,6 +7,7 @@ use wengert_tensor::{Real, Slice, Tensor};
 use crate::attribute::Attributes;
 use crate::call::Call;
 use crate::inline_vec::InlineVec;
+use crate::on_slices::OnSlices;
 use crate::op::Outputs;
 use crate::reads::Reads;
 use crate::slots::Slots;
@@ -33,6 +34,10 @@ pub(crate) trait TapeRule<T: Real>: Debug {
     fn run(&self, inputs: &[&Var<T>]) -> Outputs<T>;
     /// What the rule declares to read.
     fn declared_reads(&self) -> Reads;
+    /// The op on plain slices.
+    fn on_slices(&self, _shapes: &[&[usize]]) -> Option<OnSlices<T>> {
+        None
+    }
 }
 
 /// The cotangents of a call's outputs, and a sink for those of the inputs.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -50,6 +50,17 @@ pub(crate) enum Observer {
     Watch(Watch),
     /// Every value is kept, so that an entry can be run again; and the path of the layer that made an entry.
     KeepAll(RefCell<BTreeMap<usize, Arc<str>>>),
+    /// Every value is kept for a program.
+    Replay(ReplayNotes),
+}
+
+/// What a program must know of a recording besides its entries.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayNotes {
+    /// Where the recorded program first looked at a value.
+    pub(crate) read: Cell<Option<&'static Location<'static>>>,
+    /// The entries whose cotangent was not contiguous.
+    pub(crate) strided: RefCell<BTreeSet<usize>>,
 }
 
 /// The entries in order; one is missing while its rule runs.
@@ -226,7 +237,7 @@ impl<T: Real> Tape<T> {
     pub fn outlined(&self) -> Vec<Outlined> {
         match &self.0.observer {
             Some(Observer::Outline(outlined)) => outlined.borrow().clone(),
-            Some(Observer::Watch(_) | Observer::KeepAll(_)) | None => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -234,6 +245,48 @@ impl<T: Real> Tape<T> {
     #[must_use]
     pub fn keeping_all() -> Self {
         Self::with_observer(Some(Observer::KeepAll(RefCell::default())))
+    }
+
+    /// An empty tape that keeps every value, and notes whether the program looks at one, to make a
+    /// [`Program`](crate::Program) of it.
+    #[must_use]
+    pub fn for_replay() -> Self {
+        Self::with_observer(Some(Observer::Replay(ReplayNotes::default())))
+    }
+
+    /// What a program must know, on a tape made by [`for_replay`](Self::for_replay).
+    #[inline]
+    pub(crate) fn replay_notes(&self) -> Option<&ReplayNotes> {
+        match self.observer() {
+            Some(Observer::Replay(notes)) => Some(notes),
+            _ => None,
+        }
+    }
+
+    /// Whether the tape was made by [`for_replay`](Self::for_replay).
+    pub(crate) fn is_for_replay(&self) -> bool {
+        self.replay_notes().is_some()
+    }
+
+    /// Tells a tape made by [`for_replay`](Self::for_replay) that the caller does what a program cannot repeat.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn note_obstacle(&self) {
+        if self.first_read().is_none() {
+            self.set_first_read(Some(Location::caller()));
+        }
+    }
+
+    /// Where a program first looked at a value, on a tape made by [`for_replay`](Self::for_replay).
+    pub(crate) fn first_read(&self) -> Option<&'static Location<'static>> {
+        self.replay_notes()?.read.get()
+    }
+
+    /// Sets where a program first looked at a value.
+    pub(crate) fn set_first_read(&self, at: Option<&'static Location<'static>>) {
+        if let Some(notes) = self.replay_notes() {
+            notes.read.set(at);
+        }
     }
 
     /// Every result of every recorded op, on a tape that keeps all values.
@@ -272,7 +325,7 @@ impl<T: Real> Tape<T> {
     pub(crate) fn watching(&self) -> Option<&Watch> {
         match &self.0.observer {
             Some(Observer::Watch(watch)) => Some(watch),
-            Some(Observer::Outline(_) | Observer::KeepAll(_)) | None => None,
+            _ => None,
         }
     }
 

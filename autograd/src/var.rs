@@ -79,8 +79,28 @@ impl<T: Real> Var<T> {
     /// assert_eq!((&x * 2.0).value().to_vec(), [2.0, 4.0]);
     /// ```
     #[must_use]
-    pub const fn value(&self) -> &Tensor<T> {
+    #[track_caller]
+    pub fn value(&self) -> &Tensor<T> {
+        self.note_read();
         &self.value
+    }
+
+    /// The value, for ops and for what depends on its shape alone: a [`Replay`](crate::Replay) does not take it for a
+    /// choice that the program makes by the value.
+    pub(crate) const fn tensor(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// Tells a tape that records for a [`Replay`](crate::Replay) that the program has seen the value.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn note_read(&self) {
+        if let Some(node) = &self.node
+            && let Some(notes) = node.tape.replay_notes()
+        {
+            let read = &notes.read;
+            read.set(read.get().or(Some(Location::caller())));
+        }
     }
 
     /// The value of an untracked variable, to be changed.
@@ -99,23 +119,10 @@ impl<T: Real> Var<T> {
     /// assert_eq!(y.to_vec(), [2.0, 4.0]);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn into_value(self) -> Tensor<T> {
+        self.note_read();
         self.value
-    }
-
-    /// The same value as an untracked variable: no gradient flows through it.
-    ///
-    /// ```
-    /// # use wengert_autograd::{Tape, Var};
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tape::new().leaf(Tensor::scalar(3.0));
-    /// // The second factor counts as a constant.
-    /// let y = &x * x.detach();
-    /// assert_eq!((y.item(), y.backward().wrt(&x).item()), (9.0, 3.0));
-    /// ```
-    #[must_use]
-    pub fn detach(&self) -> Self {
-        Self::constant(self.value.clone())
     }
 
     /// Whether gradients flow through this variable.
@@ -255,6 +262,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn item(&self) -> T {
+        self.note_read();
         self.value.item()
     }
 }
@@ -277,6 +285,7 @@ impl<T: Real> From<Tensor<T>> for Var<T> {
 
 impl<T: Real> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.note_read();
         let mut view = f.debug_struct("Var");
         view.field("value", &self.value);
         if let Some(node) = &self.node {
@@ -290,6 +299,7 @@ impl<T: Real> fmt::Debug for Var<T> {
 /// The value, as a tensor displays it.
 impl<T: Real> fmt::Display for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.note_read();
         fmt::Display::fmt(&self.value, f)
     }
 }

@@ -40,7 +40,7 @@ pub use declared::check_gradients_as;
 pub use locate::Located;
 pub use mutate::{Fault, Mutated, Mutator, recorded};
 pub use op::check_op;
-pub(crate) use op::require_same_in_place;
+pub(crate) use op::{require_same_in_place, require_same_on_slices};
 pub use options::{CheckOptions, plan};
 pub use report::{Cost, Derivative, DifferenceQuotient, Power, Record, Report, TapeEntry};
 pub use shrink::{shrink, test_source};

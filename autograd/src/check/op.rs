@@ -1,14 +1,17 @@
 //! Checking an op by its own samples, and in situations around them.
 
-use wengert_tensor::Tensor;
 use wengert_tensor::testing::layouts::all_layouts;
+use wengert_tensor::{Tensor, slices};
 
 use super::coverage::Situation;
 use super::situation::{Arranged, accepted, arrange};
 use super::{CheckOptions, Report, Verdict, check_dyn};
 use crate::function::{Apply, Differentiable, Generic};
+use crate::on_slices::{Contribution, SliceCall};
 use crate::op::{Inputs, Op, Outputs};
+use crate::rule::Graph;
 use crate::sample::{Draw, LARGEST, Sample};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// Samples that are checked as they are.
@@ -134,7 +137,8 @@ impl Around {
 /// ```
 ///
 /// # Panics
-/// If the forward of a sample panics, or [`Op::forward_owned`] gives other values than [`Op::forward`].
+/// If the forward of a sample panics, [`Op::forward_owned`] gives other values than [`Op::forward`], or
+/// [`Op::on_slices`] other bits than forward and rule.
 #[must_use]
 pub fn check_op<O: Op>() -> Report {
     let mut report = Report::default();
@@ -142,6 +146,7 @@ pub fn check_op<O: Op>() -> Report {
         let mut draw = Draw::new(seed, LARGEST.min(seed as usize / 8));
         let sample = O::sample(&mut draw);
         require_same_in_place(&sample.op, &sample.inputs);
+        require_same_on_slices(&sample.op, &sample.inputs);
         let title = format!("{:?}, sample {seed}", sample.op);
         let lay = |x: &Tensor<f64>| {
             let copies = all_layouts(x);
@@ -228,4 +233,65 @@ pub(crate) fn require_same_in_place<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
         bits(&by_reference) == bits(&by_value),
         "{op:?}: forward_owned gives other values than forward: {by_value:?} is not {by_reference:?}"
     );
+}
+
+/// Panics unless the op on slices, if it has one, gives the bits of `forward` and of the rule.
+pub(crate) fn require_same_on_slices<O: Op>(op: &O, inputs: &[Tensor<f64>]) {
+    let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
+    let Some(on_slices) = op.on_slices::<f64>(&shapes) else {
+        return;
+    };
+    let tape = Tape::new();
+    let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+    let x: Vec<_> = x.iter().collect();
+    let y = Var::apply(op.clone(), &x);
+    let fits = |x: &Tensor<f64>| !on_slices.is_pointwise || x.shape() == y.shape();
+    if y.is_empty() || !inputs.iter().all(fits) {
+        return;
+    }
+    let grad = (0..y.len()).map(|k| (k as f64 * 0.7).sin() + 0.1).collect();
+    let grad = Tensor::from_vec(grad, y.shape());
+    let seed = [(&y, Var::constant(grad.clone()))];
+    let by_rule = crate::backward::grad(&seed, &x, Graph::Skip);
+
+    let reads = op.reads();
+    let values: Vec<Vec<f64>> = inputs.iter().map(Tensor::to_vec).collect();
+    let slices: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
+    let mut value = vec![f64::NAN; y.len()];
+    (on_slices.value)(&slices, &mut value);
+    let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let expected = y.value().to_vec();
+    assert!(
+        bits(&value) == bits(&expected),
+        "{op:?}: on_slices gives other values than forward: {value:?} is not {expected:?}"
+    );
+    // The rule gets only what the op declares to read.
+    let declared = slices.iter().enumerate();
+    let declared: Vec<&[f64]> = declared
+        .map(|(i, x)| if reads.reads_input(i) { *x } else { &[] })
+        .collect();
+    let call = SliceCall {
+        grad: &grad.to_vec(),
+        x: &declared,
+        y: if reads.reads_output(0) { &value } else { &[] },
+    };
+    let mut found: Vec<Option<Vec<f64>>> = vec![None; inputs.len()];
+    for (i, contribution) in &on_slices.contributions {
+        let mut out = vec![f64::NAN; inputs[*i].len()];
+        match contribution {
+            Contribution::Unchanged => out.copy_from_slice(call.grad),
+            Contribution::Of(f) => f(&call, &mut out),
+        }
+        match &mut found[*i] {
+            Some(sum) => slices::add_assign(sum, &out),
+            empty => *empty = Some(out),
+        }
+    }
+    for (i, (found, expected)) in found.iter().zip(&by_rule).enumerate() {
+        let expected = expected.as_ref().map(|g| g.value().to_vec());
+        assert!(
+            found.as_deref().map(bits) == expected.as_deref().map(bits),
+            "{op:?}: on_slices gives another cotangent of input {i} than the rule: {found:?} is not {expected:?}"
+        );
+    }
 }

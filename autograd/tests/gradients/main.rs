@@ -14,6 +14,7 @@ mod kinks;
 mod magnitudes;
 mod mutation;
 mod quiet;
+mod replay;
 mod scales;
 
 use cases::Line;

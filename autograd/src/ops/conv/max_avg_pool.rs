@@ -294,6 +294,7 @@ macro_rules! pools {
                 options: impl Into<PoolOptions>,
             ) -> (Self, Tensor<i64>) {
                 let name = stringify!($max_with_indices);
+                self.note_read();
                 self.max_pool(self.option_windows(name, $axes, options.into()))
             }
 
@@ -343,6 +344,7 @@ macro_rules! pools {
                 output: impl Into<Extents>,
             ) -> (Self, Tensor<i64>) {
                 let name = stringify!($adaptive_max_with_indices);
+                self.note_read();
                 self.max_pool(self.adaptive_windows(name, $axes, output.into()))
             }
 

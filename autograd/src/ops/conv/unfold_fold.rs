@@ -333,7 +333,7 @@ impl<T: Real> Var<T> {
             let room = (padded[i] + 1).checked_sub(dilation * (size - 1) + 1);
             room.map_or(0, |room| room.div_ceil(step))
         });
-        let [batch, patch, windows] = self.value().dims();
+        let [batch, patch, windows] = self.tensor().dims();
         let [kh, kw] = kernel;
         let [rows, columns] = counts;
         require!(

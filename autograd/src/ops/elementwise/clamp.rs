@@ -10,6 +10,21 @@ pub struct Clamp {
     high: f64,
 }
 
+impl Clamp {
+    /// The op for one element.
+    fn function<T: Real>(&self) -> impl Fn(T) -> T + Sync + use<T> {
+        let (low, high) = (T::of(self.low), T::of(self.high));
+        move |x| {
+            let x = if x <= low { low } else { x };
+            if x >= high { high } else { x }
+        }
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::inside(self.low, self.high, 1.0)
+    }
+}
+
 impl Op for Clamp {
     fn name(&self) -> &'static str {
         "clamp"
@@ -24,18 +39,15 @@ impl Op for Clamp {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let (low, high) = (T::of(self.low), T::of(self.high));
-        x[0].map(move |x| {
-            let x = if x <= low { low } else { x };
-            if x >= high { high } else { x }
-        })
-        .into()
+        x[0].map(self.function()).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
-        out.input(0, |grad| {
-            Gate::inside(self.low, self.high, 1.0).apply(grad, call.input(0))
-        });
+        out.input(0, |grad| self.gate().apply(grad, call.input(0)));
+    }
+
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        Some(self.gate().pointwise_input(self.function()))
     }
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {

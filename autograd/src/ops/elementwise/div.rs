@@ -33,6 +33,17 @@ impl Op for Div {
         out.add(0, da);
     }
 
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        let quotient = OnSlices::pointwise(|x, y| slices::zip(x[0], x[1], y, |a, b| a / b));
+        let quotient = quotient.input(1, |at, out| {
+            slices::zip(at.grad, at.x[1], out, |g, b| g / b);
+            slices::zip_in_place(out, at.y, |da: T, y| -(da * y));
+        });
+        Some(quotient.input(0, |at, out| {
+            slices::zip(at.grad, at.x[1], out, |g, b| g / b);
+        }))
+    }
+
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         Outline::elementwise(inputs)
     }

@@ -29,6 +29,16 @@ impl Op for Mul {
         out.input(1, |g| g.mul(call.input(0)));
     }
 
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        let product = OnSlices::pointwise(|x, y| slices::zip(x[0], x[1], y, |a, b| a * b));
+        let product = product.input(0, |at, out| {
+            slices::zip(at.grad, at.x[1], out, |g, b| g * b);
+        });
+        Some(product.input(1, |at, out| {
+            slices::zip(at.grad, at.x[0], out, |g, a| g * a);
+        }))
+    }
+
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         Outline::elementwise(inputs)
     }

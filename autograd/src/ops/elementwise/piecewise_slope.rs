@@ -49,6 +49,32 @@ impl Gate {
         Var::apply(self, (grad, [&x.detach()]))
     }
 
+    /// A function with these slopes, on slices.
+    pub(crate) fn pointwise_input<T: Real>(
+        self,
+        value: impl Fn(T) -> T + Sync + 'static,
+    ) -> OnSlices<T> {
+        let op = OnSlices::pointwise(move |x, y| slices::map(x[0], y, &value));
+        op.input(0, move |at, out| self.on_slices(at.grad, at.x[0], out))
+    }
+
+    /// A function with these slopes at its value, on slices.
+    pub(crate) fn pointwise_output<T: Real>(
+        self,
+        value: impl Fn(T) -> T + Sync + 'static,
+    ) -> OnSlices<T> {
+        let op = OnSlices::pointwise(move |x, y| slices::map(x[0], y, &value));
+        op.input(0, move |at, out| self.on_slices(at.grad, at.y, out))
+    }
+
+    fn on_slices<T: Real>(&self, grad: &[T], x: &[T], out: &mut [T]) {
+        if self.is_step() {
+            slices::zip(grad, x, out, step);
+        } else {
+            slices::zip(grad, x, out, self.function());
+        }
+    }
+
     /// Whether the slope is 1 above 0 and 0 elsewhere, as that of `relu`: that has a faster loop.
     fn is_step(&self) -> bool {
         self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes

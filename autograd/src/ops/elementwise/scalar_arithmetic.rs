@@ -80,6 +80,25 @@ impl Op for Affine {
         out.input_owned(0, |g| if self.scale == 1.0 { g } else { g * self.scale });
     }
 
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        let (scale, shift) = (T::of(self.scale), T::of(self.shift));
+        // As in `of`.
+        let op = match (self.scale, self.shift) {
+            (1.0, _) => OnSlices::pointwise(move |x, y| slices::map(x[0], y, &|x: T| x + shift)),
+            (-1.0, 0.0) => OnSlices::pointwise(|x, y| slices::map(x[0], y, &|x: T| -x)),
+            (-1.0, _) => OnSlices::pointwise(move |x, y| slices::map(x[0], y, &|x: T| shift - x)),
+            (_, 0.0) => OnSlices::pointwise(move |x, y| slices::map(x[0], y, &|x: T| x * scale)),
+            _ => OnSlices::pointwise(move |x, y| slices::map(x[0], y, &|x: T| x * scale + shift)),
+        };
+        Some(if self.scale == 1.0 {
+            op.input_unchanged(0)
+        } else {
+            op.input(0, move |at, out| {
+                slices::map(at.grad, out, &|g: T| g * scale);
+            })
+        })
+    }
+
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         Outline::elementwise(inputs)
     }
@@ -126,6 +145,14 @@ impl Op for DivScalar {
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
         out.input_owned(0, |g| g / self.value);
+    }
+
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        let value = T::of(self.value);
+        let op = OnSlices::pointwise(move |x, y| slices::map(x[0], y, &|x: T| x / value));
+        Some(op.input(0, move |at, out| {
+            slices::map(at.grad, out, &|g: T| g / value);
+        }))
     }
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {

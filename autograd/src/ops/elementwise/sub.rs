@@ -29,6 +29,12 @@ impl Op for Sub {
         out.input_owned(0, |g| g);
     }
 
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        let difference = OnSlices::pointwise(|x, y| slices::zip(x[0], x[1], y, |a, b| a - b));
+        let difference = difference.input(1, |at, out| slices::map(at.grad, out, &|g: T| -g));
+        Some(difference.input_unchanged(0))
+    }
+
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         Outline::elementwise(inputs)
     }

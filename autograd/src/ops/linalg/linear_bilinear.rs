@@ -34,6 +34,48 @@ impl Op for Linear {
         }
     }
 
+    fn on_slices<T: Real>(&self, shapes: &[&[usize]]) -> Option<OnSlices<T>> {
+        let ([front @ .., columns], [outputs, _]) = (shapes[0], shapes[1]) else {
+            return None;
+        };
+        let (rows, columns, outputs) = (front.iter().product(), *columns, *outputs);
+        if rows > slices::MAX_ROWS || rows * columns * outputs > slices::MAX_MULTIPLY_ADDS {
+            return None;
+        }
+        let [x, w, y] = [[rows, columns], [outputs, columns], [rows, outputs]];
+        let linear = OnSlices::new(move |inputs: &[&[T]], out: &mut [T]| {
+            if let [_, _, bias] = inputs {
+                for row in out.chunks_exact_mut(outputs) {
+                    row.copy_from_slice(bias);
+                }
+            }
+            let (a, b) = (
+                slices::Matrix::new(inputs[0], x),
+                slices::Matrix::new(inputs[1], w).t(),
+            );
+            slices::matmul(a, b, inputs.len() > 2, out);
+        });
+        let linear = linear.input(0, move |at, out| {
+            let (g, w) = (
+                slices::Matrix::new(at.grad, y),
+                slices::Matrix::new(at.x[1], w),
+            );
+            slices::matmul(g, w, false, out);
+        });
+        let linear = linear.input(1, move |at, out| {
+            let (g, x) = (
+                slices::Matrix::new(at.grad, y),
+                slices::Matrix::new(at.x[0], x),
+            );
+            slices::matmul(g.t(), x, false, out);
+        });
+        Some(match shapes.get(2) {
+            Some(bias) if *bias != [outputs] => return None,
+            Some(_) => linear.input(2, |at, out| slices::sum_of_rows(at.grad, out)),
+            None => linear,
+        })
+    }
+
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         let mut shape = inputs[0].to_vec();
         let columns = shape.pop().unwrap_or(1);
@@ -105,7 +147,7 @@ impl<T: Real> Var<T> {
         {
             let y = [&x[..x.len() - 1], outputs].concat();
             require!(
-                bias.value().layout().broadcasts_to(&y),
+                bias.tensor().layout().broadcasts_to(&y),
                 "linear: {x:?}, weight {w:?}: a bias {:?} does not broadcast to {y:?}",
                 bias.shape()
             );

@@ -1,6 +1,7 @@
 //! Products of matrices, of batches of them, and with vectors.
 
 use wengert_tensor::Transposed;
+use wengert_tensor::slices::Matrix;
 
 use crate::ops::prelude::*;
 
@@ -48,6 +49,42 @@ impl Op for Matmul {
                 a.product(g, [!left, false])
             }
         });
+    }
+
+    fn on_slices<T: Real>(&self, shapes: &[&[usize]]) -> Option<OnSlices<T>> {
+        let (&[&[a0, a1], &[b0, b1]], Transposed { left, right }) = (shapes, self.0) else {
+            return None;
+        };
+        let (m, k, n) = (
+            if left { a1 } else { a0 },
+            if left { a0 } else { a1 },
+            if right { b0 } else { b1 },
+        );
+        if m * k * n > slices::MAX_MULTIPLY_ADDS {
+            return None;
+        }
+        let (a, b, y) = ([a0, a1], [b0, b1], [m, n]);
+        let op = OnSlices::new(move |x: &[&[T]], out: &mut [T]| {
+            let (a, b) = (Matrix::new(x[0], a), Matrix::new(x[1], b));
+            slices::matmul(a.t_if(left), b.t_if(right), false, out);
+        });
+        // As in the rule.
+        let op = op.input(0, move |at, out| {
+            let (b, g) = (Matrix::new(at.x[1], b), Matrix::new(at.grad, y));
+            if left {
+                slices::matmul(b.t_if(right), g.t(), false, out);
+            } else {
+                slices::matmul(g, b.t_if(!right), false, out);
+            }
+        });
+        Some(op.input(1, move |at, out| {
+            let (a, g) = (Matrix::new(at.x[0], a), Matrix::new(at.grad, y));
+            if right {
+                slices::matmul(g.t(), a.t_if(left), false, out);
+            } else {
+                slices::matmul(a.t_if(!left), g, false, out);
+            }
+        }))
     }
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {

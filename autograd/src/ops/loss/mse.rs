@@ -27,6 +27,20 @@ impl Op for SquaredError {
         out.input(1, |g| (x - target) * g * -2.0);
     }
 
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        let error = OnSlices::pointwise(|x, y| {
+            slices::zip(x[0], x[1], y, |x, t| (x - t) * (x - t));
+        });
+        let slope = |factor: f64| {
+            let factor = T::of(factor);
+            move |at: &SliceCall<'_, T>, out: &mut [T]| {
+                slices::zip(at.x[0], at.x[1], out, |x, t| x - t);
+                slices::zip_in_place(out, at.grad, |difference: T, g| difference * g * factor);
+            }
+        };
+        Some(error.input(0, slope(2.0)).input(1, slope(-2.0)))
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let shape = draw.any_shape();
         Sample::new(Self, [draw.normal(&shape), draw.normal(&shape)])

@@ -38,6 +38,12 @@ impl Op for Sum {
         });
     }
 
+    fn on_slices<T: Real>(&self, shapes: &[&[usize]]) -> Option<OnSlices<T>> {
+        let axes = self.axes.resolve("sum", shapes[0]);
+        let all = (0..shapes[0].len()).all(|axis| axes.contains(axis));
+        all.then(OnSlices::sum)
+    }
+
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let x = draw.any();
         Sample::new(

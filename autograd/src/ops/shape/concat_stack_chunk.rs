@@ -123,7 +123,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
-        let parts = self.value().chunk(axis, count);
+        let parts = self.tensor().chunk(axis, count);
         let extents: Vec<_> = parts.iter().map(|part| part.size(axis)).collect();
         self.split(axis, &extents)
     }

@@ -29,6 +29,10 @@ impl Op for Reshape {
         out.input(0, |grad| grad.reshape(call.input_shape(0)));
     }
 
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        Some(OnSlices::same())
+    }
+
     fn outline(&self, _inputs: &[&[usize]]) -> Outline {
         Outline::run().reach(Reach::Point)
     }
@@ -86,7 +90,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn flatten(&self, from: isize, to: isize) -> Self {
-        let shape = self.value().flatten(from, to).shape().to_vec();
+        let shape = self.tensor().flatten(from, to).shape().to_vec();
         self.reshape(shape)
     }
 
@@ -104,7 +108,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Self {
-        let shape = self.value().squeeze(axis).shape().to_vec();
+        let shape = self.tensor().squeeze(axis).shape().to_vec();
         self.reshape(shape)
     }
 
@@ -122,7 +126,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Self {
-        let shape = self.value().unsqueeze(axis).shape().to_vec();
+        let shape = self.tensor().unsqueeze(axis).shape().to_vec();
         self.reshape(shape)
     }
 }

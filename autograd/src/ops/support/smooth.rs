@@ -43,6 +43,14 @@ pub(crate) trait Smooth: Clone + Debug + Sync + Send + 'static {
     fn slopes<T: Real>(&self, grad: &Tensor<T>, z: &Tensor<T>) -> Tensor<T> {
         grad.zip_costly(z, SlopeAt(self.clone()))
     }
+    /// The function on plain slices, with the bits of `values` and `slopes`.
+    fn on_slices<T: Real>(&self) -> Option<OnSlices<T>> {
+        let (value, slope) = (Value(self.clone()), SlopeAt(self.clone()));
+        Some(match Self::OF {
+            Of::X => OnSlices::of_input(value, slope),
+            Of::Y => OnSlices::of_output(value, slope),
+        })
+    }
     /// The options by name.
     fn attributes(&self) -> Attributes {
         Attributes::new()
@@ -116,6 +124,10 @@ impl<F: Smooth> Op for Elementwise<F> {
             Of::Y => call.output(0),
         };
         out.input(0, |g| Var::apply(Slope(self.0.clone()), [g, z]));
+    }
+
+    fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {
+        self.0.on_slices()
     }
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
