@@ -20,8 +20,8 @@ pub use rand_chacha::ChaCha8Rng;
 pub use crate::autograd::check::{Check, CheckOptions, Report, Verdict, Witness, check_black_box};
 pub use crate::autograd::ops::{CrossEntropyOptions, Reduction};
 pub use crate::autograd::{
-    Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Sample, Tape, Var, assert_gradients,
-    check_gradients, check_op, generic,
+    Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Replay, Sample, Tape, Var,
+    assert_gradients, check_gradients, check_op, generic,
 };
 pub use crate::data::{
     Augment, Batch, Dataset, Example, ImageSet, Loader, LoaderOptions, Normalize, Split, Targets,
@@ -29,8 +29,8 @@ pub use crate::data::{
 pub use crate::evaluate::{accuracy, predictions};
 pub use crate::nn::{
     BatchNorm2d, Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, MaxPool2d, Module,
-    Param, Parameters, ParametersExt, Pass, Relu, Sequential, check_model, fields, gradient_flow,
-    rng, sequential, summary,
+    Param, Parameters, ParametersExt, Pass, Relu, ReplayedLoss, Sequential, check_model, fields,
+    gradient_flow, rng, sequential, summary,
 };
 pub use crate::optim::{Adam, AdamW, CosineAnnealingLr, Optimizer, Schedule, Sgd};
 pub use crate::tensor::{

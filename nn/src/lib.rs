@@ -37,7 +37,7 @@ pub use layers::*;
 pub use module::{Layer, Module};
 pub use param::{Buffer, Counter, Id, IdHasher, IdMap, IdSet, Param};
 pub use parameters::{LayerId, Parameters, ParametersExt, Slot, SlotMut};
-pub use pass::{Mode, Pass};
+pub use pass::{Mode, Pass, ReplayedLoss};
 pub use path::Path;
 pub use pattern::path_matches;
 pub use receptive_field::ReceptiveField;

@@ -1,6 +1,9 @@
 //! One forward and backward pass through a model.
 
 mod after_forward;
+mod replay;
+
+pub use replay::ReplayedLoss;
 
 use std::fmt;
 use std::panic::Location;
@@ -49,6 +52,8 @@ pub struct Pass<T: Real = f32> {
     tape: Tape<T>,
     mode: Mode,
     rng: ChaCha8Rng,
+    /// Whether the generator was asked for.
+    is_random: bool,
     kernels: KernelChoice,
     pub(crate) index: Arc<Index>,
     /// The frozen parameters by their number in the index.
@@ -125,11 +130,15 @@ impl<T: Real> Pass<T> {
     }
 
     fn new(model: &(impl Parameters<T> + ?Sized), mode: Mode, seed: u64) -> Self {
-        let (index, frozen) = Index::of(model);
+        Self::with_index(Index::of(model), mode, seed)
+    }
+
+    fn with_index((index, frozen): (Arc<Index>, Vec<usize>), mode: Mode, seed: u64) -> Self {
         Self {
             tape: Tape::new(),
             mode,
             rng: ChaCha8Rng::seed_from_u64(seed),
+            is_random: false,
             kernels: KernelChoice::default(),
             running: RunningLayers::new(mode == Mode::Train),
             index,
@@ -359,12 +368,16 @@ impl<T: Real> Pass<T> {
 
     /// The generator of every random choice in this pass.
     pub const fn rng(&mut self) -> &mut ChaCha8Rng {
+        self.is_random = true;
         &mut self.rng
     }
 
     /// An input that needs no gradient.
     #[must_use]
+    #[track_caller]
     pub fn input(&self, value: Tensor<T>) -> Var<T> {
+        // Another value in the next step, which a program would not see.
+        self.tape.note_obstacle();
         if self.tape.is_watching() {
             return self.tape.leaf(value);
         }
@@ -436,16 +449,20 @@ impl<T: Real> Pass<T> {
     }
 
     /// Records a change of a buffer, which [`commit`](Self::commit) applies; several apply in order.
+    #[track_caller]
     pub fn update(
         &mut self,
         buffer: &Buffer<T>,
         change: impl FnOnce(&Tensor<T>) -> Tensor<T> + Send + 'static,
     ) {
+        self.tape.note_obstacle();
         self.updates.push((buffer.id(), Box::new(change)));
     }
 
     /// Records an increment of a counter, which [`commit`](Self::commit) applies.
+    #[track_caller]
     pub fn count(&mut self, counter: &Counter, by: i64) {
+        self.tape.note_obstacle();
         self.counts.push((counter.id(), by));
     }
 

@@ -192,6 +192,10 @@ wrong_calls! {
     "Pass::param": other_pass().param(&linear().weight);
     "Pass::backward": { let (mut pass, y) = after(&linear()); pass.backward(&y) };
     "Pass::backward_each": { let (mut pass, y) = after(&linear()); pass.backward_each(&y, |_, _| ()) };
+    "ReplayedLoss::backward": {
+        let mut loss = ReplayedLoss::new(|layer: &Linear, (): &(), x: &[Var], pass: &mut Pass| layer.call(&x[0], pass));
+        loss.backward(&linear(), &(), &[&ones([4, 3])], 0)
+    };
     "Pass::commit": changed(&normed()).commit(&mut Sequential::new());
     "Pass::recompute": { let x = var([4, 2]); other_pass().recompute(&linear(), &x) };
     "Pass::with_parameters": Pass::train(&linear(), 0).with_parameters(&linear(), &[("nothing", &var([2]))]);

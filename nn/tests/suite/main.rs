@@ -11,6 +11,7 @@ mod models;
 mod other_types;
 mod paths;
 mod pixels;
+mod replay;
 mod right_networks;
 mod safetensors;
 mod samples;
