@@ -30,6 +30,10 @@ fn steps(c: &mut Criterion) {
             by_name(model, batch).expect("the model is in the list")
         });
     }
+    group.throughput(Throughput::Elements(16));
+    on_clock(&mut group, "mlp_replayed", || {
+        by_name("mlp_replayed", 16).expect("the model is known")
+    });
 }
 
 criterion_group! {

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each program uses its part
 
 pub mod arrays;
+pub mod recurrence;
 pub mod steps;
 pub mod tape;
 

@@ -1,7 +1,7 @@
 //! Whole training steps: forward, backward, update.
 
 use wengert::nn::models::{CifarResNet, CifarResNetOptions, Vgg, VggLayout, VggOptions};
-use wengert::nn::{Layer, Tanh, rng, sequential};
+use wengert::nn::{Layer, ReplayedLoss, Tanh, rng, sequential};
 use wengert::optim::Rule;
 use wengert::prelude::*;
 
@@ -98,9 +98,48 @@ impl Training {
 }
 
 /// The training step of a model on a batch of `batch` images (points, for the MLP).
+///
+/// `mlp_replayed` is the MLP with a loss that is recorded once.
 pub fn by_name(name: &str, batch: usize) -> Option<Work> {
+    if name == "mlp_replayed" {
+        return Some(mlp_replayed(batch));
+    }
     let mut training = training(name, batch)?;
     Some(whole(move || training.step()))
+}
+
+/// The training step of the MLP, replayed.
+fn mlp_replayed(batch: usize) -> Work {
+    let mut model = mlp();
+    let mut loss = ReplayedLoss::new(|model: &Sequential, (): &(), x: &[Var], pass: &mut Pass| {
+        model.call(&x[0], pass).mse_loss(&x[1])
+    });
+    let mut optimizer = Optimizer::new(mlp_rule());
+    let (input, target) = (normal(&[batch, 2]), normal(&[batch, 1]));
+    let mut seed = 0;
+    whole(move || {
+        seed += 1;
+        let (_, gradients, pass) = loss.backward(&model, &(), &[&input, &target], seed);
+        optimizer.step(&mut model, &gradients, pass);
+    })
+}
+
+fn mlp() -> Sequential {
+    let rng = &mut rng(SEED);
+    sequential![
+        Linear::new(2, 16, rng),
+        Tanh,
+        Linear::new(16, 16, rng),
+        Tanh,
+        Linear::new(16, 1, rng),
+    ]
+}
+
+fn mlp_rule() -> Sgd {
+    Sgd {
+        lr: 0.05,
+        ..Sgd::default()
+    }
 }
 
 /// A model with that many images (points, for the MLP) in a batch.
@@ -112,19 +151,8 @@ pub fn training(name: &str, batch: usize) -> Option<Training> {
     let rng = &mut rng(SEED);
     Some(match name {
         "mlp" => {
-            let model = sequential![
-                Linear::new(2, 16, rng),
-                Tanh,
-                Linear::new(16, 16, rng),
-                Tanh,
-                Linear::new(16, 1, rng),
-            ];
-            let rule = Sgd {
-                lr: 0.05,
-                ..Sgd::default()
-            };
             let target = Target::Numbers(normal(&[batch, 1]));
-            Training::new(model, rule, normal(&[batch, 2]), target)
+            Training::new(mlp(), mlp_rule(), normal(&[batch, 2]), target)
         }
         "fashion" => {
             let model = sequential![

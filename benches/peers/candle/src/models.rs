@@ -8,7 +8,7 @@ use protocol::{Work, whole};
 
 pub fn step(model: &str, batch: usize) -> Result<Option<Work>> {
     Ok(Some(match model {
-        "mlp" => crate::mlp(batch)?,
+        "mlp" | "mlp_replayed" => crate::mlp(batch)?,
         "fashion" => fashion(batch)?,
         "resnet20" => resnet20(batch)?,
         "vgg16" => vgg16(batch)?,
