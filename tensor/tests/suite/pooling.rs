@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
-use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
+use wengert_tensor::pooling::{
+    adaptive_windows, average, average_adjoint, gather, max, max_values, scatter,
+};
 use wengert_tensor::{Divisor, Dual, PoolOptions, Real, Tensor, parallel};
 
 /// Pseudorandom values, many of them equal, so that ties are common.
@@ -517,4 +519,103 @@ fn panic_messages_have_the_numbers() {
     ] {
         assert!(absurd.windows(&[4, 4], 2).is_err(), "{absurd:?}");
     }
+}
+
+/// The bits of the values, NaN as one.
+fn bits<T: Real + Into<f64>>(x: &Tensor<T>) -> Vec<u64> {
+    let bits = |x: T| {
+        if x.is_nan() {
+            u64::MAX
+        } else {
+            x.into().to_bits()
+        }
+    };
+    x.iter().map(bits).collect()
+}
+
+/// The values without positions against those with positions, on numbers of which many are zeros of both signs and NaN.
+fn values_alone<T: Real + Into<f64>>() {
+    let special = [
+        T::zero(),
+        -T::zero(),
+        T::of(f64::NAN),
+        T::of(1.0),
+        T::of(-1.0),
+        T::of(f64::NEG_INFINITY),
+    ];
+    for (seed, shape) in [
+        [2, 3, 40],
+        [1, 1, 7],
+        [3, 5, 130],
+        [1, 34, 66],
+        [2, 1, 1],
+        [1, 9, 0],
+    ]
+    .map(|[n, rows, columns]| [n, 2, rows, columns])
+    .into_iter()
+    .enumerate()
+    {
+        for common in [6, 4, 2, 1] {
+            let len = shape.iter().product::<usize>();
+            let value = |i: usize| {
+                let draw = (i * 7919 + seed * 104_729) % 997;
+                if draw.is_multiple_of(3) {
+                    special[draw % common]
+                } else {
+                    T::of((draw % 11) as f64 - 9.0)
+                }
+            };
+            let x = Tensor::from_vec((0..len).map(value).collect(), shape);
+            let mut all = Vec::new();
+            for kernel in [1, 2, 3, 5, 40] {
+                for (stride, padding, dilation) in
+                    [(1, 0, 1), (2, 0, 1), (2, kernel / 2, 1), (3, 0, 2)]
+                {
+                    let options = PoolOptions::new(kernel)
+                        .stride(stride)
+                        .padding(padding)
+                        .dilation(dilation);
+                    all.extend(options.windows(&shape, 2).ok());
+                }
+            }
+            let whole = shape[2] * shape[3] > 0;
+            all.extend(
+                whole
+                    .then(|| adaptive_windows(&shape, 2, [1, 1].into()))
+                    .and_then(Result::ok),
+            );
+            for windows in all {
+                assert_eq!(
+                    bits(&max_values(&x, &windows)),
+                    bits(&max(&x, &windows).0),
+                    "{shape:?} {windows:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_of_equal_dual_numbers_counts_without_positions_too() {
+    for n in [2, 40, 100] {
+        let x = Tensor::from_vec(
+            (0..n).map(|i| Dual::new(1.0, i as f64)).collect(),
+            [1, 1, n],
+        );
+        let (values, [whole, pair]) = (max_values::<Dual>, [n, 2].map(PoolOptions::new));
+        for options in [whole.stride(1), pair.stride(1)] {
+            let windows = options.windows(x.shape(), 1).unwrap();
+            let [alone, paired] = [values(&x, &windows), max(&x, &windows).0];
+            let parts =
+                |y: &Tensor<Dual>| y.iter().map(|y| [y.value, y.tangent]).collect::<Vec<_>>();
+            assert_eq!(parts(&alone), parts(&paired));
+            assert_eq!(alone.get([0, 0, 0]).tangent, 0.0);
+        }
+    }
+}
+
+#[test]
+fn values_alone_are_those_with_positions() {
+    values_alone::<f32>();
+    values_alone::<f64>();
 }

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use wengert_tensor::kernels::conv::GeometryError;
 use wengert_tensor::kernels::pooling::Windows;
-use wengert_tensor::pooling::{adaptive_windows, average, average_adjoint, gather, max, scatter};
+use wengert_tensor::pooling::{
+    adaptive_windows, average, average_adjoint, gather, max, max_values, scatter,
+};
 use wengert_tensor::{Extents, PoolOptions};
 
 use crate::ops::prelude::*;
@@ -216,6 +218,16 @@ impl<T: Real> Var<T> {
         })
     }
 
+    /// Max pooling without positions.
+    #[track_caller]
+    fn max_pool_values(&self, windows: Rc<Windows>) -> Self {
+        // Positions are for the gradient.
+        if !self.is_tracked() {
+            return Self::constant(max_values(self.tensor(), &windows));
+        }
+        self.max_pool(windows).0
+    }
+
     #[track_caller]
     fn max_pool(&self, windows: Rc<Windows>) -> (Self, Tensor<i64>) {
         let positions = Saved::default();
@@ -267,7 +279,7 @@ macro_rules! pools {
             #[must_use]
             #[track_caller]
             pub fn $max(&self, options: impl Into<PoolOptions>) -> Self {
-                self.max_pool(self.option_windows(stringify!($max), $axes, options.into())).0
+                self.max_pool_values(self.option_windows(stringify!($max), $axes, options.into()))
             }
 
             #[doc = concat!("Max pooling with positions: as [`Self::", stringify!($max), "`], and the position of each element.")]
@@ -319,7 +331,7 @@ macro_rules! pools {
             #[track_caller]
             pub fn $adaptive_max(&self, output: impl Into<Extents>) -> Self {
                 let name = stringify!($adaptive_max);
-                self.max_pool(self.adaptive_windows(name, $axes, output.into())).0
+                self.max_pool_values(self.adaptive_windows(name, $axes, output.into()))
             }
 
             #[doc = concat!("Adaptive max pooling with positions: as [`Self::", stringify!($adaptive_max), "`], and the position of each element.")]

@@ -34,11 +34,10 @@ fn average_of_windows<T: Real>(windows: &Windows, regular: &Regular, x: &[T], y:
         } else {
             regular.range.clone()
         };
-        for (window, (y, &span)) in y.iter_mut().zip(columns).enumerate() {
-            if !lanes.contains(&window) {
-                let sum = level.run(Window { x, starts, span });
-                *y = divide(sum, windows.divisor([depth, rows, span]));
-            }
+        for window in (0..lanes.start).chain(lanes.end..columns.len()) {
+            let span = columns[window];
+            let sum = level.run(Window { x, starts, span });
+            y[window] = divide(sum, windows.divisor([depth, rows, span]));
         }
         if !lanes.is_empty() {
             let divisor = windows.divisor([depth, rows, columns[lanes.start]]);

@@ -25,16 +25,50 @@ pub fn max<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [
         .chunks_mut(cells.max(1))
         .zip(positions.chunks_mut(cells.max(1)))
         .collect();
-    let tiles = windows.are_two_by_two();
+    let plane_of = Planes::new(windows);
     for_each_plane(&mut planes, 1, windows.work(), |plane, out| {
-        let x = &x[plane * pixels..][..pixels];
         let (y, positions) = &mut out[0];
-        if tiles {
-            max_of_tiles(windows, x, y, positions);
-        } else {
-            max_of_windows(windows, x, y, positions);
-        }
+        plane_of.max(&x[plane * pixels..][..pixels], y, positions);
     });
+}
+
+/// `y[i] = max x` over window `i`: the same bits as [`max`], without positions, for a result that needs no gradient.
+///
+/// # Panics
+/// If the slices are not planes of the windows' extents.
+pub fn max_values<T: Number>(windows: &Windows, x: &[T], y: &mut [T]) {
+    windows.check_lengths(x.len(), y.len());
+    let (pixels, cells) = (windows.input_pixels(), windows.output_pixels());
+    let plane_of = Planes::new(windows);
+    for_each_plane(y, cells, windows.work(), |plane, y| {
+        plane_of.max(&x[plane * pixels..][..pixels], y, &mut []);
+    });
+}
+
+/// The windows of each plane.
+struct Planes<'a> {
+    windows: &'a Windows,
+    tiles: bool,
+    regular: Regular,
+}
+
+impl<'a> Planes<'a> {
+    fn new(windows: &'a Windows) -> Self {
+        Self {
+            windows,
+            tiles: windows.are_two_by_two(),
+            regular: windows.regular(),
+        }
+    }
+
+    /// The largest elements of a plane, and their positions unless there is no room for them.
+    fn max<T: Number>(&self, x: &[T], y: &mut [T], positions: &mut [i64]) {
+        if self.tiles {
+            max_of_tiles(self.windows, x, y, positions);
+        } else {
+            max_of_windows(self.windows, &self.regular, x, y, positions);
+        }
+    }
 }
 
 /// Whether a later element replaces the largest so far: it is larger, or the first NaN.
@@ -45,33 +79,49 @@ fn replaces<T: Number>(new: T, best: T) -> bool {
     !at_most & !best.is_nan()
 }
 
-fn max_of_windows<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [i64]) {
-    let regular = windows.regular();
+fn max_of_windows<T: Number>(
+    windows: &Windows,
+    regular: &Regular,
+    x: &[T],
+    y: &mut [T],
+    positions: &mut [i64],
+) {
+    let finds_positions = !positions.is_empty();
     let (level, columns) = (Level::best(), windows.spans(2));
     // A window of all columns has adjacent rows. Lanes hold positions in 32 bits.
     let is_alone = columns.len() == 1;
     let is_small = u32::try_from(x.len()).is_ok();
     for_each_row(windows, |starts, _, first| {
         let range = first..first + columns.len();
-        let (y, positions) = (&mut y[range.clone()], &mut positions[range]);
+        let no_positions = 0..0;
+        let of_positions = if finds_positions {
+            range.clone()
+        } else {
+            no_positions
+        };
+        let (y, positions) = (&mut y[range], &mut positions[of_positions]);
         let in_lanes = !starts.is_empty() && regular.taps < LONG && !is_alone && is_small;
         let lanes = if in_lanes {
             regular.range.clone()
         } else {
             0..0
         };
-        let outputs = y.iter_mut().zip(&mut *positions).zip(columns);
-        for (window, ((y, position), &span)) in outputs.enumerate() {
-            if !lanes.contains(&window) {
-                (*y, *position) = level.run(Window { x, starts, span });
+        for window in (0..lanes.start).chain(lanes.end..columns.len()) {
+            let (value, position) = level.run(Window {
+                x,
+                starts,
+                span: columns[window],
+                finds_position: finds_positions,
+            });
+            y[window] = value;
+            if finds_positions {
+                positions[window] = position;
             }
         }
         if !lanes.is_empty() {
-            let row = Row {
-                starts,
-                regular: &regular,
-            };
-            let (y, positions) = (&mut y[lanes.clone()], &mut positions[lanes]);
+            let row = Row { starts, regular };
+            let of_positions = if finds_positions { lanes.clone() } else { 0..0 };
+            let (y, positions) = (&mut y[lanes], &mut positions[of_positions]);
             level.run(RowOfWindows {
                 x,
                 row,
@@ -91,6 +141,8 @@ struct Window<'a, T> {
     /// Where its rows begin in the plane.
     starts: &'a [usize],
     span: Span,
+    /// If not, the position may be any.
+    finds_position: bool,
 }
 
 impl<T: Number> Body for Window<'_, T> {
@@ -104,7 +156,15 @@ impl<T: Number> Body for Window<'_, T> {
         } = self.span;
         if step == 1 && are_adjacent(self.starts, taps) && taps * self.starts.len() >= LONG {
             let at = self.starts[0] + start;
-            let (place, largest) = largest(&self.x[at..at + taps * self.starts.len()]);
+            let row = &self.x[at..at + taps * self.starts.len()];
+            // Equal dual numbers may have other tangents: the first counts.
+            if !self.finds_position
+                && T::PLAIN
+                && let Some(value) = largest_value(row)
+            {
+                return (value, -1);
+            }
+            let (place, largest) = largest(row);
             return (largest, (at + place) as i64);
         }
         for row in self.starts {
@@ -161,11 +221,29 @@ fn largest<T: Number>(row: &[T]) -> (usize, T) {
     (place, row[place])
 }
 
+/// The largest of at least [`LONG`] elements; `None` if it is NaN, or a zero, of which the first is wanted.
+#[inline(always)]
+fn largest_value<T: Number>(row: &[T]) -> Option<T> {
+    let larger = |new: T, best: T| if new > best { new } else { best };
+    let (chunks, _) = row.as_chunks::<LONG>();
+    let (_, last) = row.as_rchunks::<LONG>();
+    let (mut lanes, mut has_nan) = (chunks[0], false);
+    for chunk in chunks.iter().chain(last.last()) {
+        for lane in 0..LONG {
+            lanes[lane] = larger(chunk[lane], lanes[lane]);
+        }
+        has_nan |= chunk.iter().fold(false, |any, x| any | x.is_nan());
+    }
+    let value = lanes.into_iter().fold(lanes[0], |best, x| larger(x, best));
+    (!has_nan && value != T::zero()).then_some(value)
+}
+
 /// The regular windows of a row.
 struct RowOfWindows<'a, T> {
     x: &'a [T],
     row: Row<'a>,
     y: &'a mut [T],
+    /// Empty if no position is wanted.
     positions: &'a mut [i64],
 }
 
@@ -191,6 +269,19 @@ impl<T: Number> Block for RowOfWindows<'_, T> {
         // How far behind its window's first pixel each maximum lies, in lanes as wide as an `f32`.
         let head = self.row.starts[0];
         let mut best: [T; L] = self.row.pixels::<L, STRIDE, T>(self.x, head, 0, first);
+        if self.positions.is_empty() {
+            for &row in self.row.starts {
+                for tap in 0..taps {
+                    let pixels: [T; L] = self.row.pixels::<L, STRIDE, T>(self.x, row, tap, first);
+                    for lane in 0..L {
+                        let better = replaces(pixels[lane], best[lane]);
+                        best[lane] = if better { pixels[lane] } else { best[lane] };
+                    }
+                }
+            }
+            self.y[first..][..L].copy_from_slice(&best);
+            return;
+        }
         let mut behind = [0_u32; L];
         for &row in self.row.starts {
             for tap in 0..taps {
@@ -214,17 +305,15 @@ impl<T: Number> Block for RowOfWindows<'_, T> {
 
 fn max_of_tiles<T: Number>(windows: &Windows, x: &[T], y: &mut [T], positions: &mut [i64]) {
     let (width, out_width) = (windows.input()[2], windows.output()[2]);
-    let rows = y
-        .chunks_exact_mut(out_width)
-        .zip(positions.chunks_exact_mut(out_width));
     let level = Level::best();
-    for (start, (y, positions)) in windows.tile_rows().zip(rows) {
+    let mut positions = positions.chunks_exact_mut(out_width);
+    for (start, y) in windows.tile_rows().zip(y.chunks_exact_mut(out_width)) {
         level.run(TileRow {
             above: &x[start..start + width],
             below: &x[start + width..start + 2 * width],
             start,
             y,
-            positions,
+            positions: positions.next().unwrap_or_default(),
         });
     }
 }
@@ -236,6 +325,7 @@ struct TileRow<'a, T> {
     /// Position of the first pixel.
     start: usize,
     y: &'a mut [T],
+    /// Empty if no position is wanted.
     positions: &'a mut [i64],
 }
 
@@ -288,6 +378,9 @@ impl<T: Number> TileRow<'_, T> {
             }
         }
         self.y[first..][..L].copy_from_slice(&best);
+        if self.positions.is_empty() {
+            return;
+        }
         let positions = &mut self.positions[first..][..L];
         for lane in 0..L {
             let (right, down) = (at[lane] as usize % 2, at[lane] as usize / 2);

@@ -12,7 +12,7 @@ mod rows;
 mod windows;
 
 pub use average::{average, average_adjoint};
-pub use max::{gather, max, scatter};
+pub use max::{gather, max, max_values, scatter};
 pub use windows::{Divisor, PoolGeometry, Span, Windows};
 
 use crate::parallel;
