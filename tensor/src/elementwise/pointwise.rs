@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 
 use crate::Element;
 use crate::kernels::simd::non_temporal;
-use crate::kernels::simd::{Body, Level, Loop};
+use crate::kernels::simd::{Level, Loop, Loop4};
 
 /// A function that is inlined into the loop over it: any `Fn(A) -> R`, or a type of yours whose `at` is
 /// `#[inline(always)]`, so that even a long function is compiled for each instruction set.
@@ -184,44 +184,49 @@ impl<C: Cost, T: Copy, U: Copy, V, F: ElementFunction<(T, U), V>> Loop for Each<
     }
 }
 
+/// Loops over three and four slices, with one function.
+struct Each4<F, S>(PhantomData<(F, S)>);
+
 /// `out[i] = f(a[i], b[i], c[i])`
-pub(crate) struct Zip3<'a, F, A, B, C, R> {
-    pub(crate) f: &'a F,
-    pub(crate) out: &'a mut [R],
-    pub(crate) a: &'a [A],
-    pub(crate) b: &'a [B],
-    pub(crate) c: &'a [C],
+#[inline]
+pub(crate) fn zip3<A: Copy, B: Copy, C: Copy, R, F: Fn(A, B, C) -> R>(
+    level: Level,
+    f: &F,
+    out: &mut [R],
+    (a, b, c): (&[A], &[B], &[C]),
+) {
+    level.run_loop4::<Each4<F, (A, B, C, R)>>(f, out, (a, b, c, &[]));
 }
 
-impl<F, A, B, C, R> Body for Zip3<'_, F, A, B, C, R>
-where
-    F: Fn(A, B, C) -> R,
-    A: Copy,
-    B: Copy,
-    C: Copy,
-{
-    type Output = ();
+impl<F: Fn(A, B, C) -> R, A: Copy, B: Copy, C: Copy, R> Loop4 for Each4<F, (A, B, C, R)> {
+    type Function = F;
+    type Out = R;
+    type A = A;
+    type B = B;
+    type C = C;
+    type D = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let operands = self.a.iter().zip(self.b).zip(self.c);
-        for (out, ((&a, &b), &c)) in self.out.iter_mut().zip(operands) {
-            *out = (self.f)(a, b, c);
+    fn run(f: &F, out: &mut [R], a: &[A], b: &[B], c: &[C], _: &[()]) {
+        let operands = a.iter().zip(b).zip(c);
+        for (out, ((&a, &b), &c)) in out.iter_mut().zip(operands) {
+            *out = f(a, b, c);
         }
     }
 }
 
 /// `out[i] = f(a[i], b[i], c[i], d[i])`
-pub(crate) struct Zip4<'a, F, A, B, C, D, R> {
-    pub(crate) f: &'a F,
-    pub(crate) out: &'a mut [R],
-    pub(crate) a: &'a [A],
-    pub(crate) b: &'a [B],
-    pub(crate) c: &'a [C],
-    pub(crate) d: &'a [D],
+#[inline]
+pub(crate) fn zip4<A: Copy, B: Copy, C: Copy, D: Copy, R, F: Fn(A, B, C, D) -> R>(
+    level: Level,
+    f: &F,
+    out: &mut [R],
+    reads: (&[A], &[B], &[C], &[D]),
+) {
+    level.run_loop4::<Each4<F, (A, B, C, D, R)>>(f, out, reads);
 }
 
-impl<F, A, B, C, D, R> Body for Zip4<'_, F, A, B, C, D, R>
+impl<F, A, B, C, D, R> Loop4 for Each4<F, (A, B, C, D, R)>
 where
     F: Fn(A, B, C, D) -> R,
     A: Copy,
@@ -229,13 +234,18 @@ where
     C: Copy,
     D: Copy,
 {
-    type Output = ();
+    type Function = F;
+    type Out = R;
+    type A = A;
+    type B = B;
+    type C = C;
+    type D = D;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let operands = self.a.iter().zip(self.b).zip(self.c).zip(self.d);
-        for (out, (((&a, &b), &c), &d)) in self.out.iter_mut().zip(operands) {
-            *out = (self.f)(a, b, c, d);
+    fn run(f: &F, out: &mut [R], a: &[A], b: &[B], c: &[C], d: &[D]) {
+        let operands = a.iter().zip(b).zip(c).zip(d);
+        for (out, (((&a, &b), &c), &d)) in out.iter_mut().zip(operands) {
+            *out = f(a, b, c, d);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::create::buffer;
 use crate::elementwise::inner_loops::{StridedSlice, zip3_strided, zip4_strided};
-use crate::elementwise::pointwise::{self, Cheap, Zip3, Zip4};
+use crate::elementwise::pointwise::{self, Cheap};
 use crate::elementwise::tiling::TiledLoop;
 use crate::elementwise::zip::PER_STEP;
 use crate::kernels::simd::Level;
@@ -36,13 +36,7 @@ fn zip3_row<T: Element, U: Element, V: Element, W: Element>(
             y.piece(first, count),
             z.piece(first, count),
         );
-        level.run(Zip3 {
-            f,
-            out,
-            a: x,
-            b: y,
-            c: z,
-        });
+        pointwise::zip3(level, f, out, (x, y, z));
     }
 }
 
@@ -84,14 +78,13 @@ fn zip4_row<T: Element, U: Element, V: Element, W: Element, X: Element>(
     let limit = x.limit().min(y.limit()).min(z.limit()).min(w.limit());
     for (number, out) in out.chunks_mut(limit).enumerate() {
         let (first, count) = (number * limit, out.len());
-        level.run(Zip4 {
-            f,
-            out,
-            a: x.piece(first, count),
-            b: y.piece(first, count),
-            c: z.piece(first, count),
-            d: w.piece(first, count),
-        });
+        let reads = (
+            x.piece(first, count),
+            y.piece(first, count),
+            z.piece(first, count),
+            w.piece(first, count),
+        );
+        pointwise::zip4(level, f, out, reads);
     }
 }
 

@@ -18,7 +18,14 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn lerp(&self, b: &Self, weight: &Self) -> Self {
-        self + weight * (b - self)
+        let shape = wengert_tensor::broadcast_shapes("lerp", self.shape(), b.shape());
+        let _ = wengert_tensor::broadcast_shapes("lerp", &shape, weight.shape());
+        if [self, b, weight].iter().any(|x| x.is_tracked()) {
+            return self + weight * (b - self);
+        }
+        // The same bits, from one loop.
+        let (a, b, w) = (self.tensor(), b.tensor(), weight.tensor());
+        Self::constant(a.zip3(b, w, |a, b, w| a + w * (b - a)))
     }
 
     /// `x + value · a · b`, `self` being `x`; all three broadcast.
@@ -64,7 +71,7 @@ impl Op for AddProduct {
             return x.zip3(a, b, |x, a, b| x + a * b).into();
         }
         let value = T::of(self.value);
-        x.zip3(a, b, |x, a, b| x + a * b * value).into()
+        x.zip3(a, b, move |x, a, b| x + a * b * value).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

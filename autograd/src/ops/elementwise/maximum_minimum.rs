@@ -19,7 +19,7 @@ impl Op for Larger {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let (zero, half) = (T::zero(), T::of(0.5));
-        let kept = x[0].zip3(&x[1], &x[2], |g, a, b| {
+        let kept = x[0].zip3(&x[1], &x[2], move |g, a, b| {
             if a < b {
                 zero
             } else if a == b {

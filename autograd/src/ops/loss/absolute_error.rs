@@ -88,7 +88,7 @@ impl Op for HuberSlope {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let (width, scale) = (T::of(self.0.width), T::of(self.0.scale));
-        x[0].zip3(&x[1], &x[2], |g, x, t| {
+        x[0].zip3(&x[1], &x[2], move |g, x, t| {
             let error = x - t;
             let limited = if error > width { width } else { error };
             let limited = if limited < -width { -width } else { limited };

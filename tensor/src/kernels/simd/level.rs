@@ -175,6 +175,27 @@ impl Level {
     }
 }
 
+impl Level {
+    /// As [`run_loop`](Self::run_loop), over four slices that are read.
+    #[inline]
+    pub(crate) fn run_loop4<L: Loop4>(
+        self,
+        f: &L::Function,
+        out: &mut [L::Out],
+        reads: (&[L::A], &[L::B], &[L::C], &[L::D]),
+    ) {
+        let (a, b, c, d) = reads;
+        match self.0 {
+            Set::Portable => L::run(f, out, a, b, c, d),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as in `run`.
+            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe {
+                avx2_fma_loop4::<L>(f, out, a, b, c, d);
+            },
+        }
+    }
+}
+
 /// Work that is compiled once per level.
 ///
 /// `run` must be `#[inline(always)]`, and so must every function that it calls in its loops: a function that is
@@ -246,4 +267,43 @@ fn avx2_fma_loop<L: Loop>(f: &L::Function, out: &mut [L::Out], a: &[L::A], b: &[
 #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
 fn avx512_loop<L: Loop>(f: &L::Function, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
     L::run(f, out, a, b);
+}
+
+/// As [`Loop`], over four slices that are read; for functions that are bound by memory, so not for 512 bits.
+pub(crate) trait Loop4 {
+    /// What is computed for each element.
+    type Function;
+    /// What is written.
+    type Out;
+    /// What is read.
+    type A;
+    /// What else is read.
+    type B;
+    /// What else is read.
+    type C;
+    /// What else is read.
+    type D;
+
+    /// Does the work.
+    fn run(
+        f: &Self::Function,
+        out: &mut [Self::Out],
+        a: &[Self::A],
+        b: &[Self::B],
+        c: &[Self::C],
+        d: &[Self::D],
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2_fma_loop4<L: Loop4>(
+    f: &L::Function,
+    out: &mut [L::Out],
+    a: &[L::A],
+    b: &[L::B],
+    c: &[L::C],
+    d: &[L::D],
+) {
+    L::run(f, out, a, b, c, d);
 }

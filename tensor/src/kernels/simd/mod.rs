@@ -26,7 +26,7 @@ mod vector;
 use deinterleave::Deinterleave;
 pub(crate) use lanewise::Lanewise;
 pub use level::Level;
-pub(crate) use level::{Body, Loop};
+pub(crate) use level::{Body, Loop, Loop4};
 pub(crate) use scalar::{Scalar, WideIsa, multiply_add};
 use transpose::Transpose;
 pub(crate) use vector::{Array, Vector};
