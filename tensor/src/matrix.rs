@@ -6,7 +6,7 @@ use crate::elementwise::zip;
 use crate::fail::flatten_hint;
 use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
-use crate::{Real, Tensor, require};
+use crate::{Real, Tensor, parallel, require, slices};
 
 /// Which operands of a matrix product are transposed: their last two axes exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -175,6 +175,18 @@ impl<'a, T: Real> Matrix<'a, T> {
     }
 
     /// `out ← self · other`, or `out ← out + self · other`.
+    /// A column times a row: no sums, and bound by the memory of the result.
+    fn outer(&self, row: &[T], out: &mut [T]) {
+        let rows = parallel::CHUNK.div_ceil(row.len());
+        let work = out.len();
+        parallel::for_chunks_mut(out, rows * row.len(), work, |chunk, out| {
+            for (i, out) in out.chunks_exact_mut(row.len()).enumerate() {
+                let a = self.values[(chunk * rows + i) * self.strides[0]];
+                slices::map(row, out, &move |b: T| a * b);
+            }
+        });
+    }
+
     fn multiply(&self, other: &Self, accumulate: bool, out: &mut [T]) {
         let ([m, k], [_, n]) = (self.size, other.size);
         if out.is_empty() {
@@ -185,6 +197,9 @@ impl<'a, T: Real> Matrix<'a, T> {
                 out.fill(T::zero());
             }
             return;
+        }
+        if k == 1 && !accumulate && (other.strides[1] == 1 || n == 1) {
+            return self.outer(&other.values[..n], out);
         }
         let task = Gemm {
             a: self.strides,
