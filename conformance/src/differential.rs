@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wengert::autograd::{Graph, Tape, Var, grad};
+use wengert::autograd::{Graph, Program, Tape, Var, grad};
 use wengert::nn::Values;
 use wengert::tensor::{Dual, Real, Slice, Tensor};
 
@@ -12,6 +12,54 @@ use crate::compare;
 use crate::failure::{Failure, needed, wrong};
 use crate::manifest::{Case, Stored};
 use crate::ops;
+
+/// Compares the stored gradients with those of a program that was recorded from the op, if it looks at no value.
+fn replayed<T: Real>(
+    case: &Case,
+    stored: &Stored<'_>,
+    args: &Args<'_>,
+    names: &[&String],
+) -> Result<(), Failure> {
+    let tape = Tape::for_replay();
+    let (mut leaves, mut arguments) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    let outputs = run::<T>(case, stored, args, |name, value| {
+        let is_data = !case.differentiable.iter().any(|d| d == name);
+        let leaf = tape.leaf(value.clone());
+        arguments[usize::from(is_data)].push(value);
+        leaves[usize::from(is_data)].push(leaf.clone());
+        leaf
+    })?;
+    let mut sum = Var::scalar(0.0);
+    for name in &case.cotangents {
+        let cotangent = Var::constant(stored.real::<T>("cot", name)?);
+        if let Slot::Var(y) = find(&outputs, name)? {
+            sum = sum + (y * cotangent).sum(..);
+        }
+    }
+    if !sum.is_tracked() {
+        return Ok(());
+    }
+    let Ok(mut program) = Program::new(&sum, &leaves[0], &leaves[1]) else {
+        return Ok(());
+    };
+    let [parameters, data] = arguments
+        .each_ref()
+        .map(|all| all.iter().collect::<Vec<_>>());
+    for run in ["first", "second"] {
+        let (_, gradients) = program.run(&parameters, &data);
+        for ((name, gradient), x) in names.iter().zip(gradients).zip(&parameters) {
+            let gradient = gradient.unwrap_or_else(|| Tensor::zeros(x.shape()));
+            let what = format!("grad/{name}, {run} replay");
+            compare::real(
+                &what,
+                &gradient,
+                stored.get("grad", name)?,
+                case.tolerance(),
+            )?;
+        }
+    }
+    Ok(())
+}
 
 /// Compares everything stored for a case with the results in the number type `T`.
 pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
@@ -72,6 +120,7 @@ pub fn check<T: Real>(case: &Case, stored: &Stored<'_>) -> Result<(), Failure> {
         )?;
     }
 
+    replayed::<T>(case, stored, &args, &names)?;
     let Some(order) = &case.second_order else {
         return Ok(());
     };

@@ -32,8 +32,8 @@ use crate::var::Var;
 /// **When it is recorded again.** A program is valid for the shapes and strides of the arguments and for one key. What the function
 /// depends on besides its arguments (the branch to take, the seed of dropout, which parameters are frozen, labels) belongs
 /// into the key, which the function gets. Where a layout or the key differs from the last call, the function is recorded
-/// again. A function that looks at a value ([`Var::value`], [`Var::item`], [`Var::detach`], a comparison) may choose by it what to
-/// compute, so it is recorded in every call; [`obstacle`](Self::obstacle) tells where it looks.
+/// again. A function that looks at a value ([`Var::value`], [`Var::item`], a comparison) may choose by it what to compute, so it
+/// runs on an ordinary tape in every call; [`obstacle`](Self::obstacle) tells where it looks.
 ///
 /// **What is checked.** The function must compute the same for the same arguments and key. The first replay and every
 /// 1024th are compared with a new recording, bit by bit; a difference is a panic.
@@ -153,7 +153,7 @@ impl<T: Real, K: Clone + PartialEq> Replay<T, K> {
             return self.record(key, parameters.len(), &arguments);
         };
         let Ok(program) = &mut recorded.program else {
-            return self.record(key, parameters.len(), &arguments);
+            return self.by_tape(key, parameters, data);
         };
         let result = program.run(parameters, data);
         if program.is_to_compare() {
@@ -173,6 +173,30 @@ impl<T: Real, K: Clone + PartialEq> Replay<T, K> {
     #[must_use]
     pub fn obstacle(&self) -> Option<&'static Location<'static>> {
         self.recorded.as_ref()?.program.as_ref().err().copied()
+    }
+
+    /// The value and its gradients by an ordinary tape, which keeps no more than it must.
+    #[track_caller]
+    fn by_tape(
+        &self,
+        key: &K,
+        parameters: &[&Tensor<T>],
+        data: &[&Tensor<T>],
+    ) -> ValueAndGradients<T> {
+        let tape = Tape::new();
+        let mut arguments = Vec::with_capacity(parameters.len() + data.len());
+        for &x in parameters {
+            arguments.push(tape.leaf(x.clone()));
+        }
+        arguments.extend(data.iter().map(|&x| Var::constant(x.clone())));
+        let value = (self.f)(key, &arguments);
+        if !value.is_tracked() {
+            return (value.into_value(), vec![None; parameters.len()]);
+        }
+        let gradients = value.backward();
+        let leaves = arguments[..parameters.len()].iter();
+        let gradients = leaves.map(|leaf| gradients.get(leaf).cloned()).collect();
+        (value.into_value(), gradients)
     }
 
     /// Runs the function on a tape, and makes a program of it.

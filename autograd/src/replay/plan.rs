@@ -9,7 +9,7 @@ use wengert_tensor::fail::fail;
 use wengert_tensor::{Real, require};
 
 use super::cells::{Cells, MAX_LEN};
-use super::program::{BackwardStep, Cell, Cotangent, ForwardStep, Program, Read, Run};
+use super::program::{BackwardStep, Cell, Cotangent, ForwardStep, Memory, Program, Read, Run};
 use super::strides::{Op, choose, len};
 use crate::on_slices::MAX_INPUTS;
 use crate::tape::{Entry, Input, Kept, Tape};
@@ -109,6 +109,11 @@ impl<T: Real> Program<T> {
         let cotangent_of =
             |&parameter: &usize| plan.cotangents.get(&plan.first[parameter]).copied();
         let is_contiguous = parameters.iter().chain(data);
+        let of_gradients = arguments[..parameters.len()]
+            .iter()
+            .filter_map(cotangent_of);
+        let releases = arguments.iter().map(cell_of).chain(by_ops);
+        let releases = releases.chain(of_gradients.map(|gradient| gradient.cell));
         Ok(Self {
             arguments: arguments.iter().map(cell_of).collect(),
             is_contiguous: is_contiguous.map(|x| x.tensor().is_contiguous()).collect(),
@@ -118,13 +123,15 @@ impl<T: Real> Program<T> {
                 .iter()
                 .map(cotangent_of)
                 .collect(),
-            is_set: vec![false; plan.cotangents.len()],
-            releases: arguments.iter().map(cell_of).chain(by_ops).collect(),
+            releases: releases.collect(),
             forward,
             backward,
-            shapes: plan.cells.shapes,
-            cells: plan.cells.all,
-            scratch: Vec::new(),
+            memory: Memory {
+                is_set: vec![false; plan.cotangents.len()],
+                shapes: plan.cells.shapes,
+                cells: plan.cells.all,
+                scratch: Vec::new(),
+            },
             runs: 0,
         })
     }

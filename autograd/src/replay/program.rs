@@ -32,9 +32,7 @@ use crate::var::Var;
 /// assert_eq!(gradients[0].as_ref().expect("depends on w").item(), 2.5);
 /// ```
 pub struct Program<T: Real = f32> {
-    pub(super) cells: Vec<Cell<T>>,
-    /// By cell.
-    pub(super) shapes: Vec<Vec<usize>>,
+    pub(super) memory: Memory<T>,
     /// The cell of each argument.
     pub(super) arguments: Vec<usize>,
     /// Whether each argument was contiguous when it was recorded. If so, it is copied where it is not.
@@ -47,14 +45,21 @@ pub struct Program<T: Real = f32> {
     pub(super) root: Cotangent,
     /// The cotangent of each parameter, if the value depends on it.
     pub(super) parameters: Vec<Option<Cotangent>>,
-    /// The cells of arguments, and of results of ops, which may be views of them.
+    /// The cells of arguments, of gradients, and of results of ops, which may be views of them.
     pub(super) releases: Vec<usize>,
+    /// How often it ran.
+    pub(super) runs: u64,
+}
+
+/// What a program computes in.
+pub(super) struct Memory<T: Real> {
+    pub(super) cells: Vec<Cell<T>>,
+    /// By cell.
+    pub(super) shapes: Vec<Vec<usize>>,
     /// By the number of a cotangent, whether something was added to it in this run.
     pub(super) is_set: Vec<bool>,
     /// For contributions to a cotangent that is set.
     pub(super) scratch: Vec<T>,
-    /// How often it ran.
-    pub(super) runs: u64,
 }
 
 /// One of so many runs is compared with a new recording, which takes 10 times as long: 1 % of the time.
@@ -217,60 +222,78 @@ impl<T: Real> Program<T> {
             self.parameters.len(),
             self.arguments.len() - self.parameters.len()
         );
+        let memory = &mut self.memory;
         for (i, (&cell, &x)) in self.arguments.iter().zip(&arguments).enumerate() {
             require!(
-                x.shape() == self.shapes[cell],
+                x.shape() == memory.shapes[cell],
                 "replay: {:?}: argument {i} was recorded as {:?}",
                 x.shape(),
-                self.shapes[cell]
+                memory.shapes[cell]
             );
             let is_packed = self.is_contiguous[i];
             let x = if is_packed { x.contiguous() } else { x.clone() };
-            self.cells[cell] = Cell::Value(Var::constant(x));
+            memory.cells[cell] = Cell::Value(Var::constant(x));
         }
         for step in &self.forward {
-            match &step.run {
-                Run::OnSlices(op, len) => {
-                    forward_on_slices(&mut self.cells, op, *len, &step.inputs, step.outputs[0]);
-                }
-                Run::Op(rule) => forward_by_op(&mut self.cells, &self.shapes, rule.as_ref(), step),
-            }
-            for &cell in &step.drops {
-                self.cells[cell] = Cell::Empty;
-            }
+            memory.forward(step);
+            memory.clear(&step.drops);
         }
-        let value = self.cells[self.value].variable(&self.shapes[self.value]);
-        let value = value.tensor().clone();
+        let value = memory.tensor(self.value);
 
-        self.is_set.fill(false);
-        self.is_set[self.root.number] = true;
-        let mut unit = self.cells[self.root.cell].take_buffer(1);
+        memory.is_set.fill(false);
+        memory.is_set[self.root.number] = true;
+        let mut unit = memory.cells[self.root.cell].take_buffer(1);
         unit.fill(T::one());
-        self.cells[self.root.cell] = Cell::Buffer(unit);
-        let mut backward = std::mem::take(&mut self.backward);
-        for step in &mut backward {
-            if step.grads.iter().any(|grad| self.is_set[grad.number]) {
-                match &step.run {
-                    Run::OnSlices(op, _) => self.backward_on_slices(op, step),
-                    Run::Op(rule) => self.backward_by_rule(rule.as_ref(), step),
-                }
+        memory.cells[self.root.cell] = Cell::Buffer(unit);
+        for step in &self.backward {
+            if step.grads.iter().any(|grad| memory.is_set[grad.number]) {
+                memory.backward(step);
             }
-            for &cell in &step.drops {
-                self.cells[cell] = Cell::Empty;
-            }
+            memory.clear(&step.drops);
         }
-        self.backward = backward;
-        let gradients = self.parameters.iter().map(|place| {
-            let place = place.filter(|place| self.is_set[place.number])?;
-            let gradient = self.cells[place.cell].take(&self.shapes[place.cell]);
-            Some(gradient.into_parts().0)
-        });
-        let gradients = gradients.collect();
-        // Nothing keeps the buffer of an argument, which the caller may change in place.
-        for &cell in &self.releases {
+        let mut gradients = Vec::with_capacity(self.parameters.len());
+        for place in &self.parameters {
+            let place = place.filter(|place| memory.is_set[place.number]);
+            gradients.push(place.map(|place| memory.tensor(place.cell)));
+        }
+        // Nothing keeps a gradient, or the buffer of an argument, which the caller may change in place.
+        memory.clear(&self.releases);
+        (value, gradients)
+    }
+}
+
+impl<T: Real> Memory<T> {
+    /// Frees cells.
+    fn clear(&mut self, cells: &[usize]) {
+        for &cell in cells {
             self.cells[cell] = Cell::Empty;
         }
-        (value, gradients)
+    }
+
+    /// The value of a cell.
+    fn tensor(&mut self, cell: usize) -> Tensor<T> {
+        self.cells[cell]
+            .variable(&self.shapes[cell])
+            .tensor()
+            .clone()
+    }
+
+    /// Computes values.
+    fn forward(&mut self, step: &ForwardStep<T>) {
+        match &step.run {
+            Run::OnSlices(op, len) => {
+                forward_on_slices(&mut self.cells, op, *len, &step.inputs, step.outputs[0]);
+            }
+            Run::Op(rule) => forward_by_op(&mut self.cells, &self.shapes, rule.as_ref(), step),
+        }
+    }
+
+    /// Runs a rule.
+    fn backward(&mut self, step: &BackwardStep<T>) {
+        match &step.run {
+            Run::OnSlices(op, _) => self.backward_on_slices(op, step),
+            Run::Op(rule) => self.backward_by_rule(rule.as_ref(), step),
+        }
     }
 
     fn backward_on_slices(&mut self, op: &OnSlices<T>, step: &BackwardStep<T>) {
@@ -423,7 +446,7 @@ impl<T: Real> fmt::Debug for Program<T> {
         f.debug_struct("Program")
             .field("forward", &self.forward.len())
             .field("backward", &self.backward.len())
-            .field("cells", &self.cells.len())
+            .field("cells", &self.memory.cells.len())
             .finish_non_exhaustive()
     }
 }

@@ -95,6 +95,7 @@ fn compare<T: On>(name: &str, case: Case) -> Option<bool> {
     let replayed = replay.obstacle().is_none();
     // A replay calls the function to be compared once, with the first replay.
     assert_eq!(calls.get(), if replayed { 2 } else { 4 }, "{name}");
+    assert_eq!(replay.recordings(), 1, "{name}");
     Some(replayed)
 }
 

@@ -22,7 +22,7 @@ use crate::parameters::{Parameters, ParametersExt, Slot};
 /// choices. What else the loss depends on belongs into the key: a field of the model that is no parameter and changes, labels.
 /// The first replay and every 1024th are compared with a new recording, and a difference is a panic.
 ///
-/// A model that changes buffers, such as batch norm in training, or looks at values is recorded in every call:
+/// A model that changes buffers, such as batch norm in training, or looks at values runs in an ordinary pass in every call:
 /// [`obstacle`](Self::obstacle) tells where.
 ///
 /// ```
@@ -107,7 +107,6 @@ where
                 && last.seed.is_none_or(|last| last == seed)
                 && Arc::ptr_eq(&last.index, &index)
                 && last.frozen == frozen
-                && last.program.is_ok()
         };
         if let Some(last) = self.recorded.as_mut().filter(|last| is_valid(last)) {
             let (parameters, data) = last.arguments.of(model, &index, inputs);
@@ -115,6 +114,9 @@ where
             let same_layouts = (last.layouts.iter())
                 .all(|layout| arguments.next().is_some_and(|x| layout.is_of(x)))
                 && arguments.next().is_none();
+            if same_layouts && last.program.is_err() {
+                return self.by_pass(model, key, inputs, seed);
+            }
             if let Ok(program) = &mut last.program
                 && same_layouts
             {
@@ -184,6 +186,22 @@ where
         });
         self.recordings += 1;
         (value.item(), gradients, pass)
+    }
+
+    /// The loss and its gradients by an ordinary pass, which keeps no more than it must.
+    #[track_caller]
+    fn by_pass(
+        &self,
+        model: &M,
+        key: &K,
+        inputs: &[&Tensor<T>],
+        seed: u64,
+    ) -> (T, Gradients<T>, Pass<T>) {
+        let mut pass = Pass::train(model, seed);
+        let inputs: Vec<Var<T>> = inputs.iter().map(|&x| pass.input(x.clone())).collect();
+        let loss = (self.f)(model, key, &inputs, &mut pass);
+        let gradients = pass.backward(&loss);
+        (loss.item(), gradients, pass)
     }
 
     /// Runs the loss on a tape.
