@@ -25,18 +25,18 @@ use crate::var::Var;
 ///
 /// The first call runs the function on a tape, as [`value_and_grad`](crate::transform::value_and_grad) does, and makes a
 /// program of the tape: a list of steps over buffers that are planned once. Later calls run the program, and not the
-/// function. Elementwise ops ([`Op::on_slices`](crate::Op::on_slices)) of up to 4096 elements run as loops over slices,
-/// without tensors, allocations or dispatch through the tape; every other op runs its own `forward` and `vjp`, so any op
-/// can be replayed. Values and gradients have the bits of the recording.
+/// function. An op with operands of up to 4096 elements that gives its loops ([`Op::on_slices`](crate::Op::on_slices)) runs
+/// without tensors, allocations or dispatch through the tape; every other op runs its own `forward` and `vjp`, so any op can
+/// be replayed. Values and gradients have the bits of the tape. The buffers stay allocated between calls.
 ///
-/// **When it is recorded again.** A program is valid for the shapes and strides of the arguments and for one key. What the function
-/// depends on besides its arguments (the branch to take, the seed of dropout, which parameters are frozen, labels) belongs
-/// into the key, which the function gets. Where a layout or the key differs from the last call, the function is recorded
-/// again. A function that looks at a value ([`Var::value`], [`Var::item`], a comparison) may choose by it what to compute, so it
-/// runs on an ordinary tape in every call; [`obstacle`](Self::obstacle) tells where it looks.
+/// **When it is recorded again.** A program is valid for the shapes and strides of the arguments and for one key. What the
+/// function depends on besides its arguments (the branch to take, the seed of dropout, which parameters are frozen, labels)
+/// belongs into the key, which the function gets. Where a layout or the key differs from the last call, the function is
+/// recorded again. A function that looks at a value ([`Var::value`], [`Var::item`], a comparison) may choose by it what to
+/// compute, so it runs on an ordinary tape in every call; [`obstacle`](Self::obstacle) tells where it looks.
 ///
-/// **What is checked.** The function must compute the same for the same arguments and key. The first replay and every
-/// 1024th are compared with a new recording, bit by bit; a difference is a panic.
+/// **What is checked.** The function must compute the same for the same arguments and key. The first replay and one of 1024
+/// are compared with a new recording, number by number; a difference is a panic.
 ///
 /// ```
 /// use wengert_autograd::Replay;
@@ -268,7 +268,7 @@ pub fn with_gradients<T: Real>(value: &Var<T>, leaves: &[Var<T>]) -> ValueAndGra
     (value.tensor().clone(), gradients.collect())
 }
 
-/// Panics if a program and a new recording differ in a bit; NaN equals NaN.
+/// Panics if a program and a new recording differ in a number; NaN equals NaN.
 #[doc(hidden)]
 #[track_caller]
 pub fn require_same<T: Real>(a: &ValueAndGradients<T>, b: &ValueAndGradients<T>) {

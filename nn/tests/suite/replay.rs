@@ -142,6 +142,16 @@ fn a_model_that_changes_buffers_runs_in_every_call() {
     let inputs = |step| vec![normal(step, &[5, 3]), normal(step + 100, &[5, 3])];
     let loss = train(make, mse, inputs, 4);
     assert_eq!(loss.recordings(), 1);
+    // Random choices too: any seed is right for a pass.
+    let dropping = || {
+        sequential!(
+            Linear::new(3, 4, &mut rng(0)),
+            BatchNorm1d::new(4),
+            Dropout::new(0.5),
+            Linear::new(4, 3, &mut rng(1))
+        )
+    };
+    assert_eq!(train(dropping, mse, inputs, 4).recordings(), 1);
     assert!(
         loss.obstacle()
             .is_some_and(|place| place.file().contains("norm")),
