@@ -3,7 +3,7 @@
 const PAGE: &str = include_str!("../../docs/cookbook.md");
 
 /// The titles of the recipes begin with these.
-const RECIPES: [&str; 38] = [
+const RECIPES: [&str; 39] = [
     "XOR",
     "A layer of one's own",
     "A residual block",
@@ -24,6 +24,7 @@ const RECIPES: [&str; 38] = [
     "Transfer learning",
     "Editing a state dict",
     "Gradients on threads",
+    "A small model, recorded once",
     "A NaN hunt",
     "A data set of one's own",
     "A folder of images",
