@@ -174,19 +174,20 @@ impl<'a, T: Real> Matrix<'a, T> {
         Tensor::from_parts(out, Layout::row_major("matmul", &[m, n]))
     }
 
-    /// `out ← self · other`, or `out ← out + self · other`.
-    /// A column times a row: no sums, and bound by the memory of the result.
+    /// A column times a row: bound by the memory of the result.
     fn outer(&self, row: &[T], out: &mut [T]) {
         let rows = parallel::CHUNK.div_ceil(row.len());
         let work = out.len();
         parallel::for_chunks_mut(out, rows * row.len(), work, |chunk, out| {
             for (i, out) in out.chunks_exact_mut(row.len()).enumerate() {
                 let a = self.values[(chunk * rows + i) * self.strides[0]];
-                slices::map(row, out, &move |b: T| a * b);
+                // A sum of one product begins at 0, so it is never −0.
+                slices::map(row, out, &move |b: T| T::zero() + a * b);
             }
         });
     }
 
+    /// `out ← self · other`, or `out ← out + self · other`.
     fn multiply(&self, other: &Self, accumulate: bool, out: &mut [T]) {
         let ([m, k], [_, n]) = (self.size, other.size);
         if out.is_empty() {

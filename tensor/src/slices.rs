@@ -1,5 +1,5 @@
-//! The loops of elementwise operations over slices, for programs that plan their own memory: no tensor, no allocation,
-//! one thread. The bits are those of the same operation on tensors.
+//! The loops of elementwise operations, sums and small products over slices, for programs that plan their own memory: no
+//! tensors. The bits are those of the same operation on contiguous tensors.
 //!
 //! ```
 //! use wengert_tensor::slices;

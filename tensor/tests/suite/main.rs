@@ -20,5 +20,6 @@ mod matmul;
 mod own_number;
 mod pooling;
 mod reduce;
+mod slices;
 mod trace;
 mod views;

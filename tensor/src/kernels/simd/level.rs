@@ -173,9 +173,7 @@ impl Level {
             Set::Avx2Fma(_) | Set::Avx512(_) => unsafe { avx2_fma_loop::<L>(f, out, a, b) },
         }
     }
-}
 
-impl Level {
     /// As [`run_loop`](Self::run_loop), over four slices that are read.
     #[inline]
     pub(crate) fn run_loop4<L: Loop4>(
