@@ -9,7 +9,7 @@ use wengert_autograd::{
     Call, Contributions, Draw, Inputs, OnSlices, Op, Outputs, Program, Reads, Replay, Sample, Tape,
     Var, check_op,
 };
-use wengert_tensor::{ConvOptions, Real, Tensor, slices};
+use wengert_tensor::{ConvOptions, Dual, Real, Tensor, slices};
 
 fn numbers(values: &[f64]) -> Tensor<f64> {
     Tensor::from_vec(values.to_vec(), [values.len()])
@@ -315,6 +315,26 @@ fn a_function_that_panics_can_be_called_again() {
         assert_eq!(inverse.value_and_grad(&false, &[&x], &[]).0, 0.5);
         assert!(message(|| inverse.value_and_grad(&true, &[&x], &[])).contains("on purpose"));
     }
+}
+
+#[test]
+fn dual_numbers_replay_with_their_tangents() {
+    let mut f = Replay::new(|(): &(), x: &[Var<Dual>]| (x[0].sin() * &x[0]).sum(..));
+    for (value, tangent) in [(0.5, 1.0), (0.5, 1.0), (2.0, -3.0), (-1.0, 0.25)] {
+        let x = Tensor::from_vec(vec![Dual::new(value, tangent); 2], [2]);
+        let (y, gradients) = f.value_and_grad(&(), &[&x], &[]);
+        // (x sin x)' = sin x + x cos x, (x sin x)'' = 2 cos x − x sin x
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-14;
+        let (sin, cos) = value.sin_cos();
+        let (slope, curvature) = (sin + value * cos, 2.0 * cos - value * sin);
+        assert!(close(y.value, 2.0 * value * sin) && close(y.tangent, 2.0 * slope * tangent));
+        let g = gradients[0].get([1]);
+        assert!(
+            close(g.value, slope) && close(g.tangent, curvature * tangent),
+            "{g:?}"
+        );
+    }
+    assert_eq!(f.recordings(), 1);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! [`Replay`]: a function whose computation and gradient are recorded once and then run as a [`Program`].
 //!
 //! `plan` makes a program of a tape: it lists the steps, `strides` chooses how each is computed, and `cells` gives each value
-//! and each cotangent a place. `program` runs it.
+//! and each cotangent a place. `program` runs it; `recording` is what a tape notes for it.
 
 mod cells;
 mod plan;
 mod program;
+mod recording;
 mod strides;
 
 pub use self::program::Program;
