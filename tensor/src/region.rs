@@ -1,7 +1,7 @@
 //! Writing to a part of a tensor, selected as views select what they read.
 
 use crate::axes::Slice;
-use crate::elementwise::zip;
+use crate::elementwise::driver;
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor};
 
@@ -32,7 +32,7 @@ impl<T: Element> Tensor<T> {
         let layout = self.layout().to_row_major();
         let view = view(&layout);
         let source = source.broadcast_to(view.shape());
-        zip::update(self.as_mut_slice(), &view, &source, f);
+        driver::update(self.as_mut_slice(), &view, &source, f);
     }
 
     /// Overwrites the region given by one [`Slice`] per leading axis with `source`, broadcast to the region.

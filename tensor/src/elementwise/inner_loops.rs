@@ -30,110 +30,84 @@ impl<'a, T: Element> StridedSlice<'a, T> {
     }
 }
 
-/// The elements of one operand in an innermost loop.
+/// The most elements of a piece of a row that is gathered or repeated.
+const PIECE: usize = 128;
+
+/// A piece of a row, once one is needed.
+pub(crate) type Buffer<T> = Option<[T; PIECE]>;
+
+/// The elements of one operand in a row of the result.
 pub(crate) enum Row<'a, T> {
     /// Contiguous elements.
     Slice(&'a [T]),
     /// One element for all.
     Constant(T),
+    /// Elements with another stride.
+    Strided(StridedSlice<'a, T>),
 }
 
-/// The most elements of a piece of a row that has a constant operand.
-pub(crate) const PIECE: usize = 128;
-
-/// Rows shorter than this are not worth the pieces.
-const MIN_ROW: usize = 48;
-
 impl<'a, T: Element> StridedSlice<'a, T> {
-    /// The first `count` elements, if they are contiguous or equal, and enough.
+    /// The first `count` elements.
     #[inline]
-    pub(crate) fn as_row(&self, count: usize) -> Option<Row<'a, T>> {
+    pub(crate) fn row(self, count: usize) -> Row<'a, T> {
         match self.stride {
-            _ if count < MIN_ROW => None,
-            1 => self.as_contiguous(count).map(Row::Slice),
-            0 => Some(Row::Constant(self.at(0))),
-            _ => None,
+            1 => Row::Slice(&self.buffer[self.start as usize..][..count]),
+            0 => Row::Constant(self.at(0)),
+            _ => Row::Strided(self),
         }
     }
 }
 
-impl<'a, T: Copy> Row<'a, T> {
-    /// The row as contiguous pieces. A constant is repeated in the buffer, where it stays: to move it would cost as much
-    /// as a piece. A loop of its own for each place of a constant would be compiled once more for every function.
+impl<'a, T: Element> Row<'a, T> {
+    /// The row as contiguous pieces. A constant is repeated in `buffer`, where it stays for all pieces; strided elements
+    /// are gathered there.
     #[inline]
-    pub(crate) fn pieces(self, buffer: &'a mut Option<[T; PIECE]>) -> Pieces<'a, T> {
+    pub(crate) fn pieces(self, count: usize, buffer: &'a mut Buffer<T>) -> Pieces<'a, T> {
+        let fresh = || [T::default(); PIECE];
         match self {
-            Self::Slice(elements) => Pieces {
-                elements,
-                repeats: false,
-            },
-            Self::Constant(x) => Pieces {
-                elements: buffer.insert([x; PIECE]),
-                repeats: true,
-            },
+            Self::Slice(elements) => Pieces::Slice(elements),
+            Self::Constant(x) => {
+                let repeated = &mut buffer.get_or_insert_with(fresh)[..PIECE.min(count)];
+                repeated.fill(x);
+                Pieces::Repeated(repeated)
+            }
+            Self::Strided(elements) => Pieces::Gathered(elements, buffer.get_or_insert_with(fresh)),
         }
     }
 }
 
 /// A row as contiguous pieces.
-pub(crate) struct Pieces<'a, T> {
-    elements: &'a [T],
-    /// Whether every piece is the same.
-    repeats: bool,
+pub(crate) enum Pieces<'a, T> {
+    /// Pieces of a contiguous row.
+    Slice(&'a [T]),
+    /// One piece for all.
+    Repeated(&'a [T]),
+    /// Elements to gather, and the buffer for a piece.
+    Gathered(StridedSlice<'a, T>, &'a mut [T]),
 }
 
-impl<T> Pieces<'_, T> {
+impl<T: Element> Pieces<'_, T> {
     /// How many elements a piece has at most.
     #[inline]
     pub(crate) fn limit(&self) -> usize {
-        self.elements.len()
+        match self {
+            Self::Slice(_) => usize::MAX,
+            Self::Repeated(_) | Self::Gathered(..) => PIECE,
+        }
     }
 
     /// Elements `first..first + count`, at most [`limit`](Self::limit).
     #[inline]
-    pub(crate) fn piece(&self, first: usize, count: usize) -> &[T] {
-        let first = if self.repeats { 0 } else { first };
-        &self.elements[first..first + count]
-    }
-}
-
-/// `out[i] = f(a[i])`
-#[inline]
-pub(crate) fn map_strided<T: Element, U>(
-    out: &mut [U],
-    a: StridedSlice<'_, T>,
-    f: impl Fn(T) -> U,
-) {
-    if let Some(a) = a.as_contiguous(out.len()) {
-        for (out, &a) in out.iter_mut().zip(a) {
-            *out = f(a);
-        }
-    } else {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(a.at(i));
-        }
-    }
-}
-
-/// `out[i] = f(a[i], b[i])`
-#[inline]
-pub(crate) fn zip_strided<T: Element, U: Element, V>(
-    out: &mut [V],
-    a: StridedSlice<'_, T>,
-    b: StridedSlice<'_, U>,
-    f: impl Fn(T, U) -> V,
-) {
-    if let (Some(a), Some(b)) = (a.as_contiguous(out.len()), b.as_contiguous(out.len())) {
-        for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *out = f(a, b);
-        }
-    } else if let Some(b) = b.as_constant() {
-        map_strided(out, a, |a| f(a, b));
-    } else if let Some(a) = a.as_constant() {
-        map_strided(out, b, |b| f(a, b));
-    } else {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(a.at(i), b.at(i));
+    pub(crate) fn piece(&mut self, first: usize, count: usize) -> &[T] {
+        match self {
+            Self::Slice(elements) => &elements[first..first + count],
+            Self::Repeated(piece) => &piece[..count],
+            Self::Gathered(elements, piece) => {
+                for (i, x) in piece[..count].iter_mut().enumerate() {
+                    *x = elements.at(first + i);
+                }
+                &piece[..count]
+            }
         }
     }
 }
@@ -156,54 +130,6 @@ pub(crate) fn update_strided<T: Element, U: Copy>(
     } else {
         for (i, out) in out.iter_mut().enumerate() {
             *out = f(*out, a.at(i));
-        }
-    }
-}
-
-/// `out[i] = f(a[i], b[i], c[i])`
-#[inline]
-pub(crate) fn zip3_strided<A: Element, B: Element, C: Element, U>(
-    out: &mut [U],
-    a: StridedSlice<'_, A>,
-    b: StridedSlice<'_, B>,
-    c: StridedSlice<'_, C>,
-    f: impl Fn(A, B, C) -> U,
-) {
-    let count = out.len();
-    if let (Some(a), Some(b), Some(c)) = (
-        a.as_contiguous(count),
-        b.as_contiguous(count),
-        c.as_contiguous(count),
-    ) {
-        for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
-            *out = f(a, b, c);
-        }
-    } else if let Some(c) = c.as_constant() {
-        zip_strided(out, a, b, |a, b| f(a, b, c));
-    } else if let Some(b) = b.as_constant() {
-        zip_strided(out, a, c, |a, c| f(a, b, c));
-    } else {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(a.at(i), b.at(i), c.at(i));
-        }
-    }
-}
-
-/// `out[i] = f(a[i], b[i], c[i], d[i])`
-#[inline]
-pub(crate) fn zip4_strided<A: Element, B: Element, C: Element, D: Element, U>(
-    out: &mut [U],
-    a: StridedSlice<'_, A>,
-    b: StridedSlice<'_, B>,
-    c: StridedSlice<'_, C>,
-    d: StridedSlice<'_, D>,
-    f: impl Fn(A, B, C, D) -> U,
-) {
-    if let Some(d) = d.as_constant() {
-        zip3_strided(out, a, b, c, |a, b, c| f(a, b, c, d));
-    } else {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(a.at(i), b.at(i), c.at(i), d.at(i));
         }
     }
 }

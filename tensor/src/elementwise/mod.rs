@@ -1,8 +1,9 @@
-//! Elementwise operations: `zip` and `zip3_zip4` run them all, `arithmetic`, `power` and `compare` are the methods, `elementary`,
+//! Elementwise operations: `zip` and `zip3_zip4` compile the loop over a function (`pointwise`), `driver` runs it; `arithmetic`, `power` and `compare` are the methods, `elementary`,
 //! `error_function`, `decimal_logarithm` and `trigonometric` the vectorisable functions.
 
 mod arithmetic;
 mod compare;
+pub(crate) mod driver;
 pub(crate) mod elementary;
 pub(crate) mod error_function;
 pub(crate) mod inner_loops;
@@ -11,7 +12,7 @@ pub(crate) mod pointwise;
 mod power;
 pub(crate) mod tiling;
 pub(crate) mod trigonometric;
-pub(crate) mod zip;
+mod zip;
 mod zip3_zip4;
 
 pub use pointwise::ElementFunction;
