@@ -237,28 +237,39 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     /// The inverse of sinh: `ln(x + √(x² + 1))`.
     #[must_use]
     fn asinh(self) -> Self {
-        let (x, one) = (self.abs(), Self::one());
-        // Above this bound x² may overflow in f32, and √(x² + 1) rounds to x.
-        let up = if x.to_f64() > 1e9 {
-            x.ln() + Self::of(std::f64::consts::LN_2)
-        } else {
-            // ln(x + √(x² + 1)) as ln_1p(x + x² / (1 + √(x² + 1))), which does not cancel near 0.
-            let square = x * x;
-            (x + square / (one + (one + square).sqrt())).ln_1p()
-        };
-        if self < Self::zero() { -up } else { up }
+        let (x, one, zero) = (self.abs(), Self::one(), Self::zero());
+        // ln(x + √(x² + 1)) as ln_1p(x + x² / (1 + √(x² + 1))), which does not cancel near 0. Without branches, so that
+        // a loop uses vectors.
+        let square = x * x;
+        let argument = x + square / (one + (one + square).sqrt());
+        // From here on the argument rounds to 2x, whose square may overflow.
+        let is_large = x > Self::of(1e18);
+        let argument = if is_large { x } else { argument };
+        let up = argument.ln_1p()
+            + if is_large {
+                Self::of(std::f64::consts::LN_2)
+            } else {
+                zero
+            };
+        if self < zero { -up } else { up }
     }
     /// The inverse of cosh, in [0, ∞): `ln(x + √(x² − 1))`; NaN below 1.
     #[must_use]
     fn acosh(self) -> Self {
-        let above = self - Self::one();
-        if above < Self::zero() {
-            return above.sqrt();
-        }
-        if self.to_f64() > 1e9 {
-            return self.ln() + Self::of(std::f64::consts::LN_2);
-        }
-        (above + (above * (self + Self::one())).sqrt()).ln_1p()
+        // Without branches, so that a loop uses vectors.
+        let (zero, above) = (Self::zero(), self - Self::one());
+        // The square root of a negative number is NaN, as the result is.
+        let above = if above < zero { above.sqrt() } else { above };
+        let argument = above + (above * (self + Self::one())).sqrt();
+        // From here on the argument rounds to 2x, whose square may overflow.
+        let is_large = self > Self::of(1e18);
+        let argument = if is_large { self } else { argument };
+        argument.ln_1p()
+            + if is_large {
+                Self::of(std::f64::consts::LN_2)
+            } else {
+                zero
+            }
     }
     /// The inverse of tanh: `½ ln((1 + x) / (1 − x))`.
     #[must_use]

@@ -394,6 +394,33 @@ fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
     }
     assert!((Real::asinh(1e300_f64) - (1e300_f64.ln() + std::f64::consts::LN_2)).abs() < 1e-12);
     assert!(Real::acosh(0.5_f64).is_nan() && Real::acosh(-1e8_f64).is_nan());
+    // Around the bound from which on squares are avoided, and where they overflow.
+    for x in [1e9_f32, 9.9e17, 1.1e18, 3e19, f32::MAX] {
+        let exact = (f64::from(x).ln() + std::f64::consts::LN_2) as f32;
+        for (name, y) in [
+            ("asinh", Real::asinh(x)),
+            ("asinh of the opposite", -Real::asinh(-x)),
+            ("acosh", Real::acosh(x)),
+        ] {
+            assert!(
+                (y - exact).abs() <= 2.0 * f32::EPSILON * exact,
+                "{name} at {x}: {y}, {exact}"
+            );
+        }
+        assert!(Real::acosh(-x).is_nan(), "acosh at -{x}");
+    }
+    let infinite = f32::INFINITY;
+    assert_eq!(
+        (Real::asinh(infinite), Real::asinh(-infinite)),
+        (infinite, -infinite)
+    );
+    assert_eq!(
+        (Real::acosh(infinite), Real::acosh(1.0_f32)),
+        (infinite, 0.0)
+    );
+    assert!(Real::acosh(-infinite).is_nan() && Real::acosh(f32::NAN).is_nan());
+    assert!(Real::asinh(f32::NAN).is_nan());
+    assert_eq!(Real::asinh(0.0_f32).to_bits());
     assert!(Real::atanh(1.5_f64).is_nan() && Real::atanh(-1.0_f64) == f64::NEG_INFINITY);
 }
 
