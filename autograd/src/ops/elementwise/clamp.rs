@@ -43,7 +43,7 @@ impl Op for Clamp {
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
-        out.input(0, |grad| self.gate().apply(grad, call.input(0)));
+        out.input_owned(0, |grad| self.gate().apply_owned(grad, call.input(0)));
     }
 
     fn on_slices<T: Real>(&self, _: &[&[usize]]) -> Option<OnSlices<T>> {

@@ -21,8 +21,8 @@ impl Op for Hardsigmoid {
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
-        out.input(0, |grad| {
-            Gate::inside(-3.0, 3.0, 1.0 / 6.0).apply(grad, call.input(0))
+        out.input_owned(0, |grad| {
+            Gate::inside(-3.0, 3.0, 1.0 / 6.0).apply_owned(grad, call.input(0))
         });
     }
 

@@ -20,7 +20,7 @@ unary! {
         let (zero, slope) = (T::zero(), T::of(op.negative_slope));
         x.map(move |x| if x > zero { x } else { x * slope })
     },
-    vjp |op, grad, x, y| Gate::at_zero(op.negative_slope, op.negative_slope, 1.0).apply(grad, x),
+    vjp |op, grad, x, y| Gate::at_zero(op.negative_slope, op.negative_slope, 1.0).apply_owned(grad, x),
 
     /// The absolute value; its slope at 0 is 0.
     ///
@@ -35,5 +35,5 @@ unary! {
     abs, Abs, reads INPUTS,
     sample |draw| (Abs, draw.any_off_zero()),
     forward |op, x| x.abs(),
-    vjp |op, grad, x, y| Gate::at_zero(-1.0, 0.0, 1.0).apply(grad, x),
+    vjp |op, grad, x, y| Gate::at_zero(-1.0, 0.0, 1.0).apply_owned(grad, x),
 }

@@ -68,16 +68,32 @@ impl Gate {
     }
 
     fn on_slices<T: Real>(&self, grad: &[T], x: &[T], out: &mut [T]) {
-        if self.is_step() {
-            slices::zip(grad, x, out, step);
-        } else {
-            slices::zip(grad, x, out, self.function());
+        let [below, _, inside, _, above] = self.slopes.map(T::of);
+        let (low, high) = (T::of(self.low), T::of(self.high));
+        match self.selection() {
+            Selection::Step => slices::zip(grad, x, out, step),
+            Selection::Kink => slices::zip(grad, x, out, kink(low, below, above)),
+            Selection::Hole => slices::zip(grad, x, out, hole(low, above)),
+            Selection::Band => slices::zip(grad, x, out, band(low, high, inside)),
+            Selection::Any => slices::zip(grad, x, out, self.function()),
         }
     }
 
-    /// Whether the slope is 1 above 0 and 0 elsewhere, as that of `relu`: that has a faster loop.
-    fn is_step(&self) -> bool {
-        self.low == 0.0 && self.slopes == Self::at_zero(0.0, 0.0, 1.0).slopes
+    /// The fewest instructions that select the slope.
+    fn selection(&self) -> Selection {
+        let [below, at_low, inside, at_high, above] = self.slopes;
+        if self.low == self.high {
+            return match [below, at_low, above] {
+                [0.0, 0.0, 1.0] if self.low == 0.0 => Selection::Step,
+                [a, at, b] if a == at && a != 0.0 && b != 0.0 => Selection::Kink,
+                [a, 0.0, b] if a == b && a != 0.0 => Selection::Hole,
+                _ => Selection::Any,
+            };
+        }
+        if [below, at_low, at_high, above] == [0.0; 4] && inside != 0.0 {
+            return Selection::Band;
+        }
+        Selection::Any
     }
 
     /// The op for one element: a function of its cotangent and of the point at which the slope is taken.
@@ -95,6 +111,44 @@ impl Gate {
     }
 }
 
+/// How a [`Gate`] selects its slope.
+enum Selection {
+    /// [`step`], as for `relu`.
+    Step,
+    /// [`kink`], as for `leaky_relu`.
+    Kink,
+    /// [`hole`], as for `hardshrink`.
+    Hole,
+    /// [`band`], as for `clamp`.
+    Band,
+    /// [`Gate::function`].
+    Any,
+}
+
+/// `grad` where `x` is above 0, or NaN.
+#[inline]
+fn step<T: Real>(grad: T, x: T) -> T {
+    if x <= T::zero() { T::zero() } else { grad }
+}
+
+/// `grad` times one slope up to `low` and another above it, and for NaN; neither is 0.
+fn kink<T: Real>(low: T, below: T, above: T) -> impl Fn(T, T) -> T + Sync {
+    move |grad, x| grad * if x <= low { below } else { above }
+}
+
+/// `grad` times a slope, and 0 at one point.
+fn hole<T: Real>(at: T, slope: T) -> impl Fn(T, T) -> T + Sync {
+    move |grad, x| if x == at { T::zero() } else { grad * slope }
+}
+
+/// `grad` times a slope between `low` and `high`, and 0 elsewhere, and for NaN.
+fn band<T: Real>(low: T, high: T, slope: T) -> impl Fn(T, T) -> T + Sync {
+    move |grad, x| {
+        let inside = if x < high { grad * slope } else { T::zero() };
+        if x > low { inside } else { T::zero() }
+    }
+}
+
 impl Op for Gate {
     fn name(&self) -> &'static str {
         "gate"
@@ -105,17 +159,29 @@ impl Op for Gate {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        if self.is_step() {
-            return x[0].zip(&x[1], step).into();
+        let (grad, x) = (&x[0], &x[1]);
+        let [below, _, inside, _, above] = self.slopes.map(T::of);
+        let (low, high) = (T::of(self.low), T::of(self.high));
+        match self.selection() {
+            Selection::Step => grad.zip(x, step),
+            Selection::Kink => grad.zip(x, kink(low, below, above)),
+            Selection::Hole => grad.zip(x, hole(low, above)),
+            Selection::Band => grad.zip(x, band(low, high, inside)),
+            Selection::Any => grad.zip(x, self.function()),
         }
-        x[0].zip(&x[1], self.function()).into()
+        .into()
     }
 
     fn forward_owned<T: Real>(&self, mut grad: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
-        if self.is_step() {
-            grad.zip_in_place(&others[0], step);
-        } else {
-            grad.zip_in_place(&others[0], self.function());
+        let [below, _, inside, _, above] = self.slopes.map(T::of);
+        let (low, high) = (T::of(self.low), T::of(self.high));
+        let x = &others[0];
+        match self.selection() {
+            Selection::Step => grad.zip_in_place(x, step),
+            Selection::Kink => grad.zip_in_place(x, kink(low, below, above)),
+            Selection::Hole => grad.zip_in_place(x, hole(low, above)),
+            Selection::Band => grad.zip_in_place(x, band(low, high, inside)),
+            Selection::Any => grad.zip_in_place(x, self.function()),
         }
         grad.into()
     }
@@ -134,6 +200,8 @@ impl Op for Gate {
             Self::at_zero(0.0, 0.0, 1.0),
             Self::at_zero(-1.0, 0.0, 1.0),
             Self::at_zero(0.3, 0.3, 1.0),
+            Self::at_zero(1.0, 0.0, 1.0),
+            Self::at_zero(0.01, 0.01, 1.0),
             Self::inside(-0.05, 0.05, 0.5),
             Self {
                 low: -0.05,
@@ -146,9 +214,85 @@ impl Op for Gate {
     }
 }
 
-/// `grad` where `x` is above 0, or NaN.
-fn step<T: Real>(grad: T, x: T) -> T {
-    if x <= T::zero() { T::zero() } else { grad }
-}
-
 pub(super) const OPS: &[OpInfo] = &[OpInfo::op::<Gate>("gate")];
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, Selection};
+    use crate::op::{Inputs, Op};
+    use crate::var::Var;
+    use wengert_tensor::Tensor;
+
+    /// Every way to select has the bits of the general one, at kinks, infinities and NaN too.
+    #[test]
+    fn each_selection_gives_the_bits_of_the_general_one() {
+        let special = [0.0, 1.0, 0.3, 3.0, 1e-300, f64::INFINITY];
+        let mut points: Vec<f64> = special.iter().flat_map(|&x| [x, -x]).collect();
+        points.push(f64::NAN);
+        let count = points.len();
+        let grad = Tensor::from_fn([count, count], |i| points[i[0]]);
+        let x = Tensor::from_fn([count, count], |i| points[i[1]]);
+        let mut seen = [false; 5];
+        let any = Gate {
+            low: -1.0,
+            high: 0.3,
+            slopes: [1.0, 2.0, 3.0, 4.0, 5.0],
+        };
+        for gate in [
+            Gate::at_zero(0.0, 0.0, 1.0),
+            Gate::at_zero(0.01, 0.01, 1.0),
+            Gate::at_zero(-0.5, -0.5, 2.0),
+            Gate::at_zero(1.0, 0.0, 1.0),
+            Gate::at_zero(-1.0, 0.0, 1.0),
+            Gate::at_zero(0.0, 0.0, 0.0),
+            Gate::inside(-3.0, 3.0, 1.0 / 6.0),
+            Gate::inside(f64::NEG_INFINITY, 0.3, 1.0),
+            Gate::inside(0.0, f64::INFINITY, 1.0),
+            Gate::inside(f64::NEG_INFINITY, f64::INFINITY, 1.0),
+            Gate::inside(-1.0, 1.0, 0.0),
+            any,
+        ] {
+            seen[match gate.selection() {
+                Selection::Step => 0,
+                Selection::Kink => 1,
+                Selection::Hole => 2,
+                Selection::Band => 3,
+                Selection::Any => 4,
+            }] = true;
+            let bits = |x: &Tensor<f64>| {
+                let bits = x.to_vec().into_iter();
+                bits.map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() })
+                    .collect::<Vec<_>>()
+            };
+            let expected = bits(&grad.zip(&x, gate.function()));
+            let (g, at) = (Var::constant(grad.clone()), Var::constant(x.clone()));
+            let found = gate.forward(&Inputs(&[&g, &at]));
+            assert_eq!(
+                bits(found.0.get(0).expect("one output")),
+                expected,
+                "{gate:?}"
+            );
+            let found = gate.forward_owned(grad.contiguous(), &Inputs(&[&at]));
+            assert_eq!(
+                bits(found.0.get(0).expect("one output")),
+                expected,
+                "{gate:?}, owned"
+            );
+            let own = Tensor::from_vec(grad.to_vec(), grad.shape());
+            let found = gate.forward_owned(own, &Inputs(&[&at]));
+            assert_eq!(
+                bits(found.0.get(0).expect("one output")),
+                expected,
+                "{gate:?}, in place"
+            );
+            let mut found = vec![0.0; grad.len()];
+            gate.on_slices(&grad.to_vec(), &x.to_vec(), &mut found);
+            assert_eq!(
+                bits(&Tensor::from_vec(found, [grad.len()])),
+                expected,
+                "{gate:?}"
+            );
+        }
+        assert_eq!(seen, [true; 5], "every way to select");
+    }
+}

@@ -24,7 +24,7 @@ unary! {
             if x < -lambda { x } else { y }
         })
     },
-    vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
+    vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply_owned(grad, y),
 
     /// `x` moved by λ towards 0, 0 where it would cross; the slope at ±λ is 0.
     ///
@@ -47,7 +47,7 @@ unary! {
             if x < -lambda { x + lambda } else { y }
         })
     },
-    vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply(grad, y),
+    vjp |op, grad, x, y| Gate::at_zero(1.0, 0.0, 1.0).apply_owned(grad, y),
 }
 
 /// Numbers at least 0.1 from `place` and from `−place`.

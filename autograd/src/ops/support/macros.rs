@@ -78,8 +78,8 @@ macro_rules! unary {
             fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
                 let ($vop, $vx, $vy) = (self, call.input(0), call.output(0));
                 let _ = ($vop, $vx, $vy);
-                out.input(0, |$grad| {
-                    let _ = $grad;
+                out.input_owned(0, |$grad| {
+                    let _ = &$grad;
                     $vjp
                 });
             }
