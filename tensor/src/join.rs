@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::axes::{Slice, resolve_axis};
 use crate::create::{buffer, require_memory};
-use crate::elementwise::driver;
+use crate::elementwise::outer_loops;
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor, parallel, require};
 
@@ -44,7 +44,7 @@ impl<T: Element> Tensor<T> {
         for part in parts {
             let end = start + part.shape()[axis] as isize;
             let view = layout.slice(axis as isize, (start..end).into());
-            driver::update(&mut out, &view, part, |_, new| new);
+            outer_loops::update(&mut out, &view, part, |_, new| new);
             start = end;
         }
         Self::from_parts(out, layout)

@@ -2,7 +2,7 @@
 //! transposed operands, and [`linear`](Tensor::linear).
 
 use crate::create::buffer;
-use crate::elementwise::driver;
+use crate::elementwise::outer_loops;
 use crate::fail::flatten_hint;
 use crate::kernels::gemm::{self, Gemm};
 use crate::layout::Layout;
@@ -112,7 +112,7 @@ impl<T: Real> Tensor<T> {
                     to.copy_from_slice(row);
                 }
             }
-            _ => driver::copy(&self.broadcast_to(layout.shape()), out),
+            _ => outer_loops::copy(&self.broadcast_to(layout.shape()), out),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Writing to a part of a tensor, selected as views select what they read.
 
 use crate::axes::Slice;
-use crate::elementwise::driver;
+use crate::elementwise::outer_loops;
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor};
 
@@ -32,7 +32,7 @@ impl<T: Element> Tensor<T> {
         let layout = self.layout().to_row_major();
         let view = view(&layout);
         let source = source.broadcast_to(view.shape());
-        driver::update(self.as_mut_slice(), &view, &source, f);
+        outer_loops::update(self.as_mut_slice(), &view, &source, f);
     }
 
     /// Overwrites the region given by one [`Slice`] per leading axis with `source`, broadcast to the region.

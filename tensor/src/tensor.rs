@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::elementwise::driver;
+use crate::elementwise::outer_loops;
 use crate::layout::Layout;
 use crate::memory::storage::Storage;
 use crate::require;
@@ -353,7 +353,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     fn copied(&self) -> Vec<T> {
         let mut values = crate::create::buffer("contiguous", self.shape());
-        driver::copy(self, &mut values);
+        outer_loops::copy(self, &mut values);
         values
     }
 

@@ -1,13 +1,14 @@
-//! Elementwise operations: `zip` and `zip3_zip4` compile the loop over a function (`pointwise`), `driver` runs it; `arithmetic`, `power` and `compare` are the methods, `elementary`,
-//! `error_function`, `decimal_logarithm` and `trigonometric` the vectorisable functions.
+//! Elementwise operations: `zip` and `zip3_zip4` compile the loop over a function (`pointwise`), `outer_loops` runs it;
+//! `arithmetic`, `power` and `compare` are the methods, `elementary`, `error_function` and `trigonometric` the vectorisable
+//! functions.
 
 mod arithmetic;
 mod compare;
-pub(crate) mod driver;
 pub(crate) mod elementary;
 pub(crate) mod error_function;
 pub(crate) mod inner_loops;
 pub(crate) mod loop_nest;
+pub(crate) mod outer_loops;
 pub(crate) mod pointwise;
 mod power;
 pub(crate) mod tiling;

@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 
 use crate::Element;
-use crate::elementwise::driver::Operands;
+use crate::elementwise::outer_loops::Operands;
 use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::{Level, Loop, Loop4};
 

@@ -1,10 +1,10 @@
 //! Functions of the elements of one and two tensors, in new memory and in place.
 //!
-//! A method compiles the loop over its function ([`pointwise`]) and hands it to the [`driver`]. Chunks depend on shapes and
+//! A method compiles the loop over its function ([`pointwise`]) and hands it to the [`outer_loops`]. Chunks depend on shapes and
 //! layouts alone and elements are independent of each other, so results do not depend on the number of threads or the order
 //! of the loops.
 
-use crate::elementwise::driver;
+use crate::elementwise::outer_loops;
 use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, ElementFunction};
 use crate::kernels::simd::Level;
 use crate::{Element, Tensor};
@@ -44,7 +44,7 @@ impl<T: Element> Tensor<T> {
             return Tensor::from_one(f.at(self.first()), layout);
         }
         let level = Level::best();
-        driver::map(self, layout, C::STEPS, &|out, x| {
+        outer_loops::map(self, layout, C::STEPS, &|out, x| {
             pointwise::map::<C, _, _, _>(level, &f, out, x);
         })
     }
@@ -124,7 +124,7 @@ impl<T: Element> Tensor<T> {
             return Tensor::from_one(f.at((self.first(), other.first())), layout);
         }
         let level = Level::best();
-        driver::zip(op, (self, other), layout, C::STEPS, &|out, operands| {
+        outer_loops::zip(op, (self, other), layout, C::STEPS, &|out, operands| {
             pointwise::zip_operands::<C, _, _, _, _>(level, &f, out, operands);
         })
     }
@@ -148,7 +148,7 @@ impl<T: Element> Tensor<T> {
             return;
         }
         let level = Level::best();
-        driver::map_in_place(values, &|x| {
+        outer_loops::map_in_place(values, &|x| {
             pointwise::map_in_place::<Cheap, _, _>(level, &f, x);
         });
     }
@@ -178,7 +178,7 @@ impl<T: Element> Tensor<T> {
         let (level, f) = (Level::best(), move |(x, y)| f(x, y));
         let layout = self.layout().to_row_major();
         let values = self.as_mut_slice();
-        driver::zip_in_place(values, &layout, other, &right, &|x, y| {
+        outer_loops::zip_in_place(values, &layout, other, &right, &|x, y| {
             pointwise::zip_in_place::<Cheap, _, _, _>(level, &f, x, y);
         });
     }

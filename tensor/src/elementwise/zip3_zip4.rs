@@ -1,6 +1,6 @@
 //! Functions of the elements of three and four tensors, see [`zip`](super::zip).
 
-use crate::elementwise::driver::{self, Operands4};
+use crate::elementwise::outer_loops::{self, Operands4};
 use crate::elementwise::pointwise::{self, Cheap};
 use crate::kernels::simd::Level;
 use crate::layout::Layout;
@@ -43,7 +43,7 @@ impl<T: Element> Tensor<T> {
             return Tensor::from_one(f(self.first(), b.first(), c.first()), layout);
         }
         let level = Level::best();
-        driver::zip3(op, (self, b, c), layout, &|out, a, b, c| {
+        outer_loops::zip3(op, (self, b, c), layout, &|out, a, b, c| {
             pointwise::zip3(level, &f, out, (a, b, c));
         })
     }
@@ -71,7 +71,7 @@ impl<T: Element> Tensor<T> {
         let layout = Layout::broadcast_pair("zip4", &layout, c.layout());
         let layout = Layout::broadcast_pair("zip4", &layout, d.layout());
         let level = Level::best();
-        driver::zip4(
+        outer_loops::zip4(
             "zip4",
             (self, b, c, d),
             layout,

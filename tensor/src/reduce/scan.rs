@@ -3,7 +3,7 @@
 use crate::axes::resolve_axis;
 use crate::block_sum::BlockSum;
 use crate::create::buffer;
-use crate::elementwise::driver;
+use crate::elementwise::outer_loops;
 use crate::{Number, Real, Tensor, parallel};
 
 impl<T: Number> Tensor<T> {
@@ -21,7 +21,7 @@ impl<T: Number> Tensor<T> {
     pub fn cumsum(&self, axis: isize) -> Self {
         let axis = resolve_axis("cumsum", axis, self.shape());
         let mut out = buffer("cumsum", self.shape());
-        driver::copy(self, &mut out);
+        outer_loops::copy(self, &mut out);
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let (block, length) = (self.shape()[axis] * inner, out.len());
         parallel::for_chunks_mut(&mut out, block, length, |_, block| {
@@ -53,7 +53,7 @@ impl<T: Number> Tensor<T> {
     fn scan(&self, op: &str, axis: isize, join: impl Fn(T, T) -> T + Sync) -> Self {
         let axis = resolve_axis(op, axis, self.shape());
         let mut out = buffer(op, self.shape());
-        driver::copy(self, &mut out);
+        outer_loops::copy(self, &mut out);
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let block = self.shape()[axis] * inner;
         let length = out.len();
