@@ -35,8 +35,8 @@ pub(super) type ZipKernel<'a, T, U, V> = &'a (dyn Fn(&mut [V], Operands<'_, T, U
 /// `x[i] = f(x[i], y[i])` for slices of one length.
 pub(super) type UpdateKernel<'a, T, U> = &'a (dyn Fn(&mut [T], &[U]) + Sync);
 
-/// `out[i] = f(a[i], b[i], c[i])` for slices of one length.
-pub(super) type Zip3Kernel<'a, A, B, C, R> = &'a (dyn Fn(&mut [R], &[A], &[B], &[C]) + Sync);
+/// `out[i] = f(a[i], b[i], c[i])` for operands of the result's length.
+pub(super) type Zip3Kernel<'a, A, B, C, R> = &'a (dyn Fn(&mut [R], Operands3<'_, A, B, C>) + Sync);
 
 /// `out[i] = f(a[i], b[i], c[i], d[i])` for operands of the result's length.
 pub(super) type Zip4Kernel<'a, A, B, C, D, R> =
@@ -52,6 +52,16 @@ pub(super) enum Operands<'a, T, U> {
     ConstantLeft(T, &'a [U]),
     /// The right operand is one element. For functions that are bound by memory alone.
     ConstantRight(&'a [T], U),
+}
+
+/// The operands of a [`Zip3Kernel`]: slices of the result's length, or one element for all.
+pub(super) enum Operands3<'a, A, B, C> {
+    /// Three slices.
+    Slices(&'a [A], &'a [B], &'a [C]),
+    /// Two slices and an element, as where a mask selects zeros.
+    Constant(&'a [A], &'a [B], C),
+    /// A slice and two elements, as in a scale and a shift.
+    Constants(&'a [A], B, C),
 }
 
 /// The operands of a [`Zip4Kernel`]: slices of the result's length, or one element for all.
@@ -288,6 +298,11 @@ pub(crate) fn update<T: Element>(
         };
         if step == 1 {
             update_strided(&mut out[x as usize..x as usize + count], y, &f);
+        } else if let (2.., Some(y)) = (step, y.as_contiguous(count)) {
+            let row = out[x as usize..].iter_mut().step_by(step as usize);
+            for (x, &y) in row.zip(y) {
+                *x = f(*x, y);
+            }
         } else {
             for i in 0..count {
                 let x = &mut out[x.wrapping_add(i as isize * step) as usize];
@@ -313,7 +328,10 @@ pub(super) fn zip3<A: Element, B: Element, C: Element, R: Element>(
     if let (Some(a), Some(b), Some(c)) = (whole(a, &layout), whole(b, &layout), whole(c, &layout)) {
         parallel::for_chunks_mut(&mut out, CHUNK, work, |index, out| {
             let (from, to) = (index * CHUNK, index * CHUNK + out.len());
-            kernel(out, &a[from..to], &b[from..to], &c[from..to]);
+            kernel(
+                out,
+                Operands3::Slices(&a[from..to], &b[from..to], &c[from..to]),
+            );
         });
         return Tensor::from_parts(out, layout);
     }
@@ -331,14 +349,32 @@ pub(super) fn zip3<A: Element, B: Element, C: Element, R: Element>(
             for row in 0..tile.rows() {
                 let out = tile.target(out, from, row);
                 let count = out.len();
-                let mut a = a.row(row).row(count).pieces(count, &mut buffers.0);
-                let mut b = b.row(row).row(count).pieces(count, &mut buffers.1);
-                let mut c = c.row(row).row(count).pieces(count, &mut buffers.2);
+                let (a, b, c) = (a.row(row), b.row(row), c.row(row));
+                let (a, b, c) = (a.row(count), b.row(count), c.row(count));
+                let operands = match (&a, &b, &c) {
+                    (Row::Slice(a), Row::Slice(b), Row::Slice(c)) => {
+                        Some(Operands3::Slices(a, b, c))
+                    }
+                    (Row::Slice(a), Row::Slice(b), Row::Constant(c)) => {
+                        Some(Operands3::Constant(a, b, *c))
+                    }
+                    (Row::Slice(a), Row::Constant(b), Row::Constant(c)) => {
+                        Some(Operands3::Constants(a, *b, *c))
+                    }
+                    _ => None,
+                };
+                if let Some(operands) = operands {
+                    kernel(out, operands);
+                    continue;
+                }
+                let mut a = a.pieces(count, &mut buffers.0);
+                let mut b = b.pieces(count, &mut buffers.1);
+                let mut c = c.pieces(count, &mut buffers.2);
                 let limit = a.limit().min(b.limit()).min(c.limit());
                 for (first, out) in pieces(out, limit) {
                     let count = out.len();
                     let (a, b) = (a.piece(first, count), b.piece(first, count));
-                    kernel(out, a, b, c.piece(first, count));
+                    kernel(out, Operands3::Slices(a, b, c.piece(first, count)));
                 }
             }
         });
@@ -392,10 +428,17 @@ pub(super) fn zip4<A: Element, B: Element, C: Element, D: Element, R: Element>(
                 let count = out.len();
                 let (a, b) = (a.row(row).row(count), b.row(row).row(count));
                 let (c, d) = (c.row(row).row(count), d.row(row).row(count));
-                if let (Row::Slice(a), Row::Constant(b), Row::Constant(c), Row::Constant(d)) =
-                    (&a, &b, &c, &d)
-                {
-                    kernel(out, Operands4::Constants(a, *b, *c, *d));
+                let operands = match (&a, &b, &c, &d) {
+                    (Row::Slice(a), Row::Slice(b), Row::Slice(c), Row::Slice(d)) => {
+                        Some(Operands4::Slices(a, b, c, d))
+                    }
+                    (Row::Slice(a), Row::Constant(b), Row::Constant(c), Row::Constant(d)) => {
+                        Some(Operands4::Constants(a, *b, *c, *d))
+                    }
+                    _ => None,
+                };
+                if let Some(operands) = operands {
+                    kernel(out, operands);
                     continue;
                 }
                 let mut a = a.pieces(count, &mut buffers.0);

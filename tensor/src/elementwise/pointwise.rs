@@ -16,7 +16,6 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 
 use crate::Element;
-use crate::elementwise::outer_loops::Operands;
 use crate::kernels::simd::non_temporal;
 use crate::kernels::simd::{Level, Loop, Loop4};
 
@@ -182,38 +181,6 @@ impl<C: Cost, T: Copy, U: Copy, V, F: ElementFunction<(T, U), V>> Loop for Each<
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
             *out = f.at((x, y));
         }
-    }
-}
-
-/// `out[i] = f((x[i], y[i]))` for operands that may be constant.
-#[inline]
-pub(super) fn zip_operands<C: Cost, T, U, V, F>(
-    level: Level,
-    f: &F,
-    out: &mut [V],
-    operands: Operands<'_, T, U>,
-) where
-    T: Element,
-    U: Element,
-    V: Element,
-    F: ElementFunction<(T, U), V>,
-{
-    // A constant condition: what the driver does for memory-bound functions alone is not compiled for others.
-    if const { C::STEPS == Cheap::STEPS } {
-        match operands {
-            Operands::Slices(x, y) => zip::<C, _, _, _, _>(level, f, out, x, y),
-            Operands::Large(x, y) => zip_non_temporal(level, f, out, x, y),
-            Operands::ConstantLeft(x, y) => {
-                map::<C, _, _, _>(level, &move |y| f.at((x, y)), out, y)
-            }
-            Operands::ConstantRight(x, y) => {
-                map::<C, _, _, _>(level, &move |x| f.at((x, y)), out, x)
-            }
-        }
-    } else if let Operands::Slices(x, y) = operands {
-        zip::<C, _, _, _, _>(level, f, out, x, y);
-    } else {
-        unreachable!("functions bound by arithmetic get slices");
     }
 }
 

@@ -4,10 +4,42 @@
 //! layouts alone and elements are independent of each other, so results do not depend on the number of threads or the order
 //! of the loops.
 
-use crate::elementwise::outer_loops;
+use crate::elementwise::outer_loops::{self, Operands};
 use crate::elementwise::pointwise::{self, Cheap, Cost, Costly, ElementFunction};
 use crate::kernels::simd::Level;
 use crate::{Element, Tensor};
+
+/// `out[i] = f((x[i], y[i]))` for operands that may be constant.
+#[inline]
+fn zip_operands<C: Cost, T, U, V, F>(
+    level: Level,
+    f: &F,
+    out: &mut [V],
+    operands: Operands<'_, T, U>,
+) where
+    T: Element,
+    U: Element,
+    V: Element,
+    F: ElementFunction<(T, U), V>,
+{
+    // A constant condition: what the outer loops do for memory-bound functions alone is not compiled for others.
+    if const { C::STEPS == Cheap::STEPS } {
+        match operands {
+            Operands::Slices(x, y) => pointwise::zip::<C, _, _, _, _>(level, f, out, x, y),
+            Operands::Large(x, y) => pointwise::zip_non_temporal(level, f, out, x, y),
+            Operands::ConstantLeft(x, y) => {
+                pointwise::map::<C, _, _, _>(level, &move |y| f.at((x, y)), out, y);
+            }
+            Operands::ConstantRight(x, y) => {
+                pointwise::map::<C, _, _, _>(level, &move |x| f.at((x, y)), out, x);
+            }
+        }
+    } else if let Operands::Slices(x, y) = operands {
+        pointwise::zip::<C, _, _, _, _>(level, f, out, x, y);
+    } else {
+        unreachable!("functions bound by arithmetic get slices");
+    }
+}
 
 impl<T: Element> Tensor<T> {
     /// `y[i] = f(x[i])` for every element; the result has the shape of `self`.
@@ -125,7 +157,7 @@ impl<T: Element> Tensor<T> {
         }
         let level = Level::best();
         outer_loops::zip(op, (self, other), layout, C::STEPS, &|out, operands| {
-            pointwise::zip_operands::<C, _, _, _, _>(level, &f, out, operands);
+            zip_operands::<C, _, _, _, _>(level, &f, out, operands);
         })
     }
 

@@ -1,6 +1,6 @@
 //! Functions of the elements of three and four tensors, see [`zip`](super::zip).
 
-use crate::elementwise::outer_loops::{self, Operands4};
+use crate::elementwise::outer_loops::{self, Operands3, Operands4};
 use crate::elementwise::pointwise::{self, Cheap};
 use crate::kernels::simd::Level;
 use crate::layout::Layout;
@@ -43,8 +43,17 @@ impl<T: Element> Tensor<T> {
             return Tensor::from_one(f(self.first(), b.first(), c.first()), layout);
         }
         let level = Level::best();
-        outer_loops::zip3(op, (self, b, c), layout, &|out, a, b, c| {
-            pointwise::zip3(level, &f, out, (a, b, c));
+        outer_loops::zip3(op, (self, b, c), layout, &|out, operands| match operands {
+            Operands3::Slices(a, b, c) => pointwise::zip3(level, &f, out, (a, b, c)),
+            Operands3::Constant(a, b, c) => {
+                let f = &f;
+                let f = move |(a, b)| f(a, b, c);
+                pointwise::zip::<Cheap, _, _, _, _>(level, &f, out, a, b);
+            }
+            Operands3::Constants(a, b, c) => {
+                let f = &f;
+                pointwise::map::<Cheap, _, _, _>(level, &move |a| f(a, b, c), out, a);
+            }
         })
     }
 
