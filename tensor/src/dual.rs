@@ -247,9 +247,8 @@ impl<T: Real> Real for Dual<T> {
         self.chain(e, e * self.value * T::of(2.0 * factor))
     }
     fn normal_cdf(self) -> Self {
-        let density = self.value.exp_square(-0.5)
-            * T::of(0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
-        self.chain(self.value.normal_cdf(), density)
+        let [cdf, density] = self.value.normal_cdf_and_density();
+        self.chain(cdf, density)
     }
     fn floor(self) -> Self {
         Self::constant(self.value.floor())

@@ -236,6 +236,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     }
     /// The inverse of sinh: `ln(x + √(x² + 1))`.
     #[must_use]
+    #[inline(always)]
     fn asinh(self) -> Self {
         let (x, one, zero) = (self.abs(), Self::one(), Self::zero());
         // ln(x + √(x² + 1)) as ln_1p(x + x² / (1 + √(x² + 1))), which does not cancel near 0. Without branches, so that
@@ -255,6 +256,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     }
     /// The inverse of cosh, in [0, ∞): `ln(x + √(x² − 1))`; NaN below 1.
     #[must_use]
+    #[inline(always)]
     fn acosh(self) -> Self {
         // Without branches, so that a loop uses vectors.
         let (zero, above) = (Self::zero(), self - Self::one());
@@ -273,6 +275,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     }
     /// The inverse of tanh: `½ ln((1 + x) / (1 − x))`.
     #[must_use]
+    #[inline(always)]
     fn atanh(self) -> Self {
         let (x, one) = (self.abs(), Self::one());
         let half = ((x + x) / (one - x)).ln_1p() * Self::of(0.5);
@@ -295,6 +298,12 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     #[must_use]
     fn normal_cdf(self) -> Self {
         (self * Self::of(-std::f64::consts::FRAC_1_SQRT_2)).erfc() * Self::of(0.5)
+    }
+    /// [`normal_cdf`](Self::normal_cdf) and its slope, the density `e^(−x²/2) / √(2π)`, which share an exponential.
+    #[must_use]
+    fn normal_cdf_and_density(self) -> [Self; 2] {
+        let density = self.exp_square(-0.5) * Self::of(NORMAL_DENSITY_AT_0);
+        [self.normal_cdf(), density]
     }
     /// 2ˣ
     #[must_use]
@@ -346,6 +355,10 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     }
 }
 
+/// `1 / √(2π)`
+const NORMAL_DENSITY_AT_0: f64 =
+    0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+
 macro_rules! platform {
     ($t:ty, $elementary:ident, $angles:ident, { $($powers:item)* }) => {
         impl Real for $t {
@@ -384,7 +397,12 @@ macro_rules! platform {
             }
             #[inline(always)]
             fn normal_cdf(self) -> Self {
-                error_function::$angles::normal_cdf(self)
+                error_function::$angles::normal_cdf(self)[0]
+            }
+            #[inline(always)]
+            fn normal_cdf_and_density(self) -> [Self; 2] {
+                let [cdf, e] = error_function::$angles::normal_cdf(self);
+                [cdf, e * NORMAL_DENSITY_AT_0 as $t]
             }
             #[inline(always)]
             fn flush_subnormal(self) -> Self {

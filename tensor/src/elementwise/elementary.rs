@@ -99,15 +99,17 @@ macro_rules! functions {
             #[inline(always)]
             #[must_use]
             pub(crate) fn exp_square(x: $t, factor: $t) -> $t {
-                // The square of the upper half of x is exact, and the rest is small.
+                // x² = square + rest: the square of the upper half of x is exact, so its distance from the rounded square
+                // is too. The rest is at most half an ulp of the square, so e^rest is 1 + rest.
                 const LOWER: $bits = (1 << ($mantissa / 2 + 1)) - 1;
                 let upper = <$t>::from_bits(x.to_bits() & !LOWER);
-                let rest = (x - upper) * (x + upper) * factor;
-                let value = exp(upper * upper * factor);
-                let rest = if value > 0.0 { rest } else { 0.0 };
-                value
-                    + value
-                        * (rest + rest * rest * (0.5 + rest * (1.0 / 6.0 + rest * (1.0 / 24.0))))
+                let square = x * x;
+                let rest = (upper * upper - square) + (x - upper) * (x + upper);
+                let value = exp(square * factor);
+                // The square of a large number, or the exponential, is infinite: then there is no rest.
+                let end = if factor > 0.0 { <$t>::INFINITY } else { 0.0 };
+                let rest = if value == end { 0.0 } else { rest };
+                value + value * (rest * factor)
             }
 
             /// tanh x, within 3 ulps.

@@ -420,7 +420,6 @@ fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
     );
     assert!(Real::acosh(-infinite).is_nan() && Real::acosh(f32::NAN).is_nan());
     assert!(Real::asinh(f32::NAN).is_nan());
-    assert_eq!(Real::asinh(0.0_f32).to_bits());
     assert!(Real::atanh(1.5_f64).is_nan() && Real::atanh(-1.0_f64) == f64::NEG_INFINITY);
 }
 

@@ -28,8 +28,8 @@ smooth! {
     sample |draw| (Gelu, draw.any()),
     value |f, x| x * x.normal_cdf(),
     slope of X |f, x| {
-        let density = x.exp_square(-0.5) * T::of(HEIGHT);
-        x.normal_cdf() + x * density
+        let [cdf, density] = x.normal_cdf_and_density();
+        cdf + x * density
     },
     curvature |f, x| {
         let square = x.square();
