@@ -87,8 +87,13 @@ where
     if plan.has_columns() {
         chunk = chunk.next_multiple_of(COLUMN_TILE);
     }
+    let is_one_row = plan.has_contiguous_rows() && result.len() == 1;
     parallel::for_chunks_mut(&mut partial, chunk, x.len(), |index, out| {
-        task.run(index * chunk, out);
+        if is_one_row {
+            task.long_row(index * chunk, out);
+        } else {
+            task.run(index * chunk, out);
+        }
     });
     join_rows(&mut partial, result.len(), |a, b| function.join(a, b));
     Tensor::from_parts(partial, result)

@@ -124,12 +124,12 @@ where
     }
 }
 
-/// The partial results of all blocks of one result.
+/// The partial results of consecutive blocks of one result, of which the last may be shorter.
 pub(super) struct Blocks<'a, T, P, F: Accumulate<T, P>> {
     pub(super) function: &'a F,
     pub(super) values: &'a [T],
     pub(super) param: P,
-    pub(super) out: &'a mut Vec<F::Output>,
+    pub(super) out: &'a mut [F::Output],
 }
 
 impl<T, P, F> Body for Blocks<'_, T, P, F>
@@ -142,10 +142,10 @@ where
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for block in self.values.chunks(BLOCK) {
+        for (block, out) in self.values.chunks(BLOCK).zip(self.out) {
             let mut lanes = [self.function.identity(); LANES];
             accumulate_all(self.function, &mut lanes, block, self.param);
-            self.out.push(join(self.function, lanes));
+            *out = join(self.function, lanes);
         }
     }
 }

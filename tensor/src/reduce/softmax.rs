@@ -122,7 +122,7 @@ impl<T: Real> Tensor<T> {
                             function,
                         });
                     }
-                } else if extent < COLUMNS {
+                } else if extent < SHORT {
                     let strides = [1, extent];
                     level.run(Columns {
                         from,
@@ -162,8 +162,12 @@ pub(crate) fn softmax_rows<T: Real>(level: Level, from: &[T], to: &mut [T], exte
     }
 }
 
-/// The number of columns computed together: a row of them fills whole vectors.
-const COLUMNS: usize = 32;
+/// Rows shorter than this are computed as columns.
+const SHORT: usize = 32;
+
+/// The number of columns computed together: a row of them fills whole vectors, and four cache lines of single precision,
+/// since the next row may lie in another page.
+const COLUMNS: usize = 64;
 
 /// A function of the elements along the axis.
 trait RowFunction {

@@ -115,17 +115,31 @@ where
         });
     }
 
+    /// Blocks `first..` of the only result, which reads one contiguous range.
+    pub(super) fn long_row(&self, first: usize, out: &mut [F::Output]) {
+        let ([base], count) = (self.plan.kept.start, self.plan.count());
+        let (from, to) = (first * BLOCK, count.min((first + out.len()) * BLOCK));
+        self.level.run(Blocks {
+            function: self.function,
+            values: &self.buffer[base as usize + from..base as usize + to],
+            param: self.params[0],
+            out,
+        });
+    }
+
     /// Results `first..`, each of which reads one contiguous range of several blocks.
     pub(super) fn long_rows(&self, first: usize, out: &mut [F::Output]) {
         let [step] = self.plan.kept.inner();
         let count = self.plan.count();
-        let mut partial = Vec::with_capacity(count.div_ceil(BLOCK));
+        let blocks = count.div_ceil(BLOCK);
+        let mut partial = Vec::with_capacity(blocks);
         self.plan
             .kept
             .for_inner_loops(first, out.len(), |done, [base], results| {
                 for i in 0..results {
                     let start = (base + i as isize * step) as usize;
                     partial.clear();
+                    partial.resize(blocks, self.function.identity());
                     self.level.run(Blocks {
                         function: self.function,
                         values: &self.buffer[start..start + count],
