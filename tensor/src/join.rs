@@ -40,6 +40,10 @@ impl<T: Element> Tensor<T> {
         }
         let layout = Layout::row_major("concat", &shape);
         let mut out = buffer("concat", &shape);
+        if let Some(rows) = rows_of(parts, axis) {
+            join_rows(&rows, &mut out);
+            return Self::from_parts(out, layout);
+        }
         let mut start = 0;
         for part in parts {
             let end = start + part.shape()[axis] as isize;
@@ -315,4 +319,40 @@ impl<T: Number> Tensor<T> {
         });
         Self::from_parts(out, self.layout().to_row_major())
     }
+}
+
+/// The elements of contiguous tensors, and how many of them each index of the axes before `axis` has.
+fn rows_of<'a, T: Element>(parts: &[&'a Tensor<T>], axis: usize) -> Option<Vec<(&'a [T], usize)>> {
+    let rows = parts.iter().map(|part| {
+        let length = part.shape()[axis..].iter().product();
+        part.as_slice().map(|values| (values, length))
+    });
+    // A part without elements has no rows to take.
+    rows.filter(|row| row.is_none_or(|(_, length)| length > 0))
+        .collect()
+}
+
+/// Rows of the result, each of which has a row of every part one after the other.
+fn join_rows<T: Element>(parts: &[(&[T], usize)], out: &mut [T]) {
+    let total: usize = parts.iter().map(|(_, length)| length).sum();
+    // Copies are bound by memory, as other memory-bound loops.
+    let work = out.len() / 4;
+    parallel::for_chunks_mut(out, parallel::CHUNK, work, |index, mut out| {
+        let first = index * parallel::CHUNK;
+        let (mut row, mut column, mut number) = (first / total, first % total, 0);
+        while column >= parts[number].1 {
+            column -= parts[number].1;
+            number += 1;
+        }
+        while !out.is_empty() {
+            let (values, length) = parts[number];
+            let count = (length - column).min(out.len());
+            let (now, rest) = std::mem::take(&mut out).split_at_mut(count);
+            now.copy_from_slice(&values[row * length + column..][..count]);
+            (out, column, number) = (rest, 0, number + 1);
+            if number == parts.len() {
+                (row, number) = (row + 1, 0);
+            }
+        }
+    });
 }

@@ -1,8 +1,8 @@
 //! Joining, splitting, padding, rolling, repeating, triangles: against loops over indices.
 
 use proptest::prelude::*;
-use wengert_tensor::Tensor;
 use wengert_tensor::testing::layouts::all_layouts;
+use wengert_tensor::{Tensor, parallel};
 
 fn counting(shape: &[usize]) -> Tensor<i64> {
     let mut next = 0;
@@ -104,4 +104,27 @@ fn negative_padding_crops_one_end_while_the_other_grows() {
     let x = Tensor::from_vec(vec![1, 2, 3], [3]);
     assert_eq!(x.pad(&[[-1, 2]], 0).to_vec(), [2, 3, 0, 0]);
     assert_eq!(x.pad(&[[2, -3]], 9).to_vec(), [9, 9]);
+}
+
+/// Rows that begin and end anywhere in the chunks of the threads; a part without elements among them.
+#[test]
+fn long_parts_are_joined_on_any_number_of_threads() {
+    let chunk = parallel::CHUNK;
+    for (before, lengths) in [
+        (1, vec![chunk - 1, 0, 2, 3 * chunk + 5]),
+        (7, vec![chunk / 2 + 1, 1, chunk]),
+        (5 * chunk, vec![1, 3, 0]),
+    ] {
+        let parts: Vec<_> = lengths.iter().map(|&n| counting(&[before, n])).collect();
+        let parts: Vec<_> = parts.iter().collect();
+        for threads in [1, 2, 3] {
+            let joined = parallel::with_threads(threads, || Tensor::concat(&parts, 1));
+            for (part, found) in parts.iter().zip(joined.split(1, &lengths)) {
+                assert!(
+                    found == **part,
+                    "{before} rows of {lengths:?}, {threads} threads"
+                );
+            }
+        }
+    }
 }
