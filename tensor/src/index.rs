@@ -129,13 +129,22 @@ impl<T: Element> Tensor<T> {
         let [di, ds, dy] = nest.inner();
         let (indices, values) = (index.buffer(), source.buffer());
         nest.for_inner_loops(0, index.len(), |_, [i, s, start], count| {
-            if di == 1 && ds == 1 && dy == 0 && along == 1 {
+            if di == 1 && dy == 0 && along == 1 && (ds == 0 || ds == 1) {
                 // Along the last axis.
                 let (indices, values) = (&indices[i as usize..][..count], &values[s as usize..]);
                 let out = &mut out[start as usize..];
-                for (&index, &x) in indices.iter().zip(values) {
+                let mut put = |index: i64, x| {
                     let y = &mut out[index as usize];
                     *y = f(*y, x);
+                };
+                if ds == 0 {
+                    for &index in indices {
+                        put(index, values[0]);
+                    }
+                } else {
+                    for (&index, &x) in indices.iter().zip(values) {
+                        put(index, x);
+                    }
                 }
                 return;
             }

@@ -132,6 +132,10 @@ impl Op for Scatter {
 impl Scatter {
     /// True where a later index overwrites the same element of a tensor of some shape.
     fn overwritten(&self, shape: &[usize]) -> Tensor<bool> {
+        let axis = self.axis.rem_euclid(shape.len().max(1) as isize) as usize;
+        if axis + 1 == shape.len() && !self.index.is_empty() {
+            return overwritten_in_rows(&self.index, shape[axis]);
+        }
         let count = self.index.len() as i64;
         let numbers = Tensor::from_vec((0..count).collect(), self.index.shape());
         let last = Tensor::full(shape, -1)
@@ -139,6 +143,22 @@ impl Scatter {
             .gather(self.axis, &self.index);
         last.ne(&numbers)
     }
+}
+
+/// True where a later index in the same row is equal; the rows are those of the last axis, the indices below `extent`.
+fn overwritten_in_rows(index: &Tensor<i64>, extent: usize) -> Tensor<bool> {
+    let rows = index.contiguous();
+    let rows = rows.as_slice().expect("made contiguous");
+    let count = index.shape()[index.rank() - 1];
+    let (mut last, mut overwritten) = (vec![0; extent], Vec::with_capacity(rows.len()));
+    for row in rows.chunks_exact(count) {
+        for (number, &index) in row.iter().enumerate() {
+            last[index as usize] = number;
+        }
+        let is_earlier = |(number, &index): (usize, &i64)| last[index as usize] != number;
+        overwritten.extend(row.iter().enumerate().map(is_earlier));
+    }
+    Tensor::from_vec(overwritten, index.shape())
 }
 
 /// A shape, an axis of it, and random indices into that axis, with repetitions and gaps.
