@@ -176,13 +176,24 @@ impl<'a, T: Real> Matrix<'a, T> {
 
     /// A column times a row: bound by the memory of the result.
     fn outer(&self, row: &[T], out: &mut [T]) {
-        let rows = parallel::CHUNK.div_ceil(row.len());
-        let work = out.len();
-        parallel::for_chunks_mut(out, rows * row.len(), work, |chunk, out| {
-            for (i, out) in out.chunks_exact_mut(row.len()).enumerate() {
-                let a = self.values[(chunk * rows + i) * self.strides[0]];
+        let (columns, work) = (row.len(), out.len());
+        // Whole rows, or parts of long ones.
+        let chunk = if columns < parallel::CHUNK {
+            columns * parallel::CHUNK.div_ceil(columns)
+        } else {
+            parallel::CHUNK
+        };
+        parallel::for_chunks_mut(out, chunk, work, |index, mut out| {
+            let first = index * chunk;
+            let (mut i, mut column) = (first / columns, first % columns);
+            while !out.is_empty() {
+                let count = (columns - column).min(out.len());
+                let (now, rest) = std::mem::take(&mut out).split_at_mut(count);
+                let a = self.values[i * self.strides[0]];
                 // A sum of one product begins at 0, so it is never −0.
-                slices::map(row, out, &move |b: T| T::zero() + a * b);
+                let product = move |b: T| T::zero() + a * b;
+                slices::map(&row[column..column + count], now, &product);
+                (out, i, column) = (rest, i + 1, 0);
             }
         });
     }
@@ -199,8 +210,14 @@ impl<'a, T: Real> Matrix<'a, T> {
             }
             return;
         }
-        if k == 1 && !accumulate && (other.strides[1] == 1 || n == 1) {
-            return self.outer(&other.values[..n], out);
+        if k == 1 && !accumulate {
+            // The result of one column is a row in memory.
+            if n == 1 && (self.strides[0] == 1 || m == 1) {
+                return other.outer(&self.values[..m], out);
+            }
+            if other.strides[1] == 1 || n == 1 {
+                return self.outer(&other.values[..n], out);
+            }
         }
         let task = Gemm {
             a: self.strides,

@@ -261,3 +261,31 @@ fn a_single_row_may_have_a_negative_stride() {
     let w = noise(&[3, 4], 4).flip(0).slice(0, ..1);
     near(&a.linear(&w, None), &plain(&a, &w.t()));
 }
+
+/// Outer products of any two lengths, contiguous or not, on several threads.
+#[test]
+fn columns_times_rows_are_right_at_every_length() {
+    let chunk = parallel::CHUNK;
+    for (m, n) in [
+        (1, 1),
+        (1, 3 * chunk + 1),
+        (3 * chunk + 1, 1),
+        (2, chunk + 7),
+        (chunk + 7, 2),
+        (300, 200),
+    ] {
+        let a = Tensor::from_fn([m, 2], |i| (i[0] * 2 + i[1]) as f32 % 7.0 - 3.0);
+        let b = Tensor::from_fn([n, 2], |i| (i[0] + i[1]) as f32 % 5.0 - 2.0);
+        // Every second element, and the same elements next to each other.
+        for (a, b) in [
+            (a.slice(1, ..1), b.slice(1, 1..)),
+            (a.slice(1, ..1).contiguous(), b.slice(1, 1..).contiguous()),
+        ] {
+            let expected = &a * &b.t();
+            for threads in [1, 2, 3] {
+                let y = parallel::with_threads(threads, || a.matmul(&b.t()));
+                assert!(y == expected, "{m} × {n}, {threads} threads");
+            }
+        }
+    }
+}
