@@ -97,7 +97,7 @@ impl<T: Element> Tensor<T> {
         axis: isize,
         index: &Tensor<i64>,
         source: &Self,
-        f: impl Fn(T, T) -> T,
+        f: impl Fn(T, T) -> T + Sync,
     ) -> Self {
         let axis = resolve_axis(op, axis, self.shape());
         require_fit(op, self.shape(), axis, index);
@@ -128,31 +128,45 @@ impl<T: Element> Tensor<T> {
         let nest = LoopNest::new([index.layout(), &read, &starts]);
         let [di, ds, dy] = nest.inner();
         let (indices, values) = (index.buffer(), source.buffer());
-        nest.for_inner_loops(0, index.len(), |_, [i, s, start], count| {
-            if di == 1 && dy == 0 && along == 1 && (ds == 0 || ds == 1) {
-                // Along the last axis.
-                let (indices, values) = (&indices[i as usize..][..count], &values[s as usize..]);
-                let out = &mut out[start as usize..];
-                let mut put = |index: i64, x| {
-                    let y = &mut out[index as usize];
-                    *y = f(*y, x);
-                };
-                if ds == 0 {
-                    for &index in indices {
-                        put(index, values[0]);
+        // Rows of the first axis have their own part of the result, unless the indices are into that axis.
+        let rows = if axis > 0 { index.shape()[0] } else { 1 };
+        let (row, elements) = (
+            length / if axis > 0 { self.shape()[0] } else { 1 },
+            index.len() / rows,
+        );
+        let at_once = parallel::CHUNK.div_ceil(elements);
+        let out = &mut out[..rows * row];
+        parallel::for_chunks_mut(out, at_once * row, index.len(), |task, out| {
+            let first = task * at_once;
+            let count = at_once.min(rows - first) * elements;
+            nest.for_inner_loops(first * elements, count, |_, [i, s, start], count| {
+                let start = start - (first * row) as isize;
+                if di == 1 && dy == 0 && along == 1 && (ds == 0 || ds == 1) {
+                    // Along the last axis.
+                    let (indices, values) =
+                        (&indices[i as usize..][..count], &values[s as usize..]);
+                    let out = &mut out[start as usize..];
+                    let mut put = |index: i64, x| {
+                        let y = &mut out[index as usize];
+                        *y = f(*y, x);
+                    };
+                    if ds == 0 {
+                        for &index in indices {
+                            put(index, values[0]);
+                        }
+                    } else {
+                        for (&index, &x) in indices.iter().zip(values) {
+                            put(index, x);
+                        }
                     }
-                } else {
-                    for (&index, &x) in indices.iter().zip(values) {
-                        put(index, x);
-                    }
+                    return;
                 }
-                return;
-            }
-            for step in 0..count as isize {
-                let index = indices[(i + step * di) as usize] as isize;
-                let y = &mut out[(start + step * dy + index * along) as usize];
-                *y = f(*y, values[(s + step * ds) as usize]);
-            }
+                for step in 0..count as isize {
+                    let index = indices[(i + step * di) as usize] as isize;
+                    let y = &mut out[(start + step * dy + index * along) as usize];
+                    *y = f(*y, values[(s + step * ds) as usize]);
+                }
+            });
         });
         result
     }

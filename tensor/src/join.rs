@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::axes::{Slice, resolve_axis};
 use crate::create::{buffer, require_memory};
-use crate::elementwise::outer_loops;
+use crate::elementwise;
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor, parallel, require};
 
@@ -48,7 +48,7 @@ impl<T: Element> Tensor<T> {
         for part in parts {
             let end = start + part.shape()[axis] as isize;
             let view = layout.slice(axis as isize, (start..end).into());
-            outer_loops::update(&mut out, &view, part, |_, new| new);
+            elementwise::update(&mut out, &view, part, |_, new| new);
             start = end;
         }
         Self::from_parts(out, layout)

@@ -1,7 +1,7 @@
 //! Writing to a part of a tensor, selected as views select what they read.
 
 use crate::axes::Slice;
-use crate::elementwise::outer_loops;
+use crate::elementwise;
 use crate::layout::Layout;
 use crate::{Element, Number, Tensor};
 
@@ -27,12 +27,12 @@ impl<T: Element> Tensor<T> {
         &mut self,
         view: impl FnOnce(&Layout) -> Layout,
         source: &Self,
-        f: impl Fn(T, T) -> T,
+        f: impl Fn(T, T) -> T + Sync,
     ) {
         let layout = self.layout().to_row_major();
         let view = view(&layout);
         let source = source.broadcast_to(view.shape());
-        outer_loops::update(self.as_mut_slice(), &view, &source, f);
+        elementwise::update(self.as_mut_slice(), &view, &source, f);
     }
 
     /// Overwrites the region given by one [`Slice`] per leading axis with `source`, broadcast to the region.

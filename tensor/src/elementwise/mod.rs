@@ -1,6 +1,6 @@
 //! Elementwise operations: `zip` and `zip3_zip4` compile the loop over a function (`pointwise`), `outer_loops` runs it;
-//! `arithmetic`, `power` and `compare` are the methods, `elementary`, `error_function` and `trigonometric` the vectorisable
-//! functions.
+//! `update` is for the elements that a view selects; `arithmetic`, `power` and `compare` are the methods, `elementary`,
+//! `error_function` and `trigonometric` the vectorisable functions.
 
 mod arithmetic;
 mod compare;
@@ -13,7 +13,9 @@ pub(crate) mod pointwise;
 mod power;
 pub(crate) mod tiling;
 pub(crate) mod trigonometric;
+mod update;
 mod zip;
 mod zip3_zip4;
 
 pub use pointwise::ElementFunction;
+pub(crate) use update::update;

@@ -10,8 +10,7 @@
 use std::sync::Arc;
 
 use crate::create::buffer;
-use crate::elementwise::inner_loops::{Row, StridedSlice, update_strided};
-use crate::elementwise::loop_nest::LoopNest;
+use crate::elementwise::inner_loops::Row;
 use crate::elementwise::tiling::TiledLoop;
 use crate::kernels::simd::non_temporal;
 use crate::layout::Layout;
@@ -22,7 +21,7 @@ use crate::{Element, Tensor};
 const PER_STEP: usize = 4;
 
 /// The steps of `count` elements that cost `steps` additions each.
-fn work(count: usize, steps: usize) -> usize {
+pub(super) fn work(count: usize, steps: usize) -> usize {
     count.saturating_mul(steps) / PER_STEP
 }
 
@@ -272,43 +271,6 @@ pub(super) fn zip_in_place<T: Element, U: Element>(
                 }
             }
         });
-    });
-}
-
-/// `x ← f(x, y)` for every element `x` of the view `view` of `out`, in row-major order, with `y` from a tensor
-/// of the same shape.
-#[track_caller]
-pub(crate) fn update<T: Element>(
-    out: &mut [T],
-    view: &Layout,
-    source: &Tensor<T>,
-    f: impl Fn(T, T) -> T,
-) {
-    assert_eq!(view.shape(), source.shape(), "update: one element for each");
-    if source.is_empty() {
-        return;
-    }
-    let nest = LoopNest::new([view, source.layout()]);
-    let [step, stride] = nest.inner();
-    nest.for_inner_loops(0, source.len(), |_, [x, y], count| {
-        let y = StridedSlice {
-            buffer: source.buffer(),
-            start: y,
-            stride,
-        };
-        if step == 1 {
-            update_strided(&mut out[x as usize..x as usize + count], y, &f);
-        } else if let (2.., Some(y)) = (step, y.as_contiguous(count)) {
-            let row = out[x as usize..].iter_mut().step_by(step as usize);
-            for (x, &y) in row.zip(y) {
-                *x = f(*x, y);
-            }
-        } else {
-            for i in 0..count {
-                let x = &mut out[x.wrapping_add(i as isize * step) as usize];
-                *x = f(*x, y.at(i));
-            }
-        }
     });
 }
 

@@ -144,19 +144,20 @@ impl<T: Real> Tensor<T> {
     pub fn logcumsumexp_with_logits(&self, axis: isize) -> (Self, Self) {
         let axis = resolve_axis("logcumsumexp", axis, self.shape());
         let x = self.contiguous();
-        let (mut sums, mut parts) = (x.to_vec(), x.to_vec());
+        let mut pairs: Vec<(T, T)> = x.iter().map(|x| (x, x)).collect();
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let block = self.shape()[axis] * inner;
-        if !sums.is_empty() {
-            for (sums, parts) in sums.chunks_mut(block).zip(parts.chunks_mut(block)) {
-                for column in 0..inner {
-                    let mut running = Running::new();
-                    for at in (column..block).step_by(inner) {
-                        (sums[at], parts[at]) = running.add(sums[at]);
-                    }
+        // An exponential and a logarithm for each.
+        let work = pairs.len().saturating_mul(8);
+        parallel::for_chunks_mut(&mut pairs, block, work, |_, pairs| {
+            for column in 0..inner {
+                let mut running = Running::new();
+                for at in (column..block).step_by(inner) {
+                    pairs[at] = running.add(pairs[at].0);
                 }
             }
-        }
+        });
+        let (sums, parts) = pairs.into_iter().unzip();
         (
             Self::from_vec(sums, self.shape()),
             Self::from_vec(parts, self.shape()),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::testing::layouts::all_layouts;
-use wengert_tensor::{Dual, Tensor, parallel};
+use wengert_tensor::{Dual, Slice, Tensor, keep, parallel};
 
 /// A generator of random test data.
 struct Generator(u64);
@@ -210,4 +210,105 @@ refused! {
         |_, i| drop(i(&[0, 3], &[2]).one_hot::<f32>(3));
     topk_of_more_elements_than_there_are_panics: "topk: [3, 4]: axis 0 has fewer than 4 elements",
         |x, _| drop(x.topk(0, 4));
+}
+
+/// With tasks of many rows, rows that overlap, and one row alone; against sums element by element.
+#[test]
+fn views_are_updated_as_by_loops_on_any_number_of_threads() {
+    let x = Tensor::from_fn([12, 200, 130], |i| (i[0] + 2 * i[1] + 3 * i[2]) as i64);
+    let y =
+        |shape: &[usize]| Tensor::from_fn(shape, |i| i.iter().fold(1, |y, &i| 31 * y + i as i64));
+    for threads in [1, 2, 3] {
+        parallel::with_threads(threads, || {
+            // A region with a step: no element twice.
+            let (rows, columns) = (Slice::from(3..).step(2), Slice::from(1..).step(3));
+            let mut found = x.clone();
+            let source = y(&[12, 99, 43]);
+            found.region_add(&[Slice::from(..), rows, columns], &source);
+            let expected = Tensor::from_fn(x.shape(), |i| {
+                let inside = i[1] >= 3 && (i[1] - 3) % 2 == 0 && i[2] >= 1 && (i[2] - 1) % 3 == 0;
+                let more = if inside {
+                    source.get([i[0], (i[1] - 3) / 2, (i[2] - 1) / 3])
+                } else {
+                    0
+                };
+                x.get(i) + more
+            });
+            assert!(found == expected, "region, {threads} threads");
+            // Windows of 3 rows at every row: of one image they overlap, of two they do not.
+            let mut found = x.clone();
+            let source = y(&[12, 198, 130, 3]);
+            found.update_view(|view| view.unfold_axis(1, 3, 1), &source, |x, y| x + y);
+            let expected = Tensor::from_fn(x.shape(), |i| {
+                let windows = (0..3).filter(|&k| i[1] >= k && i[1] - k < 198);
+                x.get(i)
+                    + windows
+                        .map(|k| source.get([i[0], i[1] - k, i[2], k]))
+                        .sum::<i64>()
+            });
+            assert!(found == expected, "windows, {threads} threads");
+            // Rows in reverse, and one row that everything is added to.
+            let mut found = x.clone();
+            found.update_view(|view| view.flip(&1.into()), &y(&[12, 200, 130]), |_, y| y);
+            assert!(
+                found == y(&[12, 200, 130]).flip(1),
+                "reverse, {threads} threads"
+            );
+            let mut found = Tensor::<i64>::zeros([1, 130]);
+            found.update_view(
+                |view| view.broadcast_to(&[200, 130]),
+                &y(&[200, 130]),
+                |x, y| x + y,
+            );
+            assert!(
+                found == y(&[200, 130]).sum(keep(0)),
+                "one row, {threads} threads"
+            );
+        });
+    }
+}
+
+/// Rows of their own for each index of the first axis, along the axes after it.
+#[test]
+fn scattering_is_right_on_any_number_of_threads() {
+    let (x, index) = (
+        Tensor::from_fn([40, 30, 50], |i| (i[0] + i[1] + i[2]) as i64),
+        |axis: usize, shape: [usize; 3]| {
+            let extent = [40, 30, 50][axis];
+            Tensor::from_fn(shape, move |i| {
+                ((7 * i[0] + 5 * i[1] * i[1] + 3 * i[2]) % extent) as i64
+            })
+        },
+    );
+    for (axis, shape) in [(0, [90, 30, 50]), (1, [39, 70, 41]), (2, [40, 30, 90])] {
+        let (index, source) = (
+            index(axis, shape),
+            Tensor::from_fn(shape, |i| (i[2] + 100 * i[1]) as i64 + 1),
+        );
+        let (mut added, mut put) = (x.to_vec(), x.to_vec());
+        for i in 0..shape[0] {
+            for j in 0..shape[1] {
+                for k in 0..shape[2] {
+                    let mut to = [i, j, k];
+                    to[axis] = index.get([i, j, k]) as usize;
+                    let at = (to[0] * 30 + to[1]) * 50 + to[2];
+                    added[at] += source.get([i, j, k]);
+                    put[at] = source.get([i, j, k]);
+                }
+            }
+        }
+        for threads in [1, 2, 3] {
+            parallel::with_threads(threads, || {
+                let axis = axis as isize;
+                assert!(
+                    x.scatter_add(axis, &index, &source).to_vec() == added,
+                    "axis {axis}"
+                );
+                assert!(
+                    x.scatter(axis, &index, &source).to_vec() == put,
+                    "axis {axis}"
+                );
+            });
+        }
+    }
 }
