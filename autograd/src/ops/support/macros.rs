@@ -1,7 +1,7 @@
 //! Families of ops that differ in a line or two.
 
 /// Defines elementwise ops of one operand: for each its method on `Var`, its value, its rule, its
-/// samples. A file may define a family of them.
+/// samples. A file may define a family of them. The rule takes the cotangent `grad` by value, to work in place.
 ///
 /// ```text
 /// unary! {
