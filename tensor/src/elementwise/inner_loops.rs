@@ -31,7 +31,7 @@ impl<'a, T: Element> StridedSlice<'a, T> {
 }
 
 /// The most elements of a piece of a row that is gathered or repeated.
-const PIECE: usize = 256;
+const PIECE: usize = 128;
 
 /// A piece of a row, once one is needed.
 pub(crate) type Buffer<T> = Option<[T; PIECE]>;
