@@ -70,7 +70,7 @@ macro_rules! functions {
             #[must_use]
             pub(crate) fn normal_cdf(x: $t) -> [$t; 2] {
                 let size = x.abs();
-                // From here on both are 0 beyond. The comparison is false for NaN, which is kept.
+                // Both round to 0 from here on. The comparison is false for NaN, which is kept.
                 let size = if size > $cdf_end { $cdf_end } else { size };
                 let e = exp_square(size, -0.5);
                 let t = 1.0 / (1.0 + $rate * size);

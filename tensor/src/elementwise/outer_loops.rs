@@ -5,7 +5,7 @@
 //! types, where it would otherwise be compiled for every function of every operation.
 //!
 //! Contiguous operands of one shape are slices already. All others are a loop nest in tiles ([`TiledLoop`]), whose rows
-//! are handed over in pieces: strided elements are gathered and constants repeated in a small buffer.
+//! reach the kernel in pieces: strided elements are gathered and constants repeated in a small buffer.
 
 use std::sync::Arc;
 
@@ -47,9 +47,9 @@ pub(super) enum Operands<'a, T, U> {
     Slices(&'a [T], &'a [U]),
     /// Two slices, and a result that is larger than any cache: to be written by non-temporal stores.
     Large(&'a [T], &'a [U]),
-    /// The left operand is one element. For functions that are bound by memory alone.
+    /// The left operand is one element; only for functions that are bound by memory.
     ConstantLeft(T, &'a [U]),
-    /// The right operand is one element. For functions that are bound by memory alone.
+    /// The right operand is one element; only for functions that are bound by memory.
     ConstantRight(&'a [T], U),
 }
 

@@ -235,7 +235,7 @@ fn views_are_updated_as_by_loops_on_any_number_of_threads() {
                 x.get(i) + more
             });
             assert!(found == expected, "region, {threads} threads");
-            // Windows of 3 rows at every row: of one image they overlap, of two they do not.
+            // Windows of 3 rows of several images: those of different images do not overlap.
             let mut found = x.clone();
             let source = y(&[12, 198, 130, 3]);
             found.update_view(|view| view.unfold_axis(1, 3, 1), &source, |x, y| x + y);
@@ -247,6 +247,18 @@ fn views_are_updated_as_by_loops_on_any_number_of_threads() {
                         .sum::<i64>()
             });
             assert!(found == expected, "windows, {threads} threads");
+            // Windows of 3 rows of one image: its first axis is that of the windows, so they overlap.
+            let mut found = x.select(0, 0).contiguous();
+            let source = y(&[198, 130, 3]);
+            found.update_view(|view| view.unfold_axis(0, 3, 1), &source, |x, y| x + y);
+            let expected = Tensor::from_fn([200, 130], |i| {
+                let windows = (0..3).filter(|&k| i[0] >= k && i[0] - k < 198);
+                x.get([0, i[0], i[1]])
+                    + windows
+                        .map(|k| source.get([i[0] - k, i[1], k]))
+                        .sum::<i64>()
+            });
+            assert!(found == expected, "one image, {threads} threads");
             // Rows in reverse, and one row that everything is added to.
             let mut found = x.clone();
             found.update_view(|view| view.flip(&1.into()), &y(&[12, 200, 130]), |_, y| y);

@@ -15,6 +15,36 @@ pub(crate) struct Gate {
     pub(crate) slopes: [f64; 5],
 }
 
+/// `$call` with the function `$f` of [`Gate::selection`], which has another type for each: a loop of its own.
+macro_rules! selected {
+    ($gate:expr, $f:ident => $call:expr) => {{
+        let [below, _, inside, _, above] = $gate.slopes.map(T::of);
+        let (low, high) = (T::of($gate.low), T::of($gate.high));
+        match $gate.selection() {
+            Selection::Step => {
+                let $f = step;
+                $call
+            }
+            Selection::Kink => {
+                let $f = kink(low, below, above);
+                $call
+            }
+            Selection::Hole => {
+                let $f = hole(low, above);
+                $call
+            }
+            Selection::Band => {
+                let $f = band(low, high, inside);
+                $call
+            }
+            Selection::Any => {
+                let $f = $gate.function();
+                $call
+            }
+        }
+    }};
+}
+
 impl Gate {
     /// The gate of a function with one kink, at 0: its slopes below 0, at 0 and above 0.
     pub(crate) const fn at_zero(below: f64, at: f64, above: f64) -> Self {
@@ -68,15 +98,7 @@ impl Gate {
     }
 
     fn on_slices<T: Real>(&self, grad: &[T], x: &[T], out: &mut [T]) {
-        let [below, _, inside, _, above] = self.slopes.map(T::of);
-        let (low, high) = (T::of(self.low), T::of(self.high));
-        match self.selection() {
-            Selection::Step => slices::zip(grad, x, out, step),
-            Selection::Kink => slices::zip(grad, x, out, kink(low, below, above)),
-            Selection::Hole => slices::zip(grad, x, out, hole(low, above)),
-            Selection::Band => slices::zip(grad, x, out, band(low, high, inside)),
-            Selection::Any => slices::zip(grad, x, out, self.function()),
-        }
+        selected!(self, f => slices::zip(grad, x, out, f));
     }
 
     /// The fewest instructions that select the slope.
@@ -160,29 +182,11 @@ impl Op for Gate {
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let (grad, x) = (&x[0], &x[1]);
-        let [below, _, inside, _, above] = self.slopes.map(T::of);
-        let (low, high) = (T::of(self.low), T::of(self.high));
-        match self.selection() {
-            Selection::Step => grad.zip(x, step),
-            Selection::Kink => grad.zip(x, kink(low, below, above)),
-            Selection::Hole => grad.zip(x, hole(low, above)),
-            Selection::Band => grad.zip(x, band(low, high, inside)),
-            Selection::Any => grad.zip(x, self.function()),
-        }
-        .into()
+        selected!(self, f => grad.zip(x, f)).into()
     }
 
     fn forward_owned<T: Real>(&self, mut grad: Tensor<T>, others: &Inputs<'_, T>) -> Outputs<T> {
-        let [below, _, inside, _, above] = self.slopes.map(T::of);
-        let (low, high) = (T::of(self.low), T::of(self.high));
-        let x = &others[0];
-        match self.selection() {
-            Selection::Step => grad.zip_in_place(x, step),
-            Selection::Kink => grad.zip_in_place(x, kink(low, below, above)),
-            Selection::Hole => grad.zip_in_place(x, hole(low, above)),
-            Selection::Band => grad.zip_in_place(x, band(low, high, inside)),
-            Selection::Any => grad.zip_in_place(x, self.function()),
-        }
+        selected!(self, f => grad.zip_in_place(&others[0], f));
         grad.into()
     }
 
