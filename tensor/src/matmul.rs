@@ -34,8 +34,8 @@ impl<T: Real> Tensor<T> {
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
         if let ([_, 1], [1, _]) = (self.shape(), other.shape()) {
-            // A column times a row: no sums, and bound by the memory of the result.
-            return self.zip_named("matmul", other, |a, b| a * b);
+            // A column times a row: bound by the memory of the result. A sum of one product begins at 0, so it is never −0.
+            return self.zip_named("matmul", other, |a, b| T::zero() + a * b);
         }
         if let (Some(a), Some(b)) = (Matrix::new(self, false), Matrix::new(other, false)) {
             return a.times(&b);

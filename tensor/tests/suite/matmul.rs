@@ -281,10 +281,22 @@ fn columns_times_rows_are_right_at_every_length() {
             (a.slice(1, ..1), b.slice(1, 1..)),
             (a.slice(1, ..1).contiguous(), b.slice(1, 1..).contiguous()),
         ] {
-            let expected = &a * &b.t();
+            // Adding 0 makes a 0 of −0, as in a sum. Rows of `b` are given as they are, the product takes the transpose.
+            let expected = (&a * &b.t()).map(|x| x + 0.0);
+            let right = Transposed {
+                left: false,
+                right: true,
+            };
             for threads in [1, 2, 3] {
-                let y = parallel::with_threads(threads, || a.matmul(&b.t()));
-                assert!(y == expected, "{m} × {n}, {threads} threads");
+                let (y, z) = parallel::with_threads(threads, || {
+                    (a.matmul_transposed(&b, right), a.matmul(&b.t()))
+                });
+                let bits = |x: &Tensor<f32>| x.map(|x| i64::from(x.to_bits()));
+                assert!(
+                    bits(&z) == bits(&expected),
+                    "matmul {m} × {n}, {threads} threads"
+                );
+                assert!(bits(&y) == bits(&expected), "{m} × {n}, {threads} threads");
             }
         }
     }

@@ -467,3 +467,23 @@ fn the_shifted_mean_has_an_error_of_half_an_ulp_at_most() {
         f32::INFINITY
     );
 }
+
+/// Each task of a sum of everything takes other blocks: with equal elements it would not matter which.
+#[test]
+fn sums_of_everything_take_each_element_once_on_any_number_of_threads() {
+    for count in [1_usize, 1024, 65_537, 200_003] {
+        let x = Tensor::from_fn([count + 5], |i| i[0] as f64);
+        let x = x.slice(0, 5..);
+        let exact = (count * (count + 9) / 2) as f64;
+        for threads in [1, 2, 3] {
+            let (sum, max, min) =
+                parallel::with_threads(threads, || (x.sum(..), x.max(..), x.min(..)));
+            let found = [sum, max, min].map(|x| x.item());
+            assert_eq!(
+                found,
+                [exact, (count + 4) as f64, 5.0],
+                "{count}, {threads} threads"
+            );
+        }
+    }
+}
