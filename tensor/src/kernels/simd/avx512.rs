@@ -27,6 +27,7 @@ macro_rules! register {
 
         impl Vector<$number> for $name {
             type Isa = Avx512;
+            const LANES: usize = $lanes;
 
             #[inline(always)]
             fn splat_with(_: Avx512, value: $number) -> Self {

@@ -90,6 +90,7 @@ macro_rules! vector {
     ($t:ty, $vector:ty, $of_lanes:path, [$($lane:literal)*]) => {
         impl Vector<$t> for $vector {
             type Isa = ();
+            const LANES: usize = <$t as Scalar>::LANES;
 
             #[inline(always)]
             fn splat_with((): (), value: $t) -> Self {
@@ -184,6 +185,7 @@ vector!(f64, F64x4, F64x4, [0 1 2 3]);
 // loads of single numbers, and then finds no vectors: a depthwise weight gradient took 1.6 times as long.
 impl<const L: usize> Vector<f64> for [f64; L] {
     type Isa = ();
+    const LANES: usize = L;
 
     #[inline(always)]
     fn splat_with((): (), value: f64) -> Self {

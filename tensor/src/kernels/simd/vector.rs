@@ -9,6 +9,8 @@ use std::ops::Range;
 pub(crate) trait Vector<T>: Copy + Send + Sync {
     /// Proof that the processor has the instructions: `()` for arrays, which need none.
     type Isa: Copy + Send + Sync;
+    /// Numbers in a register.
+    const LANES: usize;
     /// The same number in every lane.
     fn splat_with(isa: Self::Isa, value: T) -> Self;
     /// The first lanes of a slice.

@@ -111,7 +111,7 @@ fn run_tasks<T: Float>(
     let [inputs, outputs] = plan.channels;
     let unit = match lanes {
         Lanes::Pixels => MR,
-        Lanes::Channels => T::NR,
+        Lanes::Channels => 2 * T::NR,
     };
     // No sum depends on the partition. Tasks are whole images, so that each is padded once; if there
     // are few images, tasks are blocks of channels.

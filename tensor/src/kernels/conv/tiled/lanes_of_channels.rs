@@ -1,10 +1,10 @@
 //! Lanes of output channels: vectors from packed weights, broadcast pixels of `MR` windows anywhere in the
-//! image.
+//! image. Two blocks of output channels are computed at once, so that a broadcast is used twice.
 
 use super::packed::{Group, Weights};
 use super::part::Part;
 use super::plan::Run;
-use crate::kernels::gemm::microkernel::{self, MR, Offsets, OutputRows, Panel, Windows};
+use crate::kernels::gemm::microkernel::{self, MR, Next, Offsets, OutputRows, Panel, Windows};
 use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Level};
 use crate::memory::Scratch;
@@ -36,21 +36,21 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
             }
             // Chunk by chunk, so that the channels of a chunk stay in a cache while all blocks read them.
             let panels = steps.chunks.iter().flat_map(|&chunk| {
-                let blocks = first_block..first_block + blocks;
-                blocks.map(move |block| (block, chunk))
+                let pairs = (0..blocks).step_by(2);
+                pairs.map(move |at| (first_block + at..first_block + blocks.min(at + 2), chunk))
             });
             let mut panels = panels.peekable();
-            while let Some((block, chunk)) = panels.next() {
-                let sums = &mut sums[(block - first_block) * most..][..most];
+            while let Some((pair, chunk)) = panels.next() {
+                let sums = &mut sums[(pair.start - first_block) * most..][..pair.len() * most];
                 let passes = steps.passes(chunk.1, &covered);
                 let first = chunk.0 * part.phase.taps.len();
-                group.pack(part.level, block, chunk);
+                group.pack(part.level, pair.clone(), chunk);
                 for (index, pass) in passes.iter().enumerate() {
-                    if let Some(&(block, chunk)) = panels.peek() {
-                        group.prefetch(block, chunk, [index, passes.len()]);
+                    if let Some((pair, chunk)) = panels.peek() {
+                        group.prefetch(pair.clone(), *chunk, [index, passes.len()]);
                     }
                     let vectors = Panel {
-                        panel: &group.panel(block, chunk)[pass.first * width..],
+                        panel: &group.panel(pair.start, chunk)[pass.first * width..],
                         stride: width,
                     };
                     let scalars = Windows {
@@ -65,7 +65,15 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
                         add: steps.rows.len() > 1 || first + pass.first > 0,
                     };
                     let size = [pass.runs.len(), pass.steps];
-                    microkernel::run(part.level, size, scalars, vectors, to);
+                    if pair.len() == 2 {
+                        let next = Next {
+                            panel: group.distance(),
+                            output: most,
+                        };
+                        microkernel::run_pair(part.level, size, scalars, vectors, to, next);
+                    } else {
+                        microkernel::run(part.level, size, scalars, vectors, to);
+                    }
                 }
             }
             for (sums, dst) in sums.chunks(most).zip(dst.chunks_mut(width * pixels)) {

@@ -5,11 +5,11 @@ use super::plan::{Correlation, Phase, Run};
 use crate::kernels::gemm::microkernel::{
     LeftOperand, LeftRows, MR, Offsets, Packed, Rows, row_tiles,
 };
-use crate::kernels::simd::{Array, Body, Float, Level, Vector};
+use crate::kernels::simd::{Body, Float, Level, Vector};
 use crate::memory::Scratch;
 use crate::{Element, parallel};
 
-/// Vectors of pixels in one block: the image under them stays in the first-level cache for all output
+/// Vectors of `LANES` pixels in one block: the image under them stays in the first-level cache for all output
 /// channels (as `NC`).
 pub(super) const BLOCK: usize = 32;
 
@@ -81,13 +81,20 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let pixels = part.span.pixels().len();
     let depth = phase.offsets.len();
     let channels = dst.len() / pixels;
-    let pieces = part.pieces(T::LANES);
+    // Vectors of 512 bits, if rows fill them.
+    let vector = if level.has_512_bits() && phase.width() >= T::NR {
+        T::NR
+    } else {
+        T::LANES
+    };
+    let pieces = part.pieces(vector);
     let offsets = &phase.offsets;
-    for pieces in pieces.chunks(BLOCK) {
+    for pieces in pieces.chunks(BLOCK * T::LANES / vector) {
         let to = Planes {
             dst: &mut *dst,
             pixels,
-            lanes: phase.width().min(T::LANES),
+            vector,
+            lanes: phase.width().min(vector),
             step: phase.step(),
         };
         if weights.packed.is_empty() {
@@ -111,7 +118,9 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
 struct Planes<'a, T> {
     dst: &'a mut [T],
     pixels: usize,
-    /// Lanes of a vector that are used.
+    /// Lanes of a vector.
+    vector: usize,
+    /// Those that are used.
     lanes: usize,
     /// Stride in `dst` between the pixels of neighbouring lanes.
     step: usize,
@@ -130,63 +139,50 @@ fn run_block<T: Float, G: LeftOperand<T>>(
     let Planes {
         dst,
         pixels,
+        vector,
         lanes,
         step,
     } = to;
-    let whole = lanes == T::LANES && step == 1;
     // Vectors whose pixels are not contiguous in the result are stored to a buffer first.
-    let mut buffer = Scratch::<T>::new(if whole {
-        0
-    } else {
-        pieces.len() * MR * T::LANES
-    });
+    let buffered = lanes < vector || step != 1;
+    let length = pieces.len() * vector;
+    let mut buffer = Scratch::<T>::new(if buffered { MR * length } else { 0 });
     for (index, (first, rows)) in row_tiles(channels).enumerate() {
         let dst = &mut dst[first * pixels..];
-        macro_rules! with {
-            ($r:literal, $v:literal) => {
-                if whole {
-                    level.run(PixelTiles::<T, G, $r, $v, false> {
-                        depth,
-                        weights,
-                        index,
-                        first,
-                        image,
-                        offsets,
-                        pieces,
-                        dst,
-                        pixels,
-                    });
-                } else {
-                    level.run(PixelTiles::<T, G, $r, $v, true> {
-                        depth,
-                        weights,
-                        index,
-                        first,
-                        image,
-                        offsets,
-                        pieces,
-                        dst: &mut buffer,
-                        pixels: pieces.len() * T::LANES,
-                    });
+        let to = if buffered { &mut buffer } else { &mut *dst };
+        let task = Block {
+            depth,
+            weights,
+            index,
+            first,
+            image,
+            offsets,
+            pieces,
+            to,
+            pixels: if buffered { length } else { pixels },
+            buffered,
+        };
+        // With fewer channels, more vectors: at least 8 accumulators, at most 15 registers of 16. Of 32 registers,
+        // at most 29: the compiler broadcasts all weights of a step before it multiplies.
+        macro_rules! tiles {
+            ($($r:literal: $narrow:literal $wide:literal;)*) => {
+                match (T::wide(level), rows) {
+                    $((Some(isa), $r) if vector == T::NR => T::run_wide(
+                        isa,
+                        PixelTiles::<T, T::Wide, G, $r, $wide> { task, isa },
+                    ),
+                    (_, $r) => level.run(PixelTiles::<T, T::Vector, G, $r, $narrow> {
+                        task,
+                        isa: (),
+                    }),)*
+                    _ => unreachable!("tiles have at most 6 rows"),
                 }
             };
         }
-        // With fewer channels, more vectors: at least 8 accumulators, at most 15 registers.
-        match rows {
-            1 => with!(1, 8),
-            2 => with!(2, 4),
-            3 => with!(3, 3),
-            4 => with!(4, 2),
-            5 => with!(5, 2),
-            _ => with!(6, 2),
-        }
-        if !whole {
-            for (r, sums) in buffer
-                .chunks(pieces.len() * T::LANES)
-                .enumerate()
-                .take(rows)
-            {
-                for (piece, sums) in pieces.iter().zip(sums.chunks(T::LANES)) {
+        tiles!(1: 8 8; 2: 4 8; 3: 3 6; 4: 2 5; 5: 2 4; 6: 2 3;);
+        if buffered {
+            for (r, sums) in buffer.chunks(length).enumerate().take(rows) {
+                for (piece, sums) in pieces.iter().zip(sums.chunks(vector)) {
                     let to = dst[r * pixels + piece.target..].iter_mut().step_by(step);
                     for (to, &sum) in to.zip(&sums[..lanes]) {
                         *to = sum;
@@ -197,50 +193,59 @@ fn run_block<T: Float, G: LeftOperand<T>>(
     }
 }
 
-/// Tiles of `R` output channels by `V` vectors of pixels.
-struct PixelTiles<'a, T, G, const R: usize, const V: usize, const BUFFERED: bool> {
+/// Some vectors of pixels of up to `MR` output channels.
+struct Block<'a, T, G> {
     depth: usize,
     weights: G,
+    /// Index and first channel of the panel of weights.
     index: usize,
     first: usize,
     image: &'a [T],
     offsets: &'a Offsets,
     pieces: &'a [Run],
-    dst: &'a mut [T],
+    /// Planes of `pixels` elements: of the result, or of a buffer in which vectors lie one after the other.
+    to: &'a mut [T],
     pixels: usize,
+    buffered: bool,
 }
 
-impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED: bool> Body
-    for PixelTiles<'_, T, G, R, V, BUFFERED>
+/// Tiles of `R` output channels by `V` vectors of pixels.
+struct PixelTiles<'a, T: Float, X: Vector<T>, G, const R: usize, const V: usize> {
+    task: Block<'a, T, G>,
+    isa: X::Isa,
+}
+
+impl<T: Float, X: Vector<T>, G: LeftOperand<T>, const R: usize, const V: usize> Body
+    for PixelTiles<'_, T, X, G, R, V>
 {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let weights = self
-            .weights
-            .rows::<R>(self.index, self.first, self.depth, false);
-        let span = self.offsets.span(T::LANES);
-        let offsets = &self.offsets.list()[..self.depth];
+        let Self { task, isa } = self;
+        let Block { depth, pieces, .. } = task;
+        let weights = task.weights.rows::<R>(task.index, task.first, depth, false);
+        let span = task.offsets.span(X::LANES);
+        let offsets = &task.offsets.list()[..depth];
         let mut at = 0;
-        while at < self.pieces.len() {
+        while at < pieces.len() {
             // If fewer vectors are left than a tile has, the last one is computed several times.
-            let mut pieces = [self.pieces[at]; V];
-            let mut windows = [&self.image[..0]; V];
+            let mut tile = [pieces[at]; V];
+            let mut windows = [&task.image[..0]; V];
             for v in 0..V {
-                pieces[v] = self.pieces[(at + v).min(self.pieces.len() - 1)];
-                windows[v] = &self.image[pieces[v].origin..][..span];
+                tile[v] = pieces[(at + v).min(pieces.len() - 1)];
+                windows[v] = &task.image[tile[v].origin..][..span];
             }
-            let mut sums = [[T::Vector::splat(T::zero()); V]; R];
-            for t in 0..self.depth {
+            let mut sums = [[X::splat_with(isa, T::zero()); V]; R];
+            for t in 0..depth {
                 let offset = offsets[t];
-                let mut vectors = [T::Vector::splat(T::zero()); V];
+                let mut vectors = [X::splat_with(isa, T::zero()); V];
                 for v in 0..V {
-                    vectors[v] = Array::load(&windows[v][offset..][..T::LANES]);
+                    vectors[v] = X::load_with(isa, &windows[v][offset..][..X::LANES]);
                 }
                 let step = weights.step::<R>(t);
                 for r in 0..R {
-                    let weight = T::Vector::splat(weights.factor::<R>(step, r));
+                    let weight = X::splat_with(isa, weights.factor::<R>(step, r));
                     for v in 0..V {
                         sums[r][v] = weight.multiply_add::<FMA>(vectors[v], sums[r][v]);
                     }
@@ -248,12 +253,12 @@ impl<T: Float, G: LeftOperand<T>, const R: usize, const V: usize, const BUFFERED
             }
             for r in 0..R {
                 for v in 0..V {
-                    let target = if BUFFERED {
-                        (at + v).min(self.pieces.len() - 1) * T::LANES
+                    let target = if task.buffered {
+                        (at + v).min(pieces.len() - 1) * X::LANES
                     } else {
-                        pieces[v].target
+                        tile[v].target
                     };
-                    sums[r][v].store(&mut self.dst[r * self.pixels + target..][..T::LANES]);
+                    sums[r][v].store(&mut task.to[r * task.pixels + target..][..X::LANES]);
                 }
             }
             at += V;

@@ -8,9 +8,9 @@
 //! 1. images, groups and blocks of output channels: the tasks of the threads (`engine`);
 //! 2. bands of rows, if an image does not stay in the second-level cache (`plan`);
 //! 3. chunks of input channels, whose packed weights fill half of the first-level cache (`steps`, as `KC`);
-//! 4. windows: `MR` at a time with output channels in the lanes (`lanes_of_channels`), or vectors of
-//!    neighbouring pixels with up to `MR` output channels (`lanes_of_pixels`); `lanes` estimates which is
-//!    faster;
+//! 4. windows: a tile of them with two blocks of output channels in the lanes (`lanes_of_channels`), or
+//!    vectors of neighbouring pixels with up to `MR` output channels (`lanes_of_pixels`); `lanes` estimates
+//!    which is faster;
 //! 5. channels and taps: the steps of the sum.
 //!
 //! The input gradient is the same sum for each phase of the position modulo the stride. In the weight

@@ -1,5 +1,7 @@
 //! Packed weights for lanes of output channels.
 
+use std::ops::Range;
+
 use super::plan::{Correlation, Phase};
 use super::steps::Steps;
 use crate::kernels::simd::prefetch;
@@ -48,7 +50,7 @@ impl<T: Float> Weights<T> {
 pub(super) struct Group<'a, T: Element> {
     filters: Filters<'a, T>,
     packed: &'a [T],
-    /// The packed weights of one block and chunk, if `packed` is empty.
+    /// The packed weights of two blocks and one chunk, if `packed` is empty.
     buffer: Scratch<T>,
 }
 
@@ -72,33 +74,44 @@ impl<'a, T: Float> Group<'a, T> {
         Self {
             filters,
             packed,
-            buffer: Scratch::new(longest),
+            buffer: Scratch::new(2 * longest),
         }
     }
 
-    /// Packs the weights of one block of output channels and one chunk of input channels, unless all weights
-    /// are packed already.
-    pub fn pack(&mut self, level: Level, block: usize, chunk: (usize, usize)) {
+    /// Packs the weights of one or two blocks of output channels and one chunk of input channels, unless all
+    /// weights are packed already.
+    pub fn pack(&mut self, level: Level, blocks: Range<usize>, chunk: (usize, usize)) {
         if self.packed.is_empty() {
-            self.filters.pack(level, block, chunk, &mut self.buffer);
+            let each = self.buffer.len() / 2;
+            for (block, to) in blocks.zip(self.buffer.chunks_mut(each)) {
+                self.filters.pack(level, block, chunk, to);
+            }
         }
     }
 
-    /// The packed weights of one block and chunk; after [`pack`](Self::pack) for the same block and chunk.
+    /// The packed weights of a chunk, from one block on; after [`pack`](Self::pack) of the same block and chunk.
     pub fn panel(&self, block: usize, chunk: (usize, usize)) -> &[T] {
         if self.packed.is_empty() {
             return &self.buffer;
         }
-        let phase = self.filters.phase;
-        let step = block * phase.offsets.len() + chunk.0 * phase.taps.len();
-        &self.packed[step * T::NR..]
+        let step = chunk.0 * self.filters.phase.taps.len();
+        &self.packed[block * self.distance() + step * T::NR..]
     }
 
-    /// Prefetches part `index` of `parts` of the weights of a block and chunk that will be packed next, unless
+    /// Elements from the packed weights of a block to those of the next.
+    pub fn distance(&self) -> usize {
+        if self.packed.is_empty() {
+            self.buffer.len() / 2
+        } else {
+            self.filters.phase.offsets.len() * T::NR
+        }
+    }
+
+    /// Prefetches part `index` of `parts` of the weights of blocks and a chunk that will be packed next, unless
     /// all weights are packed already.
     pub fn prefetch(
         &self,
-        block: usize,
+        blocks: Range<usize>,
         (first, count): (usize, usize),
         [index, parts]: [usize; 2],
     ) {
@@ -106,9 +119,10 @@ impl<'a, T: Float> Group<'a, T> {
             return;
         }
         let filters = &self.filters;
-        let (taps, lanes) = (filters.phase.taps.len(), filters.lanes(block));
+        let taps = filters.phase.taps.len();
+        let lanes: usize = blocks.clone().map(|block| filters.lanes(block)).sum();
         let [output, input, _] = filters.plan.weight;
-        let w = &filters.w[block * T::NR * output + first * input..];
+        let w = &filters.w[blocks.start * T::NR * output + first * input..];
         let (runs, distance, length) = if input == taps {
             (lanes, output, count * taps)
         } else {

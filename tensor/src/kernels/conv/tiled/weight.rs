@@ -6,7 +6,7 @@ use super::dots;
 use super::lanes::Lanes;
 use super::plan::Correlation;
 use crate::kernels::conv::ConvGeometry;
-use crate::kernels::gemm::microkernel::{self, MR, Offsets, OutputRows, Panel, Windows};
+use crate::kernels::gemm::microkernel::{self, MR, Next, Offsets, OutputRows, Panel, Windows};
 use crate::kernels::gemm::pack;
 use crate::kernels::partition::balanced;
 use crate::kernels::simd::transpose::transpose;
@@ -20,6 +20,9 @@ const KC: usize = 256;
 /// Bytes of padded images and transposed gradients that are prepared at once: half of the second-level cache,
 /// since every task reads all of them.
 const PREPARED: usize = 1 << 19;
+
+/// Blocks of filters that are summed at once, so that a broadcast number of the image is used for both.
+const PAIR: usize = 2;
 
 /// Fewest tasks, so that they divide evenly between threads.
 const TASKS: usize = 16;
@@ -106,13 +109,14 @@ pub(super) fn run<T: Float>(
     let taps = shared.taps;
     let mut tasks = Vec::new();
     for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
-        for (block, dw) in dw.chunks_mut(width * taps).enumerate() {
-            tasks.push((&total[(group * blocks + block) * taps * width..], dw));
+        for (pair, dw) in dw.chunks_mut(PAIR * width * taps).enumerate() {
+            let first = (group * blocks + pair * PAIR) * taps * width;
+            tasks.push((&total[first..], shared.columns::<T>(pair * PAIR), dw));
         }
     }
     parallel::for_chunks_mut(&mut tasks, 1, length, |_, task| {
-        let (sums, dw) = &mut task[0];
-        transpose(level, [taps, dw.len() / taps], sums, width, dw, taps);
+        let (sums, columns, dw) = &mut task[0];
+        transpose(level, [taps, dw.len() / taps], sums, *columns, dw, taps);
     });
 }
 
@@ -132,16 +136,21 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Computes `sums[group, block, tap, lane]` of a range of images.
+    /// Lanes of one or two blocks of filters: those that are summed together, from `block` on.
+    fn columns<T: Float>(&self, block: usize) -> usize {
+        PAIR.min(self.blocks - block) * T::NR
+    }
+
+    /// Computes `sums[group, pair of blocks, tap, lane of the pair]` of a range of images.
     fn accumulate<T: Float>(&self, images: Range<usize>, x: &[T], dy: &[T], sums: &mut [T]) {
         let (plan, taps, blocks, width) = (self.plan, self.taps, self.blocks, T::NR);
         let [x_group, y_group] = self.lengths();
         let y_pixels = plan.pixels[1];
-        // A task computes `share` rows, `(channel, tap)` pairs, for one block of filters of one group; no sum depends
-        // on `share`.
+        // A task computes `share` rows, `(channel, tap)` pairs, for two blocks of filters of one group; no sum
+        // depends on `share`.
         let work = images.len() * plan.groups * taps * blocks * y_pixels;
         let tasks = TASKS.max(parallel::tasks_for_threads(work));
-        let parts = tasks.div_ceil(plan.groups * blocks);
+        let parts = tasks.div_ceil(plan.groups * blocks.div_ceil(PAIR));
         let share = taps.div_ceil(parts).next_multiple_of(MR);
         let share = taps.div_ceil(taps.div_ceil(share));
         let together = self.at_once::<T>(images.len());
@@ -155,20 +164,25 @@ impl Shared<'_> {
             );
             self.prepare(x, dy, &mut padded, &mut transposed);
             let mut tasks = Vec::new();
-            for (index, sums) in sums.chunks_mut(taps * width).enumerate() {
-                for (part, sums) in sums.chunks_mut(share * width).enumerate() {
-                    tasks.push((index / blocks, index % blocks, part * share, sums));
+            for (group, sums) in sums.chunks_mut(blocks * taps * width).enumerate() {
+                for (pair, sums) in sums.chunks_mut(PAIR * taps * width).enumerate() {
+                    let block = pair * PAIR;
+                    let columns = self.columns::<T>(block);
+                    for (part, sums) in sums.chunks_mut(share * columns).enumerate() {
+                        tasks.push((group, block, part * share, sums));
+                    }
                 }
             }
             let work = count * taps * blocks * y_pixels;
             parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
                 let (group, block, tap, sums) = &mut task[0];
-                let rows = sums.len() / width;
+                let columns = self.columns::<T>(*block);
+                let rows = sums.len() / columns;
                 for index in (*group..count).step_by(plan.groups) {
                     for (i0, steps) in balanced(y_pixels, KC) {
                         let to = OutputRows {
                             head: sums,
-                            stride: width,
+                            stride: columns,
                             add: first > images.start || index > *group || i0 > 0,
                         };
                         let prepared = [&padded[..], &transposed[..]];
@@ -206,7 +220,8 @@ impl Shared<'_> {
         });
     }
 
-    /// Sums of a range of rows over a range of pixels, in one group of an image, for one block of filters.
+    /// Sums of a range of rows over a range of pixels, in one group of an image, for one or two blocks of
+    /// filters.
     fn sum<T: Float>(
         &self,
         [padded, transposed]: [&[T]; 2],
@@ -216,7 +231,8 @@ impl Shared<'_> {
         to: OutputRows<'_, T>,
     ) {
         let width = T::NR;
-        let of_block = index * self.transposed + block * self.plan.pixels[1] * width;
+        let panel = self.plan.pixels[1] * width;
+        let of_block = index * self.transposed + block * panel;
         let vectors = Panel {
             panel: &transposed[of_block + first * width..],
             stride: width,
@@ -227,7 +243,16 @@ impl Shared<'_> {
             offsets: &self.pixels,
             first,
         };
-        microkernel::run(self.level, [rows, steps], windows, vectors, to);
+        let size = [rows, steps];
+        if self.columns::<T>(block) > width {
+            let next = Next {
+                panel,
+                output: width,
+            };
+            microkernel::run_pair(self.level, size, windows, vectors, to, next);
+        } else {
+            microkernel::run(self.level, size, windows, vectors, to);
+        }
     }
 
     /// Whether it is faster to complete the `length` sums part by part, each part over the whole batch. It
@@ -238,7 +263,8 @@ impl Shared<'_> {
         self.at_once::<T>(batch) == batch
             && self.plan.pixels[1] <= MAX_PIXELS_BY_PARTS
             && length * size_of::<T>() > 2 * PREPARED
-            && self.plan.groups * self.blocks >= TASKS.max(parallel::tasks_for_threads(work))
+            && self.plan.groups * self.blocks >= TASKS
+            && self.plan.groups * self.blocks.div_ceil(PAIR) >= parallel::tasks_for_threads(work)
     }
 
     /// The whole gradient. Each part of the sums is transposed into `dw` while it is in the second-level cache.
@@ -251,18 +277,19 @@ impl Shared<'_> {
         self.prepare(x, dy, &mut padded, &mut transposed);
         let mut tasks = Vec::new();
         for (group, dw) in dw.chunks_mut(filters * taps).enumerate() {
-            let blocks = dw.chunks_mut(width * taps).enumerate();
-            tasks.extend(blocks.map(|(block, dw)| (group, block, dw)));
+            let pairs = dw.chunks_mut(PAIR * width * taps).enumerate();
+            tasks.extend(pairs.map(|(pair, dw)| (group, pair * PAIR, dw)));
         }
         let work = count * taps * self.blocks * pixels;
         parallel::for_chunks_mut(&mut tasks, 1, work, |_, task| {
             let (group, block, dw) = &mut task[0];
-            let mut sums = Scratch::<T>::new(PART.min(taps) * width);
+            let columns = self.columns::<T>(*block);
+            let mut sums = Scratch::<T>::new(PART.min(taps) * columns);
             for (first, rows) in balanced(taps, PART) {
                 for index in (*group..count).step_by(plan.groups) {
                     let to = OutputRows {
                         head: &mut sums,
-                        stride: width,
+                        stride: columns,
                         add: index > *group,
                     };
                     let prepared = [&padded[..], &transposed[..]];
@@ -273,7 +300,7 @@ impl Shared<'_> {
                     self.level,
                     [rows, lanes],
                     &sums,
-                    width,
+                    columns,
                     &mut dw[first..],
                     taps,
                 );
