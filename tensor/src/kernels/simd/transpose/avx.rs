@@ -12,6 +12,11 @@ use std::arch::x86_64::{
 use super::{ScatteredTranspose, block_starts, has_range};
 use crate::kernels::lies_inside;
 
+/// Rows of a matrix whose blocks are transposed column by column: several cache lines of each column are
+/// written in a row. Written one block at a time, lines of columns that are a multiple of 2 KB apart evicted each
+/// other half written.
+const ROWS: usize = 64;
+
 macro_rules! transposes {
     ($matrix:ident, $to_slices:ident, $scattered:ident, $number:ty, $side:literal, $block:ident) => {
         /// Transposes a matrix of at least one block.
@@ -34,17 +39,21 @@ macro_rules! transposes {
                 "columns lie inside"
             );
             let (from, to) = (from.as_ptr(), to.as_mut_ptr());
-            for i in block_starts(rows, $side) {
+            for first in (0..rows).step_by(ROWS) {
+                // The last rows may be fewer than a block has: it overlaps the rows before.
+                let (end, first) = (rows.min(first + ROWS), first.min(rows - $side));
                 for j in block_starts(columns, $side) {
-                    // SAFETY: the block is part of the matrix, which is no smaller than a block, and
-                    // both slices have been asserted to hold it.
-                    unsafe {
-                        let first = to.add(j * to_stride + i);
-                        let mut to = [first; $side];
-                        for c in 1..$side {
-                            to[c] = first.add(c * to_stride);
+                    for i in block_starts(end - first, $side) {
+                        // SAFETY: the block is part of the matrix, which is no smaller than a block, and
+                        // both slices have been asserted to hold it.
+                        unsafe {
+                            let corner = to.add(j * to_stride + first + i);
+                            let mut to = [corner; $side];
+                            for c in 1..$side {
+                                to[c] = corner.add(c * to_stride);
+                            }
+                            $block(from.add((first + i) * from_stride + j), from_stride, to);
                         }
-                        $block(from.add(i * from_stride + j), from_stride, to);
                     }
                 }
             }
