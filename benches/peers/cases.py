@@ -71,6 +71,18 @@ def cases(full, random=()):
         case = {"kind": "step", "model": model, "batch": batch}
         programs = ["ours", *TORCH, *(RUST if full or model != "vgg16" else [])]
         yield f"step/{model}", case, programs, one if model == "mlp" else both
+    # Whole networks of torchvision, 224 × 224 pixels.
+    networks = (
+        ("resnet18", 4),
+        ("resnet50", 4),
+        ("mobilenet_v2", 8),
+        ("densenet121", 8),
+        ("efficientnet_b0", 8),
+    )
+    for model, batch in networks:
+        for kind in ("step", "forward"):
+            case = {"kind": kind, "model": model, "batch": batch}
+            yield f"network/{kind}/{model}", case, ["ours", *TORCH], both
     # Ours records the step once and replays it.
     case = {"kind": "step", "model": "mlp_replayed", "batch": 16}
     yield "step/mlp_replayed", case, ["ours", *TORCH, "candle"], one
@@ -128,6 +140,10 @@ BARS = [
     Bar("Fashion CNN step, batch 64", "^step/fashion", "PyTorch", MEAN, 1.6, 1.6),
     Bar("ResNet-20 step, batch 32", "^step/resnet20", "PyTorch", MEAN, 1.6, 1.6),
     Bar("VGG-16 step, batch 2", "^step/vgg16", "PyTorch", MEAN, 1.3, 1.3),
+    Bar("networks of torchvision, step", "^network/step", "PyTorch", MEAN, 1.3, 1.3),
+    Bar("networks of torchvision, step, worst", "^network/step", "PyTorch", WORST, 1.3, 1.3),
+    Bar("networks of torchvision, evaluation", "^network/forward", "PyTorch", MEAN, 1.2, 1.2),
+    Bar("networks of torchvision, evaluation, worst", "^network/forward", "PyTorch", WORST, 1.2, 1.2),
     Bar("MLP 2-16-16-1 step, batch 16", "^step/mlp$", "PyTorch", MEAN, 20),
     Bar("MLP 2-16-16-1 step, batch 16", "^step/mlp$", "candle", MEAN, 1.5),
     Bar("the same, replayed", "^step/mlp_replayed$", "PyTorch", MEAN, 40),

@@ -6,6 +6,7 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import torchvision
 
 from peer import Absent, convolution, options, serve, threads
 from torch_functions import function
@@ -109,20 +110,27 @@ def step(case):
         "resnet20": (resnet20, (batch, 3, 32, 32), 10),
         "vgg16": (vgg16, (batch, 3, 224, 224), 1000),
     }
-    make, shape, classes = models[name]
+    # The others are torchvision's.
+    network = (lambda: getattr(torchvision.models, name)(weights=None), (batch, 3, 224, 224), 1000)
+    make, shape, classes = models.get(name, network)
     model, x = make(), torch.rand(shape)
     if classes:
         model, x = model.to(memory_format=FORMAT), x.to(memory_format=FORMAT)
         target, loss = torch.arange(batch) * 7 % classes, F.cross_entropy
     else:
         target, loss = torch.rand(batch, 1), F.mse_loss
+    if case["kind"] == "forward":
+        model.eval()
+        return lambda: model(x)
     parameters = model.parameters()
-    optimizer = {
+    optimizers = {
         "mlp": lambda: torch.optim.SGD(parameters, lr=0.05),
         "fashion": lambda: torch.optim.Adam(parameters, lr=1e-3),
         "resnet20": lambda: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=1e-4),
         "vgg16": lambda: torch.optim.SGD(parameters, lr=1e-3),
-    }[name]()
+    }
+    network = lambda: torch.optim.SGD(parameters, lr=1e-3, momentum=0.9, weight_decay=1e-4)
+    optimizer = optimizers.get(name, network)()
 
     def work():
         optimizer.zero_grad(set_to_none=True)
@@ -214,6 +222,7 @@ KINDS = {
     "function": lambda case: function(case, number(case)),
     "conv": conv,
     "step": step,
+    "forward": step,
     "memory": step,
     "matmul": matmul,
     "elementwise": elementwise,

@@ -1,6 +1,8 @@
 //! Whole training steps: forward, backward, update.
 
-use wengert::nn::models::{CifarResNet, CifarResNetOptions, Vgg, VggLayout, VggOptions};
+use wengert::nn::models::{
+    CifarResNet, CifarResNetOptions, Vgg, VggLayout, VggOptions, torchvision,
+};
 use wengert::nn::{Layer, ReplayedLoss, Tanh, rng, sequential};
 use wengert::optim::Rule;
 use wengert::prelude::*;
@@ -146,7 +148,7 @@ fn mlp_rule() -> Sgd {
 ///
 /// `mlp`: 2-16-16-1, tanh, SGD. `fashion`: two layers of 5 × 5 filters and two dense ones, Adam.
 /// `resnet20`: as for CIFAR-10, SGD with momentum and weight decay. `vgg16`: 224 × 224 pixels, no
-/// dropout, SGD.
+/// dropout, SGD. Other names are those of torchvision: 224 × 224 pixels, SGD with momentum and weight decay.
 pub fn training(name: &str, batch: usize) -> Option<Training> {
     let rng = &mut rng(SEED);
     Some(match name {
@@ -194,6 +196,25 @@ pub fn training(name: &str, batch: usize) -> Option<Training> {
             };
             Training::of_classes(model, rule, [batch, 3, 224, 224], 1000)
         }
-        _ => return None,
+        // 224 × 224 pixels, as torchvision has them.
+        _ => {
+            let rule = Sgd {
+                lr: 1e-3,
+                momentum: 0.9,
+                weight_decay: 1e-4,
+                ..Sgd::default()
+            };
+            let model = torchvision(name, 1000, rng)?;
+            Training::of_classes(model, rule, [batch, 3, 224, 224], 1000)
+        }
     })
+}
+
+/// The forward pass of a model in evaluation mode, without a tape of gradients.
+pub fn forward_by_name(name: &str, batch: usize) -> Option<Work> {
+    let Training { model, input, .. } = training(name, batch)?;
+    Some(whole(move || {
+        let mut pass = Pass::eval(&*model);
+        model.call(&pass.input(input.clone()), &mut pass)
+    }))
 }

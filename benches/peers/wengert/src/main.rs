@@ -35,6 +35,9 @@ fn main() {
             ("step" | "memory", _) => {
                 workloads::steps::by_name(case.word("model"), case.number("batch"))
             }
+            ("forward", _) => {
+                workloads::steps::forward_by_name(case.word("model"), case.number("batch"))
+            }
             ("matmul", "f64") => Some(workloads::arrays::matmul::<f64>(case.number("n"))),
             ("matmul", _) => Some(workloads::arrays::matmul::<f32>(case.number("n"))),
             ("elementwise", _) => workloads::arrays::elementwise(case.word("op"), case.number("n")),
