@@ -78,6 +78,21 @@ impl Tiled {
     }
 }
 
+/// Whether windows cover at most six tenths of the image: unfolding copies no other pixels.
+fn leaves_gaps(geometry: &ConvGeometry) -> bool {
+    let axes = geometry.kernel.iter().zip(&geometry.stride);
+    let covered: f64 = axes
+        .map(|(&k, &s)| (k as f64 / s as f64).min(1.0))
+        .product();
+    covered <= 0.6
+}
+
+/// Whether a product of the unfolded image would have few steps or few rows.
+fn is_short(geometry: &ConvGeometry) -> bool {
+    let steps = geometry.group_channels() * geometry.taps();
+    steps.min(geometry.group_filters() * geometry.taps()) < MIN_CHANNELS
+}
+
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
 impl<T: Float> ConvKernel<T> for Tiled {
     fn name(&self) -> &'static str {
@@ -94,14 +109,24 @@ impl<T: Float> ConvKernel<T> for Tiled {
         Ok(())
     }
 
-    fn is_profitable(&self, geometry: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+    fn is_profitable(
+        &self,
+        geometry: &ConvGeometry,
+        direction: Direction,
+    ) -> Result<(), &'static str> {
         if !self.level().fuses() {
             return Err("this processor has no fused multiply-add");
         }
-        // Unfolding copies only the pixels that a tap at a stride uses, this kernel the whole image.
-        let narrow = geometry.group_filters().min(geometry.group_channels());
-        if geometry.taps() == 1 && geometry.stride != [1; 3] && narrow >= MIN_CHANNELS {
-            return Err("one tap at a stride uses few pixels of the image, which is copied whole");
+        if leaves_gaps(geometry) && !(direction == Direction::Forward && is_short(geometry)) {
+            return Err("the stride skips pixels of the image, which is copied whole");
+        }
+        // A phase of the stride for each tap: sums are short, and results are written one by one.
+        let is_phase_by_phase = geometry.taps() <= geometry.stride.iter().product()
+            && geometry.stride != [1; 3]
+            && geometry.groups == 1
+            && geometry.filters >= MIN_CHANNELS;
+        if direction == Direction::InputGradient && is_phase_by_phase {
+            return Err("windows do not overlap");
         }
         Ok(())
     }
