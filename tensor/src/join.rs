@@ -48,7 +48,7 @@ impl<T: Element> Tensor<T> {
         for part in parts {
             let end = start + part.shape()[axis] as isize;
             let view = layout.slice(axis as isize, (start..end).into());
-            elementwise::update(&mut out, &view, part, |_, new| new);
+            elementwise::update(&mut out, &[(view, Self::clone(part))], |_, new| new);
             start = end;
         }
         Self::from_parts(out, layout)

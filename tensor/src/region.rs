@@ -29,10 +29,40 @@ impl<T: Element> Tensor<T> {
         source: &Self,
         f: impl Fn(T, T) -> T + Sync,
     ) {
+        self.update_views([(view, source)], f);
+    }
+
+    /// [`update_view`](Self::update_view) of several views, one after the other. Where rows of all views have no
+    /// element in common with other rows, all views of a row are updated before the next row, while it is in a
+    /// cache.
+    ///
+    /// ```
+    /// use wengert_tensor::{Slice, Tensor};
+    ///
+    /// // Sums of neighbours, of which there are three or two.
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]);
+    /// let mut sums = Tensor::<f64>::zeros([5]);
+    /// let shifted = [0, 1, 2].map(|by| (move |y: &wengert_tensor::Layout| y.slice(0, by..by + 3), &x));
+    /// sums.update_views(shifted, |sum, x| sum + x);
+    /// assert_eq!(sums.to_vec(), [1.0, 3.0, 6.0, 5.0, 3.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a source does not broadcast to the shape of its view.
+    #[track_caller]
+    pub fn update_views<'a>(
+        &mut self,
+        views: impl IntoIterator<Item = (impl FnOnce(&Layout) -> Layout, &'a Self)>,
+        f: impl Fn(T, T) -> T + Sync,
+    ) {
         let layout = self.layout().to_row_major();
-        let view = view(&layout);
-        let source = source.broadcast_to(view.shape());
-        elementwise::update(self.as_mut_slice(), &view, &source, f);
+        let mut updates = Vec::new();
+        for (view, source) in views {
+            let view = view(&layout);
+            let source = source.broadcast_to(view.shape());
+            updates.push((view, source));
+        }
+        elementwise::update(self.as_mut_slice(), &updates, f);
     }
 
     /// Overwrites the region given by one [`Slice`] per leading axis with `source`, broadcast to the region.

@@ -10,39 +10,45 @@ use crate::parallel::{self, CHUNK};
 use crate::{Element, Tensor};
 
 /// `x ← f(x, y)` for every element `x` of the view `view` of `out`, in row-major order, with `y` from a tensor
-/// of the same shape.
+/// of the same shape; for each of the updates in turn.
 #[track_caller]
 pub(crate) fn update<T: Element>(
     out: &mut [T],
-    view: &Layout,
-    source: &Tensor<T>,
+    updates: &[(Layout, Tensor<T>)],
     f: impl Fn(T, T) -> T + Sync,
 ) {
-    assert_eq!(view.shape(), source.shape(), "update: one element for each");
-    if source.is_empty() {
-        return;
+    for (view, source) in updates {
+        assert_eq!(view.shape(), source.shape(), "update: one element for each");
     }
-    let nest = LoopNest::new([view, source.layout()]);
-    let values = source.buffer();
-    let Some(rows) = DisjointRows::of(view) else {
-        return update_part(out, 0, &nest, values, 0..source.len(), &f);
+    let updates: Vec<_> = updates
+        .iter()
+        .filter(|(view, _)| !view.is_empty())
+        .collect();
+    let nests: Vec<_> = updates
+        .iter()
+        .map(|(view, source)| (LoopNest::new([view, source.layout()]), source.buffer()))
+        .collect();
+    let lengths: Vec<usize> = updates.iter().map(|(_, source)| source.len()).collect();
+    let Some(rows) = DisjointRows::of(&updates) else {
+        for ((nest, values), &length) in nests.iter().zip(&lengths) {
+            update_part(out, 0, nest, values, 0..length, &f);
+        }
+        return;
     };
-    // The rows of one task; each has the same number of elements of the view.
-    let elements = source.len() / rows.count;
-    let at_once = CHUNK.div_ceil(elements);
+    // The rows of one task. All updates are made to them before those of the next, while they are in a cache.
+    let all: usize = lengths.iter().sum();
+    let at_once = CHUNK.div_ceil(all / rows.count);
     let out = &mut out[rows.start..rows.end];
-    parallel::for_chunks_mut(
-        out,
-        rows.step * at_once,
-        work(source.len(), 1),
-        |index, out| {
-            let first = index * at_once;
-            let last = rows.count.min(first + at_once);
-            let origin = rows.start + first * rows.step;
+    parallel::for_chunks_mut(out, rows.step * at_once, work(all, 1), |index, out| {
+        let first = index * at_once;
+        let last = rows.count.min(first + at_once);
+        let origin = rows.start + first * rows.step;
+        for ((nest, values), length) in nests.iter().zip(&lengths) {
+            let elements = length / rows.count;
             let range = first * elements..last * elements;
-            update_part(out, origin, &nest, values, range, &f);
-        },
-    );
+            update_part(out, origin, nest, values, range, &f);
+        }
+    });
 }
 
 /// [`update`] for the elements `range` of the view; `out[0]` is element `origin` of the whole.
@@ -78,7 +84,7 @@ fn update_part<T: Element>(
     });
 }
 
-/// Rows of a view, along its first axis of more than one index, that have no element of the buffer in common.
+/// Rows of views, along their first axes, that have no element of the buffer in common.
 struct DisjointRows {
     count: usize,
     /// The distance from one row to the next.
@@ -89,20 +95,49 @@ struct DisjointRows {
 }
 
 impl DisjointRows {
-    fn of(view: &Layout) -> Option<Self> {
-        let mut axes = view.shape().iter().zip(view.strides());
-        let (&count, &step) = axes.find(|(extent, _)| **extent > 1)?;
-        let step = usize::try_from(step).ok().filter(|&step| step > 0)?;
-        let mut reach = 1;
-        for (&extent, &stride) in axes.filter(|(extent, _)| **extent > 1) {
-            reach += (extent - 1) * usize::try_from(stride).ok()?;
+    /// As many rows as there are: their number and distance is that of all views.
+    fn of<T: Element>(updates: &[&(Layout, Tensor<T>)]) -> Option<Self> {
+        let views = updates.iter().map(|(view, _)| view);
+        let rank = views.clone().map(|view| view.shape().len()).min()?;
+        (1..=rank)
+            .rev()
+            .find_map(|axes| Self::along(axes, views.clone()))
+    }
+
+    /// Rows along the first `axes` axes.
+    fn along<'a>(axes: usize, views: impl Iterator<Item = &'a Layout> + Clone) -> Option<Self> {
+        let start = views.clone().map(Layout::offset).min()?;
+        let mut rows: Option<Self> = None;
+        for view in views {
+            let mut reach = 1;
+            let (mut count, mut step) = (1, 0);
+            let extents = view.shape().iter().zip(view.strides()).enumerate();
+            for (axis, (&extent, &stride)) in extents.filter(|(_, (extent, _))| **extent > 1) {
+                let stride = usize::try_from(stride).ok().filter(|&stride| stride > 0)?;
+                if axis >= axes {
+                    reach += (extent - 1) * stride;
+                } else if count == 1 || step == extent * stride {
+                    (count, step) = (count * extent, stride);
+                } else {
+                    return None;
+                }
+            }
+            let offset = view.offset() - start;
+            if count == 1 || offset + reach > step {
+                return None;
+            }
+            let end = view.offset() + (count - 1) * step + reach;
+            let rows = rows.get_or_insert(Self {
+                count,
+                step,
+                start,
+                end,
+            });
+            if [rows.count, rows.step] != [count, step] {
+                return None;
+            }
+            rows.end = rows.end.max(end);
         }
-        let (start, end) = (view.offset(), view.offset() + (count - 1) * step + reach);
-        (reach <= step).then_some(Self {
-            count,
-            step,
-            start,
-            end,
-        })
+        rows
     }
 }

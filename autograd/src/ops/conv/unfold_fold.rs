@@ -117,22 +117,40 @@ impl Op for Fold {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let mut y = Tensor::zeros(&self.shape);
+        // The sums have the order of the windows in memory, so that inner loops are long.
+        let mut order: Vec<isize> = (0..self.shape.len() as isize).collect();
+        let strides = x[0].layout().strides();
+        order.sort_by_key(|&axis| std::cmp::Reverse(strides[axis as usize]));
+        let mut places = order.clone();
+        for (place, &axis) in order.iter().enumerate() {
+            places[axis as usize] = place as isize;
+        }
+        let extents: Vec<usize> = order
+            .iter()
+            .map(|&axis| self.shape[axis as usize])
+            .collect();
+        let mut y = Tensor::zeros(extents);
+        order.push(-1);
         // One position in all windows after the other: a loop over many windows, not over a few positions.
         let size = self.axis_windows.size as isize;
         let at_once = if size <= MAX_POSITIONS { 1 } else { size };
-        for first in (0..size).step_by(at_once as usize) {
-            let positions = first..first + at_once;
-            y.update_view(
-                |layout| {
-                    let view = self.axis_windows.view(layout);
-                    view.slice(-1, Slice::from(positions.clone()))
-                },
-                &x[0].slice(-1, positions.clone()),
-                |sum, x| sum + x,
-            );
-        }
-        y.into()
+        let positions: Vec<_> = (0..size)
+            .step_by(at_once as usize)
+            .map(|first| first..first + at_once)
+            .collect();
+        let sources: Vec<_> = positions
+            .iter()
+            .map(|positions| x[0].slice(-1, positions.clone()).permute(&order))
+            .collect();
+        let views = positions.iter().map(|positions| {
+            |layout: &Layout| {
+                let view = self.axis_windows.view(&layout.permute(&places));
+                let view = view.slice(-1, Slice::from(positions.clone()));
+                view.permute(&order)
+            }
+        });
+        y.update_views(views.zip(&sources), |sum, x| sum + x);
+        y.permute(&places).into()
     }
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
