@@ -347,23 +347,23 @@ fn require_vector(op: &str, shape: &[usize], index: &Tensor<i64>) {
     );
 }
 
+/// Whether all indices are in `0..extent`.
+fn are_inside(indices: &[i64], extent: usize) -> bool {
+    // An index outside is negative, or its distance to the last index is. Signs are joined instead of compared,
+    // because the baseline of x86-64 cannot compare 64-bit numbers in vectors.
+    let last = extent as i64 - 1;
+    let signs = |signs: i64, &i: &i64| signs | i | last.wrapping_sub(i);
+    let mut blocks = indices.chunks(4096);
+    blocks.all(|block| block.iter().fold(0, signs) >= 0)
+}
+
 #[track_caller]
 fn require_inside(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
     let extent = shape[axis];
     let outside = |&i: &i64| usize::try_from(i).map_or(true, |i| i >= extent);
     let first_outside = match index.as_slice() {
-        // Without an exit, so that the loop uses vectors; then again for the message.
-        Some(indices) => {
-            let is_outside = |block: &&[i64]| {
-                let outside = block
-                    .iter()
-                    .map(|&i| u64::from(i.cast_unsigned() >= extent as u64));
-                outside.fold(0, |any, outside| any | outside) != 0
-            };
-            let block = indices.chunks(1024).find(is_outside);
-            block.and_then(|block| block.iter().copied().find(outside))
-        }
-        None => index.iter().find(outside),
+        Some(indices) if are_inside(indices, extent) => None,
+        _ => index.iter().find(outside),
     };
     if let Some(index) = first_outside {
         crate::fail::fail(format_args!(

@@ -140,8 +140,12 @@ fn check_positions(positions: &Tensor<i64>, shape: &[usize], windows: &Windows) 
         positions.shape()
     );
     let pixels = windows.input_pixels() as i64;
-    let largest = dense(positions).iter().copied().max();
-    if let Some(at) = largest.filter(|&at| at >= pixels) {
+    let positions = dense(positions);
+    // The sign of the distance to the last pixel, of positions that are not negative: the baseline of x86-64 cannot
+    // compare 64-bit numbers in vectors.
+    let beyond = |signs: i64, &at: &i64| signs | (!at & (pixels - 1).wrapping_sub(at));
+    if positions.iter().fold(0, beyond) < 0 {
+        let at = positions.iter().max().expect("one is outside");
         fail(format_args!(
             "max_pool: {shape:?}: position {at} is outside the {pixels} pixels"
         ));
