@@ -4,7 +4,7 @@ use crate::axes::resolve_axis;
 use crate::block_sum::BlockSum;
 use crate::create::buffer;
 use crate::elementwise::outer_loops;
-use crate::{Number, Real, Tensor, parallel};
+use crate::{Number, Real, Tensor, parallel, require};
 
 impl<T: Number> Tensor<T> {
     /// The cumulative sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
@@ -87,12 +87,7 @@ const ROWS: usize = 8;
 /// `x[i] ← join(x[i − 1], x[i])` along `R` rows, one after the other in memory.
 fn scan_rows<T: Number, const R: usize>(rows: &mut [T], join: &impl Fn(T, T) -> T) {
     let length = rows.len() / R;
-    let mut rest = rows;
-    let mut rows: [&mut [T]; R] = std::array::from_fn(|_| {
-        let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
-        rest = after;
-        row
-    });
+    let mut rows = split_rows::<T, R>(rows);
     let mut last: [T; R] = std::array::from_fn(|r| rows[r][0]);
     for i in 1..length {
         for (row, last) in rows.iter_mut().zip(&mut last) {
@@ -100,6 +95,122 @@ fn scan_rows<T: Number, const R: usize>(rows: &mut [T], join: &impl Fn(T, T) -> 
             row[i] = *last;
         }
     }
+}
+
+impl<T: Number> Tensor<T> {
+    /// The linear recurrence `y[…, i, …] = factors[…, i, …] · y[…, i − 1, …] + x[…, i, …]` along an axis, with 0
+    /// before the first element.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// let factors = Tensor::from_vec(vec![5, 10, 100], [3]);
+    /// assert_eq!(x.linear_recurrence(&factors, 0).to_vec(), [1, 12, 1203]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis does not exist or the shapes differ.
+    #[must_use]
+    #[track_caller]
+    pub fn linear_recurrence(&self, factors: &Self, axis: isize) -> Self {
+        self.recurrence::<false>("linear_recurrence", factors, axis)
+    }
+
+    /// The adjoint of [`linear_recurrence`](Self::linear_recurrence) in `x`, which runs backwards:
+    /// `y[…, i, …] = factors[…, i + 1, …] · y[…, i + 1, …] + x[…, i, …]`, with 0 after the last element.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1, 2, 3], [3]);
+    /// let factors = Tensor::from_vec(vec![5, 10, 100], [3]);
+    /// assert_eq!(x.linear_recurrence_adjoint(&factors, 0).to_vec(), [3021, 302, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis does not exist or the shapes differ.
+    #[must_use]
+    #[track_caller]
+    pub fn linear_recurrence_adjoint(&self, factors: &Self, axis: isize) -> Self {
+        self.recurrence::<true>("linear_recurrence_adjoint", factors, axis)
+    }
+
+    #[track_caller]
+    fn recurrence<const ADJOINT: bool>(&self, op: &str, factors: &Self, axis: isize) -> Self {
+        let axis = resolve_axis(op, axis, self.shape());
+        require!(
+            factors.shape() == self.shape(),
+            "{op}: {:?}: factors are {:?}",
+            self.shape(),
+            factors.shape()
+        );
+        let mut out = buffer(op, self.shape());
+        outer_loops::copy(self, &mut out);
+        let factors = factors.contiguous();
+        let factors = factors.as_slice().expect("made contiguous");
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let block = self.shape()[axis] * inner;
+        let length = out.len();
+        // Several blocks together if an element waits for the one next to it.
+        let at_once = if inner == 1 { ROWS } else { 1 };
+        parallel::for_chunks_mut(&mut out, at_once * block, length, |task, blocks| {
+            let factors = &factors[task * at_once * block..];
+            if blocks.len() == ROWS * block && inner == 1 {
+                return recurrence_of_rows::<T, ROWS, ADJOINT>(blocks, factors);
+            }
+            for (y, a) in blocks.chunks_mut(block).zip(factors.chunks(block)) {
+                recurrence_of_block::<T, ADJOINT>(y, a, inner);
+            }
+        });
+        Self::from_parts(out, self.layout().to_row_major())
+    }
+}
+
+/// [`linear_recurrence`](Tensor::linear_recurrence) or its adjoint, of positions that are `inner` elements each.
+fn recurrence_of_block<T: Number, const ADJOINT: bool>(y: &mut [T], a: &[T], inner: usize) {
+    let positions = y.len() / inner;
+    for at in 1..positions {
+        let at = if ADJOINT { positions - at } else { at } * inner;
+        let (before, now) = y[at - inner..at + inner].split_at_mut(inner);
+        let a = &a[at..at + inner];
+        for ((before, now), &a) in before.iter_mut().zip(now).zip(a) {
+            if ADJOINT {
+                *before = a * *now + *before;
+            } else {
+                *now = a * *before + *now;
+            }
+        }
+    }
+}
+
+/// The same for `R` rows, one after the other in memory, of single elements.
+fn recurrence_of_rows<T: Number, const R: usize, const ADJOINT: bool>(rows: &mut [T], a: &[T]) {
+    let length = rows.len() / R;
+    let rows = split_rows::<T, R>(rows);
+    let a: [&[T]; R] = std::array::from_fn(|r| &a[r * length..][..length]);
+    let first = if ADJOINT { length - 1 } else { 0 };
+    let mut last: [T; R] = std::array::from_fn(|r| rows[r][first]);
+    for at in 1..length {
+        let (at, factor) = if ADJOINT {
+            (length - 1 - at, length - at)
+        } else {
+            (at, at)
+        };
+        for r in 0..R {
+            last[r] = a[r][factor] * last[r] + rows[r][at];
+            rows[r][at] = last[r];
+        }
+    }
+}
+
+/// `R` rows that lie one after the other.
+fn split_rows<T, const R: usize>(rows: &mut [T]) -> [&mut [T]; R] {
+    let length = rows.len() / R;
+    let mut rest = rows;
+    std::array::from_fn(|_| {
+        let (row, after) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = after;
+        row
+    })
 }
 
 /// Elements that are summed without compensation. The sums within neighbouring pieces do not depend on each other, so

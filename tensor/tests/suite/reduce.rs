@@ -487,3 +487,48 @@ fn sums_of_everything_take_each_element_once_on_any_number_of_threads() {
         }
     }
 }
+
+#[test]
+fn scans_agree_with_loops_for_any_number_of_rows() {
+    // Eight rows are scanned together, the rest one by one; along other axes all columns of a row at once.
+    let shapes = [
+        [1, 1, 1],
+        [7, 1, 5],
+        [8, 1, 3],
+        [3, 7, 9],
+        [2, 4, 17],
+        [2, 0, 3],
+        [0, 2, 3],
+        [3, 3, 0],
+    ];
+    for shape in shapes {
+        let x = noise(&shape);
+        let a = x.map(|x| 1.25 - x * x);
+        for axis in 0..3 {
+            let step: usize = shape[axis + 1..].iter().product();
+            let position = |at: usize| at / step % shape[axis];
+            let (x_values, a_values) = (x.to_vec(), a.to_vec());
+            let [mut product, mut forward, mut backward] = [0; 3].map(|_| x_values.clone());
+            for at in (0..x.len()).filter(|&at| position(at) > 0) {
+                product[at] = product[at - step] * x_values[at];
+                forward[at] = a_values[at] * forward[at - step] + x_values[at];
+            }
+            for at in (0..x.len()).rev() {
+                if position(at) + 1 < shape[axis] {
+                    backward[at] = a_values[at + step] * backward[at + step] + x_values[at];
+                }
+            }
+            let along = axis as isize;
+            for threads in [1, 2, 3] {
+                parallel::with_threads(threads, || {
+                    let of = format!("{shape:?} along {axis}, {threads} threads");
+                    assert_eq!(x.cumprod(along).to_vec(), product, "{of}");
+                    let y = x.linear_recurrence(&a, along);
+                    assert_eq!(y.to_vec(), forward, "{of}");
+                    let y = x.linear_recurrence_adjoint(&a, along);
+                    assert_eq!(y.to_vec(), backward, "{of}");
+                });
+            }
+        }
+    }
+}

@@ -36,27 +36,12 @@ impl Op for Recurrence {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let shape = x[1].shape();
-        let inner: usize = shape[self.axis + 1..].iter().product();
-        let block = shape[self.axis] * inner;
-        let a = x[0].contiguous();
-        let a = a.as_slice().expect("made contiguous");
-        let mut y = x[1].contiguous();
-        if y.is_empty() {
-            return y.into();
+        let axis = self.axis as isize;
+        if self.adjoint {
+            x[1].linear_recurrence_adjoint(&x[0], axis).into()
+        } else {
+            x[1].linear_recurrence(&x[0], axis).into()
         }
-        for (y, a) in y.as_mut_slice().chunks_mut(block).zip(a.chunks(block)) {
-            if self.adjoint {
-                for i in (inner..block).rev() {
-                    y[i - inner] = a[i] * y[i] + y[i - inner];
-                }
-            } else {
-                for i in inner..block {
-                    y[i] = a[i] * y[i - inner] + y[i];
-                }
-            }
-        }
-        y.into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
