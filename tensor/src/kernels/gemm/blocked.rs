@@ -1,5 +1,6 @@
 //! The blocked product: the loops around the macrokernel. See the [module](super) for their order.
 
+use super::depth;
 use super::grid::Grid;
 use super::macrokernel::{LeftOrder, Macrokernel, Target};
 use super::microkernel::{MR, MR_512, row_tiles, row_tiles_512};
@@ -127,7 +128,9 @@ fn rows_contiguous<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mu
     };
     // All partitions compute the same sums in the same order.
     let is_wide = task.n >= 16 * task.m && task.m * task.n * task.k >= 1 << 20;
-    if let Some(grid) = Grid::of::<T>(task, block_rows(task)) {
+    if depth::is_profitable(task) {
+        product.by_depth(c);
+    } else if let Some(grid) = Grid::of::<T>(task, block_rows(task)) {
         product.by_grid(&grid, c);
     } else if is_wide && !product.b_in_place && parallel::threads() > 1 {
         product.by_columns(c);
@@ -285,6 +288,18 @@ impl<T: Float> Product<'_, T> {
         }
     }
 
+    /// The same for one thread.
+    pub fn pack_for_one(&self, [k0, depth]: [usize; 2], [j0, across]: [usize; 2], to: &mut [T]) {
+        let (task, width) = (self.task, T::NR);
+        let b = &self.b[k0 * task.b[0] + j0 * task.b[1]..];
+        let panels = across.div_ceil(width);
+        if !self.b_in_place {
+            self.pack_right(b, 0, depth, across, &mut to[..panels * depth * width]);
+        } else if !across.is_multiple_of(width) {
+            self.pack_right(b, panels - 1, depth, across, to);
+        }
+    }
+
     /// Elements of A's packed panels for sums of `depth` steps.
     pub fn left_length(&self, depth: usize) -> usize {
         self.block_length(self.task.m, depth)
@@ -314,7 +329,7 @@ impl<T: Float> Product<'_, T> {
     }
 
     /// Packs `rows` rows of A from `i0` on, if its order is [`LeftOrder::Packed`].
-    fn pack_block(&self, i0: usize, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
+    pub fn pack_block(&self, i0: usize, rows: usize, k0: usize, depth: usize, to: &mut [T]) {
         if self.order != LeftOrder::Packed {
             return;
         }

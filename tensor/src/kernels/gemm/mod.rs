@@ -22,12 +22,14 @@
 //! 5. over the tiles of `MR` rows (`microkernel`), and in it the sum: each step multiplies `MR` broadcast
 //!    numbers of A with one row of B's panel and adds to `MR × NR` accumulators in registers.
 //!
-//! For more than two threads loop 3 has too few steps: then tasks are blocks of rows and columns (`grid`).
+//! For more than two threads loop 3 has too few steps: then tasks are blocks of rows and columns (`grid`). For few rows
+//! and columns and long sums they are the steps of loop 1 (`depth`).
 //!
 //! Packing is left out where it costs more than it saves: see `LeftOrder` and `reads_b_in_place`.
 
 mod axpy;
 mod blocked;
+mod depth;
 mod dot;
 mod dual;
 #[allow(unsafe_code)] // calls through raw pointers
