@@ -7,6 +7,7 @@ use super::microkernel::{MR, MR_512, row_tiles, row_tiles_512};
 use super::pack;
 use super::task::Gemm;
 use crate::kernels::partition::balanced;
+use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Level, non_temporal};
 use crate::memory::Scratch;
 use crate::parallel;
@@ -100,6 +101,9 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
         ..*task
     };
     rows_contiguous(level, &contiguous, a, b, &mut rows);
+    if task.c[0] == 1 && !task.accumulate {
+        return transpose(level, [task.m, task.n], &rows, task.n, c, task.c[1]);
+    }
     for (j0, columns) in balanced(task.n, TRANSPOSE_SIDE) {
         for (i0, block) in balanced(task.m, TRANSPOSE_SIDE) {
             for j in j0..j0 + columns {
