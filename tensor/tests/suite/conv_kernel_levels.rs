@@ -203,3 +203,29 @@ fn both_kinds_of_lanes_of_direct_convolution_compute_every_corner_at_every_level
         "{supported:?}"
     );
 }
+
+#[test]
+fn rows_of_any_width_are_divided_into_column_blocks_that_hold_a_vector() {
+    // Widths at which a last column block was narrower than a vector: the phases of an input gradient at a stride, the
+    // second of which is one pixel narrower; rows for which no multiple of a vector divides evenly; audio.
+    let mut lines = vec![
+        "mb1_ic2ih3iw799_oc2_kh3kw3_sh1sw2_ph1pw1".to_string(),
+        "mb1_ic1ih2iw3151_oc2_kh1kw3_ph0pw1".to_string(),
+        "mb1_ic1iw44100_oc2_kw3_pw1".to_string(),
+    ];
+    // Every last block that there is.
+    lines.extend((1000..1066).map(|width| format!("mb1_ic1ih2iw{width}_oc2_kh1kw2_sh1sw2")));
+    lines.extend((520..586).map(|width| format!("mb1_ic1ih2iw{width}_oc2_kh1kw3_ph0pw1")));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let geometries: Vec<_> = lines.iter().map(|line| parsed(line)).collect();
+    let variants = variants::tiled();
+    let supported = conforming(&variants, &geometries);
+    assert!(supported.iter().all(|&count| count == geometries.len()));
+    let geometries = [
+        "mb1_ic2ih3iw3151_oc2_kh3kw3_ph1pw1_g2",
+        "mb1_ic2iw44100_oc2_kw5_sw2_pw2_g2",
+    ]
+    .map(parsed);
+    let supported = conforming(&variants::depthwise(), &geometries);
+    assert!(supported.iter().all(|&count| count > 0));
+}

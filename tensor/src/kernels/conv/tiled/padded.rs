@@ -69,6 +69,19 @@ impl Axis {
     }
 }
 
+/// Output columns of the column blocks of rows of `width`, about `most` or fewer.
+///
+/// The last block is not narrower than a vector, which would reach into the next row: not that of `width`, and
+/// not that of `width − 1`, which some phases of an input gradient have.
+fn columns_of_blocks<T: Float>(width: usize, most: usize) -> usize {
+    let even = width.div_ceil(width.div_ceil(most));
+    let whole = even.next_multiple_of(T::LANES);
+    let fits = |&columns: &usize| width <= columns || (width - 1) % columns >= T::NR;
+    let multiples = (1..=whole / T::LANES).rev().map(|count| count * T::LANES);
+    let any = (1..=whole).rev();
+    multiples.chain(any).find(fits).unwrap_or(width)
+}
+
 impl Padded {
     pub fn new<T: Float>(
         channels: usize,
@@ -77,12 +90,8 @@ impl Padded {
         block_columns: usize,
     ) -> Self {
         let width = axes[2].outputs.max(1);
-        let even = width.div_ceil(width.div_ceil(block_columns));
-        let whole = even.next_multiple_of(T::LANES);
-        // The last block must not be narrower than a vector.
-        let fits = width <= whole || (width - 1) % whole + 1 >= 2 * T::LANES;
-        let outputs = if fits { whole } else { even };
-        let (column_blocks, outputs) = (width.div_ceil(outputs), outputs.min(width));
+        let outputs = columns_of_blocks::<T>(width, block_columns).min(width);
+        let column_blocks = width.div_ceil(outputs);
         let last = Axis { outputs, ..axes[2] };
         let with_zeros = [axes[0].padded(), axes[1].padded(), last.padded()];
         let phases = last.step;

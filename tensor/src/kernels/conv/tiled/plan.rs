@@ -316,7 +316,12 @@ impl Correlation {
         let (width, step) = (phase.width(), phase.step());
         let mut pieces = Vec::new();
         for first in (0..width).step_by(self.image.outputs) {
+            let narrow = phase.width() < lanes;
             let width = self.image.outputs.min(width - first);
+            debug_assert!(
+                narrow || width >= lanes,
+                "a vector reaches into the next row"
+            );
             let last = width.saturating_sub(lanes);
             for row in self.rows(phase, span, first / self.image.outputs) {
                 pieces.extend((0..width).step_by(lanes).map(|q| Run {
