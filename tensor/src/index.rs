@@ -393,3 +393,32 @@ fn along_axis(vector: &Tensor<i64>, axis: usize, rank: usize) -> Tensor<i64> {
     shape[axis] = vector.len();
     vector.reshape(shape)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::are_inside;
+
+    #[test]
+    fn an_index_outside_is_found_at_the_limits() {
+        for extent in [0, 1, 5, isize::MAX as usize] {
+            for index in [
+                i64::MIN,
+                i64::MIN + 1,
+                -1,
+                0,
+                1,
+                4,
+                5,
+                i64::MAX - 1,
+                i64::MAX,
+            ] {
+                // In the second block, where there is one.
+                let mut indices = vec![0; if extent == 0 { 0 } else { 5000 }];
+                indices.push(index);
+                let inside = usize::try_from(index).is_ok_and(|index| index < extent);
+                assert_eq!(are_inside(&indices, extent), inside, "{index} in {extent}");
+            }
+        }
+        assert!(are_inside(&[], 0));
+    }
+}

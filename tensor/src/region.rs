@@ -32,14 +32,14 @@ impl<T: Element> Tensor<T> {
         self.update_views([(view, source)], f);
     }
 
-    /// [`update_view`](Self::update_view) of several views, one after the other. Where rows of all views have no
-    /// element in common with other rows, all views of a row are updated before the next row, while it is in a
-    /// cache.
+    /// [`update_view`](Self::update_view) of several views: each element is updated by the first, then by the second,
+    /// and so on. If all views can be cut into rows along their first axes so that different rows share no element, a
+    /// row is updated by all views before the next, while it is in a cache.
     ///
     /// ```
     /// use wengert_tensor::{Slice, Tensor};
     ///
-    /// // Sums of neighbours, of which there are three or two.
+    /// // Sums of up to three neighbours.
     /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]);
     /// let mut sums = Tensor::<f64>::zeros([5]);
     /// let shifted = [0, 1, 2].map(|by| (move |y: &wengert_tensor::Layout| y.slice(0, by..by + 3), &x));
@@ -80,7 +80,8 @@ impl<T: Element> Tensor<T> {
     /// If there are more slices than axes or `source` does not broadcast to the region.
     #[track_caller]
     pub fn region_assign(&mut self, region: &[Slice], source: &Self) {
-        self.update_view(|layout| slice_axes(layout, region), source, |_, new| new);
+        let view = slice_axes(&self.layout().to_row_major(), region);
+        self.update_view(|_| view, source, |_, new| new);
     }
 }
 
@@ -100,7 +101,8 @@ impl<T: Number> Tensor<T> {
     /// If there are more slices than axes or `source` does not broadcast to the region.
     #[track_caller]
     pub fn region_add(&mut self, region: &[Slice], source: &Self) {
-        self.update_view(|layout| slice_axes(layout, region), source, |x, y| x + y);
+        let view = slice_axes(&self.layout().to_row_major(), region);
+        self.update_view(|_| view, source, |x, y| x + y);
     }
 }
 

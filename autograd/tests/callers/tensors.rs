@@ -1,6 +1,6 @@
 //! Wrong calls of the methods of `Tensor`.
 
-use wengert_tensor::{ConvOptions, ConvTransposeOptions, Slice, Tensor, Transposed};
+use wengert_tensor::{ConvOptions, ConvTransposeOptions, Layout, Slice, Tensor, Transposed};
 
 /// A tensor of the given shape, full of one half.
 fn t<const N: usize>(shape: [usize; N]) -> Tensor<f64> {
@@ -106,6 +106,9 @@ crate::wrong_calls! {
     norm2: t([2, 3]).norm2(5);
     cumsum: t([2, 3]).cumsum(5);
     cumprod: t([2, 3]).cumprod(5);
+    linear_recurrence: t([2, 3]).linear_recurrence(&t([3, 2]), 1);
+    linear_recurrence_adjoint: t([2, 3]).linear_recurrence_adjoint(&t([2, 3]), 5);
+    update_views: t([2, 3]).update_views([(|view: &Layout| *view, &t([2, 4]))], |_, y| y);
     logcumsumexp: t([2, 3]).logcumsumexp(5);
     logcumsumexp_with_logits: t([2, 3]).logcumsumexp_with_logits(5);
     logsumexp: t([2, 3]).logsumexp(5);

@@ -9,8 +9,8 @@ use crate::layout::Layout;
 use crate::parallel::{self, CHUNK};
 use crate::{Element, Tensor};
 
-/// `x ← f(x, y)` for every element `x` of the view `view` of `out`, in row-major order, with `y` from a tensor
-/// of the same shape; for each of the updates in turn.
+/// For each pair of a view of `out` and a source of its shape, in turn: `x ← f(x, y)` for every element `x` of the
+/// view, in row-major order, with `y` from the source.
 #[track_caller]
 pub(crate) fn update<T: Element>(
     out: &mut [T],
@@ -24,29 +24,43 @@ pub(crate) fn update<T: Element>(
         .iter()
         .filter(|(view, _)| !view.is_empty())
         .collect();
+    if let Some(rows) = DisjointRows::of(&updates) {
+        return update_rows(out, &rows, &updates, &f);
+    }
+    for update in updates {
+        if let Some(rows) = DisjointRows::of(&[update]) {
+            update_rows(out, &rows, &[update], &f);
+            continue;
+        }
+        let (view, source) = update;
+        let nest = LoopNest::new([view, source.layout()]);
+        update_part(out, 0, &nest, source.buffer(), 0..source.len(), &f);
+    }
+}
+
+/// [`update`] of some rows at a time: all updates are made to them before those of the next, while they are in a
+/// cache.
+fn update_rows<T: Element>(
+    out: &mut [T],
+    rows: &DisjointRows,
+    updates: &[&(Layout, Tensor<T>)],
+    f: &(impl Fn(T, T) -> T + Sync),
+) {
     let nests: Vec<_> = updates
         .iter()
-        .map(|(view, source)| (LoopNest::new([view, source.layout()]), source.buffer()))
+        .map(|(view, source)| LoopNest::new([view, source.layout()]))
         .collect();
-    let lengths: Vec<usize> = updates.iter().map(|(_, source)| source.len()).collect();
-    let Some(rows) = DisjointRows::of(&updates) else {
-        for ((nest, values), &length) in nests.iter().zip(&lengths) {
-            update_part(out, 0, nest, values, 0..length, &f);
-        }
-        return;
-    };
-    // The rows of one task. All updates are made to them before those of the next, while they are in a cache.
-    let all: usize = lengths.iter().sum();
+    let all: usize = updates.iter().map(|(_, source)| source.len()).sum();
     let at_once = CHUNK.div_ceil(all / rows.count);
     let out = &mut out[rows.start..rows.end];
     parallel::for_chunks_mut(out, rows.step * at_once, work(all, 1), |index, out| {
         let first = index * at_once;
         let last = rows.count.min(first + at_once);
         let origin = rows.start + first * rows.step;
-        for ((nest, values), length) in nests.iter().zip(&lengths) {
-            let elements = length / rows.count;
+        for (nest, (_, source)) in nests.iter().zip(updates) {
+            let elements = source.len() / rows.count;
             let range = first * elements..last * elements;
-            update_part(out, origin, nest, values, range, &f);
+            update_part(out, origin, nest, source.buffer(), range, f);
         }
     });
 }
@@ -95,7 +109,7 @@ struct DisjointRows {
 }
 
 impl DisjointRows {
-    /// As many rows as there are: their number and distance is that of all views.
+    /// Rows along as many first axes as possible. All views must have the same number of rows, at the same distance.
     fn of<T: Element>(updates: &[&(Layout, Tensor<T>)]) -> Option<Self> {
         let views = updates.iter().map(|(view, _)| view);
         let rank = views.clone().map(|view| view.shape().len()).min()?;
@@ -113,9 +127,11 @@ impl DisjointRows {
             let (mut count, mut step) = (1, 0);
             let extents = view.shape().iter().zip(view.strides()).enumerate();
             for (axis, (&extent, &stride)) in extents.filter(|(_, (extent, _))| **extent > 1) {
-                let stride = usize::try_from(stride).ok().filter(|&stride| stride > 0)?;
+                let stride = usize::try_from(stride).ok()?;
                 if axis >= axes {
                     reach += (extent - 1) * stride;
+                } else if stride == 0 {
+                    return None;
                 } else if count == 1 || step == extent * stride {
                     (count, step) = (count * extent, stride);
                 } else {

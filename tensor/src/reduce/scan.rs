@@ -58,14 +58,12 @@ impl<T: Number> Tensor<T> {
         let block = self.shape()[axis] * inner;
         let length = out.len();
         if inner == 1 {
-            parallel::for_chunks_mut(&mut out, ROWS * block, length, |_, rows| {
-                let (several, rest) = rows.split_at_mut(rows.len() / (ROWS * block) * ROWS * block);
-                if !several.is_empty() {
-                    scan_rows::<T, ROWS>(several, &join);
-                }
-                for row in rest.chunks_mut(block) {
-                    scan_rows::<T, 1>(row, &join);
-                }
+            let (several, rest) = rows_together(&mut out, block);
+            parallel::for_chunks_mut(several, ROWS * block, length, |_, rows| {
+                scan_rows::<T, ROWS>(rows, &join);
+            });
+            parallel::for_chunks_mut(rest, block, length, |_, row| {
+                scan_rows::<T, 1>(row, &join);
             });
             return Self::from_parts(out, self.layout().to_row_major());
         }
@@ -150,16 +148,17 @@ impl<T: Number> Tensor<T> {
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let block = self.shape()[axis] * inner;
         let length = out.len();
-        // Several blocks together if an element waits for the one next to it.
-        let at_once = if inner == 1 { ROWS } else { 1 };
-        parallel::for_chunks_mut(&mut out, at_once * block, length, |task, blocks| {
-            let factors = &factors[task * at_once * block..];
-            if blocks.len() == ROWS * block && inner == 1 {
-                return recurrence_of_rows::<T, ROWS, ADJOINT>(blocks, factors);
-            }
-            for (y, a) in blocks.chunks_mut(block).zip(factors.chunks(block)) {
-                recurrence_of_block::<T, ADJOINT>(y, a, inner);
-            }
+        let (several, rest) = if inner == 1 {
+            rows_together(&mut out, block)
+        } else {
+            out.split_at_mut(0)
+        };
+        let (of_several, of_rest) = factors.split_at(several.len());
+        parallel::for_chunks_mut(several, ROWS * block, length, |task, rows| {
+            recurrence_of_rows::<T, ROWS, ADJOINT>(rows, &of_several[task * ROWS * block..]);
+        });
+        parallel::for_chunks_mut(rest, block, length, |task, y| {
+            recurrence_of_block::<T, ADJOINT>(y, &of_rest[task * block..][..block], inner);
         });
         Self::from_parts(out, self.layout().to_row_major())
     }
@@ -200,6 +199,12 @@ fn recurrence_of_rows<T: Number, const R: usize, const ADJOINT: bool>(rows: &mut
             rows[r][at] = last[r];
         }
     }
+}
+
+/// The rows that are scanned [`ROWS`] at a time, and the rest.
+fn rows_together<T>(rows: &mut [T], length: usize) -> (&mut [T], &mut [T]) {
+    let unit = (ROWS * length).max(1);
+    rows.split_at_mut(rows.len() / unit * unit)
 }
 
 /// `R` rows that lie one after the other.

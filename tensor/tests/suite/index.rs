@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::testing::layouts::all_layouts;
-use wengert_tensor::{Dual, Slice, Tensor, keep, parallel};
+use wengert_tensor::{Dual, Layout, Slice, Tensor, keep, parallel};
 
 /// A generator of random test data.
 struct Generator(u64);
@@ -247,6 +247,36 @@ fn views_are_updated_as_by_loops_on_any_number_of_threads() {
                         .sum::<i64>()
             });
             assert!(found == expected, "windows, {threads} threads");
+            // Several views: rows with no element in common of 600, 600 or 200 rows together, or none.
+            let views = [([600, 1, 70], 1), ([600, 70, 3], 1), ([12, 200, 30], 0)];
+            for ((shape, axis), step) in views.into_iter().flat_map(|view| [(view, 1), (view, 3)]) {
+                let windows = |k: isize| {
+                    move |layout: &Layout| {
+                        let window = 3.min(shape[axis as usize]);
+                        let view = layout.unfold_axis(axis, window, step);
+                        view.slice(-1, Slice::from(k..k + 1))
+                    }
+                };
+                let count = 3.min(shape[axis as usize]) as isize;
+                let zeros = Tensor::<i64>::zeros(shape);
+                let places: Vec<Layout> = (0..count).map(|k| windows(k)(zeros.layout())).collect();
+                let sources: Vec<_> = places.iter().map(|place| y(place.shape())).collect();
+                // It does not commute, so that the order of updates shows.
+                let f = |x: i64, y: i64| x.wrapping_mul(7).wrapping_add(y);
+                let mut expected = vec![0; zeros.len()];
+                for (place, source) in places.iter().zip(&sources) {
+                    let strides = place.strides();
+                    let _ = Tensor::from_fn(place.shape(), |i| {
+                        let steps = i.iter().zip(strides).map(|(&i, &s)| i as isize * s);
+                        let at = place.offset() + steps.sum::<isize>() as usize;
+                        expected[at] = f(expected[at], source.get(i));
+                        0
+                    });
+                }
+                let mut found = zeros;
+                found.update_views((0..count).map(windows).zip(&sources), f);
+                assert_eq!(found.to_vec(), expected, "{shape:?}, {threads} threads");
+            }
             // Windows of 3 rows of one image: its first axis is that of the windows, so they overlap.
             let mut found = x.select(0, 0).contiguous();
             let source = y(&[198, 130, 3]);

@@ -500,6 +500,8 @@ fn scans_agree_with_loops_for_any_number_of_rows() {
         [2, 0, 3],
         [0, 2, 3],
         [3, 3, 0],
+        [5, 7, 1000],
+        [3, 900, 11],
     ];
     for shape in shapes {
         let x = noise(&shape);
@@ -527,6 +529,12 @@ fn scans_agree_with_loops_for_any_number_of_rows() {
                     assert_eq!(y.to_vec(), forward, "{of}");
                     let y = x.linear_recurrence_adjoint(&a, along);
                     assert_eq!(y.to_vec(), backward, "{of}");
+                    // Not contiguous.
+                    let x = x.transpose(0, 2).contiguous().transpose(0, 2);
+                    let a = a.flip(1).contiguous().flip(1);
+                    assert_eq!(x.cumprod(along).to_vec(), product, "{of}");
+                    let y = x.linear_recurrence(&a, along);
+                    assert_eq!(y.to_vec(), forward, "{of}");
                 });
             }
         }

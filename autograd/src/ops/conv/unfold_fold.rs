@@ -119,8 +119,10 @@ impl Op for Fold {
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         // The sums have the order of the windows in memory, so that inner loops are long.
         let mut order: Vec<isize> = (0..self.shape.len() as isize).collect();
-        let strides = x[0].layout().strides();
-        order.sort_by_key(|&axis| std::cmp::Reverse(strides[axis as usize]));
+        let (extents, strides) = (x[0].shape(), x[0].layout().strides());
+        if strides[..order.len()].iter().all(|&stride| stride > 0) && !extents.contains(&1) {
+            order.sort_by_key(|&axis| std::cmp::Reverse(strides[axis as usize]));
+        }
         let mut places = order.clone();
         for (place, &axis) in order.iter().enumerate() {
             places[axis as usize] = place as isize;

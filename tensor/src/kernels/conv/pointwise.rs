@@ -11,8 +11,7 @@ pub struct Pointwise;
 /// Fewest pixels of each of several images for which the weight gradient is profitable.
 const MIN_PIXELS: usize = 256;
 
-/// Fewest channels and filters of a group for which a product is profitable; also for filters of one tap at a stride,
-/// whose images are unfolded.
+/// Fewest channels and filters of a group for which a product is profitable, of unfolded images too.
 pub(super) const MIN_CHANNELS: usize = 4;
 
 /// The sizes of one product: filters and channels of a group, pixels.

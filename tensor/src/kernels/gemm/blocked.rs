@@ -23,7 +23,7 @@ const MC: usize = 120;
 /// at most `KC · NC` elements.
 const NC: usize = 512;
 
-/// Side of the blocks in which a result is transposed.
+/// Side of the blocks in which other results than those that the kernel for transposes takes are copied.
 const TRANSPOSE_SIDE: usize = 16;
 
 /// Bytes of one operand that stay in a second-level cache together with blocks of the others.
@@ -101,7 +101,7 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
         ..*task
     };
     rows_contiguous(level, &contiguous, a, b, &mut rows);
-    if task.c[0] == 1 && !task.accumulate {
+    if task.c[0] == 1 && !task.accumulate && task.m.min(task.n) >= T::LANES {
         return transpose(level, [task.m, task.n], &rows, task.n, c, task.c[1]);
     }
     for (j0, columns) in balanced(task.n, TRANSPOSE_SIDE) {

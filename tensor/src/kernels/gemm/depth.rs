@@ -20,12 +20,13 @@ const MIN_BLOCKS: usize = 4;
 
 /// Whether the sum is divided between the threads that there are.
 pub(super) fn is_profitable(task: &Gemm) -> bool {
-    let work = task.m * task.n * task.k;
-    task.m * task.n <= MAX_RESULTS
-        && task.k >= 2 * MIN_BLOCKS * KC
-        && work >= 1 << 20
-        && task.k.div_ceil(KC) >= MIN_BLOCKS * parallel::threads()
-        && parallel::threads() > 1
+    // An operand of stride 0 may be smaller than the copies of C.
+    let is_repeated = task.a.contains(&0) || task.b.contains(&0);
+    if task.m * task.n > MAX_RESULTS || task.m * task.n * task.k < 1 << 20 || is_repeated {
+        return false;
+    }
+    let threads = parallel::share_of_threads();
+    threads > 1 && task.k.div_ceil(KC) >= MIN_BLOCKS * threads
 }
 
 impl<T: Float> Product<'_, T> {

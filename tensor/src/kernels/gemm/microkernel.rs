@@ -6,7 +6,7 @@
 //! | level | registers | rows | columns | accumulators |
 //! |---|---|---|---|---|
 //! | 256 bits | 16 | [`MR`] = 6 | one panel of B: two vectors | 12, with 2 of B and 1 broadcast 15 of 16 |
-//! | 512 bits | 32 | [`MR_512`] = 12 | two panels of B: two vectors | 24 |
+//! | 512 bits | 32 | [`MR_512`] = 12, windows of an image 10 | two panels of B: two vectors | 24, windows 20 |
 //!
 //! Two multiply-adds a cycle with a latency of four cycles need eight accumulators, and more hide the loads.
 //! With two vectors, each broadcast is used twice: with one, a processor that loads twice a cycle would do

@@ -1,4 +1,4 @@
-//! Lanes of output channels: vectors from packed weights, broadcast pixels of `MR` windows anywhere in the
+//! Lanes of output channels: vectors from packed weights, broadcast pixels of a tile of windows anywhere in the
 //! image. Two blocks of output channels are computed at once, so that a broadcast is used twice.
 
 use super::packed::{Group, Weights};

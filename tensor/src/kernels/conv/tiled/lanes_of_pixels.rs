@@ -81,7 +81,7 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
     let pixels = part.span.pixels().len();
     let depth = phase.offsets.len();
     let channels = dst.len() / pixels;
-    // Vectors of 512 bits, if rows fill them.
+    // Vectors of 512 bits, if rows fill them: then column blocks do too.
     let vector = if level.has_512_bits() && phase.width() >= T::NR {
         T::NR
     } else {

@@ -7,7 +7,8 @@
 //!
 //! 1. images, groups and blocks of output channels: the tasks of the threads (`engine`);
 //! 2. bands of rows, if an image does not stay in the second-level cache (`plan`);
-//! 3. chunks of input channels, whose packed weights fill half of the first-level cache (`steps`, as `KC`);
+//! 3. chunks of input channels: their packed weights of one block of output channels fill half of a first-level
+//!    cache of 32 KB (`steps`, as `KC`);
 //! 4. windows: a tile of them with two blocks of output channels in the lanes (`lanes_of_channels`), or
 //!    vectors of neighbouring pixels with up to `MR` output channels (`lanes_of_pixels`); `lanes` estimates
 //!    which is faster;
@@ -78,7 +79,7 @@ impl Tiled {
     }
 }
 
-/// Whether windows cover at most six tenths of the image: unfolding copies no other pixels.
+/// Whether taps, without regard to dilation, cover at most six tenths of the image: unfolding copies no other pixels.
 fn leaves_gaps(geometry: &ConvGeometry) -> bool {
     let axes = geometry.kernel.iter().zip(&geometry.stride);
     let covered: f64 = axes
@@ -87,7 +88,7 @@ fn leaves_gaps(geometry: &ConvGeometry) -> bool {
     covered <= 0.6
 }
 
-/// Whether a product of the unfolded image would have few steps or few rows.
+/// Whether a product of the unfolded image would have few steps, or few rows and taps.
 fn is_short(geometry: &ConvGeometry) -> bool {
     let steps = geometry.group_channels() * geometry.taps();
     steps.min(geometry.group_filters() * geometry.taps()) < MIN_CHANNELS
@@ -126,7 +127,7 @@ impl<T: Float> ConvKernel<T> for Tiled {
             && geometry.groups == 1
             && geometry.filters >= MIN_CHANNELS;
         if direction == Direction::InputGradient && is_phase_by_phase {
-            return Err("windows do not overlap");
+            return Err("no more taps than phases of the stride: sums are short");
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::kernels::gemm::microkernel::Offsets;
 use crate::kernels::partition::balanced;
 use crate::memory::Scratch;
 
-/// Longest sum of one pass: its weights fill half of the first-level cache.
+/// Longest sum of one pass: its weights of one block of output channels fill half of a first-level cache of 32 KB.
 pub(super) const KC: usize = 288;
 
 /// The time of setting up a tile, in steps.

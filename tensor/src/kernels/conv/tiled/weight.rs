@@ -14,7 +14,7 @@ use crate::kernels::simd::{Float, Level};
 use crate::memory::Scratch;
 use crate::parallel;
 
-/// Pixels in one pass: their gradients fill half of the first-level cache.
+/// Pixels in one pass: their gradients of one block of filters fill half of a first-level cache of 32 KB.
 const KC: usize = 256;
 
 /// Bytes of padded images and transposed gradients that are prepared at once: half of the second-level cache,
@@ -257,7 +257,8 @@ impl Shared<'_> {
 
     /// Whether it is faster to complete the `length` sums part by part, each part over the whole batch. It
     /// is if all images are prepared at once, there are few pixels, the sums do not fit in the
-    /// second-level cache and there are enough tasks.
+    /// second-level cache and there are enough tasks. Either way there is one share and one pass over the pixels, so
+    /// that bits are the same.
     fn is_by_parts<T: Float>(&self, batch: usize, length: usize) -> bool {
         let work = batch * self.plan.groups * self.taps * self.blocks * self.plan.pixels[1];
         self.at_once::<T>(batch) == batch

@@ -40,7 +40,7 @@ macro_rules! transposes {
             );
             let (from, to) = (from.as_ptr(), to.as_mut_ptr());
             for first in (0..rows).step_by(ROWS) {
-                // The last rows may be fewer than a block has: it overlaps the rows before.
+                // The last rows may be fewer than a block has: then one block overlaps the rows before.
                 let (end, first) = (rows.min(first + ROWS), first.min(rows - $side));
                 for j in block_starts(columns, $side) {
                     for i in block_starts(end - first, $side) {

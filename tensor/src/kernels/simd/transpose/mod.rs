@@ -250,6 +250,10 @@ mod tests {
                 [3, 40],
                 [24, 24],
                 [41, 57],
+                [65, 9],
+                [72, 8],
+                [127, 9],
+                [130, 33],
             ] {
                 let (wide, tall) = (columns + 3, rows + 1);
                 let from: Vec<T> = (0..rows * wide).map(|i| T::of(i as f64)).collect();
