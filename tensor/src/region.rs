@@ -42,7 +42,7 @@ impl<T: Element> Tensor<T> {
     /// // Sums of up to three neighbours.
     /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]);
     /// let mut sums = Tensor::<f64>::zeros([5]);
-    /// let shifted = [0, 1, 2].map(|by| (move |y: &wengert_tensor::Layout| y.slice(0, by..by + 3), &x));
+    /// let shifted = [0, 1, 2].map(|by| (move |y: &wengert_tensor::Layout| y.slice(0, Slice::from(by..by + 3)), &x));
     /// sums.update_views(shifted, |sum, x| sum + x);
     /// assert_eq!(sums.to_vec(), [1.0, 3.0, 6.0, 5.0, 3.0]);
     /// ```
