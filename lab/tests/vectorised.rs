@@ -105,43 +105,61 @@ impl Function<'_> {
         }
         if let Some((_, arguments)) = self.name.split_once("9WideTiles") {
             // The last two arguments; an operand may have constants of its own before.
-            let [.., rows, vectors] = constants(arguments)[..] else {
+            let [.., rows, vectors] = constants(self.name, arguments)[..] else {
                 return None;
             };
             return Some(("%zmm", rows * vectors));
         }
         for (name, register) in [("4dots4Wide", "%zmm"), ("4dots6Narrow", "%ymm")] {
             if let Some((_, arguments)) = self.name.split_once(name) {
-                let [filters, taps] = constants(arguments)[..2].try_into().ok()?;
+                let [filters, taps] = constants(self.name, arguments)[..2].try_into().ok()?;
                 return Some((register, filters * taps));
             }
         }
         if let Some((_, arguments)) = self.name.split_once("15lanes_of_pixels10PixelTiles") {
-            let [.., rows, vectors] = constants(arguments)[..] else {
+            let [.., rows, vectors] = constants(self.name, arguments)[..] else {
                 return None;
             };
-            return Some(("%ymm", rows * vectors));
+            let is_wide = arguments.contains("6F32x16") || arguments.contains("5F64x8");
+            return Some((if is_wide { "%zmm" } else { "%ymm" }, rows * vectors));
         }
         let (_, arguments) = self.name.split_once("11microkernel5Tiles")?;
-        Some(("%ymm", 2 * constants(arguments).last()?))
+        Some(("%ymm", 2 * constants(self.name, arguments).last()?))
     }
 }
 
-/// The numbers among generic arguments: `Kj` and hexadecimal digits, or `KB` for one like the last.
-fn constants(arguments: &str) -> Vec<usize> {
-    let mut constants = Vec::new();
-    for constant in arguments.split('K').skip(1) {
-        let digits = constant
-            .get(1..)
-            .and_then(|c| c.split('_').next())
-            .unwrap_or_default();
-        match constant.as_bytes().first() {
-            Some(b'j') => constants.extend(usize::from_str_radix(digits, 16)),
-            Some(b'B') => constants.extend(constants.last().copied()),
-            _ => {}
-        }
-    }
+/// The numbers among the generic arguments at the end of a name: `Kj` and hexadecimal digits, or `KB` and the place of
+/// such a number earlier in the name.
+fn constants(name: &str, arguments: &str) -> Vec<usize> {
+    let number = |constant: &str| {
+        let digits = constant.strip_prefix('j')?.split('_').next()?;
+        usize::from_str_radix(digits, 16).ok()
+    };
+    let constants = arguments.split('K').skip(1);
     constants
+        .filter_map(|constant| match constant.strip_prefix('B') {
+            Some(place) => number(name.get(2 + place_of(place)?..)?),
+            None => number(constant),
+        })
+        .collect()
+}
+
+/// A place in a name, behind its `_R`: digits to base 62, one less than the place, up to `_`.
+fn place_of(text: &str) -> Option<usize> {
+    let digits = text.split('_').next()?;
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let value = digits.bytes().try_fold(0, |value, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'z' => digit - b'a' + 10,
+            b'A'..=b'Z' => digit - b'A' + 36,
+            _ => return None,
+        };
+        Some(62 * value + usize::from(digit))
+    })?;
+    Some(value + 1)
 }
 
 fn count(lines: &[&str], is_counted: impl Fn(&str) -> bool) -> usize {

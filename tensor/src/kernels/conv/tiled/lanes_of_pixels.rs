@@ -230,11 +230,16 @@ impl<T: Float, X: Vector<T>, G: LeftOperand<T>, const R: usize, const V: usize> 
         let mut at = 0;
         while at < pieces.len() {
             // If fewer vectors are left than a tile has, the last one is computed several times.
-            let mut tile = [pieces[at]; V];
+            let mut targets = [0; V];
             let mut windows = [&task.image[..0]; V];
             for v in 0..V {
-                tile[v] = pieces[(at + v).min(pieces.len() - 1)];
-                windows[v] = &task.image[tile[v].origin..][..span];
+                let index = (at + v).min(pieces.len() - 1);
+                windows[v] = &task.image[pieces[index].origin..][..span];
+                targets[v] = if task.buffered {
+                    index * X::LANES
+                } else {
+                    pieces[index].target
+                };
             }
             let mut sums = [[X::splat_with(isa, T::zero()); V]; R];
             for t in 0..depth {
@@ -251,14 +256,11 @@ impl<T: Float, X: Vector<T>, G: LeftOperand<T>, const R: usize, const V: usize> 
                     }
                 }
             }
+            // Each loop does one thing, so that the compiler unrolls them and keeps `sums` in registers.
             for r in 0..R {
+                let row = &mut task.to[r * task.pixels..];
                 for v in 0..V {
-                    let target = if task.buffered {
-                        (at + v).min(pieces.len() - 1) * X::LANES
-                    } else {
-                        tile[v].target
-                    };
-                    sums[r][v].store(&mut task.to[r * task.pixels + target..][..X::LANES]);
+                    sums[r][v].store(&mut row[targets[v]..][..X::LANES]);
                 }
             }
             at += V;
