@@ -102,8 +102,8 @@ fn dots_of<'a, T: Float>(
         while i < m {
             let height = (m - i).min(2);
             macro_rules! tile {
-                ($h:literal, $w:literal) => {{
-                    let sums = level.run(Dots::<T, $h, $w> {
+                ($h:literal, $w:literal, $chains:literal) => {{
+                    let sums = level.run(Dots::<T, $h, $w, $chains> {
                         rows: std::array::from_fn(|r| row(i + r)),
                         columns: std::array::from_fn(|s| column(j + s)),
                     });
@@ -115,10 +115,10 @@ fn dots_of<'a, T: Float>(
                 }};
             }
             match (height, width) {
-                (2, 4) => tile!(2, 4),
-                (2, _) => tile!(2, 1),
-                (_, 4) => tile!(1, 4),
-                _ => tile!(1, 1),
+                (2, 4) => tile!(2, 4, 1),
+                (2, _) => tile!(2, 1, 4),
+                (_, 4) => tile!(1, 4, 2),
+                _ => tile!(1, 1, 8),
             }
             i += height;
         }
@@ -126,12 +126,15 @@ fn dots_of<'a, T: Float>(
     }
 }
 
-struct Dots<'a, T, const M: usize, const N: usize> {
+/// Every product has `CHAINS` vectors of partial sums, so that 8 additions are independent of each other.
+struct Dots<'a, T, const M: usize, const N: usize, const CHAINS: usize> {
     rows: [&'a [T]; M],
     columns: [&'a [T]; N],
 }
 
-impl<T: Float, const M: usize, const N: usize> Body for Dots<'_, T, M, N> {
+impl<T: Float, const M: usize, const N: usize, const CHAINS: usize> Body
+    for Dots<'_, T, M, N, CHAINS>
+{
     type Output = [[T; N]; M];
 
     #[inline(always)]
@@ -148,12 +151,31 @@ impl<T: Float, const M: usize, const N: usize> Body for Dots<'_, T, M, N> {
             (columns[s], column_rests[s]) = T::Vector::split(&self.columns[s][..depth]);
             columns[s] = &columns[s][..whole];
         }
-        let mut lanes = [[T::Vector::splat(T::zero()); N]; M];
-        for t in 0..whole {
+        let mut chains = [[[T::Vector::splat(T::zero()); N]; M]; CHAINS];
+        let together = whole - whole % CHAINS;
+        for first in (0..together).step_by(CHAINS) {
+            for (chain, lanes) in chains.iter_mut().enumerate() {
+                let t = first + chain;
+                for r in 0..M {
+                    let row = rows[r][t];
+                    for s in 0..N {
+                        lanes[r][s] = row.multiply_add::<FMA>(columns[s][t], lanes[r][s]);
+                    }
+                }
+            }
+        }
+        let mut lanes = chains[0];
+        for chain in &chains[1..] {
             for r in 0..M {
-                let row = rows[r][t];
                 for s in 0..N {
-                    lanes[r][s] = row.multiply_add::<FMA>(columns[s][t], lanes[r][s]);
+                    lanes[r][s] = lanes[r][s].add(chain[r][s]);
+                }
+            }
+        }
+        for t in together..whole {
+            for r in 0..M {
+                for s in 0..N {
+                    lanes[r][s] = rows[r][t].multiply_add::<FMA>(columns[s][t], lanes[r][s]);
                 }
             }
         }
