@@ -19,6 +19,11 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     /// eˣ
     #[must_use]
     fn exp(self) -> Self;
+    /// eˣ for x ≤ 0, with the bits of [`exp`](Self::exp) in fewer operations; for x > 0 it may be anything.
+    #[must_use]
+    fn exp_nonpositive(self) -> Self {
+        self.exp()
+    }
     /// The natural logarithm.
     #[must_use]
     fn ln(self) -> Self;
@@ -284,7 +289,7 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     /// `1 / (1 + e⁻ˣ)`, without overflow.
     #[must_use]
     fn sigmoid(self) -> Self {
-        let e = (-self.abs()).exp();
+        let e = (-self.abs()).exp_nonpositive();
         let up = Self::one() / (Self::one() + e);
         if self < Self::zero() { e * up } else { up }
     }
@@ -364,7 +369,7 @@ macro_rules! platform {
         impl Real for $t {
             platform!(@forward $t: sqrt floor abs ceil trunc sinh cosh);
 
-            platform!(@own $elementary: exp exp_m1 exp2 tanh sigmoid ln ln_1p log2 log10);
+            platform!(@own $elementary: exp exp_nonpositive exp_m1 exp2 tanh sigmoid ln ln_1p log2 log10);
 
             platform!(@angle $t, $angles: sin small_angle_sin, cos small_angle_cos, tan small_angle_tan);
 

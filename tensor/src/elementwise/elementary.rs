@@ -56,6 +56,20 @@ macro_rules! functions {
                 (1.0 + p) * <$t>::from_bits(half << $mantissa) * <$t>::from_bits(rest << $mantissa)
             }
 
+            /// eˣ for x ≤ 0, with the bits of [`exp`], in fewer operations: 2ⁿ is at most 1, so one power that is a
+            /// multiple of it is finite and normal for every n, and a constant undoes the multiple.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn exp_nonpositive(x: $t) -> $t {
+                // Even with the bias, as in `exp`: ties between two n are rounded to the same one.
+                const UP: $bits = $bias / 2 + 2;
+                const DOWN: $t = <$t>::from_bits(($bias - UP) << $mantissa);
+                // The comparison is false for NaN, which is kept.
+                let x = if x < $low { $low } else { x };
+                let (p, n) = reduced::<{ $bias + UP }>(x);
+                (1.0 + p) * <$t>::from_bits(n << $mantissa) * DOWN
+            }
+
             /// 2ˣ, within 2 ulps, subnormal results included; exact for whole x.
             #[inline(always)]
             #[must_use]
@@ -95,20 +109,35 @@ macro_rules! functions {
                 if x > 64.0 { exp(x) } else { near }
             }
 
+            /// `x²` rounded, and the rounding error. The square of the upper half of x is exact, so its distance from
+            /// the rounded square is too.
+            #[inline(always)]
+            fn square_and_rest(x: $t) -> ($t, $t) {
+                const LOWER: $bits = (1 << ($mantissa / 2 + 1)) - 1;
+                let upper = <$t>::from_bits(x.to_bits() & !LOWER);
+                let square = x * x;
+                (square, (upper * upper - square) + (x - upper) * (x + upper))
+            }
+
             /// `e^(factor · x²)` for a factor that is a power of two, or minus one, within 4 ulps.
             #[inline(always)]
             #[must_use]
             pub(crate) fn exp_square(x: $t, factor: $t) -> $t {
-                // x² = square + rest: the square of the upper half of x is exact, so its distance from the rounded square
-                // is too. The rest is at most half an ulp of the square, so e^rest is 1 + rest.
-                const LOWER: $bits = (1 << ($mantissa / 2 + 1)) - 1;
-                let upper = <$t>::from_bits(x.to_bits() & !LOWER);
-                let square = x * x;
-                let rest = (upper * upper - square) + (x - upper) * (x + upper);
+                // x² = square + rest: the rest is at most half an ulp of the square, so e^rest is 1 + rest.
+                let (square, rest) = square_and_rest(x);
                 let value = exp(square * factor);
                 // The square of a large number, or the exponential, is infinite: then there is no rest.
                 let end = if factor > 0.0 { <$t>::INFINITY } else { 0.0 };
                 let rest = if value == end { 0.0 } else { rest };
+                value + value * (rest * factor)
+            }
+
+            /// [`exp_square`] for a negative factor and an x whose square is finite, with the same bits.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn exp_minus_square(x: $t, factor: $t) -> $t {
+                let (square, rest) = square_and_rest(x);
+                let value = exp_nonpositive(square * factor);
                 value + value * (rest * factor)
             }
 
@@ -130,7 +159,7 @@ macro_rules! functions {
             #[inline(always)]
             #[must_use]
             pub(crate) fn sigmoid(x: $t) -> $t {
-                let e = exp(-x.abs());
+                let e = exp_nonpositive(-x.abs());
                 let up = 1.0 / (1.0 + e);
                 if x < 0.0 { e * up } else { up }
             }

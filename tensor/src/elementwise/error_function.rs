@@ -11,7 +11,7 @@ macro_rules! functions {
         tail: $tail:expr, series: $series:expr, rate: $rate:literal, cdf: $cdf:expr
     ) => {
         pub(crate) mod $module {
-            use crate::elementwise::elementary::$t::exp_square;
+            use crate::elementwise::elementary::$t::exp_minus_square;
 
             /// A polynomial, its even and its odd powers apart: this halves the chain of dependent operations.
             #[inline(always)]
@@ -38,7 +38,7 @@ macro_rules! functions {
                 let (sum, slope) = (x + $center, 1.0 + (x + x));
                 let both = 1.0 / (sum * slope);
                 let q = (x - $center) * slope * both;
-                exp_square(x, -1.0) * (polynomial(q, $tail) * (sum * both))
+                exp_minus_square(x, -1.0) * (polynomial(q, $tail) * (sum * both))
             }
 
             /// The error function, within 2 ulps.
@@ -72,7 +72,7 @@ macro_rules! functions {
                 let size = x.abs();
                 // Both round to 0 from here on. The comparison is false for NaN, which is kept.
                 let size = if size > $cdf_end { $cdf_end } else { size };
-                let e = exp_square(size, -0.5);
+                let e = exp_minus_square(size, -0.5);
                 let t = 1.0 / (1.0 + $rate * size);
                 let tail = e * (t * polynomial(t + t - 1.0, $cdf));
                 [if x > 0.0 { 1.0 - tail } else { tail }, e]

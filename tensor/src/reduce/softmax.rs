@@ -263,7 +263,7 @@ impl RowFunction for Softmax {
             let mut sum = [T::zero(); COLUMNS];
             for row in block {
                 for j in 0..COLUMNS {
-                    row[j] = (row[j] - max[j]).exp();
+                    row[j] = (row[j] - max[j]).exp_nonpositive();
                     sum[j] += row[j];
                 }
             }
@@ -301,7 +301,7 @@ impl RowFunction for LogSoftmax {
                 for j in 0..COLUMNS {
                     row[j] -= max[j];
                     let tie = one_at_zero(row[j]);
-                    excess[j] += row[j].exp() - tie;
+                    excess[j] += row[j].exp_nonpositive() - tie;
                     ties[j] += tie;
                 }
             }
@@ -359,7 +359,7 @@ fn exponentials<T: Real>(from: &[T], max: T, to: &mut [T]) -> T {
         for (x, y) in chunks.iter().zip(y_chunks) {
             let mut e = [T::zero(); LANES];
             for i in 0..LANES {
-                e[i] = (x[i] - max).exp();
+                e[i] = (x[i] - max).exp_nonpositive();
             }
             for i in 0..LANES {
                 lanes[i] += e[i];
@@ -367,7 +367,7 @@ fn exponentials<T: Real>(from: &[T], max: T, to: &mut [T]) -> T {
             *y = e;
         }
         for ((lane, &x), y) in lanes.iter_mut().zip(tail).zip(y_tail) {
-            *y = (x - max).exp();
+            *y = (x - max).exp_nonpositive();
             *lane += *y;
         }
         sum.add(join_lanes(lanes, |a, b| a + b));
@@ -386,14 +386,14 @@ fn log_of_exponentials<T: Real>(from: &[T], max: T) -> T {
             for i in 0..LANES {
                 let z = x[i] - max;
                 let tie = one_at_zero(z);
-                excess[i] += z.exp() - tie;
+                excess[i] += z.exp_nonpositive() - tie;
                 ties[i] += tie;
             }
         }
         for ((excess, ties), &x) in excess.iter_mut().zip(&mut ties).zip(tail) {
             let z = x - max;
             let tie = one_at_zero(z);
-            *excess += z.exp() - tie;
+            *excess += z.exp_nonpositive() - tie;
             *ties += tie;
         }
         let add = |a, b| a + b;

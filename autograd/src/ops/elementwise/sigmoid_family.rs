@@ -178,7 +178,7 @@ fn sigmoid_slope<T: Real>(x: T) -> T {
 /// number would be lost.
 #[inline(always)]
 pub(crate) fn exp_neg_abs<T: Real>(x: T) -> T {
-    (if x > T::zero() { -x } else { x }).exp()
+    (if x > T::zero() { -x } else { x }).exp_nonpositive()
 }
 
 /// `e^(−|x|/2)`, and `1 / (1 + e^−|x|)`.

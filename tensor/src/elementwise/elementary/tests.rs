@@ -66,6 +66,66 @@ fn single_precision_is_within_the_stated_bounds_for_every_number() {
     check_single(1);
 }
 
+#[test]
+fn exp_of_nonpositive_numbers_has_the_bits_of_exp() {
+    for bits in (0..=u32::MAX).step_by(997) {
+        let x = -f32::from_bits(bits).abs();
+        let (found, exact) = (single::exp_nonpositive(x), single::exp(x));
+        assert!(
+            found.to_bits() == exact.to_bits() || x.is_nan() && found.is_nan(),
+            "{x:e}: {found:e}"
+        );
+    }
+    let line = (0..400_000).map(|i| f64::from(i) * -2.003e-3);
+    let every = (0..=u64::MAX)
+        .step_by(0x0000_2345_6789_abcd)
+        .map(f64::from_bits);
+    // Where the exponent of the power changes.
+    let ties = (0..1100).map(|n| -(f64::from(n) + 0.5) * std::f64::consts::LN_2);
+    for x in line.chain(every.map(|x| -x.abs())).chain(ties) {
+        let (found, exact) = (double::exp_nonpositive(x), double::exp(x));
+        assert!(
+            found.to_bits() == exact.to_bits() || x.is_nan() && found.is_nan(),
+            "{x:e}: {found:e}"
+        );
+    }
+    for n in 0..150_u8 {
+        let tie = -(f32::from(n) + 0.5) * std::f32::consts::LN_2;
+        for x in [tie.next_down(), tie, tie.next_up()] {
+            assert_eq!(
+                single::exp_nonpositive(x).to_bits(),
+                single::exp(x).to_bits(),
+                "{x:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn exp_of_minus_a_square_has_the_bits_of_exp_of_a_square() {
+    for bits in (0..=20.0_f32.to_bits()).step_by(997) {
+        let x = f32::from_bits(bits);
+        for factor in [-0.5, -1.0] {
+            let found = single::exp_minus_square(x, factor);
+            assert_eq!(
+                found.to_bits(),
+                single::exp_square(x, factor).to_bits(),
+                "{x:e}"
+            );
+        }
+    }
+    for x in (0..50_000).map(|i| f64::from(i) * 1.003e-3) {
+        for factor in [-0.5, -1.0] {
+            let found = double::exp_minus_square(x, factor);
+            assert_eq!(
+                found.to_bits(),
+                double::exp_square(x, factor).to_bits(),
+                "{x:e}"
+            );
+        }
+    }
+}
+
 type Double = (&'static str, fn(f64) -> f64, fn(f64) -> f64, f64);
 
 const DOUBLE: [Double; 7] = [
