@@ -123,12 +123,17 @@ impl Gate {
         let (low, high, zero) = (T::of(self.low), T::of(self.high), T::zero());
         let [below, at_low, inside, at_high, above] = self.slopes.map(T::of);
         move |grad, x| {
-            // One selection after another: each is a vector instruction.
-            let slope = if x == high { at_high } else { above };
-            let slope = if x < high { inside } else { slope };
-            let slope = if x == low { at_low } else { slope };
-            let slope = if x < low { below } else { slope };
-            if slope == zero { zero } else { grad * slope }
+            // One selection after another: each is a vector instruction. Of products, because LLVM would load one of
+            // two captured slopes, for each element by itself.
+            let product = |slope: T| if slope == zero { zero } else { grad * slope };
+            let y = if x == high {
+                product(at_high)
+            } else {
+                product(above)
+            };
+            let y = if x < high { product(inside) } else { y };
+            let y = if x == low { product(at_low) } else { y };
+            if x < low { product(below) } else { y }
         }
     }
 }
@@ -155,7 +160,11 @@ fn step<T: Real>(grad: T, x: T) -> T {
 
 /// `grad` times one slope up to `low` and another above it, and for NaN; neither is 0.
 fn kink<T: Real>(low: T, below: T, above: T) -> impl Fn(T, T) -> T + Sync {
-    move |grad, x| grad * if x <= low { below } else { above }
+    move |grad, x| {
+        // Of two products: LLVM would load one of two captured slopes, for each element by itself.
+        let [below, above] = [grad * below, grad * above];
+        if x <= low { below } else { above }
+    }
 }
 
 /// `grad` times a slope, and 0 at one point.
