@@ -2,11 +2,13 @@
 //!
 //! Indices count from 0. An index outside the axis, which includes every negative one, panics.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::loop_nest::LoopNest;
 use crate::layout::{Layout, MAX_RANK};
-use crate::{Element, Number, Tensor, parallel, require};
+use crate::{Element, Number, Tensor, parallel, require, slices};
 
 impl<T: Element> Tensor<T> {
     /// Elements selected along an axis: `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
@@ -29,16 +31,22 @@ impl<T: Element> Tensor<T> {
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let axis = resolve_axis("gather", axis, self.shape());
         require_fit("gather", self.shape(), axis, index);
-        require_inside("gather", self.shape(), axis, index);
-        self.gather_unchecked("gather", axis, index)
+        self.gather_by("gather", axis, index)
     }
 
-    /// [`gather`](Self::gather) with indices that the caller has checked.
-    fn gather_unchecked(&self, op: &str, axis: usize, index: &Tensor<i64>) -> Self {
+    /// [`gather`](Self::gather) with an index whose shape fits.
+    #[track_caller]
+    fn gather_by(&self, op: &str, axis: usize, index: &Tensor<i64>) -> Self {
         let mut out = buffer(op, index.shape());
         if out.is_empty() {
             return Self::from_vec(out, index.shape());
         }
+        let extent = self.shape()[axis];
+        if extent == 0 {
+            require_inside(op, self.shape(), axis, index);
+        }
+        // Indices are checked as they are used. The message is made afterwards.
+        let all_inside = AtomicBool::new(true);
         let starts = first_along(self.layout(), self.buffer().len(), axis, index.shape());
         let nest = LoopNest::new([index.layout(), &starts]);
         let ([di, dx], along) = (nest.inner(), self.strides()[axis]);
@@ -49,21 +57,36 @@ impl<T: Element> Tensor<T> {
                 out.len(),
                 |done, [i, start], count| {
                     let out = &mut out[done..done + count];
+                    let mut inside = true;
                     if di == 1 && dx == 0 && along == 1 {
                         // Along the last axis.
-                        let (i, x) = (i as usize, &x[start as usize..]);
+                        let (i, x) = (i as usize, &x[start as usize..][..extent]);
                         for (out, &index) in out.iter_mut().zip(&indices[i..i + count]) {
-                            *out = x[index as usize];
+                            match x.get(index as usize) {
+                                Some(&x) => *out = x,
+                                None => inside = false,
+                            }
                         }
-                        return;
+                    } else {
+                        for (step, out) in (0..).zip(out) {
+                            let index = indices[(i + step * di) as usize] as usize;
+                            if index < extent {
+                                let index = index as isize;
+                                *out = x[(start + step * dx + index * along) as usize];
+                            } else {
+                                inside = false;
+                            }
+                        }
                     }
-                    for (step, out) in (0..).zip(out) {
-                        let index = indices[(i + step * di) as usize] as isize;
-                        *out = x[(start + step * dx + index * along) as usize];
+                    if !inside {
+                        all_inside.store(false, Ordering::Relaxed);
                     }
                 },
             );
         });
+        if !all_inside.into_inner() {
+            require_inside(op, self.shape(), axis, index);
+        }
         Self::from_vec(out, index.shape())
     }
 
@@ -114,12 +137,16 @@ impl<T: Element> Tensor<T> {
             source.shape(),
             index.shape()
         );
-        require_inside(op, self.shape(), axis, index);
         let mut result = self.clone();
         if index.is_empty() {
             return result;
         }
-        let length = self.len();
+        let (length, extent) = (self.len(), self.shape()[axis]);
+        if length == 0 {
+            require_inside(op, self.shape(), axis, index);
+        }
+        // Indices are checked as they are used. The message is made afterwards.
+        let all_inside = AtomicBool::new(true);
         let out = result.as_mut_slice();
         let row_major = Layout::row_major(op, self.shape());
         let along = row_major.strides()[axis];
@@ -145,10 +172,10 @@ impl<T: Element> Tensor<T> {
                     // Along the last axis.
                     let (indices, values) =
                         (&indices[i as usize..][..count], &values[s as usize..]);
-                    let out = &mut out[start as usize..];
-                    let mut put = |index: i64, x| {
-                        let y = &mut out[index as usize];
-                        *y = f(*y, x);
+                    let out = &mut out[start as usize..][..extent];
+                    let mut put = |index: i64, x| match out.get_mut(index as usize) {
+                        Some(y) => *y = f(*y, x),
+                        None => all_inside.store(false, Ordering::Relaxed),
                     };
                     if ds == 0 {
                         for &index in indices {
@@ -162,12 +189,19 @@ impl<T: Element> Tensor<T> {
                     return;
                 }
                 for step in 0..count as isize {
-                    let index = indices[(i + step * di) as usize] as isize;
-                    let y = &mut out[(start + step * dy + index * along) as usize];
+                    let index = indices[(i + step * di) as usize] as usize;
+                    if index >= extent {
+                        all_inside.store(false, Ordering::Relaxed);
+                        continue;
+                    }
+                    let y = &mut out[(start + step * dy + index as isize * along) as usize];
                     *y = f(*y, values[(s + step * ds) as usize]);
                 }
             });
         });
+        if !all_inside.into_inner() {
+            require_inside(op, self.shape(), axis, index);
+        }
         result
     }
 
@@ -197,7 +231,7 @@ impl<T: Element> Tensor<T> {
         let inner: usize = shape[axis + 1..].iter().product();
         let Some(x) = self.as_slice().filter(|_| inner > 1) else {
             let index = along_axis(index, axis, self.rank());
-            return self.gather_unchecked(OP, axis, &index.broadcast_to(&shape));
+            return self.gather_by(OP, axis, &index.broadcast_to(&shape));
         };
         let mut out = buffer(OP, &shape);
         let indices = index.to_vec();
@@ -281,10 +315,7 @@ impl<T: Number> Tensor<T> {
         parallel::for_chunks_mut(result.as_mut_slice(), block, work, |number, out| {
             let values = &values[number * indices.len() * inner..];
             for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
-                let start = index as usize * inner;
-                for (y, &x) in out[start..start + inner].iter_mut().zip(row) {
-                    *y += x;
-                }
+                slices::add_assign(&mut out[index as usize * inner..][..inner], row);
             }
         });
         result
