@@ -1,5 +1,6 @@
 //! How a reduction combines elements and partial results.
 
+use super::plan::LANES;
 use crate::{Element, Number};
 
 /// How a fold combines elements of type `T`, given a parameter of type `P` for each result.
@@ -13,6 +14,39 @@ pub(super) trait Accumulate<T, P>: Sync {
     fn add(&self, sum: Self::Output, x: T, param: P) -> Self::Output;
     /// Two partial results combined.
     fn join(&self, a: Self::Output, b: Self::Output) -> Self::Output;
+
+    /// The result of all lanes, joined as a tree.
+    #[inline(always)]
+    fn join_lanes(&self, mut lanes: [Self::Output; LANES]) -> Self::Output {
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                lanes[lane] = self.join(lanes[lane], lanes[lane + width]);
+            }
+        }
+        lanes[0]
+    }
+
+    /// Lanes with one more element each, for each of `chunks`.
+    #[inline(always)]
+    fn add_chunks(
+        &self,
+        mut lanes: [Self::Output; LANES],
+        chunks: &[[T; LANES]],
+        param: P,
+    ) -> [Self::Output; LANES]
+    where
+        T: Copy,
+        P: Copy,
+    {
+        for chunk in chunks {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane = self.add(*lane, x, param);
+            }
+        }
+        lanes
+    }
 }
 
 /// A fold given by two functions.

@@ -2,8 +2,9 @@
 
 use std::hint::select_unpredictable;
 
-use super::accumulate::Fold;
+use super::accumulate::Accumulate;
 use super::fold::fold;
+use super::plan::LANES;
 use super::{count, no_params};
 use crate::create::buffer;
 use crate::elementwise::loop_nest::LoopNest;
@@ -160,12 +161,8 @@ impl<T: Number> Tensor<T> {
         beats: impl Fn(T, T) -> bool + Sync,
         no_params: &[()],
     ) -> Self {
-        let function = Fold {
-            identity: T::of(lowest),
-            term: |x: T, ()| x,
-            join: |a: T, b: T| select_unpredictable(beats(b, a) | b.is_nan(), b, a),
-        };
-        fold(op, self, axes, no_params, &function)
+        let lowest = T::of(lowest);
+        fold(op, self, axes, no_params, &Extremum { lowest, beats })
     }
 
     #[track_caller]
@@ -228,6 +225,65 @@ impl<T: Number> Tensor<T> {
         }
         let indices = Tensor::from_vec(indices, best.shape());
         (best, indices)
+    }
+}
+
+/// The element that all others do not beat, or a NaN.
+struct Extremum<T, Beats> {
+    /// What every other element beats.
+    lowest: T,
+    /// Whether the first argument beats the second; false for NaN.
+    beats: Beats,
+}
+
+impl<T: Number, Beats: Fn(T, T) -> bool + Sync> Accumulate<T, ()> for Extremum<T, Beats> {
+    type Output = T;
+
+    #[inline(always)]
+    fn identity(&self) -> T {
+        self.lowest
+    }
+    #[inline(always)]
+    fn add(&self, best: T, x: T, (): ()) -> T {
+        self.join(best, x)
+    }
+    #[inline(always)]
+    fn join(&self, a: T, b: T) -> T {
+        select_unpredictable((self.beats)(b, a) | b.is_nan(), b, a)
+    }
+
+    /// As the default, with the NaNs apart, as in [`add_chunks`](Self::add_chunks).
+    #[inline(always)]
+    fn join_lanes(&self, mut best: [T; LANES]) -> T {
+        let mut nan = best.map(|x| select_unpredictable(x.is_nan(), x, T::zero()));
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                let (a, b) = (best[lane], best[lane + width]);
+                best[lane] = select_unpredictable((self.beats)(b, a), b, a);
+                nan[lane] += nan[lane + width];
+            }
+        }
+        if nan[0].is_nan() { nan[0] } else { best[0] }
+    }
+
+    /// The best and the NaNs apart: then one instruction, a maximum that keeps its second operand if one is NaN, waits
+    /// for the chunk before.
+    #[inline(always)]
+    fn add_chunks(&self, mut best: [T; LANES], chunks: &[[T; LANES]], (): ()) -> [T; LANES] {
+        let mut nan = [T::zero(); LANES];
+        for chunk in chunks {
+            for lane in 0..LANES {
+                let x = chunk[lane];
+                best[lane] = select_unpredictable((self.beats)(x, best[lane]), x, best[lane]);
+                nan[lane] = select_unpredictable(x.is_nan(), x, nan[lane]);
+            }
+        }
+        for (best, nan) in best.iter_mut().zip(nan) {
+            *best = if nan.is_nan() { nan } else { *best };
+        }
+        best
     }
 }
 

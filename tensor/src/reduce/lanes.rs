@@ -33,29 +33,9 @@ where
     F: Accumulate<T, P>,
 {
     let (chunks, tail) = values.as_chunks::<LANES>();
-    // A local copy keeps the lanes in registers.
-    let mut local = *lanes;
-    for chunk in chunks {
-        accumulate(function, &mut local, chunk, param);
-    }
-    *lanes = local;
+    // By value, which keeps the lanes in registers.
+    *lanes = function.add_chunks(*lanes, chunks, param);
     accumulate(function, lanes, tail, param);
-}
-
-/// The result of all lanes, joined as a tree.
-#[inline(always)]
-pub(super) fn join<T, P, F>(function: &F, mut lanes: [F::Output; LANES]) -> F::Output
-where
-    F: Accumulate<T, P>,
-{
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            lanes[lane] = function.join(lanes[lane], lanes[lane + width]);
-        }
-    }
-    lanes[0]
 }
 
 /// Accumulates value `i` into lane `(lane + i) mod LANES`.
@@ -118,7 +98,7 @@ where
             let values = &self.buffer[base as usize..base as usize + self.count];
             let mut lanes = [self.function.identity(); LANES];
             accumulate_all(self.function, &mut lanes, values, param);
-            *out = join(self.function, lanes);
+            *out = self.function.join_lanes(lanes);
             base += step;
         }
     }
@@ -145,7 +125,7 @@ where
         for (block, out) in self.values.chunks(BLOCK).zip(self.out) {
             let mut lanes = [self.function.identity(); LANES];
             accumulate_all(self.function, &mut lanes, block, self.param);
-            *out = join(self.function, lanes);
+            *out = self.function.join_lanes(lanes);
         }
     }
 }

@@ -7,6 +7,7 @@ mod accumulate;
 mod extremum;
 mod fold;
 mod lanes;
+mod logcumsumexp;
 mod moments;
 mod plan;
 mod row;

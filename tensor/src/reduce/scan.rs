@@ -4,7 +4,7 @@ use crate::axes::resolve_axis;
 use crate::block_sum::BlockSum;
 use crate::create::buffer;
 use crate::elementwise::outer_loops;
-use crate::{Number, Real, Tensor, parallel, require};
+use crate::{Number, Tensor, parallel, require};
 
 impl<T: Number> Tensor<T> {
     /// The cumulative sum along an axis: `y[…, i, …] = x[…, 0, …] + … + x[…, i, …]`.
@@ -246,102 +246,5 @@ fn running_sums_of_rows<T: Number>(rows: &mut [T], inner: usize) {
             sum.add(*x);
             *x = sum.total();
         }
-    }
-}
-
-impl<T: Real> Tensor<T> {
-    /// The logarithm of the running sum of exponentials along an axis, without overflow:
-    /// `y[…, i, …] = ln(e^x[…, 0, …] + … + e^x[…, i, …])`.
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let y = Tensor::from_vec(vec![0.0_f64, 0.0, 0.0], [3]).logcumsumexp(0);
-    /// assert_eq!(y.exp().map(f64::round).to_vec(), [1.0, 2.0, 3.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no such axis.
-    #[must_use]
-    #[track_caller]
-    pub fn logcumsumexp(&self, axis: isize) -> Self {
-        self.logcumsumexp_with_logits(axis).0
-    }
-
-    /// [`logcumsumexp`](Self::logcumsumexp) `y`, and `x − y`: the logarithm of the part that each
-    /// element has in the sum up to it. The difference keeps its digits beside a large offset. It is −∞
-    /// for an element −∞.
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let (y, logits) = Tensor::from_vec(vec![0.0_f64, 0.0], [2]).logcumsumexp_with_logits(0);
-    /// // The last element is half of the sum.
-    /// assert!((y.get([1]) - 2_f64.ln()).abs() < 1e-15 && (logits.get([1]) + 2_f64.ln()).abs() < 1e-15);
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no such axis.
-    #[must_use]
-    #[track_caller]
-    pub fn logcumsumexp_with_logits(&self, axis: isize) -> (Self, Self) {
-        let axis = resolve_axis("logcumsumexp", axis, self.shape());
-        let x = self.contiguous();
-        let mut pairs: Vec<(T, T)> = x.iter().map(|x| (x, x)).collect();
-        let inner: usize = self.shape()[axis + 1..].iter().product();
-        let block = self.shape()[axis] * inner;
-        // An exponential and a logarithm for each.
-        let work = pairs.len().saturating_mul(8);
-        parallel::for_chunks_mut(&mut pairs, block, work, |_, pairs| {
-            for column in 0..inner {
-                let mut running = Running::new();
-                for at in (column..block).step_by(inner) {
-                    pairs[at] = running.add(pairs[at].0);
-                }
-            }
-        });
-        let (sums, parts) = pairs.into_iter().unzip();
-        (
-            Self::from_vec(sums, self.shape()),
-            Self::from_vec(parts, self.shape()),
-        )
-    }
-}
-
-/// `ln Σ eˣ` of the elements so far, as `top + log` with the largest element `top`.
-struct Running<T> {
-    top: T,
-    log: T,
-}
-
-impl<T: Real> Running<T> {
-    fn new() -> Self {
-        let nothing = T::of(f64::NEG_INFINITY);
-        Self {
-            top: nothing,
-            log: nothing,
-        }
-    }
-
-    /// Adds `eˣ`; returns the logarithm of the sum, and `x` minus that.
-    fn add(&mut self, x: T) -> (T, T) {
-        let nothing = T::of(f64::NEG_INFINITY);
-        if x == nothing {
-            return (self.top + self.log, nothing);
-        }
-        if self.top == nothing {
-            (self.top, self.log) = (x, T::zero());
-            #[allow(clippy::eq_op)] // NaN if x is infinite or NaN
-            return (x, x - x);
-        }
-        if x > self.top {
-            self.log += self.top - x;
-            self.top = x;
-        }
-        let relative = x - self.top;
-        self.log = if relative > self.log {
-            relative + (self.log - relative).exp().ln_1p()
-        } else {
-            self.log + (relative - self.log).exp().ln_1p()
-        };
-        (self.top + self.log, relative - self.log)
     }
 }

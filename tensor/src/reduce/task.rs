@@ -184,7 +184,7 @@ where
                         param,
                     });
                 });
-            *out = super::lanes::join(function, lanes);
+            *out = function.join_lanes(lanes);
             base += results.step;
         }
     }

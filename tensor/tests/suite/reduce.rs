@@ -540,3 +540,120 @@ fn scans_agree_with_loops_for_any_number_of_rows() {
         }
     }
 }
+
+/// Rows with a NaN at every place of a lane, and extremes in every lane.
+#[test]
+fn extremes_of_rows_are_those_of_a_loop() {
+    for [rows, extent] in [
+        [1, 1],
+        [1, 31],
+        [3, 33],
+        [20, 1000],
+        [17, 1055],
+        [2, 5000],
+        [40, 2049],
+    ] {
+        let x = noise(&[rows, extent]);
+        let nan_at = |row: usize| (row * 37 + 5) % (2 * extent);
+        let x = Tensor::from_fn([rows, extent], |at| {
+            let [row, i] = [at[0], at[1]];
+            if i == nan_at(row) {
+                f64::NAN
+            } else {
+                x.get([row, i])
+            }
+        });
+        for (largest, found) in [(true, x.max(1)), (false, x.min(1))] {
+            for row in 0..rows {
+                let mut best = x.get([row, 0]);
+                for i in 0..extent {
+                    let x = x.get([row, i]);
+                    if x.is_nan() || x > best && largest || x < best && !largest {
+                        best = x;
+                    }
+                    if best.is_nan() {
+                        break;
+                    }
+                }
+                let found = found.get([row]);
+                assert!(
+                    found == best || found.is_nan() && best.is_nan(),
+                    "{rows} × {extent}, row {row}: {found} in place of {best}"
+                );
+            }
+        }
+    }
+    let rows = Tensor::from_fn([40, 2049], |i| {
+        (i[0] as i64 * 31 + i[1] as i64 * 7919) % 5003
+    });
+    for row in 0..40 {
+        let of_row = (0..2049).map(|i| rows.get([row, i]));
+        assert_eq!(
+            rows.max(1).get([row]),
+            of_row.clone().max().expect("elements")
+        );
+        assert_eq!(rows.min(1).get([row]), of_row.min().expect("elements"));
+    }
+}
+
+#[test]
+fn running_logarithms_of_sums_are_those_of_a_loop() {
+    for shape in [
+        [1, 1, 1],
+        [1, 1, 50],
+        [3, 1, 17],
+        [5, 9, 1],
+        [2, 40, 33],
+        [37, 2, 20],
+        [2, 3, 0],
+    ] {
+        let mut x = noise(&shape).map(|x| 30.0 * x);
+        // An offset, and elements that are nothing.
+        x = x.map(|x| {
+            if x > 20.0 {
+                f64::NEG_INFINITY
+            } else {
+                x - 200.0
+            }
+        });
+        for axis in 0..3_usize {
+            let along = axis as isize;
+            let expected = |i: &[usize]| {
+                let mut at = i.to_vec();
+                let (mut sum, top) = (0.0, -180.0);
+                for position in 0..=i[axis] {
+                    at[axis] = position;
+                    sum += (x.get([at[0], at[1], at[2]]) - top).exp();
+                }
+                top + sum.ln()
+            };
+            let alone = parallel::with_threads(1, || x.logcumsumexp_with_logits(along));
+            let (y, logits) = parallel::with_threads(3, || x.logcumsumexp_with_logits(along));
+            let bits = |x: &Tensor<f64>| x.iter().map(f64::to_bits).collect::<Vec<_>>();
+            assert_eq!(bits(&y), bits(&alone.0));
+            assert_eq!(bits(&logits), bits(&alone.1));
+            let wanted = Tensor::from_fn(shape, |i| expected(i.as_ref()));
+            for ((&y, &wanted), (&x, &logit)) in y
+                .to_vec()
+                .iter()
+                .zip(&wanted.to_vec())
+                .zip(x.to_vec().iter().zip(&logits.to_vec()))
+            {
+                let is_near = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * b.abs().max(1.0);
+                assert!(
+                    is_near(y, wanted),
+                    "{shape:?} along {axis}: {y} in place of {wanted}"
+                );
+                let wanted = if x == f64::NEG_INFINITY {
+                    x
+                } else {
+                    x - wanted
+                };
+                assert!(
+                    (logit - wanted).abs() <= 1e-9 || logit == wanted,
+                    "{logit} in place of {wanted}"
+                );
+            }
+        }
+    }
+}
