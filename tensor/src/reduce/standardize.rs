@@ -17,6 +17,12 @@ use crate::{Real, Tensor, parallel, require};
 /// Rows that are summed one after the other: a group.
 const ROWS_IN_GROUP: usize = 32;
 
+/// Rows whose gradients are computed together: the sums over rows are read and written once for all of them.
+const ROWS_TOGETHER: usize = 4;
+
+/// Columns of several rows that are computed together.
+const COLUMNS: usize = 16;
+
 /// The most rows of a chunk.
 const MAX_ROWS: usize = ROWS_IN_GROUP * ROWS_IN_GROUP;
 
@@ -115,22 +121,28 @@ impl<T: Real> Tensor<T> {
             let (dx, partial) = &mut task[0];
             partial.fill(T::zero());
             let mut group = vec![T::zero(); 2 * extent];
-            for (number, dx) in dx.chunks_mut(extent).enumerate() {
-                let row = chunk * each + number;
-                let range = row * extent..(row + 1) * extent;
+            for (number, dx) in dx.chunks_mut(ROWS_TOGETHER * extent).enumerate() {
+                let first = chunk * each + number * ROWS_TOGETHER;
                 let (dw, db) = group.split_at_mut(extent);
-                level.run(RowGradient {
-                    x: &x[range.clone()],
-                    g: &g[range],
-                    mean: mean[row],
-                    rstd: rstd[row],
+                let mut gradients = RowGradients {
+                    x: &x[first * extent..],
+                    g: &g[first * extent..],
+                    mean: &mean[first..],
+                    rstd: &rstd[first..],
                     weight,
                     centred,
                     dx,
                     dw,
                     db,
-                });
-                if number % ROWS_IN_GROUP == ROWS_IN_GROUP - 1 {
+                };
+                if gradients.dx.len() == ROWS_TOGETHER * extent {
+                    level.run(Together::<_, ROWS_TOGETHER>(&mut gradients, 0));
+                } else {
+                    for row in 0..gradients.dx.len() / extent {
+                        level.run(Together::<_, 1>(&mut gradients, row));
+                    }
+                }
+                if (number + 1) * ROWS_TOGETHER % ROWS_IN_GROUP == 0 {
                     flush(&mut group, partial);
                 }
             }
@@ -295,26 +307,28 @@ impl<T: Real> Body for Affine<'_, T> {
     }
 }
 
-/// Sums of two terms of each pair of elements, in an order that depends on the length alone.
+/// Sums of two terms of the elements of `N` slices, in an order that depends on their length alone.
 #[inline(always)]
-fn two_sums<T: Real>(x: &[T], g: &[T], terms: impl Fn(usize, T, T) -> [T; 2]) -> [T; 2] {
+fn two_sums<T: Real, const N: usize>(
+    slices: [&[T]; N],
+    terms: impl Fn([T; N]) -> [T; 2],
+) -> [T; 2] {
     let mut sums = [BlockSum::new(), BlockSum::new()];
-    let blocks = x.chunks(BLOCK).zip(g.chunks(BLOCK));
-    for (number, (x, g)) in blocks.enumerate() {
+    let length = slices[0].len();
+    for start in (0..length).step_by(BLOCK) {
+        let end = length.min(start + BLOCK);
+        let parts = slices.map(|slice| slice[start..end].as_chunks::<LANES>());
         let mut lanes = [[T::zero(); LANES]; 2];
-        let (x, x_tail) = x.as_chunks::<LANES>();
-        let (g, g_tail) = g.as_chunks::<LANES>();
-        let mut at = number * BLOCK;
-        for (x, g) in x.iter().zip(g) {
+        for chunk in 0..parts[0].0.len() {
+            let chunks = parts.map(|(chunks, _)| &chunks[chunk]);
             for lane in 0..LANES {
-                let [a, b] = terms(at + lane, x[lane], g[lane]);
+                let [a, b] = terms(chunks.map(|chunk| chunk[lane]));
                 lanes[0][lane] += a;
                 lanes[1][lane] += b;
             }
-            at += LANES;
         }
-        for (lane, (&x, &g)) in x_tail.iter().zip(g_tail).enumerate() {
-            let [a, b] = terms(at + lane, x, g);
+        for lane in 0..parts[0].1.len() {
+            let [a, b] = terms(parts.map(|(_, tail)| tail[lane]));
             lanes[0][lane] += a;
             lanes[1][lane] += b;
         }
@@ -339,7 +353,7 @@ impl<T: Real> Body for Sums<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) -> [T; 2] {
         let (mean, rstd) = (self.mean, self.rstd);
-        two_sums(self.x, self.g, |_, x, g| [g, g * ((x - mean) * rstd)])
+        two_sums([self.x, self.g], |[x, g]| [g, g * ((x - mean) * rstd)])
     }
 }
 
@@ -363,40 +377,89 @@ impl<T: Real> Body for Gradient<'_, T> {
     }
 }
 
-/// One row of [`Tensor::standardized_rows_gradient`].
-struct RowGradient<'a, T> {
+/// Some rows of [`Tensor::standardized_rows_gradient`].
+struct RowGradients<'a, T> {
     x: &'a [T],
     g: &'a [T],
-    mean: T,
-    rstd: T,
+    mean: &'a [T],
+    rstd: &'a [T],
     weight: &'a [T],
     centred: bool,
+    /// The gradients of all rows.
     dx: &'a mut [T],
-    /// Sums over rows, to which those of this row are added.
+    /// Sums over rows, to which those of these rows are added.
     dw: &'a mut [T],
     db: &'a mut [T],
 }
 
-impl<T: Real> Body for RowGradient<'_, T> {
+/// Rows `.1..` of some rows, `R` of them.
+struct Together<'a, 'b, T, const R: usize>(&'a mut RowGradients<'b, T>, usize);
+
+impl<T: Real, const R: usize> Body for Together<'_, '_, T, R> {
     type Output = ();
+
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let (mean, rstd, weight) = (self.mean, self.rstd, &self.weight[..self.x.len()]);
-        let [sum, along] = two_sums(self.x, self.g, |i, x, g| {
-            let weighted = g * weight[i];
-            [weighted, weighted * ((x - mean) * rstd)]
+        let Self(rows, first) = self;
+        let extent = rows.weight.len();
+        let (weight, dw, db) = (rows.weight, &mut rows.dw[..extent], &mut rows.db[..extent]);
+        let x: [&[T]; R] = std::array::from_fn(|r| &rows.x[(first + r) * extent..][..extent]);
+        let g: [&[T]; R] = std::array::from_fn(|r| &rows.g[(first + r) * extent..][..extent]);
+        let mean: [T; R] = std::array::from_fn(|r| rows.mean[first + r]);
+        let rstd: [T; R] = std::array::from_fn(|r| rows.rstd[first + r]);
+        let count = T::of(extent as f64);
+        let (mut shift, mut slope) = ([T::zero(); R], [T::zero(); R]);
+        for r in 0..R {
+            let (mean, rstd) = (mean[r], rstd[r]);
+            let [sum, along] = two_sums([x[r], g[r], weight], |[x, g, w]| {
+                let weighted = g * w;
+                [weighted, weighted * ((x - mean) * rstd)]
+            });
+            shift[r] = if rows.centred { sum / count } else { T::zero() };
+            slope[r] = along / count;
+        }
+        let mut rest = &mut rows.dx[first * extent..];
+        let dx: [&mut [T]; R] = std::array::from_fn(|_| {
+            let (row, after) = std::mem::take(&mut rest).split_at_mut(extent);
+            rest = after;
+            row
         });
-        let count = T::of(self.x.len() as f64);
-        let shift = if self.centred { sum / count } else { T::zero() };
-        let slope = along / count;
-        let sums = self.dw.iter_mut().zip(self.db);
-        let operands = self.x.iter().zip(self.g).zip(weight);
-        for ((dx, (dw, db)), ((&x, &g), &w)) in self.dx.iter_mut().zip(sums).zip(operands) {
-            let s = (x - mean) * rstd;
-            *dx = (g * w - shift - s * slope) * rstd;
-            *dw += g * s;
-            *db += g;
+        // Through arrays, not slices: LLVM would have to compare every pair of them to see that they do not overlap.
+        let whole = extent - extent % COLUMNS;
+        for start in (0..whole).step_by(COLUMNS) {
+            let w: [T; COLUMNS] = columns(weight, start);
+            let (mut along, mut sum): ([T; COLUMNS], [T; COLUMNS]) =
+                (columns(dw, start), columns(db, start));
+            for r in 0..R {
+                let (x, g): ([T; COLUMNS], [T; COLUMNS]) =
+                    (columns(x[r], start), columns(g[r], start));
+                let mut y = [T::zero(); COLUMNS];
+                for j in 0..COLUMNS {
+                    let s = (x[j] - mean[r]) * rstd[r];
+                    y[j] = (g[j] * w[j] - shift[r] - s * slope[r]) * rstd[r];
+                    along[j] += g[j] * s;
+                    sum[j] += g[j];
+                }
+                dx[r][start..start + COLUMNS].copy_from_slice(&y);
+            }
+            dw[start..start + COLUMNS].copy_from_slice(&along);
+            db[start..start + COLUMNS].copy_from_slice(&sum);
+        }
+        for r in 0..R {
+            for j in whole..extent {
+                let s = (x[r][j] - mean[r]) * rstd[r];
+                dx[r][j] = (g[r][j] * weight[j] - shift[r] - s * slope[r]) * rstd[r];
+                dw[j] += g[r][j] * s;
+                db[j] += g[r][j];
+            }
         }
     }
+}
+
+/// Some columns of a row.
+#[inline(always)]
+fn columns<T: Real>(row: &[T], start: usize) -> [T; COLUMNS] {
+    *row[start..].first_chunk().expect("whole chunks")
 }

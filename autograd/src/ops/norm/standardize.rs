@@ -194,10 +194,12 @@ impl Op for Standardize {
             let [square, rstd] = x.mean_square_rstd(axes, self.eps);
             [Tensor::zeros(square.shape()), square, rstd]
         };
-        let y = if [w, b]
-            .iter()
-            .all(|p| Self::is_shared(p.shape(), rstd.shape()))
+        let is_shared = |p: &Tensor<T>| Self::is_shared(p.shape(), rstd.shape());
+        let parameters = [w.shape(), b.shape(), rstd.shape()];
+        let y = if is_shared(w) && is_shared(b)
+            || Self::shape_of_rows(x.shape(), parameters).is_some()
         {
+            // One number of each for many elements.
             let slope = &rstd * w;
             x.zip4(&mean, &slope, b, |x, mean, slope, b| (x - mean) * slope + b)
         } else if Self::row_extent(x.shape(), w.shape(), b.shape(), rstd.shape()).is_some() {
