@@ -74,6 +74,22 @@ fn angles_do_not_depend_on_the_distance() {
     }
 }
 
+/// With degree ½ the root is the square, which exists, but the rule computes its slope from the value, without a sign.
+#[test]
+fn a_root_of_a_negative_number_is_no_number() {
+    for degree in [2.0, 3.0, 0.5] {
+        let x = Tape::new().leaf(Tensor::from_vec(vec![-2.0_f64, 0.0, 4.0], [3]));
+        let y = x.root(degree);
+        assert!(y.value().get([0]).is_nan(), "degree {degree}");
+        assert_eq!(y.value().get([1]), 0.0);
+        let slope = y.sum(..).backward().wrt(&x).to_vec();
+        assert!(slope[0].is_nan(), "degree {degree}: {}", slope[0]);
+        assert_eq!(slope[1], 0.0);
+        let expected = 4.0_f64.powf(1.0 / degree - 1.0) / degree;
+        assert!((slope[2] - expected).abs() < 1e-12 * expected);
+    }
+}
+
 #[test]
 fn similarities_do_not_depend_on_the_lengths() {
     for scale in [1e-24, 1e-15, 1e15, 1e24] {

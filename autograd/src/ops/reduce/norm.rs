@@ -55,8 +55,8 @@ impl Op for Norm2 {
 }
 
 smooth! {
-    /// The `degree`-th root of a number that is not negative; at 0, where the slope would be infinite,
-    /// it is 0, so that the norm of a zero vector has the gradient 0.
+    /// The `degree`-th root, NaN of a negative number; its slope at 0, where it would be infinite, is 0, so that the
+    /// norm of a zero vector has the gradient 0.
     ///
     /// ```
     /// # use wengert_autograd::{Tape, Var};
@@ -71,6 +71,9 @@ smooth! {
     value |f, x| {
         if x == T::zero() {
             T::zero()
+        } else if x < T::zero() {
+            // Also where 1 / degree is a whole number, whose power exists: the slope would have the wrong sign.
+            T::of(f64::NAN)
         } else if f.degree == 2.0 {
             x.sqrt()
         } else {
