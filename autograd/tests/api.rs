@@ -207,6 +207,7 @@ shared! {
     cumprod: x.cumprod(0);
     cumsum: x.cumsum(-1);
     logcumsumexp: x.logcumsumexp(-1);
+    glu: image.glu(-1);
     diagonal: x.diagonal(1, 0, 1);
     dot: vector.dot(vector);
     eq: x.eq(y);

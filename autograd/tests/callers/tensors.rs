@@ -129,6 +129,14 @@ crate::wrong_calls! {
         &t([2, 3]),
         &[t([2]), t([2]), t([2]), t([2]), t([3])],
     );
+    glu: t([2, 3]).glu(1);
+    glu_gradient: t([2, 4]).glu_gradient(&t([2, 4]), 1);
+    lstm_gates: t([2, 4]).lstm_gates(&t([2, 2]));
+    lstm_gates_gradient: t([2, 4]).lstm_gates_gradient(
+        &t([2, 1]),
+        [&t([2, 1]), &t([2, 4])],
+        [&t([2, 1]), &t([2, 3])],
+    );
     attention: t([2, 3]).attention(&t([4, 2]), &t([4, 5]));
     attention_gradient: t([2, 3]).attention_gradient(&t([4, 3]), &t([4, 5]), &t([2, 4]), &t([2, 4]));
     add_assign: t([2, 3]).add_assign(&t([3, 2]));

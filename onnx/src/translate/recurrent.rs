@@ -1,4 +1,4 @@
-//! The gates of recurrent cells, one step each.
+//! Gates: of recurrent cells, one step each, and of the gated linear unit.
 
 use super::elementwise::with;
 use crate::call::{Call, Translated};
@@ -9,6 +9,7 @@ pub(super) fn translate<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Option<Tra
     let family = match call.op() {
         "lstm_gates" => lstm,
         "gru_gates" => gru,
+        "glu" => glu,
         _ => return None,
     };
     Some(family(call))
@@ -35,6 +36,16 @@ fn lstm<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Translated {
     let h = call.node("Mul", &[&o, &size], []);
     call.set(1, memory);
     call.done(h)
+}
+
+/// `a · σ(b)` with the halves `a` and `b` of an axis.
+fn glu<T: FileNumber>(call: &mut Call<'_, '_, T>) -> Translated {
+    let (x, axis) = (call.input(0), call.axis()?);
+    let along = vec![integer("axis", axis as i64)];
+    let halves = call.graph.nodes("Split", &[&x], along, 2);
+    let gate = call.node("Sigmoid", &[&halves[1]], []);
+    let y = call.node("Mul", &[&halves[0], &gate], []);
+    call.done(y)
 }
 
 /// `h' = (1 − z) · n + z · h` with `r, z = σ(a + b)` and `n = tanh(a + r · b)`, of the sums `a` of the inputs and `b` of

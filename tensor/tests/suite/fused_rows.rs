@@ -133,3 +133,72 @@ fn cotangents_of_softmax_are_those_of_their_formulas() {
         }
     }
 }
+
+#[test]
+fn gated_linear_units_are_those_of_their_steps() {
+    // Halves of fewer elements than a loop pays for, of one row's tasks and of several rows a task.
+    for (shape, axis) in [
+        (vec![5, 6], 1),
+        (vec![700, 66], 1),
+        (vec![2, 90_000], 1),
+        (vec![4, 70, 5], 0),
+        (vec![3, 8, 2, 3], 1),
+        (vec![3, 0, 4], 1),
+        (vec![0, 2], 1),
+    ] {
+        let x = numbers(&shape, 1).map(|x| 4.0 * x);
+        let half = shape[axis as usize] as isize / 2;
+        let (a, b) = (x.slice(axis, ..half), x.slice(axis, half..));
+        let [y] = by_any_threads(|| [x.glu(axis)]);
+        assert_close("y", &y, &(&a * &b.sigmoid()));
+        let g = numbers(y.shape(), 2);
+        let [dx] = by_any_threads(|| [x.glu_gradient(&g, axis)]);
+        let slope = &b.sigmoid() * &(-&b).sigmoid();
+        let parts = [&g * &b.sigmoid(), &(&g * &a) * &slope];
+        assert_close("dx", &dx, &Tensor::concat(&[&parts[0], &parts[1]], axis));
+        // In another layout.
+        let turned = x.transpose(0, 1).contiguous().transpose(0, 1);
+        assert_eq!(turned.glu(axis), y);
+        assert_eq!(turned.glu_gradient(&g, axis), dx);
+    }
+}
+
+#[test]
+fn gates_of_a_long_short_term_memory_are_those_of_their_steps() {
+    for shape in [
+        vec![3, 5],
+        vec![1, 9000],
+        vec![2500, 3],
+        vec![2, 3, 33],
+        vec![7],
+        vec![0, 4],
+        vec![4, 0],
+    ] {
+        let last = shape.len() - 1;
+        let mut wide = shape.clone();
+        wide[last] *= 4;
+        let (sums, c) = (numbers(&wide, 1).map(|x| 3.0 * x), numbers(&shape, 2));
+        let [h, memory, gates] = by_any_threads(|| sums.lstm_gates(&c));
+        let parts = sums.split(-1, [shape[last]; 4]);
+        let [i, f, o] = [0, 1, 3].map(|k| parts[k].sigmoid());
+        let g = parts[2].tanh();
+        assert_close("memory", &memory, &(&(&f * &c) + &(&i * &g)));
+        assert_close("h", &h, &(&o * &memory.tanh()));
+        assert_close("gates", &gates, &Tensor::concat(&[&i, &f, &g, &o], -1));
+
+        let [dh, direct] = [3, 4].map(|seed| numbers(&shape, seed));
+        let [dsums, dc] =
+            by_any_threads(|| sums.lstm_gates_gradient(&c, [&memory, &gates], [&dh, &direct]));
+        let one_minus_square = |x: &Tensor<f64>| x.map(|x| 1.0 - x * x);
+        let d = &(&(&dh * &o) * &one_minus_square(&memory.tanh())) + &direct;
+        let slope = |x: &Tensor<f64>| x.map(|x| x * (1.0 - x));
+        let parts = [
+            &(&d * &g) * &slope(&i),
+            &(&d * &c) * &slope(&f),
+            &(&d * &i) * &one_minus_square(&g),
+            &(&dh * &memory.tanh()) * &slope(&o),
+        ];
+        assert_close("dsums", &dsums, &Tensor::concat(&parts.each_ref(), -1));
+        assert_close("dc", &dc, &(&d * &f));
+    }
+}

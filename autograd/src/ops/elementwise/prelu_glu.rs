@@ -1,6 +1,8 @@
 //! The parametric rectifier (`prelu`) and the gated linear unit (`glu`).
 
+use super::sigmoid_family::Sigmoid;
 use crate::ops::prelude::*;
+use crate::ops::support::slope;
 
 /// The op of [`Var::prelu`]: `x` above 0, else `w·x`; the slopes `w` broadcast to `x`.
 #[derive(Clone, Debug)]
@@ -37,6 +39,96 @@ impl Op for Prelu {
         let slopes = draw.broadcastable(&shape);
         Sample::new(Self, [draw.off_zero(&shape), draw.normal(slopes)])
     }
+}
+
+/// The op of [`Var::glu`]: `a σ(b)` with the halves `a` and `b` of an axis.
+#[derive(Clone, Debug)]
+pub struct Glu {
+    axis: isize,
+}
+
+impl Op for Glu {
+    fn name(&self) -> &'static str {
+        "glu"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![("axis", self.axis.into())]
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].glu(self.axis).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        out.input(0, |g| {
+            Var::apply(GluGradient { axis: self.axis }, [call.input(0), g])
+        });
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis) = with_halves(draw);
+        Sample::new(Self { axis }, [draw.normal(shape)])
+    }
+}
+
+/// The rule of [`Glu`], of the inputs `x` and `g`: `[g σ(b), g a σ′(b)]` joined along the axis.
+#[derive(Clone, Debug)]
+pub struct GluGradient {
+    axis: isize,
+}
+
+impl Op for GluGradient {
+    fn name(&self) -> &'static str {
+        "gradient of glu"
+    }
+
+    fn attributes(&self) -> Attributes {
+        vec![("axis", self.axis.into())]
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].glu_gradient(&x[1], self.axis).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let (x, g, axis) = (call.input(0), call.input(1), self.axis);
+        let half = x.size(axis) as isize / 2;
+        let halves = |x: &Var<T>| [x.slice(axis, ..half), x.slice(axis, half..)];
+        let [a, b] = halves(x);
+        out.input(0, |h| {
+            let ([ha, hb], bend) = (halves(h), slope(Sigmoid, &b) * g);
+            let db = &ha - &hb * &a * (&b * 0.5).tanh();
+            Var::concat(&[&(hb * &bend), &(db * &bend)], axis)
+        });
+        out.input(1, |h| {
+            let [ha, hb] = halves(h);
+            ha * b.sigmoid() + hb * &a * slope(Sigmoid, &b)
+        });
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (shape, axis) = with_halves(draw);
+        let mut halved = shape.clone();
+        halved[axis.rem_euclid(shape.len() as isize) as usize] /= 2;
+        Sample::new(Self { axis }, [draw.normal(shape), draw.normal(halved)])
+    }
+}
+
+/// A shape, and an axis of it with an even extent.
+fn with_halves(draw: &mut Draw) -> (Vec<usize>, isize) {
+    let rank = draw.within(1, 3);
+    let (mut shape, axis) = (draw.shape(rank), draw.axis(rank));
+    shape[axis.rem_euclid(rank as isize) as usize] *= 2;
+    (shape, axis)
 }
 
 impl<T: Real> Var<T> {
@@ -91,14 +183,7 @@ impl<T: Real> Var<T> {
     #[must_use]
     #[track_caller]
     pub fn glu(&self, axis: isize) -> Self {
-        let extent = self.size(axis);
-        require!(
-            extent.is_multiple_of(2),
-            "glu: {:?}: axis {axis} has an odd extent",
-            self.shape()
-        );
-        let half = extent as isize / 2;
-        self.slice(axis, ..half) * self.slice(axis, half..).sigmoid()
+        Self::apply(Glu { axis }, [self])
     }
 }
 
@@ -111,14 +196,6 @@ pub(super) const OPS: &[OpInfo] = &[
         let inputs = [draw.off_zero(shape), draw.normal([slopes])];
         Case::new("prelu", generic!(|x, w| x.prelu(w)), inputs)
     }),
-    OpInfo::function("glu", |draw| {
-        let rank = draw.within(1, 3);
-        let (mut shape, axis) = (draw.shape(rank), draw.axis(rank));
-        shape[axis.rem_euclid(rank as isize) as usize] *= 2;
-        Case::new(
-            format!("glu({axis})"),
-            generic!([axis] | x | x.glu(axis)),
-            [draw.normal(shape)],
-        )
-    }),
+    OpInfo::op::<Glu>("glu"),
+    OpInfo::op::<GluGradient>("gradient of glu"),
 ];

@@ -22,21 +22,25 @@ impl Op for LstmGates {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        let (sums, c) = (&x[0], &x[1]);
-        let sums = sums.split(-1, [c.size(-1); 4]);
-        let [i, f, o] = [0, 1, 3].map(|k| sums[k].map(T::sigmoid));
-        let g = sums[2].map(T::tanh);
-        let memory = f
-            .zip(c, |f, c| f * c)
-            .zip3(&i, &g, |kept, i, g| kept + i * g);
-        let h = o.zip(&memory, |o, c| o * c.tanh());
-        [h, memory, Tensor::concat(&[&i, &f, &g, &o], -1)].into()
+        x[0].lstm_gates(&x[1]).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let (c, memory) = (call.input(1), call.output(1));
-        let [i, f, g, o] = parts(call.output(2));
         let dh = out.take(0).unwrap_or_else(|| Var::full(c.shape(), 0.0));
+        let tracked = [call.input(0), c, memory, call.output(2), &dh].map(Var::is_tracked);
+        let is_plain = !tracked.contains(&true) && out.grad(1).is_none_or(|d| !d.is_tracked());
+        if is_plain && out.grad(2).is_none() {
+            let direct = out.take(1).unwrap_or_else(|| Var::full(c.shape(), 0.0));
+            let results = [memory, call.output(2)].map(Var::value);
+            let cotangents = [&dh, &direct].map(Var::value);
+            let sums = call.input(0).value();
+            let [dsums, dc] = sums.lstm_gates_gradient(c.value(), results, cotangents);
+            out.add(0, Var::constant(dsums));
+            out.add(1, Var::constant(dc));
+            return;
+        }
+        let [i, f, g, o] = parts(call.output(2));
         let squashed = memory.tanh();
         let mut dmemory = times_slope(Tanh, &(&dh * &o), memory);
         if let Some(direct) = out.grad(1) {

@@ -1,0 +1,192 @@
+//! The gated linear unit, and its cotangent: one pass, in which a sigmoid is computed once.
+
+use crate::axes::resolve_axis;
+use crate::create::buffer;
+use crate::kernels::simd::{Body, Level};
+use crate::{Real, Tensor, parallel, require};
+
+/// Elements of a half in a task.
+const CHUNK: usize = parallel::CHUNK / 4;
+
+/// Neighbouring elements of a half from which on a loop over them pays.
+const MIN_HALF: usize = 16;
+
+impl<T: Real> Tensor<T> {
+    /// `y = a σ(b)` with the halves `a` and `b` of an axis.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![4.0, 6.0, 0.0, 1000.0], [4]);
+    /// assert_eq!(x.glu(0).to_vec(), [2.0, 6.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis does not exist or its extent is odd.
+    #[must_use]
+    #[track_caller]
+    pub fn glu(&self, axis: isize) -> Self {
+        let (shape, half) = halves("glu", self.shape(), axis);
+        if half < MIN_HALF {
+            let [a, b] = self.split_in_halves(axis);
+            return a.zip(&b.sigmoid(), |a, s| a * s);
+        }
+        let mut y = buffer("glu", &shape);
+        if !y.is_empty() {
+            let (x, level) = (self.contiguous(), Level::best());
+            let x = x.as_slice().expect("made contiguous");
+            let (mut tasks, work) = (Vec::new(), 4 * y.len());
+            for (x, y) in x.chunks(2 * half).zip(y.chunks_mut(half)) {
+                let (a, b) = x.split_at(half);
+                let inputs = a.chunks(CHUNK).zip(b.chunks(CHUNK));
+                tasks.extend(inputs.zip(y.chunks_mut(CHUNK)));
+            }
+            let at_once = CHUNK.div_ceil(half);
+            parallel::for_chunks_mut(&mut tasks, at_once, work, |_, tasks| {
+                for ((a, b), y) in tasks {
+                    level.run(Glu { a, b, y });
+                }
+            });
+        }
+        Self::from_vec(y, shape)
+    }
+
+    /// The gradient `[g σ(b), g a σ(b) σ(−b)]`, joined along the axis, of [`glu`](Self::glu), given the cotangent `g` of
+    /// its result.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![4.0, 0.0], [2]);
+    /// assert_eq!(x.glu_gradient(&Tensor::ones([1]), 0).to_vec(), [0.5, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis does not exist, its extent is odd or the shape of `g` is not that of the result.
+    #[must_use]
+    #[track_caller]
+    pub fn glu_gradient(&self, g: &Self, axis: isize) -> Self {
+        const OP: &str = "glu_gradient";
+        let (shape, half) = halves(OP, self.shape(), axis);
+        require!(
+            g.shape() == shape,
+            "{OP}: {:?} and a cotangent of {:?}: {shape:?} is needed",
+            self.shape(),
+            g.shape()
+        );
+        if half < MIN_HALF {
+            let [a, b] = self.split_in_halves(axis);
+            let da = g.zip(&b, |g, b| g * logistic_and_slope(b)[0]);
+            let db = (g * &a).zip(&b, |ga, b| ga * logistic_and_slope(b)[1]);
+            return Self::concat(&[&da, &db], axis);
+        }
+        let mut dx = buffer(OP, self.shape());
+        if !dx.is_empty() {
+            let (x, g, level) = (self.contiguous(), g.contiguous(), Level::best());
+            let [x, g] = [&x, &g].map(|x| x.as_slice().expect("made contiguous"));
+            let (mut tasks, work) = (Vec::new(), 4 * g.len());
+            for ((x, g), dx) in x
+                .chunks(2 * half)
+                .zip(g.chunks(half))
+                .zip(dx.chunks_mut(2 * half))
+            {
+                let ((a, b), (da, db)) = (x.split_at(half), dx.split_at_mut(half));
+                let inputs = a.chunks(CHUNK).zip(b.chunks(CHUNK)).zip(g.chunks(CHUNK));
+                let outputs = da.chunks_mut(CHUNK).zip(db.chunks_mut(CHUNK));
+                tasks.extend(inputs.zip(outputs));
+            }
+            let at_once = CHUNK.div_ceil(half);
+            parallel::for_chunks_mut(&mut tasks, at_once, work, |_, tasks| {
+                for (((a, b), g), (da, db)) in tasks {
+                    level.run(GluGradient { a, b, g, da, db });
+                }
+            });
+        }
+        Self::from_parts(dx, self.layout().to_row_major())
+    }
+
+    fn split_in_halves(&self, axis: isize) -> [Self; 2] {
+        let half = self.size(axis) as isize / 2;
+        [self.slice(axis, ..half), self.slice(axis, half..)]
+    }
+}
+
+/// `[σ(x), σ(x) σ(−x)]`: the logistic function and its slope.
+#[inline(always)]
+pub(super) fn logistic_and_slope<T: Real>(x: T) -> [T; 2] {
+    let e = exp_minus_size(x);
+    let up = T::one() / (T::one() + e);
+    let small = e * up;
+    [if x > T::zero() { up } else { small }, small * up]
+}
+
+/// The slope of tanh, `4 σ(2x) σ(−2x)`.
+#[inline(always)]
+pub(super) fn tanh_slope<T: Real>(x: T) -> T {
+    let e = exp_minus_size(x + x);
+    let up = T::of(2.0) / (T::one() + e);
+    e * up * up
+}
+
+/// `e^−|x|`. At 0 it is computed as `eˣ`, not by `abs`, whose slope there is 0: the tangent of a dual number would be
+/// lost.
+#[inline(always)]
+fn exp_minus_size<T: Real>(x: T) -> T {
+    (if x > T::zero() { -x } else { x }).exp_nonpositive()
+}
+
+/// The shape of the result, and the elements of a half that are neighbours.
+#[track_caller]
+fn halves(op: &str, shape: &[usize], axis: isize) -> (Vec<usize>, usize) {
+    let axis = resolve_axis(op, axis, shape);
+    require!(
+        shape[axis].is_multiple_of(2),
+        "{op}: {shape:?}: axis {axis} has an odd extent"
+    );
+    let mut result = shape.to_vec();
+    result[axis] /= 2;
+    let half = result[axis..].iter().product();
+    (result, half)
+}
+
+struct Glu<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Real> Body for Glu<'_, T> {
+    type Output = ();
+
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (y, (&a, &b)) in self.y.iter_mut().zip(self.a.iter().zip(self.b)) {
+            *y = a * b.sigmoid();
+        }
+    }
+}
+
+struct GluGradient<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    g: &'a [T],
+    da: &'a mut [T],
+    db: &'a mut [T],
+}
+
+impl<T: Real> Body for GluGradient<'_, T> {
+    type Output = ();
+
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let inputs = self.a.iter().zip(self.b).zip(self.g);
+        let outputs = self.da.iter_mut().zip(self.db);
+        for ((da, db), ((&a, &b), &g)) in outputs.zip(inputs) {
+            let [value, slope] = logistic_and_slope(b);
+            *da = g * value;
+            *db = g * a * slope;
+        }
+    }
+}
