@@ -62,19 +62,19 @@ impl<T: Element> Tensor<T> {
                         // Along the last axis.
                         let (i, x) = (i as usize, &x[start as usize..][..extent]);
                         for (out, &index) in out.iter_mut().zip(&indices[i..i + count]) {
-                            match x.get(index as usize) {
-                                Some(&x) => *out = x,
+                            match within(index, extent) {
+                                Some(index) => *out = x[index],
                                 None => inside = false,
                             }
                         }
                     } else {
                         for (step, out) in (0..).zip(out) {
-                            let index = indices[(i + step * di) as usize] as usize;
-                            if index < extent {
-                                let index = index as isize;
-                                *out = x[(start + step * dx + index * along) as usize];
-                            } else {
-                                inside = false;
+                            match within(indices[(i + step * di) as usize], extent) {
+                                Some(index) => {
+                                    let at = start + step * dx + index as isize * along;
+                                    *out = x[at as usize];
+                                }
+                                None => inside = false,
                             }
                         }
                     }
@@ -173,8 +173,8 @@ impl<T: Element> Tensor<T> {
                     let (indices, values) =
                         (&indices[i as usize..][..count], &values[s as usize..]);
                     let out = &mut out[start as usize..][..extent];
-                    let mut put = |index: i64, x| match out.get_mut(index as usize) {
-                        Some(y) => *y = f(*y, x),
+                    let mut put = |index: i64, x| match within(index, extent) {
+                        Some(index) => out[index] = f(out[index], x),
                         None => all_inside.store(false, Ordering::Relaxed),
                     };
                     if ds == 0 {
@@ -189,11 +189,10 @@ impl<T: Element> Tensor<T> {
                     return;
                 }
                 for step in 0..count as isize {
-                    let index = indices[(i + step * di) as usize] as usize;
-                    if index >= extent {
+                    let Some(index) = within(indices[(i + step * di) as usize], extent) else {
                         all_inside.store(false, Ordering::Relaxed);
                         continue;
-                    }
+                    };
                     let y = &mut out[(start + step * dy + index as isize * along) as usize];
                     *y = f(*y, values[(s + step * ds) as usize]);
                 }
@@ -376,6 +375,13 @@ fn require_vector(op: &str, shape: &[usize], index: &Tensor<i64>) {
         "{op}: {shape:?}: an index of {:?} is not a vector",
         index.shape()
     );
+}
+
+/// An index as a position, if it is in `0..extent`.
+#[inline]
+fn within(index: i64, extent: usize) -> Option<usize> {
+    // A negative index is a large number here.
+    ((index as u64) < extent as u64).then_some(index as usize)
 }
 
 /// Whether all indices are in `0..extent`.

@@ -34,18 +34,25 @@ impl<T: Real> Tensor<T> {
         if !y.is_empty() {
             let (x, level) = (self.contiguous(), Level::best());
             let x = x.as_slice().expect("made contiguous");
-            let (mut tasks, work) = (Vec::new(), 4 * y.len());
-            for (x, y) in x.chunks(2 * half).zip(y.chunks_mut(half)) {
-                let (a, b) = x.split_at(half);
-                let inputs = a.chunks(CHUNK).zip(b.chunks(CHUNK));
-                tasks.extend(inputs.zip(y.chunks_mut(CHUNK)));
-            }
-            let at_once = CHUNK.div_ceil(half);
-            parallel::for_chunks_mut(&mut tasks, at_once, work, |_, tasks| {
-                for ((a, b), y) in tasks {
-                    level.run(Glu { a, b, y });
+            let work = 4 * y.len();
+            if half < CHUNK {
+                let rows = CHUNK.div_ceil(half);
+                parallel::for_chunks_mut(&mut y, rows * half, work, |task, y| {
+                    let x = &x[2 * task * rows * half..][..2 * y.len()];
+                    level.run(Glu { half, x, y });
+                });
+            } else {
+                let mut tasks = Vec::new();
+                for (x, y) in x.chunks(2 * half).zip(y.chunks_mut(half)) {
+                    let (a, b) = x.split_at(half);
+                    let inputs = a.chunks(CHUNK).zip(b.chunks(CHUNK));
+                    tasks.extend(inputs.zip(y.chunks_mut(CHUNK)));
                 }
-            });
+                parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
+                    let ((a, b), y) = &mut tasks[0];
+                    level.run(GluPart { a, b, y });
+                });
+            }
         }
         Self::from_vec(y, shape)
     }
@@ -82,23 +89,28 @@ impl<T: Real> Tensor<T> {
         if !dx.is_empty() {
             let (x, g, level) = (self.contiguous(), g.contiguous(), Level::best());
             let [x, g] = [&x, &g].map(|x| x.as_slice().expect("made contiguous"));
-            let (mut tasks, work) = (Vec::new(), 4 * g.len());
-            for ((x, g), dx) in x
-                .chunks(2 * half)
-                .zip(g.chunks(half))
-                .zip(dx.chunks_mut(2 * half))
-            {
-                let ((a, b), (da, db)) = (x.split_at(half), dx.split_at_mut(half));
-                let inputs = a.chunks(CHUNK).zip(b.chunks(CHUNK)).zip(g.chunks(CHUNK));
-                let outputs = da.chunks_mut(CHUNK).zip(db.chunks_mut(CHUNK));
-                tasks.extend(inputs.zip(outputs));
-            }
-            let at_once = CHUNK.div_ceil(half);
-            parallel::for_chunks_mut(&mut tasks, at_once, work, |_, tasks| {
-                for (((a, b), g), (da, db)) in tasks {
-                    level.run(GluGradient { a, b, g, da, db });
+            let work = 4 * g.len();
+            if half < CHUNK {
+                let rows = CHUNK.div_ceil(half);
+                parallel::for_chunks_mut(&mut dx, 2 * rows * half, work, |task, dx| {
+                    let x = &x[2 * task * rows * half..][..dx.len()];
+                    let g = &g[task * rows * half..][..dx.len() / 2];
+                    level.run(GluGradient { half, x, g, dx });
+                });
+            } else {
+                let mut tasks = Vec::new();
+                let rows = x.chunks(2 * half).zip(g.chunks(half));
+                for ((x, g), dx) in rows.zip(dx.chunks_mut(2 * half)) {
+                    let ((a, b), (da, db)) = (x.split_at(half), dx.split_at_mut(half));
+                    let inputs = a.chunks(CHUNK).zip(b.chunks(CHUNK)).zip(g.chunks(CHUNK));
+                    let outputs = da.chunks_mut(CHUNK).zip(db.chunks_mut(CHUNK));
+                    tasks.extend(inputs.zip(outputs));
                 }
-            });
+                parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
+                    let (((a, b), g), (da, db)) = &mut tasks[0];
+                    level.run(GluGradientPart { a, b, g, da, db });
+                });
+            }
         }
         Self::from_parts(dx, self.layout().to_row_major())
     }
@@ -147,13 +159,36 @@ fn halves(op: &str, shape: &[usize], axis: isize) -> (Vec<usize>, usize) {
     (result, half)
 }
 
+/// `y = a σ(b)` of rows `[a, b]`.
 struct Glu<'a, T> {
+    half: usize,
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Real> Body for Glu<'_, T> {
+    type Output = ();
+
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let rows = self.x.chunks_exact(2 * self.half);
+        for (x, y) in rows.zip(self.y.chunks_exact_mut(self.half)) {
+            let (a, b) = x.split_at(self.half);
+            GluPart { a, b, y }.run::<FMA>();
+        }
+    }
+}
+
+/// `y = a σ(b)` of parts of halves.
+struct GluPart<'a, T> {
     a: &'a [T],
     b: &'a [T],
     y: &'a mut [T],
 }
 
-impl<T: Real> Body for Glu<'_, T> {
+impl<T: Real> Body for GluPart<'_, T> {
     type Output = ();
 
     const USES_512_BITS: bool = true;
@@ -166,7 +201,32 @@ impl<T: Real> Body for Glu<'_, T> {
     }
 }
 
+/// The gradients of rows `[a, b]`.
 struct GluGradient<'a, T> {
+    half: usize,
+    x: &'a [T],
+    g: &'a [T],
+    dx: &'a mut [T],
+}
+
+impl<T: Real> Body for GluGradient<'_, T> {
+    type Output = ();
+
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let half = self.half;
+        let rows = self.x.chunks_exact(2 * half).zip(self.g.chunks_exact(half));
+        for ((x, g), dx) in rows.zip(self.dx.chunks_exact_mut(2 * half)) {
+            let ((a, b), (da, db)) = (x.split_at(half), dx.split_at_mut(half));
+            GluGradientPart { a, b, g, da, db }.run::<FMA>();
+        }
+    }
+}
+
+/// The gradients of parts of halves.
+struct GluGradientPart<'a, T> {
     a: &'a [T],
     b: &'a [T],
     g: &'a [T],
@@ -174,7 +234,7 @@ struct GluGradient<'a, T> {
     db: &'a mut [T],
 }
 
-impl<T: Real> Body for GluGradient<'_, T> {
+impl<T: Real> Body for GluGradientPart<'_, T> {
     type Output = ();
 
     const USES_512_BITS: bool = true;

@@ -30,7 +30,7 @@ impl<T: Real> Tensor<T> {
     pub fn lstm_gates(&self, c: &Self) -> [Self; 3] {
         const OP: &str = "lstm_gates";
         let width = self.gate_width(OP, c);
-        let [mut h, mut memory] = [(); 2].map(|()| buffer(OP, c.shape()));
+        let (mut h, mut memory) = (buffer(OP, c.shape()), buffer(OP, c.shape()));
         let mut gates = buffer(OP, self.shape());
         if !c.is_empty() {
             let [sums, old] = [self, c].map(Tensor::contiguous);
@@ -92,15 +92,20 @@ impl<T: Real> Tensor<T> {
     ) -> [Self; 2] {
         const OP: &str = "lstm_gates_gradient";
         let width = self.gate_width(OP, c);
-        for (x, like) in [(memory, c), (gates, self), (dh, c), (dmemory, c)] {
+        for (name, x, like) in [
+            ("memory", memory, c),
+            ("gates", gates, self),
+            ("dh", dh, c),
+            ("dmemory", dmemory, c),
+        ] {
             require!(
                 x.shape() == like.shape(),
-                "{OP}: {:?} instead of {:?}",
+                "{OP}: {name} is {:?} instead of {:?}",
                 x.shape(),
                 like.shape()
             );
         }
-        let [mut dsums, mut dc] = [self, c].map(|x| buffer(OP, x.shape()));
+        let (mut dsums, mut dc) = (buffer(OP, self.shape()), buffer(OP, c.shape()));
         if !c.is_empty() {
             let dense = [self, c, memory, gates, dh, dmemory].map(Tensor::contiguous);
             let inputs = dense

@@ -1,6 +1,6 @@
 //! Elementwise operations: `zip` and `zip3_zip4` compile the loop over a function (`pointwise`), `outer_loops` runs it;
-//! `update` is for the elements that a view selects; `arithmetic`, `power`, `glu`, `lstm_gates` and `compare` are the methods, `elementary`,
-//! `error_function` and `trigonometric` the vectorisable functions.
+//! `update` is for the elements that a view selects; `arithmetic`, `power`, `glu`, `lstm_gates` and `compare` are the
+//! methods, `elementary`, `error_function` and `trigonometric` the vectorisable functions.
 
 mod arithmetic;
 mod compare;

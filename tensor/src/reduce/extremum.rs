@@ -262,7 +262,8 @@ impl<T: Number, Beats: Fn(T, T) -> bool + Sync> Accumulate<T, ()> for Extremum<T
             for lane in 0..width {
                 let (a, b) = (best[lane], best[lane + width]);
                 best[lane] = select_unpredictable((self.beats)(b, a), b, a);
-                nan[lane] += nan[lane + width];
+                let (a, b) = (nan[lane], nan[lane + width]);
+                nan[lane] = select_unpredictable(b.is_nan(), b, a);
             }
         }
         if nan[0].is_nan() { nan[0] } else { best[0] }

@@ -9,7 +9,7 @@ use crate::{Real, Tensor, parallel};
 const LANES: usize = 16;
 
 /// The fewest sums that run together in a vector. Fewer run one after the other.
-const MIN_TOGETHER: usize = 4;
+const MIN_TOGETHER: usize = 3;
 
 /// Elements of each sum that are read before the sums run over them, and written after.
 const BLOCK: usize = 16;
@@ -61,7 +61,8 @@ impl<T: Real> Tensor<T> {
             let x = self.contiguous();
             let x = x.as_slice().expect("made contiguous");
             // Rows of the last axis are tasks of several rows, of another axis each position before it is one.
-            let block = count * inner * if inner == 1 { LANES } else { 1 };
+            let rows = if inner == 1 { x.len() / count } else { 1 };
+            let block = count * inner * if rows < MIN_TOGETHER { 1 } else { LANES };
             let outputs = y.chunks_mut(block).zip(logits.chunks_mut(block));
             let mut tasks: Vec<_> = x.chunks(block).zip(outputs).collect();
             let work = x.len().saturating_mul(STEPS);

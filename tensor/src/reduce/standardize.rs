@@ -447,12 +447,17 @@ impl<T: Real, const R: usize> Body for Together<'_, '_, T, R> {
             dw[start..start + COLUMNS].copy_from_slice(&along);
             db[start..start + COLUMNS].copy_from_slice(&sum);
         }
-        for r in 0..R {
-            for j in whole..extent {
-                let s = (x[r][j] - mean[r]) * rstd[r];
-                dx[r][j] = (g[r][j] * weight[j] - shift[r] - s * slope[r]) * rstd[r];
-                dw[j] += g[r][j] * s;
-                db[j] += g[r][j];
+        for (r, dx) in dx.into_iter().enumerate() {
+            let sums = dw[whole..].iter_mut().zip(&mut db[whole..]);
+            let operands = x[r][whole..]
+                .iter()
+                .zip(&g[r][whole..])
+                .zip(&weight[whole..]);
+            for ((dx, (dw, db)), ((&x, &g), &w)) in dx[whole..].iter_mut().zip(sums).zip(operands) {
+                let s = (x - mean[r]) * rstd[r];
+                *dx = (g * w - shift[r] - s * slope[r]) * rstd[r];
+                *dw += g * s;
+                *db += g;
             }
         }
     }

@@ -301,3 +301,31 @@ fn columns_times_rows_are_right_at_every_length() {
         }
     }
 }
+
+/// The order of a sum does not depend on where its element is in the result.
+#[test]
+fn equal_rows_have_equal_products_and_a_gram_matrix_is_symmetric() {
+    for [rows, depth] in [
+        [1, 64],
+        [2, 100],
+        [3, 64],
+        [5, 77],
+        [6, 9000],
+        [15, 64],
+        [40, 65],
+    ] {
+        let x = Tensor::from_fn([rows, depth], |i| {
+            ((i[0] * 31 + i[1] * 7919) % 1009) as f32 - 504.5
+        });
+        let x = x.map(|x| x * 1.001_f32.powf(x));
+        let gram = x.matmul(&x.t());
+        assert_eq!(gram, gram.t().contiguous(), "{rows} × {depth}");
+        let same = x.slice(0, ..1).broadcast_to([rows, depth]).contiguous();
+        for product in [same.matmul(&x.t()), x.matmul(&same.t()).t().contiguous()] {
+            for row in 1..rows as isize {
+                let [first, other] = [0, row].map(|row| product.slice(0, row..=row).to_vec());
+                assert_eq!(first, other, "{rows} × {depth}, row {row}");
+            }
+        }
+    }
+}

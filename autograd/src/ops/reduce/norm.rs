@@ -72,8 +72,8 @@ smooth! {
         if x == T::zero() {
             T::zero()
         } else if x < T::zero() {
-            // Also where 1 / degree is a whole number, whose power exists: the slope would have the wrong sign.
-            T::of(f64::NAN)
+            // With degree ½ it would be the square, whose slope the rule, which has only the value, cannot give a sign.
+            x * T::of(f64::NAN)
         } else if f.degree == 2.0 {
             x.sqrt()
         } else {

@@ -31,7 +31,8 @@ impl Op for LstmGates {
         let tracked = [call.input(0), c, memory, call.output(2), &dh].map(Var::is_tracked);
         let is_plain = !tracked.contains(&true) && out.grad(1).is_none_or(|d| !d.is_tracked());
         if is_plain && out.grad(2).is_none() {
-            let direct = out.take(1).unwrap_or_else(|| Var::full(c.shape(), 0.0));
+            // −0 changes no number that it is added to, not even −0.
+            let direct = out.take(1).unwrap_or_else(|| Var::full(c.shape(), -0.0));
             let results = [memory, call.output(2)].map(Var::value);
             let cotangents = [&dh, &direct].map(Var::value);
             let sums = call.input(0).value();

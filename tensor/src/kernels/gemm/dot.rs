@@ -59,6 +59,12 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     }
     let (m, k, n) = (task.m, task.k, task.n);
     let work = m * n * k / T::NR;
+    // The same for every element, so that equal rows have equal results, and x·xᵀ is symmetric.
+    let chains = match [m, n] {
+        [1, 1] => 8,
+        [1, _] => 2,
+        _ => 1,
+    };
     let mut put = |i: usize, j: usize, sum: T| {
         let to = &mut c[i * task.c[0] + j * task.c[1]];
         *to = if task.accumulate { *to + sum } else { sum };
@@ -66,7 +72,7 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     if work < parallel::GRAIN && k <= KC {
         let row = |i: usize| &a[i * task.a[0]..][..k];
         let column = |j: usize| &b[j * task.b[1]..][..k];
-        return dots_of(level, [m, n], row, column, &mut put);
+        return dots_of(level, [m, n], chains, row, column, &mut put);
     }
     // `[column][row]`, so that every task has a slice of its own.
     let mut sums = Scratch::<T>::new(m * n);
@@ -74,10 +80,17 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
         for (first, depth) in balanced(k, KC) {
             let row = |i: usize| &a[i * task.a[0] + first..][..depth];
             let column = |j: usize| &b[(block * NC + j) * task.b[1] + first..][..depth];
-            dots_of(level, [m, sums.len() / m], row, column, &mut |i, j, sum| {
-                let to = &mut sums[j * m + i];
-                *to = if first > 0 { *to + sum } else { sum };
-            });
+            dots_of(
+                level,
+                [m, sums.len() / m],
+                chains,
+                row,
+                column,
+                &mut |i, j, sum| {
+                    let to = &mut sums[j * m + i];
+                    *to = if first > 0 { *to + sum } else { sum };
+                },
+            );
         }
     });
     for (j, sums) in sums.chunks_exact(m).enumerate() {
@@ -87,10 +100,12 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     }
 }
 
-/// Dot products of `m` rows with `n` columns, 2 × 4 at a time.
+/// Dot products of `m` rows with `n` columns, 2 × 4 at a time, each with `chains` vectors of partial sums: 8 for one row and
+/// one column, 2 for one of either, else 1.
 fn dots_of<'a, T: Float>(
     level: Level,
     [m, n]: [usize; 2],
+    chains: usize,
     row: impl Fn(usize) -> &'a [T],
     column: impl Fn(usize) -> &'a [T],
     put: &mut impl FnMut(usize, usize, T),
@@ -114,10 +129,13 @@ fn dots_of<'a, T: Float>(
                     }
                 }};
             }
-            match (height, width) {
-                (2, 4) => tile!(2, 4, 1),
-                (2, _) => tile!(2, 1, 4),
-                (_, 4) => tile!(1, 4, 2),
+            match (height, width, chains) {
+                (2, 4, _) => tile!(2, 4, 1),
+                (2, ..) => tile!(2, 1, 1),
+                (_, 4, 1) => tile!(1, 4, 1),
+                (_, 4, _) => tile!(1, 4, 2),
+                (.., 1) => tile!(1, 1, 1),
+                (.., 2) => tile!(1, 1, 2),
                 _ => tile!(1, 1, 8),
             }
             i += height;
@@ -126,7 +144,7 @@ fn dots_of<'a, T: Float>(
     }
 }
 
-/// Every product has `CHAINS` vectors of partial sums, so that 8 additions are independent of each other.
+/// Every product has `CHAINS` vectors of partial sums. With few rows and columns, additions to one would wait for each other.
 struct Dots<'a, T, const M: usize, const N: usize, const CHAINS: usize> {
     rows: [&'a [T]; M],
     columns: [&'a [T]; N],
