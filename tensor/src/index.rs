@@ -10,6 +10,9 @@ use crate::elementwise::loop_nest::LoopNest;
 use crate::layout::{Layout, MAX_RANK};
 use crate::{Element, Number, Tensor, parallel, require, slices};
 
+/// Elements from which on a call of a loop in vectors pays.
+const MIN_VECTOR: usize = 16;
+
 impl<T: Element> Tensor<T> {
     /// Elements selected along an axis: `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
     ///
@@ -314,7 +317,12 @@ impl<T: Number> Tensor<T> {
         parallel::for_chunks_mut(result.as_mut_slice(), block, work, |number, out| {
             let values = &values[number * indices.len() * inner..];
             for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
-                slices::add_assign(&mut out[index as usize * inner..][..inner], row);
+                let sums = &mut out[index as usize * inner..][..inner];
+                if inner < MIN_VECTOR {
+                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+                } else {
+                    slices::add_assign(sums, row);
+                }
             }
         });
         result

@@ -367,9 +367,9 @@ const NORMAL_DENSITY_AT_0: f64 =
 macro_rules! platform {
     ($t:ty, $elementary:ident, $angles:ident, { $($powers:item)* }) => {
         impl Real for $t {
-            platform!(@forward $t: sqrt floor abs ceil trunc sinh cosh);
+            platform!(@forward $t: sqrt floor abs ceil trunc);
 
-            platform!(@own $elementary: exp exp_nonpositive exp_m1 exp2 tanh sigmoid ln ln_1p log2 log10);
+            platform!(@own $elementary: exp exp_nonpositive exp_m1 exp2 sinh cosh tanh sigmoid ln ln_1p log2 log10);
 
             platform!(@angle $t, $angles: sin small_angle_sin, cos small_angle_cos, tan small_angle_tan);
 

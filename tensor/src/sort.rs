@@ -83,9 +83,7 @@ impl<T: Number> Tensor<T> {
     fn sort_by(&self, op: &str, axis: isize, order: Order) -> (Self, Tensor<i64>) {
         let resolved = resolve_axis(op, axis, self.shape());
         let length = self.shape()[resolved];
-        let indices = self.sorted_indices(op, resolved, length, |row| {
-            row.sort_by(|a, b| order.compare(a.0, b.0));
-        });
+        let indices = self.sorted_indices(op, resolved, length, order);
         (self.gather(axis, &indices), indices)
     }
 
@@ -104,31 +102,35 @@ impl<T: Number> Tensor<T> {
             });
             return (self.gather(axis, &indices), indices);
         }
-        let indices = self.sorted_indices(op, resolved, k, |row| {
-            let compare = |a: &(T, i64), b: &(T, i64)| order.compare(a.0, b.0).then(a.1.cmp(&b.1));
-            if k < row.len() {
-                row.select_nth_unstable_by(k, compare);
-            }
-            row[..k].sort_unstable_by(compare);
-        });
+        let indices = self.sorted_indices(op, resolved, k, order);
         (self.gather(axis, &indices), indices)
     }
 
-    /// The indices of the first `length` elements along an axis after `arrange` has ordered each row of
-    /// `(element, index)` pairs.
+    /// The indices of the first `length` elements along an axis in some order; of equal elements the first stays
+    /// first.
     #[track_caller]
-    fn sorted_indices(
-        &self,
-        op: &str,
-        axis: usize,
-        length: usize,
-        arrange: impl Fn(&mut [(T, i64)]) + Sync,
-    ) -> Tensor<i64> {
+    fn sorted_indices(&self, op: &str, axis: usize, length: usize, order: Order) -> Tensor<i64> {
+        let is_float = T::PLAIN && T::of(0.5).to_f64() == 0.5;
+        let is_single = T::of(f64::MAX).to_f64().is_infinite();
+        let has_short_rows = u32::try_from(self.shape()[axis]).is_ok();
         self.indices_by_row(op, axis, length, |row, out| {
-            let mut pairs: Vec<(T, i64)> = row.iter().copied().zip(0..).collect();
-            arrange(&mut pairs);
-            for (out, (_, index)) in out.iter_mut().zip(pairs) {
-                *out = index;
+            let pairs = row.iter().zip(0_i64..);
+            // Keys whose lowest bits are the index are compared as integers, without branches.
+            if is_float && is_single && has_short_rows {
+                let keys = pairs.map(|(x, i)| order.key(x.to_f64() as f32) << 32 | i as u64);
+                first_of(keys.collect(), out, |key| i64::from(key as u32), Ord::cmp);
+            } else if is_float {
+                let keys =
+                    pairs.map(|(x, i)| u128::from(order.long_key(x.to_f64())) << 64 | i as u128);
+                first_of(keys.collect(), out, |key| key as i64, Ord::cmp);
+            } else {
+                let pairs = pairs.map(|(&x, i)| (x, i)).collect();
+                first_of(
+                    pairs,
+                    out,
+                    |(_, i)| i,
+                    |a, b| order.compare(a.0, b.0).then(a.1.cmp(&b.1)),
+                );
             }
         })
     }
@@ -154,6 +156,23 @@ impl<T: Number> Tensor<T> {
         });
         let indices = Tensor::from_vec(out, shape);
         indices.transpose(axis as isize, -1).contiguous()
+    }
+}
+
+/// The indices of the first of some keys, no two of which are equal.
+fn first_of<K: Copy>(
+    mut keys: Vec<K>,
+    out: &mut [i64],
+    index: impl Fn(K) -> i64,
+    compare: impl Fn(&K, &K) -> Ordering,
+) {
+    if out.len() < keys.len() {
+        keys.select_nth_unstable_by(out.len(), &compare);
+        keys.truncate(out.len());
+    }
+    keys.sort_unstable_by(&compare);
+    for (out, key) in out.iter_mut().zip(keys) {
+        *out = index(key);
     }
 }
 
@@ -200,6 +219,37 @@ impl Order {
             Self::Ascending if a >= b => false,
             Self::Descending if a <= b => false,
             _ => self.compare(a, b).is_lt(),
+        }
+    }
+
+    /// A number of 32 bits that is smaller for an element that comes before; equal for equal elements, all NaN among them.
+    #[inline]
+    fn key(self, x: f32) -> u64 {
+        // Neither −0 nor the sign of a NaN counts.
+        let bits = if x.is_nan() { f32::NAN } else { x + 0.0 }.to_bits();
+        let ascending = if bits >> 31 == 0 {
+            bits | 1 << 31
+        } else {
+            !bits
+        };
+        u64::from(match self {
+            Self::Ascending => ascending,
+            Self::Descending => !ascending,
+        })
+    }
+
+    /// The same of 64 bits.
+    #[inline]
+    fn long_key(self, x: f64) -> u64 {
+        let bits = if x.is_nan() { f64::NAN } else { x + 0.0 }.to_bits();
+        let ascending = if bits >> 63 == 0 {
+            bits | 1 << 63
+        } else {
+            !bits
+        };
+        match self {
+            Self::Ascending => ascending,
+            Self::Descending => !ascending,
         }
     }
 

@@ -106,6 +106,7 @@ crate::wrong_calls! {
     norm2: t([2, 3]).norm2(5);
     cumsum: t([2, 3]).cumsum(5);
     cumprod: t([2, 3]).cumprod(5);
+    products_of_others: t([]).products_of_others();
     linear_recurrence: t([2, 3]).linear_recurrence(&t([3, 2]), 1);
     linear_recurrence_adjoint: t([2, 3]).linear_recurrence_adjoint(&t([2, 3]), 5);
     update_views: t([2, 3]).update_views([(|view: &Layout| *view, &t([2, 4]))], |_, y| y);

@@ -141,6 +141,41 @@ macro_rules! functions {
                 value + value * (rest * factor)
             }
 
+            /// `eˣ / 2` for x ≥ 0, within 2 ulps, finite wherever the result is.
+            #[inline(always)]
+            fn half_exp(x: $t) -> $t {
+                // ln 2 beyond the range of `exp`. The comparison is false for NaN, which is kept.
+                let x = if x > $high + 1.0 { $high + 1.0 } else { x };
+                let (p, n) = reduced::<{ 2 * $bias }>(x);
+                let half = n >> 1;
+                let rest = n.wrapping_sub(half);
+                let first = (0.5 + 0.5 * p) * <$t>::from_bits(half << $mantissa);
+                first * <$t>::from_bits(rest << $mantissa)
+            }
+
+            /// sinh x, within 4 ulps.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn sinh(x: $t) -> $t {
+                let size = x.abs();
+                // For small x as (e + e / (e + 1)) / 2 with e = eˣ − 1, which does not cancel.
+                let small = if size > 1.0 { 1.0 } else { size };
+                let e = exp_m1_bounded(small);
+                let small = (e + e / (e + 1.0)) * 0.5;
+                let half = half_exp(size);
+                let large = half - 0.25 / half;
+                let y = if size < 1.0 { small } else { large };
+                (if size == 0.0 { size } else { y }).copysign(x)
+            }
+
+            /// cosh x, within 3 ulps.
+            #[inline(always)]
+            #[must_use]
+            pub(crate) fn cosh(x: $t) -> $t {
+                let half = half_exp(x.abs());
+                half + 0.25 / half
+            }
+
             /// tanh x, within 3 ulps.
             #[inline(always)]
             #[must_use]

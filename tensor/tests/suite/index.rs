@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::testing::layouts::all_layouts;
-use wengert_tensor::{Dual, Layout, Slice, Tensor, keep, parallel};
+use wengert_tensor::{Dual, Layout, Number, Slice, Tensor, keep, parallel};
 
 /// A generator of random test data.
 struct Generator(u64);
@@ -353,4 +353,75 @@ fn scattering_is_right_on_any_number_of_threads() {
             });
         }
     }
+}
+
+/// Beside a stable sort of pairs by comparison, with every kind of number and many equal ones.
+#[test]
+fn rows_of_every_number_type_are_sorted_as_pairs_are() {
+    fn check<T: Number + PartialOrd>(name: &str, number: impl Fn(u64) -> T) {
+        let mut generator = Generator(7);
+        for length in [0, 1, 2, 3, 17, 64, 1000, 3000] {
+            let x = Tensor::from_fn([2, length], |_| number(generator.below(1 << 20) as u64));
+            for descending in [false, true] {
+                let (_, found) = if descending {
+                    x.sort_descending(1)
+                } else {
+                    x.sort(1)
+                };
+                for row in 0..2 {
+                    let values: Vec<T> = (0..length).map(|i| x.get([row, i])).collect();
+                    let mut places: Vec<i64> = (0..length as i64).collect();
+                    places.sort_by(|&a, &b| {
+                        let (a, b) = (values[a as usize], values[b as usize]);
+                        let order = a
+                            .partial_cmp(&b)
+                            .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()));
+                        if descending { order.reverse() } else { order }
+                    });
+                    let found = found.slice(0, row as isize..=row as isize).to_vec();
+                    assert!(
+                        found == places,
+                        "{name}, {length} elements, descending: {descending}"
+                    );
+                    for k in [length / 2, length.saturating_sub(1)] {
+                        let of_row = x.slice(0, row as isize..=row as isize);
+                        let (_, first) = if descending {
+                            of_row.topk(1, k)
+                        } else {
+                            of_row.bottomk(1, k)
+                        };
+                        assert!(
+                            first.to_vec() == places[..k],
+                            "{name}, the first {k} of {length}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    let special = [
+        0.0,
+        -0.0,
+        f64::NAN,
+        -f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        5e-324,
+        -5e-324,
+        f64::MAX,
+        f64::MIN,
+    ];
+    let double = |seed: u64| match seed % 13 {
+        at @ 0..10 => special[at as usize],
+        10 => 1.0 + (seed as f64) * f64::EPSILON,
+        _ => (seed as f64 - 500_000.0) * 1.5,
+    };
+    check("f64", double);
+    check("f32", |seed| double(seed) as f32);
+    check("subnormal f32", |seed| {
+        f32::from_bits((seed % 64) as u32) * if seed % 2 == 0 { 1.0 } else { -1.0 }
+    });
+    // Neighbours that f64 cannot tell apart.
+    check("i64", |seed| i64::MAX - (seed % 50) as i64);
+    check("negative i64", |seed| i64::MIN + (seed % 50) as i64);
 }

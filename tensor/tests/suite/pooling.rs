@@ -225,6 +225,55 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
 }
 
 #[test]
+fn rows_of_any_width_pool_as_the_naive_loops_do() {
+    // Every rest of a vector in short and in long rows, and audio.
+    let widths = (4..140).chain(1000..1034).chain([44_100]);
+    for (number, width) in widths.enumerate() {
+        let x = values::<f64>(&[1, 3, width], width);
+        for (kernel, stride, padding) in [(2, 2, 0), (3, 1, 1), (3, 2, 1), (4, 3, 2)] {
+            if width > 140 && (number + kernel + stride) % 2 == 0 {
+                continue;
+            }
+            let side = |input| Axis {
+                input,
+                kernel,
+                stride,
+                before: padding,
+                behind: padding,
+                dilation: 1,
+                ceil: false,
+            };
+            let options = PoolOptions::new(kernel).stride(stride).padding(padding);
+            let of = format!("windows of {kernel} at stride {stride} over rows of {width}");
+            if side(3).input + 2 * padding < kernel {
+                continue;
+            }
+            let (y, positions, [mean, _]) = naive(&x, [side(3), side(width)]);
+            let (found, y_positions) = x.max_pool2d_with_indices(options);
+            assert!(found == y && y_positions == positions, "{of}: maxima");
+            assert!(x.max_pool2d(options) == y, "{of}: maxima alone");
+            let found = x.avg_pool2d(options);
+            let close = |(a, b): (f64, f64)| (a - b).abs() <= 1e-14 * b.abs().max(1.0);
+            assert!(found.iter().zip(mean.iter()).all(close), "{of}: means");
+            // The adjoint identity: what goes to a wrong pixel changes the inner product.
+            let dy = values::<f64>(y.shape(), width + 1);
+            let windows = options.windows(x.shape(), 2).expect("they fit");
+            let (a, b) = (
+                inner(&average(&x, &windows), &dy),
+                inner(&x, &average_adjoint(&dy, &windows)),
+            );
+            assert!((a - b).abs() < 1e-12 * x.len() as f64, "{of}: {a} and {b}");
+            let (gathered, scattered) = (
+                gather(&x, &y_positions, &windows),
+                scatter(&dy, &y_positions, &windows),
+            );
+            let (a, b) = (inner(&gathered, &dy), inner(&x, &scattered));
+            assert!((a - b).abs() < 1e-12 * x.len() as f64, "{of}: {a} and {b}");
+        }
+    }
+}
+
+#[test]
 fn the_first_of_equal_elements_and_the_first_nan_are_chosen() {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     let position = |cells: [f64; 4]| {

@@ -525,6 +525,13 @@ fn scans_agree_with_loops_for_any_number_of_rows() {
                 parallel::with_threads(threads, || {
                     let of = format!("{shape:?} along {axis}, {threads} threads");
                     assert_eq!(x.cumprod(along).to_vec(), product, "{of}");
+                    if axis == 2 && shape[2] > 0 {
+                        // The product before each element, and that after it.
+                        let rows = x.pad(&[[0, 0], [0, 0], [1, -1]], 1.0);
+                        let after = x.flip(2).pad(&[[0, 0], [0, 0], [1, -1]], 1.0);
+                        let others = &rows.cumprod(2) * &after.cumprod(2).flip(2);
+                        assert_eq!(x.products_of_others().to_vec(), others.to_vec(), "{of}");
+                    }
                     let y = x.linear_recurrence(&a, along);
                     assert_eq!(y.to_vec(), forward, "{of}");
                     let y = x.linear_recurrence_adjoint(&a, along);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use wengert_tensor::{Extents, parallel};
+use wengert_tensor::{Extents, parallel, slices};
 
 use crate::ops::prelude::*;
 
@@ -26,6 +26,8 @@ struct Sums {
     ends: Vec<usize>,
     /// The position of the element and its weight.
     terms: Taps,
+    /// Whether each sum is one element with the weight 1.
+    copies: bool,
 }
 
 impl Sums {
@@ -37,6 +39,7 @@ impl Sums {
         Self {
             ends: ends.collect(),
             terms: taps.concat(),
+            copies: taps.iter().all(|taps| matches!(taps[..], [(_, 1.0)])),
         }
     }
 
@@ -61,22 +64,23 @@ impl Sums {
                 .map(|&(from, weight)| (&x[from * inner..][..inner], T::of(weight)));
             match terms.next() {
                 None => y.fill(T::zero()),
-                Some((row, weight)) => {
-                    for (y, &x) in y.iter_mut().zip(row) {
-                        *y = x * weight;
-                    }
-                }
+                Some((row, weight)) if weight == T::one() => y.copy_from_slice(row),
+                Some((row, weight)) => slices::map(row, y, &move |x| x * weight),
             }
             for (row, weight) in terms {
-                for (y, &x) in y.iter_mut().zip(row) {
-                    *y += x * weight;
-                }
+                slices::zip_in_place(y, row, move |y, x| y + x * weight);
             }
         }
     }
 
     /// `y[i] = Σ w · x[j]` for one line; `weights` are those of the terms.
     fn line<T: Real>(&self, x: &[T], y: &mut [T], weights: &[T]) {
+        if self.copies {
+            for (y, &(from, _)) in y.iter_mut().zip(&self.terms) {
+                *y = x[from];
+            }
+            return;
+        }
         let mut start = 0;
         for (y, &end) in y.iter_mut().zip(&self.ends) {
             let terms = self.terms[start..end].iter().zip(&weights[start..end]);

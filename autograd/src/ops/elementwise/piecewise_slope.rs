@@ -1,5 +1,7 @@
 //! The slopes of piecewise linear functions, multiplied by a cotangent: their rules are calls of this op.
 
+use std::hint::select_unpredictable;
+
 use crate::ops::prelude::*;
 
 /// The slopes of a function with kinks at `low` and `high`: below `low`, at `low`, between them, at `high`,
@@ -30,7 +32,7 @@ macro_rules! selected {
                 $call
             }
             Selection::Hole => {
-                let $f = hole(low, above);
+                let $f = hole(low, below, above);
                 $call
             }
             Selection::Band => {
@@ -108,7 +110,7 @@ impl Gate {
             return match [below, at_low, above] {
                 [0.0, 0.0, 1.0] if self.low == 0.0 => Selection::Step,
                 [a, at, b] if a == at && a != 0.0 && b != 0.0 => Selection::Kink,
-                [a, 0.0, b] if a == b && a != 0.0 => Selection::Hole,
+                [a, 0.0, b] if a != 0.0 && b != 0.0 => Selection::Hole,
                 _ => Selection::Any,
             };
         }
@@ -125,15 +127,11 @@ impl Gate {
         move |grad, x| {
             // One selection after another: each is a vector instruction. Of products, because LLVM would load one of
             // two captured slopes, for each element by itself.
-            let product = |slope: T| if slope == zero { zero } else { grad * slope };
-            let y = if x == high {
-                product(at_high)
-            } else {
-                product(above)
-            };
-            let y = if x < high { product(inside) } else { y };
-            let y = if x == low { product(at_low) } else { y };
-            if x < low { product(below) } else { y }
+            let product = |slope: T| select_unpredictable(slope == zero, zero, grad * slope);
+            let y = select_unpredictable(x == high, product(at_high), product(above));
+            let y = select_unpredictable(x < high, product(inside), y);
+            let y = select_unpredictable(x == low, product(at_low), y);
+            select_unpredictable(x < low, product(below), y)
         }
     }
 }
@@ -144,7 +142,7 @@ enum Selection {
     Step,
     /// [`kink`], as for `leaky_relu`.
     Kink,
-    /// [`hole`], as for `hardshrink`.
+    /// [`hole`], as for `abs` and `hardshrink`.
     Hole,
     /// [`band`], as for `clamp`.
     Band,
@@ -160,16 +158,16 @@ fn step<T: Real>(grad: T, x: T) -> T {
 
 /// `grad` times one slope up to `low` and another above it, and for NaN; neither is 0.
 fn kink<T: Real>(low: T, below: T, above: T) -> impl Fn(T, T) -> T + Sync {
-    move |grad, x| {
-        // Of two products: LLVM would load one of two captured slopes, for each element by itself.
-        let [below, above] = [grad * below, grad * above];
-        if x <= low { below } else { above }
-    }
+    // Of two products: LLVM would load one of two captured slopes, for each element by itself.
+    move |grad, x| select_unpredictable(x <= low, grad * below, grad * above)
 }
 
-/// `grad` times a slope, and 0 at one point.
-fn hole<T: Real>(at: T, slope: T) -> impl Fn(T, T) -> T + Sync {
-    move |grad, x| if x == at { T::zero() } else { grad * slope }
+/// `grad` times one slope below a point and another above it, and for NaN, and 0 at the point; neither slope is 0.
+fn hole<T: Real>(at: T, below: T, above: T) -> impl Fn(T, T) -> T + Sync {
+    move |grad, x| {
+        let y = select_unpredictable(x < at, grad * below, grad * above);
+        select_unpredictable(x == at, T::zero(), y)
+    }
 }
 
 /// `grad` times a slope between `low` and `high`, and 0 elsewhere, and for NaN.

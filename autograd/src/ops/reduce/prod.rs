@@ -59,8 +59,13 @@ fn others<T: Real>(x: &Var<T>, axes: &Axes) -> Var<T> {
     let lines = x.permute(&order);
     let permuted = lines.shape().to_vec();
     let lines = lines.reshape([x.len() / n, n]);
-    let before = |x: &Var<T>| x.pad(&[[0, 0], [1, -1]], 1.0).cumprod(1);
-    let others = before(&lines) * before(&lines.flip(1)).flip(1);
+    let others = if lines.is_tracked() {
+        let before = |x: &Var<T>| x.pad(&[[0, 0], [1, -1]], 1.0).cumprod(1);
+        before(&lines) * before(&lines.flip(1)).flip(1)
+    } else {
+        // The same, with the same bits.
+        Var::constant(lines.value().products_of_others())
+    };
     let mut inverse = vec![0; order.len()];
     for (to, &from) in (0..).zip(&order) {
         inverse[from as usize] = to;

@@ -26,9 +26,11 @@ fn logistic(x: f64) -> f64 {
     }
 }
 
-const SINGLE: [Single; 7] = [
+const SINGLE: [Single; 9] = [
     ("exp", single::exp, f64::exp, 2.0),
     ("exp_m1", single::exp_m1, f64::exp_m1, 2.0),
+    ("sinh", single::sinh, f64::sinh, 4.0),
+    ("cosh", single::cosh, f64::cosh, 3.0),
     ("tanh", single::tanh, f64::tanh, 3.0),
     ("sigmoid", single::sigmoid, logistic, 3.0),
     ("ln", single::ln, f64::ln, 1.0),
@@ -128,9 +130,11 @@ fn exp_of_minus_a_square_has_the_bits_of_exp_of_a_square() {
 
 type Double = (&'static str, fn(f64) -> f64, fn(f64) -> f64, f64);
 
-const DOUBLE: [Double; 7] = [
+const DOUBLE: [Double; 9] = [
     ("exp", double::exp, f64::exp, 2.0),
     ("exp_m1", double::exp_m1, f64::exp_m1, 2.0),
+    ("sinh", double::sinh, f64::sinh, 4.0),
+    ("cosh", double::cosh, f64::cosh, 3.0),
     ("tanh", double::tanh, f64::tanh, 3.0),
     ("sigmoid", double::sigmoid, logistic, 3.0),
     ("ln", double::ln, f64::ln, 1.0),
