@@ -78,6 +78,15 @@ pub trait Kernels: Copy + Send + Sync + 'static {
         gemm::portable(task, a, b, c);
     }
 
+    /// The matrix product at any level; see [`gemm::at_level`].
+    #[doc(hidden)]
+    fn gemm_at(_: Private, _: Level, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self])
+    where
+        Self: Real,
+    {
+        gemm::portable(task, a, b, c);
+    }
+
     /// The convolution kernels; see [`conv::kernels`].
     #[doc(hidden)]
     #[must_use]
@@ -169,6 +178,11 @@ macro_rules! vectorised {
             #[inline(never)]
             fn gemm(_: Private, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
                 $gemm(task, a, b, c);
+            }
+
+            #[inline(never)]
+            fn gemm_at(_: Private, level: Level, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
+                gemm::multiply_at(level, task, a, b, c);
             }
 
             #[inline(never)]

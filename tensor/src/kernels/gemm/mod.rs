@@ -75,7 +75,7 @@ macro_rules! dispatch {
         pub(crate) fn $name(task: &Gemm, a: &[$t], b: &[$t], c: &mut [$t]) {
             let level = Level::best();
             if level.fuses() {
-                at_level(level, task, a, b, c);
+                multiply_at(level, task, a, b, c);
             } else {
                 $reference(task, a, b, c);
             }
@@ -89,6 +89,11 @@ dispatch!(double, f64, reference_f64);
 /// The product by the algorithms of this module, without `matrixmultiply`, at any level.
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
 pub fn at_level<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
+    T::gemm_at(Private, level, task, a, b, c);
+}
+
+/// [`at_level`], which crates that call it would compile again, without optimisation in their tests.
+pub(crate) fn multiply_at<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
     task.check(a, b, c);
     if task.m == 0 || task.n == 0 {
         return;
