@@ -76,12 +76,12 @@ smooth! {
             } else if e == 4.0 {
                 grad.zip(x, move |g, x| g * (x * x * x * factor))
             } else if e == -1.0 {
-                grad.zip(x, move |g, x| {
+                grad.zip_costly(x, move |(g, x): (T, T)| {
                     let reciprocal = one / x;
                     g * -(reciprocal * reciprocal)
                 })
             } else if e == -2.0 {
-                grad.zip(x, move |g, x| {
+                grad.zip_costly(x, move |(g, x): (T, T)| {
                     let reciprocal = one / x;
                     g * (reciprocal * reciprocal * reciprocal * factor)
                 })
