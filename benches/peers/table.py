@@ -107,6 +107,18 @@ def every_case(results):
     return "\n".join([*lines, "", "Memory in MB instead of ms."])
 
 
+def write_markdown(results, path):
+    """The table and every case, to be kept for a kind of machine."""
+    m = results.machine
+    title = f"# {m.get('machine', 'An unknown machine')}"
+    note = (
+        f"Commit {m.get('commit', '')}. Written by `benches/peers/run --markdown`; how it is measured: "
+        "[benches/peers](../README.md)."
+    )
+    with open(path, "w") as file:
+        print("\n".join([title, "", note, "", bars(results), every_case(results)]), file=file)
+
+
 COLUMNS = ["case", "threads", "program", "median_ns_or_bytes", "ratio_to_ours"]
 
 

@@ -158,12 +158,16 @@ impl<T: Real> Var<T> {
     pub fn masked_select(&self, mask: &Tensor<bool>) -> Self {
         let shape = wengert_tensor::broadcast_shapes("masked_select", self.shape(), mask.shape());
         let mask = mask.broadcast_to(&shape);
-        let chosen: Vec<i64> = (0..)
-            .zip(mask.iter())
-            .filter(|(_, on)| *on)
-            .map(|(k, _)| k)
-            .collect();
-        let index = Tensor::from_slice(&chosen, [chosen.len()]);
+        let mask = mask.contiguous();
+        let mask = mask.as_slice().expect("made contiguous");
+        // Each place is written, and kept if the mask is true there: a branch would often be predicted wrongly.
+        let count = mask.iter().filter(|&&on| on).count();
+        let (mut chosen, mut next) = (vec![0; count + 1], 0);
+        for (place, &on) in (0_i64..).zip(mask) {
+            chosen[next] = place;
+            next += usize::from(on);
+        }
+        let index = Tensor::from_slice(&chosen[..count], [count]);
         self.broadcast_to(&shape)
             .reshape([mask.len()])
             .index_select(0, &index)
