@@ -82,8 +82,7 @@ def bars(results):
             cells += [text, f"{needed:g}"]
         lines.append("| " + " | ".join(cells) + " |")
     m = results.machine
-    told = ", ".join(str(m.get(name, "")) for name in ("machine", "rustc", "date"))
-    told = told.replace(")", f"), {m.get('cores', '')} cores", 1)
+    told = f"{m.get('machine', '')}, {m.get('cores', '')} cores, {m.get('rustc', '')}, {m.get('date', '')}"
     return "\n".join([*lines, "", f"Time of the peer / time of ours; bold: as needed. {told}."])
 
 
@@ -112,7 +111,7 @@ def write_markdown(results, path):
     m = results.machine
     title = f"# {m.get('machine', 'An unknown machine')}"
     note = (
-        f"Commit {m.get('commit', '')}. Written by `benches/peers/run --markdown`; how it is measured: "
+        f"Last measured at commit {m.get('commit', '')}. Written by `benches/peers/run --markdown`; how it is measured: "
         "[benches/peers](../README.md)."
     )
     with open(path, "w") as file:

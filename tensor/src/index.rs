@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::loop_nest::LoopNest;
+use crate::elementwise::outer_loops;
 use crate::layout::{Layout, MAX_RANK};
-use crate::{Element, Number, Tensor, parallel, require, slices};
-
-/// Elements from which on a call of a loop in vectors pays.
-const MIN_VECTOR: usize = 16;
+use crate::{Element, Number, Tensor, parallel, require};
 
 impl<T: Element> Tensor<T> {
     /// Elements selected along an axis: `y[i, j, k] = x[i, index[i, j, k], k]` for `axis` 1.
@@ -140,9 +138,8 @@ impl<T: Element> Tensor<T> {
             source.shape(),
             index.shape()
         );
-        let mut result = self.clone();
         if index.is_empty() {
-            return result;
+            return self.clone();
         }
         let (length, extent) = (self.len(), self.shape()[axis]);
         if length == 0 {
@@ -150,7 +147,9 @@ impl<T: Element> Tensor<T> {
         }
         // Indices are checked as they are used. The message is made afterwards.
         let all_inside = AtomicBool::new(true);
-        let out = result.as_mut_slice();
+        let mut result = buffer(op, self.shape());
+        outer_loops::copy(self, &mut result);
+        let out: &mut [T] = &mut result;
         let row_major = Layout::row_major(op, self.shape());
         let along = row_major.strides()[axis];
         let starts = first_along(&row_major, length, axis, index.shape());
@@ -204,7 +203,7 @@ impl<T: Element> Tensor<T> {
         if !all_inside.into_inner() {
             require_inside(op, self.shape(), axis, index);
         }
-        result
+        Self::from_parts(result, row_major)
     }
 
     /// Slices selected along an axis: `y[i, j, k] = x[i, index[j], k]` for `axis` 1.
@@ -272,61 +271,6 @@ impl<T: Number> Tensor<T> {
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         self.scatter_with("scatter_add", axis, index, source, |y, x| y + x)
     }
-
-    /// A copy with slices added along an axis: `y[i, index[j], k] += source[i, j, k]` for `axis` 1. If an index
-    /// repeats, all its slices are added, in the order of `index`. The adjoint of
-    /// [`index_select`](Self::index_select).
-    ///
-    /// * `index`: a vector
-    /// * `source`: the shape of `self`, with the length of `index` on that axis
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::<f64>::zeros([2, 2]);
-    /// let rows = Tensor::from_vec(vec![1, 1], [2]);
-    /// let source = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
-    /// assert_eq!(x.index_add(0, &rows, &source).to_vec(), [0.0, 0.0, 4.0, 6.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
-    #[must_use]
-    #[track_caller]
-    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
-        const OP: &str = "index_add";
-        let axis = resolve_axis(OP, axis, self.shape());
-        require_vector(OP, self.shape(), index);
-        let mut shape = self.shape().to_vec();
-        shape[axis] = index.len();
-        require!(
-            source.shape() == shape,
-            "{OP}: {:?}: the source is {:?}, the index on axis {axis} needs {shape:?}",
-            self.shape(),
-            source.shape()
-        );
-        require_inside(OP, self.shape(), axis, index);
-        let mut result = self.clone();
-        if source.is_empty() {
-            return result;
-        }
-        let (source, indices) = (source.contiguous(), index.to_vec());
-        let values = source.as_slice().expect("made contiguous");
-        let inner: usize = shape[axis + 1..].iter().product();
-        let block = self.shape()[axis] * inner;
-        let work = values.len();
-        parallel::for_chunks_mut(result.as_mut_slice(), block, work, |number, out| {
-            let values = &values[number * indices.len() * inner..];
-            for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
-                let sums = &mut out[index as usize * inner..][..inner];
-                if inner < MIN_VECTOR {
-                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-                } else {
-                    slices::add_assign(sums, row);
-                }
-            }
-        });
-        result
-    }
 }
 
 impl Tensor<i64> {
@@ -377,7 +321,7 @@ fn require_fit(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
 }
 
 #[track_caller]
-fn require_vector(op: &str, shape: &[usize], index: &Tensor<i64>) {
+pub(crate) fn require_vector(op: &str, shape: &[usize], index: &Tensor<i64>) {
     require!(
         index.rank() == 1,
         "{op}: {shape:?}: an index of {:?} is not a vector",
@@ -403,7 +347,7 @@ fn are_inside(indices: &[i64], extent: usize) -> bool {
 }
 
 #[track_caller]
-fn require_inside(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
+pub(crate) fn require_inside(op: &str, shape: &[usize], axis: usize, index: &Tensor<i64>) {
     let extent = shape[axis];
     let outside = |&i: &i64| usize::try_from(i).map_or(true, |i| i >= extent);
     let first_outside = match index.as_slice() {

@@ -15,6 +15,7 @@ mod element;
 mod elementwise;
 pub mod fail;
 mod index;
+mod index_add;
 mod iter;
 mod join;
 pub mod kernels;

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
+use crate::kernels::Private;
 use crate::{Number, Tensor, parallel, require};
 
 impl<T: Number> Tensor<T> {
@@ -110,16 +111,15 @@ impl<T: Number> Tensor<T> {
     /// first.
     #[track_caller]
     fn sorted_indices(&self, op: &str, axis: usize, length: usize, order: Order) -> Tensor<i64> {
-        let is_float = T::PLAIN && T::of(0.5).to_f64() == 0.5;
-        let is_single = T::of(f64::MAX).to_f64().is_infinite();
+        let bits = T::float_bits(Private);
         let has_short_rows = u32::try_from(self.shape()[axis]).is_ok();
         self.indices_by_row(op, axis, length, |row, out| {
             let pairs = row.iter().zip(0_i64..);
             // Keys whose lowest bits are the index are compared as integers, without branches.
-            if is_float && is_single && has_short_rows {
+            if bits == 32 && has_short_rows {
                 let keys = pairs.map(|(x, i)| order.key(x.to_f64() as f32) << 32 | i as u64);
                 first_of(keys.collect(), out, |key| i64::from(key as u32), Ord::cmp);
-            } else if is_float {
+            } else if bits > 0 {
                 let keys =
                     pairs.map(|(x, i)| u128::from(order.long_key(x.to_f64())) << 64 | i as u128);
                 first_of(keys.collect(), out, |key| key as i64, Ord::cmp);

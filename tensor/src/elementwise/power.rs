@@ -68,7 +68,7 @@ impl<T: Real> Tensor<T> {
         } else if exponent == 4.0 {
             self.map(|x| (x * x) * (x * x))
         } else if exponent == -1.0 {
-            // A division takes longer than memory, and half as long in the widest vectors.
+            // A division takes longer than memory, and where a divider is that wide, half as long in the widest vectors.
             self.map_costly(|x: T| T::one() / x)
         } else if exponent == -2.0 {
             self.map_costly(|x: T| {

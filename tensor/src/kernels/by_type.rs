@@ -69,6 +69,13 @@ pub trait Kernels: Copy + Send + Sync + 'static {
         to.copy_from_slice(from);
     }
 
+    /// The bits of a type whose numbers are IEEE 754 floats, and 0 for every other type.
+    #[doc(hidden)]
+    #[must_use]
+    fn float_bits(_: Private) -> u32 {
+        0
+    }
+
     /// The matrix product; see [`gemm::multiply`].
     #[doc(hidden)]
     fn gemm(_: Private, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self])
@@ -159,6 +166,10 @@ macro_rules! vectorised {
                 cfg!(target_arch = "x86_64")
             }
 
+            fn float_bits(_: Private) -> u32 {
+                <$t>::to_bits(0.0).count_zeros()
+            }
+
             #[inline(always)]
             fn zip_non_temporal<T: Copy, U: Copy>(
                 _: Private,
@@ -181,7 +192,14 @@ macro_rules! vectorised {
             }
 
             #[inline(never)]
-            fn gemm_at(_: Private, level: Level, task: &Gemm, a: &[Self], b: &[Self], c: &mut [Self]) {
+            fn gemm_at(
+                _: Private,
+                level: Level,
+                task: &Gemm,
+                a: &[Self],
+                b: &[Self],
+                c: &mut [Self],
+            ) {
                 gemm::multiply_at(level, task, a, b, c);
             }
 

@@ -232,16 +232,19 @@ fn rows_of_any_width_are_divided_into_column_blocks_that_hold_a_vector() {
 
 #[test]
 fn rows_of_any_width_are_divided_into_winograd_tiles() {
-    // Every rest of a vector of tiles, in short and in long rows, and audio.
+    // Every rest of a vector of tiles in short rows, some in long ones, and audio.
     let mut lines = Vec::new();
-    for (number, width) in (5..38).chain(1000..1017).enumerate() {
-        let (kernel, stride) = [(3, 1), (5, 1), (4, 1), (3, 2), (5, 2)][number % 5];
+    let filters = [(3, 1), (5, 1), (4, 1), (5, 2), (7, 2)];
+    let short = (5..38).flat_map(|width| filters.map(|filter| (width, filter)));
+    let long = (1000..1017).zip(filters.into_iter().cycle());
+    for (width, (kernel, stride)) in short.chain(long) {
         let padding = kernel / 2;
         lines.push(format!(
-            "mb1_ic2ih5iw{width}_oc3_kh{kernel}kw{kernel}_sh{stride}sw{stride}_ph{padding}pw{padding}"
+            "mb1_ic1ih3iw{width}_oc1_kh{kernel}kw{kernel}_sh{stride}sw{stride}_ph{padding}pw{padding}"
         ));
     }
     lines.push("mb1_ic1ih3iw44100_oc2_kh3kw3_ph1pw1".to_string());
+    lines.push("mb1_ic1ih3iw44100_oc1_kh5kw5_sh2sw2_ph2pw2".to_string());
     let geometries: Vec<_> = lines.iter().map(|line| parsed(line)).collect();
     for variants in [variants::winograd(), variants::strided_winograd()] {
         let supported = conforming(&variants, &geometries);

@@ -226,12 +226,13 @@ fn two_by_two_tiles_match_the_naive_loops_at_odd_and_even_extents() {
 
 #[test]
 fn rows_of_any_width_pool_as_the_naive_loops_do() {
-    // Every rest of a vector in short and in long rows, and audio.
+    // Every rest of a vector in short rows and, in pairs, in long ones; and audio.
     let widths = (4..140).chain(1000..1034).chain([44_100]);
     for (number, width) in widths.enumerate() {
         let x = values::<f64>(&[1, 3, width], width);
         for (kernel, stride, padding) in [(2, 2, 0), (3, 1, 1), (3, 2, 1), (4, 3, 2)] {
-            if width > 140 && (number + kernel + stride) % 2 == 0 {
+            // Half of the windows for each long row but the longest.
+            if (1000..2000).contains(&width) && (number / 2 + kernel + stride) % 2 == 0 {
                 continue;
             }
             let side = |input| Axis {
@@ -245,9 +246,6 @@ fn rows_of_any_width_pool_as_the_naive_loops_do() {
             };
             let options = PoolOptions::new(kernel).stride(stride).padding(padding);
             let of = format!("windows of {kernel} at stride {stride} over rows of {width}");
-            if side(3).input + 2 * padding < kernel {
-                continue;
-            }
             let (y, positions, [mean, _]) = naive(&x, [side(3), side(width)]);
             let (found, y_positions) = x.max_pool2d_with_indices(options);
             assert!(found == y && y_positions == positions, "{of}: maxima");

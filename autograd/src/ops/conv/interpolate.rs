@@ -84,9 +84,9 @@ impl Sums {
         let mut start = 0;
         for (y, &end) in y.iter_mut().zip(&self.ends) {
             let terms = self.terms[start..end].iter().zip(&weights[start..end]);
-            *y = terms.fold(T::zero(), |sum, (&(from, _), &weight)| {
-                sum + x[from] * weight
-            });
+            // From the first product on, as in `rows`: 0 + −0 would be 0.
+            let products = terms.map(|(&(from, _), &weight)| x[from] * weight);
+            *y = products.reduce(|sum, x| sum + x).unwrap_or(T::zero());
             start = end;
         }
     }

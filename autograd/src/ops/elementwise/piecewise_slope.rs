@@ -22,7 +22,7 @@ macro_rules! selected {
     ($gate:expr, $f:ident => $call:expr) => {{
         let [below, _, inside, _, above] = $gate.slopes.map(T::of);
         let (low, high) = (T::of($gate.low), T::of($gate.high));
-        match $gate.selection() {
+        match $gate.selection::<T>() {
             Selection::Step => {
                 let $f = step;
                 $call
@@ -104,8 +104,10 @@ impl Gate {
     }
 
     /// The fewest instructions that select the slope.
-    fn selection(&self) -> Selection {
-        let [below, at_low, inside, at_high, above] = self.slopes;
+    fn selection<T: Real>(&self) -> Selection {
+        // As they are in `T`: a slope of 1e-50 is 0 in `f32`.
+        let slopes = self.slopes.map(|slope| T::of(slope).to_f64());
+        let [below, at_low, inside, at_high, above] = slopes;
         if self.low == self.high {
             return match [below, at_low, above] {
                 [0.0, 0.0, 1.0] if self.low == 0.0 => Selection::Step,
@@ -263,7 +265,7 @@ mod tests {
             Gate::inside(-1.0, 1.0, 0.0),
             any,
         ] {
-            seen[match gate.selection() {
+            seen[match gate.selection::<f64>() {
                 Selection::Step => 0,
                 Selection::Kink => 1,
                 Selection::Hole => 2,

@@ -202,10 +202,15 @@ fn corners_are_exact() {
     for zero in [0.0, -0.0] {
         assert_eq!(double::ln(zero), f64::NEG_INFINITY);
         assert_eq!(double::log10(zero), f64::NEG_INFINITY);
-        for odd in [double::tanh, double::exp_m1, double::ln_1p] {
+        for odd in [double::sinh, double::tanh, double::exp_m1, double::ln_1p] {
             assert_eq!(odd(zero).to_bits(), zero.to_bits());
         }
     }
+    // The largest numbers with a finite result, and the next.
+    assert!(double::sinh(710.475_860_073_943_9).is_finite());
+    assert_eq!(double::sinh(-710.475_860_073_944_1), f64::NEG_INFINITY);
+    assert!(single::cosh(89.415_985).is_finite() && single::cosh(-89.416) == f32::INFINITY);
+    assert_eq!(single::sinh(-0.0).to_bits(), (-0.0_f32).to_bits());
     assert_eq!(single::ln_1p(-1.0), f32::NEG_INFINITY);
     assert_eq!(single::exp_m1(-200.0), -1.0);
 }

@@ -74,6 +74,31 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
         let column = |j: usize| &b[j * task.b[1]..][..k];
         return dots_of(level, [m, n], chains, row, column, &mut put);
     }
+    let parts: Vec<_> = balanced(k, KC).collect();
+    if parts.len() > 1 && n <= NC {
+        // Parts of the sums are tasks; they are added in their order, as below.
+        let mut sums = Scratch::<T>::new(parts.len() * m * n);
+        parallel::for_chunks_mut(&mut sums, m * n, work, |part, sums| {
+            let (first, depth) = parts[part];
+            let row = |i: usize| &a[i * task.a[0] + first..][..depth];
+            let column = |j: usize| &b[j * task.b[1] + first..][..depth];
+            dots_of(level, [m, n], chains, row, column, &mut |i, j, sum| {
+                sums[j * m + i] = sum;
+            });
+        });
+        let (total, rest) = sums.split_at_mut(m * n);
+        for sums in rest.chunks_exact(m * n) {
+            for (total, &sum) in total.iter_mut().zip(sums) {
+                *total = *total + sum;
+            }
+        }
+        for (j, sums) in total.chunks_exact(m).enumerate() {
+            for (i, &sum) in sums.iter().enumerate() {
+                put(i, j, sum);
+            }
+        }
+        return;
+    }
     // `[column][row]`, so that every task has a slice of its own.
     let mut sums = Scratch::<T>::new(m * n);
     parallel::for_chunks_mut(&mut sums, NC * m, work, |block, sums| {

@@ -1,0 +1,110 @@
+//! Sums of slices at positions given by a vector of indices.
+
+use crate::axes::resolve_axis;
+use crate::create::buffer;
+use crate::index::{require_inside, require_vector};
+use crate::{Number, Tensor, parallel, require, slices};
+
+/// Elements from which on a call of a loop in vectors pays.
+const MIN_VECTOR: usize = 16;
+
+impl<T: Number> Tensor<T> {
+    /// A copy with slices added along an axis: `y[i, index[j], k] += source[i, j, k]` for `axis` 1. If an index
+    /// repeats, all its slices are added, in the order of `index`. The adjoint of
+    /// [`index_select`](Self::index_select).
+    ///
+    /// * `index`: a vector
+    /// * `source`: the shape of `self`, with the length of `index` on that axis
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::<f64>::zeros([2, 2]);
+    /// let rows = Tensor::from_vec(vec![1, 1], [2]);
+    /// let source = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.index_add(0, &rows, &source).to_vec(), [0.0, 0.0, 4.0, 6.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis does not exist, the shapes do not fit or an index is outside the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        const OP: &str = "index_add";
+        let axis = resolve_axis(OP, axis, self.shape());
+        require_vector(OP, self.shape(), index);
+        let mut shape = self.shape().to_vec();
+        shape[axis] = index.len();
+        require!(
+            source.shape() == shape,
+            "{OP}: {:?}: the source is {:?}, the index on axis {axis} needs {shape:?}",
+            self.shape(),
+            source.shape()
+        );
+        require_inside(OP, self.shape(), axis, index);
+        if source.is_empty() {
+            return self.clone();
+        }
+        let (x, source, indices) = (self.contiguous(), source.contiguous(), index.to_vec());
+        let [x, values] = [&x, &source].map(|x| x.as_slice().expect("made contiguous"));
+        let inner: usize = shape[axis + 1..].iter().product();
+        let extent = self.shape()[axis];
+        let mut out = buffer(OP, self.shape());
+        let work = values.len() + x.len();
+        if inner < MIN_VECTOR {
+            let (block, added) = (extent * inner, indices.len() * inner);
+            parallel::for_chunks_mut(&mut out, block, work, |number, out| {
+                out.copy_from_slice(&x[number * block..][..block]);
+                let values = &values[number * added..];
+                for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
+                    let sums = &mut out[index as usize * inner..][..inner];
+                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+                }
+            });
+            return Self::from_parts(out, self.layout().to_row_major());
+        }
+        // Each row of the result is a task: its own element and those that are added to it, in the order of `index`.
+        let sources = Occurrences::of(&indices, extent);
+        let rows = (parallel::CHUNK / inner).max(1);
+        parallel::for_chunks_mut(&mut out, rows * inner, work, |task, out| {
+            for (row, out) in (task * rows..).zip(out.chunks_exact_mut(inner)) {
+                out.copy_from_slice(&x[row * inner..][..inner]);
+                for &place in sources.of_value(row % extent) {
+                    let from = (row / extent * indices.len() + place) * inner;
+                    slices::add_assign(out, &values[from..][..inner]);
+                }
+            }
+        });
+        Self::from_parts(out, self.layout().to_row_major())
+    }
+}
+
+/// Where each value occurs in a list of indices.
+struct Occurrences {
+    /// Where the places of each value begin, and the end of the last.
+    starts: Vec<usize>,
+    places: Vec<usize>,
+}
+
+impl Occurrences {
+    /// The places of the values `0..extent`, which all indices are.
+    fn of(indices: &[i64], extent: usize) -> Self {
+        let mut starts = vec![0; extent + 1];
+        for &index in indices {
+            starts[index as usize + 1] += 1;
+        }
+        for value in 0..extent {
+            starts[value + 1] += starts[value];
+        }
+        let (mut next, mut places) = (starts.clone(), vec![0; indices.len()]);
+        for (place, &index) in indices.iter().enumerate() {
+            places[next[index as usize]] = place;
+            next[index as usize] += 1;
+        }
+        Self { starts, places }
+    }
+
+    /// The places of one value, in their order.
+    fn of_value(&self, value: usize) -> &[usize] {
+        &self.places[self.starts[value]..self.starts[value + 1]]
+    }
+}
