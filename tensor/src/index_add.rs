@@ -2,6 +2,7 @@
 
 use crate::axes::resolve_axis;
 use crate::create::buffer;
+use crate::elementwise::outer_loops;
 use crate::index::{require_inside, require_vector};
 use crate::{Number, Tensor, parallel, require, slices};
 
@@ -44,30 +45,35 @@ impl<T: Number> Tensor<T> {
         if source.is_empty() {
             return self.clone();
         }
-        let (x, source, indices) = (self.contiguous(), source.contiguous(), index.to_vec());
-        let [x, values] = [&x, &source].map(|x| x.as_slice().expect("made contiguous"));
+        let (source, indices) = (source.contiguous(), index.to_vec());
+        let values = source.as_slice().expect("made contiguous");
         let inner: usize = shape[axis + 1..].iter().product();
         let extent = self.shape()[axis];
         let mut out = buffer(OP, self.shape());
-        let work = values.len() + x.len();
-        if inner < MIN_VECTOR {
+        outer_loops::copy(self, &mut out);
+        let work = values.len();
+        let (blocks, threads) = (self.len() / (extent * inner), parallel::share_of_threads());
+        if inner < MIN_VECTOR || blocks >= threads {
             let (block, added) = (extent * inner, indices.len() * inner);
             parallel::for_chunks_mut(&mut out, block, work, |number, out| {
-                out.copy_from_slice(&x[number * block..][..block]);
                 let values = &values[number * added..];
                 for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
                     let sums = &mut out[index as usize * inner..][..inner];
-                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+                    if inner < MIN_VECTOR {
+                        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+                    } else {
+                        slices::add_assign(sums, row);
+                    }
                 }
             });
             return Self::from_parts(out, self.layout().to_row_major());
         }
-        // Each row of the result is a task: its own element and those that are added to it, in the order of `index`.
+        // Rows of the result are tasks: what is added to a row is added in the order of `index`. One thread is faster in the
+        // order of the source.
         let sources = Occurrences::of(&indices, extent);
         let rows = (parallel::CHUNK / inner).max(1);
         parallel::for_chunks_mut(&mut out, rows * inner, work, |task, out| {
             for (row, out) in (task * rows..).zip(out.chunks_exact_mut(inner)) {
-                out.copy_from_slice(&x[row * inner..][..inner]);
                 for &place in sources.of_value(row % extent) {
                     let from = (row / extent * indices.len() + place) * inner;
                     slices::add_assign(out, &values[from..][..inner]);

@@ -47,7 +47,7 @@ impl<T: Real> Tensor<T> {
             let (work, level) = (STEPS * c.len(), Level::best());
             parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
                 let (((h, memory), gates), (sums, c)) = &mut tasks[0];
-                level.run(Gates {
+                level.run(Activations {
                     width,
                     sums,
                     c,
@@ -59,7 +59,7 @@ impl<T: Real> Tensor<T> {
         }
         let state = c.layout().to_row_major();
         [
-            Self::from_parts(h, state.clone()),
+            Self::from_parts(h, state),
             Self::from_parts(memory, state),
             Self::from_parts(gates, self.layout().to_row_major()),
         ]
@@ -165,7 +165,7 @@ fn four<T>(row: &[T], width: usize) -> [&[T]; 4] {
     std::array::from_fn(|k| &row[k * width..][..width])
 }
 
-struct Gates<'a, T> {
+struct Activations<'a, T> {
     width: usize,
     sums: &'a [T],
     c: &'a [T],
@@ -174,7 +174,7 @@ struct Gates<'a, T> {
     gates: &'a mut [T],
 }
 
-impl<T: Real> Body for Gates<'_, T> {
+impl<T: Real> Body for Activations<'_, T> {
     type Output = ();
 
     const USES_512_BITS: bool = true;

@@ -105,7 +105,7 @@ impl<T: Real> Tensor<T> {
         }
         let layout = self.layout().to_row_major();
         (
-            Self::from_parts(y, layout.clone()),
+            Self::from_parts(y, layout),
             Self::from_parts(logits, layout),
         )
     }

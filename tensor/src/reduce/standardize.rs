@@ -142,7 +142,7 @@ impl<T: Real> Tensor<T> {
                         level.run(Together::<_, 1>(&mut gradients, row));
                     }
                 }
-                if (number + 1) * ROWS_TOGETHER % ROWS_IN_GROUP == 0 {
+                if ((number + 1) * ROWS_TOGETHER).is_multiple_of(ROWS_IN_GROUP) {
                     flush(&mut group, partial);
                 }
             }

@@ -639,7 +639,7 @@ fn running_logarithms_of_sums_are_those_of_a_loop() {
             let bits = |x: &Tensor<f64>| x.iter().map(f64::to_bits).collect::<Vec<_>>();
             assert_eq!(bits(&y), bits(&alone.0));
             assert_eq!(bits(&logits), bits(&alone.1));
-            let wanted = Tensor::from_fn(shape, |i| expected(i.as_ref()));
+            let wanted = Tensor::from_fn(shape, |i| expected(i));
             for ((&y, &wanted), (&x, &logit)) in y
                 .to_vec()
                 .iter()

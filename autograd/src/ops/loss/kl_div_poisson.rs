@@ -158,7 +158,7 @@ impl<T: Real> Var<T> {
             times(&target.exp(), &(target.masked_fill(&void, 0.0) - self))
         } else {
             let zero = target.value().map(|t| t == T::zero());
-            if zero.iter().any(|zero| zero) {
+            if zero.any(..).item() {
                 // As in PyTorch, the gradient of a target 0 is 0, not −∞.
                 let held = target.masked_fill(&zero, 1.0);
                 let own = Self::apply(XLogX, [&held]);

@@ -234,8 +234,10 @@ pub(crate) fn by_sign<T: Real>(
     positive: &Var<T>,
     negative: &Var<T>,
 ) -> Var<T> {
+    // In vectors, on all threads.
+    let is_sign = target.map(|t| t.unsigned_abs() == 1);
     require!(
-        target.iter().all(|t| t == 1 || t == -1),
+        is_sign.all(..).item(),
         "loss: {:?}: a target is neither 1 nor -1",
         target.shape()
     );

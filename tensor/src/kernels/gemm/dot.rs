@@ -89,7 +89,7 @@ fn dots<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c: &mut [T]) {
         let (total, rest) = sums.split_at_mut(m * n);
         for sums in rest.chunks_exact(m * n) {
             for (total, &sum) in total.iter_mut().zip(sums) {
-                *total = *total + sum;
+                *total += sum;
             }
         }
         for (j, sums) in total.chunks_exact(m).enumerate() {
