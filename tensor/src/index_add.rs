@@ -6,7 +6,7 @@ use crate::elementwise::outer_loops;
 use crate::index::{require_inside, require_vector};
 use crate::{Number, Tensor, parallel, require, slices};
 
-/// Elements from which on a call of a loop in vectors pays.
+/// The shortest slice for which a call of a vectorised loop is faster than a plain loop.
 const MIN_VECTOR: usize = 16;
 
 impl<T: Number> Tensor<T> {

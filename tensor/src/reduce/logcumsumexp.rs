@@ -5,13 +5,14 @@ use crate::create::buffer;
 use crate::kernels::simd::{Body, Level};
 use crate::{Real, Tensor, parallel};
 
-/// Sums that run together, in the lanes of a vector: each waits for the element before, but for none of the others.
+/// Running sums that are computed together, one in each lane of a vector. Within a sum each element depends on the one
+/// before it; different sums are independent.
 const LANES: usize = 16;
 
-/// The fewest sums that run together in a vector. Fewer run one after the other.
+/// The fewest sums for which a vector is faster than one sum after the other.
 const MIN_TOGETHER: usize = 3;
 
-/// Elements of each sum that are read before the sums run over them, and written after.
+/// Elements of each sum that are copied to a block, replaced there by the running sums, and copied back.
 const BLOCK: usize = 16;
 
 /// An exponential and a logarithm for each element, in vectors.
@@ -60,7 +61,7 @@ impl<T: Real> Tensor<T> {
         if !self.is_empty() {
             let x = self.contiguous();
             let x = x.as_slice().expect("made contiguous");
-            // Rows of the last axis are tasks of several rows, of another axis each position before it is one.
+            // A task is several rows if the axis is the last one; otherwise it is one index of the axes before it.
             let rows = if inner == 1 { x.len() / count } else { 1 };
             let block = count * inner * if rows < MIN_TOGETHER { 1 } else { LANES };
             let outputs = y.chunks_mut(block).zip(logits.chunks_mut(block));

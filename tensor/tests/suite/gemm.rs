@@ -204,6 +204,9 @@ fn the_number_of_threads_does_not_change_a_bit() {
         // Sums of rows in several blocks of columns; dot products of several columns, divided.
         [5, 203, 2500],
         [3, 9000, 70],
+        // Parts of such sums, divided between threads.
+        [4, 20_000, 6],
+        [1, 30_000, 1],
         // Blocks of the sum, one after the other and divided between threads.
         [40, 9001, 50],
         [25, 5000, 64],

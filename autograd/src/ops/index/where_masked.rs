@@ -160,7 +160,8 @@ impl<T: Real> Var<T> {
         let mask = mask.broadcast_to(&shape);
         let mask = mask.contiguous();
         let mask = mask.as_slice().expect("made contiguous");
-        // Each place is written, and kept if the mask is true there: a branch would often be predicted wrongly.
+        // Every position is stored, and overwritten by the next one unless the mask is true there: a branch on the mask
+        // would often be mispredicted.
         let count = mask.iter().filter(|&&on| on).count();
         let (mut chosen, mut next) = (vec![0; count + 1], 0);
         for (place, &on) in (0_i64..).zip(mask) {

@@ -72,7 +72,8 @@ smooth! {
         if x == T::zero() {
             T::zero()
         } else if x < T::zero() {
-            // With degree ½ it would be the square, whose slope the rule, which has only the value, cannot give a sign.
+            // With degree ½ the power exists: the square. But the rule computes the slope from the value alone, which has
+            // lost the sign of `x`.
             x * T::of(f64::NAN)
         } else if f.degree == 2.0 {
             x.sqrt()

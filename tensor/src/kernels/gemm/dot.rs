@@ -169,7 +169,8 @@ fn dots_of<'a, T: Float>(
     }
 }
 
-/// Every product has `CHAINS` vectors of partial sums. With few rows and columns, additions to one would wait for each other.
+/// Every product has `CHAINS` vectors of partial sums: with few products at a time and one vector each, every addition
+/// would wait for the one before it.
 struct Dots<'a, T, const M: usize, const N: usize, const CHAINS: usize> {
     rows: [&'a [T]; M],
     columns: [&'a [T]; N],
