@@ -24,6 +24,29 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     fn exp_nonpositive(self) -> Self {
         self.exp()
     }
+    /// `e^−|x|`. At 0 it is computed as `eˣ`, not by `abs`, whose slope there is 0: the tangent of a dual number would
+    /// be lost.
+    #[must_use]
+    #[inline(always)]
+    fn exp_neg_abs(self) -> Self {
+        (if self > Self::zero() { -self } else { self }).exp_nonpositive()
+    }
+    /// The slope of the logistic function, `σ(x) σ(−x)`, exact in both tails.
+    #[must_use]
+    #[inline(always)]
+    fn sigmoid_slope(self) -> Self {
+        let e = self.exp_neg_abs();
+        let up = Self::one() / (Self::one() + e);
+        e * up * up
+    }
+    /// The slope of the hyperbolic tangent, `4 σ(2x) σ(−2x)`, exact in both tails.
+    #[must_use]
+    #[inline(always)]
+    fn tanh_slope(self) -> Self {
+        let e = (self + self).exp_neg_abs();
+        let up = Self::of(2.0) / (Self::one() + e);
+        e * up * up
+    }
     /// The natural logarithm.
     #[must_use]
     fn ln(self) -> Self;

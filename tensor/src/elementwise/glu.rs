@@ -11,7 +11,7 @@ const CHUNK: usize = parallel::CHUNK / 4;
 /// Elements of a half that are computed together.
 const LANES: usize = 16;
 
-/// Neighbouring elements of a half from which on a loop over them pays.
+/// The shortest half for which a loop in vectors is faster than the two steps one after the other.
 const MIN_HALF: usize = 16;
 
 impl<T: Real> Tensor<T> {
@@ -124,28 +124,13 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// `[σ(x), σ(x) σ(−x)]`: the logistic function and its slope.
+/// `[σ(x), σ(x) σ(−x)]`: the logistic function and its slope, which share an exponential.
 #[inline(always)]
-pub(super) fn logistic_and_slope<T: Real>(x: T) -> [T; 2] {
-    let e = exp_minus_size(x);
+fn logistic_and_slope<T: Real>(x: T) -> [T; 2] {
+    let e = x.exp_neg_abs();
     let up = T::one() / (T::one() + e);
     let small = e * up;
     [if x > T::zero() { up } else { small }, small * up]
-}
-
-/// The slope of tanh, `4 σ(2x) σ(−2x)`.
-#[inline(always)]
-pub(super) fn tanh_slope<T: Real>(x: T) -> T {
-    let e = exp_minus_size(x + x);
-    let up = T::of(2.0) / (T::one() + e);
-    e * up * up
-}
-
-/// `e^−|x|`. At 0 it is computed as `eˣ`, not by `abs`, whose slope there is 0: the tangent of a dual number would be
-/// lost.
-#[inline(always)]
-fn exp_minus_size<T: Real>(x: T) -> T {
-    (if x > T::zero() { -x } else { x }).exp_nonpositive()
 }
 
 /// The shape of the result, and the elements of a half that are neighbours.

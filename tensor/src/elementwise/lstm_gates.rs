@@ -1,6 +1,5 @@
 //! The gates of a long short-term memory, and their cotangent: one pass over the rows of a batch.
 
-use super::glu::{logistic_and_slope, tanh_slope};
 use crate::create::buffer;
 use crate::kernels::simd::{Body, Level};
 use crate::{Real, Tensor, parallel, require};
@@ -244,7 +243,7 @@ impl<T: Real> Body for GatesGradient<'_, T> {
             // First the cotangents of the gates, then their slopes, a loop for each.
             let [di, df, dg, dout] = four_mut(dsums, width);
             for j in 0..width {
-                let d = dh[j] * o[j] * tanh_slope(memory[j]) + dmemory[j];
+                let d = dh[j] * o[j] * memory[j].tanh_slope() + dmemory[j];
                 di[j] = d * g[j];
                 df[j] = d * c[j];
                 dg[j] = d * i[j];
@@ -258,9 +257,9 @@ impl<T: Real> Body for GatesGradient<'_, T> {
             {
                 let pairs = dx.iter_mut().zip(x);
                 if k == 2 {
-                    pairs.for_each(|(dx, &x)| *dx *= tanh_slope(x));
+                    pairs.for_each(|(dx, &x)| *dx *= x.tanh_slope());
                 } else {
-                    pairs.for_each(|(dx, &x)| *dx *= logistic_and_slope(x)[1]);
+                    pairs.for_each(|(dx, &x)| *dx *= x.sigmoid_slope());
                 }
             }
         }

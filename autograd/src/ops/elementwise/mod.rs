@@ -36,7 +36,7 @@ mod tanh;
 mod trigonometric;
 
 pub(crate) use lerp_addcmul::three;
-pub(crate) use sigmoid_family::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
+pub(crate) use sigmoid_family::{Sigmoid, sigmoid_of_both_signs};
 pub(crate) use tanh::Tanh;
 
 pub(super) const OPS: &[&[OpInfo]] = include!(concat!(env!("OUT_DIR"), "/elementwise.rs"));

@@ -20,7 +20,7 @@ smooth! {
     sigmoid, Sigmoid,
     sample |draw| (Sigmoid, draw.any()),
     value |f, x| x.sigmoid(),
-    slope of X |f, x| sigmoid_slope(x),
+    slope of X |f, x| x.sigmoid_slope(),
     curvature |f, x| -(slope(Sigmoid, x) * (x * 0.5).tanh()),
 
     /// The logarithm of the [logistic function](Self::sigmoid), without cancellation or overflow.
@@ -36,7 +36,7 @@ smooth! {
     logsigmoid, Logsigmoid,
     sample |draw| (Logsigmoid, draw.any()),
     value |f, x| {
-        let tail = exp_neg_abs(x).ln_1p();
+        let tail = x.exp_neg_abs().ln_1p();
         if x > T::zero() { -tail } else { x - tail }
     },
     slope of X |f, x| (-x).sigmoid(),
@@ -93,7 +93,7 @@ smooth! {
         if z > T::of(f.threshold) {
             x
         } else {
-            let tail = exp_neg_abs(z).ln_1p();
+            let tail = z.exp_neg_abs().ln_1p();
             (if z > T::zero() { z + tail } else { tail }) / beta
         }
     },
@@ -156,7 +156,7 @@ smooth! {
 /// `σ(x)` and `σ(−x) = 1 − σ(x)`.
 #[inline(always)]
 pub(crate) fn sigmoid_of_both_signs<T: Real>(x: T) -> [T; 2] {
-    let e = exp_neg_abs(x);
+    let e = x.exp_neg_abs();
     let large = T::one() / (T::one() + e);
     let small = e * large;
     if x > T::zero() {
@@ -166,24 +166,9 @@ pub(crate) fn sigmoid_of_both_signs<T: Real>(x: T) -> [T; 2] {
     }
 }
 
-/// The slope of the logistic function, `σ(x) σ(−x)`.
-#[inline(always)]
-fn sigmoid_slope<T: Real>(x: T) -> T {
-    let e = exp_neg_abs(x);
-    let up = T::one() / (T::one() + e);
-    e * up * up
-}
-
-/// `e^−|x|`. At 0 it is computed as `eˣ`, not by `abs`, whose slope there is 0: the tangent of a dual
-/// number would be lost.
-#[inline(always)]
-pub(crate) fn exp_neg_abs<T: Real>(x: T) -> T {
-    (if x > T::zero() { -x } else { x }).exp_nonpositive()
-}
-
 /// `e^(−|x|/2)`, and `1 / (1 + e^−|x|)`.
 #[inline(always)]
 fn half_exp_and_sigmoid<T: Real>(x: T) -> (T, T) {
-    let h = exp_neg_abs(x * T::of(0.5));
+    let h = (x * T::of(0.5)).exp_neg_abs();
     (h, T::one() / (T::one() + h * h))
 }

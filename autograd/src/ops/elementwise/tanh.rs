@@ -1,6 +1,5 @@
 //! The hyperbolic tangent.
 
-use super::sigmoid_family::exp_neg_abs;
 use crate::ops::prelude::*;
 use crate::ops::support::slope;
 
@@ -20,10 +19,6 @@ smooth! {
     tanh, Tanh,
     sample |draw| (Tanh, draw.any()),
     value |f, x| x.tanh(),
-    slope of X |f, x| {
-        let e = exp_neg_abs(x + x);
-        let up = T::of(2.0) / (T::one() + e);
-        e * up * up
-    },
+    slope of X |f, x| x.tanh_slope(),
     curvature |f, x| slope(Tanh, x) * x.tanh() * -2.0,
 }

@@ -3,7 +3,7 @@
 use wengert_tensor::ElementFunction;
 
 use super::kl_div_poisson::times;
-use crate::ops::elementwise::{Sigmoid, exp_neg_abs, sigmoid_of_both_signs};
+use crate::ops::elementwise::{Sigmoid, sigmoid_of_both_signs};
 use crate::ops::prelude::*;
 use crate::ops::support::slope;
 use crate::ops::support::{Reduction, require_equal_shapes};
@@ -173,7 +173,7 @@ impl<T: Real> ElementFunction<(T, T), T> for Loss {
         } else {
             x * share
         };
-        linear + exp_neg_abs(x).ln_1p()
+        linear + x.exp_neg_abs().ln_1p()
     }
 }
 
