@@ -118,20 +118,7 @@ impl<T: Real> ConvKernel<T> for Im2col {
                 }
             });
         };
-        if sizes.parts == 1 || dw.is_empty() {
-            run(dw);
-            return;
-        }
-        // Images are divided by their number alone and the parts are added in order, so the sum is the same
-        // for any number of threads.
-        let mut partials = Scratch::new(sizes.parts * dw.len());
-        run(&mut partials);
-        dw.copy_from_slice(&partials[..dw.len()]);
-        for partial in partials.chunks_exact(dw.len()).skip(1) {
-            for (sum, &term) in dw.iter_mut().zip(partial) {
-                *sum += term;
-            }
-        }
+        sum_of_parts(sizes.parts, dw, run);
     }
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
@@ -144,6 +131,31 @@ impl<T: Real> ConvKernel<T> for Im2col {
         columns
             .saturating_add(partials)
             .saturating_mul(size_of::<T>())
+    }
+}
+
+/// Parts of the sum over images for the weight gradient, of `blocks` that are not divided.
+pub(super) fn parts(geometry: &ConvGeometry, blocks: usize) -> usize {
+    let affordable = MAX_PARTIAL_SUMS / geometry.w_len().max(1);
+    blocks.min(MAX_PARTS).min(affordable).max(1)
+}
+
+/// The weight gradient from partial sums, which `run` writes one after the other.
+///
+/// Images are divided by their number alone and the parts are added in order, so the sum is the same for any number
+/// of threads.
+pub(super) fn sum_of_parts<T: Real>(parts: usize, dw: &mut [T], run: impl FnOnce(&mut [T])) {
+    if parts == 1 || dw.is_empty() {
+        run(dw);
+        return;
+    }
+    let mut partials = Scratch::new(parts * dw.len());
+    run(&mut partials);
+    dw.copy_from_slice(&partials[..dw.len()]);
+    for partial in partials.chunks_exact(dw.len()).skip(1) {
+        for (sum, &term) in dw.iter_mut().zip(partial) {
+            *sum += term;
+        }
     }
 }
 
@@ -167,14 +179,13 @@ struct Sizes {
 
 impl Sizes {
     fn of(geometry: &ConvGeometry) -> Self {
-        let affordable = MAX_PARTIAL_SUMS / geometry.w_len().max(1);
         Self {
             filters: geometry.group_filters(),
             taps: geometry.group_channels() * geometry.taps(),
             pixels: geometry.output_pixels(),
             width: geometry.output()[2],
             image: geometry.group_channels() * geometry.input_pixels(),
-            parts: geometry.batch.min(MAX_PARTS).min(affordable).max(1),
+            parts: parts(geometry, geometry.batch),
             work: usize::try_from(geometry.multiply_adds()).unwrap_or(usize::MAX),
         }
     }

@@ -21,6 +21,7 @@ mod dispatch;
 mod error;
 mod geometry;
 mod im2col;
+mod im2row;
 mod notation;
 mod phases;
 mod pointwise;
@@ -33,6 +34,7 @@ pub use dispatch::{ChoiceError, Direction, KernelChoice, dispatch, explain};
 pub use error::GeometryError;
 pub use geometry::ConvGeometry;
 pub use im2col::Im2col;
+pub use im2row::Im2row;
 pub use notation::GRAMMAR;
 pub use pointwise::Pointwise;
 pub use tiled::Tiled;
@@ -105,6 +107,7 @@ pub(crate) fn vectorised<T: Float>() -> &'static [&'static dyn ConvKernel<T>] {
         &Winograd::F2_OF_5,
         &StridedWinograd::BEST,
         &Winograd::F2,
+        &Im2row,
         &Tiled::BEST,
         &Im2col,
         &Direct,

@@ -1,5 +1,6 @@
 //! Filters of a single tap: matrix products of the images in place.
 
+use super::im2row::MAX_PIXELS_IN_PLACE;
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::gemm::{self, Gemm};
 use crate::{Real, parallel};
@@ -43,6 +44,9 @@ impl<T: Real> ConvKernel<T> for Pointwise {
         geometry: &ConvGeometry,
         direction: Direction,
     ) -> Result<(), &'static str> {
+        if geometry.output_pixels() <= MAX_PIXELS_IN_PLACE {
+            return Err("few pixels in an image");
+        }
         // For many small images, packing costs more than the products.
         let many_small = geometry.batch > 1 && geometry.input_pixels() < MIN_PIXELS;
         if direction == Direction::WeightGradient && many_small {

@@ -35,6 +35,7 @@ mod tiles;
 mod transform;
 mod weights;
 
+use super::im2row::leaves_tiles_empty;
 use super::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::{Float, Level};
 use crate::parallel;
@@ -278,6 +279,16 @@ impl<T: Float> ConvKernel<T> for Winograd {
         };
         if narrow < least {
             return Err("few channels: the transforms cost as much as they save");
+        }
+        if leaves_tiles_empty(geometry, direction) {
+            return Err("few pixels: tiles are mostly empty");
+        }
+        let result = match direction {
+            Direction::InputGradient => geometry.input,
+            Direction::Forward | Direction::WeightGradient => geometry.output(),
+        };
+        if self.form == Form::Four && result.iter().all(|&extent| extent <= 2) {
+            return Err("results of 2 × 2 pixels: a smaller tile has room for them");
         }
         // Each filter is transformed once: with few tiles, the cost is not small compared with its use in them.
         let [side, _] = self.form.sides();

@@ -7,6 +7,7 @@
 
 use super::products::{Planes, Problem};
 use super::{Form, forward_problem, input_gradient_problem, planes, tiles};
+use crate::kernels::conv::im2row::leaves_tiles_empty;
 use crate::kernels::conv::{ConvGeometry, ConvKernel, Direction};
 use crate::kernels::simd::deinterleave;
 use crate::kernels::simd::{Float, Level};
@@ -198,7 +199,11 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         Ok(())
     }
 
-    fn is_profitable(&self, geometry: &ConvGeometry, _: Direction) -> Result<(), &'static str> {
+    fn is_profitable(
+        &self,
+        geometry: &ConvGeometry,
+        direction: Direction,
+    ) -> Result<(), &'static str> {
         if !self.level().fuses() {
             return Err("this processor has no fused multiply-add");
         }
@@ -207,6 +212,9 @@ impl<T: Float> ConvKernel<T> for StridedWinograd {
         }
         if geometry.channels < 3 || geometry.filters < 2 * T::LANES {
             return Err("few channels: the transforms cost as much as they save");
+        }
+        if leaves_tiles_empty(geometry, direction) {
+            return Err("few pixels: tiles are mostly empty");
         }
         let [side, _] = form(geometry).sides();
         if tiles(geometry, Direction::Forward, side) < MIN_TILES {
