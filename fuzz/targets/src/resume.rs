@@ -31,7 +31,9 @@ pub fn file(bytes: &[u8]) {
 /// A checkpoint with some of its contents replaced and a correct checksum: training continues, or there is an
 /// error and the model is as it was.
 pub fn edited(bytes: &[u8]) {
-    let mut dict = StateDict::from_bytes(original()).expect("a checkpoint is a file of tensors");
+    static DICT: OnceLock<StateDict> = OnceLock::new();
+    let parsed = || StateDict::from_bytes(original()).expect("a checkpoint is a file of tensors");
+    let mut dict = DICT.get_or_init(parsed).clone();
     edit_dict(&mut Unstructured::new(bytes), &mut dict);
     let bytes = with_checksum(dict.to_bytes());
     with_file("edited.safetensors", &bytes, |path| {

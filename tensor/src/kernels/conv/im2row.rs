@@ -8,6 +8,8 @@
 //! pixel of an image an element of its windows is stands in a list that is made once for all images. Where a window
 //! is the whole image, nothing is copied.
 
+use std::ops::Range;
+
 use super::direct::positions;
 use super::im2col::{parts, sum_of_parts};
 use super::{ConvGeometry, ConvKernel, Direction};
@@ -102,7 +104,8 @@ impl<T: Real> ConvKernel<T> for Im2row {
         let most = MAX_PIXELS_APART[stride.clamp(1, 3) - 1];
         let hardly_overlap = 2 * windows <= 3 * image && pixels <= most;
         let overlap_little = windows <= 3 * image && pixels <= if stride < 3 { 16 } else { 64 };
-        if hardly_overlap || overlap_little {
+        let are_narrow = windows <= 2 * image && width <= 4;
+        if hardly_overlap || overlap_little || are_narrow {
             return Ok(());
         }
         Err("many pixels, or windows that overlap")
@@ -331,6 +334,8 @@ struct Windows {
     /// For each window and tap of each channel the index in the image of a group; negative in the padding.
     indices: Scratch<i32>,
     taps: usize,
+    /// Taps in a row of a filter, if they read neighbours. Rows of two, for copies also of three, are not worth a test.
+    run: usize,
     groups: usize,
     /// Elements of the image of a group.
     image: usize,
@@ -366,6 +371,11 @@ impl Windows {
         Self {
             indices,
             taps: channels * taps,
+            run: if geometry.dilation[2] == 1 {
+                geometry.kernel[2]
+            } else {
+                1
+            },
             groups: geometry.groups,
             image,
             are_images,
@@ -395,12 +405,49 @@ impl Windows {
             .zip(x.chunks_exact(stride.max(1)))
         {
             let image = &x[group * self.image..][..self.image];
-            for (copy, &index) in copies.iter_mut().zip(&*self.indices) {
+            match self.run {
+                4 => self.copy_runs::<T, 4>(image, copies),
+                5 => self.copy_runs::<T, 5>(image, copies),
+                7 => self.copy_runs::<T, 7>(image, copies),
+                _ => self.copy_runs::<T, 1>(image, copies),
+            }
+        }
+        (copies, self.taps)
+    }
+
+    /// Copies the elements of an image's windows, `K` at a time if they are neighbours: rows of filters.
+    fn copy_runs<T: Real, const K: usize>(&self, image: &[T], copies: &mut [T]) {
+        let (copies, _) = copies.as_chunks_mut::<K>();
+        let (indices, _) = self.indices.as_chunks::<K>();
+        for (copies, indices) in copies.iter_mut().zip(indices) {
+            if let Some(pixels) = neighbours(indices).and_then(|run| image.get(run)) {
+                copies.copy_from_slice(pixels);
+                continue;
+            }
+            for (copy, &index) in copies.iter_mut().zip(indices) {
                 // A negative index is beyond the end.
                 *copy = image.get(index as usize).copied().unwrap_or_else(T::zero);
             }
         }
-        (copies, self.taps)
+    }
+
+    /// Adds to the pixels what [`copy_runs`](Self::copy_runs) copied.
+    fn add_runs<T: Real, const K: usize>(&self, copies: &[T], image: &mut [T]) {
+        let (copies, _) = copies.as_chunks::<K>();
+        let (indices, _) = self.indices.as_chunks::<K>();
+        for (copies, indices) in copies.iter().zip(indices) {
+            if let Some(pixels) = neighbours(indices).and_then(|run| image.get_mut(run)) {
+                for (pixel, &copy) in pixels.iter_mut().zip(copies) {
+                    *pixel += copy;
+                }
+                continue;
+            }
+            for (&copy, &index) in copies.iter().zip(indices) {
+                if let Some(pixel) = image.get_mut(index as usize) {
+                    *pixel += copy;
+                }
+            }
+        }
     }
 
     /// The adjoint of [`rows`](Self::rows): adds every element of the matrix to the pixel of which it is a copy.
@@ -411,11 +458,21 @@ impl Windows {
             .zip(dx.chunks_exact_mut(stride))
         {
             let image = &mut dx[group * self.image..][..self.image];
-            for (&copy, &index) in copies.iter().zip(&*self.indices) {
-                if let Some(pixel) = image.get_mut(index as usize) {
-                    *pixel += copy;
-                }
+            match self.run {
+                3 => self.add_runs::<T, 3>(copies, image),
+                4 => self.add_runs::<T, 4>(copies, image),
+                5 => self.add_runs::<T, 5>(copies, image),
+                7 => self.add_runs::<T, 7>(copies, image),
+                _ => self.add_runs::<T, 1>(copies, image),
             }
         }
     }
+}
+
+/// The range of so many neighbours in an image; none if they are not, or if one lies in the padding.
+#[inline]
+fn neighbours<const K: usize>(indices: &[i32; K]) -> Option<Range<usize>> {
+    let start = indices[0];
+    let is_run = start >= 0 && indices[K - 1] - start == K as i32 - 1;
+    is_run.then(|| start as usize..start as usize + K)
 }

@@ -88,10 +88,11 @@ fn leaves_gaps(geometry: &ConvGeometry) -> bool {
     covered <= 0.6
 }
 
-/// Whether a product of the unfolded image would have few steps, or few rows and taps.
+/// Whether a product of the unfolded image would have few steps or few rows.
 fn is_short(geometry: &ConvGeometry) -> bool {
+    const MIN_FILTERS: usize = 16;
     let steps = geometry.group_channels() * geometry.taps();
-    steps.min(geometry.group_filters() * geometry.taps()) < MIN_CHANNELS
+    steps < MIN_CHANNELS || geometry.group_filters() < MIN_FILTERS
 }
 
 #[allow(private_bounds)] // `Float` is f32 and f64 and nothing else
