@@ -383,6 +383,9 @@ const CORNERS: Table = &[
     ("pointwise", "mb2_ic20ih7iw9_oc13_kh1kw1"),
     ("pointwise_strided", "mb2_ic9ih9iw8_oc12_kh1kw1_sh2sw3"),
     ("pointwise_padded", "mb2_ic4ih5iw6_oc7_kh1kw1_ph1pw2"),
+    ("pointwise_of_one_channel", "mb3_ic1ih3iw4_oc5_kh1kw1"),
+    ("window_is_the_image", "mb3_ic4ih3iw4_oc6_kh3kw4_g2"),
+    ("small_images", "mb200_ic2ih4iw3_oc3_kh3kw2_sh1sw2_ph1pw0+1"),
     ("dilated", "mb2_ic4ih12iw11_oc5_kh3kw3_ph2pw2_dh2dw2"),
     (
         "dilated_per_axis",

@@ -366,8 +366,9 @@ impl Windows {
             }
         }
         let image = channels * geometry.input_pixels();
-        let are_images =
-            indices.len() == image && indices.iter().zip(0..).all(|(&index, at)| index == at);
+        let are_images = pixels == 1
+            && indices.len() == image
+            && indices.iter().zip(0..).all(|(&index, at)| index == at);
         Self {
             indices,
             taps: channels * taps,
