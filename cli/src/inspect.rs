@@ -1,12 +1,13 @@
 //! `wengert inspect`: the tensors of a file, with their statistics.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use wengert::nn::{StateDict, Values, path_matches};
 
 use crate::outcome::{CommandResult, Ending};
 use crate::output::print_line;
+use crate::run::WEIGHTS;
 
 /// Which file.
 #[derive(Args)]
@@ -77,6 +78,7 @@ impl Statistics {
 
 /// Runs `wengert inspect`.
 pub fn run(options: &Options) -> CommandResult {
+    check_is_file(&options.file)?;
     let state = StateDict::load(&options.file)?;
     let name = options.file.display();
     let only = options.only.as_deref();
@@ -120,6 +122,31 @@ pub fn run(options: &Options) -> CommandResult {
         print_line(format_args!("{not_finite} numbers are NaN or infinite"))?;
     }
     Ok(Ending::Done)
+}
+
+/// An error with a remedy if there is no file of this name, or a directory.
+fn check_is_file(path: &Path) -> Result<(), String> {
+    let name = path.display();
+    if path.is_dir() {
+        return Err(format!(
+            "{name}: is a directory; the weights of a run are in its file {WEIGHTS}"
+        ));
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    let directory = directory.unwrap_or(Path::new("."));
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let files: Vec<_> = files
+        .filter_map(|file| file.file_name().into_string().ok())
+        .collect();
+    let file = path.file_name().map_or_else(String::new, |file| {
+        crate::suggest::nearest(&file.to_string_lossy(), files.iter().map(String::as_str))
+    });
+    Err(format!(
+        "{name}: there is no such file{file}; the weights of a run are in runs/NAME/{WEIGHTS}"
+    ))
 }
 
 fn print_tensor(

@@ -280,7 +280,9 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
             } else {
                 zero
             };
-        if self < zero { -up } else { up }
+        let odd = if self < zero { -up } else { up };
+        // The sign of zero stays.
+        if x == zero { self } else { odd }
     }
     /// The inverse of cosh, in [0, ∞): `ln(x + √(x² − 1))`; NaN below 1.
     #[must_use]
@@ -305,9 +307,10 @@ pub trait Real: Number + Neg<Output = Self> + SubAssign + MulAssign + DivAssign 
     #[must_use]
     #[inline(always)]
     fn atanh(self) -> Self {
-        let (x, one) = (self.abs(), Self::one());
+        let (x, one, zero) = (self.abs(), Self::one(), Self::zero());
         let half = ((x + x) / (one - x)).ln_1p() * Self::of(0.5);
-        if self < Self::zero() { -half } else { half }
+        let odd = if self < zero { -half } else { half };
+        if x == zero { self } else { odd }
     }
     /// `1 / (1 + e⁻ˣ)`, without overflow.
     #[must_use]

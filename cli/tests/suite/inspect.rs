@@ -79,8 +79,15 @@ fn a_file_that_is_no_state_is_named() {
     let directory = scratch();
     std::fs::write(directory.path().join("junk"), "not a state dict").expect("a file");
     fails(&["inspect", "junk"], directory.path(), 1, &["junk"]);
-    fails(&["inspect", "nowhere"], directory.path(), 1, &["nowhere"]);
-    fails(&["inspect", "."], directory.path(), 1, &["."]);
+    let nowhere = [
+        "nowhere: there is no such file;",
+        "runs/NAME/weights.safetensors",
+    ];
+    fails(&["inspect", "nowhere"], directory.path(), 1, &nowhere);
+    let similar = ["there is no such file (did you mean \"junk\"?)"];
+    fails(&["inspect", "junc"], directory.path(), 1, &similar);
+    let directories = [".: is a directory;", "weights.safetensors"];
+    fails(&["inspect", "."], directory.path(), 1, &directories);
 }
 
 #[test]

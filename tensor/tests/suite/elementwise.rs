@@ -423,6 +423,31 @@ fn inverse_hyperbolic_functions_undo_the_hyperbolic_ones() {
     assert!(Real::atanh(1.5_f64).is_nan() && Real::atanh(-1.0_f64) == f64::NEG_INFINITY);
 }
 
+/// Odd functions keep the sign of zero (IEEE 754-2019, section 9.2.1): `1 / f(−0)` is −∞.
+#[test]
+fn odd_functions_keep_the_sign_of_zero() {
+    fn check<T: Real>() {
+        for (name, f) in [
+            ("sin", T::sin as fn(T) -> T),
+            ("tan", T::tan),
+            ("atan", T::atan),
+            ("sinh", T::sinh),
+            ("tanh", T::tanh),
+            ("asinh", T::asinh),
+            ("atanh", T::atanh),
+            ("erf", T::erf),
+            ("exp_m1", T::exp_m1),
+            ("ln_1p", T::ln_1p),
+        ] {
+            let [up, down] = [T::zero(), -T::zero()].map(|x| T::one() / f(x));
+            let infinite = T::of(f64::INFINITY);
+            assert_eq!((up, down), (infinite, -infinite), "{name}");
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
 /// A copy in the layout of another tensor holds the same elements.
 #[test]
 fn a_copy_in_another_layout_is_equal() {
