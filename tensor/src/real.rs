@@ -391,7 +391,7 @@ const NORMAL_DENSITY_AT_0: f64 =
     0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
 
 macro_rules! platform {
-    ($t:ty, $elementary:ident, $angles:ident, { $($powers:item)* }) => {
+    ($t:ty, $elementary:ident, $angles:ident, |$x:ident, $y:ident| $power:expr) => {
         impl Real for $t {
             platform!(@forward $t: sqrt floor abs ceil trunc);
 
@@ -399,8 +399,37 @@ macro_rules! platform {
 
             platform!(@angle $t, $angles: sin small_angle_sin, cos small_angle_cos, tan small_angle_tan);
 
-            $($powers)*
-
+            fn powf(self, exponent: f64) -> Self {
+                if exponent == 2.0 {
+                    self * self
+                } else if self.is_special_power(exponent as $t) {
+                    <$t>::powf(self, exponent as $t)
+                } else {
+                    self.plain_powf(exponent)
+                }
+            }
+            fn pow(self, exponent: Self) -> Self {
+                if self.is_special_power(exponent) {
+                    <$t>::powf(self, exponent)
+                } else {
+                    self.plain_pow(exponent)
+                }
+            }
+            #[inline(always)]
+            fn is_special_power(self, exponent: Self) -> bool {
+                let is_plain =
+                    self > 0.0 && self < <$t>::INFINITY && <$t>::abs(exponent) < <$t>::INFINITY;
+                !is_plain
+            }
+            #[inline(always)]
+            fn plain_powf(self, exponent: f64) -> Self {
+                let ($x, $y) = (self, exponent);
+                $power
+            }
+            #[inline(always)]
+            fn plain_pow(self, exponent: Self) -> Self {
+                self.plain_powf(f64::from(exponent))
+            }
             #[inline(always)]
             fn is_large_angle(self) -> bool {
                 <$t>::abs(self) > trigonometric::$angles::BOUND
@@ -473,47 +502,8 @@ macro_rules! platform {
     )*};
 }
 
-platform!(f32, f32, single, {
-    fn powf(self, exponent: f64) -> Self {
-        if exponent == 2.0 {
-            self * self
-        } else if self.is_special_power(exponent as f32) {
-            f32::powf(self, exponent as f32)
-        } else {
-            self.plain_powf(exponent)
-        }
-    }
-    fn pow(self, exponent: Self) -> Self {
-        if self.is_special_power(exponent) {
-            f32::powf(self, exponent)
-        } else {
-            self.plain_pow(exponent)
-        }
-    }
-    #[inline(always)]
-    fn is_special_power(self, exponent: Self) -> bool {
-        let is_plain = self > 0.0 && self < f32::INFINITY && f32::abs(exponent) < f32::INFINITY;
-        !is_plain
-    }
-    #[inline(always)]
-    fn plain_powf(self, exponent: f64) -> Self {
-        // In double precision, where the product loses nothing that single precision would show.
-        elementary::f64::exp(elementary::f64::ln(f64::from(self)) * exponent) as f32
-    }
-    #[inline(always)]
-    fn plain_pow(self, exponent: Self) -> Self {
-        self.plain_powf(f64::from(exponent))
-    }
+platform!(f32, f32, single, |x, y| {
+    // In double precision, where the product loses nothing that single precision would show.
+    elementary::f64::exp(elementary::f64::ln(f64::from(x)) * y) as f32
 });
-platform!(f64, f64, double, {
-    fn powf(self, exponent: f64) -> Self {
-        if exponent == 2.0 {
-            self * self
-        } else {
-            f64::powf(self, exponent)
-        }
-    }
-    fn pow(self, exponent: Self) -> Self {
-        f64::powf(self, exponent)
-    }
-});
+platform!(f64, f64, double, |x, y| elementary::double_power::pow(x, y));

@@ -345,5 +345,6 @@ functions!(
     }
 );
 
+pub(crate) mod double_power;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -411,6 +411,12 @@ mod tests {
             |x| u64::from(x.to_bits()),
         );
         same_bits::<f64>(|x| x * (x * -0.7).exp() + Real::tanh(x), f64::to_bits);
+        same_bits::<f32>(
+            |x| (x.abs() + 0.01).plain_powf(2.5),
+            |x| u64::from(x.to_bits()),
+        );
+        same_bits::<f64>(|x| (x.abs() + 0.01).plain_powf(2.5), f64::to_bits);
+        same_bits::<f64>(|x| (x.abs() + 0.01).plain_pow(x * -0.9), f64::to_bits);
     }
 
     #[test]
