@@ -55,6 +55,21 @@ impl<T: Number> Tensor<T> {
         let (blocks, threads) = (self.len() / (extent * inner), parallel::share_of_threads());
         if inner < MIN_VECTOR || blocks >= threads {
             let (block, added) = (extent * inner, indices.len() * inner);
+            let runs = if inner < MIN_VECTOR {
+                Run::all(&indices)
+            } else {
+                Vec::new()
+            };
+            if !runs.is_empty() {
+                parallel::for_chunks_mut(&mut out, block, work, |number, out| {
+                    let values = &values[number * added..][..added];
+                    for run in &runs {
+                        let [from, to, length] = [run.from, run.to, run.length].map(|n| n * inner);
+                        slices::add_assign(&mut out[to..][..length], &values[from..][..length]);
+                    }
+                });
+                return Self::from_parts(out, self.layout().to_row_major());
+            }
             parallel::for_chunks_mut(&mut out, block, work, |number, out| {
                 let values = &values[number * added..];
                 for (&index, row) in indices.iter().zip(values.chunks_exact(inner)) {
@@ -81,6 +96,36 @@ impl<T: Number> Tensor<T> {
             }
         });
         Self::from_parts(out, self.layout().to_row_major())
+    }
+}
+
+/// Indices that grow by 1 from each to the next: their slices are neighbours in the source and in the result.
+struct Run {
+    /// Where they begin in the list.
+    from: usize,
+    /// The first of them.
+    to: usize,
+    length: usize,
+}
+
+impl Run {
+    /// The runs of a list; none if they are too short for it to be faster than index by index.
+    fn all(indices: &[i64]) -> Vec<Self> {
+        let growing = || indices.chunk_by(|before, index| before + 1 == *index);
+        if growing().count() * MIN_VECTOR > indices.len() {
+            return Vec::new();
+        }
+        let mut from = 0;
+        let run = |run: &[i64]| {
+            let (start, length) = (from, run.len());
+            from += length;
+            Self {
+                from: start,
+                to: run[0] as usize,
+                length,
+            }
+        };
+        growing().map(run).collect()
     }
 }
 

@@ -150,6 +150,24 @@ fn large_gathers_have_the_same_bits_for_any_number_of_threads() {
     assert!(expected.4 == expected.1.t());
 }
 
+/// As the border of a padded image is added to what it reflects.
+#[test]
+fn neighbouring_indices_are_added_as_others_are() {
+    let mut generator = Generator(2);
+    let indices: Vec<i64> = [2, 1].into_iter().chain(0..100).chain([98, 97]).collect();
+    let index = Tensor::from_slice(&indices, [indices.len()]);
+    for inner in [1, 3] {
+        let x = generator.numbers(&[4, 100, inner]);
+        let source = generator.numbers(&[4, indices.len(), inner]);
+        let mut expected = x.to_vec();
+        for (i, &sum) in source.to_vec().iter().enumerate() {
+            let (block, place) = (i / inner / indices.len(), i / inner % indices.len());
+            expected[(block * 100 + indices[place] as usize) * inner + i % inner] += sum;
+        }
+        assert_eq!(x.index_add(1, &index, &source).to_vec(), expected);
+    }
+}
+
 #[test]
 fn one_hot_rows_times_a_matrix_select_its_rows() {
     let labels = Tensor::from_slice(&[2_i64, 0, 1, 2], [2, 2]);
