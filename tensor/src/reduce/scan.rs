@@ -21,16 +21,20 @@ impl<T: Number> Tensor<T> {
     pub fn cumsum(&self, axis: isize) -> Self {
         let axis = resolve_axis("cumsum", axis, self.shape());
         let mut out = buffer("cumsum", self.shape());
-        outer_loops::copy(self, &mut out);
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let (block, length) = (self.shape()[axis] * inner, out.len());
-        parallel::for_chunks_mut(&mut out, block, length, |_, block| {
-            if inner == 1 {
-                running_sums(block);
-            } else {
+        if inner == 1 {
+            let x = self.contiguous();
+            let x = x.as_slice().expect("made contiguous");
+            parallel::for_chunks_mut(&mut out, block, length, |row, out| {
+                running_sums(&x[row * block..][..block], out);
+            });
+        } else {
+            outer_loops::copy(self, &mut out);
+            parallel::for_chunks_mut(&mut out, block, length, |_, block| {
                 running_sums_of_rows(block, inner);
-            }
-        });
+            });
+        }
         Self::from_parts(out, self.layout().to_row_major())
     }
 
@@ -276,19 +280,25 @@ fn split_rows<T, const R: usize>(rows: &mut [T]) -> [&mut [T]; R] {
 /// that the processor computes them at the same time.
 const PIECE: usize = 16;
 
-/// `x[i] ← x[0] + … + x[i]`, with the error of a few additions however long the row is.
-fn running_sums<T: Number>(row: &mut [T]) {
+/// `y[i] = x[0] + … + x[i]`, with the error of a few additions however long the row is.
+fn running_sums<T: Number>(x: &[T], y: &mut [T]) {
     let mut before = BlockSum::new();
-    for piece in row.chunks_mut(PIECE) {
-        let mut sum = T::zero();
-        for x in &mut *piece {
-            sum += *x;
-            *x = sum;
+    let (pieces, rest) = x.as_chunks::<PIECE>();
+    let (y_pieces, y_rest) = y.as_chunks_mut::<PIECE>();
+    for (&x, y) in pieces.iter().zip(y_pieces) {
+        let mut sums = x;
+        for i in 1..PIECE {
+            sums[i] = sums[i - 1] + sums[i];
         }
-        for x in &mut *piece {
-            *x = before.with(*x);
+        for (y, sum) in y.iter_mut().zip(sums) {
+            *y = before.with(sum);
         }
-        before.add(sum);
+        before.add(sums[PIECE - 1]);
+    }
+    let mut sum = T::zero();
+    for (y, &x) in y_rest.iter_mut().zip(rest) {
+        sum += x;
+        *y = before.with(sum);
     }
 }
 
