@@ -28,7 +28,8 @@ impl Op for Div {
         let Some(g) = out.grad(0) else { return };
         let da = g.div(call.input(1));
         if out.wants(1) {
-            out.add(1, da.mul(call.output(0)).neg());
+            // The operator, which negates in place.
+            out.add(1, -da.mul(call.output(0)));
         }
         out.add(0, da);
     }
