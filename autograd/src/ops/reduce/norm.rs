@@ -1,5 +1,7 @@
 //! Norms of vectors.
 
+use wengert_tensor::ElementFunction;
+
 use super::mean_variance::restored;
 use crate::ops::prelude::*;
 
@@ -54,6 +56,63 @@ impl Op for Norm2 {
     }
 }
 
+/// Whether a number is not positive, or its power needs [`Real::powf`].
+#[inline(always)]
+fn is_special<T: Real>(x: T, exponent: f64) -> bool {
+    let is_positive = x > T::zero();
+    !is_positive || x.is_special_power(T::of(exponent))
+}
+
+/// The root as a power, as part of a loop: vectors for positive numbers, then the others one by one.
+struct RootAt {
+    root: Root,
+    exponent: f64,
+}
+
+impl<T: Real> ElementFunction<T, T> for RootAt {
+    const HAS_RARE: bool = true;
+
+    #[inline(always)]
+    fn at(&self, x: T) -> T {
+        self.root.value(x)
+    }
+
+    #[inline(always)]
+    fn common(&self, x: T) -> T {
+        x.plain_powf(self.exponent)
+    }
+
+    #[inline(always)]
+    fn is_rare(&self, x: &T) -> bool {
+        is_special(*x, self.exponent)
+    }
+}
+
+/// A cotangent times the slope of a root, as part of a loop.
+struct SlopeOfRoot {
+    root: Root,
+    exponent: f64,
+}
+
+impl<T: Real> ElementFunction<(T, T), T> for SlopeOfRoot {
+    const HAS_RARE: bool = true;
+
+    #[inline(always)]
+    fn at(&self, (g, y): (T, T)) -> T {
+        g * self.root.slope(y)
+    }
+
+    #[inline(always)]
+    fn common(&self, (g, y): (T, T)) -> T {
+        g * (y.plain_powf(self.exponent) / T::of(self.root.degree))
+    }
+
+    #[inline(always)]
+    fn is_rare(&self, (_, y): &(T, T)) -> bool {
+        is_special(*y, self.exponent)
+    }
+}
+
 smooth! {
     /// The `degree`-th root, NaN of a negative number; its slope at 0, where it would be infinite, is 0, so that the
     /// norm of a zero vector has the gradient 0.
@@ -88,6 +147,27 @@ smooth! {
         let flat = y.value().map(|y| y == T::zero());
         let factor = (1.0 - f.degree) / f.degree;
         (y.masked_fill(&flat, 1.0).pow(-f.degree) * factor).masked_fill(&flat, 0.0)
+    },
+    @loops {
+        fn values<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+            // Degrees 2 and ½ are square roots and squares, which have other bits than powers.
+            let exponent = 1.0 / self.degree;
+            if self.degree == 2.0 || exponent == 2.0 {
+                let f = self.clone();
+                x.map_costly(move |x| f.value(x))
+            } else {
+                x.map_costly(RootAt { root: self.clone(), exponent })
+            }
+        }
+        fn slopes<T: Real>(&self, grad: &Tensor<T>, y: &Tensor<T>) -> Tensor<T> {
+            let exponent = 1.0 - self.degree;
+            if exponent == 2.0 {
+                let f = self.clone();
+                grad.zip_costly(y, move |(g, y)| g * f.slope(y))
+            } else {
+                grad.zip_costly(y, SlopeOfRoot { root: self.clone(), exponent })
+            }
+        }
     },
 
     @also [OpInfo::op::<Norm2>("norm"), OpInfo::function("norm", |draw| {
