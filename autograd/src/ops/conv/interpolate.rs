@@ -2,9 +2,13 @@
 
 use std::rc::Rc;
 
-use wengert_tensor::{Extents, parallel, slices};
+use wengert_tensor::memory::Scratch;
+use wengert_tensor::{Extents, parallel};
 
+use self::sums::{Sums, Taps};
 use crate::ops::prelude::*;
+
+mod sums;
 
 /// Resamples an axis: every element is a weighted sum of elements along the axis of the input. Or the
 /// adjoint.
@@ -14,82 +18,6 @@ pub struct Resample {
     /// The sums of the result and those of the adjoint.
     sums: Rc<[Sums; 2]>,
     back: bool,
-}
-
-/// The positions in the input that one position of the output is a sum of, and their weights.
-type Taps = Vec<(usize, f64)>;
-
-/// Weighted sums along an axis, one after the other.
-#[derive(Debug)]
-struct Sums {
-    /// Where each sum ends in the list of terms.
-    ends: Vec<usize>,
-    /// The position of the element and its weight.
-    terms: Taps,
-    /// Whether each sum is one element with the weight 1.
-    copies: bool,
-}
-
-impl Sums {
-    fn new(taps: &[Taps]) -> Self {
-        let ends = taps.iter().scan(0, |end, taps| {
-            *end += taps.len();
-            Some(*end)
-        });
-        Self {
-            ends: ends.collect(),
-            terms: taps.concat(),
-            copies: taps.iter().all(|taps| matches!(taps[..], [(_, 1.0)])),
-        }
-    }
-
-    /// The number of sums.
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The terms of each sum.
-    fn iter(&self) -> impl Iterator<Item = &[(usize, f64)]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts
-            .zip(&self.ends)
-            .map(|(&start, &end)| &self.terms[start..end])
-    }
-
-    /// `y[i, :] = Σ w · x[j, :]` over rows of length `inner`.
-    fn rows<T: Real>(&self, x: &[T], y: &mut [T], inner: usize) {
-        for (terms, y) in self.iter().zip(y.chunks_exact_mut(inner)) {
-            let mut terms = terms
-                .iter()
-                .map(|&(from, weight)| (&x[from * inner..][..inner], T::of(weight)));
-            match terms.next() {
-                None => y.fill(T::zero()),
-                Some((row, weight)) if weight == T::one() => y.copy_from_slice(row),
-                Some((row, weight)) => slices::map(row, y, &move |x| x * weight),
-            }
-            for (row, weight) in terms {
-                slices::zip_in_place(y, row, move |y, x| y + x * weight);
-            }
-        }
-    }
-
-    /// `y[i] = Σ w · x[j]` for one line; `weights` are those of the terms.
-    fn line<T: Real>(&self, x: &[T], y: &mut [T], weights: &[T]) {
-        if self.copies {
-            for (y, &(from, _)) in y.iter_mut().zip(&self.terms) {
-                *y = x[from];
-            }
-            return;
-        }
-        let mut start = 0;
-        for (y, &end) in y.iter_mut().zip(&self.ends) {
-            let terms = self.terms[start..end].iter().zip(&weights[start..end]);
-            // From the first product on, as in `rows`: 0 + −0 would be 0.
-            let products = terms.map(|(&(from, _), &weight)| x[from] * weight);
-            *y = products.reduce(|sum, x| sum + x).unwrap_or(T::zero());
-            start = end;
-        }
-    }
 }
 
 impl Resample {
@@ -149,17 +77,19 @@ impl Op for Resample {
         let inner: usize = shape[self.axis + 1..].iter().product();
         let sums = &self.sums[usize::from(self.back)];
         let from = std::mem::replace(&mut shape[self.axis], sums.len());
-        let mut y = Tensor::zeros(shape);
-        if x.is_empty() || y.is_empty() {
-            return y.into();
+        let length = shape.iter().product();
+        if x.is_empty() || length == 0 {
+            return Tensor::zeros(shape).into();
         }
+        wengert_tensor::require_memory::<T>(self.name(), &shape, length);
+        let mut y = Scratch::new(length).into_vec();
         let values = x.as_slice().expect("made contiguous");
         let work = 4 * values.len().max(y.len());
         let weights: Vec<T> = sums.terms.iter().map(|&(_, w)| T::of(w)).collect();
         let (planes, plane) = (y.len() / (sums.len() * inner), sums.len() * inner);
         // Whole planes; several of them if they are small.
         let each = (parallel::CHUNK / plane).clamp(1, planes);
-        parallel::for_chunks_mut(y.as_mut_slice(), each * plane, work, |chunk, y| {
+        parallel::for_chunks_mut(&mut y, each * plane, work, |chunk, y| {
             let x = values[chunk * each * from * inner..].chunks_exact(from * inner);
             for (x, y) in x.zip(y.chunks_exact_mut(plane)) {
                 if inner == 1 {
@@ -169,7 +99,7 @@ impl Op for Resample {
                 }
             }
         });
-        y.into()
+        Tensor::from_vec(y, shape).into()
     }
 
     fn vjp<T: Real>(&self, _call: &Call<T>, out: &mut Contributions<'_, T>) {
