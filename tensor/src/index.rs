@@ -8,6 +8,7 @@ use crate::axes::resolve_axis;
 use crate::create::buffer;
 use crate::elementwise::loop_nest::LoopNest;
 use crate::elementwise::outer_loops;
+use crate::index_add::Run;
 use crate::layout::{Layout, MAX_RANK};
 use crate::{Element, Number, Tensor, parallel, require};
 
@@ -230,13 +231,24 @@ impl<T: Element> Tensor<T> {
         let mut shape = self.shape().to_vec();
         shape[axis] = index.len();
         let inner: usize = shape[axis + 1..].iter().product();
-        let Some(x) = self.as_slice().filter(|_| inner > 1) else {
+        let indices = index.to_vec();
+        let runs = Run::all(&indices, inner);
+        let Some(x) = self.as_slice().filter(|_| inner > 1 || !runs.is_empty()) else {
             let index = along_axis(index, axis, self.rank());
             return self.gather_by(OP, axis, &index.broadcast_to(&shape));
         };
         let mut out = buffer(OP, &shape);
-        let indices = index.to_vec();
         let (extent, length) = (self.shape()[axis], out.len());
+        if !runs.is_empty() {
+            parallel::for_chunks_mut(&mut out, indices.len() * inner, length, |block, out| {
+                let x = &x[block * extent * inner..][..extent * inner];
+                for run in &runs {
+                    let [to, from, length] = [run.from, run.to, run.length].map(|n| n * inner);
+                    out[to..][..length].copy_from_slice(&x[from..][..length]);
+                }
+            });
+            return Self::from_vec(out, shape);
+        }
         let chunk = inner * (parallel::CHUNK / inner).max(1);
         parallel::for_chunks_mut(&mut out, chunk, length, |number, out| {
             let first = number * chunk / inner;

@@ -55,11 +55,7 @@ impl<T: Number> Tensor<T> {
         let (blocks, threads) = (self.len() / (extent * inner), parallel::share_of_threads());
         if inner < MIN_VECTOR || blocks >= threads {
             let (block, added) = (extent * inner, indices.len() * inner);
-            let runs = if inner < MIN_VECTOR {
-                Run::all(&indices)
-            } else {
-                Vec::new()
-            };
+            let runs = Run::all(&indices, inner);
             if !runs.is_empty() {
                 parallel::for_chunks_mut(&mut out, block, work, |number, out| {
                     let values = &values[number * added..][..added];
@@ -99,18 +95,21 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-/// Indices that grow by 1 from each to the next: their slices are neighbours in the source and in the result.
-struct Run {
+/// Indices that grow by 1 from each to the next: their slices are neighbours in both tensors.
+pub(crate) struct Run {
     /// Where they begin in the list.
-    from: usize,
+    pub(crate) from: usize,
     /// The first of them.
-    to: usize,
-    length: usize,
+    pub(crate) to: usize,
+    pub(crate) length: usize,
 }
 
 impl Run {
-    /// The runs of a list; none if they are too short for it to be faster than index by index.
-    fn all(indices: &[i64]) -> Vec<Self> {
+    /// The runs of a list of slices of `inner` elements; none if they are too short for it to be faster than index by index.
+    pub(crate) fn all(indices: &[i64], inner: usize) -> Vec<Self> {
+        if inner >= MIN_VECTOR {
+            return Vec::new();
+        }
         let growing = || indices.chunk_by(|before, index| before + 1 == *index);
         if growing().count() * MIN_VECTOR > indices.len() {
             return Vec::new();

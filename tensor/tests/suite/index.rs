@@ -152,7 +152,7 @@ fn large_gathers_have_the_same_bits_for_any_number_of_threads() {
 
 /// As the border of a padded image is added to what it reflects.
 #[test]
-fn neighbouring_indices_are_added_as_others_are() {
+fn neighbouring_indices_are_added_and_selected_as_others_are() {
     let mut generator = Generator(2);
     let indices: Vec<i64> = [2, 1].into_iter().chain(0..100).chain([98, 97]).collect();
     let index = Tensor::from_slice(&indices, [indices.len()]);
@@ -165,6 +165,13 @@ fn neighbouring_indices_are_added_as_others_are() {
             expected[(block * 100 + indices[place] as usize) * inner + i % inner] += sum;
         }
         assert_eq!(x.index_add(1, &index, &source).to_vec(), expected);
+        let selected = x.index_select(1, &index).to_vec();
+        let x = x.to_vec();
+        for (i, &found) in selected.iter().enumerate() {
+            let (block, place) = (i / inner / indices.len(), i / inner % indices.len());
+            let from = (block * 100 + indices[place] as usize) * inner + i % inner;
+            assert_eq!(found, x[from], "element {i}");
+        }
     }
 }
 
