@@ -13,13 +13,13 @@ pub(crate) trait Lanewise<T: Scalar> {
 }
 
 impl Level {
-    /// Runs lane-wise work compiled for this level.
+    /// Runs lane-wise work compiled for this level, in the codegen unit of the work.
     #[inline]
     pub(crate) fn lanewise<T: Scalar, W: Lanewise<T>>(self, work: W) {
         if let Some(isa) = T::wide(self) {
-            T::run_wide(isa, OneVector { work, isa });
+            T::run_wide_beside::<W, _>(isa, OneVector { work, isa });
         } else {
-            self.run(TwoVectors {
+            self.run_beside::<W, _>(TwoVectors {
                 work,
                 number: PhantomData,
             });

@@ -142,15 +142,21 @@ impl Level {
     /// Runs a body compiled for this level.
     #[inline]
     pub(crate) fn run<B: Body>(self, body: B) -> B::Output {
+        self.run_beside::<B, B>(body)
+    }
+
+    /// Runs a body compiled for this level, in the codegen unit of `H`.
+    #[inline]
+    pub(super) fn run_beside<H, B: Body>(self, body: B) -> B::Output {
         match self.0 {
-            Set::Portable => body.run::<BASELINE_FMA>(),
+            Set::Portable => <H as Compiled<B>>::portable(body),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the pattern holds the proof that the processor has all instructions that the
             // function enables.
-            Set::Avx512(_) if B::USES_512_BITS => unsafe { avx512(body) },
+            Set::Avx512(_) if B::USES_512_BITS => unsafe { <H as Compiled<B>>::avx512(body) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: both patterns hold the proof of AVX2 and FMA.
-            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe { avx2_fma(body) },
+            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe { <H as Compiled<B>>::avx2_fma(body) },
         }
     }
 
@@ -164,13 +170,17 @@ impl Level {
         b: &[L::B],
     ) {
         match self.0 {
-            Set::Portable => L::run(f, out, a, b),
+            Set::Portable => CompiledLoop::<L>::portable(f, out, a, b),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as in `run`.
-            Set::Avx512(_) if L::USES_512_BITS => unsafe { avx512_loop::<L>(f, out, a, b) },
+            // SAFETY: as in `run_beside`.
+            Set::Avx512(_) if L::USES_512_BITS => unsafe {
+                CompiledLoop::<L>::avx512(f, out, a, b);
+            },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as in `run`.
-            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe { avx2_fma_loop::<L>(f, out, a, b) },
+            // SAFETY: as in `run_beside`.
+            Set::Avx2Fma(_) | Set::Avx512(_) => unsafe {
+                CompiledLoop::<L>::avx2_fma(f, out, a, b);
+            },
         }
     }
 
@@ -184,11 +194,11 @@ impl Level {
     ) {
         let (a, b, c, d) = reads;
         match self.0 {
-            Set::Portable => L::run(f, out, a, b, c, d),
+            Set::Portable => CompiledLoop4::<L>::portable(f, out, a, b, c, d),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as in `run`.
+            // SAFETY: as in `run_beside`.
             Set::Avx2Fma(_) | Set::Avx512(_) => unsafe {
-                avx2_fma_loop4::<L>(f, out, a, b, c, d);
+                CompiledLoop4::<L>::avx2_fma(f, out, a, b, c, d);
             },
         }
     }
@@ -210,24 +220,42 @@ pub(crate) trait Body {
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2_fma<B: Body>(body: B) -> B::Output {
-    body.run::<true>()
+/// The functions that a body is inlined into, in the codegen unit of the module of `Self`.
+///
+/// rustc compiles a method with the module of the type that has it, and a generic function with the module that
+/// defines it. Functions of this module would all be in one codegen unit, with half of the crate's code, and one
+/// thread would compile it. Nor is any of them inlined: it would be compiled again in each unit that calls it.
+trait Compiled<B: Body> {
+    #[inline(never)]
+    fn portable(body: B) -> B::Output {
+        body.run::<BASELINE_FMA>()
+    }
+
+    /// # Safety
+    /// The processor has the instructions.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2_fma(body: B) -> B::Output {
+        body.run::<true>()
+    }
+
+    /// # Safety
+    /// The processor has the instructions.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+    unsafe fn avx512(body: B) -> B::Output {
+        body.run::<true>()
+    }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
-fn avx512<B: Body>(body: B) -> B::Output {
-    body.run::<true>()
-}
+impl<H, B: Body> Compiled<B> for H {}
 
-/// Runs a body compiled for AVX-512 alone.
+/// Runs a body compiled for AVX-512 alone, in the codegen unit of `H`.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(super) fn run_avx512<B: Body>(_: Avx512, body: B) -> B::Output {
+pub(super) fn run_avx512<H, B: Body>(_: Avx512, body: B) -> B::Output {
     // SAFETY: the argument proves that the processor has all instructions that the function enables.
-    unsafe { avx512(body) }
+    unsafe { <H as Compiled<B>>::avx512(body) }
 }
 
 /// A loop over slices that is compiled once per level. `run` must be `#[inline(always)]`, and so must
@@ -255,17 +283,31 @@ pub(crate) trait Loop {
     fn run(f: &Self::Function, out: &mut [Self::Out], a: &[Self::A], b: &[Self::B]);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2_fma_loop<L: Loop>(f: &L::Function, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
-    L::run(f, out, a, b);
+/// As [`Compiled`], of a loop with the function `Self`.
+trait CompiledLoop<L: Loop<Function = Self>> {
+    #[inline(never)]
+    fn portable(&self, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+        L::run(self, out, a, b);
+    }
+
+    /// # Safety
+    /// The processor has the instructions.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2_fma(&self, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+        L::run(self, out, a, b);
+    }
+
+    /// # Safety
+    /// The processor has the instructions.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+    unsafe fn avx512(&self, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
+        L::run(self, out, a, b);
+    }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
-fn avx512_loop<L: Loop>(f: &L::Function, out: &mut [L::Out], a: &[L::A], b: &[L::B]) {
-    L::run(f, out, a, b);
-}
+impl<F, L: Loop<Function = F>> CompiledLoop<L> for F {}
 
 /// As [`Loop`], over four slices that are read; for functions that are bound by memory, so not for 512 bits.
 pub(crate) trait Loop4 {
@@ -293,15 +335,20 @@ pub(crate) trait Loop4 {
     );
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2_fma_loop4<L: Loop4>(
-    f: &L::Function,
-    out: &mut [L::Out],
-    a: &[L::A],
-    b: &[L::B],
-    c: &[L::C],
-    d: &[L::D],
-) {
-    L::run(f, out, a, b, c, d);
+/// As [`CompiledLoop`].
+trait CompiledLoop4<L: Loop4<Function = Self>> {
+    #[inline(never)]
+    fn portable(&self, out: &mut [L::Out], a: &[L::A], b: &[L::B], c: &[L::C], d: &[L::D]) {
+        L::run(self, out, a, b, c, d);
+    }
+
+    /// # Safety
+    /// The processor has the instructions.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2_fma(&self, out: &mut [L::Out], a: &[L::A], b: &[L::B], c: &[L::C], d: &[L::D]) {
+        L::run(self, out, a, b, c, d);
+    }
 }
+
+impl<F, L: Loop4<Function = F>> CompiledLoop4<L> for F {}

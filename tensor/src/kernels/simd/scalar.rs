@@ -30,7 +30,12 @@ pub(crate) trait Scalar: Real {
     /// The proof that a level has registers of 512 bits, if it has.
     fn wide(level: Level) -> Option<WideIsa<Self>>;
     /// Runs a body written for [`Wide`](Self::Wide): it is compiled for no level without 512 bits.
-    fn run_wide<B: Body>(isa: WideIsa<Self>, body: B) -> B::Output;
+    #[inline]
+    fn run_wide<B: Body>(isa: WideIsa<Self>, body: B) -> B::Output {
+        Self::run_wide_beside::<B, B>(isa, body)
+    }
+    /// The same, in the codegen unit of `H`.
+    fn run_wide_beside<H, B: Body>(isa: WideIsa<Self>, body: B) -> B::Output;
 }
 
 /// The proof that [`Scalar::Wide`] needs.
@@ -62,9 +67,9 @@ macro_rules! scalar {
             }
 
             #[inline]
-            fn run_wide<B: Body>(isa: WideIsa<Self>, body: B) -> B::Output {
+            fn run_wide_beside<H, B: Body>(isa: WideIsa<Self>, body: B) -> B::Output {
                 #[cfg(target_arch = "x86_64")]
-                return super::level::run_avx512(isa, body);
+                return super::level::run_avx512::<H, B>(isa, body);
                 #[cfg(not(target_arch = "x86_64"))]
                 {
                     let () = isa;
