@@ -12,7 +12,7 @@ bug! {
         let x = call.input(0);
         // −sin x, as the cosine of a shifted angle.
         let slope = (x + std::f64::consts::FRAC_PI_2).custom_cos();
-        if WRONG { grad * slope * -1.0 } else { grad * slope }
+        if wrong() { grad * slope * -1.0 } else { grad * slope }
     },
 }
 
@@ -23,7 +23,7 @@ bug! {
     forward |op, x| x[0].map(T::exp2),
     vjp |op, i, call, grad| {
         #[allow(clippy::approx_constant, reason = "six digits are the bug")]
-        let ln2 = if WRONG { 0.693_147 } else { std::f64::consts::LN_2 };
+        let ln2 = if wrong() { 0.693_147 } else { std::f64::consts::LN_2 };
         grad * call.output(0) * ln2
     },
 }
@@ -39,7 +39,7 @@ bug! {
     forward |op, x| &x[0] * &x[1],
     vjp |op, i, call, grad| {
         let other = call.input(1 - i);
-        if WRONG { other.clone() } else { grad * other }
+        if wrong() { other.clone() } else { grad * other }
     },
 }
 
@@ -51,7 +51,7 @@ bug! {
     vjp |op, i, call, grad| {
         let y = call.output(0);
         let rounding = y.value().map(|y| T::of(f64::from(y.to_f64() as f32) - y.to_f64()));
-        let y = if WRONG { y + Var::constant(rounding) } else { y.clone() };
+        let y = if wrong() { y + Var::constant(rounding) } else { y.clone() };
         grad * (1.0 - &y * &y)
     },
 }
@@ -65,7 +65,7 @@ bug! {
     },
     forward |op, x| x[0].matmul(&x[1]),
     vjp |op, i, call, grad| {
-        let left = if WRONG { i == 1 } else { i == 0 };
+        let left = if wrong() { i == 1 } else { i == 0 };
         if left { grad.matmul(&call.input(1).t()) } else { call.input(0).t().matmul(grad) }
     },
 }
@@ -79,7 +79,7 @@ bug! {
     },
     forward |op, x| &x[0] + &x[1],
     vjp |op, i, call, grad| {
-        if i == 0 { grad.clone() } else { grad.sum(isize::from(WRONG)) }
+        if i == 0 { grad.clone() } else { grad.sum(isize::from(wrong())) }
     },
 }
 
@@ -93,7 +93,7 @@ bug! {
     forward |op, x| &x[0] * &x[1],
     vjp |op, i, call, grad| {
         let whole = grad * call.input(1 - i);
-        match (i, WRONG) {
+        match (i, wrong()) {
             (0, _) => whole,
             (_, true) => whole.select(0, 0),
             (_, false) => whole.sum(0),
@@ -108,7 +108,7 @@ bug! {
     forward |op, x| x[0].softmax(-1),
     vjp |op, i, call, grad| {
         let y = call.output(0);
-        if WRONG { grad * y * (1.0 - y) } else { y * (grad - (grad * y).sum(keep(-1))) }
+        if wrong() { grad * y * (1.0 - y) } else { y * (grad - (grad * y).sum(keep(-1))) }
     },
 }
 
@@ -122,7 +122,7 @@ bug! {
     forward |op, x| x[0].map(|x| x * x.sigmoid()),
     vjp |op, i, call, grad| {
         let (x, y) = (call.input(0), call.output(0));
-        let s = if WRONG { y / x } else { x.sigmoid() };
+        let s = if wrong() { y / x } else { x.sigmoid() };
         grad * (&s + y * (1.0 - &s))
     },
 }
@@ -141,7 +141,7 @@ bug! {
         let [a, b, c] = [0, 1, 2].map(|k| x.select(0, k));
         let others = [&b * &c, &a * &c, &a * &b];
         let others = Var::stack(&others.iter().collect::<Vec<_>>(), 0);
-        if WRONG { grad * (&a * &b * &c) / x } else { grad * others }
+        if wrong() { grad * (&a * &b * &c) / x } else { grad * others }
     },
 }
 
@@ -157,7 +157,7 @@ bug! {
     vjp |op, i, call, grad| {
         let x = call.input(0);
         let up = x.value().map(|x| x > T::zero());
-        let bounded = if WRONG { x.clone() } else { x.masked_fill(&up, 0.0) };
+        let bounded = if wrong() { x.clone() } else { x.masked_fill(&up, 0.0) };
         let mask = Var::constant(up.map(|up| if up { T::one() } else { T::zero() }));
         grad * (&mask + (1.0 - &mask) * bounded.exp())
     },

@@ -78,7 +78,7 @@ bug! {
         if i == 1 {
             return filter_gradient(x, grad, w.shape(), [0, 1], [1, 1]);
         }
-        let skipped = if WRONG { [0, 0] } else { [0, 1] };
+        let skipped = if wrong() { [0, 0] } else { [0, 1] };
         image_gradient(grad, w, x.shape(), [0, 1], [1, 1], skipped)
     },
 }
@@ -90,7 +90,7 @@ bug! {
     forward |op, x| correlated(x, &ConvOptions::default().dilation([1, 2])),
     vjp |op, i, call, grad| {
         let (x, w) = (call.input(0), call.input(1));
-        let dilation = if WRONG { [1, 1] } else { [1, 2] };
+        let dilation = if wrong() { [1, 1] } else { [1, 2] };
         if i == 0 {
             image_gradient(grad, w, x.shape(), [0, 0], dilation, [0, 0])
         } else {
@@ -111,7 +111,7 @@ bug! {
             return filter_gradient(x, grad, w.shape(), [0, 0], [1, 1]);
         }
         let back = Slice::from(..).step(-1);
-        let w = if WRONG { w.region(&[back, back]) } else { w.clone() };
+        let w = if wrong() { w.region(&[back, back]) } else { w.clone() };
         image_gradient(grad, &w, x.shape(), [0, 0], [1, 1], [0, 0])
     },
 }
@@ -129,7 +129,7 @@ bug! {
     },
     vjp |op, i, call, grad| {
         // Pixel and tap play the same part: y[3·i + 2·k] += x[i]·w[k].
-        let (stride, dilation) = if (i == 0) == WRONG { (2, 3) } else { (3, 2) };
+        let (stride, dilation) = if (i == 0) == wrong() { (2, 3) } else { (3, 2) };
         grad.conv1d(call.input(1 - i), &ConvOptions::default().stride(stride).dilation(dilation))
     },
 }
@@ -150,7 +150,7 @@ bug! {
             return grad.conv_transpose1d(w, &options);
         }
         // dw[k] = Σᵢ x[2·i + k]·dy[i]: the cotangent is the filter, and the stride its dilation.
-        let apart = if WRONG && op.groups > 1 { 1 } else { 2 };
+        let apart = if wrong() && op.groups > 1 { 1 } else { 2 };
         let options = ConvOptions::default().dilation(apart).groups(op.groups);
         let taps = x.conv1d(&grad.transpose(0, 1), &options);
         taps.slice(2, ..w.size(2) as isize).transpose(0, 1)

@@ -27,7 +27,7 @@ bug! {
     },
     forward |op, x| Tensor::zeros([op.rows, 2]).index_add(0, &op.index, &x[0]),
     vjp |op, i, call, grad| {
-        let index = if WRONG { op.index.flip(0) } else { op.index.clone() };
+        let index = if wrong() { op.index.flip(0) } else { op.index.clone() };
         picking::<T>(&index, op.rows).matmul(grad)
     },
 }
@@ -44,7 +44,7 @@ bug! {
     vjp |op, i, call, grad| {
         let mut index = op.index.to_vec();
         for k in 0..index.len() {
-            if WRONG && index[k + 1..].contains(&index[k]) {
+            if wrong() && index[k + 1..].contains(&index[k]) {
                 index[k] = -1;
             }
         }
@@ -66,7 +66,7 @@ bug! {
     },
     vjp |op, i, call, grad| {
         let pairs = grad.reshape([grad.len() / 2, 2]);
-        if WRONG { pairs.select(1, 1) } else { pairs.sum(1) }
+        if wrong() { pairs.select(1, 1) } else { pairs.sum(1) }
     },
 }
 
@@ -83,7 +83,7 @@ bug! {
     vjp |op, i, call, grad| {
         let n = call.input(0).len();
         let backwards = op.slice == Slice::new(None, None, -1) || op.slice == Slice::new(None, None, -2);
-        let grad = if WRONG && backwards { grad.slice(0, Slice::from(..).step(-1)) } else { grad.clone() };
+        let grad = if wrong() && backwards { grad.slice(0, Slice::from(..).step(-1)) } else { grad.clone() };
         grad.unslice(&[op.slice], [n])
     },
 }
@@ -100,7 +100,7 @@ bug! {
         let whole = grad * call.input(1 - i);
         let whole = if i == 1 { whole.sum_to(call.input(1).shape()) } else { whole };
         let channels = call.input(0).size(0);
-        if WRONG && channels == 3 { whole.slice(0, Slice::from(..).step(-1)) } else { whole }
+        if wrong() && channels == 3 { whole.slice(0, Slice::from(..).step(-1)) } else { whole }
     },
 }
 
@@ -115,7 +115,7 @@ bug! {
     forward |op, x| Tensor::concat(&[&x[0], &x[1]], 0),
     vjp |op, i, call, grad| {
         let n = call.input(0).len() as isize;
-        let start = if WRONG { 0 } else { i as isize * n };
+        let start = if wrong() { 0 } else { i as isize * n };
         grad.slice(0, start..start + n)
     },
 }

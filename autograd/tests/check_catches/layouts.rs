@@ -24,7 +24,7 @@ bug! {
         for (place, &axis) in op.axes.iter().enumerate() {
             inverse[axis as usize] = place as isize;
         }
-        grad.permute(if WRONG { &op.axes } else { &inverse })
+        grad.permute(if wrong() { &op.axes } else { &inverse })
     },
 }
 
@@ -43,7 +43,7 @@ bug! {
         y
     },
     vjp |op, i, call, grad| {
-        let start = if WRONG { op.after } else { op.before };
+        let start = if wrong() { op.after } else { op.before };
         grad.slice(0, start..start + call.input(0).len() as isize)
     },
 }
@@ -56,7 +56,7 @@ bug! {
         Sample::new(Self { shift: draw.within(0, n) as isize }, [draw.normal([n])])
     },
     forward |op, x| x[0].roll(op.shift, 0),
-    vjp |op, i, call, grad| grad.roll(if WRONG { op.shift } else { -op.shift }, 0),
+    vjp |op, i, call, grad| grad.roll(if wrong() { op.shift } else { -op.shift }, 0),
 }
 
 bug! {
@@ -67,7 +67,7 @@ bug! {
         Sample::new(Self {}, [draw.normal([n, m])])
     },
     forward |op, x| x[0].tril(0),
-    vjp |op, i, call, grad| grad.tril(isize::from(WRONG)),
+    vjp |op, i, call, grad| grad.tril(isize::from(wrong())),
 }
 
 bug! {
@@ -80,7 +80,7 @@ bug! {
     forward |op, x| &x[0] * &x[1],
     vjp |op, i, call, grad| {
         let other = call.input(1 - i);
-        let trusted = WRONG && !other.value().is_contiguous();
+        let trusted = wrong() && !other.value().is_contiguous();
         if trusted { grad * misread(other) } else { grad * other }
     },
 }
@@ -91,7 +91,7 @@ bug! {
     sample |draw| Sample::new(Self {}, [draw.any()]),
     forward |op, x| x[0].map(|x| x * T::of(3.0)),
     vjp |op, i, call, grad| {
-        let trusted = WRONG && !grad.value().is_contiguous();
+        let trusted = wrong() && !grad.value().is_contiguous();
         if trusted { misread(grad) * 3.0 } else { grad * 3.0 }
     },
 }
@@ -109,7 +109,7 @@ bug! {
     vjp |op, i, call, grad| {
         let x = call.input(0);
         let whole = grad * x * 2.0;
-        let expanded = WRONG && x.value().strides()[0] == 0;
+        let expanded = wrong() && x.value().strides()[0] == 0;
         if expanded { whole.sum(0).unsqueeze(0).broadcast_to(x.shape()) } else { whole }
     },
 }
@@ -124,7 +124,7 @@ bug! {
     },
     forward |op, x| &x[0].sum(0) + &x[1],
     vjp |op, i, call, grad| {
-        let nothing = WRONG && call.input(0).is_empty();
+        let nothing = wrong() && call.input(0).is_empty();
         let grad = if nothing { grad * 0.0 } else { grad.clone() };
         if i == 0 { grad.unsqueeze(0).broadcast_to(call.input(0).shape()) } else { grad }
     },

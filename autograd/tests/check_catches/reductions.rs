@@ -15,7 +15,7 @@ bug! {
     forward |op, x| x[0].mean(1),
     vjp |op, i, call, grad| {
         let x = call.input(0);
-        let count = if WRONG { x.len() } else { x.size(1) };
+        let count = if wrong() { x.len() } else { x.size(1) };
         (grad / count as f64).unsqueeze(1).broadcast_to(x.shape())
     },
 }
@@ -31,7 +31,7 @@ bug! {
     },
     vjp |op, i, call, grad| {
         let x = call.input(0);
-        let count = x.size(1) as f64 - if WRONG { 0.0 } else { 1.0 };
+        let count = x.size(1) as f64 - if wrong() { 0.0 } else { 1.0 };
         grad.unsqueeze(1) * (x - x.mean(keep(1))) * (2.0 / count)
     },
 }
@@ -43,7 +43,7 @@ bug! {
     forward |op, x| (&x[0] * &x[0]).sum(1).map(T::sqrt),
     vjp |op, i, call, grad| {
         let whole = grad.unsqueeze(1) * call.input(0);
-        if WRONG { whole } else { whole / call.output(0).unsqueeze(1) }
+        if wrong() { whole } else { whole / call.output(0).unsqueeze(1) }
     },
 }
 
@@ -55,7 +55,7 @@ bug! {
         Sample::new(Self {}, [draw.normal([n, n])])
     },
     forward |op, x| x[0].map(T::exp).sum(1).map(T::ln),
-    vjp |op, i, call, grad| grad.unsqueeze(1) * call.input(0).softmax(isize::from(!WRONG)),
+    vjp |op, i, call, grad| grad.unsqueeze(1) * call.input(0).softmax(isize::from(!wrong())),
 }
 
 bug! {
@@ -63,7 +63,7 @@ bug! {
     a_running_sum_that_runs_forwards_in_backward, reads Reads::SHAPES,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| x[0].cumsum(1),
-    vjp |op, i, call, grad| if WRONG { grad.cumsum(1) } else { grad.flip(1).cumsum(1).flip(1) },
+    vjp |op, i, call, grad| if wrong() { grad.cumsum(1) } else { grad.flip(1).cumsum(1).flip(1) },
 }
 
 bug! {
@@ -73,7 +73,7 @@ bug! {
     forward |op, x| x[0].log_softmax(-1),
     vjp |op, i, call, grad| {
         let shares = call.output(0).exp();
-        if WRONG { grad - shares } else { grad - shares * grad.sum(keep(-1)) }
+        if wrong() { grad - shares } else { grad - shares * grad.sum(keep(-1)) }
     },
 }
 
@@ -82,7 +82,7 @@ bug! {
     a_mean_that_is_taken_for_a_constant, reads Reads::SHAPES,
     sample |draw| Sample::new(Self {}, [matrix(draw)]),
     forward |op, x| &x[0] - &x[0].mean(keep(1)),
-    vjp |op, i, call, grad| if WRONG { grad.clone() } else { grad - grad.mean(keep(1)) },
+    vjp |op, i, call, grad| if wrong() { grad.clone() } else { grad - grad.mean(keep(1)) },
 }
 
 bug! {
@@ -93,7 +93,7 @@ bug! {
     vjp |op, i, call, grad| {
         let (x, y) = (call.input(0), call.output(0));
         let along = y * (grad * y).sum(keep(1));
-        let across = if WRONG { grad.clone() } else { grad - along };
+        let across = if wrong() { grad.clone() } else { grad - along };
         across / x.square().sum(keep(1)).sqrt()
     },
 }
@@ -110,7 +110,7 @@ bug! {
         x[0].masked_fill(&op.counted.map(|on| !on), T::zero()).sum(..).map(|y| y / T::of(count))
     },
     vjp |op, i, call, grad| {
-        let count = op.counted.iter().filter(|on| WRONG || *on).count() as f64;
+        let count = op.counted.iter().filter(|on| wrong() || *on).count() as f64;
         (grad / count).broadcast_to([3]).masked_fill(&op.counted.map(|on| !on), 0.0)
     },
 }
@@ -128,6 +128,6 @@ bug! {
             return grad.matmul(&call.input(1).transpose(0, 1));
         }
         let each = call.input(0).transpose(1, 2).matmul(grad);
-        if WRONG { each.select(0, 0) } else { each.sum(0) }
+        if wrong() { each.select(0, 0) } else { each.sum(0) }
     },
 }

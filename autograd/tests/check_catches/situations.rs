@@ -18,7 +18,7 @@ bug! {
     forward |op, x| squared(x),
     vjp |op, i, call, grad| {
         let slope = call.input(0) * 2.0;
-        grad * if WRONG { slope.clamp(-100.0, 100.0) } else { slope }
+        grad * if wrong() { slope.clamp(-100.0, 100.0) } else { slope }
     },
 }
 
@@ -29,7 +29,7 @@ bug! {
     forward |op, x| squared(x),
     vjp |op, i, call, grad| {
         let x = call.input(0);
-        grad * if WRONG { x * x / x * 2.0 } else { x * 2.0 }
+        grad * if wrong() { x * x / x * 2.0 } else { x * 2.0 }
     },
 }
 
@@ -41,7 +41,7 @@ bug! {
     vjp |op, i, call, grad| {
         let dx = grad * call.input(0) * 2.0;
         let rows = dx.size(0);
-        if WRONG && rows > 2 {
+        if wrong() && rows > 2 {
             let rest = dx.slice(0, 2..rows as isize) * 0.0;
             Var::concat(&[&dx.slice(0, ..2), &rest], 0)
         } else {
@@ -57,7 +57,7 @@ bug! {
     forward |op, x| squared(x),
     vjp |op, i, call, grad| {
         let x = call.input(0);
-        grad * x * if WRONG && x.rank() > 2 { 1.0 } else { 2.0 }
+        grad * x * if wrong() && x.rank() > 2 { 1.0 } else { 2.0 }
     },
 }
 
