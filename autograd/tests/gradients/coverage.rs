@@ -5,10 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use wengert_autograd::check::{Derivative, Exemption, Report, Situation, Witness};
-use wengert_autograd::ops::table;
+use wengert_autograd::ops::{OpInfo, table};
 
 use crate::cases::{intensity, walk};
 
@@ -24,6 +28,21 @@ struct Row {
     bound: Option<(f64, &'static str)>,
     /// The most operands that a sample has.
     operands: usize,
+}
+
+impl Row {
+    /// Adds another entry of the same function.
+    fn add(&mut self, other: Self) {
+        for (situation, cell) in other.cells {
+            let sums = self.cells.entry(situation).or_default();
+            for (witness, count) in cell {
+                *sums.entry(witness).or_default() += count;
+            }
+        }
+        self.exemptions.extend(other.exemptions);
+        self.bound = self.bound.or(other.bound);
+        self.operands = self.operands.max(other.operands);
+    }
 }
 
 #[derive(Default)]
@@ -47,21 +66,35 @@ impl Tally {
             *worst = worst.max(report.worst(derivative).unwrap_or_default());
         }
     }
+
+    fn add(&mut self, other: &Self) {
+        self.checks += other.checks;
+        self.compared += other.compared;
+        for (&derivative, &error) in &other.worst {
+            let worst = self.worst.entry(derivative).or_default();
+            *worst = worst.max(error);
+        }
+    }
 }
 
-#[test]
-fn every_gradient_agrees_with_every_witness_in_every_situation() {
-    if let Ok(line) = std::env::var("WENGERT_CASE") {
-        return super::rerun(&line).unwrap_or_else(|message| panic!("{message}"));
-    }
-    let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
-    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
-    let (mut tally, mut failures) = (Tally::default(), Vec::new());
-    let chosen = || table().filter(|info| info.name().contains(&only));
-    for info in chosen() {
-        let row = rows.entry(info.name()).or_default();
+/// What the checks of one entry of the table gave.
+#[derive(Default)]
+struct Checked {
+    row: Row,
+    tally: Tally,
+    failures: Vec<String>,
+}
+
+impl Checked {
+    fn of(info: &OpInfo) -> Self {
+        let mut checked = Self::default();
+        let Self {
+            row,
+            tally,
+            failures,
+        } = &mut checked;
         row.exemptions.extend(info.exemptions());
-        row.bound = row.bound.or(info.rounding());
+        row.bound = info.rounding();
         for situation in Situation::ALL {
             let outcome = walk(info, situation, |line| {
                 row.operands = row.operands.max(line.operands(info));
@@ -77,11 +110,51 @@ fn every_gradient_agrees_with_every_witness_in_every_situation() {
                 failures.push(message);
             }
         }
+        checked
+    }
+}
+
+/// The checks of all entries, in their order; each processor takes one entry after the other.
+fn check(entries: &[&OpInfo]) -> Vec<Checked> {
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(info) = entries.get(index) else {
+                        break;
+                    };
+                    let checked = Checked::of(info);
+                    let mut all = all.lock().expect("nothing panics with the lock");
+                    all.insert(index, checked);
+                }
+            });
+        }
+    });
+    let all = all.into_inner().expect("nothing panics with the lock");
+    all.into_values().collect()
+}
+
+#[test]
+fn every_gradient_agrees_with_every_witness_in_every_situation() {
+    if let Ok(line) = std::env::var("WENGERT_CASE") {
+        return super::rerun(&line).unwrap_or_else(|message| panic!("{message}"));
+    }
+    let only = std::env::var("WENGERT_ONLY").unwrap_or_default();
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    let (mut tally, mut failures) = (Tally::default(), Vec::new());
+    let chosen: Vec<_> = table().filter(|info| info.name().contains(&only)).collect();
+    for (info, checked) in chosen.iter().zip(check(&chosen)) {
+        rows.entry(info.name()).or_default().add(checked.row);
+        tally.add(&checked.tally);
+        failures.extend(checked.failures);
     }
     println!(
         "{} functions in {} rows, {} gradient checks, {} derivatives compared",
         rows.len(),
-        chosen().count(),
+        chosen.len(),
         tally.checks,
         tally.compared
     );
