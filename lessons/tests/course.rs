@@ -1,10 +1,13 @@
 //! Every lesson runs, and the course text says what the lessons print.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use regex::Regex;
-use wengert_lessons::{LESSONS, Length, LessonError, Options, lesson};
+use wengert_lessons::{LESSONS, Length, Lesson, LessonError, Options, lesson};
 
 /// Lessons that take no time: their full form runs in every test, and its numbers must be those of the page.
 const QUICK: [&str; 4] = ["conv_arithmetic", "conv_channels", "backprop_by_hand", "receptive_field"];
@@ -37,19 +40,23 @@ fn run(name: &str, length: Length, pictures: &Path) -> String {
 #[test]
 fn every_lesson_prints_writes_a_picture_and_ends_with_a_sentence() {
     let directory = tempfile::tempdir().expect("a directory");
-    for lesson in LESSONS {
-        let text = run(lesson.name, Length::Short, directory.path());
-        let last = text.lines().last().expect("it prints");
-        assert!(last.starts_with("Remember: ") && last.ends_with('.'), "{}: {last}", lesson.name);
-        let picture = directory.path().join(format!("{}.svg", lesson.name));
-        let picture = std::fs::read_to_string(&picture).expect("the picture");
-        assert!(
-            picture.starts_with("<svg") && picture.len() < 400_000,
-            "{}: {} bytes",
-            lesson.name,
-            picture.len()
-        );
-    }
+    // Lessons compute on one thread for the most part, so one runs on each processor.
+    let next = AtomicUsize::new(0);
+    let lessons = || std::iter::from_fn(|| LESSONS.get(next.fetch_add(1, Ordering::Relaxed)));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| lessons().for_each(|lesson| prints_and_draws(lesson, directory.path())));
+        }
+    });
+}
+
+fn prints_and_draws(lesson: &Lesson, directory: &Path) {
+    let text = run(lesson.name, Length::Short, directory);
+    let last = text.lines().last().expect("it prints");
+    assert!(last.starts_with("Remember: ") && last.ends_with('.'), "{}: {last}", lesson.name);
+    let picture = directory.join(format!("{}.svg", lesson.name));
+    let picture = std::fs::read_to_string(&picture).expect("the picture");
+    assert!(picture.starts_with("<svg") && picture.len() < 400_000, "{}: {} bytes", lesson.name, picture.len());
 }
 
 #[test]
