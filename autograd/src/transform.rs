@@ -164,20 +164,17 @@ fn dual_inputs<T: Real>(inputs: &[Tensor<T>], tangents: &[Tensor<T>]) -> Vec<Ten
         inputs.len(),
         tangents.len()
     );
-    inputs
-        .iter()
-        .zip(tangents)
-        .enumerate()
-        .map(|(i, (x, u))| {
-            require!(
-                x.shape() == u.shape(),
-                "jvp: input {i} is {:?}, its tangent {:?}: the shapes differ",
-                x.shape(),
-                u.shape()
-            );
-            x.zip(u, Dual::new)
-        })
-        .collect()
+    // A loop, since a closure would be the caller of a panic.
+    for (i, (x, u)) in inputs.iter().zip(tangents).enumerate() {
+        require!(
+            x.shape() == u.shape(),
+            "jvp: input {i} is {:?}, its tangent {:?}: the shapes differ",
+            x.shape(),
+            u.shape()
+        );
+    }
+    let pairs = inputs.iter().zip(tangents);
+    pairs.map(|(x, u)| x.zip(u, Dual::new)).collect()
 }
 
 /// Rows, each a list of gradients, as one tensor `[row.., x..]` per input.

@@ -319,9 +319,7 @@ impl StateDict {
 }
 
 fn assign<T: Real>(place: &mut Tensor<T>, values: &Values) {
-    if let Some(values) = values.real() {
-        *place = values;
-    }
+    *place = values.real().expect("the difference has no misfits");
 }
 
 /// Which differences between a model and a state dict are let pass; none by default.

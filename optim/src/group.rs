@@ -102,6 +102,8 @@ mod tests {
         for path in ["layer10.weight", "layer", "net.layer1.weight"] {
             assert!(!matches("layer1", path), "{path}");
         }
+        // Every path is below the root, whose path is empty.
+        assert!(matches("", "layer1.weight"));
     }
 
     #[test]
@@ -115,5 +117,6 @@ mod tests {
         assert!(!matches("*.bias", "bias"));
         assert!(!matches("*.bias", "layer1.bias.weight"));
         assert!(!matches("*ab*b", "ab"));
+        assert!(!matches("*conv*bias", "layer1.bn2.bias"));
     }
 }

@@ -17,8 +17,8 @@ const BEST: &str = "best.safetensors";
 /// The directory of a run's checkpoints, locked.
 pub(super) struct Directory {
     options: CheckpointOptions,
-    /// `None` on a process that leaves the files to another one.
-    lock: Option<DirectoryLock>,
+    /// Held until the end of the run; `None` on a process that leaves the files to another one.
+    _lock: Option<DirectoryLock>,
 }
 
 /// The checkpoints in a directory by number, in ascending order.
@@ -64,7 +64,7 @@ impl Directory {
         fs::remove_file(&trial).map_err(unusable)?;
         Ok(Self {
             options: options.clone(),
-            lock: Some(lock),
+            _lock: Some(lock),
         })
     }
 
@@ -72,7 +72,7 @@ impl Directory {
     pub(super) fn of_other_process(options: &CheckpointOptions) -> Self {
         Self {
             options: options.clone(),
-            lock: None,
+            _lock: None,
         }
     }
 
@@ -80,10 +80,8 @@ impl Directory {
         &self.options.directory
     }
 
+    /// Only the process that has the lock asks.
     pub(super) fn list(&self) -> Result<Vec<(u64, PathBuf)>, TrainError> {
-        if self.lock.is_none() {
-            return Ok(Vec::new());
-        }
         let directory = self.options.directory.clone();
         list(&directory).map_err(|error| TrainError::Directory { directory, error })
     }

@@ -73,6 +73,30 @@ fn the_last_ones_and_the_best_are_kept_and_nothing_else() {
 }
 
 #[test]
+fn the_best_is_kept_only_if_asked_for() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let set = images(8, 0);
+    let loader = Loader::new(
+        &set,
+        LoaderOptions {
+            batch: 4,
+            ..LoaderOptions::default()
+        },
+    );
+    let mut model = network(0);
+    let outcome = Trainer::new(&mut model, Optimizer::new(Adam::default()), &loader)
+        .validation(&loader)
+        .checkpoints(CheckpointOptions {
+            keep_best: false,
+            ..options(scratch.path())
+        })
+        .fit()
+        .expect("nothing is wrong");
+    assert!(outcome.best.is_some());
+    assert_eq!(names(scratch.path()), ["checkpoint-0000000002.safetensors"]);
+}
+
+#[test]
 fn a_checkpoint_has_history_configuration_and_weights() {
     let scratch = tempfile::tempdir().expect("a directory");
     let outcome = run(scratch.path(), 2);

@@ -14,4 +14,5 @@ mod non_finite;
 mod resume;
 mod shards;
 mod sync_batch_norm;
+mod trainer_corners;
 mod unreadable;

@@ -3,6 +3,7 @@
 
 mod examples;
 mod families;
+mod functions;
 mod listed;
 mod tensors;
 mod texts;

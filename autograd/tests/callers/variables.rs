@@ -46,6 +46,7 @@ crate::wrong_calls! {
     backward_each: v([1]).backward_each(|_, _| ());
     backward_keep: v([1]).backward_keep();
     grad: leaf([2]).grad(&[&v([2])]);
+    grad: leaf([1]).sum(..).grad(&[&leaf([1])]);
     backward_from: leaf([2]).backward_from(&Tensor::zeros([3]));
     broadcasting: Var::broadcasting(user_op::Hypot, &[&v([2]), &v([3])]);
     apply: Var::apply(user_op::Hypot, [&v([2])]);
@@ -88,11 +89,21 @@ crate::wrong_calls! {
         RnnActivation::Tanh,
     );
     rnn: v([5, 2, 3]).rnn(&[], None, RnnActivation::Tanh, &RecurrentOptions::default());
+    rnn: v([5, 2, 3]).rnn(
+        &[CellParams::new(&v([4, 3]), &v([4, 4]))],
+        None,
+        RnnActivation::Tanh,
+        &RecurrentOptions {
+            bidirectional: true,
+            ..RecurrentOptions::default()
+        },
+    );
     broadcast_to: v([2, 3]).broadcast_to([3, 2]);
     sum_to: v([2, 3]).sum_to([3, 2]);
     concat: Var::concat(&[&v([2, 3]), &v([2, 4])], 0);
     concat: Var::<f64>::concat(&[], 0);
     stack: Var::stack(&[&v([2, 3]), &v([2, 4])], 0);
+    stack: Var::<f64>::stack(&[], 0);
     chunk: v([2, 3]).chunk(0, 0);
     flip: v([2, 3]).flip(2);
     roll: v([2, 3]).roll(1, 2);
@@ -104,6 +115,8 @@ crate::wrong_calls! {
     t: v([2]).t();
     pixel_shuffle: v([1, 3, 2, 2]).pixel_shuffle(2);
     pixel_unshuffle: v([1, 1, 3, 3]).pixel_unshuffle(2);
+    pixel_unshuffle: v([1, 1, 4, 3]).pixel_unshuffle(2);
+    pixel_unshuffle: v([1, 1, 4, 4]).pixel_unshuffle(0);
     reshape: v([2, 3]).reshape([4, 2]);
     flatten: v([2, 3]).flatten(1, 0);
     squeeze: v([2, 3]).squeeze(0);
@@ -114,8 +127,14 @@ crate::wrong_calls! {
     select: v([2, 3]).select(0, 2);
     split: v([2, 3]).split(1, [1, 1]);
     unfold_axis: v([2, 3]).unfold_axis(1, 4, 1);
+    unfold_axis: v([2, 3]).unfold_axis(1, 0, 1);
+    unfold_axis: v([2, 3]).unfold_axis(1, 2, 0);
     einsum: Var::einsum("ij,jk->ik", &[&v([2, 3]), &v([2, 3])]);
     einsum: Var::einsum("ij->k", &[&v([2, 3])]);
+    einsum: Var::einsum("ij->ii", &[&v([2, 3])]);
+    einsum: Var::einsum("ij,jk->ik", &[&v([2, 3])]);
+    einsum: Var::einsum("ii->i", &[&v([2, 3])]);
+    einsum: Var::einsum("...i,...i->...i", &[&v([2, 4]), &v([3, 4])]);
     linear: v([2, 3]).linear(&v([4, 5]), None);
     bilinear: v([2, 3]).bilinear(&v([2, 4]), &v([5, 4, 3]), None);
     matmul: v([2, 3]).matmul(&v([2, 3]));
@@ -136,6 +155,7 @@ crate::wrong_calls! {
         &NormOptions::default(),
     );
     layer_norm: v([2, 3]).layer_norm([4], &NormOptions::default());
+    layer_norm: v([2, 3]).layer_norm([0_usize; 0], &NormOptions::default());
     rms_norm: v([2, 3]).rms_norm([4], &NormOptions::default());
     group_norm: v([2, 3]).group_norm(2, &NormOptions::default());
     instance_norm: v([4]).instance_norm(&NormOptions::default());
@@ -176,8 +196,15 @@ crate::wrong_calls! {
     adaptive_max_pool2d: v([4]).adaptive_max_pool2d(2);
     adaptive_max_pool3d: v([4]).adaptive_max_pool3d(2);
     interpolate: v([4]).interpolate(&InterpolateOptions::to(2));
+    interpolate: v([1, 1, 4, 4]).interpolate(&InterpolateOptions::by([2.0, 2.0, 2.0]));
+    interpolate: v([1, 1, 4, 4]).interpolate(&InterpolateOptions::by([0.0, 2.0]));
+    interpolate: v([1, 1, 4, 4]).interpolate(&InterpolateOptions::by([f64::INFINITY, 2.0]));
     unfold: v([1, 1, 2, 2]).unfold([3, 3], &ConvOptions::default());
+    unfold: v([1, 1, 2, 2]).unfold([0, 1], &ConvOptions::default());
+    unfold: v([1, 1, 2, 2]).unfold([1, 0], &ConvOptions::default());
+    unfold: v([1, 2, 2, 2]).unfold([1, 1], &ConvOptions::default().groups(2));
     fold: v([1, 4, 5]).fold([3, 3], [2, 2], &ConvOptions::default());
+    fold: v([1, 3, 4]).fold([3, 3], [2, 2], &ConvOptions::default());
     l1_loss: v([2, 1]).l1_loss(&v([2]));
     l1_loss_with: v([2, 1]).l1_loss_with(&v([2]), MEAN);
     huber_loss: v([2, 1]).huber_loss(&v([2]));
@@ -201,6 +228,13 @@ crate::wrong_calls! {
         &classes(&[0, -1]),
         &CrossEntropyOptions::default(),
     );
+    cross_entropy_with: v([2, 3]).cross_entropy_with(
+        &classes(&[0, 1]),
+        &CrossEntropyOptions {
+            label_smoothing: 1.5,
+            ..CrossEntropyOptions::default()
+        },
+    );
     cross_entropy_soft: v([2, 3]).cross_entropy_soft(&v([2, 4]));
     cross_entropy_soft_with: v([2, 3]).cross_entropy_soft_with(
         &v([2, 4]),
@@ -222,6 +256,13 @@ crate::wrong_calls! {
     multi_margin_loss_with: v([2, 3]).multi_margin_loss_with(
         &classes(&[0, 3]),
         &MultiMarginOptions::default(),
+    );
+    multi_margin_loss_with: v([2, 3]).multi_margin_loss_with(
+        &classes(&[0, 1]),
+        &MultiMarginOptions {
+            p: 3,
+            ..MultiMarginOptions::default()
+        },
     );
     normalize: v([2, 3]).normalize(2.0, 2, 1e-12);
     cosine_similarity: v([2, 3]).cosine_similarity(&v([2, 4]), 1, 1e-8);
@@ -274,6 +315,7 @@ crate::wrong_calls! {
     clamp: v([2]).clamp(1.0, 0.0);
     hardtanh: v([2]).hardtanh(1.0, 0.0);
     dropout: v([2]).dropout(&mask([3]), 0.5);
+    dropout: v([2]).dropout(&mask([2]), 1.5);
     lerp: v([2]).lerp(&v([3]), &v([2]));
     addcmul: v([2]).addcmul(&v([3]), &v([2]), 1.0);
     maximum: v([2]).maximum(&v([3]));

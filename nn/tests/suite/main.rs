@@ -1,12 +1,14 @@
 //! The tests of the crate, one binary: each would compile the same layers anew.
 
 mod cells;
+mod corners;
 mod deep;
 mod file;
 mod flow;
 mod functional;
 mod init;
 mod layers;
+mod mistakes;
 mod models;
 mod other_types;
 mod paths;

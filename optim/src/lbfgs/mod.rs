@@ -256,7 +256,7 @@ impl<T: Real> Lbfgs<T> {
             );
         }
         // Negated, so that a NaN does not end the step here.
-        if !(largest(&gradient).to_f64() <= self.options.tolerance_grad) && !gradient.is_empty() {
+        if !(largest(&gradient).to_f64() <= self.options.tolerance_grad) {
             self.descend(model, loss, gradient, &mut evaluate);
         }
         self.evaluations += count;

@@ -96,6 +96,17 @@ fn frozen_parameters_stay_as_they_are() {
 }
 
 #[test]
+fn a_parameter_that_is_frozen_after_the_backward_pass_stays_as_it_is() {
+    let mut model = pair();
+    let mut optimizer = Optimizer::new(HALF);
+    let (gradients, pass) = model.quadratic();
+    model.bias.freeze();
+    optimizer.step(&mut model, &gradients, pass);
+    assert_eq!(model.bias.value().to_vec(), [1.0; 3]);
+    assert_eq!(model.weight.value().to_vec(), [0.5; 2]);
+}
+
+#[test]
 fn a_parameter_without_gradient_stays_as_it_is() {
     let mut model = pair();
     let mut optimizer = Optimizer::new(HALF);

@@ -70,9 +70,9 @@ impl Writer {
     fn finish(mut self) -> Vec<u8> {
         self.text("wengert.checksum", NO_CHECKSUM);
         let mut bytes = self.0.to_bytes();
-        if let (Some(place), Some(sum)) = (checksum_place(&bytes), checksum(&bytes)) {
-            bytes[place..place + sum.len()].copy_from_slice(sum.as_bytes());
-        }
+        let place = checksum_place(&bytes).expect("the text above is in the header");
+        let sum = checksum(&bytes).expect("the text above has the length of a checksum");
+        bytes[place..place + sum.len()].copy_from_slice(sum.as_bytes());
         bytes
     }
 }

@@ -8,6 +8,7 @@ mod conv_dispatch;
 mod conv_geometry;
 mod conv_kernel_levels;
 mod conv_kernels;
+mod corners;
 mod create;
 mod display;
 mod elementwise;

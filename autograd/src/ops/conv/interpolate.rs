@@ -253,15 +253,18 @@ impl InterpolateOptions {
                     factors.len() == 1 || factors.len() == axes,
                     "interpolate: {factors:?}: one factor or one for each of {axes} axes is needed"
                 );
-                let factors = factors.iter().cycle();
-                let extent = |(&n, &factor): (&usize, &f64)| {
+                // A loop, since a closure would be the caller of a panic.
+                for factor in factors {
                     require!(
-                        factor > 0.0 && factor.is_finite(),
+                        *factor > 0.0 && factor.is_finite(),
                         "interpolate: a factor of {factor} is not positive and finite"
                     );
+                }
+                let extent = |(&n, &factor): (&usize, &f64)| {
                     let extent = (n as f64 * factor).floor() as usize;
                     (extent, Some(factor).filter(|_| !self.recompute_scale))
                 };
+                let factors = factors.iter().cycle();
                 input.iter().zip(factors).map(extent).collect()
             }
         }
@@ -359,23 +362,23 @@ impl<T: Real> Var<T> {
             filled,
             "interpolate: {shape:?}: an axis has no pixels before or after"
         );
-        let axes = sizes.into_iter().enumerate().rev();
-        axes.fold(self.clone(), |x, (axis, (output, factor))| {
+        let mut x = self.clone();
+        for (axis, (output, factor)) in sizes.into_iter().enumerate().rev() {
             let axis = axis + 2;
             let input = shape[axis];
             // A position has at most four taps; a vector of fewer may still reserve more.
             wengert_tensor::require_memory::<[(usize, f64); 8]>("interpolate", shape, output);
             let taps = options.taps(input, output, factor);
-            if taps.len() == input
+            let is_same = taps.len() == input
                 && taps
                     .iter()
                     .enumerate()
-                    .all(|(i, taps)| taps[..] == [(i, 1.0)])
-            {
-                return x;
+                    .all(|(i, taps)| taps[..] == [(i, 1.0)]);
+            if !is_same {
+                x = Self::apply(Resample::new(axis, input, &taps), [&x]);
             }
-            Self::apply(Resample::new(axis, input, &taps), [&x])
-        })
+        }
+        x
     }
 }
 
