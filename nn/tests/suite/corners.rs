@@ -282,6 +282,7 @@ fn the_digits_network_has_batch_norm_if_asked_for() {
 }
 
 /// A layer that multiplies the output of another one by itself.
+#[derive(Clone, Debug)]
 struct Gram {
     inner: Linear,
 }
