@@ -218,7 +218,7 @@ fn one_process_trains_as_none_and_sends_nothing() {
 #[test]
 #[should_panic(expected = "Communicator: bucket_bytes = 0: must be at least 1")]
 fn a_bucket_has_bytes() {
-    let communicators = Simulator::new(1).run(|communicator| communicator.rank());
+    let communicators = Simulator::new(1).run(wengert::distributed::Communicator::rank);
     assert_eq!(communicators, [0]);
     let none = CommunicatorOptions {
         bucket_bytes: 0,
@@ -226,5 +226,5 @@ fn a_bucket_has_bytes() {
     };
     let _ = Simulator::new(1)
         .options(none)
-        .run(|communicator| communicator.rank());
+        .run(wengert::distributed::Communicator::rank);
 }

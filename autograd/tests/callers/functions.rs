@@ -18,29 +18,29 @@ fn every_wrong_call_panics_at_its_line() {
     let wrong = |name: &str, call: &dyn Fn()| crate::fault(name, "callers/functions.rs", call);
     let faults: Vec<String> = [
         wrong("grad", &|| {
-            drop(transform::grad(|x| x[0].clone(), &[ones([2])]))
+            drop(transform::grad(|x| x[0].clone(), &[ones([2])]));
         }),
         wrong("value_and_grad", &|| {
-            drop(transform::value_and_grad(|x| x[0].clone(), &[ones([2])]))
+            drop(transform::value_and_grad(|x| x[0].clone(), &[ones([2])]));
         }),
         wrong("jvp", &|| {
-            drop(transform::jvp(|x| x[0].clone(), &[ones([2])], &[]))
+            drop(transform::jvp(|x| x[0].clone(), &[ones([2])], &[]));
         }),
         wrong("jvp", &|| {
-            drop(transform::jvp(|x| x[0].clone(), &[ones([2])], &[ones([3])]))
+            drop(transform::jvp(|x| x[0].clone(), &[ones([2])], &[ones([3])]));
         }),
         wrong("accumulate", &|| gradients().accumulate(gradients())),
         wrong("power", &|| {
-            drop(Check::of(generic!(|x| x.exp())).power(0.0))
+            drop(Check::of(generic!(|x| x.exp())).power(0.0));
         }),
         wrong("power", &|| {
-            drop(Check::of(generic!(|x| x.exp())).power(1.0))
+            drop(Check::of(generic!(|x| x.exp())).power(1.0));
         }),
         wrong("witnesses", &|| {
-            drop(Check::of(generic!(|x| x.exp())).witnesses(&[]))
+            drop(Check::of(generic!(|x| x.exp())).witnesses(&[]));
         }),
         wrong("witnesses", &|| {
-            drop(Check::of(generic!(|x| x.exp())).witnesses(&[Witness::Single]))
+            drop(Check::of(generic!(|x| x.exp())).witnesses(&[Witness::Single]));
         }),
     ]
     .into_iter()

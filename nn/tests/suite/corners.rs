@@ -141,6 +141,8 @@ impl Module<f32> for SharedNorm {
 
 #[test]
 fn changes_of_a_shared_buffer_are_applied_once() {
+    // The difference of new and old values is added to the old ones.
+    const ADDED: f64 = 1e-6;
     let mut model = SharedNorm {
         norm: BatchNorm1d::new(3),
     };
@@ -154,8 +156,6 @@ fn changes_of_a_shared_buffer_are_applied_once() {
     let changes = BufferChanges::of(pass_of(&model), &model);
     changes.apply(&mut model);
     pass_of(&committed).commit(&mut committed);
-    // The difference of new and old values has been added to the old ones.
-    const ADDED: f64 = 1e-6;
     for name in ["first.running_mean", "first.running_var"] {
         let [ours, theirs] = [&model, &committed].map(|model| {
             let values: Option<Tensor<f64>> = StateDict::of(model).get(name).and_then(Values::real);

@@ -63,11 +63,11 @@ fn normalizations_have_axes_and_channels() {
     call(&one, [2, 3]);
     call(&one, [2, 3, 4]);
     refused("batch_norm1d: [2, 3, 4, 4]: 3 axes are needed", || {
-        call(&one, [2, 3, 4, 4])
+        call(&one, [2, 3, 4, 4]);
     });
     let two: BatchNorm2d = BatchNorm2d::new(3);
     refused("batch_norm2d: [2, 3]: 4 axes are needed", || {
-        call(&two, [2, 3])
+        call(&two, [2, 3]);
     });
     refused(
         "batch_norm2d: [2, 5, 4, 4]: 5 channels, the layer has 3",
@@ -245,7 +245,7 @@ fn changes_of_buffers_belong_to_the_model_that_ran() {
     let _ = layer.call(&x, &mut pass);
     let mut other: BatchNorm2d = BatchNorm2d::new(3);
     refused("commit: 3 buffers are not in the model", || {
-        pass.commit(&mut other)
+        pass.commit(&mut other);
     });
 }
 

@@ -86,7 +86,7 @@ fn a_step_ends_when_parameters_or_loss_hardly_change() {
         optimizer.step(&mut model, |model| at(model, f));
         optimizer.iterations()
     };
-    let bowl = |x: f64, y: f64| ((x * x + y * y) / 2.0, [x, y]);
+    let bowl = |x: f64, y: f64| (0.5 * (x * x + y * y), [x, y]);
     // The first step is half the gradient times lr: below the tolerance 1e-3 if lr is 1e-3.
     assert_eq!(count(1e-3, 1e-3, &bowl), 1);
     // The same loss everywhere, with steps of ½.
@@ -124,7 +124,7 @@ fn a_shared_parameter_is_one_of_the_search_and_a_frozen_one_is_none() {
     let mut model = Tied::new();
     let mut optimizer = Lbfgs::new(WOLFE);
     optimizer.step(&mut model, Tied::loss);
-    for x in model.table.value().iter() {
+    for x in model.table.value() {
         assert!((x - 1.0).abs() < 1e-6, "{x}");
     }
     assert_eq!(model.fixed.value().item(), 3.0);

@@ -44,7 +44,7 @@ fn log2(x: f64) -> (f64, f64) {
     /// The bits of 2^−¼ and of 2^¼.
     const LEAST: u64 = 0x3fea_e89f_995a_d3ad;
     const MIDDLE: f64 = 1.189_207_115_002_721;
-    /// The bits of 2⁵²: an integer ORed into the lowest bits is added to the number.
+    /// The bits of 2⁵²: or-ing an integer into the lowest bits adds it to the number.
     const INTEGER: u64 = (1023 + 52) << 52;
     /// Near 2^½. Its logarithm is the sum of a multiple of 2⁻⁴⁰, so that adding an exponent is exact, and the rest.
     const CENTRE: f64 = 181.0 / 128.0;

@@ -32,7 +32,7 @@ impl Form {
         let all = |form: &dyn Fn(usize, &[(usize, f64)]) -> bool| {
             taps.iter().enumerate().all(|(i, taps)| form(i, taps))
         };
-        if taps.len() % 2 == 0 && all(&|i, taps| taps == [(i / 2, 1.0)]) {
+        if taps.len().is_multiple_of(2) && all(&|i, taps| taps == [(i / 2, 1.0)]) {
             Self::Doubled
         } else if all(&|_, taps| matches!(taps, [(_, 1.0)])) {
             Self::Copies
