@@ -223,14 +223,16 @@ impl<T: Real> ConvKernel<T> for Im2row {
 
     fn workspace(&self, geometry: &ConvGeometry) -> usize {
         let sizes = Sizes::of(geometry);
+        let blocks = geometry.batch.div_ceil(sizes.images);
         let rows = sizes.images.saturating_mul(sizes.pixels);
-        let tasks = geometry
-            .batch
-            .div_ceil(sizes.images)
-            .min(parallel::threads());
-        rows.saturating_mul(sizes.taps.saturating_add(sizes.filters))
-            .saturating_mul(tasks)
+        let block = rows.saturating_mul(sizes.taps.saturating_add(sizes.filters));
+        let partials = (parts(geometry, blocks) - 1).saturating_mul(geometry.w_len());
+        let indices = sizes.pixels.saturating_mul(sizes.taps);
+        block
+            .saturating_mul(blocks.min(parallel::threads()))
+            .saturating_add(partials)
             .saturating_mul(size_of::<T>())
+            .saturating_add(indices.saturating_mul(size_of::<i32>()))
     }
 }
 
