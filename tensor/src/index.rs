@@ -232,7 +232,14 @@ impl<T: Element> Tensor<T> {
         shape[axis] = index.len();
         let inner: usize = shape[axis + 1..].iter().product();
         let indices = index.to_vec();
-        let runs = Run::all(&indices, inner);
+        // A block is copied by one thread, so there must be enough of them.
+        let blocks: usize = shape[..axis].iter().product();
+        let is_shared = blocks >= parallel::share_of_threads();
+        let runs = if is_shared {
+            Run::all(&indices, inner)
+        } else {
+            Vec::new()
+        };
         let Some(x) = self.as_slice().filter(|_| inner > 1 || !runs.is_empty()) else {
             let index = along_axis(index, axis, self.rank());
             return self.gather_by(OP, axis, &index.broadcast_to(&shape));

@@ -4,7 +4,7 @@
 //! Loops, from outside: images and groups, the tasks of the threads; blocks of output rows, of which at most
 //! [`BLOCK`] elements are unfolded at a time, so that the columns stay in the second-level cache; the matrix
 //! product of [`gemm`]. It supports every geometry and number type, and is what processors
-//! without fused multiply-add use.
+//! without fused multiply-add use for all but small images and filters of one tap.
 
 use std::ops::Range;
 

@@ -4,7 +4,8 @@
 //! `im2col` a column; Chellapilla, Puri, Simard 2006). With few output pixels the product of a single image has no
 //! rows to fill a microkernel with; here the rows of many images are those of one matrix.
 //!
-//! Loops, from outside: blocks of images, the tasks of the threads; groups; the matrix product of [`gemm`]. Which
+//! Loops, from outside: blocks of images, the tasks of the threads (in the weight gradient parts of the images, and
+//! groups); groups; the matrix product of [`gemm`]. Which
 //! pixel of an image an element of its windows is stands in a list that is made once for all images. Where a window
 //! is the whole image, nothing is copied.
 
@@ -28,6 +29,12 @@ const MIN_ROWS: usize = 192;
 /// Most elements of an image's windows for each of its own that are copied, and how many are always.
 const MAX_COPIES: usize = 64;
 const ALWAYS_COPIED: usize = 1 << 10;
+
+/// The same for automatic choice: with more, windows are mostly padding.
+const MAX_PROFITABLE_COPIES: usize = 16;
+
+/// Most elements of an image's windows, in all channels of a group. An image is not divided.
+const MAX_WINDOWS: usize = 1 << 20;
 
 /// Most output pixels of an image for which a product of its own, in place, is not profitable.
 pub(super) const MAX_PIXELS_IN_PLACE: usize = 12;
@@ -82,8 +89,11 @@ impl<T: Real> ConvKernel<T> for Im2row {
         let pixels = geometry.output_pixels();
         let [_, _, width] = geometry.output();
         let [image, windows] = [geometry.input_pixels(), window_elements(geometry)];
-        if windows > 16 * image {
+        if windows > MAX_PROFITABLE_COPIES * image {
             return Err("windows are mostly padding");
+        }
+        if windows.saturating_mul(geometry.group_channels()) > MAX_WINDOWS {
+            return Err("an image with large windows in all, which are copied at once");
         }
         let is_pointwise = geometry.taps() == 1 && geometry.stride == [1; 3];
         let in_place = is_pointwise && direction != Direction::WeightGradient;
@@ -226,10 +236,13 @@ impl<T: Real> ConvKernel<T> for Im2row {
         let blocks = geometry.batch.div_ceil(sizes.images);
         let rows = sizes.images.saturating_mul(sizes.pixels);
         let block = rows.saturating_mul(sizes.taps.saturating_add(sizes.filters));
-        let partials = (parts(geometry, blocks) - 1).saturating_mul(geometry.w_len());
+        let parts = parts(geometry, blocks);
+        // Those of the weight gradient are parts of the images and groups.
+        let tasks = blocks.max(parts.saturating_mul(geometry.groups));
+        let partials = (parts - 1).saturating_mul(geometry.w_len());
         let indices = sizes.pixels.saturating_mul(sizes.taps);
         block
-            .saturating_mul(blocks.min(parallel::threads()))
+            .saturating_mul(tasks.min(parallel::threads()))
             .saturating_add(partials)
             .saturating_mul(size_of::<T>())
             .saturating_add(indices.saturating_mul(size_of::<i32>()))
