@@ -52,7 +52,7 @@ impl<T: Real> ConvKernel<T> for Pointwise {
         if direction == Direction::WeightGradient && many_small {
             return Err("few pixels in an image");
         }
-        // With so many pixels, two channels and filters are enough for a sum over them.
+        // Two channels and filters are enough for sums over many pixels.
         let is_long_sum =
             direction == Direction::WeightGradient && geometry.input_pixels() >= MIN_PIXELS;
         let least = if is_long_sum { 2 } else { MIN_CHANNELS };
