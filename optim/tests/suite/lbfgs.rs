@@ -25,7 +25,7 @@ fn rosenbrock(model: &mut Pair<f64>) -> (f64, Gradients<f64>) {
     (loss.item(), pass.backward(&loss))
 }
 
-const WOLFE: LbfgsOptions = LbfgsOptions {
+pub const WOLFE: LbfgsOptions = LbfgsOptions {
     lr: 1.0,
     max_iter: 20,
     max_eval: None,

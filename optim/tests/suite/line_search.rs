@@ -1,20 +1,10 @@
 //! The line search of L-BFGS on functions with many minima, and models that L-BFGS has to walk with care.
 
+use crate::lbfgs::WOLFE;
 use crate::model::Pair;
 use wengert_nn::{Gradients, Param, Pass, fields};
-use wengert_optim::{Lbfgs, LbfgsOptions, LineSearch, LoadError};
+use wengert_optim::{Lbfgs, LbfgsOptions, LoadError};
 use wengert_tensor::Tensor;
-
-const WOLFE: LbfgsOptions = LbfgsOptions {
-    lr: 1.0,
-    max_iter: 20,
-    max_eval: None,
-    tolerance_grad: 1e-7,
-    tolerance_change: 1e-9,
-    history_size: 100,
-    line_search: Some(LineSearch::StrongWolfe),
-    maximize: false,
-};
 
 /// A function of two numbers that are the whole model, given by its value and its slopes.
 fn at(model: &Pair<f64>, f: impl Fn(f64, f64) -> (f64, [f64; 2])) -> (f64, Gradients<f64>) {
