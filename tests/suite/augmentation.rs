@@ -2,6 +2,7 @@
 
 use wengert::data::{Augment, Dataset, Example, ImageSet, Loader, LoaderOptions, Targets};
 use wengert::tensor::Tensor;
+use wengert::tensor::testing::panics::message_of;
 
 const ROUNDING: f64 = 1e-12;
 
@@ -306,11 +307,6 @@ fn mixup_works_for_inputs_that_are_no_images_and_other_changes_do_not() {
         message.contains("only images [channels, height, width] can be changed"),
         "{message}"
     );
-}
-
-fn message_of(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
-    let panic = std::panic::catch_unwind(f).expect_err("a panic is expected");
-    *panic.downcast::<String>().expect("a formatted message")
 }
 
 #[test]

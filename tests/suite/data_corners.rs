@@ -1,13 +1,13 @@
 //! Samples that fit no batch, sets without samples, options of another length: the corners of loaders and files.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wengert::data::{
     Augment, Dataset, Example, ImageSet, Loader, LoaderOptions, Normalize, Npy, Npz, Sampler,
     Split, Target, split_rows,
 };
 use wengert::tensor::Tensor;
+use wengert::tensor::testing::panics::assert_refused;
 
 use crate::samples::idx;
 
@@ -29,13 +29,6 @@ impl Dataset for Samples {
 fn samples<const N: usize>(shapes: [&[usize]; N]) -> Samples {
     let example = |shape: &&[usize]| Example::new(Tensor::zeros(*shape), 0_usize);
     Samples(shapes.iter().map(example).collect(), 2)
-}
-
-#[track_caller]
-fn refused(expected: &str, call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("a panic");
-    let text = panic.downcast_ref::<String>().expect("a message");
-    assert!(text.contains(expected), "{text}, not {expected}");
 }
 
 fn first_batch(set: &dyn Dataset, options: LoaderOptions) {
@@ -86,7 +79,7 @@ fn mixed_samples_have_one_shape_and_known_classes() {
         ..LoaderOptions::default()
     };
     let shapes = samples([&[2], &[3]]);
-    refused("all must have one shape", || {
+    assert_refused("all must have one shape", || {
         let loader = Loader::new(&shapes, mixed(1));
         // In some epoch a sample is mixed with the other one.
         for epoch in 0..20 {
@@ -96,13 +89,13 @@ fn mixed_samples_have_one_shape_and_known_classes() {
     for class in [2_i64, -1] {
         let target = Tensor::scalar(class);
         let set = Samples(vec![Example::new(Tensor::zeros([2]), target); 2], 2);
-        refused("one of the 2 classes is needed", || {
+        assert_refused("one of the 2 classes is needed", || {
             first_batch(&set, mixed(2));
         });
     }
     let mut unknown = samples([&[2], &[2]]);
     unknown.1 = 0;
-    refused("the set does not know its number of classes", || {
+    assert_refused("the set does not know its number of classes", || {
         first_batch(&unknown, mixed(2));
     });
 }
@@ -127,7 +120,7 @@ fn a_normalization_has_one_mean_and_one_deviation_for_each_channel() {
             normalize: Some(normalize),
             ..LoaderOptions::default()
         };
-        refused(
+        assert_refused(
             &format!("normalize has {means} means and {deviations} deviations"),
             || first_batch(&set, options),
         );
@@ -137,11 +130,11 @@ fn a_normalization_has_one_mean_and_one_deviation_for_each_channel() {
 #[test]
 fn the_mean_of_a_set_is_over_samples_with_the_same_channels() {
     let scalar = samples([&[]]);
-    refused("sample 0 has the shape []", || {
+    assert_refused("sample 0 has the shape []", || {
         let _ = Normalize::of(&scalar);
     });
     let other = samples([&[2, 3], &[3, 3]]);
-    refused("sample 1 has the shape [3, 3]", || {
+    assert_refused("sample 1 has the shape [3, 3]", || {
         let _ = Normalize::of(&other);
     });
     // A sample without values adds none.
@@ -159,7 +152,7 @@ fn the_weights_of_a_sampler_are_finite_and_not_negative() {
             sampler: Sampler::Weighted(vec![1.0, bad]),
             ..LoaderOptions::default()
         };
-        refused(
+        assert_refused(
             &format!(
                 "weighted sampler: sample 1 has the weight {bad}: must be a finite number, at least 0"
             ),

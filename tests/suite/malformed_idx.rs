@@ -7,6 +7,7 @@ use crate::counting::peak_of;
 use crate::samples::{OVERHEAD, gzip, idx};
 use flate2::{Compression, GzBuilder};
 use wengert::data::{DataError, Idx, IdxValues, ImageColor, ImageSet, Problem};
+use wengert::tensor::testing::panics::message_of;
 
 /// The largest extra field of a gzip header; the decompressor reads it whole.
 const EXTRA_FIELD: usize = 64 * 1024;
@@ -297,19 +298,13 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     }
 }
 
-/// The message of the panic of a call.
-fn panic_of(call: impl FnOnce() + std::panic::UnwindSafe) -> String {
-    let panic = std::panic::catch_unwind(call).expect_err("it must panic");
-    *panic.downcast::<String>().expect("a message")
-}
-
 #[test]
 fn an_array_whose_shape_no_file_can_have_panics() {
     for shape in [&[][..], &[1; 9], &[1 << 32, 0]] {
-        let message = panic_of(|| drop(Idx::new(shape, IdxValues::U8(vec![]))));
+        let message = message_of(|| drop(Idx::new(shape, IdxValues::U8(vec![]))));
         assert!(message.contains("rank 1 to 8"), "{message}");
     }
-    let message = panic_of(|| drop(ImageSet::new(vec![], [0, 1, 2, 2], vec![], &["a"], 0)));
+    let message = message_of(|| drop(ImageSet::new(vec![], [0, 1, 2, 2], vec![], &["a"], 0)));
     assert!(message.contains("white = 0"), "{message}");
 }
 

@@ -6,7 +6,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wengert::data::{
@@ -15,6 +14,7 @@ use wengert::data::{
 };
 use wengert::evaluate::accuracy;
 use wengert::prelude::{Module, Pass, Tensor, Var, fields};
+use wengert::tensor::testing::panics::message_of;
 
 /// `count` samples: the input is the index and its half, the class is the index modulo `classes`.
 struct Numbered {
@@ -42,14 +42,6 @@ fn options(batch: usize) -> LoaderOptions {
     LoaderOptions {
         batch,
         ..LoaderOptions::default()
-    }
-}
-
-fn message_of(f: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic is expected");
-    match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => (*panic.downcast::<&str>().expect("a text")).to_owned(),
     }
 }
 

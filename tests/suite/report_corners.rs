@@ -1,20 +1,9 @@
 //! Pictures and texts of reports at their corners: nothing to draw, sizes that do not fit, long texts.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wengert::report::{HeatMap, LineChart, Plane, PlaneGrid, Series, shades};
 use wengert::tensor::Tensor;
+use wengert::tensor::testing::panics::assert_refused;
 use wengert::train::EpochRecord;
-
-#[track_caller]
-fn refused(expected: &str, call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("a panic");
-    let text = match panic.downcast_ref::<String>() {
-        Some(text) => text.as_str(),
-        None => panic.downcast_ref::<&str>().expect("a message"),
-    };
-    assert!(text.contains(expected), "{text}, not {expected}");
-}
 
 fn count(text: &str, part: &str) -> usize {
     text.matches(part).count()
@@ -52,7 +41,7 @@ fn a_heat_map_has_whole_rows_and_writes_small_and_large_numbers_with_exponents()
             "HeatMap: {} values do not fill rows of {columns}",
             values.len()
         );
-        refused(&expected, || drop(map(columns, values).to_svg()));
+        assert_refused(&expected, || drop(map(columns, values).to_svg()));
     }
     let svg = map(2, &[0.0, 5e-4]).to_svg();
     assert!(svg.contains("5.0e-4") && svg.contains("0.000"), "{svg}");
@@ -72,7 +61,7 @@ fn planes_have_captions_texts_and_a_size() {
         zoom: 0,
         ..grid(vec![plane()])
     };
-    refused("PlaneGrid: zoom = 0: must be at least 1", || {
+    assert_refused("PlaneGrid: zoom = 0: must be at least 1", || {
         drop(none.to_svg());
     });
     // A caption needs a line, below each row.
@@ -106,7 +95,7 @@ fn shades_need_whole_rows() {
             "shades: {} pixels do not fill rows of {width}",
             pixels.len()
         );
-        refused(&expected, || drop(shades(pixels, width)));
+        assert_refused(&expected, || drop(shades(pixels, width)));
     }
     assert_eq!(shades(&[f64::NAN, 1.0], 2), "??██\n");
 }

@@ -1,7 +1,5 @@
 //! Layers and models with options or inputs that do not fit: each panics with a message that names what was given.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wengert_nn::models::{
     CifarResNet, CifarResNetOptions, MobileNetOptions, MobileNetV2, ShuffleUnit, VisionTransformer,
     VitOptions,
@@ -12,16 +10,7 @@ use wengert_nn::{
     rng,
 };
 use wengert_tensor::Tensor;
-
-#[track_caller]
-fn refused(expected: &str, call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("a panic");
-    let text = match panic.downcast_ref::<String>() {
-        Some(text) => text.as_str(),
-        None => panic.downcast_ref::<&str>().expect("a message"),
-    };
-    assert!(text.contains(expected), "{text}, not {expected}");
-}
+use wengert_tensor::testing::panics::{assert_refused, message_of};
 
 /// Calls a layer in training with ones of a shape.
 fn call<const N: usize>(layer: &impl Module<f32>, shape: [usize; N]) {
@@ -35,10 +24,10 @@ fn groups_divide_inputs_and_outputs() {
     for (inputs, outputs, groups) in [(4, 6, 0), (3, 4, 2), (4, 3, 2)] {
         let expected =
             format!("{groups} groups do not divide {inputs} inputs and {outputs} outputs");
-        refused(&format!("conv: {expected}"), || {
+        assert_refused(&format!("conv: {expected}"), || {
             let _: Conv2d = Conv2d::grouped(inputs, outputs, 3, groups, &mut rng(0));
         });
-        refused(&format!("conv_transpose: {expected}"), || {
+        assert_refused(&format!("conv_transpose: {expected}"), || {
             let _: ConvTranspose2d =
                 ConvTranspose2d::grouped(inputs, outputs, 3, groups, &mut rng(0));
         });
@@ -48,7 +37,7 @@ fn groups_divide_inputs_and_outputs() {
 #[test]
 fn heads_divide_the_width() {
     for heads in [0, 3] {
-        refused(
+        assert_refused(
             &format!("multi_head_attention: {heads} heads do not divide the width 4"),
             || {
                 let _: MultiheadAttention = MultiheadAttention::new(4, heads, &mut rng(0));
@@ -62,52 +51,52 @@ fn normalizations_have_axes_and_channels() {
     let one: BatchNorm1d = BatchNorm1d::new(3);
     call(&one, [2, 3]);
     call(&one, [2, 3, 4]);
-    refused("batch_norm1d: [2, 3, 4, 4]: 3 axes are needed", || {
+    assert_refused("batch_norm1d: [2, 3, 4, 4]: 3 axes are needed", || {
         call(&one, [2, 3, 4, 4]);
     });
     let two: BatchNorm2d = BatchNorm2d::new(3);
-    refused("batch_norm2d: [2, 3]: 4 axes are needed", || {
+    assert_refused("batch_norm2d: [2, 3]: 4 axes are needed", || {
         call(&two, [2, 3]);
     });
-    refused(
+    assert_refused(
         "batch_norm2d: [2, 5, 4, 4]: 5 channels, the layer has 3",
         || {
             call(&two, [2, 5, 4, 4]);
         },
     );
     let instance: InstanceNorm2d = InstanceNorm2d::new(3).track_running_stats();
-    refused(
+    assert_refused(
         "instance_norm2d: [2, 3, 4]: 4 axes and 3 channels are needed",
         || {
             call(&instance, [2, 3, 4]);
         },
     );
-    refused(
+    assert_refused(
         "instance_norm2d: [2, 5, 4, 4]: 4 axes and 3 channels are needed",
         || {
             call(&instance, [2, 5, 4, 4]);
         },
     );
     for shape in [[2, 3, 1, 1], [0, 3, 4, 4]] {
-        refused("have no variance to train on", || call(&instance, shape));
+        assert_refused("have no variance to train on", || call(&instance, shape));
     }
 }
 
 #[test]
 fn layers_need_the_axes_that_they_work_on() {
     let excitation: SqueezeExcitation = SqueezeExcitation::new(3, 2, &mut rng(0));
-    refused(
+    assert_refused(
         "squeeze_excitation: [2, 3, 4]: [batch, channels, height, width] is needed",
         || call(&excitation, [2, 3, 4]),
     );
-    refused(
+    assert_refused(
         "stochastic_depth: []: an axis of examples is needed",
         || {
             call(&StochasticDepth::new(0.5), []);
         },
     );
     let pad = ReflectionPad2d::new([[1_usize, 0], [0, 2]]);
-    refused("pad: [5]: widths for 2 axes", || call(&pad, [5]));
+    assert_refused("pad: [5]: widths for 2 axes", || call(&pad, [5]));
 }
 
 #[test]
@@ -120,13 +109,13 @@ fn a_recurrent_layer_needs_one_state_for_each_layer_and_direction() {
         let _ = layer.run(&x, Some(&state), &mut pass);
     };
     run(&[1, 2, 4]);
-    refused(
+    assert_refused(
         "a state [2, 2, 4]: 1 of them are needed, one per layer and direction",
         || {
             run(&[2, 2, 4]);
         },
     );
-    refused("a state []: 1 of them are needed", || run(&[]));
+    assert_refused("a state []: 1 of them are needed", || run(&[]));
 }
 
 #[test]
@@ -137,12 +126,12 @@ fn initial_values_need_a_distribution_and_filters_a_window() {
         (1.0, 1.0..1.0),
         (1.0, 2.0..1.0),
     ] {
-        refused("no such distribution", || {
+        assert_refused("no such distribution", || {
             let _: Tensor = init::truncated_normal([2], 0.0, std, range, &mut rng(0));
         });
     }
     for (shape, groups) in [(&[4, 4][..], 1), (&[4, 4, 3], 0), (&[4, 4, 3], 3)] {
-        refused(
+        assert_refused(
             &format!("dirac: {shape:?}: filters with a window are needed"),
             || {
                 let _: Tensor = init::dirac(shape, groups);
@@ -158,7 +147,7 @@ fn models_name_the_option_that_does_not_fit() {
             width_mult,
             ..MobileNetOptions::default()
         };
-        refused(
+        assert_refused(
             &format!("mobilenet_v2: a width of {width_mult} is not positive"),
             || {
                 let _: MobileNetV2 = MobileNetV2::new(&options, &mut rng(0));
@@ -176,12 +165,12 @@ fn models_name_the_option_that_does_not_fit() {
             blocks,
             ..CifarResNetOptions::default()
         };
-        refused(&expected, || {
+        assert_refused(&expected, || {
             let _: CifarResNet = CifarResNet::new(&options, &mut rng(0));
         });
     }
     for (inputs, outputs, stride) in [(3, 5, 2), (2, 4, 1)] {
-        refused(
+        assert_refused(
             &format!("shuffle_unit: {inputs} inputs, {outputs} outputs, stride {stride}"),
             || {
                 let _: ShuffleUnit = ShuffleUnit::new(inputs, outputs, stride, &mut rng(0));
@@ -203,19 +192,19 @@ fn a_vision_transformer_takes_images_of_whole_patches() {
         dropout: 0.0,
     };
     for patch in [0, 3] {
-        refused("vision_transformer: patches of", || {
+        assert_refused("vision_transformer: patches of", || {
             let _: VisionTransformer = VisionTransformer::new(&options(patch), &mut rng(0));
         });
     }
     let model: VisionTransformer = VisionTransformer::new(&options(4), &mut rng(0));
     call(&model, [1, 3, 8, 8]);
-    refused(
+    assert_refused(
         "vision_transformer: [3, 8, 8]: images of 8×8 are needed",
         || {
             call(&model, [3, 8, 8]);
         },
     );
-    refused(
+    assert_refused(
         "vision_transformer: [1, 3, 8, 4]: images of 8×8 are needed",
         || {
             call(&model, [1, 3, 8, 4]);
@@ -229,7 +218,7 @@ fn an_evaluation_has_no_backward_pass() {
     let mut pass = Pass::eval(&layer);
     let x = pass.input(Tensor::ones([2, 3, 2, 2]));
     let loss = layer.call(&x, &mut pass).sum(..);
-    refused(
+    assert_refused(
         "backward: the pass only evaluates; make it with Pass::train",
         || {
             let _ = pass.backward(&loss);
@@ -244,7 +233,7 @@ fn changes_of_buffers_belong_to_the_model_that_ran() {
     let x = pass.input(Tensor::ones([2, 3, 2, 2]));
     let _ = layer.call(&x, &mut pass);
     let mut other: BatchNorm2d = BatchNorm2d::new(3);
-    refused("commit: 3 buffers are not in the model", || {
+    assert_refused("commit: 3 buffers are not in the model", || {
         pass.commit(&mut other);
     });
 }
@@ -253,7 +242,7 @@ fn changes_of_buffers_belong_to_the_model_that_ran() {
 fn the_loss_of_a_sample_is_one_number_that_depends_on_parameters() {
     let layer: Conv2d = Conv2d::new(1, 1, 1, &mut rng(0));
     let message = |tracked: bool| {
-        let panic = catch_unwind(AssertUnwindSafe(|| {
+        message_of(|| {
             per_sample_gradients(&layer, 2, 0, |_, pass| {
                 let x = pass.input(Tensor::ones([1, 1, 2, 2]));
                 if tracked {
@@ -262,9 +251,7 @@ fn the_loss_of_a_sample_is_one_number_that_depends_on_parameters() {
                     x.sum(..)
                 }
             })
-        }));
-        let panic = panic.expect_err("a panic");
-        panic.downcast_ref::<String>().expect("a message").clone()
+        })
     };
     assert!(message(true).contains("[1, 1, 2, 2]"), "{}", message(true));
     assert!(message(false).contains("[]"), "{}", message(false));

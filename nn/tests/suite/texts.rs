@@ -1,15 +1,9 @@
 //! Texts of common mistakes: they name the sizes that do not fit and the file that is none.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wengert_autograd::Var;
 use wengert_nn::{Conv2d, Linear, Lstm, Module, Pass, Sequential, StateDict, rng, sequential};
 use wengert_tensor::Tensor;
-
-fn message<R>(f: impl FnOnce() -> R) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(f)).err().expect("a panic");
-    panic.downcast_ref::<String>().cloned().unwrap_or_default()
-}
+use wengert_tensor::testing::panics::message_of;
 
 fn ones<const N: usize>(shape: [usize; N]) -> Var {
     Var::constant(Tensor::ones(shape))
@@ -19,7 +13,7 @@ fn ones<const N: usize>(shape: [usize; N]) -> Var {
 fn a_recurrent_layer_names_the_features_of_its_input_and_its_width() {
     let layer = Lstm::new(3, 4, &mut rng(0));
     let run = |x: &Var, state: Option<(&Var, &Var)>| {
-        message(|| layer.run(x, state, &mut Pass::train(&layer, 0)))
+        message_of(|| layer.run(x, state, &mut Pass::train(&layer, 0)))
     };
     assert_eq!(
         run(&ones([5, 2, 7]), None),
@@ -36,7 +30,7 @@ fn a_forgotten_flatten_is_recognised() {
     let model: Sequential = sequential![Conv2d::new(1, 2, 3, rng), Linear::new(8, 3, rng)];
     let mut pass = Pass::train(&model, 0);
     let x = pass.input(Tensor::ones([1, 1, 4, 4]));
-    let text = message(|| model.call(&x, &mut pass));
+    let text = message_of(|| model.call(&x, &mut pass));
     assert!(text.to_lowercase().contains("flatten"), "{text}");
 }
 

@@ -1,7 +1,5 @@
 //! Options and calls that make no sense: each panics with a message that names the option and its value.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use crate::model::Pair;
 use wengert_nn::Gradients;
 use wengert_optim::{
@@ -9,22 +7,7 @@ use wengert_optim::{
     Optimizer, PerGroup, Plateau, ReduceLrOnPlateau, Schedule, Sgd, clip_grad_norm,
 };
 use wengert_tensor::Tensor;
-
-/// The message of the panic of a call.
-#[track_caller]
-fn message(call: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("a panic");
-    match panic.downcast_ref::<String>() {
-        Some(text) => text.clone(),
-        None => (*panic.downcast_ref::<&str>().expect("a message")).to_owned(),
-    }
-}
-
-#[track_caller]
-fn refused(expected: &str, call: impl FnOnce()) {
-    let found = message(call);
-    assert!(found.contains(expected), "{found}, not {expected}");
-}
+use wengert_tensor::testing::panics::assert_refused;
 
 fn sgd() -> Optimizer<f64> {
     Optimizer::new(Sgd::default())
@@ -51,7 +34,7 @@ fn nesterov_momentum_needs_momentum_and_no_dampening() {
             dampening,
             ..nesterov
         };
-        refused(
+        assert_refused(
             "sgd: nesterov: needs momentum above 0 and dampening 0",
             || drop(Optimizer::<f64>::new(rule)),
         );
@@ -68,7 +51,7 @@ fn a_group_cannot_join_after_the_first_step() {
     let mut optimizer = sgd();
     let (gradients, pass) = model.quadratic();
     optimizer.step(&mut model, &gradients, pass);
-    refused(
+    assert_refused(
         "group: bias: the optimizer has state already; add groups before the first step",
         || drop(optimizer.group("bias", Sgd::default())),
     );
@@ -81,7 +64,7 @@ fn a_momentum_that_makes_no_sense_stops_the_step() {
         let mut optimizer = sgd().group("bias", Sgd::default());
         optimizer.groups_mut()[1].momentum = momentum;
         let (gradients, _) = model.quadratic();
-        refused(
+        assert_refused(
             &format!(
                 "step: group bias: momentum = {momentum}: must be a finite number, at least 0"
             ),
@@ -96,7 +79,7 @@ fn a_momentum_that_makes_no_sense_stops_the_step() {
 #[test]
 fn the_p_of_a_norm_is_a_number() {
     let mut gradients = one().quadratic().0;
-    refused(
+    assert_refused(
         "clip_grad_norm: norm = P(NaN): must be a number; 2 is usual",
         || {
             let _ = clip_grad_norm(&mut gradients, 1.0, Norm::P(f64::NAN));
@@ -114,7 +97,7 @@ fn state_of_another_shape_than_the_gradient_is_named() {
     *model.weight.value_mut() = Tensor::ones([2]);
     let gradients =
         Gradients::from_tensors(&model, |path| (path == "weight").then(|| Tensor::ones([2])));
-    refused("update: []: the gradient is [2]", || {
+    assert_refused("update: []: the gradient is [2]", || {
         let _ = optimizer.update(&mut model, &gradients);
     });
 }
@@ -130,7 +113,7 @@ fn the_options_of_a_curve_have_bounds() {
         let expected = format!(
             "cosine_annealing_warm_restarts: t_0 = {t_0}, t_mult = {t_mult}: both must be at least 1"
         );
-        refused(&expected, schedule(curve));
+        assert_refused(&expected, schedule(curve));
     }
     for end_factor in [-0.5, 1.5, f64::NAN] {
         let curve = LinearLr {
@@ -138,7 +121,7 @@ fn the_options_of_a_curve_have_bounds() {
             ..LinearLr::default()
         };
         let expected = format!("linear_lr: end_factor = {end_factor}: must be between 0 and 1");
-        refused(&expected, schedule(curve));
+        assert_refused(&expected, schedule(curve));
     }
 }
 
@@ -153,7 +136,7 @@ fn the_options_of_one_cycle_have_bounds() {
         total_steps: 0,
         ..cycle()
     };
-    refused(
+    assert_refused(
         "one_cycle_lr: total_steps = 0: must be at least 1",
         schedule(none),
     );
@@ -163,7 +146,7 @@ fn the_options_of_one_cycle_have_bounds() {
             ..cycle()
         };
         let expected = format!("one_cycle_lr: pct_start = {pct_start}: must be between 0 and 1");
-        refused(&expected, schedule(curve));
+        assert_refused(&expected, schedule(curve));
     }
     for value in [0.0, -1.0, f64::INFINITY, f64::NAN] {
         let curve = OneCycleLr {
@@ -172,14 +155,14 @@ fn the_options_of_one_cycle_have_bounds() {
         };
         let expected =
             format!("one_cycle_lr: final_div_factor = {value}: must be a finite number above 0");
-        refused(&expected, schedule(curve));
+        assert_refused(&expected, schedule(curve));
     }
     // The rise ends at step 0.1 · 10 − 1 = 0, where it starts.
     let short = OneCycleLr {
         pct_start: 0.1,
         ..cycle()
     };
-    refused(
+    assert_refused(
         "one_cycle_lr: pct_start = 0.1, total_steps = 10: a phase has no steps",
         schedule(short),
     );
@@ -187,7 +170,7 @@ fn the_options_of_one_cycle_have_bounds() {
         max_lr: PerGroup::Each(vec![0.1, 0.2]),
         ..cycle()
     };
-    refused(
+    assert_refused(
         "one_cycle_lr: max_lr has 2 numbers, the optimizer has 1 groups",
         schedule(two),
     );
@@ -205,7 +188,7 @@ fn one_cycle_has_no_rate_after_its_last_step() {
         base: 1.0,
     };
     assert!(curve.next(4, at).is_finite());
-    refused(
+    assert_refused(
         "one_cycle_lr: step 5 after the last of total_steps = 4",
         || {
             let _ = curve.next(5, at);
@@ -219,7 +202,7 @@ fn a_plateau_has_one_lowest_rate_for_all_groups_or_one_for_each() {
         min_lr: vec![0.1, 0.2].into(),
         ..ReduceLrOnPlateau::default()
     };
-    refused(
+    assert_refused(
         "reduce_lr_on_plateau: min_lr has 2 numbers, the optimizer has 1 groups",
         || drop(Plateau::new(options, &mut sgd())),
     );
@@ -231,7 +214,7 @@ fn the_milestones_of_a_sequence_ascend() {
         let curve = || -> Box<dyn Curve> { Box::new(ExponentialLr { gamma: 0.5 }) };
         vec![curve(), curve(), curve()]
     };
-    refused(
+    assert_refused(
         "sequence: milestones = [3, 2]: must be in ascending order",
         || drop(Schedule::sequence(curves(), &[3, 2], &mut sgd())),
     );
@@ -248,7 +231,7 @@ fn the_milestones_of_a_sequence_ascend() {
 fn a_schedule_is_stepped_with_the_optimizer_that_it_was_made_for() {
     let mut schedule = Schedule::new(ExponentialLr { gamma: 0.5 }, &mut sgd());
     let mut other = sgd().group("bias", Sgd::default());
-    refused(
+    assert_refused(
         "schedule: made for 1 groups, the optimizer has 2; step it with the optimizer that it was made for",
         || schedule.step(&mut other),
     );

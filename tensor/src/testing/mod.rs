@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod geometries;
 pub mod layouts;
 pub mod machine;
+pub mod panics;
 pub mod random;
 pub mod reference;
 pub mod variants;

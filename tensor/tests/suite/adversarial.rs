@@ -1,21 +1,9 @@
 //! Shapes, layouts and arguments at the limits, of kinds that have broken other libraries.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wengert_tensor::pooling::adaptive_windows;
 use wengert_tensor::testing::layouts::all_layouts;
+use wengert_tensor::testing::panics::message_of;
 use wengert_tensor::{Layout, MAX_RANK, Slice, Tensor, element_count};
-
-/// The message of the panic in which `f` must end.
-fn refusal<R>(f: impl FnOnce() -> R) -> String {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(f)) else {
-        panic!("nothing was refused");
-    };
-    panic
-        .downcast_ref::<String>()
-        .expect("a formatted message")
-        .clone()
-}
 
 const TWO_32: usize = 1 << 32;
 
@@ -30,19 +18,23 @@ fn shapes_whose_size_overflows_panic_before_any_allocation() {
         &[1 << 31, 1 << 31, 4],
     ] {
         assert!(
-            refusal(|| Tensor::<f32>::zeros(shape)).contains("overflows"),
+            message_of(|| Tensor::<f32>::zeros(shape)).contains("overflows"),
             "{shape:?}"
         );
-        assert!(refusal(|| Tensor::<f32>::from_vec(vec![], shape)).contains("overflows"));
-        assert!(refusal(|| Tensor::<f32>::scalar(0.0).broadcast_to(shape)).contains("overflows"));
+        assert!(message_of(|| Tensor::<f32>::from_vec(vec![], shape)).contains("overflows"));
+        assert!(
+            message_of(|| Tensor::<f32>::scalar(0.0).broadcast_to(shape)).contains("overflows")
+        );
     }
-    assert!(refusal(|| Tensor::<f32>::zeros([1; MAX_RANK + 1])).contains("9 axes are more than 8"));
+    assert!(
+        message_of(|| Tensor::<f32>::zeros([1; MAX_RANK + 1])).contains("9 axes are more than 8")
+    );
     for shape in [
         &[isize::MAX as usize / 4 + 1][..],
         &[1 << 40],
         &[1 << 31, 3 << 10],
     ] {
-        let message = refusal(|| Tensor::<f32>::zeros(shape));
+        let message = message_of(|| Tensor::<f32>::zeros(shape));
         assert!(message.contains("do not fit in memory"), "{message}");
     }
     assert_eq!(Tensor::<f32>::zeros([0, isize::MAX as usize]).len(), 0);
@@ -58,21 +50,21 @@ fn a_view_of_more_elements_than_memory_is_legal_until_it_is_copied() {
         [3.0; 4]
     );
     assert_eq!(view.reshape([1 << 20, 1 << 20]).select(0, 7).len(), 1 << 20);
-    let message = refusal(|| view.contiguous());
+    let message = message_of(|| view.contiguous());
     assert_eq!(
         message,
         "contiguous: [1099511627776]: 1099511627776 elements do not fit in memory, \
          4398046511104 bytes"
     );
-    assert!(refusal(|| &view + &view).starts_with("add: [1099511627776]"));
-    assert!(refusal(|| view.to_vec()).contains("do not fit in memory"));
+    assert!(message_of(|| &view + &view).starts_with("add: [1099511627776]"));
+    assert!(message_of(|| view.to_vec()).contains("do not fit in memory"));
 }
 
 #[test]
 fn vectors_that_do_not_fit_in_memory_panic_before_allocation() {
     let huge = 1 << 36;
     let view = Tensor::from_vec(vec![3.0_f32], [1]).broadcast_to([huge]);
-    let message = refusal(|| view.chunk(0, huge));
+    let message = message_of(|| view.chunk(0, huge));
     assert!(
         message.starts_with("chunk: [68719476736]: 68719476736"),
         "{message}"
@@ -152,7 +144,7 @@ fn a_layout_outside_its_buffer_panics() {
         (&[3], &[isize::MIN], 0, 4),
         (&[0], &[1], 5, 4),
     ] {
-        let message = refusal(|| Layout::strided(shape, strides, offset, buffer));
+        let message = message_of(|| Layout::strided(shape, strides, offset, buffer));
         assert!(message.contains("reaches outside a buffer"), "{message}");
     }
     let last = Layout::strided(&[2, 2], &[-2, 1], 2, 4);
@@ -175,7 +167,8 @@ fn overlapping_windows_read_and_update_an_element_once_per_occurrence() {
     );
     assert_eq!(counts.to_vec(), [1, 2, 3, 2, 1]);
     assert!(
-        refusal(|| x.broadcast_to([1 << 40, 5]).unfold_axis(0, 1 << 39, 1)).contains("overflows")
+        message_of(|| x.broadcast_to([1 << 40, 5]).unfold_axis(0, 1 << 39, 1))
+            .contains("overflows")
     );
 }
 
@@ -207,28 +200,28 @@ fn the_extreme_integers_are_valid_arguments_or_panic_with_a_message() {
     assert_eq!(x.slice(0, ..0).repeat([1 << 40]).len(), 0);
     assert_eq!(x.repeat([0, 1 << 40]).shape(), [0, 3 << 40]);
     for message in [
-        refusal(|| x.select(0, least)),
-        refusal(|| x.select(0, most)),
-        refusal(|| x.select(least, 0)),
-        refusal(|| x.unsqueeze(most)),
-        refusal(|| x.pad(&[[least, 0]], 0)),
-        refusal(|| x.pad(&[[most, most]], 0)),
-        refusal(|| x.repeat([usize::MAX])),
-        refusal(|| x.repeat([1 << 40])),
-        refusal(|| x.split(0, [usize::MAX, 4])),
-        refusal(|| x.chunk(0, 0)),
-        refusal(|| x.unfold_axis(0, usize::MAX, 1)),
-        refusal(|| x.unfold_axis(0, 1, 0)),
-        refusal(|| Slice::new(None, None, 0)),
-        refusal(|| Tensor::<f64>::arange(0.0, 1e300, 1.0)),
-        refusal(|| Tensor::<f64>::arange(0.0, 1.0, 0.0)),
-        refusal(|| Tensor::<f64>::arange(0.0, f64::NAN, 1.0)),
+        message_of(|| x.select(0, least)),
+        message_of(|| x.select(0, most)),
+        message_of(|| x.select(least, 0)),
+        message_of(|| x.unsqueeze(most)),
+        message_of(|| x.pad(&[[least, 0]], 0)),
+        message_of(|| x.pad(&[[most, most]], 0)),
+        message_of(|| x.repeat([usize::MAX])),
+        message_of(|| x.repeat([1 << 40])),
+        message_of(|| x.split(0, [usize::MAX, 4])),
+        message_of(|| x.chunk(0, 0)),
+        message_of(|| x.unfold_axis(0, usize::MAX, 1)),
+        message_of(|| x.unfold_axis(0, 1, 0)),
+        message_of(|| Slice::new(None, None, 0)),
+        message_of(|| Tensor::<f64>::arange(0.0, 1e300, 1.0)),
+        message_of(|| Tensor::<f64>::arange(0.0, 1.0, 0.0)),
+        message_of(|| Tensor::<f64>::arange(0.0, f64::NAN, 1.0)),
     ] {
         let (op, rest) = message.split_once(": ").expect("the operation comes first");
         assert!(op.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !rest.is_empty());
     }
     let wide = Tensor::scalar(1).broadcast_to([usize::MAX / 2]);
-    assert!(refusal(|| Tensor::concat(&[&wide; 3], 0)).contains("overflows"));
+    assert!(message_of(|| Tensor::concat(&[&wide; 3], 0)).contains("overflows"));
 }
 
 #[test]
@@ -265,52 +258,52 @@ fn panic_messages_have_the_numbers() {
     let x = Tensor::<f32>::zeros([2, 3]);
     for (message, expected) in [
         (
-            refusal(|| &x + &Tensor::zeros([2])),
+            message_of(|| &x + &Tensor::zeros([2])),
             "add: [2, 3] and [2]: extents 3 and 2 of axis 1 differ",
         ),
         (
-            refusal(|| x.reshape([4, 2])),
+            message_of(|| x.reshape([4, 2])),
             "reshape: [2, 3] has 6 elements, [4, 2] needs 8",
         ),
         (
-            refusal(|| x.size(2)),
+            message_of(|| x.size(2)),
             "size: [2, 3]: axis 2 is outside the 2 axes",
         ),
         (
-            refusal(|| x.select(1, -4)),
+            message_of(|| x.select(1, -4)),
             "select: [2, 3]: index -4 is outside axis 1 of extent 3",
         ),
         (
-            refusal(|| x.permute([0, -2])),
+            message_of(|| x.permute([0, -2])),
             "permute: [2, 3]: [0, -2] names axis 0 twice",
         ),
         (
-            refusal(|| x.squeeze(0)),
+            message_of(|| x.squeeze(0)),
             "squeeze: [2, 3]: axis 0 has extent 2, not 1",
         ),
         (
-            refusal(|| x.broadcast_to([3, 3])),
+            message_of(|| x.broadcast_to([3, 3])),
             "broadcast_to: [2, 3] does not broadcast to [3, 3]",
         ),
-        (refusal(|| x.item()), "item: [2, 3]: 6 elements, not 1"),
+        (message_of(|| x.item()), "item: [2, 3]: 6 elements, not 1"),
         (
-            refusal(|| x.get([2, 0])),
+            message_of(|| x.get([2, 0])),
             "get: [2, 3]: index [2, 0] is outside",
         ),
         (
-            refusal(|| x.dims::<4>()),
+            message_of(|| x.dims::<4>()),
             "dims: [2, 3]: rank 2 where rank 4 is needed",
         ),
         (
-            refusal(|| x.split(1, [1, 1])),
+            message_of(|| x.split(1, [1, 1])),
             "split: [2, 3]: [1, 1] add up to 2, axis 1 has extent 3",
         ),
         (
-            refusal(|| Tensor::concat(&[&x, &x.t()], 0)),
+            message_of(|| Tensor::concat(&[&x, &x.t()], 0)),
             "concat: [2, 3] and, at index 1, [3, 2]: may differ on axis 0 only",
         ),
         (
-            refusal(|| Tensor::from_vec(vec![1.0], [2])),
+            message_of(|| Tensor::from_vec(vec![1.0], [2])),
             "from_vec: 1 elements, [2] needs 2",
         ),
     ] {

@@ -1,13 +1,7 @@
 //! `assert_shape!` binds extents to names, and names the wrong axis in its message.
 
-use std::panic::catch_unwind;
-
+use wengert_tensor::testing::panics::message_of;
 use wengert_tensor::{Tensor, assert_shape};
-
-fn message(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
-    let panic = catch_unwind(f).expect_err("another shape is refused");
-    panic.downcast_ref::<String>().expect("a message").clone()
-}
 
 fn zeros(shape: &[usize]) -> Tensor {
     Tensor::zeros(shape)
@@ -31,24 +25,24 @@ fn names_before_and_after_dots_are_bound() {
 
 #[test]
 fn the_message_has_the_axis_and_both_shapes() {
-    let told = message(|| {
+    let told = message_of(|| {
         let images = zeros(&[4, 3, 8, 9]);
         assert_shape!(images, [n, 3, side, side]);
         let _ = (n, side);
     });
     assert!(told.contains("images is [4, 3, 8, 9]"), "{told}");
     assert!(told.contains("axis 3 has extent 9, 8 is needed"), "{told}");
-    let told = message(|| {
+    let told = message_of(|| {
         let x = zeros(&[4, 3]);
         assert_shape!(x, [_, _, _]);
     });
     assert!(told.contains("3 axes are needed"), "{told}");
-    let told = message(|| {
+    let told = message_of(|| {
         let x = zeros(&[4]);
         assert_shape!(x, [_, .., _]);
     });
     assert!(told.contains("at least 2 axes are needed"), "{told}");
-    let told = message(|| {
+    let told = message_of(|| {
         let x = zeros(&[4, 3]);
         assert_shape!(x, [4, 2]);
     });

@@ -1,11 +1,12 @@
 //! Convolution of tensors: shapes, options, transposition, views and mistakes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use wengert_tensor::conv::{
     forward, forward_with, geometry_of, input_gradient, transposed_geometry_of, weight_gradient,
 };
 use wengert_tensor::kernels::conv::{ConvGeometry, ConvKernel, Direct, KernelChoice};
+use wengert_tensor::testing::panics::message_of;
 use wengert_tensor::{ConvOptions, ConvTransposeOptions, Dual, Padding, Real, Tensor};
 
 /// Values without a pattern, exact in every type.
@@ -18,15 +19,6 @@ fn values<T: Real>(shape: &[usize], seed: usize) -> Tensor<T> {
 fn inner(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     assert_eq!(a.shape(), b.shape());
     a.iter().zip(b.iter()).map(|(a, b)| a * b).sum()
-}
-
-fn message(f: impl FnOnce() -> Tensor<f64>) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("a mistake panics");
-    payload
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
-        .expect("a message")
 }
 
 #[test]
@@ -255,46 +247,47 @@ fn panic_messages_have_the_shapes_and_the_numbers() {
     let ones = |shape: &[usize]| Tensor::<f64>::ones(shape);
     let plain = ConvOptions::default();
     assert_eq!(
-        message(|| x.conv2d(&ones(&[5, 2, 3, 3]), &plain)),
+        message_of(|| x.conv2d(&ones(&[5, 2, 3, 3]), &plain)),
         "conv2d: [2, 3, 8, 8] * [5, 2, 3, 3]: 3 channels, filters made for 2"
     );
     assert_eq!(
-        message(|| x.conv2d(&ones(&[5, 3, 9, 3]), &plain)),
+        message_of(|| x.conv2d(&ones(&[5, 3, 9, 3]), &plain)),
         "conv2d: [2, 3, 8, 8] * [5, 3, 9, 3]: window 9 (kernel 9, dilation 1) exceeds the padded \
          height 8 (8 + 0 + 0)"
     );
     assert_eq!(
-        message(|| x.conv2d(&ones(&[5, 3, 3]), &plain)),
+        message_of(|| x.conv2d(&ones(&[5, 3, 3]), &plain)),
         "conv2d: [2, 3, 8, 8] * [5, 3, 3]: filters of rank 4, images of that rank or one less are \
          needed"
     );
     assert_eq!(
-        message(|| x.conv2d(&ones(&[5, 3, 3, 3]), &plain.clone().stride([1, 2, 3]))),
+        message_of(|| x.conv2d(&ones(&[5, 3, 3, 3]), &plain.clone().stride([1, 2, 3]))),
         "conv2d: [2, 3, 8, 8] * [5, 3, 3, 3]: stride has 3 values for 2 spatial axes"
     );
     assert_eq!(
-        message(|| x.conv2d(&ones(&[4, 1, 3, 3]), &plain.clone().groups(2))),
+        message_of(|| x.conv2d(&ones(&[4, 1, 3, 3]), &plain.clone().groups(2))),
         "conv2d: [2, 3, 8, 8] * [4, 1, 3, 3]: 2 groups do not divide 3 channels and 4 filters"
     );
     let same = plain.clone().padding(Padding::Same);
     assert_eq!(
-        message(|| x.conv2d(&ones(&[4, 3, 3, 3]), &same.stride(2))),
+        message_of(|| x.conv2d(&ones(&[4, 3, 3, 3]), &same.stride(2))),
         "conv2d: [2, 3, 8, 8] * [4, 3, 3, 3]: padding Same needs stride 1, not 2 along the height"
     );
-    let unknown = message(|| x.conv2d(&ones(&[4, 3, 3, 3]), &plain.clone().kernel("magic")));
+    let unknown = message_of(|| x.conv2d(&ones(&[4, 3, 3, 3]), &plain.clone().kernel("magic")));
     assert!(
         unknown.starts_with("conv: mb2_ic3ih8iw8_oc4_kh3kw3: no kernel is named \"magic\"; "),
         "{unknown}"
     );
     let transposed = ConvTransposeOptions::default();
     assert_eq!(
-        message(|| x.conv_transpose2d(&ones(&[2, 4, 3, 3]), &transposed)),
+        message_of(|| x.conv_transpose2d(&ones(&[2, 4, 3, 3]), &transposed)),
         "conv_transpose2d: [2, 3, 8, 8] * [2, 4, 3, 3]: 3 channels, filters made for 2"
     );
-    let extra = message(|| x.conv_transpose2d(&ones(&[3, 4, 3, 3]), &transposed.output_padding(1)));
+    let extra =
+        message_of(|| x.conv_transpose2d(&ones(&[3, 4, 3, 3]), &transposed.output_padding(1)));
     assert!(extra.contains("height 8 with stride 1, "), "{extra}");
     let geometry = geometry_of(x.shape(), &[5, 3, 3, 3], &plain).unwrap();
-    let other = message(|| {
+    let other = message_of(|| {
         forward(
             &ones(&[1, 3, 8, 8]),
             &ones(&[5, 3, 3, 3]),
@@ -382,7 +375,7 @@ fn a_given_kernel_is_used_if_it_supports_the_geometry() {
     assert_eq!(y.get([0, 0, 0, 0]), 42.0);
     let geometry = geometry_of(x.shape(), w3.shape(), &plain).unwrap();
     assert_eq!(
-        message(|| forward_with(&OnlyPointwise, &x, &w3, &geometry)),
+        message_of(|| forward_with(&OnlyPointwise, &x, &w3, &geometry)),
         "conv: mb1_ic2ih3iw3_oc2_kh3kw3: the kernel \"only-pointwise\" does not support the geometry: \
          more than one tap"
     );

@@ -1,34 +1,23 @@
 //! Calls that make no sense, and the values of powers, tests and texts at their corners.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use wengert_tensor::testing::panics::assert_refused;
 use wengert_tensor::{Dual, MAX_RANK, Real, Tensor};
-
-#[track_caller]
-fn refused(expected: &str, call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("a panic");
-    let text = match panic.downcast_ref::<String>() {
-        Some(text) => text.as_str(),
-        None => panic.downcast_ref::<&str>().expect("a message"),
-    };
-    assert!(text.contains(expected), "{text}, not {expected}");
-}
 
 #[test]
 fn random_numbers_need_a_distribution() {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     for range in [1.0..1.0, 2.0..1.0, 0.0..f64::INFINITY, f64::NAN..1.0] {
         let expected = format!("uniform: {range:?}: the range is empty or not finite");
-        refused(&expected, || {
+        assert_refused(&expected, || {
             let _ = Tensor::<f32>::uniform([2], range, &mut rng);
         });
     }
     for (mean, std) in [(f64::NAN, 1.0), (0.0, f64::INFINITY), (0.0, -1.0)] {
         let expected =
             format!("normal: mean {mean}, standard deviation {std}: no such distribution");
-        refused(&expected, || {
+        assert_refused(&expected, || {
             let _ = Tensor::<f32>::normal([2], mean, std, &mut rng);
         });
     }
@@ -41,17 +30,17 @@ fn random_numbers_need_a_distribution() {
 #[test]
 fn products_of_vectors_need_vectors() {
     let [vector, matrix] = [Tensor::<f64>::ones([2]), Tensor::ones([2, 2])];
-    refused(
+    assert_refused(
         "dot: [2, 2] and [2, 2]: not two vectors of one length",
         || {
             let _ = matrix.dot(&matrix);
         },
     );
-    refused("outer: [2] and [2, 2]: not two vectors", || {
+    assert_refused("outer: [2] and [2, 2]: not two vectors", || {
         let _ = vector.outer(&matrix);
     });
     let index = Tensor::from_slice(&[0, 1], [1, 2]);
-    refused(
+    assert_refused(
         "index_select: [2, 2]: an index of [1, 2] is not a vector",
         || {
             let _ = matrix.index_select(0, &index);
@@ -62,10 +51,10 @@ fn products_of_vectors_need_vectors() {
 #[test]
 fn a_tensor_has_few_axes_and_a_stack_has_tensors() {
     let most = Tensor::<f64>::ones([1; MAX_RANK]);
-    refused("unsqueeze: [1, 1, ", || {
+    assert_refused("unsqueeze: [1, 1, ", || {
         let _ = most.unsqueeze(0);
     });
-    refused("stack: no tensors", || {
+    assert_refused("stack: no tensors", || {
         let _ = Tensor::<f64>::stack(&[], 0);
     });
 }

@@ -1,11 +1,10 @@
 //! Pooling against naive loops, its adjoints, and its conventions for ties, NaN and padding.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use proptest::prelude::*;
 use wengert_tensor::pooling::{
     adaptive_windows, average, average_adjoint, gather, max, max_values, scatter,
 };
+use wengert_tensor::testing::panics::message_of;
 use wengert_tensor::{Divisor, Dual, PoolOptions, Real, Tensor, parallel};
 
 /// Pseudorandom values, many of them equal, so that ties are common.
@@ -18,16 +17,6 @@ fn values<T: Real>(shape: &[usize], seed: usize) -> Tensor<T> {
 fn inner(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     assert_eq!(a.shape(), b.shape());
     a.iter().zip(b.iter()).map(|(a, b)| a * b).sum()
-}
-
-fn message<R>(f: impl FnOnce() -> R) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(f))
-        .err()
-        .expect("a mistake panics");
-    payload
-        .downcast_ref::<String>()
-        .cloned()
-        .expect("a message")
 }
 
 /// One axis of a pooling, by the definition.
@@ -519,42 +508,42 @@ fn an_empty_batch_pools_to_an_empty_batch() {
 fn panic_messages_have_the_numbers() {
     let x = Tensor::<f64>::ones([2, 3, 4, 8]);
     assert_eq!(
-        message(|| x.max_pool2d(PoolOptions::new(5))),
+        message_of(|| x.max_pool2d(PoolOptions::new(5))),
         "max_pool2d: [2, 3, 4, 8]: window 5 (kernel 5, dilation 1) exceeds the padded height 4 \
          (4 + 0 + 0)"
     );
     assert_eq!(
-        message(|| x.avg_pool2d(PoolOptions::new(3).padding([1, 2]))),
+        message_of(|| x.avg_pool2d(PoolOptions::new(3).padding([1, 2]))),
         "avg_pool2d: [2, 3, 4, 8]: padding 2 + 2 of the width exceeds half of the window 3"
     );
     assert_eq!(
-        message(|| x.max_pool2d(PoolOptions::new(2).stride(0))),
+        message_of(|| x.max_pool2d(PoolOptions::new(2).stride(0))),
         "max_pool2d: [2, 3, 4, 8]: stride 0 along the height"
     );
     assert_eq!(
-        message(|| x.avg_pool2d(PoolOptions::new(2).divisor(Divisor::Fixed(0)))),
+        message_of(|| x.avg_pool2d(PoolOptions::new(2).divisor(Divisor::Fixed(0)))),
         "avg_pool2d: [2, 3, 4, 8]: an average cannot divide by 0"
     );
     assert_eq!(
-        message(|| x.max_pool1d(PoolOptions::new(2))),
+        message_of(|| x.max_pool1d(PoolOptions::new(2))),
         "max_pool1d: [2, 3, 4, 8]: rank 4, 3 or, without a batch, 2 is needed"
     );
     assert_eq!(
-        message(|| x.max_pool2d(PoolOptions::new([2, 2, 2]))),
+        message_of(|| x.max_pool2d(PoolOptions::new([2, 2, 2]))),
         "max_pool2d: [2, 3, 4, 8]: kernel has 3 values for 2 spatial axes"
     );
     assert_eq!(
-        message(|| Tensor::<f32>::zeros([2, 3, 0, 8]).adaptive_avg_pool2d(1)),
+        message_of(|| Tensor::<f32>::zeros([2, 3, 0, 8]).adaptive_avg_pool2d(1)),
         "adaptive_avg_pool2d: [2, 3, 0, 8]: input 0 along the height"
     );
     let windows = PoolOptions::default().windows(x.shape(), 2).unwrap();
     let dy = Tensor::<f64>::ones([2, 3, 2, 4]);
     assert_eq!(
-        message(|| scatter(&dy, &Tensor::full([2, 3, 2, 4], 32), &windows)),
+        message_of(|| scatter(&dy, &Tensor::full([2, 3, 2, 4], 32), &windows)),
         "max_pool: [2, 3, 2, 4]: position 32 is outside the 32 pixels"
     );
     assert_eq!(
-        message(|| average(&dy, &windows)),
+        message_of(|| average(&dy, &windows)),
         "avg_pool: [2, 3, 2, 4]: the last axes are not [4, 8]"
     );
     assert!(PoolOptions::default().windows(&[4], 2).is_err());
