@@ -4,8 +4,8 @@
 //!
 //! 1. chunks of [`CHUNK`](crate::parallel::CHUNK) elements, from the length alone: the tasks of the threads
 //!    (`zip`);
-//! 2. elements up to the first cache line of the result, one by one, since a vector stored across two lines
-//!    takes twice as long;
+//! 2. one vector at the first element, if it is not at the beginning of a cache line, and from the next line on aligned
+//!    ones, since a vector stored across two lines takes twice as long;
 //! 3. vectors: of 256 bits for functions that are bound by memory ([`Cheap`]), of 512 bits where there are any
 //!    for functions that are bound by arithmetic ([`Costly`]).
 //!
@@ -14,6 +14,7 @@
 
 use std::hint::black_box;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use crate::Element;
 use crate::kernels::simd::non_temporal;
@@ -71,16 +72,31 @@ impl Cost for Costly {
     const USES_512_BITS: bool = true;
 }
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// How many elements come before the first that begins a cache line; 0 for short slices, where aligning costs
 /// more than it saves.
 #[inline]
 fn unaligned<U>(out: &[U]) -> usize {
-    const LINE: usize = 64;
     if out.len() < 4 * LINE {
         return 0;
     }
     let before = out.as_ptr().align_offset(LINE);
     if before < LINE { before } else { 0 }
+}
+
+/// The elements of a result in two parts: those before the first one that begins a cache line, as a whole vector that
+/// overlaps the second part, and the rest. Elements of a smaller part would be computed one by one.
+#[inline]
+fn head_and_rest<U>(out: &[U]) -> (Range<usize>, Range<usize>) {
+    let before = unaligned(out);
+    let vector = if before > 0 {
+        before.max(LINE / size_of::<U>().max(1))
+    } else {
+        0
+    };
+    (0..vector, before..out.len())
 }
 
 /// Elements that are computed before the rare ones among them are computed again.
@@ -96,12 +112,11 @@ where
     T: Copy,
     F: ElementFunction<T, U>,
 {
-    let (head, out) = out.split_at_mut(unaligned(out));
-    let (x_head, x) = x.split_at(head.len());
-    for (out, &x) in head.iter_mut().zip(x_head) {
-        *out = f.at(x);
+    let (head, rest) = head_and_rest(out);
+    if !head.is_empty() {
+        level.run_loop::<Each<C, F, (T, U)>>(f, &mut out[head.clone()], &x[head], &[]);
     }
-    level.run_loop::<Each<C, F, (T, U)>>(f, out, x, &[]);
+    level.run_loop::<Each<C, F, (T, U)>>(f, &mut out[rest.clone()], &x[rest], &[]);
 }
 
 impl<C: Cost, T: Copy, U, F: ElementFunction<T, U>> Loop for Each<C, F, (T, U)> {
@@ -142,13 +157,13 @@ where
     U: Copy,
     F: ElementFunction<(T, U), V>,
 {
-    let (head, out) = out.split_at_mut(unaligned(out));
-    let (x_head, x) = x.split_at(head.len());
-    let (y_head, y) = y.split_at(head.len());
-    for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
-        *out = f.at((x, y));
+    let (head, rest) = head_and_rest(out);
+    if !head.is_empty() {
+        let (x, y) = (&x[head.clone()], &y[head.clone()]);
+        level.run_loop::<Each<C, F, (T, U, V)>>(f, &mut out[head], x, y);
     }
-    level.run_loop::<Each<C, F, (T, U, V)>>(f, out, x, y);
+    let (x, y) = (&x[rest.clone()], &y[rest.clone()]);
+    level.run_loop::<Each<C, F, (T, U, V)>>(f, &mut out[rest], x, y);
 }
 
 impl<C: Cost, T: Copy, U: Copy, V, F: ElementFunction<(T, U), V>> Loop for Each<C, F, (T, U, V)> {
@@ -259,13 +274,13 @@ where
     V: Element,
     F: ElementFunction<(T, U), V>,
 {
-    let (head, out) = out.split_at_mut(unaligned(out));
-    let (x_head, x) = x.split_at(head.len());
-    let (y_head, y) = y.split_at(head.len());
-    for ((out, &x), &y) in head.iter_mut().zip(x_head).zip(y_head) {
-        *out = f.at((x, y));
+    let (head, rest) = head_and_rest(out);
+    if !head.is_empty() {
+        let (x, y) = (&x[head.clone()], &y[head.clone()]);
+        level.run_loop::<Each<Cheap, F, (T, U, V)>>(f, &mut out[head], x, y);
     }
-    level.run_loop::<NonTemporal<F, (T, U, V)>>(f, out, x, y);
+    let (x, y) = (&x[rest.clone()], &y[rest.clone()]);
+    level.run_loop::<NonTemporal<F, (T, U, V)>>(f, &mut out[rest], x, y);
 }
 
 /// The loop of [`zip_non_temporal`].
@@ -299,8 +314,8 @@ where
     F: ElementFunction<T, T>,
 {
     let (head, x) = x.split_at_mut(unaligned(x));
-    for x in head {
-        *x = f.at(*x);
+    if !head.is_empty() {
+        level.run_loop::<Each<C, F, [T; 1]>>(f, head, &[], &[]);
     }
     level.run_loop::<Each<C, F, [T; 1]>>(f, x, &[], &[]);
 }
@@ -340,8 +355,8 @@ where
 {
     let (head, x) = x.split_at_mut(unaligned(x));
     let (y_head, y) = y.split_at(head.len());
-    for (x, &y) in head.iter_mut().zip(y_head) {
-        *x = f.at((*x, y));
+    if !head.is_empty() {
+        level.run_loop::<Each<C, F, (T, U, (), ())>>(f, head, y_head, &[]);
     }
     level.run_loop::<Each<C, F, (T, U, (), ())>>(f, x, y, &[]);
 }
