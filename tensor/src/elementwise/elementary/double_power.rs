@@ -3,7 +3,7 @@
 //!
 //! An absolute error of `y log₂ x` becomes a relative one of the power, and `y log₂ x` is as large as 1074: the
 //! logarithm has 67 bits at least, as a sum of two numbers. Method: fdlibm's `e_pow.c` (Sun Microsystems, 1993). Upper
-//! halves of numbers have 26 bits, so their products are exact, and no fused operation is needed (Dekker, 1971).
+//! halves of numbers have 26 bits, so their products are exact (Dekker, 1971).
 
 /// The upper 26 bits of a number: a product of two such numbers is exact.
 #[inline(always)]
@@ -16,23 +16,27 @@ fn upper(x: f64) -> f64 {
 /// |s| ≤ 0.0865: the minimax polynomial (Remez, 1934), evaluated by Estrin's scheme (1960).
 #[inline(always)]
 fn log2_remainder(w: f64, w2: f64) -> f64 {
-    let low = 0.577_078_016_355_584_5 + 0.412_198_583_112_559_6 * w;
-    let middle = 0.320_598_897_012_538_1 + 0.262_308_507_877_720_1 * w;
-    let high = 0.221_897_558_927_736_13 + 0.197_243_973_201_039_79 * w;
-    (low + w2 * middle) + (w2 * w2) * high
+    let low = w.mul_add(0.412_198_583_112_559_6, 0.577_078_016_355_584_5);
+    let middle = w.mul_add(0.262_308_507_877_720_1, 0.320_598_897_012_538_1);
+    let high = w.mul_add(0.197_243_973_201_039_79, 0.221_897_558_927_736_13);
+    (w2 * w2).mul_add(high, w2.mul_add(middle, low))
 }
 
 /// `(eʳ − 1 − r) / r²` for |r| ≤ ln 2 / 2, as [`log2_remainder`] is.
 #[inline(always)]
 fn exp_remainder(r: f64, r2: f64) -> f64 {
     let r4 = r2 * r2;
-    let low = (0.5 + 0.166_666_666_666_666_8 * r)
-        + r2 * (0.041_666_666_666_666_415 + 0.008_333_333_333_318_541 * r);
-    let middle = (0.001_388_888_888_903_308_4 + 0.000_198_412_698_933_091_44 * r)
-        + r2 * (2.480_158_702_590_438_3e-5 + 2.755_723_748_642_065_3e-6 * r);
-    let high =
-        (2.755_752_589_673_425e-7 + 2.511_123_525_883_783_3e-8 * r) + r2 * 2.083_855_508_648_158e-9;
-    (low + r4 * middle) + (r4 * r4) * high
+    let low = r2.mul_add(
+        r.mul_add(0.008_333_333_333_318_541, 0.041_666_666_666_666_415),
+        r.mul_add(0.166_666_666_666_666_8, 0.5),
+    );
+    let middle = r2.mul_add(
+        r.mul_add(2.755_723_748_642_065_3e-6, 2.480_158_702_590_438_3e-5),
+        r.mul_add(0.000_198_412_698_933_091_44, 0.001_388_888_888_903_308_4),
+    );
+    let high = r.mul_add(2.511_123_525_883_783_3e-8, 2.755_752_589_673_425e-7);
+    let high = r2.mul_add(2.083_855_508_648_158e-9, high);
+    (r4 * r4).mul_add(high, r4.mul_add(middle, low))
 }
 
 /// log₂ x for a positive finite x, as a sum of its upper 26 bits and the rest, with a relative error below 2⁻⁶⁷.
@@ -83,7 +87,8 @@ fn log2(x: f64) -> (f64, f64) {
     let square_high = upper(square);
     let square_low = (square - square_high) + s_low * (s_high + s);
     let (term, w2) = (F.0 * square_high, w * w);
-    let rest = (G.1 + (F.0 * square_low + F.1 * w)) + w2 * log2_remainder(w, w2);
+    let rest = F.0.mul_add(square_low, F.1.mul_add(w, G.1));
+    let rest = w2.mul_add(log2_remainder(w, w2), rest);
     let t_high = upper((G.0 + term) + rest);
     let t_low = rest - ((t_high - G.0) - term);
     let product = s_high * t_high;
@@ -114,10 +119,10 @@ fn exp2(high: f64, low: f64) -> f64 {
     let t_high = multiple - (shifted - ROUND);
     let t_low = (bounded - multiple) + low;
     let first = t_high * LN_2_PARTS.0;
-    let rest = t_low * std::f64::consts::LN_2 + t_high * LN_2_PARTS.1;
+    let rest = t_low.mul_add(std::f64::consts::LN_2, t_high * LN_2_PARTS.1);
     let r = first + rest;
     let square = r * r;
-    let power = (1.0 + first) + (rest + square * exp_remainder(r, square));
+    let power = (1.0 + first) + square.mul_add(exp_remainder(r, square), rest);
     // 2ⁿ as a product of two powers: 2ⁿ alone could overflow or be subnormal.
     let half = shifted.to_bits() >> 1;
     let other = shifted.to_bits().wrapping_sub(half);
