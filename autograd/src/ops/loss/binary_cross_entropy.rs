@@ -114,7 +114,7 @@ impl Op for ClampedLogOdds {
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
         let x = call.input(0);
         let slope = |x: &Var<T>| {
-            let is_lowest = x.value().map(|x| x.ln() < T::of(LOWEST));
+            let is_lowest = x.value().map_costly(|x: T| x.ln() < T::of(LOWEST));
             x.reciprocal().masked_fill(&is_lowest, 0.0)
         };
         out.input(0, |h| -(h * (slope(&(1.0 - x)) + slope(x))));

@@ -18,8 +18,12 @@ impl Op for XLogX {
     }
 
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
-        x[0].map(|x| if x == T::zero() { x } else { x * x.ln() })
-            .into()
+        // The product is computed for zeros too: a branch around a logarithm would keep LLVM from using vectors.
+        let product = |x: T| {
+            let product = x * x.ln();
+            if x == T::zero() { x } else { product }
+        };
+        x[0].map_costly(product).into()
     }
 
     fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {

@@ -27,7 +27,8 @@ impl Op for GruGates {
     fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
         let h = &x[2];
         let [inputs, states] = [0, 1].map(|i| x[i].split(-1, [h.size(-1); 3]));
-        let [r, z] = [0, 1].map(|k| inputs[k].zip(&states[k], |a, b| (a + b).sigmoid()));
+        let sigmoid = |(a, b): (T, T)| (a + b).sigmoid();
+        let [r, z] = [0, 1].map(|k| inputs[k].zip_costly(&states[k], sigmoid));
         let n = inputs[2].zip3(&r, &states[2], |a, r, b| (a + r * b).tanh());
         let next = z.zip3(&n, h, |z, n, h| (T::one() - z) * n + z * h);
         [next, Tensor::concat(&[&r, &z, &n], -1)].into()
