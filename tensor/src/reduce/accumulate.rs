@@ -5,6 +5,8 @@ use crate::{Element, Number};
 
 /// How a fold combines elements of type `T`, given a parameter of type `P` for each result.
 pub(super) trait Accumulate<T, P>: Sync {
+    /// Whether rows are folded in registers of 512 bits where there are any: for functions that are bound by arithmetic.
+    const USES_512_BITS: bool = false;
     /// The type of a result.
     type Output: Element;
 

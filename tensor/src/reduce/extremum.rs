@@ -237,6 +237,7 @@ struct Extremum<T, Beats> {
 }
 
 impl<T: Number, Beats: Fn(T, T) -> bool + Sync> Accumulate<T, ()> for Extremum<T, Beats> {
+    const USES_512_BITS: bool = true;
     type Output = T;
 
     #[inline(always)]
@@ -252,21 +253,18 @@ impl<T: Number, Beats: Fn(T, T) -> bool + Sync> Accumulate<T, ()> for Extremum<T
         select_unpredictable((self.beats)(b, a) | b.is_nan(), b, a)
     }
 
-    /// As the default, with the NaNs apart, as in [`add_chunks`](Self::add_chunks).
+    /// As the default, without looking for NaNs in between if there is none.
     #[inline(always)]
-    fn join_lanes(&self, mut best: [T; LANES]) -> T {
-        let mut nan = best.map(|x| select_unpredictable(x.is_nan(), x, T::zero()));
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for lane in 0..width {
-                let (a, b) = (best[lane], best[lane + width]);
-                best[lane] = select_unpredictable((self.beats)(b, a), b, a);
-                let (a, b) = (nan[lane], nan[lane + width]);
-                nan[lane] = select_unpredictable(b.is_nan(), b, a);
-            }
+    fn join_lanes(&self, lanes: [T; LANES]) -> T {
+        let mut has_nan = false;
+        for x in lanes {
+            has_nan |= x.is_nan();
         }
-        if nan[0].is_nan() { nan[0] } else { best[0] }
+        let beats = |b: T, a: T| (self.beats)(b, a);
+        if has_nan {
+            return best_of_lanes(lanes, |b: T, a: T| beats(b, a) | b.is_nan());
+        }
+        best_of_lanes(lanes, beats)
     }
 
     /// The best and the NaNs apart: then one instruction, a maximum that keeps its second operand if one is NaN, waits
@@ -286,6 +284,20 @@ impl<T: Number, Beats: Fn(T, T) -> bool + Sync> Accumulate<T, ()> for Extremum<T
         }
         best
     }
+}
+
+/// The lane that all others do not beat, found in a tree.
+#[inline(always)]
+fn best_of_lanes<T: Copy>(mut lanes: [T; LANES], beats: impl Fn(T, T) -> bool) -> T {
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            let (a, b) = (lanes[lane], lanes[lane + width]);
+            lanes[lane] = if beats(b, a) { b } else { a };
+        }
+    }
+    lanes[0]
 }
 
 /// A search along one axis for values that are known to be elements.

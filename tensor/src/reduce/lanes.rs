@@ -85,6 +85,7 @@ where
     P: Copy,
     F: Accumulate<T, P>,
 {
+    const USES_512_BITS: bool = F::USES_512_BITS;
     type Output = ();
 
     #[inline(always)]
@@ -118,6 +119,7 @@ where
     P: Copy,
     F: Accumulate<T, P>,
 {
+    const USES_512_BITS: bool = F::USES_512_BITS;
     type Output = ();
 
     #[inline(always)]

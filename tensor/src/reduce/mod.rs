@@ -10,6 +10,7 @@ mod lanes;
 mod logcumsumexp;
 mod moments;
 mod plan;
+mod products_of_others;
 mod row;
 mod scale;
 mod scan;

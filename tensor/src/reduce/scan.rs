@@ -83,60 +83,6 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-impl<T: Number> Tensor<T> {
-    /// For each element of the rows along the last axis, the product of the other elements of its row: those before it
-    /// times those after it, so that no element is divided by, which may be 0.
-    ///
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::from_vec(vec![2, 0, 5], [1, 3]);
-    /// assert_eq!(x.products_of_others().to_vec(), [0, 10, 0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no axis.
-    #[must_use]
-    #[track_caller]
-    pub fn products_of_others(&self) -> Self {
-        const OP: &str = "products_of_others";
-        let axis = resolve_axis(OP, -1, self.shape());
-        let (length, x) = (self.shape()[axis], self.contiguous());
-        let x = x.as_slice().expect("made contiguous");
-        let mut out = buffer(OP, self.shape());
-        let work = 2 * x.len();
-        let (several, rest) = rows_together(&mut out, length);
-        let (of_several, of_rest) = x.split_at(several.len());
-        parallel::for_chunks_mut(several, ROWS * length, work, |task, out| {
-            others_of_rows::<T, ROWS>(&of_several[task * ROWS * length..][..out.len()], out);
-        });
-        parallel::for_chunks_mut(rest, length, work, |task, out| {
-            others_of_rows::<T, 1>(&of_rest[task * length..][..length], out);
-        });
-        Self::from_parts(out, self.layout().to_row_major())
-    }
-}
-
-/// [`products_of_others`](Tensor::products_of_others) of `R` rows, one after the other in memory.
-fn others_of_rows<T: Number, const R: usize>(x: &[T], out: &mut [T]) {
-    let length = x.len() / R;
-    let x: [&[T]; R] = std::array::from_fn(|r| &x[r * length..][..length]);
-    let out = split_rows::<T, R>(out);
-    let mut product = [T::one(); R];
-    for i in 0..length {
-        for r in 0..R {
-            out[r][i] = product[r];
-            product[r] = product[r] * x[r][i];
-        }
-    }
-    let mut product = [T::one(); R];
-    for i in (0..length).rev() {
-        for r in 0..R {
-            out[r][i] = out[r][i] * product[r];
-            product[r] = product[r] * x[r][i];
-        }
-    }
-}
-
 /// Rows that are scanned together: each element waits for the one before it in its row, but for none of the others.
 const ROWS: usize = 8;
 
