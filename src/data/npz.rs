@@ -172,9 +172,7 @@ fn read(reader: impl Read + Seek) -> Result<Npz, Failure> {
 
 fn archive(error: ZipError) -> NpzProblem {
     match error {
-        ZipError::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-            NpzProblem::Io(error)
-        }
+        ZipError::Io(error) => NpzProblem::Io(error),
         error => NpzProblem::Archive(error.to_string()),
     }
 }

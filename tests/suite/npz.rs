@@ -106,3 +106,20 @@ fn a_malformed_archive_is_an_error_with_the_file_and_the_reason() {
         "{missing}"
     );
 }
+
+#[test]
+fn a_member_that_ends_beyond_the_file_is_damage_not_a_failed_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("beyond.npz");
+    let mut bytes = fs::read("tests/suite/samples/arrays.npz").expect("the sample");
+    // The last entry of the list of members says where the member begins, 42 bytes from its own beginning: 4 bytes
+    // before the end of the file, where no header of 30 bytes fits.
+    let entry = bytes.windows(4).rposition(|four| four == b"PK\x01\x02");
+    let place = entry.expect("a list of members") + 42;
+    let near_the_end = u32::try_from(bytes.len() - 4).unwrap();
+    bytes[place..place + 4].copy_from_slice(&near_the_end.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    let error = Npz::load(&path).unwrap_err();
+    assert!(matches!(error.problem, NpzProblem::Archive(_)), "{error}");
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
