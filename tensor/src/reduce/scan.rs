@@ -31,8 +31,9 @@ impl<T: Number> Tensor<T> {
             });
         } else {
             outer_loops::copy(self, &mut out);
-            parallel::for_chunks_mut(&mut out, block, length, |_, block| {
-                running_sums_of_rows(block, inner);
+            let size = [self.shape()[axis], inner];
+            parallel::for_columns_mut(&mut out, size, COLUMNS, length, |_, _, rows| {
+                running_sums_of_rows(rows);
             });
         }
         Self::from_parts(out, self.layout().to_row_major())
@@ -71,10 +72,11 @@ impl<T: Number> Tensor<T> {
             });
             return Self::from_parts(out, self.layout().to_row_major());
         }
-        parallel::for_chunks_mut(&mut out, block, length, |_, block| {
-            for at in (inner..block.len()).step_by(inner) {
-                let (before, row) = block[at - inner..at + inner].split_at_mut(inner);
-                for (x, &last) in row.iter_mut().zip(&*before) {
+        let size = [self.shape()[axis], inner];
+        parallel::for_columns_mut(&mut out, size, COLUMNS, length, |_, _, rows| {
+            for at in 1..rows.len() {
+                let (before, row) = rows[at - 1..=at].split_at_mut(1);
+                for (x, &last) in row[0].iter_mut().zip(&*before[0]) {
                     *x = join(last, *x);
                 }
             }
@@ -82,6 +84,9 @@ impl<T: Number> Tensor<T> {
         Self::from_parts(out, self.layout().to_row_major())
     }
 }
+
+/// Columns of a task are a multiple of this: whole cache lines.
+const COLUMNS: usize = 64;
 
 /// Rows that are scanned together: each element waits for the one before it in its row, but for none of the others.
 const ROWS: usize = 8;
@@ -152,30 +157,36 @@ impl<T: Number> Tensor<T> {
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let block = self.shape()[axis] * inner;
         let length = out.len();
-        let (several, rest) = if inner == 1 {
-            rows_together(&mut out, block)
-        } else {
-            out.split_at_mut(0)
-        };
+        if inner > 1 {
+            let size = [self.shape()[axis], inner];
+            parallel::for_columns_mut(&mut out, size, COLUMNS, length, |matrix, first, y| {
+                recurrence_of_columns::<T, ADJOINT>(y, &factors[matrix * block + first..], inner);
+            });
+            return Self::from_parts(out, self.layout().to_row_major());
+        }
+        let (several, rest) = rows_together(&mut out, block);
         let (of_several, of_rest) = factors.split_at(several.len());
         parallel::for_chunks_mut(several, ROWS * block, length, |task, rows| {
             recurrence_of_rows::<T, ROWS, ADJOINT>(rows, &of_several[task * ROWS * block..]);
         });
         parallel::for_chunks_mut(rest, block, length, |task, y| {
-            recurrence_of_block::<T, ADJOINT>(y, &of_rest[task * block..][..block], inner);
+            recurrence_of_rows::<T, 1, ADJOINT>(y, &of_rest[task * block..][..block]);
         });
         Self::from_parts(out, self.layout().to_row_major())
     }
 }
 
-/// [`linear_recurrence`](Tensor::linear_recurrence) or its adjoint, of positions that are `inner` elements each.
-fn recurrence_of_block<T: Number, const ADJOINT: bool>(y: &mut [T], a: &[T], inner: usize) {
-    let positions = y.len() / inner;
-    for at in 1..positions {
-        let at = if ADJOINT { positions - at } else { at } * inner;
-        let (before, now) = y[at - inner..at + inner].split_at_mut(inner);
-        let a = &a[at..at + inner];
-        for ((before, now), &a) in before.iter_mut().zip(now).zip(a) {
+/// [`linear_recurrence`](Tensor::linear_recurrence) or its adjoint along columns; rows of `a` are `stride` apart.
+fn recurrence_of_columns<T: Number, const ADJOINT: bool>(
+    y: &mut [&mut [T]],
+    a: &[T],
+    stride: usize,
+) {
+    for at in 1..y.len() {
+        let at = if ADJOINT { y.len() - at } else { at };
+        let (before, now) = y[at - 1..=at].split_at_mut(1);
+        let columns = before[0].iter_mut().zip(&mut *now[0]);
+        for ((before, now), &a) in columns.zip(&a[at * stride..]) {
             if ADJOINT {
                 *before = a * *now + *before;
             } else {
@@ -248,10 +259,10 @@ fn running_sums<T: Number>(x: &[T], y: &mut [T]) {
     }
 }
 
-/// The same for the columns of rows of length `inner`.
-fn running_sums_of_rows<T: Number>(rows: &mut [T], inner: usize) {
-    let mut sums: Vec<_> = (0..inner).map(|_| BlockSum::new()).collect();
-    for row in rows.chunks_mut(inner) {
+/// The same for columns.
+fn running_sums_of_rows<T: Number>(rows: &mut [&mut [T]]) {
+    let mut sums: Vec<_> = rows[0].iter().map(|_| BlockSum::new()).collect();
+    for row in rows {
         for (x, sum) in row.iter_mut().zip(&mut sums) {
             sum.add(*x);
             *x = sum.total();

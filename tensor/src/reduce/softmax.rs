@@ -99,48 +99,41 @@ impl<T: Real> Tensor<T> {
         let extent = self.shape()[axis];
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let mut out = buffer(op, self.shape());
-        let block = extent * inner;
-        let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
         let level = Level::best();
         // Estimate: an exponential, two sums and a product per element.
-        parallel::for_chunks_mut(
-            &mut out,
-            chunk,
-            4 * <Costly as Cost>::STEPS * values.len(),
-            |index, to| {
-                let start = index * chunk;
-                let from = &values[start..start + to.len()];
-                let function = PhantomData::<F>;
-                if inner > 1 {
-                    for (from, to) in from.chunks_exact(block).zip(to.chunks_exact_mut(block)) {
-                        let strides = [inner, 1];
-                        level.run(Columns {
-                            from,
-                            to,
-                            extent,
-                            strides,
-                            function,
-                        });
-                    }
-                } else if extent < SHORT {
-                    let strides = [1, extent];
-                    level.run(Columns {
-                        from,
-                        to,
-                        extent,
-                        strides,
-                        function,
-                    });
-                } else {
-                    level.run(Rows {
-                        from,
-                        to,
-                        extent,
-                        function,
-                    });
-                }
-            },
-        );
+        let work = 4 * <Costly as Cost>::STEPS * values.len();
+        if inner > 1 {
+            let size = [extent, inner];
+            parallel::for_columns_mut(&mut out, size, COLUMNS, work, |matrix, first, to| {
+                let from = &values[matrix * extent * inner + first..];
+                level.run(Columns {
+                    from,
+                    stride: inner,
+                    to,
+                    function: PhantomData::<F>,
+                });
+            });
+            return Self::from_parts(out, self.layout().to_row_major());
+        }
+        let chunk = extent * (parallel::CHUNK / 4).div_ceil(extent);
+        parallel::for_chunks_mut(&mut out, chunk, work, |index, to| {
+            let from = &values[index * chunk..][..to.len()];
+            if extent < SHORT {
+                level.run(ShortRows {
+                    from,
+                    to,
+                    extent,
+                    function: PhantomData::<F>,
+                });
+            } else {
+                level.run(Rows {
+                    from,
+                    to,
+                    extent,
+                    function: PhantomData::<F>,
+                });
+            }
+        });
         Self::from_parts(out, self.layout().to_row_major())
     }
 }
@@ -198,46 +191,74 @@ impl<T: Real, F: RowFunction> Body for Rows<'_, T, F> {
     }
 }
 
-/// Applies a function to every column of length `extent`, `COLUMNS` at a time.
-struct Columns<'a, T, F> {
+/// Applies a function to columns, `COLUMNS` at a time.
+struct Columns<'a, 'b, T, F> {
     from: &'a [T],
-    to: &'a mut [T],
-    extent: usize,
-    /// Distance between neighbours of a column, and between the starts of neighbouring columns.
-    strides: [usize; 2],
+    /// Elements of `from` from one row to the next.
+    stride: usize,
+    to: &'a mut [&'b mut [T]],
     function: PhantomData<F>,
 }
 
-impl<T: Real, F: RowFunction> Body for Columns<'_, T, F> {
+impl<T: Real, F: RowFunction> Body for Columns<'_, '_, T, F> {
     type Output = ();
     const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let [along, across] = self.strides;
-        let count = self.from.len() / self.extent;
-        let mut rows = vec![[T::zero(); COLUMNS]; self.extent];
+        let mut rows = vec![[T::zero(); COLUMNS]; self.to.len()];
+        let count = self.to[0].len();
         for first in (0..count).step_by(COLUMNS) {
             let width = COLUMNS.min(count - first);
             for (i, row) in rows.iter_mut().enumerate() {
-                let from = &self.from[i * along + first * across..];
-                if across == 1 {
-                    row[..width].copy_from_slice(&from[..width]);
-                    continue;
+                let from = &self.from[i * self.stride + first..][..width];
+                if let Some(from) = from.first_chunk() {
+                    // Of constant length: vector moves, not a call.
+                    *row = *from;
+                } else {
+                    row[..width].copy_from_slice(from);
                 }
-                for (j, x) in row[..width].iter_mut().enumerate() {
-                    *x = from[j * across];
+            }
+            F::columns(&mut rows);
+            for (to, row) in self.to.iter_mut().zip(&rows) {
+                let to = &mut to[first..][..width];
+                if let Some(to) = to.first_chunk_mut() {
+                    *to = *row;
+                } else {
+                    to.copy_from_slice(&row[..width]);
+                }
+            }
+        }
+    }
+}
+
+/// Applies a function to contiguous rows of few elements, as columns.
+struct ShortRows<'a, T, F> {
+    from: &'a [T],
+    to: &'a mut [T],
+    extent: usize,
+    function: PhantomData<F>,
+}
+
+impl<T: Real, F: RowFunction> Body for ShortRows<'_, T, F> {
+    type Output = ();
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let extent = self.extent;
+        let mut rows = vec![[T::zero(); COLUMNS]; extent];
+        let parts = self.to.chunks_mut(extent * COLUMNS);
+        for (to, from) in parts.zip(self.from.chunks(extent * COLUMNS)) {
+            for (i, row) in rows.iter_mut().enumerate() {
+                for (x, from) in row.iter_mut().zip(from.chunks_exact(extent)) {
+                    *x = from[i];
                 }
             }
             F::columns(&mut rows);
             for (i, row) in rows.iter().enumerate() {
-                let to = &mut self.to[i * along + first * across..];
-                if across == 1 {
-                    to[..width].copy_from_slice(&row[..width]);
-                    continue;
-                }
-                for (j, &y) in row[..width].iter().enumerate() {
-                    to[j * across] = y;
+                for (&y, to) in row.iter().zip(to.chunks_exact_mut(extent)) {
+                    to[i] = y;
                 }
             }
         }

@@ -67,20 +67,31 @@ impl<T: Real> Tensor<T> {
         let extent = self.shape()[axis];
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let mut out = buffer(op, self.shape());
-        let block = extent * inner;
-        let chunk = block * (parallel::CHUNK / 4).div_ceil(block);
         let (level, work) = (Level::best(), F::STEPS * y.len());
+        if inner > 1 {
+            let size = [extent, inner];
+            parallel::for_columns_mut(&mut out, size, COLUMNS, work, |matrix, first, to| {
+                let start = matrix * extent * inner + first;
+                level.run(Columns {
+                    y: &y[start..],
+                    g: &g[start..],
+                    stride: inner,
+                    to,
+                    function: PhantomData::<F>,
+                });
+            });
+            return Self::from_parts(out, self.layout().to_row_major());
+        }
+        let chunk = extent * (parallel::CHUNK / 4).div_ceil(extent);
         parallel::for_chunks_mut(&mut out, chunk, work, |index, to| {
             let range = index * chunk..index * chunk + to.len();
-            let lines = Lines {
+            level.run(Lines {
                 y: &y[range.clone()],
                 g: &g[range],
                 to,
                 extent,
-                inner,
                 function: PhantomData::<F>,
-            };
-            level.run(lines);
+            });
         });
         Self::from_parts(out, self.layout().to_row_major())
     }
@@ -94,14 +105,12 @@ pub(crate) fn softmax_rows_cotangent<T: Real>(
     to: &mut [T],
     extent: usize,
 ) {
-    let (inner, function) = (1, PhantomData::<Softmax>);
     level.run(Lines {
         y,
         g,
         to,
         extent,
-        inner,
-        function,
+        function: PhantomData::<Softmax>,
     });
 }
 
@@ -184,20 +193,44 @@ impl Cotangent for LogSoftmax {
     }
 }
 
-/// Lines of `extent` elements that are `inner` apart, in blocks of `inner` lines.
+/// Lines computed side by side: a block of columns, or short rows as columns.
+const COLUMNS: usize = 128;
+/// Rows shorter than this are computed side by side.
+const SHORT: usize = 32;
+
+/// Columns whose elements are `stride` apart.
+struct Columns<'a, 'b, T, F> {
+    y: &'a [T],
+    g: &'a [T],
+    stride: usize,
+    to: &'a mut [&'b mut [T]],
+    function: PhantomData<F>,
+}
+
+impl<T: Real, F: Cotangent> Body for Columns<'_, '_, T, F> {
+    type Output = ();
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let count = self.to[0].len();
+        for first in (0..count).step_by(COLUMNS) {
+            let width = COLUMNS.min(count - first);
+            let (y, g) = (&self.y[first..], &self.g[first..]);
+            let to = self.to.iter_mut().map(|to| &mut to[first..][..width]);
+            columns::<T, F>(y, g, to, self.stride, width);
+        }
+    }
+}
+
+/// Contiguous lines of `extent` elements.
 struct Lines<'a, T, F> {
     y: &'a [T],
     g: &'a [T],
     to: &'a mut [T],
     extent: usize,
-    inner: usize,
     function: PhantomData<F>,
 }
-
-/// Lines computed side by side: a block of columns, or short rows as columns.
-const COLUMNS: usize = 128;
-/// Rows shorter than this are computed side by side.
-const SHORT: usize = 32;
 
 impl<T: Real, F: Cotangent> Body for Lines<'_, T, F> {
     type Output = ();
@@ -205,21 +238,13 @@ impl<T: Real, F: Cotangent> Body for Lines<'_, T, F> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let (extent, inner) = (self.extent, self.inner);
-        let block = extent * inner;
-        if inner == 1 && extent < SHORT {
+        let extent = self.extent;
+        if extent < SHORT {
             return self.short_rows();
         }
-        let from = self.y.chunks_exact(block).zip(self.g.chunks_exact(block));
-        for (to, (y, g)) in self.to.chunks_exact_mut(block).zip(from) {
-            if inner == 1 {
-                row::<T, F>(y, g, to);
-            } else {
-                for first in (0..inner).step_by(COLUMNS) {
-                    let width = COLUMNS.min(inner - first);
-                    columns::<T, F>(&y[first..], &g[first..], &mut to[first..], inner, width);
-                }
-            }
+        let from = self.y.chunks_exact(extent).zip(self.g.chunks_exact(extent));
+        for (to, (y, g)) in self.to.chunks_exact_mut(extent).zip(from) {
+            row::<T, F>(y, g, to);
         }
     }
 }
@@ -241,7 +266,8 @@ impl<T: Real, F: Cotangent> Lines<'_, T, F> {
                     }
                 }
             }
-            columns::<T, F>(y_turned, g_turned, to_turned, COLUMNS, count);
+            let rows = to_turned.chunks_mut(COLUMNS).map(|row| &mut row[..count]);
+            columns::<T, F>(y_turned, g_turned, rows, COLUMNS, count);
             for (j, row) in to.chunks_exact_mut(extent).enumerate() {
                 for (i, x) in row.iter_mut().enumerate() {
                     *x = to_turned[i * COLUMNS + j];
@@ -303,9 +329,15 @@ fn sums_of_row<T: Real, F: Cotangent>(y: &[T], g: &[T], shift: T) -> ([T; 2], bo
     ([all_first.total(), all_second.total()], any_near)
 }
 
-/// Neighbouring lines, whose elements are `stride` apart.
+/// Neighbouring lines, whose elements are `stride` apart; `to` has `width` elements of each row.
 #[inline(always)]
-fn columns<T: Real, F: Cotangent>(y: &[T], g: &[T], to: &mut [T], stride: usize, width: usize) {
+fn columns<'a, T: Real, F: Cotangent>(
+    y: &[T],
+    g: &[T],
+    to: impl Iterator<Item = &'a mut [T]>,
+    stride: usize,
+    width: usize,
+) {
     let mut shift = [T::zero(); COLUMNS];
     let (mut sums, any_near) = sums_of_columns::<T, F>(y, g, &shift, stride, width);
     if any_near && F::SHIFTS {
@@ -318,17 +350,25 @@ fn columns<T: Real, F: Cotangent>(y: &[T], g: &[T], to: &mut [T], stride: usize,
     }
     let [first, second] = sums;
     let rows = y.chunks(stride).zip(g.chunks(stride));
-    for (to, (y, g)) in to.chunks_mut(stride).zip(rows) {
-        let (to, y, g) = (&mut to[..width], &y[..width], &g[..width]);
+    // Of its own, so that LLVM knows that writing to it changes nothing that is read.
+    let mut results = [T::zero(); COLUMNS];
+    for (to, (y, g)) in to.zip(rows) {
+        let (y, g) = (&y[..width], &g[..width]);
         for j in 0..width {
-            to[j] = F::at(y[j], g[j] - shift[j], [first[j], second[j]]);
+            results[j] = F::at(y[j], g[j] - shift[j], [first[j], second[j]]);
         }
         if any_near && !F::SHIFTS {
             for j in 0..width {
                 if F::is_near(y[j]) {
-                    to[j] = F::at_near(y[j], g[j], [first[j], second[j]]);
+                    results[j] = F::at_near(y[j], g[j], [first[j], second[j]]);
                 }
             }
+        }
+        if let Some(to) = to.first_chunk_mut() {
+            // Of constant length: vector moves, not a call.
+            *to = results;
+        } else {
+            to.copy_from_slice(&results[..width]);
         }
     }
 }

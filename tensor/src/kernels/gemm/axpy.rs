@@ -15,6 +15,9 @@ const MAX_ROWS: usize = 12;
 /// Columns of the result that stay in a cache while all rows of B are added (BLIS: `NC`).
 const NC: usize = 2048;
 
+/// Elements between the sums of two blocks: two cache lines in single precision, which are fetched together.
+const GAP: usize = 32;
+
 /// Rows of B that are added in one pass over the result.
 const STEPS: usize = 4;
 
@@ -37,27 +40,31 @@ pub(super) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
         blocks
     };
     let width = n.div_ceil(blocks).next_multiple_of(T::NR);
-    let sum = |sums: &mut [T]| {
-        parallel::for_chunks_mut(sums, m * width, work, |block, sums| {
-            sums.fill(T::zero());
-            level.run(SumsOfRows {
-                factors: &factors,
-                rows: m,
-                depth: k,
-                matrix: &b[block * width..],
-                stride: task.b[0],
-                sums,
-            });
+    let add_rows = |block: usize, sums: &mut [T]| {
+        sums.fill(T::zero());
+        level.run(SumsOfRows {
+            factors: &factors,
+            rows: m,
+            depth: k,
+            matrix: &b[block * width..],
+            stride: task.b[0],
+            sums,
         });
     };
-    if m == 1 && task.c[1] == 1 && !task.accumulate {
-        sum(&mut c[..n]);
-        return;
+    if m == 1 && width >= n && task.c[1] == 1 && !task.accumulate {
+        return add_rows(0, &mut c[..n]);
     }
-    let mut sums = Scratch::<T>::new(m * n);
-    sum(&mut sums);
-    for (block, sums) in sums.chunks(m * width).enumerate() {
-        for (i, sums) in sums.chunks_exact(sums.len() / m).enumerate() {
+    // The sums of a block, and a gap: every row of B is added to all of them, and two threads that write to one cache
+    // line at every row wait for each other three times as long as they compute.
+    let block_length = m * width + GAP;
+    let mut sums = Scratch::<T>::new(n.div_ceil(width) * block_length);
+    parallel::for_chunks_mut(&mut sums, block_length, work, |block, sums| {
+        let width = width.min(n - block * width);
+        add_rows(block, &mut sums[..m * width]);
+    });
+    for (block, sums) in sums.chunks(block_length).enumerate() {
+        let columns = width.min(n - block * width);
+        for (i, sums) in sums[..m * columns].chunks_exact(columns).enumerate() {
             let first = i * task.c[0] + block * width * task.c[1];
             for (j, &sum) in sums.iter().enumerate() {
                 let to = &mut c[first + j * task.c[1]];
