@@ -3,6 +3,7 @@
 
 mod adversarial;
 mod assert_shape;
+mod column_ranges;
 mod conv;
 mod conv_dispatch;
 mod conv_geometry;
