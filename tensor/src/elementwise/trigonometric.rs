@@ -1,9 +1,9 @@
 //! Trigonometric functions without branches, calls or tables, so that the compiler vectorises loops over them.
 //!
 //! Angles are reduced by multiples of π/2 that are split into parts (Cody and Waite, 1980), which is exact enough
-//! up to [`single::BOUND`] and [`double::BOUND`]; larger angles are left to the platform. Products and sums are
-//! rounded separately, so that every instruction set gives the same bits. Polynomials: fdlibm (Sun Microsystems,
-//! 1993) for sine and cosine, Cephes (Moshier, 1992) for the inverse tangent.
+//! up to [`single::BOUND`] and [`double::BOUND`]; larger angles are left to the platform. Multiply-adds are fused where the
+//! code says so, as in [`elementary`](super::elementary), so that every instruction set gives the same bits. Polynomials:
+//! fdlibm (Sun Microsystems, 1993) for sine and cosine, Cephes (Moshier, 1992) for the inverse tangent.
 
 /// `1.5 · 2⁵²`: adding it rounds a small number to an integer, which is then in the lowest bits of the sum.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -73,25 +73,27 @@ pub(crate) mod single {
     #[inline(always)]
     fn reduced(x: f32) -> (f64, u64) {
         let x = f64::from(x);
-        let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
+        let shifted = x.mul_add(std::f64::consts::FRAC_2_PI, ROUND);
         let n = shifted - ROUND;
-        // The first part has 25 bits: its product with n is exact.
-        let r = (x - n * 1.570_796_310_901_641_8) - n * 1.589_325_477_352_82e-8;
+        let r = n.mul_add(-1.570_796_310_901_641_8, x);
+        let r = n.mul_add(-1.589_325_477_352_82e-8, r);
         (r, shifted.to_bits())
     }
 
     #[inline(always)]
     fn sine(r: f64, square: f64) -> f64 {
-        let low = -0.166_666_666_416_265_24 + square * 0.008_333_329_385_889_463;
-        let high = -0.000_198_393_348_360_966_32 + square * 0.000_002_718_311_493_989_822;
-        r * (1.0 + square * (low + square * square * high))
+        let low = square.mul_add(0.008_333_329_385_889_463, -0.166_666_666_416_265_24);
+        let high = square.mul_add(0.000_002_718_311_493_989_822, -0.000_198_393_348_360_966_32);
+        let p = (square * square).mul_add(high, low);
+        // A product, so that −0 stays −0.
+        r * square.mul_add(p, 1.0)
     }
 
     #[inline(always)]
     fn cosine(square: f64) -> f64 {
-        let low = -0.499_999_997_251_031 + square * 0.041_666_623_323_739_06;
-        let high = -0.001_388_676_377_460_993 + square * 0.000_024_390_448_796_277_41;
-        1.0 + square * (low + square * square * high)
+        let low = square.mul_add(0.041_666_623_323_739_06, -0.499_999_997_251_031);
+        let high = square.mul_add(0.000_024_390_448_796_277_41, -0.001_388_676_377_460_993);
+        square.mul_add((square * square).mul_add(high, low), 1.0)
     }
 
     /// sin x for |x| ≤ [`BOUND`], within 1 ulp.
@@ -132,9 +134,9 @@ pub(crate) mod single {
         let bottom = if is_large { size } else { bottom };
         let r = top / bottom;
         let s = r * r;
-        let p = 8.053_744_5e-2 * s - 1.387_768_6e-1;
-        let p = p * s + 1.997_771_1e-1;
-        let p = p * s - 3.333_295e-1;
+        let p = s.mul_add(8.053_744_5e-2, -1.387_768_6e-1);
+        let p = p.mul_add(s, 1.997_771_1e-1);
+        let p = p.mul_add(s, -3.333_295e-1);
         let base = if is_middle {
             std::f32::consts::FRAC_PI_4
         } else {
@@ -145,7 +147,7 @@ pub(crate) mod single {
         } else {
             base
         };
-        (base + (p * s * r + r)).copysign(x)
+        (base + (s * r).mul_add(p, r)).copysign(x)
     }
 
     atan2!(f32);
@@ -172,7 +174,7 @@ pub(crate) mod double {
     /// `x − n π/2` as a sum of a number and a correction, and `n`.
     #[inline(always)]
     fn reduced(x: f64) -> ([f64; 2], u64) {
-        let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
+        let shifted = x.mul_add(std::f64::consts::FRAC_2_PI, ROUND);
         let n = shifted - ROUND;
         let first = x - n * PARTS[0];
         let part = n * PARTS[1];
@@ -190,24 +192,26 @@ pub(crate) mod double {
     fn sine([r, rest]: [f64; 2]) -> f64 {
         let square = r * r;
         let cube = square * r;
-        let p = 1.589_690_995_211_55e-10 * square - 2.505_076_025_340_686_3e-8;
-        let p = p * square + 2.755_731_370_707_006_8e-6;
-        let p = p * square - 1.984_126_982_985_795e-4;
-        let p = p * square + 8.333_333_333_322_49e-3;
-        r - ((square * (0.5 * rest - cube * p) - rest) + cube * 1.666_666_666_666_663_2e-1)
+        let p = square.mul_add(1.589_690_995_211_55e-10, -2.505_076_025_340_686_3e-8);
+        let p = p.mul_add(square, 2.755_731_370_707_006_8e-6);
+        let p = p.mul_add(square, -1.984_126_982_985_795e-4);
+        let p = p.mul_add(square, 8.333_333_333_322_49e-3);
+        let tail = square.mul_add(cube.mul_add(-p, 0.5 * rest), -rest);
+        r - cube.mul_add(1.666_666_666_666_663_2e-1, tail)
     }
 
     #[inline(always)]
     fn cosine([r, rest]: [f64; 2]) -> f64 {
         let square = r * r;
-        let p = 2.087_572_321_298_175e-9 - square * 1.135_964_755_778_819_5e-11;
-        let p = p * square - 2.755_731_435_139_066_3e-7;
-        let p = p * square + 2.480_158_728_947_673e-5;
-        let p = p * square - 1.388_888_888_887_411e-3;
-        let p = p * square + 4.166_666_666_666_66e-2;
+        let p = square.mul_add(-1.135_964_755_778_819_5e-11, 2.087_572_321_298_175e-9);
+        let p = p.mul_add(square, -2.755_731_435_139_066_3e-7);
+        let p = p.mul_add(square, 2.480_158_728_947_673e-5);
+        let p = p.mul_add(square, -1.388_888_888_887_411e-3);
+        let p = p.mul_add(square, 4.166_666_666_666_66e-2);
         let half = 0.5 * square;
         let near = 1.0 - half;
-        near + (((1.0 - near) - half) + (square * (square * p) - r * rest))
+        let tail = square.mul_add(square * p, -r * rest);
+        near + (((1.0 - near) - half) + tail)
     }
 
     /// sin x for |x| ≤ [`BOUND`], within 1 ulp.
@@ -245,15 +249,15 @@ pub(crate) mod double {
         let bottom = if is_large { size } else { bottom };
         let r = top / bottom;
         let s = r * r;
-        let p = -8.750_608_600_031_904e-1 * s - 1.615_753_718_733_365e1;
-        let p = p * s - 7.500_855_792_314_705e1;
-        let p = p * s - 1.228_866_684_490_136_2e2;
-        let p = p * s - 6.485_021_904_942_025e1;
+        let p = s.mul_add(-8.750_608_600_031_904e-1, -1.615_753_718_733_365e1);
+        let p = p.mul_add(s, -7.500_855_792_314_705e1);
+        let p = p.mul_add(s, -1.228_866_684_490_136_2e2);
+        let p = p.mul_add(s, -6.485_021_904_942_025e1);
         let q = s + 2.485_846_490_142_306_3e1;
-        let q = q * s + 1.650_270_098_316_988_5e2;
-        let q = q * s + 4.328_810_604_912_903e2;
-        let q = q * s + 4.853_903_996_359_137e2;
-        let q = q * s + 1.945_506_571_482_614e2;
+        let q = q.mul_add(s, 1.650_270_098_316_988_5e2);
+        let q = q.mul_add(s, 4.328_810_604_912_903e2);
+        let q = q.mul_add(s, 4.853_903_996_359_137e2);
+        let q = q.mul_add(s, 1.945_506_571_482_614e2);
         let [base, rest] = if is_middle {
             [std::f64::consts::FRAC_PI_4, 0.25 * PI_REST]
         } else {
