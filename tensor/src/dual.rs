@@ -197,32 +197,40 @@ impl<T: Real> Number for Dual<T> {
 }
 
 impl<T: Real> Real for Dual<T> {
+    #[inline(always)]
     fn largest() -> Self {
         Self::constant(T::largest())
     }
+    #[inline(always)]
     fn exp(self) -> Self {
         let e = self.value.exp();
         self.chain(e, e)
     }
+    #[inline(always)]
     fn ln(self) -> Self {
         self.chain(self.value.ln(), T::one() / self.value)
     }
+    #[inline(always)]
     fn sin(self) -> Self {
         self.chain(self.value.sin(), self.value.cos())
     }
+    #[inline(always)]
     fn cos(self) -> Self {
         self.chain(self.value.cos(), -self.value.sin())
     }
+    #[inline(always)]
     fn tan(self) -> Self {
         let t = self.value.tan();
         self.chain(t, T::one() + t * t)
     }
+    #[inline(always)]
     fn atan(self) -> Self {
         self.chain(
             self.value.atan(),
             T::one() / (T::one() + self.value * self.value),
         )
     }
+    #[inline(always)]
     fn atan2(self, x: Self) -> Self {
         // Scaled by a power of two, because the squares may overflow or underflow where the slopes do not.
         let scale = crate::unit_scale(self.value.abs().maximum(x.value.abs()));
@@ -232,45 +240,58 @@ impl<T: Real> Real for Dual<T> {
             (a * self.tangent - b * x.tangent) / (a * a + b * b) * scale,
         )
     }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         let root = self.value.sqrt();
         self.chain(root, T::of(0.5) / root)
     }
+    #[inline(always)]
     fn erf(self) -> Self {
         self.chain(self.value.erf(), erf_slope(self.value))
     }
+    #[inline(always)]
     fn erfc(self) -> Self {
         self.chain(self.value.erfc(), -erf_slope(self.value))
     }
+    #[inline(always)]
     fn exp_square(self, factor: f64) -> Self {
         let e = self.value.exp_square(factor);
         self.chain(e, e * self.value * T::of(2.0 * factor))
     }
+    #[inline(always)]
     fn normal_cdf(self) -> Self {
         let [cdf, density] = self.value.normal_cdf_and_density();
         self.chain(cdf, density)
     }
+    #[inline(always)]
     fn floor(self) -> Self {
         Self::constant(self.value.floor())
     }
+    #[inline(always)]
     fn ceil(self) -> Self {
         Self::constant(self.value.ceil())
     }
+    #[inline(always)]
     fn round(self) -> Self {
         Self::constant(self.value.round())
     }
+    #[inline(always)]
     fn trunc(self) -> Self {
         Self::constant(self.value.trunc())
     }
+    #[inline(always)]
     fn sign(self) -> Self {
         Self::constant(self.value.sign())
     }
+    #[inline(always)]
     fn abs(self) -> Self {
         self.chain(self.value.abs(), self.value.sign())
     }
+    #[inline(always)]
     fn primal(self) -> Self {
         Self::constant(self.value.primal())
     }
+    #[inline(always)]
     fn powf(self, exponent: f64) -> Self {
         if exponent == 0.0 {
             return Self::one();
@@ -280,6 +301,7 @@ impl<T: Real> Real for Dual<T> {
             self.value.powf(exponent - 1.0) * T::of(exponent),
         )
     }
+    #[inline(always)]
     fn pow(self, exponent: Self) -> Self {
         let power = self.value.pow(exponent.value);
         let by_base = if exponent.value.is_zero() {
@@ -298,52 +320,64 @@ impl<T: Real> Real for Dual<T> {
             by_base * self.tangent + by_exponent * exponent.tangent,
         )
     }
+    #[inline(always)]
     fn exp_m1(self) -> Self {
         self.chain(self.value.exp_m1(), self.value.exp())
     }
+    #[inline(always)]
     fn ln_1p(self) -> Self {
         self.chain(self.value.ln_1p(), T::one() / (T::one() + self.value))
     }
+    #[inline(always)]
     fn sinh(self) -> Self {
         self.chain(self.value.sinh(), self.value.cosh())
     }
+    #[inline(always)]
     fn cosh(self) -> Self {
         self.chain(self.value.cosh(), self.value.sinh())
     }
+    #[inline(always)]
     fn tanh(self) -> Self {
         // Not 1 − t², which loses its digits where |t| is near 1.
         let e = (self.value.abs() * T::of(-2.0)).exp();
         let up = T::of(2.0) / (T::one() + e);
         self.chain(self.value.tanh(), e * up * up)
     }
+    #[inline(always)]
     fn asinh(self) -> Self {
         let slope = T::one() / (self.value * self.value + T::one()).sqrt();
         self.chain(self.value.asinh(), slope)
     }
+    #[inline(always)]
     fn acosh(self) -> Self {
         let square = (self.value - T::one()) * (self.value + T::one());
         self.chain(self.value.acosh(), T::one() / square.sqrt())
     }
+    #[inline(always)]
     fn atanh(self) -> Self {
         let square = (T::one() - self.value) * (T::one() + self.value);
         self.chain(self.value.atanh(), T::one() / square)
     }
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         self.chain(
             self.value.sigmoid(),
             self.value.sigmoid() * (-self.value).sigmoid(),
         )
     }
+    #[inline(always)]
     fn exp2(self) -> Self {
         let e = self.value.exp2();
         self.chain(e, e * T::of(std::f64::consts::LN_2))
     }
+    #[inline(always)]
     fn log2(self) -> Self {
         self.chain(
             self.value.log2(),
             T::of(std::f64::consts::LOG2_E) / self.value,
         )
     }
+    #[inline(always)]
     fn log10(self) -> Self {
         self.chain(
             self.value.log10(),

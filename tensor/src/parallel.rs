@@ -2,7 +2,7 @@
 //!
 //! Every function here divides its work by the *data*, never by the number of threads, and returns
 //! partial results in index order: results have the same bits for any number of threads. An operation none of
-//! whose results depends on the cut makes more chunks for many threads: see [`tasks_for_threads`].
+//! whose results depends on the cut makes more chunks for many threads: see [`tasks_for_threads`] and `for_columns_mut`.
 //!
 //! The number of threads is that of [`with_threads`]; otherwise `RAYON_NUM_THREADS`, limited to four
 //! per processor; otherwise one per processor. The calling thread is one of them, so that with one
@@ -20,11 +20,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
+mod columns;
 mod helper;
 mod replay;
 pub mod trace;
 mod workers;
 
+pub(crate) use columns::{Rows, for_columns_mut};
 use workers::{Role, region};
 pub use workers::{share_of_threads, threads, with_threads};
 
@@ -164,49 +166,4 @@ pub fn map_chunks<R: Send>(count: usize, work: usize, f: impl Fn(usize) -> R + S
 pub fn for_each_index(count: usize, work: usize, f: impl Fn(usize) + Sync) {
     // A vector of `()` uses no memory.
     chunks_mut(&mut vec![(); count], 1, work, &|index, _| f(index));
-}
-
-/// Runs `f(matrix, first, rows)` for `out` cut into matrices of `length` rows of `width` elements, and those into ranges of
-/// columns: `rows[i]` is row `i` from column `first` on. Few matrices are cut into ranges of a multiple of `unit` columns
-/// for several threads; otherwise a range is a whole matrix.
-///
-/// For work whose results do not depend on the cut. `work` estimates the elementary steps of the whole call.
-pub fn for_columns_mut<U: Send>(
-    out: &mut [U],
-    [length, width]: [usize; 2],
-    unit: usize,
-    work: usize,
-    f: impl Fn(usize, usize, &mut [&mut [U]]) + Sync,
-) {
-    if out.is_empty() {
-        return;
-    }
-    let size = length * width;
-    let matrices = out.len() / size;
-    let wanted = TASKS_PER_THREAD * if work < GRAIN { 0 } else { share_of_threads() };
-    if wanted <= TASKS_PER_THREAD || matrices >= wanted {
-        let together = CHUNK.div_ceil(4 * size);
-        return for_chunks_mut(out, together * size, work, |index, out| {
-            for (matrix, out) in out.chunks_mut(size).enumerate() {
-                let mut rows: Vec<&mut [U]> = out.chunks_mut(width).collect();
-                f(index * together + matrix, 0, &mut rows);
-            }
-        });
-    }
-    let columns = width
-        .div_ceil(wanted.div_ceil(matrices))
-        .next_multiple_of(unit);
-    let ranges = width.div_ceil(columns);
-    let mut tasks: Vec<Vec<&mut [U]>> = (0..matrices * ranges)
-        .map(|_| Vec::with_capacity(length))
-        .collect();
-    for (row, out) in out.chunks_mut(width).enumerate() {
-        let tasks = &mut tasks[row / length * ranges..];
-        for (task, out) in tasks.iter_mut().zip(out.chunks_mut(columns)) {
-            task.push(out);
-        }
-    }
-    for_chunks_mut(&mut tasks, 1, work, |task, rows| {
-        f(task / ranges, task % ranges * columns, &mut rows[0]);
-    });
 }

@@ -127,8 +127,8 @@ macro_rules! functions {
                 let value = exp(square * factor);
                 // The square of a large number, or the exponential, is infinite: then there is no rest.
                 let end = if factor > 0.0 { <$t>::INFINITY } else { 0.0 };
-                let rest = if value == end { 0.0 } else { rest };
-                value.mul_add(rest * factor, value)
+                let exact = value.mul_add(rest * factor, value);
+                if value == end { value } else { exact }
             }
 
             /// [`exp_square`] for a negative factor and an x whose square is finite, with the same bits.

@@ -4,6 +4,7 @@ use crate::axes::resolve_axis;
 use crate::block_sum::BlockSum;
 use crate::create::buffer;
 use crate::elementwise::outer_loops;
+use crate::parallel::Rows;
 use crate::{Number, Tensor, parallel, require};
 
 impl<T: Number> Tensor<T> {
@@ -75,8 +76,8 @@ impl<T: Number> Tensor<T> {
         let size = [self.shape()[axis], inner];
         parallel::for_columns_mut(&mut out, size, COLUMNS, length, |_, _, rows| {
             for at in 1..rows.len() {
-                let (before, row) = rows[at - 1..=at].split_at_mut(1);
-                for (x, &last) in row[0].iter_mut().zip(&*before[0]) {
+                let (before, row) = rows.neighbours(at - 1);
+                for (x, &last) in row.iter_mut().zip(&*before) {
                     *x = join(last, *x);
                 }
             }
@@ -178,15 +179,14 @@ impl<T: Number> Tensor<T> {
 
 /// [`linear_recurrence`](Tensor::linear_recurrence) or its adjoint along columns; rows of `a` are `stride` apart.
 fn recurrence_of_columns<T: Number, const ADJOINT: bool>(
-    y: &mut [&mut [T]],
+    y: &mut Rows<'_, T>,
     a: &[T],
     stride: usize,
 ) {
     for at in 1..y.len() {
         let at = if ADJOINT { y.len() - at } else { at };
-        let (before, now) = y[at - 1..=at].split_at_mut(1);
-        let columns = before[0].iter_mut().zip(&mut *now[0]);
-        for ((before, now), &a) in columns.zip(&a[at * stride..]) {
+        let (before, now) = y.neighbours(at - 1);
+        for ((before, now), &a) in before.iter_mut().zip(now).zip(&a[at * stride..]) {
             if ADJOINT {
                 *before = a * *now + *before;
             } else {
@@ -260,10 +260,10 @@ fn running_sums<T: Number>(x: &[T], y: &mut [T]) {
 }
 
 /// The same for columns.
-fn running_sums_of_rows<T: Number>(rows: &mut [&mut [T]]) {
-    let mut sums: Vec<_> = rows[0].iter().map(|_| BlockSum::new()).collect();
-    for row in rows {
-        for (x, sum) in row.iter_mut().zip(&mut sums) {
+fn running_sums_of_rows<T: Number>(rows: &mut Rows<'_, T>) {
+    let mut sums: Vec<_> = (0..rows.width()).map(|_| BlockSum::new()).collect();
+    for at in 0..rows.len() {
+        for (x, sum) in rows.row(at).iter_mut().zip(&mut sums) {
             sum.add(*x);
             *x = sum.total();
         }

@@ -196,7 +196,7 @@ struct Columns<'a, 'b, T, F> {
     from: &'a [T],
     /// Elements of `from` from one row to the next.
     stride: usize,
-    to: &'a mut [&'b mut [T]],
+    to: &'a mut parallel::Rows<'b, T>,
     function: PhantomData<F>,
 }
 
@@ -207,7 +207,7 @@ impl<T: Real, F: RowFunction> Body for Columns<'_, '_, T, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let mut rows = vec![[T::zero(); COLUMNS]; self.to.len()];
-        let count = self.to[0].len();
+        let count = self.to.width();
         for first in (0..count).step_by(COLUMNS) {
             let width = COLUMNS.min(count - first);
             for (i, row) in rows.iter_mut().enumerate() {
@@ -220,8 +220,8 @@ impl<T: Real, F: RowFunction> Body for Columns<'_, '_, T, F> {
                 }
             }
             F::columns(&mut rows);
-            for (to, row) in self.to.iter_mut().zip(&rows) {
-                let to = &mut to[first..][..width];
+            for (i, row) in rows.iter().enumerate() {
+                let to = &mut self.to.row(i)[first..][..width];
                 if let Some(to) = to.first_chunk_mut() {
                     *to = *row;
                 } else {

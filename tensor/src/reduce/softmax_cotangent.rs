@@ -3,12 +3,14 @@
 use std::f64::consts::LN_2;
 use std::hint::select_unpredictable;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use crate::axes::resolve_axis;
 use crate::block_sum::{BLOCK, BlockSum, ColumnSums, LANES, join_lanes};
 use crate::create::buffer;
 use crate::elementwise::pointwise::{Cost, Costly};
 use crate::kernels::simd::{Body, Level};
+use crate::parallel::Rows;
 use crate::{Real, Tensor, parallel, require};
 
 impl<T: Real> Tensor<T> {
@@ -71,10 +73,10 @@ impl<T: Real> Tensor<T> {
         if inner > 1 {
             let size = [extent, inner];
             parallel::for_columns_mut(&mut out, size, COLUMNS, work, |matrix, first, to| {
-                let start = matrix * extent * inner + first;
+                let of_matrix = matrix * extent * inner..(matrix + 1) * extent * inner;
                 level.run(Columns {
-                    y: &y[start..],
-                    g: &g[start..],
+                    y: &y[of_matrix.clone()][first..],
+                    g: &g[of_matrix][first..],
                     stride: inner,
                     to,
                     function: PhantomData::<F>,
@@ -203,7 +205,7 @@ struct Columns<'a, 'b, T, F> {
     y: &'a [T],
     g: &'a [T],
     stride: usize,
-    to: &'a mut [&'b mut [T]],
+    to: &'a mut Rows<'b, T>,
     function: PhantomData<F>,
 }
 
@@ -213,12 +215,11 @@ impl<T: Real, F: Cotangent> Body for Columns<'_, '_, T, F> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let count = self.to[0].len();
+        let count = self.to.width();
         for first in (0..count).step_by(COLUMNS) {
-            let width = COLUMNS.min(count - first);
+            let range = first..count.min(first + COLUMNS);
             let (y, g) = (&self.y[first..], &self.g[first..]);
-            let to = self.to.iter_mut().map(|to| &mut to[first..][..width]);
-            columns::<T, F>(y, g, to, self.stride, width);
+            columns::<T, F>(y, g, self.to, self.stride, range);
         }
     }
 }
@@ -266,8 +267,11 @@ impl<T: Real, F: Cotangent> Lines<'_, T, F> {
                     }
                 }
             }
-            let rows = to_turned.chunks_mut(COLUMNS).map(|row| &mut row[..count]);
-            columns::<T, F>(y_turned, g_turned, rows, COLUMNS, count);
+            let rows = &mut Rows::Whole {
+                out: to_turned,
+                width: COLUMNS,
+            };
+            columns::<T, F>(y_turned, g_turned, rows, COLUMNS, 0..count);
             for (j, row) in to.chunks_exact_mut(extent).enumerate() {
                 for (i, x) in row.iter_mut().enumerate() {
                     *x = to_turned[i * COLUMNS + j];
@@ -329,15 +333,17 @@ fn sums_of_row<T: Real, F: Cotangent>(y: &[T], g: &[T], shift: T) -> ([T; 2], bo
     ([all_first.total(), all_second.total()], any_near)
 }
 
-/// Neighbouring lines, whose elements are `stride` apart; `to` has `width` elements of each row.
+/// Neighbouring lines, whose elements are `stride` apart: a range of the columns of `to`, the first of which is that of
+/// `y` and `g`.
 #[inline(always)]
-fn columns<'a, T: Real, F: Cotangent>(
+fn columns<T: Real, F: Cotangent>(
     y: &[T],
     g: &[T],
-    to: impl Iterator<Item = &'a mut [T]>,
+    to: &mut Rows<'_, T>,
     stride: usize,
-    width: usize,
+    range: Range<usize>,
 ) {
+    let width = range.len();
     let mut shift = [T::zero(); COLUMNS];
     let (mut sums, any_near) = sums_of_columns::<T, F>(y, g, &shift, stride, width);
     if any_near && F::SHIFTS {
@@ -352,7 +358,7 @@ fn columns<'a, T: Real, F: Cotangent>(
     let rows = y.chunks(stride).zip(g.chunks(stride));
     // Of its own, so that LLVM knows that writing to it changes nothing that is read.
     let mut results = [T::zero(); COLUMNS];
-    for (to, (y, g)) in to.zip(rows) {
+    for (i, (y, g)) in rows.enumerate() {
         let (y, g) = (&y[..width], &g[..width]);
         for j in 0..width {
             results[j] = F::at(y[j], g[j] - shift[j], [first[j], second[j]]);
@@ -364,6 +370,7 @@ fn columns<'a, T: Real, F: Cotangent>(
                 }
             }
         }
+        let to = &mut to.row(i)[range.clone()];
         if let Some(to) = to.first_chunk_mut() {
             // Of constant length: vector moves, not a call.
             *to = results;

@@ -1,5 +1,4 @@
-//! Functions along an axis that is not the last: matrices of few rows of columns are cut into ranges of columns, one for
-//! each task.
+//! Functions along an axis that is not the last: a few matrices are cut into ranges of columns, one for each task.
 
 use wengert_tensor::Tensor;
 use wengert_tensor::parallel::with_threads;
@@ -64,6 +63,27 @@ fn any_number_of_threads_makes_the_same_bits() {
                     bits(&alone) == bits(&together),
                     "{name} of {shape:?}: {threads} threads"
                 );
+            }
+        }
+    }
+}
+
+/// A matrix of a result depends on the same matrix of the operand and on no other.
+#[test]
+fn each_matrix_alone_gives_the_same_matrix() {
+    for shape in [[2, 3, 2], [3, 33, 700], [70, 40, 9]] {
+        let x = numbers(&shape);
+        for (name, f) in FUNCTIONS {
+            for threads in [1, 4] {
+                let whole = with_threads(threads, || f(&x, 1));
+                for matrix in 0..shape[0] as isize {
+                    let alone = f(&x.select(0, matrix), 0);
+                    let expected = whole.select(0, matrix);
+                    assert!(
+                        bits(&alone) == bits(&expected),
+                        "{name} of {shape:?}, {threads} threads: matrix {matrix}"
+                    );
+                }
             }
         }
     }

@@ -26,8 +26,9 @@ fn logistic(x: f64) -> f64 {
     }
 }
 
-const SINGLE: [Single; 9] = [
+const SINGLE: [Single; 11] = [
     ("exp", single::exp, f64::exp, 2.0),
+    ("exp2", single::exp2, f64::exp2, 2.0),
     ("exp_m1", single::exp_m1, f64::exp_m1, 2.0),
     ("sinh", single::sinh, f64::sinh, 4.0),
     ("cosh", single::cosh, f64::cosh, 3.0),
@@ -35,6 +36,7 @@ const SINGLE: [Single; 9] = [
     ("sigmoid", single::sigmoid, logistic, 3.0),
     ("ln", single::ln, f64::ln, 1.0),
     ("ln_1p", single::ln_1p, f64::ln_1p, 2.0),
+    ("log2", single::log2, f64::log2, 2.0),
     ("log10", single::log10, f64::log10, 1.0),
 ];
 
@@ -130,8 +132,9 @@ fn exp_of_minus_a_square_has_the_bits_of_exp_of_a_square() {
 
 type Double = (&'static str, fn(f64) -> f64, fn(f64) -> f64, f64);
 
-const DOUBLE: [Double; 9] = [
+const DOUBLE: [Double; 11] = [
     ("exp", double::exp, f64::exp, 2.0),
+    ("exp2", double::exp2, f64::exp2, 2.0),
     ("exp_m1", double::exp_m1, f64::exp_m1, 2.0),
     ("sinh", double::sinh, f64::sinh, 4.0),
     ("cosh", double::cosh, f64::cosh, 3.0),
@@ -139,6 +142,7 @@ const DOUBLE: [Double; 9] = [
     ("sigmoid", double::sigmoid, logistic, 3.0),
     ("ln", double::ln, f64::ln, 1.0),
     ("ln_1p", double::ln_1p, f64::ln_1p, 2.0),
+    ("log2", double::log2, f64::log2, 2.0),
     ("log10", double::log10, f64::log10, 1.0),
 ];
 
@@ -175,9 +179,38 @@ fn logarithms_of_powers_of_ten_are_whole() {
     for n in -37..=38 {
         assert_eq!(single::log10(10_f64.powi(n) as f32), n as f32);
     }
-    for n in -300..=300 {
+    for n in -307..=308 {
         let power: f64 = format!("1e{n}").parse().expect("a number");
         assert_eq!(double::log10(power), f64::from(n));
+    }
+}
+
+#[test]
+fn powers_of_two_and_their_logarithms_are_exact() {
+    for n in -149..=127_i16 {
+        let power = (f64::from(n)).exp2() as f32;
+        assert_eq!(single::exp2(f32::from(n)).to_bits(), power.to_bits(), "{n}");
+        assert_eq!(single::log2(power), f32::from(n));
+    }
+    for n in -1074..=1023 {
+        let power = f64::from(n).exp2();
+        assert_eq!(double::exp2(f64::from(n)).to_bits(), power.to_bits(), "{n}");
+        assert_eq!(double::log2(power), f64::from(n));
+    }
+}
+
+#[test]
+fn exp_of_a_large_square_is_infinite_or_zero() {
+    for factor in [1.0, 0.5, 4.0] {
+        for x in [20.0, 1e10, 1e30, f32::INFINITY] {
+            for x in [x, -x] {
+                assert_eq!(single::exp_square(x, factor), f32::INFINITY, "{x:e}");
+                assert_eq!(single::exp_square(x, -factor), 0.0, "{x:e}");
+                let (x, factor) = (f64::from(x) * 2.0, f64::from(factor));
+                assert_eq!(double::exp_square(x, factor), f64::INFINITY, "{x:e}");
+                assert_eq!(double::exp_square(x, -factor), 0.0, "{x:e}");
+            }
+        }
     }
 }
 
