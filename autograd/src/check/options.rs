@@ -1,7 +1,9 @@
 //! Which derivatives a check compares, and with what tolerances.
 
 use super::Cost;
-use super::witness::{DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, DIRECTION_COST, EXAMPLES};
+use super::witness::{
+    DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, DIRECTION_COST, EXAMPLES, LARGEST_JACOBIAN,
+};
 
 /// Options of a gradient check.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,10 +107,17 @@ pub fn plan(shapes: &[Vec<usize>], options: &CheckOptions) -> Cost {
     let differences = usize::from(options.finite_differences);
     let exact = usize::from(options.forward_mode);
     let structure = 24 * usize::from(options.structure);
-    let second = 2 + 24 * differences;
+    let second = usize::from(options.second_order);
+    let total = counts.iter().sum::<usize>();
+    // A row for each element of the outputs, which are as many at most.
+    let (rows, columns) = if total <= LARGEST_JACOBIAN {
+        (exact * LARGEST_JACOBIAN, total)
+    } else {
+        (0, 0)
+    };
     Cost {
         values: 4 + differences * DIRECTION_COST * (numeric + directions),
-        gradients: 2 + structure + second * usize::from(options.second_order),
-        duals: exact * (1 + singles + directions),
+        gradients: 2 + structure + second * (2 + 24 * differences) + rows,
+        duals: exact * (1 + singles + directions + columns + second),
     }
 }

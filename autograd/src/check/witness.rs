@@ -24,6 +24,7 @@ use super::{CheckOptions, Report, Verdict};
 use crate::sample::{Draw, LARGEST};
 pub(super) use directions::DIRECTION_COST;
 pub(super) use first::{DIFFERENCES_BESIDE_EXACT, DIFFERENCES_OF_EXAMPLES, EXAMPLES, moved};
+pub(super) use jacobian::LARGEST_JACOBIAN;
 use rounding::Neighbour;
 
 /// The function, its inputs, and the results that all comparisons use.

@@ -8,6 +8,9 @@ use super::{Check, largest, size_or_one, unravel};
 use crate::check::subject::or_zeros;
 use crate::check::{Derivative, Record, Verdict, Witness};
 
+/// The most elements of all inputs, and of all outputs, whose Jacobian is judged.
+pub(in crate::check) const LARGEST_JACOBIAN: usize = 8;
+
 /// The gradient of one element of an output.
 struct Row {
     output: usize,
@@ -64,19 +67,18 @@ struct Cell<'a> {
 impl Check<'_> {
     /// Judges the whole Jacobian, entry by entry, if inputs and outputs have few elements.
     pub(super) fn jacobian(&mut self) {
-        const SMALL: usize = 8;
         let count = |x: &[Tensor<f64>]| x.iter().map(Tensor::len).sum::<usize>();
         let (inputs, outputs) = (count(self.inputs), count(&self.cotangents));
-        let is_large = inputs > SMALL || outputs > SMALL;
+        let is_large = inputs > LARGEST_JACOBIAN || outputs > LARGEST_JACOBIAN;
         if is_large || self.options.only.is_some() || !self.believes_forward_mode() {
             return;
         }
         let rows = self.rows_at(self.inputs);
         let mut elsewhere = Elsewhere::default();
         for unit in &units(self.inputs) {
-            let Some(column) = self.forward(&unit.tensors) else {
-                return;
-            };
+            let column = self
+                .forward(&unit.tensors)
+                .expect("forward mode is believed, so it ran before");
             let size = rows.iter().map(|row| largest(&row.gradient[unit.tensor]));
             let size = size.fold(0.0, f64::max);
             for (place, row) in rows.iter().enumerate() {
