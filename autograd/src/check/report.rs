@@ -128,6 +128,12 @@ impl Record {
         }
     }
 
+    /// Whether it judges an entry of a gradient right or wrong.
+    pub(super) fn judges(&self) -> bool {
+        let first = [Derivative::First, Derivative::Jacobian];
+        first.contains(&self.derivative) && [Verdict::Pass, Verdict::Fail].contains(&self.verdict)
+    }
+
     /// Whether nothing is wrong: the verdict is not a failure.
     #[must_use]
     pub fn is_ok(&self) -> bool {
@@ -256,11 +262,7 @@ impl Report {
     /// Whether at least one entry of a gradient was judged right or wrong.
     #[must_use]
     pub fn judged(&self) -> bool {
-        let judges = |r: &Record| {
-            let first = [Derivative::First, Derivative::Jacobian];
-            first.contains(&r.derivative) && [Verdict::Pass, Verdict::Fail].contains(&r.verdict)
-        };
-        self.records.iter().any(judges)
+        self.records.iter().any(Record::judges)
     }
 
     /// How many numbers got a verdict.

@@ -72,7 +72,7 @@ impl Terminal<'_> {
         let passed = count(Verdict::Pass);
         let (code, word) = if count(Verdict::Fail) > 0 {
             (RED, "WRONG")
-        } else if passed > 0 {
+        } else if records.iter().any(|r| r.judges()) {
             (GREEN, "ok")
         } else {
             (YELLOW, "not judged")
