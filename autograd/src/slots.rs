@@ -55,11 +55,10 @@ impl<V> Slots<V> {
         self.alive[place as usize].as_mut()
     }
 
+    /// Stores a value where there is none.
     pub(crate) fn put(&mut self, (entry, output): (usize, usize), value: V) {
         if output > 0 {
             self.others.insert((entry, output), value);
-        } else if let Some(old) = self.get_mut((entry, output)) {
-            *old = value;
         } else if let Some(place) = self.free.pop() {
             self.first[entry] = place + 1;
             self.alive[place as usize] = Some(value);

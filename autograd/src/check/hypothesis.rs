@@ -155,11 +155,11 @@ fn right(
 const ALIKE: f64 = 1e-7;
 
 fn agree(a: &[f64], b: &[f64], size: f64) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-10 * size)
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-10 * size)
 }
 
 fn alike(a: &[f64], b: &[f64], size: f64) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= ALIKE * size)
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= ALIKE * size)
 }
 
 /// Names the fault of a wrong cotangent.
@@ -244,7 +244,7 @@ fn scale(op: &Suspect<'_>, first: &Pair, second: &Pair) -> Option<String> {
         let n = (1.0 / c).round();
         let _ = write!(text, " = 1/{n}");
         let root = n.sqrt();
-        if near(root) && root > 1.0 {
+        if near(root) {
             let _ = write!(text, " = 1/{root}²");
         }
         text += &extent(op, n);
@@ -305,9 +305,7 @@ fn rearranged(shape: &[usize], first: &Pair, second: &Pair) -> Option<String> {
             alike(&pair.wrong, &moved, pair.size)
         })
     };
-    if let [.., rows, columns] = *shape
-        && rows * columns > 0
-    {
+    if let [.., rows, columns] = *shape {
         // The places of the transposed matrices, as far as the shape allows them.
         let transposed = |k: usize| {
             let (block, k) = (k / (rows * columns), k % (rows * columns));

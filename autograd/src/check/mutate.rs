@@ -229,9 +229,9 @@ impl<T: Real> TapeRule<T> for Wrong<T> {
             if i != input {
                 out.add(i, g);
             } else if mutator == Mutator::Overwrite {
-                if let Some(target) = call.source(i).filter(|_| out.wants(i)) {
-                    drop(out.slots.take(target));
-                }
+                let target = call.source(i);
+                let target = target.expect("only inputs with a source get a cotangent");
+                drop(out.slots.take(target));
                 out.add(i, g);
             } else if mutator != Mutator::Drop {
                 out.add(i, wrong(mutator, &g));

@@ -170,9 +170,8 @@ impl<T: Real> Plan<T> {
                 plan.list(index, entry, arguments);
             }
         }
-        if let Some(notes) = tape.replay_notes() {
-            choose(&mut plan.ops, &notes.strided.borrow(), plan.first.len());
-        }
+        let notes = tape.replay_notes().expect("the tape is one for replay");
+        choose(&mut plan.ops, &notes.strided.borrow(), plan.first.len());
         plan
     }
 

@@ -223,12 +223,10 @@ impl Check<'_> {
 
     /// Makes the last record, along one entry, one of that entry, if it failed.
     fn single_entry(&mut self, tangents: &[Tensor<f64>], place: Place) -> bool {
-        let Some(mut record) = self.report.records.pop() else {
+        let record = self.report.records.pop();
+        let Some(mut record) = record.filter(|record| record.verdict == Verdict::Fail) else {
             return false;
         };
-        if record.verdict != Verdict::Fail {
-            return false;
-        }
         self.entry(place, true);
         if self.last_is(Verdict::Fail) {
             return true;

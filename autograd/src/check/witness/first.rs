@@ -177,7 +177,7 @@ impl Check<'_> {
             _ => (None, None),
         };
         let forward = forward.map(|(value, _)| value);
-        if verdict == Verdict::Fail && !self.lost.is_empty() && forward.is_some() {
+        if verdict == Verdict::Fail && !self.lost.is_empty() {
             reason += "; forward mode lost a path";
         }
         let witness = match exact {

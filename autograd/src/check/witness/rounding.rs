@@ -101,7 +101,7 @@ impl Pair {
 }
 
 /// Judges the differences at the inputs, first, and at the neighbours in order. `exact` is what rounding is below for
-/// sure, `size` that of the number or of the terms of the function that it comes from, whichever is larger.
+/// sure, which the difference at the inputs is not, `size` that of the number or of the terms of the function that it comes from, whichever is larger.
 pub(super) fn classify(differences: &[f64], size: f64, exact: f64) -> Difference {
     let here = differences[0];
     let near = &differences[..differences.len().min(COUNT + 1)];
@@ -125,16 +125,16 @@ pub(super) fn excuse(
     size: f64,
     changes: impl IntoIterator<Item = f64>,
 ) -> Difference {
-    let Difference::Systematic(bar) = found else {
-        return found;
-    };
     let change = changes
         .into_iter()
         .fold(0.0, |most: f64, change| most.max(change.abs()));
-    if change <= JUMP * size.abs() && here.abs() <= 2.0 * change {
-        Difference::Rounding(2.0 * change + bar)
-    } else {
-        found
+    match found {
+        Difference::Systematic(bar)
+            if change <= JUMP * size.abs() && here.abs() <= 2.0 * change =>
+        {
+            Difference::Rounding(2.0 * change + bar)
+        }
+        _ => found,
     }
 }
 
@@ -178,7 +178,7 @@ fn classify_near(differences: &[f64], exact: f64) -> Difference {
         .count();
     let right = differences.iter().filter(|d| d.abs() <= exact).count();
     let divided = same >= 2 && right >= 2 && same + right == differences.len() - 1;
-    if (mean.abs() > 2.0 * spread && here.abs() > exact) || (divided && here.abs() > 1e3 * exact) {
+    if mean.abs() > 2.0 * spread || (divided && here.abs() > 1e3 * exact) {
         Difference::Systematic(2.0 * spread + exact)
     } else {
         Difference::Rounding(2.0 * spread + exact)

@@ -23,10 +23,8 @@ struct Thirds {
 impl Check<'_> {
     /// Judges the third derivative along two random directions, with respect to each entry.
     pub(super) fn third_order(&mut self) {
-        if !(self.options.third_order && self.believes_forward_mode()) {
-            return;
-        }
-        let Some(f) = self.subject.recorded() else {
+        let is_wanted = self.options.third_order && self.believes_forward_mode();
+        let Some(f) = self.subject.recorded().filter(|_| is_wanted) else {
             return;
         };
         let [u, v] = [(), ()].map(|()| -> Vec<Tensor<f64>> {

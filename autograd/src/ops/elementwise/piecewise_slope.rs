@@ -258,6 +258,12 @@ mod tests {
             Gate::at_zero(1.0, 0.0, 1.0),
             Gate::at_zero(-1.0, 0.0, 1.0),
             Gate::at_zero(0.0, 0.0, 0.0),
+            Gate::at_zero(2.0, 0.0, 0.0),
+            Gate {
+                low: 0.3,
+                high: 0.3,
+                slopes: [0.0, 0.0, 1.0, 1.0, 1.0],
+            },
             Gate::inside(-3.0, 3.0, 1.0 / 6.0),
             Gate::inside(f64::NEG_INFINITY, 0.3, 1.0),
             Gate::inside(0.0, f64::INFINITY, 1.0),

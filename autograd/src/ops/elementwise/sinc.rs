@@ -113,3 +113,26 @@ fn sine<T: Real>(x: T) -> T {
 fn cosine<T: Real>(x: T) -> T {
     ((T::of(0.5) - reduced(x).abs()) * T::of(PI)).small_angle_sin()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_of_derivatives_are_derivatives_of_the_series() {
+        // Of the term c·x²ᵏ, k = 1, 2, .., the slope is 2k·c·x²ᵏ⁻¹, and the second derivative 2k·(2k − 1)·c·x²ᵏ⁻².
+        let [value, slope, curvature] = [0, 1, 2].map(coefficients);
+        let lowest_first = |all: [f64; TERMS]| all.into_iter().rev();
+        let terms = lowest_first(value).skip(1);
+        let terms = terms.zip(lowest_first(slope).zip(lowest_first(curvature)));
+        for (k, (c, (of_slope, of_curvature))) in (1..).zip(terms) {
+            let power = 2.0 * f64::from(k);
+            let near = |a: f64, b: f64| (a - b).abs() <= 4.0 * f64::EPSILON * b.abs();
+            assert!(near(of_slope, power * c), "{k}: {of_slope}");
+            let expected = power * (power - 1.0) * c;
+            assert!(near(of_curvature, expected), "{k}: {of_curvature}");
+        }
+        assert_eq!((value[TERMS - 1], value, slope), (1.0, VALUE, SLOPE));
+        assert_eq!(curvature, CURVATURE);
+    }
+}

@@ -132,16 +132,11 @@ struct Labelled<T: Real> {
 }
 
 impl<T: Real> Labelled<T> {
-    /// If an operand repeats a label, takes the diagonal of these axes.
+    /// If an operand repeats a label, takes the diagonal of these axes, which have one extent.
     #[track_caller]
-    fn new(equation: &str, x: &Var<T>, labels: &[Label]) -> Self {
+    fn new(x: &Var<T>, labels: &[Label]) -> Self {
         let (mut x, mut labels) = (x.clone(), labels.to_vec());
         while let Some((a, b)) = repeated(&labels) {
-            require!(
-                x.shape()[a] == x.shape()[b],
-                "einsum: {equation:?}: {:?}: axes {a} and {b} have one name and other extents",
-                x.shape()
-            );
             let label = labels.remove(b);
             labels.remove(a);
             labels.push(label);
@@ -304,7 +299,7 @@ impl<T: Real> Var<T> {
                 output.contains(&label)
                     || inputs[i + 1..].iter().any(|later| later.contains(&label))
             };
-            let next = Labelled::new(equation, x, labels);
+            let next = Labelled::new(x, labels);
             product = Some(match product {
                 None => next.sum_unless(needed),
                 Some(product) => product.times(next, needed),

@@ -35,10 +35,8 @@ impl Op for Linear {
     }
 
     fn on_slices<T: Real>(&self, shapes: &[&[usize]]) -> Option<OnSlices<T>> {
-        let ([front @ .., columns], [outputs, _]) = (shapes[0], shapes[1]) else {
-            return None;
-        };
-        let (rows, columns, outputs) = (front.iter().product(), *columns, *outputs);
+        let (columns, front) = shapes[0].split_last().expect("rows have an axis");
+        let (rows, columns, outputs) = (front.iter().product(), *columns, shapes[1][0]);
         if rows > slices::MAX_ROWS || rows * columns * outputs > slices::MAX_MULTIPLY_ADDS {
             return None;
         }
@@ -104,9 +102,7 @@ impl Op for Linear {
 impl<T: Real> Var<T> {
     /// The rows of the last axis as one matrix.
     fn rows(&self) -> Self {
-        let [front @ .., columns] = self.shape() else {
-            return self.clone();
-        };
+        let (columns, front) = self.shape().split_last().expect("rows have an axis");
         self.reshape([front.iter().product(), *columns])
     }
 }

@@ -89,18 +89,10 @@ impl Op for Matmul {
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
         let Transposed { left, right } = self.0;
-        let [.., rows, columns] = *inputs[0] else {
-            return Outline::run();
-        };
-        let [batch @ .., below, beside] = inputs[1] else {
-            return Outline::run();
-        };
-        let (m, k) = if left {
-            (columns, rows)
-        } else {
-            (rows, columns)
-        };
-        let n = if right { *below } else { *beside };
+        let (_, a) = inputs[0].split_last_chunk::<2>().expect("a matrix");
+        let (batch, b) = inputs[1].split_last_chunk::<2>().expect("a matrix");
+        let (left, right) = (usize::from(left), usize::from(right));
+        let (m, k, n) = (a[left], a[1 - left], b[1 - right]);
         let shape = [batch, &[m, n]].concat();
         let products = shape.iter().product::<usize>().saturating_mul(k);
         Outline::of(shape)

@@ -91,11 +91,10 @@ impl Op for Attention {
     }
 
     fn outline(&self, inputs: &[&[usize]]) -> Outline {
-        let ([front @ .., queries, width], [.., keys, out]) = (inputs[0], inputs[2]) else {
-            return Outline::run();
-        };
-        let scores = front.iter().product::<usize>() * queries * keys;
-        let of = |last: &usize| [front, &[*queries, *last]].concat();
+        let (width, front) = inputs[0].split_last().expect("queries are matrices");
+        let [keys, out] = *inputs[2].last_chunk().expect("values are matrices");
+        let scores = front.iter().product::<usize>() * keys;
+        let of = |last: usize| [front, &[last]].concat();
         Outline {
             shapes: Some(vec![of(out), of(keys)]),
             ..Outline::run()

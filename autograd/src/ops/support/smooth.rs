@@ -90,7 +90,7 @@ impl<F: Smooth, T: Real> ElementFunction<(T, T), T> for SlopeAt<F> {
 
     #[inline(always)]
     fn is_rare(&self, (_, z): &(T, T)) -> bool {
-        F::SLOPE_HAS_RARE && z.is_large_angle()
+        z.is_large_angle()
     }
 }
 
