@@ -2,10 +2,14 @@
 //! named.
 
 mod black_box;
+mod chosen;
 mod engine;
+mod explained;
 mod hard;
 mod located;
 mod misses;
 mod one_line;
+mod printed;
+mod sides;
 mod single_precision;
 mod wrong_rules;

@@ -1,11 +1,12 @@
 //! `assert_gradients!`, the builder, and the test that a failing case prints.
 
+use std::cell::Cell;
 use std::panic::catch_unwind;
 
 use wengert_autograd::check::{
-    Check, CheckOptions, Derivative, Record, Witness, shrink, test_source,
+    Check, CheckOptions, Derivative, Record, Witness, check_dyn, shrink, test_source,
 };
-use wengert_autograd::{Draw, LARGEST, assert_gradients, generic};
+use wengert_autograd::{Draw, LARGEST, Var, assert_gradients, generic};
 use wengert_tensor::{ConvOptions, Tensor};
 
 fn normal(shape: &[usize], seed: u64) -> Tensor<f64> {
@@ -69,10 +70,10 @@ fn shrinking_keeps_axes_equal_that_the_function_needs_equal() {
 
 #[test]
 fn a_test_writes_numbers_that_are_not_finite() {
-    let x = Tensor::from_vec(vec![f64::NAN, f64::INFINITY, -0.5], [3]);
+    let x = Tensor::from_vec(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5], [4]);
     let text = test_source("|x| x.exp()", &["x"], &[x]);
     assert!(
-        text.contains("vec![f64::NAN, f64::INFINITY, -0.5], [3]"),
+        text.contains("vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5], [4]"),
         "{text}"
     );
 }
@@ -153,4 +154,52 @@ fn the_entry_of_a_record_can_be_judged_alone() {
             "{none}"
         );
     }
+}
+
+#[test]
+fn shrinking_takes_no_inputs_on_which_the_function_panics() {
+    let cut = |x: &Var<f64>| x * x.detach();
+    // Two columns, and any number of rows.
+    let columns = |x: &[Var<f64>]| {
+        assert_eq!(x[0].size(1), 2, "two columns are needed");
+        cut(&x[0])
+    };
+    let options = CheckOptions {
+        second_order: false,
+        ..CheckOptions::default()
+    };
+    let small = shrink(&columns, &[normal(&[6, 2], 7)], &options);
+    assert_eq!(small[0].shape(), [1, 2]);
+    // As many columns as there were rows: axes of equal extent are not shortened together.
+    let rows = |x: &[Var<f64>]| {
+        assert_eq!(x[0].size(1), 3, "three columns are needed");
+        cut(&x[0])
+    };
+    let small = shrink(&rows, &[normal(&[3, 3], 8)], &options);
+    assert_eq!(small[0].shape(), [1, 3]);
+}
+
+#[test]
+fn shrinking_ends_after_some_attempts() {
+    // Wrong at these shapes only, so that no attempt succeeds, and there are 3 for each of 24 axes.
+    let inputs: Vec<_> = (0..12).map(|k| normal(&[4, 4], k)).collect();
+    let calls = Cell::new(0);
+    let f = |x: &[Var<f64>]| {
+        calls.set(calls.get() + 1);
+        assert!(x.iter().all(|x| x.shape() == [4, 4]), "another shape");
+        x.iter()
+            .fold(Var::full([4, 4], 0.0), |sum, x| sum + x * x.detach())
+    };
+    let options = CheckOptions {
+        second_order: false,
+        structure: false,
+        localise: false,
+        entries: 1,
+        directions: 0,
+        ..CheckOptions::default()
+    };
+    let small = shrink(&f, &inputs, &options);
+    assert!(small.iter().all(|x| x.shape() == [4, 4]));
+    assert!(calls.get() > 60, "{}", calls.get());
+    assert!(check_dyn(&f, &small, &options).failed());
 }

@@ -95,3 +95,28 @@ fn a_kink_within_the_rounding_of_f32_is_no_mistake() {
     );
     assert!(!report.failed(), "{report}");
 }
+
+#[test]
+fn of_many_errors_the_first_are_analysed() {
+    let x = Draw::new(5, LARGEST).uniform([150], 0.5, 2.0);
+    let op = Scattered { size: 1e-2 };
+    let report = check_gradients(generic!([op] | x | Var::apply(op.clone(), [x]).sin()), &[x]);
+    let of_f32 = report.records.iter();
+    let of_f32 = of_f32.filter(|r| r.derivative == Derivative::Single);
+    let (analysed, open): (Vec<_>, Vec<_>) = of_f32.partition(|r| r.reason != "rounding of f32");
+    let failures = analysed.iter().filter(|r| r.verdict == Verdict::Fail);
+    // 64 at most, and then nothing is said.
+    assert!((1..=64).contains(&failures.count()), "{report}");
+    assert!(!open.is_empty(), "{report}");
+    let verdicts = open.iter().map(|r| r.verdict);
+    assert!(verdicts.eq(open.iter().map(|_| Verdict::NoiseLimited)));
+}
+
+#[test]
+fn a_gradient_beyond_the_range_of_f32_is_not_compared() {
+    // In f32 the rectifier is at 0, where its slope is 0; in f64 the slope is 1e50.
+    let f = generic!(|x| (x * 1e-20).relu() * 1e35 * 1e35);
+    let report = check_gradients(f, &[Tensor::from_slice(&[1e-30], [1])]);
+    assert!(!report.failed(), "{report}");
+    assert_eq!(singles(&report).collect::<Vec<_>>(), [Verdict::NonFinite]);
+}
