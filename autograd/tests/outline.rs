@@ -1,5 +1,6 @@
 //! A tape that describes a computation in place of running it.
 
+use wengert_autograd::ops::AttentionOptions;
 use wengert_autograd::{Outlined, Reach, Tape, Var, Window};
 use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Tensor};
 
@@ -102,4 +103,32 @@ fn a_convolution_too_large_to_run_is_described() {
     let large = |shape: [usize; 4]| tape.leaf(Tensor::scalar(0.0).broadcast_to(shape));
     let y = conv(&large([1024, 1024, 512, 512]), &large([1024, 1024, 3, 3]));
     assert_eq!(y.relu().shape(), [1024, 1024, 510, 510]);
+}
+
+#[test]
+fn attention_is_described() {
+    let tape = Tape::outline();
+    let [q, k, v] =
+        [[2, 3, 4], [2, 5, 4], [2, 5, 6]].map(|shape| tape.leaf(Tensor::<f32>::zeros(shape)));
+    let y = q.scaled_dot_product_attention(&k, &v, &AttentionOptions::default());
+    assert_eq!(y.shape(), [2, 3, 6]);
+    let ops = tape.outlined();
+    let attention = ops
+        .iter()
+        .find(|op| op.op == "attention")
+        .expect("it is plain");
+    // 3·5 scores for each of 2 matrices: products of 4 terms, then of 6 values.
+    assert_eq!(attention.multiply_adds, 2 * 3 * 5 * (4 + 6));
+    assert_eq!(attention.reach, Reach::Whole);
+}
+
+#[test]
+fn the_window_of_one_pixel_is_that_pixel() {
+    let (_, ops) = outlined(|x, _| x.adaptive_avg_pool2d(1), &[1, 2, 1, 1], &[1]);
+    let window = Window {
+        kernel: [1; 2],
+        stride: [1; 2],
+        dilation: [1; 2],
+    };
+    assert_eq!(ops[0].reach, Reach::Window(window));
 }

@@ -1,5 +1,6 @@
 //! Texts of common mistakes: they name the method that was called, and what the caller wrote.
 
+use wengert_autograd::ops::{CellParams, RnnActivation};
 use wengert_autograd::{Tape, Var};
 use wengert_tensor::{ConvOptions, PoolOptions, Tensor};
 
@@ -24,6 +25,40 @@ fn a_letter_of_an_equation_is_printed_as_it_was_written() {
     assert_text(
         || Var::einsum("ab,bc->ac", &[&v([2, 3]), &v([4, 5])]),
         "einsum: \"ab,bc->ac\": [4, 5]: the letter b has extent 4, and 3 before",
+    );
+}
+
+#[test]
+fn a_wrong_equation_is_refused() {
+    assert_text(
+        || Var::einsum("i1->i", &[&v([2, 3])]),
+        "einsum: \"i1->i\": \"i1\" holds more than letters and one ...",
+    );
+    assert_text(
+        || Var::einsum("ii->i", &[&v([2, 3])]),
+        "einsum: \"ii->i\": [2, 3]: the letter i has extent 3, and 2 before",
+    );
+}
+
+#[test]
+fn windows_that_do_not_fit_the_axes_are_refused() {
+    let (_, text) = panic_of(|| drop(v([1, 1, 4]).lp_pool1d(2.0, PoolOptions::new([2, 2]))))
+        .expect("two extents for one axis");
+    assert!(text.starts_with("lp_pool1d: [1, 1, 4]: "), "{text}");
+    assert!(text.ends_with("is not for 1 axes"), "{text}");
+    let options = ConvOptions::default().dilation([1, 0]);
+    let (_, text) = panic_of(|| drop(v([1, 1, 4, 4]).unfold([2, 1], &options)))
+        .expect("taps are at least 1 apart");
+    assert!(text.starts_with("unfold: "), "{text}");
+}
+
+#[test]
+fn a_cell_needs_an_axis_of_features() {
+    let (weight_ih, weight_hh) = (v([4, 0]), v([4, 4]));
+    let cell = CellParams::new(&weight_ih, &weight_hh);
+    assert_text(
+        || v([]).rnn_cell(&v([4]), &cell, RnnActivation::Tanh),
+        "rnn_cell: []: the input has 0 features, the weights are made for 0 and a width of 4",
     );
 }
 

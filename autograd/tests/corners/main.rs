@@ -1,9 +1,12 @@
-//! Numbers at the ends of their range: large offsets, tails, infinities.
+//! Numbers at the ends of their range: large offsets, tails, infinities; shapes and calls that are seldom used.
 
+mod attention;
 mod curvatures;
 mod missing;
 mod offsets;
 mod page;
+mod powers;
+mod recording;
 mod tails;
 
 use wengert_autograd::{Tape, Var};

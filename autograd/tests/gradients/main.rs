@@ -13,6 +13,7 @@ mod inexact;
 mod kinks;
 mod magnitudes;
 mod mutation;
+mod programs;
 mod quiet;
 mod replay;
 mod scales;
