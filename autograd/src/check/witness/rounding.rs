@@ -101,7 +101,8 @@ impl Pair {
 }
 
 /// Judges the differences at the inputs, first, and at the neighbours in order. `exact` is what rounding is below for
-/// sure, which the difference at the inputs is not, `size` that of the number or of the terms of the function that it comes from, whichever is larger.
+/// sure, which the difference at the inputs is not; `size` is that of the number or of the terms of the function that it
+/// comes from, whichever is larger.
 pub(super) fn classify(differences: &[f64], size: f64, exact: f64) -> Difference {
     let here = differences[0];
     let near = &differences[..differences.len().min(COUNT + 1)];
