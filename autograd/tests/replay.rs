@@ -9,20 +9,11 @@ use wengert_autograd::{
     Call, Contributions, Draw, Inputs, OnSlices, Op, Outputs, Program, Reads, Replay, Sample, Tape,
     Var, check_op,
 };
+use wengert_tensor::testing::panics::message_of;
 use wengert_tensor::{ConvOptions, Dual, Real, Tensor, slices};
 
 fn numbers(values: &[f64]) -> Tensor<f64> {
     Tensor::from_vec(values.to_vec(), [values.len()])
-}
-
-/// The message of a panic.
-fn message<R>(f: impl FnOnce() -> R) -> String {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(f)) else {
-        panic!("no panic");
-    };
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
-        .expect("a text")
 }
 
 /// The value and the gradients by an ordinary tape.
@@ -239,7 +230,7 @@ fn a_function_that_depends_on_something_else_panics() {
     let x = numbers(&[1.0, 2.0]);
     assert_eq!(replay.value_and_grad(&(), &[&x], &[]).0, 3.0);
     scale.set(2.0);
-    let text = message(|| replay.value_and_grad(&(), &[&x], &[]));
+    let text = message_of(|| replay.value_and_grad(&(), &[&x], &[]));
     assert!(
         text.contains("put what it depends on into the key"),
         "{text}"
@@ -265,13 +256,13 @@ fn a_function_that_depends_on_something_else_panics() {
 fn wrong_arguments_panic_at_the_caller() {
     let x = numbers(&[1.0, 2.0]);
     let mut vector = Replay::new(|(): &(), x: &[Var<f64>]| x[0].square());
-    let text = message(|| vector.value_and_grad(&(), &[&x], &[]));
+    let text = message_of(|| vector.value_and_grad(&(), &[&x], &[]));
     assert!(
         text.contains("[2]: only a value of one element has a gradient"),
         "{text}"
     );
     let mut constant = Replay::new(|(): &(), _: &[Var<f64>]| Var::scalar(1.0));
-    let text = message(|| constant.value_and_grad(&(), &[&x], &[]));
+    let text = message_of(|| constant.value_and_grad(&(), &[&x], &[]));
     assert!(text.contains("the value depends on no argument"), "{text}");
 
     let record = || {
@@ -283,17 +274,17 @@ fn wrong_arguments_panic_at_the_caller() {
         )
     };
     let mut program = record().0.expect("looks at no value");
-    let text = message(|| program.run(&[&numbers(&[1.0])], &[]));
+    let text = message_of(|| program.run(&[&numbers(&[1.0])], &[]));
     assert!(
         text.contains("[1]: argument 0 was recorded as [2]"),
         "{text}"
     );
-    let text = message(|| program.run(&[], &[&x]));
+    let text = message_of(|| program.run(&[], &[&x]));
     assert!(
         text.contains("0 parameters and 1 data, 1 and 0 were recorded"),
         "{text}"
     );
-    let text = message(|| {
+    let text = message_of(|| {
         let tape = Tape::for_replay();
         let (x, y) = (
             tape.leaf(Tensor::scalar(1.0)),
@@ -313,7 +304,7 @@ fn a_function_that_panics_can_be_called_again() {
     let x = numbers(&[2.0]);
     for _ in 0..3 {
         assert_eq!(inverse.value_and_grad(&false, &[&x], &[]).0, 0.5);
-        assert!(message(|| inverse.value_and_grad(&true, &[&x], &[])).contains("on purpose"));
+        assert!(message_of(|| inverse.value_and_grad(&true, &[&x], &[])).contains("on purpose"));
     }
 }
 
@@ -372,7 +363,7 @@ fn a_rule_that_panics_leaves_the_program_whole() {
     for value in [2.0, 2.0, 7.0, 3.0, 7.0, 4.0] {
         let x = Tensor::scalar(value);
         if value == 7.0 {
-            assert!(message(|| f.value_and_grad(&(), &[&x], &[])).contains("on purpose"));
+            assert!(message_of(|| f.value_and_grad(&(), &[&x], &[])).contains("on purpose"));
         } else {
             let (y, gradients) = f.value_and_grad(&(), &[&x], &[]);
             assert_eq!((y, gradients[0].item()), (value * value, 2.0 * value));
@@ -675,7 +666,7 @@ fn a_wrong_op_on_slices_is_found_by_the_check_of_the_op() {
     check_op::<Planted>().assert();
     for mistake in ["value", "slope", "missing", "unchanged", "undeclared"] {
         MISTAKE.with(|place| *place.borrow_mut() = mistake);
-        let text = message(check_op::<Planted>);
+        let text = message_of(check_op::<Planted>);
         let expected = if mistake == "undeclared" {
             "lengths"
         } else {

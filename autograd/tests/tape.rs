@@ -1,29 +1,14 @@
 //! Laws of the tape: what is recorded, what is freed, what adds up, what is refused.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wengert_autograd::{
     Call, Contributions, Draw, Graph, Inputs, Op, Outputs, Reads, Sample, Tape, Var, grad,
     transform,
 };
+use wengert_tensor::testing::panics::message_of;
 use wengert_tensor::{Real, Tensor};
 
 fn tensor(values: &[f64]) -> Tensor<f64> {
     Tensor::from_vec(values.to_vec(), [values.len()])
-}
-
-/// The message of a panic, and the line it names is this file's.
-fn panic_message(f: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it must panic");
-    payload
-        .downcast_ref::<String>()
-        .cloned()
-        .unwrap_or_else(|| {
-            payload
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        })
 }
 
 #[test]
@@ -121,14 +106,14 @@ fn a_first_operand_that_is_used_up_is_refused_as_one_that_is_lent() {
     let (here, there) = (Tape::new(), Tape::new());
     let x = here.leaf(tensor(&[1.0, 2.0]));
     let y = there.leaf(tensor(&[3.0, 4.0]));
-    let lent = panic_message(|| drop(&x + &y));
-    assert_eq!(panic_message(|| drop(x.clone() + &y)), lent);
+    let lent = message_of(|| drop(&x + &y));
+    assert_eq!(message_of(|| drop(x.clone() + &y)), lent);
     let z = here.leaf(tensor(&[1.0, 2.0, 3.0]));
-    let lent = panic_message(|| drop(&x - &z));
-    assert_eq!(panic_message(|| drop(x.clone() - z)), lent);
+    let lent = message_of(|| drop(&x - &z));
+    assert_eq!(message_of(|| drop(x.clone() - z)), lent);
     drop((&x * &x).sum(..).backward());
-    let lent = panic_message(|| drop(&x * &x));
-    assert_eq!(panic_message(|| drop(x.clone() * &x)), lent);
+    let lent = message_of(|| drop(&x * &x));
+    assert_eq!(message_of(|| drop(x.clone() * &x)), lent);
 }
 
 #[test]
@@ -158,13 +143,13 @@ fn a_consumed_tape_says_where_it_was_consumed() {
         [2.0, 4.0],
         "its gradient is still found"
     );
-    let message = panic_message(|| drop(&x * &x));
+    let message = message_of(|| drop(&x * &x));
     assert!(
         message.starts_with("mul: operand 0: its tape was consumed by backward at"),
         "{message}"
     );
     assert!(message.contains(&format!("tape.rs:{line}:")), "{message}");
-    assert!(panic_message(|| drop(y.backward())).contains("was consumed"));
+    assert!(message_of(|| drop(y.backward())).contains("was consumed"));
     // The tape itself can be used again.
     let z = tape.leaf(tensor(&[3.0]));
     assert_eq!((&z * &z).sum(..).backward().wrt(&z).to_vec(), [6.0]);
@@ -176,7 +161,7 @@ fn operands_of_two_tapes_are_refused_at_the_caller() {
         Tape::new().leaf(tensor(&[1.0])),
         Tape::new().leaf(tensor(&[1.0])),
     );
-    let message = panic_message(|| drop(&a + &b));
+    let message = message_of(|| drop(&a + &b));
     assert_eq!(
         message,
         "add: operand 1: belongs to another tape than an operand before it"
@@ -203,7 +188,7 @@ fn an_unreached_leaf_tells_where_its_path_ends() {
         assert!(at.file().ends_with("tests/tape.rs"), "{at}");
         assert_eq!(at.line(), line);
         assert!(
-            panic_message(|| drop(gradients.wrt(&dead).clone())).contains("its path ends at tanh")
+            message_of(|| drop(gradients.wrt(&dead).clone())).contains("its path ends at tanh")
         );
     }
 }
@@ -399,7 +384,7 @@ fn a_tape_survives_a_rule_that_panics() {
     let bad = Var::apply(Bomb, [&x]).sum(..);
     let good = (&x * &x).sum(..);
     for _ in 0..2 {
-        assert_eq!(panic_message(|| drop(bad.backward_keep())), "boom");
+        assert_eq!(message_of(|| drop(bad.backward_keep())), "boom");
     }
     assert_eq!(good.backward_keep().wrt(&x).to_vec(), [6.0]);
 }
@@ -422,17 +407,17 @@ fn a_loss_does_not_hold_its_activations() {
 fn only_one_element_has_a_gradient() {
     let tape = Tape::new();
     let x = tape.leaf(tensor(&[1.0, 2.0]));
-    let message = panic_message(|| drop(x.backward()));
+    let message = message_of(|| drop(x.backward()));
     assert_eq!(
         message,
         "backward: [2]: only a value of one element has a gradient; give a cotangent otherwise"
     );
-    let message = panic_message(|| drop(Var::constant(tensor(&[1.0])).backward()));
+    let message = message_of(|| drop(Var::constant(tensor(&[1.0])).backward()));
     assert_eq!(
         message,
         "backward: [1]: the value is not tracked: it depends on no leaf"
     );
-    let message = panic_message(|| drop(x.backward_from(&tensor(&[1.0]))));
+    let message = message_of(|| drop(x.backward_from(&tensor(&[1.0]))));
     assert_eq!(
         message,
         "backward: a cotangent [1] for a value [2]: the shapes differ"

@@ -1,9 +1,8 @@
 //! Models of many layers: one after the other, and in each other.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wengert_nn::{Linear, Module, ParametersExt, Pass, Relu, Sequential, StateDict, rng};
 use wengert_tensor::Tensor;
+use wengert_tensor::testing::panics::message_of;
 
 /// A layer within `levels` models.
 fn nested(levels: usize) -> Sequential {
@@ -40,10 +39,7 @@ fn layers_nested_as_deep_as_they_may_be_run_on_a_usual_stack() {
 
 #[test]
 fn layers_nested_deeper_are_refused_where_they_are_nested() {
-    let text = |make: &dyn Fn() -> Sequential| {
-        let panic = catch_unwind(AssertUnwindSafe(make)).unwrap_err();
-        panic.downcast_ref::<String>().cloned().unwrap_or_default()
-    };
+    let text = |make: &dyn Fn() -> Sequential| message_of(make);
     let expected = "model: layers are nested 257 deep, and 256 is the most; put them one after the other in one \
                     `Sequential`";
     assert_eq!(text(&|| nested(30_000)), expected);

@@ -4,8 +4,8 @@
 //!
 //! 1. chunks of [`CHUNK`](crate::parallel::CHUNK) elements, from the length alone: the tasks of the threads
 //!    (`zip`);
-//! 2. one vector at the first element, if it is not at the beginning of a cache line, and from the next line on aligned
-//!    ones, since a vector stored across two lines takes twice as long;
+//! 2. one vector at the first element, if it is not at the beginning of a cache line (in place, the elements up to the
+//!    next line), and from the next line on aligned ones, since a vector stored across two lines takes twice as long;
 //! 3. vectors: of 256 bits for functions that are bound by memory ([`Cheap`]), of 512 bits where there are any
 //!    for functions that are bound by arithmetic ([`Costly`]).
 //!

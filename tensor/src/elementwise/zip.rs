@@ -42,7 +42,8 @@ fn zip_operands<C: Cost, T, U, V, F>(
 }
 
 impl<T: Element> Tensor<T> {
-    /// `y[i] = f(x[i])` for every element; the result has the shape of `self`.
+    /// `y[i] = f(x[i])` for every element; the result has the shape of `self`. In what order, on which threads and how often
+    /// the function is called for an element is not defined.
     ///
     /// ```
     /// # use wengert_tensor::Tensor;

@@ -1,7 +1,7 @@
 //! Loops over slices: the bits of the same operation on tensors, at every length where the loops change.
 
 use wengert_tensor::slices::{self, Matrix};
-use wengert_tensor::{Real, Tensor, Transposed};
+use wengert_tensor::{Dual, Number, Real, Tensor, Transposed};
 
 /// Pseudorandom numbers of several magnitudes and both signs, zeros among them.
 fn numbers<T: Real>(len: usize, seed: usize) -> Vec<T> {
@@ -137,4 +137,58 @@ fn a_sum_of_one_product_is_no_negative_zero() {
 #[should_panic(expected = "lengths 2 and 3 differ")]
 fn other_lengths_panic() {
     slices::add_assign(&mut [0.0, 1.0], &[1.0, 2.0, 3.0]);
+}
+
+/// Loops begin at the first cache line of the result; what lies before it is computed apart.
+fn every_alignment_gives_the_same<T: Number + PartialEq>(number: impl Fn(usize) -> T) {
+    for length in [255, 256, 257, 1000] {
+        let [x, y] = [1, 2].map(|salt| {
+            (0..length)
+                .map(|i| number(i * 7 + salt))
+                .collect::<Vec<_>>()
+        });
+        let outside = number(3);
+        for offset in 0..=64 {
+            let place = offset..offset + length;
+            let mut room = vec![outside; length + 128];
+            let of = format!("{length} elements from {offset} on");
+            let mut check = |f: &dyn Fn(&mut [T]), expected: &dyn Fn(usize) -> T| {
+                room.fill(outside);
+                f(&mut room[place.clone()]);
+                for (i, &found) in room.iter().enumerate() {
+                    let right = if place.contains(&i) {
+                        expected(i - offset)
+                    } else {
+                        outside
+                    };
+                    assert!(found == right, "{of}: {i}: {found:?}, not {right:?}");
+                }
+            };
+            let square = |x: T| x * x;
+            check(&|out| slices::map(&x, out, &square), &|i| square(x[i]));
+            check(&|out| slices::map_costly(&x, out, &square), &|i| {
+                square(x[i])
+            });
+            let difference = |(x, y): (T, T)| x * x - y;
+            let right = |i: usize| difference((x[i], y[i]));
+            check(
+                &|out| slices::zip(&x, &y, out, |x, y| difference((x, y))),
+                &right,
+            );
+            check(&|out| slices::zip_costly(&x, &y, out, &difference), &right);
+            let in_place = |out: &mut [T]| {
+                out.copy_from_slice(&x);
+                slices::zip_in_place(out, &y, |x, y| difference((x, y)));
+            };
+            check(&in_place, &right);
+        }
+    }
+}
+
+#[test]
+fn slices_at_every_alignment_have_the_same_results_and_nothing_outside_is_written() {
+    every_alignment_gives_the_same(|i| (i % 11) as i32);
+    every_alignment_gives_the_same(|i| (i % 11) as f32 - 4.5);
+    every_alignment_gives_the_same(|i| (i % 11) as f64 - 4.5);
+    every_alignment_gives_the_same(|i| Dual::new((i % 11) as f64 - 4.5, (i % 3) as f64));
 }
