@@ -3,7 +3,6 @@
 use std::f64::consts::LN_2;
 use std::hint::select_unpredictable;
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use crate::axes::resolve_axis;
 use crate::block_sum::{BLOCK, BlockSum, ColumnSums, LANES, join_lanes};
@@ -74,13 +73,24 @@ impl<T: Real> Tensor<T> {
             let size = [extent, inner];
             parallel::for_columns_mut(&mut out, size, COLUMNS, work, |matrix, first, to| {
                 let of_matrix = matrix * extent * inner..(matrix + 1) * extent * inner;
-                level.run(Columns {
-                    y: &y[of_matrix.clone()][first..],
-                    g: &g[of_matrix][first..],
-                    stride: inner,
-                    to,
-                    function: PhantomData::<F>,
-                });
+                let (y, g) = (&y[of_matrix.clone()][first..], &g[of_matrix][first..]);
+                let function = PhantomData::<F>;
+                match to {
+                    Rows::Whole { out, .. } => level.run(Columns {
+                        y,
+                        g,
+                        stride: inner,
+                        to: &mut **out,
+                        function,
+                    }),
+                    Rows::Pieces(rows) => level.run(Columns {
+                        y,
+                        g,
+                        stride: inner,
+                        to: &mut rows[..],
+                        function,
+                    }),
+                }
             });
             return Self::from_parts(out, self.layout().to_row_major());
         }
@@ -200,26 +210,42 @@ const COLUMNS: usize = 128;
 /// Rows shorter than this are computed side by side.
 const SHORT: usize = 32;
 
-/// Columns whose elements are `stride` apart.
-struct Columns<'a, 'b, T, F> {
+/// Columns whose elements are `stride` apart; the result is a matrix or a slice for each of its rows.
+struct Columns<'a, T, R, F> {
     y: &'a [T],
     g: &'a [T],
     stride: usize,
-    to: &'a mut Rows<'b, T>,
+    to: R,
     function: PhantomData<F>,
 }
 
-impl<T: Real, F: Cotangent> Body for Columns<'_, '_, T, F> {
+impl<T: Real, F: Cotangent> Body for Columns<'_, T, &mut [T], F> {
     type Output = ();
     const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let count = self.to.width();
-        for first in (0..count).step_by(COLUMNS) {
-            let range = first..count.min(first + COLUMNS);
+        for first in (0..self.stride).step_by(COLUMNS) {
+            let width = COLUMNS.min(self.stride - first);
             let (y, g) = (&self.y[first..], &self.g[first..]);
-            columns::<T, F>(y, g, self.to, self.stride, range);
+            let to = self.to[first..].chunks_mut(self.stride);
+            columns::<T, F, true>(y, g, to, self.stride, width);
+        }
+    }
+}
+
+impl<T: Real, F: Cotangent> Body for Columns<'_, T, &mut [&mut [T]], F> {
+    type Output = ();
+    const USES_512_BITS: bool = true;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let count = self.to[0].len();
+        for first in (0..count).step_by(COLUMNS) {
+            let width = COLUMNS.min(count - first);
+            let (y, g) = (&self.y[first..], &self.g[first..]);
+            let to = self.to.iter_mut().map(|to| &mut to[first..]);
+            columns::<T, F, false>(y, g, to, self.stride, width);
         }
     }
 }
@@ -267,11 +293,8 @@ impl<T: Real, F: Cotangent> Lines<'_, T, F> {
                     }
                 }
             }
-            let rows = &mut Rows::Whole {
-                out: to_turned,
-                width: COLUMNS,
-            };
-            columns::<T, F>(y_turned, g_turned, rows, COLUMNS, 0..count);
+            let rows = to_turned.chunks_mut(COLUMNS);
+            columns::<T, F, true>(y_turned, g_turned, rows, COLUMNS, count);
             for (j, row) in to.chunks_exact_mut(extent).enumerate() {
                 for (i, x) in row.iter_mut().enumerate() {
                     *x = to_turned[i * COLUMNS + j];
@@ -333,17 +356,18 @@ fn sums_of_row<T: Real, F: Cotangent>(y: &[T], g: &[T], shift: T) -> ([T; 2], bo
     ([all_first.total(), all_second.total()], any_near)
 }
 
-/// Neighbouring lines, whose elements are `stride` apart: a range of the columns of `to`, the first of which is that of
-/// `y` and `g`.
+/// Neighbouring lines, whose elements are `stride` apart; `to` has a slice of at least `width` elements for each row.
+///
+/// If LLVM knows that the slices are apart from all that is read (`DIRECT`), results are written to them in vectors;
+/// otherwise they are collected first.
 #[inline(always)]
-fn columns<T: Real, F: Cotangent>(
+fn columns<'a, T: Real, F: Cotangent, const DIRECT: bool>(
     y: &[T],
     g: &[T],
-    to: &mut Rows<'_, T>,
+    to: impl Iterator<Item = &'a mut [T]>,
     stride: usize,
-    range: Range<usize>,
+    width: usize,
 ) {
-    let width = range.len();
     let mut shift = [T::zero(); COLUMNS];
     let (mut sums, any_near) = sums_of_columns::<T, F>(y, g, &shift, stride, width);
     if any_near && F::SHIFTS {
@@ -356,21 +380,28 @@ fn columns<T: Real, F: Cotangent>(
     }
     let [first, second] = sums;
     let rows = y.chunks(stride).zip(g.chunks(stride));
-    // Of its own, so that LLVM knows that writing to it changes nothing that is read.
     let mut results = [T::zero(); COLUMNS];
-    for (i, (y, g)) in rows.enumerate() {
+    for (to, (y, g)) in to.zip(rows) {
         let (y, g) = (&y[..width], &g[..width]);
+        let to = &mut to[..width];
+        let at = if DIRECT {
+            &mut *to
+        } else {
+            &mut results[..width]
+        };
         for j in 0..width {
-            results[j] = F::at(y[j], g[j] - shift[j], [first[j], second[j]]);
+            at[j] = F::at(y[j], g[j] - shift[j], [first[j], second[j]]);
         }
         if any_near && !F::SHIFTS {
             for j in 0..width {
                 if F::is_near(y[j]) {
-                    results[j] = F::at_near(y[j], g[j], [first[j], second[j]]);
+                    at[j] = F::at_near(y[j], g[j], [first[j], second[j]]);
                 }
             }
         }
-        let to = &mut to.row(i)[range.clone()];
+        if DIRECT {
+            continue;
+        }
         if let Some(to) = to.first_chunk_mut() {
             // Of constant length: vector moves, not a call.
             *to = results;
