@@ -8,6 +8,7 @@ mod data_corners;
 mod data_directories;
 mod data_sets;
 mod foreign_pools;
+mod gradcheck_corners;
 mod gradcheck_reports;
 mod image_files;
 mod image_folders;

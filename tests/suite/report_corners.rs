@@ -50,6 +50,27 @@ fn a_heat_map_has_whole_rows_and_writes_small_and_large_numbers_with_exponents()
 }
 
 #[test]
+fn a_heat_map_writes_digits_where_there_is_a_number_and_gives_capitals_more_room() {
+    let map = |label: &str| HeatMap {
+        columns: 3,
+        values: vec![1.0, f64::NAN, 2.5],
+        digits: Some(2),
+        row_labels: vec![label.to_owned()],
+        ..HeatMap::default()
+    };
+    let svg = map("abc").to_svg();
+    assert!(svg.contains(">1.00<") && svg.contains(">2.50<"), "{svg}");
+    assert_eq!((count(&svg, ">NaN<"), count(&svg, "NaN")), (0, 0), "{svg}");
+    let width = |label| {
+        let svg = map(label).to_svg();
+        let (_, text) = svg.split_once("width=\"").expect("a width");
+        let (number, _) = text.split_once('"').expect("a quote");
+        number.parse::<f64>().expect("a number")
+    };
+    assert!(width("NNNNN") > width("nnnnn"));
+}
+
+#[test]
 fn planes_have_captions_texts_and_a_size() {
     let plane = || Plane::new(&Tensor::from_vec(vec![0.0, 1.0], [1, 2]));
     let grid = |planes| PlaneGrid {
