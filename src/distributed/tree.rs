@@ -25,9 +25,7 @@ pub(crate) fn nodes_within(count: usize, range: &Range<usize>) -> Vec<Range<usiz
         collect(middle..node.end, range, found);
     }
     let mut found = Vec::new();
-    if count > 0 {
-        collect(0..count, range, &mut found);
-    }
+    collect(0..count, range, &mut found);
     found
 }
 

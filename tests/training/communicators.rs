@@ -1,0 +1,125 @@
+//! Transports of one's own: that fail, and that add up themselves.
+
+use wengert::distributed::{
+    Algorithm, Communicator, CommunicatorOptions, Incoming, NumberType, Outgoing, Simulator,
+    Transport,
+};
+use wengert::nn::StateDict;
+use wengert::prelude::*;
+
+use wengert::tensor::testing::panics::assert_refused;
+
+use crate::models::images;
+
+/// Two processes, of which the second one does as the first.
+struct Echo {
+    works: bool,
+}
+
+impl Transport for Echo {
+    fn rank(&self) -> usize {
+        0
+    }
+    fn size(&self) -> usize {
+        2
+    }
+    fn exchange(&mut self, outgoing: &[Outgoing<'_>], incoming: &mut [Incoming<'_>]) {
+        assert!(self.works, "the cable is broken");
+        for (incoming, outgoing) in incoming.iter_mut().zip(outgoing) {
+            incoming.bytes.copy_from_slice(outgoing.bytes);
+        }
+    }
+    fn has_all_reduce(&self) -> bool {
+        true
+    }
+    fn all_reduce(&mut self, numbers: NumberType, bytes: &mut [u8]) {
+        assert_eq!(numbers, NumberType::F32);
+        for number in bytes.as_chunks_mut().0 {
+            *number = (2.0 * f32::from_le_bytes(*number)).to_le_bytes();
+        }
+    }
+}
+
+fn echo(works: bool) -> Communicator {
+    let started = Communicator::start(move || Ok::<_, String>(Echo { works }));
+    started.expect("it starts")
+}
+
+/// The weights after a step with the first images, in two shards if there are several processes.
+fn step(examples: usize, communicator: Option<&Communicator>) -> Vec<u8> {
+    let set = images(examples, 0);
+    let loader = Loader::new(
+        &set,
+        LoaderOptions {
+            batch: examples,
+            shuffle: false,
+            ..LoaderOptions::default()
+        },
+    );
+    let mut model: Sequential = sequential![Flatten, Linear::new(16, 3, &mut rng(1))];
+    let options = TrainOptions {
+        epochs: 1,
+        shards: communicator.map_or(1, |_| 2),
+        ..TrainOptions::default()
+    };
+    let rule = Sgd {
+        lr: 0.1,
+        ..Sgd::default()
+    };
+    let mut trainer = Trainer::new(&mut model, Optimizer::new(rule), &loader).options(options);
+    if let Some(communicator) = communicator {
+        trainer = trainer.communicator(communicator);
+    }
+    trainer.fit().expect("it trains");
+    drop(trainer);
+    StateDict::of(&model).to_bytes()
+}
+
+fn by_transport() -> CommunicatorOptions {
+    CommunicatorOptions {
+        algorithm: Algorithm::Transport,
+        ..CommunicatorOptions::default()
+    }
+}
+
+#[test]
+fn a_transport_that_adds_up_itself_is_asked_to_do_so() {
+    let communicator = echo(true).with_options(by_transport());
+    // Twice the gradients of the first half, over twice its examples.
+    assert!(step(8, Some(&communicator)) == step(4, None));
+    assert!(step(8, Some(&communicator)) != step(8, None));
+    assert!(communicator.traffic().reduced_bytes > 0);
+}
+
+#[test]
+fn a_transport_that_cannot_add_up_uses_the_tree() {
+    let by = |options| {
+        let simulator = Simulator::new(2).options(options);
+        simulator.run(|communicator| step(8, Some(communicator)))
+    };
+    assert!(by(by_transport()) == by(CommunicatorOptions::default()));
+}
+
+#[test]
+fn a_transport_that_panics_is_lost_for_good() {
+    let lost = "Communicator: the connection to the other processes is lost; see the message of the one that failed";
+    let broken = echo(false);
+    for _ in 0..3 {
+        assert_refused(lost, || drop(broken.gather(vec![1])));
+    }
+    assert_refused(
+        "Communicator: the transport panicked while it was made",
+        || {
+            drop(Communicator::start(|| -> Result<Echo, String> {
+                panic!("no network")
+            }))
+        },
+    );
+}
+
+#[test]
+fn numbers_with_tangents_cannot_be_sent() {
+    assert_eq!(NumberType::of::<f32>(), Some(NumberType::F32));
+    assert_eq!(NumberType::of::<f64>(), Some(NumberType::F64));
+    assert_eq!(NumberType::of::<Dual<f64>>(), None);
+}
