@@ -1,5 +1,6 @@
 //! Transports of one's own: that fail, and that add up themselves.
 
+use wengert::data::{Dataset, Example};
 use wengert::distributed::{
     Algorithm, Communicator, CommunicatorOptions, Incoming, NumberType, Outgoing, Simulator,
     Transport,
@@ -112,7 +113,7 @@ fn a_transport_that_panics_is_lost_for_good() {
         || {
             drop(Communicator::start(|| -> Result<Echo, String> {
                 panic!("no network")
-            }))
+            }));
         },
     );
 }
@@ -122,4 +123,119 @@ fn numbers_with_tangents_cannot_be_sent() {
     assert_eq!(NumberType::of::<f32>(), Some(NumberType::F32));
     assert_eq!(NumberType::of::<f64>(), Some(NumberType::F64));
     assert_eq!(NumberType::of::<Dual<f64>>(), None);
+}
+
+#[test]
+fn numbers_with_tangents_are_not_trained_by_several_processes() {
+    let set = images(8, 0);
+    let errors = Simulator::new(2).run(|communicator| {
+        let loader = Loader::new(
+            &set,
+            LoaderOptions {
+                batch: 8,
+                ..LoaderOptions::default()
+            },
+        );
+        let mut model = Sequential::<Dual<f64>>::new()
+            .push(Flatten)
+            .push(Linear::new(16, 3, &mut rng(1)));
+        let options = TrainOptions {
+            shards: 2,
+            ..TrainOptions::default()
+        };
+        let error = Trainer::new(&mut model, Optimizer::new(Sgd::default()), &loader)
+            .options(options)
+            .communicator(communicator)
+            .fit();
+        error.expect_err("no bytes for these numbers").to_string()
+    });
+    for error in errors {
+        assert!(
+            error.contains("f32 and f64 only") && error.contains("Dual"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_single_process_waits_for_its_computation_alone() {
+    let buckets = [wengert::distributed::Bucket {
+        ready: 0.25,
+        bytes: 1 << 10,
+    }];
+    for compute in [0.125, 0.5] {
+        let seconds = Simulator::new(1).step_seconds(4, compute, &buckets);
+        assert_eq!(seconds, f64::max(compute, 0.25));
+    }
+}
+
+#[test]
+fn processes_with_other_numbers_of_lines_in_their_configuration_have_other_sets_of_options() {
+    let set = images(8, 0);
+    let errors = Simulator::new(2).run(|communicator| {
+        let loader = Loader::new(
+            &set,
+            LoaderOptions {
+                batch: 8,
+                ..LoaderOptions::default()
+            },
+        );
+        let mut model: Sequential = sequential![Flatten, Linear::new(16, 3, &mut rng(1))];
+        let options = TrainOptions {
+            shards: 2,
+            ..TrainOptions::default()
+        };
+        let lines = ["a = 1", "a = 1\nb = 2"];
+        let error = Trainer::new(&mut model, Optimizer::new(Sgd::default()), &loader)
+            .options(options)
+            .communicator(communicator)
+            .configuration(lines[communicator.rank()])
+            .fit();
+        error.expect_err("other lines").to_string()
+    });
+    for error in errors {
+        assert!(
+            error.contains("set of options") && error.contains("b = 2"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_input_that_is_not_finite_is_named_by_processes_without_examples_too() {
+    /// 17 is the second example of the last batch, which has 3.
+    struct Infinite;
+    impl Dataset for Infinite {
+        fn len(&self) -> usize {
+            19
+        }
+        fn example(&self, index: usize) -> Example {
+            let x = if index == 17 { f64::INFINITY } else { 1.0 };
+            Example::new(Tensor::full([16], x), index % 3)
+        }
+    }
+    let errors = Simulator::new(2).run(|communicator| {
+        let options = LoaderOptions {
+            batch: 16,
+            shuffle: false,
+            ..LoaderOptions::default()
+        };
+        let loader = Loader::new(&Infinite, options);
+        let mut model: Sequential = sequential![Flatten, Linear::new(16, 3, &mut rng(1))];
+        let options = TrainOptions {
+            shards: 8,
+            ..TrainOptions::default()
+        };
+        let error = Trainer::new(&mut model, Optimizer::new(Sgd::default()), &loader)
+            .options(options)
+            .communicator(communicator)
+            .fit();
+        error.expect_err("not finite").to_string()
+    });
+    assert!(errors[0].contains("example 1"), "{}", errors[0]);
+    assert!(
+        errors[1].starts_with("process 0: ") && errors[1].contains("example 1"),
+        "{}",
+        errors[1]
+    );
 }

@@ -2,11 +2,12 @@
 
 use wengert::data::{Augment, DataError, Dataset, Example, ImageSet, Position};
 use wengert::prelude::*;
+use wengert::tensor::testing::panics::assert_refused;
 use wengert::train::{BatchSource, StopHandle, StopReason};
 
 use crate::models::{bits, images, network};
 
-fn of_four<'a>(set: &'a impl Dataset) -> Loader<'a> {
+fn of_four(set: &impl Dataset) -> Loader<'_> {
     Loader::new(
         set,
         LoaderOptions {
@@ -278,4 +279,67 @@ fn a_request_to_stop_during_an_evaluation_ends_it_on_all_processes() {
     assert_eq!(run(None), expected);
     let all = wengert::distributed::Simulator::new(2).run(|communicator| run(Some(communicator)));
     assert_eq!(all, [expected.clone(), expected]);
+}
+
+#[test]
+fn a_sequence_of_schedules_has_a_milestone_between_two_curves() {
+    use wengert::optim::{Curve, LambdaLr};
+    let set = images(8, 0);
+    let loader = of_four(&set);
+    let run = |milestones: &[u64]| {
+        let constant = |factor| -> Box<dyn Curve> { Box::new(LambdaLr::new(move |_, _| factor)) };
+        let mut model = network(0);
+        let outcome = Trainer::new(&mut model, sgd(), &loader)
+            .epochs(4)
+            .schedule_sequence(Every::Epoch, |_| {
+                (vec![constant(1.0), constant(0.5)], milestones.to_vec())
+            })
+            .fit()
+            .expect("it trains");
+        outcome.history.column("lr")
+    };
+    assert_eq!(run(&[2]), [0.1, 0.1, 0.05, 0.05]);
+    assert_refused(
+        "sequence: 2 curves, 0 milestones: must be one milestone fewer than curves",
+        || drop(run(&[])),
+    );
+}
+
+#[test]
+fn a_batch_without_examples_has_no_finite_loss() {
+    /// An empty batch after the first one.
+    struct Empty<'a>(Loader<'a>);
+    impl BatchSource<f32> for Empty<'_> {
+        type Batch = Batch<f32>;
+        fn steps(&self) -> usize {
+            2
+        }
+        fn examples(&self) -> usize {
+            self.0.set().len()
+        }
+        fn batches(&self, position: Position) -> impl Iterator<Item = Batch<f32>> {
+            let batches = (position.step..2).zip(self.0.batches(position));
+            batches.map(|(step, batch): (_, Batch<f32>)| batch.part(0..4 * (1 - step)))
+        }
+        fn settings(&self) -> Result<Vec<(String, String)>, DataError> {
+            Ok(Vec::new())
+        }
+    }
+    let set = images(8, 0);
+    let source = Empty(of_four(&set));
+    for shards in [1, 2] {
+        let mut model: Sequential = sequential![Flatten, Linear::new(16, 3, &mut rng(0))];
+        let options = TrainOptions {
+            shards,
+            ..TrainOptions::default()
+        };
+        let error = Trainer::new(&mut model, sgd(), &source)
+            .options(options)
+            .fit();
+        let TrainError::NonFinite(found) = error.expect_err("no mean") else {
+            panic!("another error");
+        };
+        assert_eq!((found.step, found.updates), (1, 1));
+        assert!(found.to_string().contains("NaN or infinite"), "{found}");
+    }
 }

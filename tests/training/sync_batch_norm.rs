@@ -214,3 +214,18 @@ fn a_panic_in_one_shard_ends_the_others_with_its_message() {
         assert_eq!(text, Some("this shard fails"), "{threads} threads");
     }
 }
+
+#[test]
+fn a_process_may_have_a_shard_with_examples_beside_shards_without() {
+    // The last batch has 3 examples for 8 shards, of which the second of three processes has numbers 2, 3 and 4.
+    let set = images(27, 0);
+    let run = |communicator: Option<&Communicator>| {
+        let mut model = synchronous(0.0);
+        train(&mut model, &set, 8, communicator).expect("it trains");
+        bits(&model)
+    };
+    let alone = run(None);
+    for found in Simulator::new(3).run(|communicator| run(Some(communicator))) {
+        assert_eq!(found, alone);
+    }
+}
