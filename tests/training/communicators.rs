@@ -1,11 +1,14 @@
 //! Transports of one's own: that fail, and that add up themselves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use wengert::data::{Dataset, Example};
 use wengert::distributed::{
     Algorithm, Communicator, CommunicatorOptions, Incoming, NumberType, Outgoing, Simulator,
     Transport,
 };
-use wengert::nn::StateDict;
+use wengert::nn::{StateDict, SyncBatchNorm2d};
 use wengert::prelude::*;
 
 use wengert::tensor::testing::panics::assert_refused;
@@ -14,7 +17,7 @@ use crate::models::images;
 
 /// Two processes, of which the second one does as the first.
 struct Echo {
-    works: bool,
+    works: Arc<AtomicBool>,
 }
 
 impl Transport for Echo {
@@ -25,7 +28,7 @@ impl Transport for Echo {
         2
     }
     fn exchange(&mut self, outgoing: &[Outgoing<'_>], incoming: &mut [Incoming<'_>]) {
-        assert!(self.works, "the cable is broken");
+        assert!(self.works.load(SeqCst), "the cable is broken");
         for (incoming, outgoing) in incoming.iter_mut().zip(outgoing) {
             incoming.bytes.copy_from_slice(outgoing.bytes);
         }
@@ -42,6 +45,10 @@ impl Transport for Echo {
 }
 
 fn echo(works: bool) -> Communicator {
+    echo_while(Arc::new(AtomicBool::new(works)))
+}
+
+fn echo_while(works: Arc<AtomicBool>) -> Communicator {
     let started = Communicator::start(move || Ok::<_, String>(Echo { works }));
     started.expect("it starts")
 }
@@ -237,5 +244,58 @@ fn an_input_that_is_not_finite_is_named_by_processes_without_examples_too() {
         errors[1].starts_with("process 0: ") && errors[1].contains("example 1"),
         "{}",
         errors[1]
+    );
+}
+
+/// Cuts the cable in the first step.
+#[derive(Clone, Debug)]
+struct Cut {
+    works: Arc<AtomicBool>,
+    cuts: Arc<AtomicBool>,
+}
+fields!(Cut);
+
+impl<T: Real> Module<T> for Cut {
+    fn forward(&self, x: &Var<T>, _: &mut Pass<T>) -> Var<T> {
+        // The first call is the trial before the first step.
+        if self.cuts.swap(true, SeqCst) {
+            self.works.store(false, SeqCst);
+        }
+        x.clone()
+    }
+}
+
+#[test]
+fn shards_that_wait_for_a_lost_process_end() {
+    let works = Arc::new(AtomicBool::new(true));
+    let communicator = echo_while(Arc::clone(&works));
+    let set = images(8, 0);
+    let loader = Loader::new(
+        &set,
+        LoaderOptions {
+            batch: 8,
+            ..LoaderOptions::default()
+        },
+    );
+    let cut = Cut {
+        works,
+        cuts: Arc::default(),
+    };
+    let mut model: Sequential = sequential![
+        cut,
+        SyncBatchNorm2d::new(1),
+        Flatten,
+        Linear::new(16, 3, &mut rng(1))
+    ];
+    let options = TrainOptions {
+        shards: 4,
+        ..TrainOptions::default()
+    };
+    let mut trainer = Trainer::new(&mut model, Optimizer::new(Sgd::default()), &loader)
+        .options(options)
+        .communicator(&communicator);
+    assert_refused(
+        "Communicator: the connection to the other processes is lost",
+        || drop(trainer.fit()),
     );
 }
