@@ -57,6 +57,7 @@ impl<V> Slots<V> {
 
     /// Stores a value where there is none.
     pub(crate) fn put(&mut self, (entry, output): (usize, usize), value: V) {
+        debug_assert!(self.get((entry, output)).is_none(), "a place is free");
         if output > 0 {
             self.others.insert((entry, output), value);
         } else if let Some(place) = self.free.pop() {

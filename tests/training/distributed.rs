@@ -9,7 +9,7 @@ use wengert::prelude::*;
 use wengert::tensor::parallel::with_threads;
 use wengert::train::{Outcome, StopHandle, StopReason};
 
-use crate::models::{bits, images, network};
+use crate::models::{Scaled, bits, images, network};
 
 /// What a test changes of a run.
 #[derive(Clone)]
@@ -326,18 +326,6 @@ fn a_nan_of_one_process_stops_all_and_names_process_and_op() {
             "{error}"
         );
         assert_eq!(error.starts_with("process 1: "), process != 1, "{error}");
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Scaled {
-    scale: Param<f32>,
-}
-fields!(Scaled as f32 { scale });
-
-impl Module<f32> for Scaled {
-    fn forward(&self, x: &Var, pass: &mut Pass) -> Var {
-        x * pass.param(&self.scale)
     }
 }
 

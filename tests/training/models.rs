@@ -38,3 +38,16 @@ pub fn bits(model: &Sequential) -> String {
     hash.bytes(&wengert::nn::StateDict::of(model).to_bytes());
     hash.to_string()
 }
+
+/// `scale · x`
+#[derive(Clone, Debug)]
+pub struct Scaled {
+    pub scale: Param<f32>,
+}
+fields!(Scaled as f32 { scale });
+
+impl Module<f32> for Scaled {
+    fn forward(&self, x: &Var, pass: &mut Pass) -> Var {
+        x * pass.param(&self.scale)
+    }
+}

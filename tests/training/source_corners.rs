@@ -5,7 +5,7 @@ use wengert::prelude::*;
 use wengert::tensor::testing::panics::assert_refused;
 use wengert::train::{BatchSource, StopHandle, StopReason};
 
-use crate::models::{bits, images, network};
+use crate::models::{Scaled, bits, images, network};
 
 fn of_four(set: &impl Dataset) -> Loader<'_> {
     Loader::new(
@@ -198,18 +198,6 @@ fn outputs_without_a_row_for_each_example_need_a_loss_and_have_no_accuracy() {
         let evaluation = outcome.evaluation.expect("validation data");
         assert!(evaluation.loss < losses[0] && evaluation.confusion.is_none());
         assert!(outcome.history.column("train_accuracy").is_empty());
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Scaled {
-    scale: Param<f32>,
-}
-fields!(Scaled as f32 { scale });
-
-impl Module<f32> for Scaled {
-    fn forward(&self, x: &Var, pass: &mut Pass) -> Var {
-        x * pass.param(&self.scale)
     }
 }
 

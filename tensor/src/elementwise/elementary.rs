@@ -3,7 +3,7 @@
 //!
 //! Multiply-adds are fused where the code says `mul_add` and nowhere else: a vector lane, a single number and every
 //! instruction set give the same bits. A processor without the instruction calls a function for each of them, which is
-//! several times slower.
+//! many times slower.
 //!
 //! Error bounds are in ulps (units in the last place) of the exact result. Tests check single precision
 //! against the platform's double precision over numbers of every magnitude, and double precision against the
