@@ -97,7 +97,10 @@ fn loader(set: &ImageSet) -> Loader<'_> {
 
 /// Replaces the checksum by that of the contents: the CRC-32 of the file with zeros in its place.
 fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
-    let Some(found) = bytes.windows(KEY.len()).position(|window| window.iter().eq(KEY)) else {
+    let Some(found) = bytes
+        .windows(KEY.len())
+        .position(|window| window.iter().eq(KEY))
+    else {
         return bytes;
     };
     let start = found + KEY.len();

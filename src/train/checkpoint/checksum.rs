@@ -21,6 +21,8 @@ pub(super) fn checksum_place(bytes: &[u8]) -> Option<usize> {
     let length = u64::from_le_bytes(*bytes.first_chunk()?);
     let end = usize::try_from(length).ok()?.checked_add(8)?;
     let header = bytes.get(..end)?;
-    let found = header.windows(KEY.len()).position(|window| window.iter().eq(KEY))?;
+    let found = header
+        .windows(KEY.len())
+        .position(|window| window.iter().eq(KEY))?;
     Some(found + KEY.len())
 }
