@@ -101,8 +101,18 @@ pub(crate) fn multiply<T: Float>(level: Level, task: &Gemm, a: &[T], b: &[T], c:
         ..*task
     };
     rows_contiguous(level, &contiguous, a, b, &mut rows);
-    if task.c[0] == 1 && !task.accumulate && task.m.min(task.n) >= T::LANES {
-        return transpose(level, [task.m, task.n], &rows, task.n, c, task.c[1]);
+    if task.c[0] == 1 && task.m.min(task.n) >= T::LANES {
+        if !task.accumulate {
+            return transpose(level, [task.m, task.n], &rows, task.n, c, task.c[1]);
+        }
+        let mut columns = Scratch::<T>::new(task.m * task.n);
+        transpose(level, [task.m, task.n], &rows, task.n, &mut columns, task.m);
+        for (to, sums) in c.chunks_mut(task.c[1]).zip(columns.chunks(task.m)) {
+            for (to, &sum) in to.iter_mut().zip(sums) {
+                *to += sum;
+            }
+        }
+        return;
     }
     for (j0, columns) in balanced(task.n, TRANSPOSE_SIDE) {
         for (i0, block) in balanced(task.m, TRANSPOSE_SIDE) {
