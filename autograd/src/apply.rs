@@ -277,6 +277,9 @@ fn observed<T: Real, O: Op>(
         Observer::Watch(watch) => watch,
         Observer::KeepAll(_) | Observer::Replay(_) => {
             let outputs = op.forward(&Inputs(inputs));
+            if cfg!(debug_assertions) {
+                require_right_outline(&op, inputs, &outputs);
+            }
             let kept = kept(inputs, &outputs, Reads::ALL);
             if let Observer::KeepAll(layers) = observer
                 && let Some(path) = scope()
@@ -299,6 +302,24 @@ fn observed<T: Real, O: Op>(
     Recorded {
         outputs,
         node: Some(node),
+    }
+}
+
+/// Compares the shapes of a description with those of the results.
+///
+/// # Panics
+/// If they differ: the op's `outline` is wrong.
+#[track_caller]
+fn require_right_outline<T: Real, O: Op>(op: &O, inputs: &[&Var<T>], outputs: &Outputs<T>) {
+    let shapes: Vec<_> = inputs.iter().map(|x| x.shape()).collect();
+    if let Some(described) = op.outline(&shapes).shapes {
+        let results = (0..outputs.0.len()).filter_map(|k| outputs.0.get(k));
+        let results: Vec<_> = results.map(|y| y.shape().to_vec()).collect();
+        require!(
+            described == results,
+            "{}: {shapes:?}: wrong outline: {described:?}, the results are {results:?}",
+            op.name()
+        );
     }
 }
 

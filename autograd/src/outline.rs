@@ -55,6 +55,17 @@ impl Outline {
         Self::of(joint).reach(Reach::Point)
     }
 
+    /// With a further output, of this shape.
+    ///
+    /// # Panics
+    /// If the op is run for its shapes.
+    #[must_use]
+    pub fn and(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        let shapes = self.shapes.as_mut().expect("the shape of the first output");
+        shapes.push(shape.into());
+        self
+    }
+
     /// With a number of multiply-adds.
     #[must_use]
     pub fn multiply_adds(mut self, count: usize) -> Self {

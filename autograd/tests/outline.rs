@@ -92,6 +92,18 @@ fn windows_are_those_of_the_options_also_where_a_border_cuts_them() {
         dilation: [1; 2],
     };
     assert_eq!(ops[0].reach, Reach::Window(window));
+    // The first window has its first pixel at 2, the second at 0.
+    let dilated: Network = |x, _| {
+        let options = PoolOptions::new(3).stride(1).padding(1).dilation(3);
+        x.max_pool2d(options)
+    };
+    let (_, ops) = outlined(dilated, &[1, 1, 12, 12], &[1]);
+    let window = Window {
+        kernel: [3; 2],
+        stride: [1; 2],
+        dilation: [3; 2],
+    };
+    assert_eq!(ops[0].reach, Reach::Window(window));
     let (_, ops) = outlined(|x, _| x.adaptive_avg_pool2d(1), &[1, 1, 6, 7], &[1]);
     assert_eq!(ops[0].reach, Reach::Whole);
 }

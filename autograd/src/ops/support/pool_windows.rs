@@ -46,8 +46,11 @@ pub(in crate::ops) fn reach(windows: &Windows) -> Reach {
         kernel: largest(|spans| spans.iter().map(|span| span.taps.max(span.counted)).max()),
         stride: largest(|spans| {
             let end = |span: &Span| span.start + span.taps * span.step;
-            let step =
-                |pair: &[Span]| (pair[1].start - pair[0].start).max(end(&pair[1]) - end(&pair[0]));
+            // A window that begins in the padding may have its first pixel behind that of the next one.
+            let after = |first: usize, second: usize| second.saturating_sub(first);
+            let step = |pair: &[Span]| {
+                after(pair[0].start, pair[1].start).max(after(end(&pair[0]), end(&pair[1])))
+            };
             spans.windows(2).map(step).max()
         }),
         dilation: largest(|spans| spans.iter().map(|span| span.step).max()),
