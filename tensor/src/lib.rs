@@ -21,6 +21,7 @@ mod join;
 pub mod kernels;
 mod layout;
 mod lost_path;
+mod lstm;
 mod matmul;
 mod matrix;
 pub mod memory;

@@ -138,6 +138,13 @@ crate::wrong_calls! {
         [&t([2, 1]), &t([2, 4])],
         [&t([2, 1]), &t([2, 3])],
     );
+    lstm_sequence: t([2, 3, 4]).lstm_sequence(&t([4, 1]), [&t([3, 1]), &t([2, 1])]);
+    lstm_sequence_gradient: t([2, 3, 4]).lstm_sequence_gradient(
+        &t([4, 1]),
+        &t([3, 1]),
+        [&t([2, 3, 1]), &t([2, 3, 4])],
+        (&t([2, 3, 2]), None),
+    );
     attention: t([2, 3]).attention(&t([4, 2]), &t([4, 5]));
     attention_gradient: t([2, 3]).attention_gradient(&t([4, 3]), &t([4, 5]), &t([2, 4]), &t([2, 4]));
     add_assign: t([2, 3]).add_assign(&t([3, 2]));

@@ -34,27 +34,7 @@ impl<T: Real> Tensor<T> {
         if !c.is_empty() {
             let [sums, old] = [self, c].map(Tensor::contiguous);
             let [sums, old] = [&sums, &old].map(|x| x.as_slice().expect("made contiguous"));
-            let at_once = rows_at_once(width);
-            let outputs = h
-                .chunks_mut(at_once * width)
-                .zip(memory.chunks_mut(at_once * width))
-                .zip(gates.chunks_mut(4 * at_once * width));
-            let inputs = sums.chunks(4 * at_once * width);
-            let mut tasks: Vec<_> = outputs
-                .zip(inputs.zip(old.chunks(at_once * width)))
-                .collect();
-            let (work, level) = (STEPS * c.len(), Level::best());
-            parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
-                let (((h, memory), gates), (sums, c)) = &mut tasks[0];
-                level.run(Activations {
-                    width,
-                    sums,
-                    c,
-                    h,
-                    memory,
-                    gates,
-                });
-            });
+            activate(width, [sums, old], [&mut h, &mut memory, &mut gates]);
         }
         let state = c.layout().to_row_major();
         [
@@ -110,25 +90,7 @@ impl<T: Real> Tensor<T> {
             let inputs = dense
                 .each_ref()
                 .map(|x| x.as_slice().expect("made contiguous"));
-            let at_once = rows_at_once(width);
-            let outputs = dsums.chunks_mut(4 * at_once * width);
-            let mut tasks: Vec<_> = outputs.zip(dc.chunks_mut(at_once * width)).collect();
-            let (work, level) = (STEPS * c.len(), Level::best());
-            parallel::for_chunks_mut(&mut tasks, 1, work, |task, tasks| {
-                let (dsums, dc) = &mut tasks[0];
-                let part = |x: usize, each: usize| &inputs[x][task * at_once * each..];
-                level.run(GatesGradient {
-                    width,
-                    sums: part(0, 4 * width),
-                    c: part(1, width),
-                    memory: part(2, width),
-                    gates: part(3, 4 * width),
-                    dh: part(4, width),
-                    dmemory: part(5, width),
-                    dsums,
-                    dc,
-                });
-            });
+            differentiate(width, inputs, [&mut dsums, &mut dc]);
         }
         [
             Self::from_parts(dsums, self.layout().to_row_major()),
@@ -151,6 +113,56 @@ impl<T: Real> Tensor<T> {
         );
         c.size(-1)
     }
+}
+
+/// [`Tensor::lstm_gates`] on slices: `h`, `memory` and `gates` from `sums` and `c`. The width is not 0.
+pub(crate) fn activate<T: Real>(width: usize, [sums, c]: [&[T]; 2], results: [&mut [T]; 3]) {
+    let [h, memory, gates] = results;
+    let at_once = rows_at_once(width);
+    let outputs = h
+        .chunks_mut(at_once * width)
+        .zip(memory.chunks_mut(at_once * width))
+        .zip(gates.chunks_mut(4 * at_once * width));
+    let inputs = sums.chunks(4 * at_once * width);
+    let mut tasks: Vec<_> = outputs.zip(inputs.zip(c.chunks(at_once * width))).collect();
+    let (work, level) = (STEPS * c.len(), Level::best());
+    parallel::for_chunks_mut(&mut tasks, 1, work, |_, tasks| {
+        let (((h, memory), gates), (sums, c)) = &mut tasks[0];
+        level.run(Activations {
+            width,
+            sums,
+            c,
+            h,
+            memory,
+            gates,
+        });
+    });
+}
+
+/// [`Tensor::lstm_gates_gradient`] on slices: `dsums` and `dc` from `[sums, c, memory, gates, dh, dmemory]`. The width is
+/// not 0.
+pub(crate) fn differentiate<T: Real>(width: usize, inputs: [&[T]; 6], results: [&mut [T]; 2]) {
+    let [dsums, dc] = results;
+    let at_once = rows_at_once(width);
+    let work = STEPS * dc.len();
+    let outputs = dsums.chunks_mut(4 * at_once * width);
+    let mut tasks: Vec<_> = outputs.zip(dc.chunks_mut(at_once * width)).collect();
+    let level = Level::best();
+    parallel::for_chunks_mut(&mut tasks, 1, work, |task, tasks| {
+        let (dsums, dc) = &mut tasks[0];
+        let part = |x: usize, each: usize| &inputs[x][task * at_once * each..];
+        level.run(GatesGradient {
+            width,
+            sums: part(0, 4 * width),
+            c: part(1, width),
+            memory: part(2, width),
+            gates: part(3, 4 * width),
+            dh: part(4, width),
+            dmemory: part(5, width),
+            dsums,
+            dc,
+        });
+    });
 }
 
 /// The rows of a task, which depend on the shape alone.

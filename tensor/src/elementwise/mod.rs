@@ -9,7 +9,7 @@ pub(crate) mod error_function;
 mod glu;
 pub(crate) mod inner_loops;
 pub(crate) mod loop_nest;
-mod lstm_gates;
+pub(crate) mod lstm_gates;
 pub(crate) mod outer_loops;
 pub(crate) mod pointwise;
 mod power;

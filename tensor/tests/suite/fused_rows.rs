@@ -202,3 +202,69 @@ fn gates_of_a_long_short_term_memory_are_those_of_their_steps() {
         assert_close("dc", &dc, &(&d * &f));
     }
 }
+
+#[test]
+fn a_sequence_through_a_long_short_term_memory_is_its_steps() {
+    for [steps, batch, width] in [
+        [1, 1, 1],
+        [5, 3, 7],
+        [2, 70, 40],
+        [40, 2, 16],
+        [3, 1, 130],
+        [3, 0, 4],
+        [0, 2, 4],
+        [3, 2, 0],
+    ] {
+        let x = numbers(&[steps, batch, 4 * width], 1);
+        let weight = numbers(&[4 * width, width], 2).map(|x| 0.3 * x);
+        let [h, c] = [3, 4].map(|seed| numbers(&[batch, width], seed));
+        // Also of operands that are not contiguous.
+        let weight = weight.transpose(0, 1).contiguous().transpose(0, 1);
+        let results = by_any_threads(|| x.lstm_sequence(&weight, [&h, &c]));
+        let (mut hidden, mut memory) = (vec![h.clone()], vec![c.clone()]);
+        let (mut gates, mut sums) = (Vec::new(), Vec::new());
+        for t in 0..steps {
+            let step = &x.select(0, t as isize) + &hidden[t].matmul(&weight.t());
+            let [h, c, open] = step.lstm_gates(&memory[t]);
+            hidden.push(h);
+            memory.push(c);
+            gates.push(open);
+            sums.push(step);
+        }
+        let steps_of = |x: &[Tensor<f64>]| Tensor::stack(&x.iter().collect::<Vec<_>>(), 0);
+        if steps > 0 {
+            let expected = [&hidden[1..], &memory[1..], &gates, &sums].map(steps_of);
+            for (y, expected) in results.iter().zip(&expected) {
+                assert_close("results", y, expected);
+            }
+        }
+
+        let [dhidden, dmemory] = [5, 6].map(|seed| numbers(&[steps, batch, width], seed));
+        for dmemory in [None, Some(&dmemory)] {
+            let [_, memories, open, all] = &results;
+            let [dsums, dh, dc] = by_any_threads(|| {
+                all.lstm_sequence_gradient(&weight, &c, [memories, open], (&dhidden, dmemory))
+            });
+            let mut expected = [0, 1].map(|_| Tensor::zeros([batch, width]));
+            let mut parts = Vec::new();
+            for t in (0..steps).rev() {
+                let at = |x: &Tensor<f64>| x.select(0, t as isize);
+                let mut direct = expected[1].clone();
+                if let Some(dmemory) = dmemory {
+                    direct = &direct + &at(dmemory);
+                }
+                let own = &expected[0] + &at(&dhidden);
+                let saved = [&memory[t + 1], &gates[t]];
+                let [part, dc] = sums[t].lstm_gates_gradient(&memory[t], saved, [&own, &direct]);
+                expected = [part.matmul(&weight), dc];
+                parts.push(part);
+            }
+            parts.reverse();
+            assert_close("dh", &dh, &expected[0]);
+            assert_close("dc", &dc, &expected[1]);
+            if steps > 0 {
+                assert_close("dsums", &dsums, &steps_of(&parts));
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::ops::elementwise::{Sigmoid, Tanh};
 use crate::ops::prelude::*;
 use crate::ops::support::{
-    CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers, parts, times_slope,
+    Cell, CellParams, RecurrentOptions, draw_cell, draw_layers, parts, times_slope,
 };
 
 /// The next state of a unit. The inputs are the sums `[rᵢ, zᵢ, nᵢ]` of its input, the sums `[rₕ, zₕ,
@@ -71,6 +71,30 @@ impl Op for GruGates {
     }
 }
 
+/// The steps of a layer.
+struct Gated;
+
+impl<T: Real> Cell<T> for Gated {
+    #[track_caller]
+    fn run(
+        &self,
+        params: &CellParams<'_, T>,
+        x: &Var<T>,
+        mut states: Vec<Var<T>>,
+    ) -> (Var<T>, Vec<Var<T>>) {
+        let sums = params.input_sums(x);
+        let mut outputs = Vec::with_capacity(x.size(0));
+        for t in 0..x.size(0) {
+            let of_state = params.hidden_sums(&states[0]);
+            let inputs = [&sums.select(0, t as isize), &of_state, &states[0]];
+            let [next, _] = Var::apply_array(GruGates, inputs);
+            outputs.push(next.clone());
+            states = vec![next];
+        }
+        (Var::stack(&outputs.iter().collect::<Vec<_>>(), 0), states)
+    }
+}
+
 impl<T: Real> Var<T> {
     /// One step of a gated recurrent unit: the next state.
     ///
@@ -129,13 +153,8 @@ impl<T: Real> Var<T> {
         state: Option<&Self>,
         options: &RecurrentOptions,
     ) -> (Self, Self) {
-        let step: StepFn<'_, T> = &|params, sums, state| {
-            let states = params.hidden_sums(&state[0]);
-            let [next, _] = Self::apply_array(GruGates, [sums, &states, &state[0]]);
-            vec![next]
-        };
         let state = state.map(|h| vec![h]);
-        let (y, mut last) = self.sequence("gru", [3, 1], layers, state, options, step);
+        let (y, mut last) = self.sequence("gru", [3, 1], layers, state, options, &Gated);
         (y, last.remove(0))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ops::elementwise::{Sigmoid, Tanh};
 use crate::ops::prelude::*;
-use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_layers, parts, times_slope};
+use crate::ops::support::{Cell, CellParams, RecurrentOptions, draw_layers, parts, times_slope};
 
 /// The next state and memory of a cell, from its sums `[i, f, g, o]` and its memory `c`.
 ///
@@ -41,27 +41,175 @@ impl Op for LstmGates {
             out.add(1, Var::constant(dc));
             return;
         }
-        let [i, f, g, o] = parts(call.output(2));
-        let squashed = memory.tanh();
-        let mut dmemory = times_slope(Tanh, &(&dh * &o), memory);
-        if let Some(direct) = out.grad(1) {
-            dmemory = dmemory + direct;
-        }
-        let mut dgates = [&dmemory * &g, &dmemory * c, &dmemory * &i, dh * squashed];
-        if let Some(direct) = out.grad(2) {
-            let direct = parts::<T, 4>(direct);
-            dgates = std::array::from_fn(|k| &dgates[k] + &direct[k]);
-        }
-        let sums = parts::<T, 4>(call.input(0));
-        let [di, df, dout] = [0, 1, 3].map(|k| times_slope(Sigmoid, &dgates[k], &sums[k]));
-        let dg = times_slope(Tanh, &dgates[2], &sums[2]);
-        out.add(0, Var::concat(&[&di, &df, &dg, &dout], -1));
-        out.add(1, dmemory * f);
+        let saved = [call.input(0), c, memory, call.output(2)];
+        let [dsums, dc] = gates_gradient(saved, &dh, out.grad(1), out.grad(2));
+        out.add(0, dsums);
+        out.add(1, dc);
     }
 
     fn sample(draw: &mut Draw) -> Sample<Self> {
         let (n, width) = (draw.within(0, 3), draw.within(1, 4));
         Sample::new(Self, [draw.normal([n, 4 * width]), draw.normal([n, width])])
+    }
+}
+
+/// The cotangents of sums and memory of a step, in differentiable operations: from its sums, its memory before and after,
+/// its gates, and the cotangents of its hidden state, memory and gates.
+fn gates_gradient<T: Real>(
+    [sums, c, memory, gates]: [&Var<T>; 4],
+    dh: &Var<T>,
+    dmemory: Option<&Var<T>>,
+    dgates: Option<&Var<T>>,
+) -> [Var<T>; 2] {
+    let [i, f, g, o] = parts(gates);
+    let squashed = memory.tanh();
+    let mut d = times_slope(Tanh, &(dh * &o), memory);
+    if let Some(direct) = dmemory {
+        d = d + direct;
+    }
+    let mut of_gates = [&d * &g, &d * c, &d * &i, dh * squashed];
+    if let Some(direct) = dgates {
+        let direct = parts::<T, 4>(direct);
+        of_gates = std::array::from_fn(|k| &of_gates[k] + &direct[k]);
+    }
+    let sums = parts::<T, 4>(sums);
+    let [di, df, dout] = [0, 1, 3].map(|k| times_slope(Sigmoid, &of_gates[k], &sums[k]));
+    let dg = times_slope(Tanh, &of_gates[2], &sums[2]);
+    [Var::concat(&[&di, &df, &dg, &dout], -1), d * f]
+}
+
+/// All steps of a layer in one direction, from what the input adds to the sums `[i, f, g, o]`, the weight of the hidden
+/// state, and the first hidden state and memory.
+///
+/// The outputs are hidden states and memories and, because the rule reads them, gates and sums, of every step. The gradient
+/// of the weight is one product for all steps.
+#[derive(Clone, Debug)]
+pub struct LstmSequence;
+
+impl Op for LstmSequence {
+    fn name(&self) -> &'static str {
+        "lstm_sequence"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::inputs([1, 2, 3]).and_outputs([0, 1, 2, 3])
+    }
+
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        x[0].lstm_sequence(&x[1], [&x[2], &x[3]]).into()
+    }
+
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let [weight, h, c] = [1, 2, 3].map(|i| call.input(i));
+        let [hidden, memory, gates, sums] = [0, 1, 2, 3].map(|k| call.output(k));
+        let saved = [weight, h, c, hidden, memory, gates, sums];
+        let dhidden = out
+            .take(0)
+            .unwrap_or_else(|| Var::full(hidden.shape(), 0.0));
+        let dmemory = out.take(1);
+        let is_plain = out.grad(2).is_none()
+            && out.grad(3).is_none()
+            && !saved.iter().any(|x| x.is_tracked())
+            && !dhidden.is_tracked()
+            && !dmemory.as_ref().is_some_and(Var::is_tracked);
+        let [dsums, dh, dc] = if is_plain {
+            let results = [memory, gates].map(Var::value);
+            let cotangents = (dhidden.value(), dmemory.as_ref().map(Var::value));
+            let gradients =
+                sums.value()
+                    .lstm_sequence_gradient(weight.value(), c.value(), results, cotangents);
+            gradients.map(Var::constant)
+        } else {
+            let (mut dh, mut dc): (Option<Var<T>>, Option<Var<T>>) = (None, None);
+            let mut parts = Vec::new();
+            for t in (0..hidden.size(0)).rev() {
+                let at = |x: &Var<T>| x.select(0, t as isize);
+                let plus = |a: Option<Var<T>>, b: Option<Var<T>>| match (a, b) {
+                    (Some(a), Some(b)) => Some(a + b),
+                    (a, b) => a.or(b),
+                };
+                let own = plus(dh, Some(at(&dhidden))).expect("the second is there");
+                let direct = plus(dc, dmemory.as_ref().map(at));
+                let old = if t == 0 {
+                    c.clone()
+                } else {
+                    memory.select(0, t as isize - 1)
+                };
+                let saved = [&at(sums), &old, &at(memory), &at(gates)];
+                let dgates = out.grad(2).map(at);
+                let [dsums, before] = gates_gradient(saved, &own, direct.as_ref(), dgates.as_ref());
+                let dsums = plus(Some(dsums), out.grad(3).map(at)).expect("the first is there");
+                (dh, dc) = (Some(dsums.matmul(weight)), Some(before));
+                parts.push(dsums);
+            }
+            parts.reverse();
+            let first = |x: Option<Var<T>>| x.unwrap_or_else(|| Var::full(h.shape(), 0.0));
+            let dsums = if parts.is_empty() {
+                Var::full(sums.shape(), 0.0)
+            } else {
+                Var::stack(&parts.iter().collect::<Vec<_>>(), 0)
+            };
+            [dsums, first(dh), first(dc)]
+        };
+        if out.wants(1) && hidden.size(0) > 0 {
+            // Hidden states before each step, a row for each step and sequence.
+            let others = hidden.slice(0, ..-1);
+            let before = Var::concat(&[&h.unsqueeze(0), &others], 0);
+            let rows = |x: &Var<T>| x.flatten(0, 1);
+            out.add(1, rows(&dsums).transpose(0, 1).matmul(&rows(&before)));
+        }
+        out.add(0, dsums);
+        out.add(2, dh);
+        out.add(3, dc);
+    }
+
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        let (sums, width) = (inputs[0], inputs[1][1]);
+        let products = sums.iter().product::<usize>().saturating_mul(width);
+        let states = [&sums[..2], &[width]].concat();
+        Outline::of(states.clone())
+            .and(states)
+            .and(sums)
+            .and(sums)
+            .multiply_adds(products)
+            .reach(Reach::Whole)
+    }
+
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        let (steps, batch, width) = (draw.within(1, 4), draw.within(0, 3), draw.within(1, 3));
+        let state = [batch, width];
+        Sample::new(
+            Self,
+            [
+                draw.normal([steps, batch, 4 * width]),
+                draw.normal([4 * width, width]),
+                draw.normal(state),
+                draw.normal(state),
+            ],
+        )
+    }
+}
+
+/// The steps of a layer.
+struct Long;
+
+impl<T: Real> Cell<T> for Long {
+    #[track_caller]
+    fn run(
+        &self,
+        params: &CellParams<'_, T>,
+        x: &Var<T>,
+        states: Vec<Var<T>>,
+    ) -> (Var<T>, Vec<Var<T>>) {
+        let bias = match [params.bias_ih, params.bias_hh] {
+            [Some(ih), Some(hh)] => Some(ih + hh),
+            [ih, hh] => ih.or(hh).cloned(),
+        };
+        let sums = x.linear(params.weight_ih, bias.as_ref());
+        let inputs = [&sums, params.weight_hh, &states[0], &states[1]];
+        let [hidden, memory, ..]: [Var<T>; 4] = Var::apply_array(LstmSequence, inputs);
+        let last = [hidden.select(0, -1), memory.select(0, -1)];
+        (hidden, last.into())
     }
 }
 
@@ -137,12 +285,7 @@ impl<T: Real> Var<T> {
         options: &RecurrentOptions,
     ) -> (Self, Self, Self) {
         let state = state.map(|(h, c)| vec![h, c]);
-        let step: StepFn<'_, T> = &|params, sums, state| {
-            let sums = sums + params.hidden_sums(&state[0]);
-            let [h, c, _] = Self::apply_array(LstmGates, [&sums, &state[1]]);
-            vec![h, c]
-        };
-        let (y, last) = self.sequence("lstm", [4, 2], layers, state, options, step);
+        let (y, last) = self.sequence("lstm", [4, 2], layers, state, options, &Long);
         let [h, c] = <[Self; 2]>::try_from(last).expect("a cell of two states");
         (y, h, c)
     }
@@ -150,6 +293,7 @@ impl<T: Real> Var<T> {
 
 pub(super) const OPS: &[OpInfo] = &[
     OpInfo::op::<LstmGates>("lstm_cell"),
+    OpInfo::op::<LstmSequence>("lstm"),
     OpInfo::function("lstm_cell", |draw| {
         let (n, inputs, width) = (draw.within(1, 3), draw.within(1, 3), draw.within(1, 3));
         let f = generic!(|x, h, c, w, u, b| {

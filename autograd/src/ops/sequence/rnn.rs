@@ -1,7 +1,7 @@
 //! Plain recurrent networks.
 
 use crate::ops::prelude::*;
-use crate::ops::support::{CellParams, RecurrentOptions, StepFn, draw_cell, draw_layers};
+use crate::ops::support::{Cell, CellParams, RecurrentOptions, draw_cell, draw_layers};
 
 /// The activation of a plain cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,6 +19,29 @@ impl RnnActivation {
             Self::Tanh => x.tanh(),
             Self::Relu => x.relu(),
         }
+    }
+}
+
+/// The steps of a layer.
+struct Plain(RnnActivation);
+
+impl<T: Real> Cell<T> for Plain {
+    #[track_caller]
+    fn run(
+        &self,
+        params: &CellParams<'_, T>,
+        x: &Var<T>,
+        mut states: Vec<Var<T>>,
+    ) -> (Var<T>, Vec<Var<T>>) {
+        let sums = params.input_sums(x);
+        let mut outputs = Vec::with_capacity(x.size(0));
+        for t in 0..x.size(0) {
+            let sums = &sums.select(0, t as isize) + params.hidden_sums(&states[0]);
+            let next = self.0.of(&sums);
+            outputs.push(next.clone());
+            states = vec![next];
+        }
+        (Var::stack(&outputs.iter().collect::<Vec<_>>(), 0), states)
     }
 }
 
@@ -77,10 +100,8 @@ impl<T: Real> Var<T> {
         f: RnnActivation,
         options: &RecurrentOptions,
     ) -> (Self, Self) {
-        let step: StepFn<'_, T> =
-            &|params, sums, state| vec![f.of(&(sums + params.hidden_sums(&state[0])))];
         let state = state.map(|h| vec![h]);
-        let (y, mut last) = self.sequence("rnn", [1, 1], layers, state, options, step);
+        let (y, mut last) = self.sequence("rnn", [1, 1], layers, state, options, &Plain(f));
         (y, last.remove(0))
     }
 }

@@ -67,6 +67,14 @@ impl<'a, T: Real> CellParams<'a, T> {
             h == needed,
             "{op}: {x:?}: the hidden state is {h:?}, {needed:?} is needed: the batch of the input and the width"
         );
+        for bias in [self.bias_ih, self.bias_hh].into_iter().flatten() {
+            require!(
+                bias.shape() == [gates * width],
+                "{op}: {x:?}: a bias is {:?}, {:?} is needed, a number for each row of the weights",
+                bias.shape(),
+                [gates * width]
+            );
+        }
     }
 
     /// `weight_ih·x + bias_ih`
@@ -90,10 +98,20 @@ pub struct RecurrentOptions {
     pub bidirectional: bool,
 }
 
-/// One step of a cell: takes its parameters, `weight_ih·x + bias_ih`, and its states; returns the next
-/// states.
-pub(in crate::ops) type StepFn<'a, T> =
-    &'a dyn Fn(&CellParams<'_, T>, &Var<T>, &[Var<T>]) -> Vec<Var<T>>;
+/// A kind of cell.
+pub(in crate::ops) trait Cell<T: Real> {
+    /// All steps: takes the cell's parameters, the sequence `[steps, batch, inputs]` and the first states; returns the
+    /// outputs of every step and the last states.
+    ///
+    /// A method and no closure, which would hide the caller's line.
+    #[track_caller]
+    fn run(
+        &self,
+        params: &CellParams<'_, T>,
+        x: &Var<T>,
+        states: Vec<Var<T>>,
+    ) -> (Var<T>, Vec<Var<T>>);
+}
 
 /// Equal parts of the last axis.
 pub(in crate::ops) fn parts<T: Real, const N: usize>(x: &Var<T>) -> [Var<T>; N] {
@@ -116,7 +134,7 @@ impl<T: Real> Var<T> {
         layers: &[CellParams<'_, T>],
         state: Option<Vec<&Self>>,
         options: &RecurrentOptions,
-        step: StepFn<'_, T>,
+        cell: &impl Cell<T>,
     ) -> (Self, Vec<Self>) {
         if self.rank() == 2 {
             let state: Option<Vec<Self>> =
@@ -127,7 +145,7 @@ impl<T: Real> Var<T> {
                 ..*options
             };
             let whole = self.unsqueeze(1);
-            let (y, last) = whole.sequence(op, [gates, states], layers, state, &options, step);
+            let (y, last) = whole.sequence(op, [gates, states], layers, state, &options, cell);
             return (y.squeeze(1), last.iter().map(|s| s.squeeze(1)).collect());
         }
         require!(
@@ -155,8 +173,8 @@ impl<T: Real> Var<T> {
         for (layer, cells) in layers.chunks(directions).enumerate() {
             let mut by_direction = Vec::new();
             for (direction, params) in cells.iter().enumerate() {
-                let (cell, width) = (layer * directions + direction, params.width());
-                let mut states_now: Vec<Self> = match &state {
+                let (number, width) = (layer * directions + direction, params.width());
+                let first: Vec<Self> = match &state {
                     None => vec![Self::full([batch, width], 0.0); states],
                     Some(state) => state
                         .iter()
@@ -168,23 +186,19 @@ impl<T: Real> Var<T> {
                                 state.shape(),
                                 layers.len()
                             );
-                            state.select(0, cell as isize)
+                            state.select(0, number as isize)
                         })
                         .collect(),
                 };
-                params.check(op, gates, &x.select(0, 0), &states_now[0]);
-                let sums = params.input_sums(&x);
-                let mut outputs = Vec::with_capacity(steps);
-                for t in 0..steps {
-                    let t = if direction == 0 { t } else { steps - 1 - t };
-                    states_now = step(params, &sums.select(0, t as isize), &states_now);
-                    outputs.push(states_now[0].clone());
-                }
-                if direction == 1 {
-                    outputs.reverse();
-                }
-                by_direction.push(Self::stack(&outputs.iter().collect::<Vec<_>>(), 0));
-                for (kind, state) in last.iter_mut().zip(states_now) {
+                params.check(op, gates, &x.select(0, 0), &first[0]);
+                let (outputs, states) = if direction == 0 {
+                    cell.run(params, &x, first)
+                } else {
+                    let (outputs, states) = cell.run(params, &x.flip(0), first);
+                    (outputs.flip(0), states)
+                };
+                by_direction.push(outputs);
+                for (kind, state) in last.iter_mut().zip(states) {
                     kind.push(state);
                 }
             }
