@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use wengert_tensor::{Real, Slice, Tensor};
+use wengert_tensor::{Real, Slice};
 
 use crate::attribute::Attributes;
 use crate::call::Call;
@@ -136,9 +136,13 @@ impl<T: Real> Contributions<'_, T> {
                 cotangent.unslice(region, shape),
             ),
             Graph::Skip => {
-                let sum = self.slots.take(target);
-                let mut sum = sum.map_or_else(|| Tensor::zeros(shape), Var::into_value);
-                sum.region_add(region, cotangent.value());
+                let sum = match self.slots.take(target).map(Var::into_value) {
+                    Some(mut sum) => {
+                        sum.region_add(region, cotangent.value());
+                        sum
+                    }
+                    None => cotangent.value().unslice(region, shape),
+                };
                 self.slots.put(target, Var::constant(sum));
             }
         }

@@ -9,7 +9,7 @@ use wengert_autograd::ops::{
     PoissonOptions, Reduction, TripletOptions,
 };
 use wengert_autograd::{Draw, Var};
-use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Tensor, keep};
+use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Slice, Tensor, keep};
 
 /// Variables may compute in another order.
 const ROUNDING: f64 = 1e-12;
@@ -287,6 +287,7 @@ shared! {
     triu: x.triu(-1);
     trunc: x.trunc();
     unfold_axis: x.unfold_axis(1, 2, 1);
+    unslice: x.unslice(&[Slice::from(..), Slice::from(1..4)], [2, 5]);
     unsqueeze: x.unsqueeze(-1);
     var: x.var(1, 1);
     where_: Array::where_(mask, x, y);

@@ -5,8 +5,10 @@ use std::ops::Range;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
+use crate::elementwise;
 use crate::layout::Layout;
 use crate::memory::scratch::{Scratch, fits, is_checked};
+use crate::parallel::{self, CHUNK};
 use crate::{Element, Number, Tensor, require};
 
 /// A buffer for the elements of a shape, with unspecified values: the caller must write every element.
@@ -132,7 +134,8 @@ impl<T: Element> Tensor<T> {
             return Self::from_one(value, layout);
         }
         let mut values = buffer("full", layout.shape());
-        values.fill(value);
+        let work = elementwise::memory_bound_work(values.len());
+        parallel::for_chunks_mut(&mut values, CHUNK, work, |_, values| values.fill(value));
         Self::from_parts(values, layout)
     }
 }

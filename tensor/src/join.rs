@@ -185,9 +185,7 @@ impl<T: Element> Tensor<T> {
         if shape == inner.shape() {
             return inner;
         }
-        let mut padded = Self::full(&shape, value);
-        padded.region_assign(&region, &inner);
-        padded
+        inner.placed("pad", &region, &shape, value)
     }
 
     /// The elements moved along an axis by `shift` with wrap-around:

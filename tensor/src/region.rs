@@ -1,8 +1,10 @@
 //! Writing to a part of a tensor, selected as views select what they read.
 
 use crate::axes::Slice;
+use crate::create::buffer;
 use crate::elementwise;
 use crate::layout::Layout;
+use crate::parallel::{self, CHUNK};
 use crate::{Element, Number, Tensor};
 
 impl<T: Element> Tensor<T> {
@@ -103,6 +105,137 @@ impl<T: Number> Tensor<T> {
     pub fn region_add(&mut self, region: &[Slice], source: &Self) {
         let view = slice_axes(&self.layout().to_row_major(), region);
         self.update_view(|_| view, source, |x, y| x + y);
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// A tensor that is zero but for the region given by one [`Slice`] per leading axis: that is `self`, broadcast to the
+    /// region. Where no slice has a step, every element is written once.
+    ///
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// use wengert_tensor::Slice;
+    ///
+    /// let x = Tensor::from_vec(vec![1.0, 2.0], [2]);
+    /// assert_eq!(x.unslice(&[Slice::from(1..3)], [4]).to_vec(), [0.0, 1.0, 2.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are more slices than axes or `self` does not broadcast to the region.
+    #[must_use]
+    #[track_caller]
+    pub fn unslice(&self, region: &[Slice], shape: impl AsRef<[usize]>) -> Self {
+        self.placed("unslice", region, shape.as_ref(), T::zero())
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// [`unslice`](Tensor::unslice) with another value around the region.
+    #[track_caller]
+    pub(crate) fn placed(&self, op: &str, region: &[Slice], shape: &[usize], around: T) -> Self {
+        let whole = Layout::row_major(op, shape);
+        let view = slice_axes(&whole, region);
+        let source = self.broadcast_to(view.shape());
+        let Some(rows) = Rows::of(&whole, &view, &source) else {
+            let mut y = Self::full(shape, around);
+            y.region_assign(region, self);
+            return y;
+        };
+        let mut out = buffer(op, shape);
+        let work = elementwise::memory_bound_work(out.len());
+        parallel::for_chunks_mut(&mut out, CHUNK, work, |chunk, mut out| {
+            let mut at = chunk * CHUNK;
+            while !out.is_empty() {
+                let (row, first) = (at / rows.length, at % rows.length);
+                let part;
+                (part, out) = out.split_at_mut(out.len().min(rows.length - first));
+                at += part.len();
+                rows.write(row, first, part, source.buffer(), around);
+            }
+        });
+        Self::from_vec(out, shape)
+    }
+}
+
+/// A result in rows along its last axes, up to the last one that the region cuts: what lies in a row of the region is
+/// contiguous in result and source.
+struct Rows<'a> {
+    /// Elements of a row, and the range of those in the region.
+    length: usize,
+    region: [usize; 2],
+    /// The axes in front of a row: extents, and where the region begins and ends.
+    shape: &'a [usize],
+    bounds: Vec<[usize; 2]>,
+    source: &'a Layout,
+}
+
+impl<'a> Rows<'a> {
+    /// `None` if the region has a step or no element, or if the source has gaps in a row.
+    fn of<T: Element>(whole: &'a Layout, view: &Layout, source: &'a Tensor<T>) -> Option<Self> {
+        let rank = whole.rank();
+        if rank == 0 || view.is_empty() || view.strides() != whole.strides() {
+            return None;
+        }
+        let mut rest = view.offset();
+        let bounds: Vec<[usize; 2]> = (0..rank)
+            .map(|axis| {
+                let stride = whole.strides()[axis].unsigned_abs();
+                let start = rest / stride;
+                rest %= stride;
+                [start, start + view.shape()[axis]]
+            })
+            .collect();
+        let cut = (0..rank)
+            .rev()
+            .find(|&axis| view.shape()[axis] != whole.shape()[axis]);
+        let cut = cut.unwrap_or(0);
+        let inner: usize = whole.shape()[cut + 1..].iter().product();
+        let mut dense = 1;
+        for axis in (cut..rank).rev() {
+            let extent = view.shape()[axis];
+            if extent > 1 && source.strides()[axis] != dense {
+                return None;
+            }
+            dense *= extent as isize;
+        }
+        Some(Self {
+            length: whole.shape()[cut] * inner,
+            region: bounds[cut].map(|bound| bound * inner),
+            shape: &whole.shape()[..cut],
+            bounds,
+            source: source.layout(),
+        })
+    }
+
+    /// Where the source has the region's part of a row; `None` if the row lies outside the region.
+    fn start(&self, row: usize) -> Option<usize> {
+        let (mut rest, mut start) = (row, self.source.offset() as isize);
+        for (axis, &extent) in self.shape.iter().enumerate().rev() {
+            let (index, [first, end]) = (rest % extent, self.bounds[axis]);
+            if index < first || index >= end {
+                return None;
+            }
+            start += (index - first) as isize * self.source.strides()[axis];
+            rest /= extent;
+        }
+        Some(start as usize)
+    }
+
+    /// Writes the elements of a row from `first` on.
+    fn write<T: Copy>(&self, row: usize, first: usize, out: &mut [T], source: &[T], around: T) {
+        let Some(start) = self.start(row) else {
+            return out.fill(around);
+        };
+        let [left, right] = self
+            .region
+            .map(|bound| bound.clamp(first, first + out.len()));
+        let (before, rest) = out.split_at_mut(left - first);
+        let (inside, behind) = rest.split_at_mut(right - left);
+        before.fill(around);
+        if !inside.is_empty() {
+            inside.copy_from_slice(&source[start + left - self.region[0]..][..right - left]);
+        }
+        behind.fill(around);
     }
 }
 

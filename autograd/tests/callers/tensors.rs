@@ -43,6 +43,7 @@ crate::wrong_calls! {
     outer: t([2, 3]).outer(&t([2]));
     linear: t([2, 3]).linear(&t([4, 5]), None);
     region_assign: t([2, 3]).region_assign(&[Slice::from(..)], &t([2, 4]));
+    unslice: t([3]).unslice(&[Slice::from(..2)], [4]);
     region_add: t([2, 3]).region_add(&[Slice::from(..)], &t([2, 4]));
     sort: t([2, 3]).sort(2);
     sort_descending: t([2, 3]).sort_descending(2);

@@ -19,5 +19,6 @@ mod update;
 mod zip;
 mod zip3_zip4;
 
+pub(crate) use outer_loops::memory_bound_work;
 pub use pointwise::ElementFunction;
 pub(crate) use update::update;

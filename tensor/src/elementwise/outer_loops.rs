@@ -25,6 +25,11 @@ pub(super) fn work(count: usize, steps: usize) -> usize {
     count.saturating_mul(steps) / PER_STEP
 }
 
+/// The steps of reading or writing `count` elements.
+pub(crate) fn memory_bound_work(count: usize) -> usize {
+    work(count, 1)
+}
+
 /// `out[i] = f(x[i])` for slices of one length.
 pub(super) type MapKernel<'a, T, U> = &'a (dyn Fn(&mut [U], &[T]) + Sync);
 

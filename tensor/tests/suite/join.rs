@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert_tensor::testing::layouts::all_layouts;
-use wengert_tensor::{Tensor, parallel};
+use wengert_tensor::{Slice, Tensor, parallel};
 
 fn counting(shape: &[usize]) -> Tensor<i64> {
     let mut next = 0;
@@ -53,6 +53,28 @@ proptest! {
             let inside = x.iter().count();
             prop_assert_eq!(padded.iter().filter(|&v| v == -7).count(), padded.len() - inside);
         }
+    }
+
+    #[test]
+    fn unslice_undoes_a_slice_and_is_zero_elsewhere(
+        shape in shapes(),
+        slices in prop::collection::vec((-6..6_isize, -6..6_isize, prop::sample::select(vec![-2, -1, 1, 1, 1, 2])), 5),
+        axes in 0..6_usize,
+    ) {
+        let axes = axes.min(shape.len());
+        let region: Vec<Slice> = slices[..axes].iter().map(|&(a, b, step)| Slice::new(Some(a), Some(b), step)).collect();
+        let part = |x: &Tensor<i64>| region.iter().enumerate().fold(x.clone(), |x, (axis, &slice)| x.slice(axis as isize, slice));
+        let ones = part(&Tensor::ones(&shape));
+        let source = counting(ones.shape());
+        for (name, source) in all_layouts(&source) {
+            let whole = source.unslice(&region, &shape);
+            prop_assert_eq!(whole.shape(), &shape[..], "{}", name);
+            prop_assert_eq!(&part(&whole), &source, "{}", name);
+            prop_assert_eq!(whole.iter().filter(|&x| x != 0).count(), source.len(), "{}", name);
+        }
+        // One number for all of the region.
+        let one = Tensor::scalar(1).unslice(&region, &shape);
+        prop_assert_eq!(part(&one), ones);
     }
 
     #[test]
@@ -125,6 +147,34 @@ fn long_parts_are_joined_on_any_number_of_threads() {
                     "{before} rows of {lengths:?}, {threads} threads"
                 );
             }
+        }
+    }
+}
+
+/// Regions that begin and end anywhere in the chunks of the threads.
+#[test]
+fn long_tensors_are_padded_on_any_number_of_threads() {
+    let chunk = parallel::CHUNK as isize;
+    for (shape, widths) in [
+        (
+            vec![3, 2 * parallel::CHUNK + 5],
+            vec![[0, 0], [chunk + 1, 7]],
+        ),
+        (vec![parallel::CHUNK + 3], vec![[chunk - 1, 2 * chunk]]),
+        (vec![40, 30, 50], vec![[1, 2], [0, 0], [3, 0]]),
+        (vec![40, 30, 50], vec![[2, 1], [1, 1], [0, 0]]),
+        (vec![2, 3, parallel::CHUNK], vec![[1, 0], [0, 2], [0, 0]]),
+    ] {
+        let x = counting(&shape);
+        let crops: Vec<[isize; 2]> = widths.iter().map(|&[a, b]| [-a, -b]).collect();
+        for threads in [1, 2, 3] {
+            let padded = parallel::with_threads(threads, || x.pad(&widths, -7));
+            assert!(
+                padded.pad(&crops, 0) == x,
+                "{shape:?} {widths:?}, {threads} threads"
+            );
+            let around = padded.iter().filter(|&v| v == -7).count();
+            assert_eq!(around, padded.len() - x.len(), "{shape:?} {widths:?}");
         }
     }
 }
