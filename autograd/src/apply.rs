@@ -1,19 +1,17 @@
 //! Running an op, and recording it.
 
-use std::cell::RefCell;
 use std::panic::Location;
 
-use wengert_tensor::fail::{fail, scope};
+use wengert_tensor::fail::fail;
 use wengert_tensor::{Real, Tensor, require};
 
 use crate::inline_vec::InlineVec;
-use crate::op::{Inputs, Op, Outputs};
-use crate::outline::{Outlined, Reach};
+use crate::op::{Inputs, Op};
 use crate::reads::Reads;
+use crate::record::{Recorded, kept, kept_inputs, observed, push};
 use crate::rule::TapeRule;
-use crate::tape::{Entry, Input, Kept, Node, Observer, Tape};
+use crate::tape::{Entry, Input, Kept, Node, Tape};
 use crate::var::Var;
-use crate::watch::finite;
 
 impl<T: Real> Var<T> {
     /// Runs an op of one output and records it if an operand is tracked. Built-in ops and custom ones
@@ -260,174 +258,6 @@ impl<T: Real, const N: usize> sealed::RecordOp<T> for (Var<T>, [&Var<T>; N]) {
         let outputs = outputs.0;
         Recorded { outputs, node }
     }
-}
-
-/// Runs or describes an op on a tape with an observer.
-#[cold]
-#[track_caller]
-fn observed<T: Real, O: Op>(
-    op: O,
-    inputs: &[&Var<T>],
-    tape: &Tape<T>,
-    observer: &Observer,
-    location: &'static Location<'static>,
-) -> Recorded<T> {
-    let watch = match observer {
-        Observer::Outline(outlined) => return describe(&op, inputs, tape, outlined),
-        Observer::Watch(watch) => watch,
-        Observer::KeepAll(_) | Observer::Replay(_) => {
-            let outputs = op.forward(&Inputs(inputs));
-            if cfg!(debug_assertions) {
-                require_right_outline(&op, inputs, &outputs);
-            }
-            let kept = kept(inputs, &outputs, Reads::ALL);
-            if let Observer::KeepAll(layers) = observer
-                && let Some(path) = scope()
-            {
-                layers.borrow_mut().insert(tape.len(), path);
-            }
-            let node = Some(push(tape, Box::new(op), kept, location));
-            let outputs = outputs.0;
-            return Recorded { outputs, node };
-        }
-    };
-    let name = op.name();
-    // The operands are only read, also those of an op that could reuse one: the values are the same.
-    let outputs = op.forward(&Inputs(inputs));
-    let is_finite = (0..outputs.0.len()).all(|k| outputs.0.get(k).is_none_or(finite));
-    let kept = kept(inputs, &outputs, op.reads());
-    let node = push(tape, Box::new(op), kept, location);
-    watch.record(node.entry as usize, name, location, inputs, is_finite);
-    let outputs = outputs.0;
-    Recorded {
-        outputs,
-        node: Some(node),
-    }
-}
-
-/// Compares the shapes of a description with those of the results.
-///
-/// # Panics
-/// If they differ: the op's `outline` is wrong.
-#[track_caller]
-fn require_right_outline<T: Real, O: Op>(op: &O, inputs: &[&Var<T>], outputs: &Outputs<T>) {
-    let shapes: Vec<_> = inputs.iter().map(|x| x.shape()).collect();
-    if let Some(described) = op.outline(&shapes).shapes {
-        let results = (0..outputs.0.len()).filter_map(|k| outputs.0.get(k));
-        let results: Vec<_> = results.map(|y| y.shape().to_vec()).collect();
-        require!(
-            described == results,
-            "{}: {shapes:?}: wrong outline: {described:?}, the results are {results:?}",
-            op.name()
-        );
-    }
-}
-
-/// Describes an op on a tape that does not run the expensive ones.
-#[cold]
-#[track_caller]
-fn describe<T: Real, O: Op>(
-    op: &O,
-    inputs: &[&Var<T>],
-    tape: &Tape<T>,
-    outlined: &RefCell<Vec<Outlined>>,
-) -> Recorded<T> {
-    let shapes: Vec<_> = inputs.iter().map(|x| x.shape()).collect();
-    let outline = op.outline(&shapes);
-    let results = if let Some(results) = outline.shapes {
-        results
-    } else {
-        let outputs = op.forward(&Inputs(inputs));
-        let outputs = outputs.0.into_iter();
-        outputs.map(|y| y.shape().to_vec()).collect()
-    };
-    let same_shape = results.first().map(Vec::as_slice) == shapes.first().copied();
-    let reach = if same_shape {
-        Reach::Point
-    } else {
-        Reach::Whole
-    };
-    let outputs: InlineVec<_, 1> = results
-        .iter()
-        .map(|shape| Tensor::scalar(T::zero()).broadcast_to(shape))
-        .collect();
-    let entry = tape.push(Entry {
-        rule: None,
-        inputs: InlineVec::new(),
-        outputs: outputs.each(|_, y| Kept::new(y, false)),
-        location: Location::caller(),
-    });
-    outlined.borrow_mut().push(Outlined {
-        entry: entry as usize,
-        op: op.name(),
-        sources: inputs.iter().filter_map(|x| x.entry()).collect(),
-        multiply_adds: outline.multiply_adds,
-        reach: outline.reach.unwrap_or(reach),
-    });
-    let node = Some(tape.node(entry));
-    Recorded { outputs, node }
-}
-
-/// The outputs of an op, and the place on a tape of the first one if they are tracked.
-#[derive(Debug)]
-pub struct Recorded<T: Real> {
-    outputs: InlineVec<Tensor<T>, 1>,
-    node: Option<Node<T>>,
-}
-
-impl<T: Real> Recorded<T> {
-    /// The only output.
-    #[inline]
-    fn only(self) -> Option<Var<T>> {
-        let value = self.outputs.only()?;
-        Some(Var::with_node(value, self.node))
-    }
-
-    /// The outputs in order.
-    fn into_iter(self) -> impl Iterator<Item = Var<T>> {
-        let node = self.node;
-        self.outputs.into_iter().enumerate().map(move |(k, y)| {
-            let output = k as u32;
-            let node = node.clone().map(|node| Node { output, ..node });
-            Var::with_node(y, node)
-        })
-    }
-}
-
-/// What an entry keeps of a call. Not inlined, so that it is compiled once per number type, not per op.
-#[inline(never)]
-fn kept<T: Real>(
-    inputs: &[&Var<T>],
-    outputs: &Outputs<T>,
-    reads: Reads,
-) -> (InlineVec<Input<T>>, InlineVec<Kept<T>, 1>) {
-    let results = outputs.0.each(|k, y| Kept::new(y, reads.reads_output(k)));
-    (kept_inputs(inputs, reads), results)
-}
-
-#[inline]
-fn kept_inputs<T: Real>(inputs: &[&Var<T>], reads: Reads) -> InlineVec<Input<T>> {
-    InlineVec::of(inputs.len(), |i| {
-        let x = inputs[i];
-        Input::new(Kept::new(x.tensor(), reads.reads_input(i)), x.node())
-    })
-}
-
-/// Adds an entry to a tape. Not inlined, for the same reason as [`kept`].
-#[inline(never)]
-fn push<T: Real>(
-    tape: &Tape<T>,
-    rule: Box<dyn TapeRule<T>>,
-    (inputs, outputs): (InlineVec<Input<T>>, InlineVec<Kept<T>, 1>),
-    location: &'static Location<'static>,
-) -> Node<T> {
-    let entry = tape.push(Entry {
-        rule: Some(rule),
-        inputs,
-        outputs,
-        location,
-    });
-    tape.node(entry)
 }
 
 /// Records a rule that is not that of an [`Op`], with the outputs that were computed from the values of the inputs.

@@ -27,6 +27,7 @@ pub mod ops;
 mod outline;
 mod reads;
 mod recompute;
+mod record;
 mod recorded;
 mod replay;
 mod rule;
