@@ -17,20 +17,24 @@ pub use num_traits::{One, Zero};
 pub use rand::{Rng, RngExt};
 pub use rand_chacha::ChaCha8Rng;
 
+#[cfg(feature = "check")]
 pub use crate::autograd::check::{Check, CheckOptions, Report, Verdict, Witness, check_black_box};
 pub use crate::autograd::ops::{CrossEntropyOptions, Reduction};
 pub use crate::autograd::{
-    Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Replay, Sample, Tape, Var,
-    assert_gradients, check_gradients, check_op, generic,
+    Call, Contributions, Draw, Inputs, Op, Outputs, Reads, Replay, Sample, Tape, Var, generic,
 };
+#[cfg(feature = "check")]
+pub use crate::autograd::{assert_gradients, check_gradients, check_op};
 pub use crate::data::{
     Augment, Batch, Dataset, Example, ImageSet, Loader, LoaderOptions, Normalize, Split, Targets,
 };
 pub use crate::evaluate::{accuracy, predictions};
+#[cfg(feature = "check")]
+pub use crate::nn::check_model;
 pub use crate::nn::{
     BatchNorm2d, Buffer, Conv2d, Dropout, Flatten, Gradients, Layer, Linear, MaxPool2d, Module,
-    Param, Parameters, ParametersExt, Pass, Relu, ReplayedLoss, Sequential, check_model, fields,
-    gradient_flow, rng, sequential, summary,
+    Param, Parameters, ParametersExt, Pass, Relu, ReplayedLoss, Sequential, fields, gradient_flow,
+    rng, sequential, summary,
 };
 pub use crate::optim::{Adam, AdamW, CosineAnnealingLr, Optimizer, Schedule, Sgd};
 pub use crate::tensor::{

@@ -283,6 +283,7 @@ pub(crate) fn record_rule<T: Real>(
 }
 
 /// Runs the op of a rule on other inputs, and records it under that rule.
+#[cfg(feature = "check")]
 #[track_caller]
 pub(crate) fn replay<T: Real>(rule: Box<dyn TapeRule<T>>, inputs: &[&Var<T>]) -> Vec<Var<T>> {
     let location = Location::caller();

@@ -16,6 +16,7 @@ mod apply;
 mod attribute;
 mod backward;
 mod call;
+#[cfg(feature = "check")]
 pub mod check;
 mod detach;
 mod function;
@@ -43,6 +44,7 @@ pub use apply::Operands;
 pub use attribute::{Attribute, Attributes};
 pub use backward::grad;
 pub use call::Call;
+#[cfg(feature = "check")]
 pub use check::{check_gradients, check_op};
 pub use function::{Apply, Closures, Differentiable, Function, Generic};
 pub use gradients::{LeafGradients, Unreached};

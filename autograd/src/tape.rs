@@ -248,6 +248,7 @@ impl<T: Real> Tape<T> {
     }
 
     /// Every result of every recorded op, on a tape that keeps all values.
+    #[cfg(feature = "check")]
     pub(crate) fn results(&self) -> Vec<Var<T>> {
         let entries = self.0.entries.borrow();
         let recorded = entries.iter().enumerate().filter_map(|(index, entry)| {

@@ -8,6 +8,7 @@ use wengert_autograd::{Differentiable, Draw, LARGEST, Var};
 use wengert_tensor::kernels::conv::KernelChoice;
 use wengert_tensor::{Dual, Real, Tensor};
 
+use crate::layers::Sequential;
 use crate::module::Module;
 use crate::parameters::{ParametersExt, SlotMut};
 use crate::pass::{Mode, Pass};
@@ -70,6 +71,22 @@ pub struct Builders<A, B, C> {
     pub dual: B,
     /// On `f32`.
     pub f32: C,
+}
+
+/// How a layer is made for one number type.
+#[doc(hidden)]
+pub type Make<T> = fn(&mut Generator) -> Sequential<T>;
+
+/// A layer and the shape of an input for it. The tests check its gradients, its state dict and its summary.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct LayerSample {
+    /// The expression that makes the layer.
+    pub layer: &'static str,
+    /// The same for each number type.
+    pub builders: Builders<Make<f64>, Make<Dual>, Make<f32>>,
+    /// The shape of the input.
+    pub input: Vec<usize>,
 }
 
 /// A tensor to check a model at, or its shape.

@@ -3,6 +3,7 @@
 
 mod buffer_changes;
 mod capture;
+#[cfg(feature = "check")]
 pub mod check;
 pub mod file;
 mod flow;

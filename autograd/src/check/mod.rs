@@ -12,7 +12,6 @@ mod assert;
 mod black_box;
 mod branch;
 mod builder;
-mod coverage;
 mod declared;
 mod hypothesis;
 mod local;
@@ -35,7 +34,6 @@ mod witness;
 pub use assert::assert_all;
 pub use black_box::{Scalar, check_black_box, check_black_box_with};
 pub use builder::Check;
-pub use coverage::{Exemption, Situation, Witness};
 pub use declared::check_gradients_as;
 pub use locate::Located;
 pub use mutate::{Fault, Mutated, Mutator, recorded};
@@ -47,6 +45,8 @@ pub use shrink::{shrink, test_source};
 pub use situation::{Arranged, arrange};
 pub use terminal::Terminal;
 pub use verdict::Verdict;
+
+pub use crate::ops::{Exemption, Situation, Witness};
 
 use wengert_tensor::Tensor;
 

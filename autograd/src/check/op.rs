@@ -3,12 +3,12 @@
 use wengert_tensor::testing::layouts::all_layouts;
 use wengert_tensor::{Tensor, slices};
 
-use super::coverage::Situation;
 use super::situation::{Arranged, accepted, arrange};
 use super::{CheckOptions, Report, Verdict, check_dyn};
 use crate::function::{Apply, Differentiable, Generic};
 use crate::on_slices::{Contribution, SliceCall};
 use crate::op::{Inputs, Op, Outputs};
+use crate::ops::Situation;
 use crate::rule::Graph;
 use crate::sample::{Draw, LARGEST, Sample};
 use crate::tape::Tape;

@@ -2,10 +2,10 @@
 
 use wengert_tensor::{Dual, Tensor, testing::layouts::all_layouts};
 
-use super::coverage::Situation;
 use super::quiet::quietly;
 use crate::backward::grad;
 use crate::function::Differentiable;
+use crate::ops::Situation;
 use crate::rule::Graph;
 use crate::sample::Draw;
 use crate::tape::Tape;

@@ -24,7 +24,9 @@ pub use loss::{
 pub use norm::{BatchNormed, NormOptions, ResponseOptions};
 pub use sequence::{AttentionOptions, InProjection, MultiHead, MultiHeadOptions, RnnActivation};
 pub use shape::Border;
-pub use support::{Case, CellParams, OpInfo, RecurrentOptions, Reduction};
+pub use support::{
+    Case, CellParams, Exemption, OpInfo, RecurrentOptions, Reduction, Situation, Witness,
+};
 
 /// Every public differentiable function, fused or composed.
 // Inline, so that only a crate that iterates over the table compiles every op for every number type. Many tests do, so

@@ -32,8 +32,6 @@ mod transformer;
 use wengert_tensor::Extents;
 use wengert_tensor::fail::fail;
 
-#[doc(hidden)]
-pub use sample::{LayerSample, Make};
 pub use sequential::Sequential;
 
 /// Exports what is public in the files of the layers, and lists their samples for the tests.
@@ -44,10 +42,11 @@ macro_rules! layers {
         )*
 
         /// The samples of all layers. The tests walk them.
+        #[cfg(feature = "check")]
         #[doc(hidden)]
         #[must_use]
         #[inline]
-        pub fn layer_samples() -> Vec<LayerSample> {
+        pub fn layer_samples() -> Vec<crate::check::LayerSample> {
             [$($file::samples()),*].concat()
         }
 

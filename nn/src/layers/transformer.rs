@@ -389,6 +389,7 @@ impl<T: Real> TransformerDecoderLayer<T> {
 }
 
 /// Options under which the tests run the layers.
+#[cfg(feature = "check")]
 const fn sample_options(norm_first: bool) -> TransformerOptions {
     TransformerOptions {
         hidden: 3,

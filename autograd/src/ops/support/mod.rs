@@ -5,6 +5,7 @@
 mod macros;
 
 mod class_targets;
+mod exemption;
 mod op_info;
 mod pool_windows;
 mod recurrent;
@@ -12,6 +13,7 @@ mod reduction;
 mod smooth;
 
 pub(super) use class_targets::Targets;
+pub use exemption::{Exemption, Situation, Witness};
 pub use op_info::{Case, OpInfo};
 pub(super) use pool_windows::{draw_options, draw_windows, reach, windows_attributes};
 pub(super) use recurrent::{Cell, draw_cell, draw_layers, parts};
