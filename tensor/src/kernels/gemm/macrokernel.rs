@@ -3,9 +3,7 @@
 //! The loop over the panels of B is outside, so that a panel stays in the first-level cache while it is
 //! multiplied with all rows of the block (BLIS: the second loop around the microkernel).
 
-use super::microkernel::{
-    self, Columns, LeftOperand, MR, MR_512, Next, OutputRows, Packed, Panel, Rows,
-};
+use super::microkernel::{self, Columns, LeftOperand, MR, MR_512, Next, OutputRows, Panel, Rows};
 use super::task::Gemm;
 use crate::kernels::simd::{Float, Level};
 use crate::memory::Scratch;
@@ -175,16 +173,17 @@ impl<T: Float> Macrokernel<'_, T> {
                 self.multiply(size, rows, vectors, to, next);
             }
             LeftOrder::Columns => {
-                let columns = Columns {
-                    matrix,
-                    stride: column,
+                self.multiply(size, Columns::in_place(matrix, column), vectors, to, next);
+            }
+            LeftOrder::Packed => {
+                let height = if self.level.has_512_bits() {
+                    MR_512
+                } else {
+                    MR
                 };
-                self.multiply(size, columns, vectors, to, next);
+                let panels = Columns::packed(left, height, self.depth);
+                self.multiply(size, panels, vectors, to, next);
             }
-            LeftOrder::Packed if self.level.has_512_bits() => {
-                self.multiply(size, Packed::<T, MR_512>(left), vectors, to, next);
-            }
-            LeftOrder::Packed => self.multiply(size, Packed::<T, MR>(left), vectors, to, next),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The operands of the microkernel: matrices in place, packed panels, windows of an image.
 
-use super::microkernel::MR_512;
+use super::microkernel::{MR, MR_512};
 use crate::kernels::simd::{Array, Float};
 use crate::memory::Scratch;
 
@@ -86,24 +86,11 @@ impl<T: Float> LeftRows<T> for TileRows<'_, T> {
     }
 }
 
-/// A matrix whose step `t` begins at `panel[t · stride]`: a packed panel, or columns in place.
+/// A panel of B: the row of step `t` begins at `panel[t · stride]`. Packed, or columns in place.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel<'a, T> {
     pub panel: &'a [T],
     pub stride: usize,
-}
-
-impl<'a, T: Float> LeftRows<T> for Panel<'a, T> {
-    type Step = &'a [T];
-
-    #[inline(always)]
-    fn step<const R: usize>(&self, t: usize) -> &'a [T] {
-        &self.panel[t * self.stride..][..R]
-    }
-    #[inline(always)]
-    fn factor<const R: usize>(&self, step: &'a [T], r: usize) -> T {
-        step[r]
-    }
 }
 
 impl<T: Float> Panel<'_, T> {
@@ -115,11 +102,39 @@ impl<T: Float> Panel<'_, T> {
     }
 }
 
-/// A matrix in place, contiguous across the sum: row `r` at step `t` is `matrix[t · stride + r]`.
+/// A matrix that is contiguous across the sum: columns in place, or packed panels. Both are one type, so that tiles are
+/// compiled once for both.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<'a, T> {
-    pub matrix: &'a [T],
-    pub stride: usize,
+    matrix: &'a [T],
+    /// Elements from one step of a tile to the next.
+    step: usize,
+    /// Elements from one row to the next: 1 in place, 0 if the index of the tile tells where it begins.
+    row: usize,
+    /// Elements from one tile to the next, besides those of its rows.
+    tile: usize,
+}
+
+impl<'a, T> Columns<'a, T> {
+    /// Columns in place: row `r` at step `t` is `matrix[t · stride + r]`.
+    pub const fn in_place(matrix: &'a [T], stride: usize) -> Self {
+        Self {
+            matrix,
+            step: stride,
+            row: 1,
+            tile: 0,
+        }
+    }
+
+    /// Packed panels of `height` rows: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · height + r]`.
+    pub const fn packed(panels: &'a [T], height: usize, depth: usize) -> Self {
+        Self {
+            matrix: panels,
+            step: height,
+            row: 0,
+            tile: depth * height,
+        }
+    }
 }
 
 impl<'a, T: Float> LeftOperand<T> for Columns<'a, T> {
@@ -128,14 +143,14 @@ impl<'a, T: Float> LeftOperand<T> for Columns<'a, T> {
     #[inline(always)]
     fn rows<const R: usize>(
         &self,
-        _: usize,
+        index: usize,
         first: usize,
         _: usize,
         is_short: bool,
     ) -> ColumnRows<'a, T> {
         ColumnRows {
-            panel: &self.matrix[first..],
-            stride: self.stride,
+            tile: &self.matrix[index * self.tile + first * self.row..],
+            step: self.step,
             last: R - 1 - usize::from(is_short),
         }
     }
@@ -144,8 +159,8 @@ impl<'a, T: Float> LeftOperand<T> for Columns<'a, T> {
 /// The rows of one tile in [`Columns`].
 #[derive(Clone, Copy)]
 pub(crate) struct ColumnRows<'a, T> {
-    panel: &'a [T],
-    stride: usize,
+    tile: &'a [T],
+    step: usize,
     /// The row that is read for the last one of the tile.
     last: usize,
 }
@@ -155,7 +170,7 @@ impl<'a, T: Float> LeftRows<T> for ColumnRows<'a, T> {
 
     #[inline(always)]
     fn step<const R: usize>(&self, t: usize) -> (&'a [T], T) {
-        let step = &self.panel[t * self.stride..];
+        let step = &self.tile[t * self.step..];
         (&step[..R - 1], step[self.last])
     }
     #[inline(always)]
@@ -164,21 +179,36 @@ impl<'a, T: Float> LeftRows<T> for ColumnRows<'a, T> {
     }
 }
 
-/// Packed panels of `H` rows: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · H + r]`.
+/// Packed panels of [`MR`] rows: row `r` of tile `i` at step `t` is `panels[(i · depth + t) · MR + r]`.
+///
+/// [`Columns::packed`] reads the same. With a constant height, short sums with few columns are up to 5 % faster.
 #[derive(Clone, Copy)]
-pub(crate) struct Packed<'a, T, const H: usize>(pub &'a [T]);
+pub(crate) struct Packed<'a, T>(pub &'a [T]);
 
-impl<'a, T: Float, const H: usize> LeftOperand<T> for Packed<'a, T, H> {
-    type Rows = Panel<'a, T>;
-    const MR_512: usize = H;
+impl<'a, T: Float> LeftOperand<T> for Packed<'a, T> {
+    type Rows = PackedRows<'a, T>;
 
     // A row that does not exist has its place in the panel: nothing reads what the tile computes with it.
     #[inline(always)]
-    fn rows<const R: usize>(&self, index: usize, _: usize, depth: usize, _: bool) -> Panel<'a, T> {
-        Panel {
-            panel: &self.0[index * depth * H..][..depth * H],
-            stride: H,
-        }
+    fn rows<const R: usize>(&self, index: usize, _: usize, depth: usize, _: bool) -> Self::Rows {
+        PackedRows(&self.0[index * depth * MR..][..depth * MR])
+    }
+}
+
+/// The rows of one tile in [`Packed`].
+#[derive(Clone, Copy)]
+pub(crate) struct PackedRows<'a, T>(&'a [T]);
+
+impl<'a, T: Float> LeftRows<T> for PackedRows<'a, T> {
+    type Step = &'a [T];
+
+    #[inline(always)]
+    fn step<const R: usize>(&self, t: usize) -> &'a [T] {
+        &self.0[t * MR..][..R]
+    }
+    #[inline(always)]
+    fn factor<const R: usize>(&self, step: &'a [T], r: usize) -> T {
+        step[r]
     }
 }
 

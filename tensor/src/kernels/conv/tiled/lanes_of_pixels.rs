@@ -108,8 +108,16 @@ pub(super) fn run<T: Float>(part: &Part<'_, T>, weights: &Weights<T>, dst: &mut 
         } else {
             // Panels before this block of channels: every block but the last is full.
             let before = part.first / MR * depth * MR;
-            let panels = Packed::<T, MR>(&weights.packed[part.group * weights.group + before..]);
-            run_block(level, [channels, depth], panels, image, offsets, pieces, to);
+            let panels = &weights.packed[part.group * weights.group + before..];
+            run_block(
+                level,
+                [channels, depth],
+                Packed(panels),
+                image,
+                offsets,
+                pieces,
+                to,
+            );
         }
     }
 }

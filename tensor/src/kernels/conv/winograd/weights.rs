@@ -185,10 +185,8 @@ impl<'a, T: Float> Pair<'a, T> {
                 panel: &spread.values[point * spread.plane + block * lanes..],
                 stride: self.outputs,
             };
-            let matrix = Columns {
-                matrix: &data.values[point * data.plane + first..],
-                stride: self.inputs,
-            };
+            let from = &data.values[point * data.plane + first..];
+            let matrix = Columns::in_place(from, self.inputs);
             let to = OutputRows {
                 head: &mut *sums,
                 stride: lanes,
