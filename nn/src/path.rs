@@ -118,6 +118,18 @@ impl Path {
     /// If more than 256 names follow each other.
     #[track_caller]
     pub fn within<R>(&mut self, name: &str, f: impl FnOnce(&mut Self) -> R) -> R {
+        let length = self.push(name);
+        let result = f(self);
+        self.depth -= 1;
+        self.text.truncate(length);
+        result
+    }
+
+    /// Appends a name, and returns the length of the text before it. Not inlined: [`within`](Self::within) is compiled for
+    /// each closure.
+    #[inline(never)]
+    #[track_caller]
+    fn push(&mut self, name: &str) -> usize {
         require_depth(self.depth + 1);
         let length = self.text.len();
         if length > 0 && !name.is_empty() {
@@ -126,10 +138,7 @@ impl Path {
         self.text.push_str(name);
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
-        let result = f(self);
-        self.depth -= 1;
-        self.text.truncate(length);
-        result
+        length
     }
 
     /// The names so far.
