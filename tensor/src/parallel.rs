@@ -23,10 +23,14 @@ use std::sync::{Mutex, PoisonError};
 mod columns;
 mod helper;
 mod replay;
+mod sharing;
 pub mod trace;
 mod workers;
 
 pub(crate) use columns::{Rows, for_columns_mut};
+pub(crate) use sharing::prefers_non_temporal_stores;
+#[doc(hidden)]
+pub use sharing::with_non_temporal_stores;
 use workers::{Role, region};
 pub use workers::{share_of_threads, threads, with_threads};
 

@@ -22,6 +22,7 @@ mod matmul;
 mod own_number;
 mod pooling;
 mod reduce;
+mod shared_buffers;
 mod slices;
 mod trace;
 mod views;

@@ -379,9 +379,7 @@ impl<T: Float> Product<'_, T> {
     fn pack_shared(&self, b: &[T], depth: usize, across: usize, to: &mut [T]) {
         let width = T::NR;
         let work = depth * across;
-        // With non-temporal stores: the buffer is recycled, and an ordinary store would wait until the other
-        // processors have invalidated the cache lines that they read in the product before.
-        let is_shared = work >= parallel::GRAIN && parallel::threads() > 1;
+        let is_shared = work >= parallel::GRAIN && parallel::prefers_non_temporal_stores();
         let chunk = PANELS_PER_TASK * depth * width;
         parallel::for_chunks_mut(to, chunk, work, |group, to| {
             let first = group * PANELS_PER_TASK;

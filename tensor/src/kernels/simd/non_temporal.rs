@@ -5,10 +5,9 @@
 //! four arrays through memory instead of three.
 //!
 //! An ordinary store to a line that another processor has read waits until that processor has invalidated
-//! it. Where two processors share no cache, as those of a virtual machine may, such stores were measured
-//! at 2.4 GB/s, non-temporal ones at 28 GB/s. So each thread prepares what it reads itself as far as the
-//! shape allows, and a workspace that one thread fills for all others, call after call, is copied there by
-//! non-temporal stores.
+//! it, which takes long where the two [share no cache](crate::parallel::prefers_non_temporal_stores). So each thread
+//! prepares what it reads itself as far as the shape allows, and there a workspace that one thread fills for all
+//! others, call after call, is copied by non-temporal stores.
 //!
 //! Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, "Non-temporal stores". They are
 //! weakly ordered: a fence must separate them from the later store that publishes the data to other threads.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::transform::{Linear, Square, To, twice, unrolled};
 use crate::kernels::partition::balanced;
-use crate::kernels::simd::non_temporal;
+use crate::kernels::simd;
 use crate::kernels::simd::prefetch;
 use crate::kernels::simd::transpose::transpose;
 use crate::kernels::simd::{Float, Lanewise, Level, Vector};
@@ -47,20 +47,19 @@ impl Filters {
         self.outputs.next_multiple_of(lanes) * self.inputs + lanes
     }
 
-    /// `U = G g Gᵀ` as `values[block][point][input][lane]`, with stride [`plane`] between points. If `shared`,
-    /// other threads read the values: they are written by non-temporal stores, and `values` must start at
-    /// a cache line.
+    /// `U = G g Gᵀ` as `values[block][point][input][lane]`, with stride [`plane`] between points. If
+    /// `non_temporal`, they are written by such stores, and `values` must start at a cache line.
     pub fn transform<T: Float, L: Linear<K, A>, const K: usize, const A: usize>(
         &self,
         level: Level,
         w: &[T],
         values: &mut [T],
-        shared: bool,
+        non_temporal: bool,
     ) {
         let length = A * A * plane::<T>(self.inputs);
         let work = values.len();
         parallel::for_chunks_mut(values, length, work, |block, to| {
-            self.transform_block::<T, L, K, A>(level, w, block, [0, self.inputs], to, shared);
+            self.transform_block::<T, L, K, A>(level, w, block, [0, self.inputs], to, non_temporal);
         });
     }
 
@@ -73,7 +72,7 @@ impl Filters {
         block: usize,
         [first_input, inputs]: [usize; 2],
         values: &mut [T],
-        shared: bool,
+        non_temporal: bool,
     ) {
         let (lanes, taps) = (T::NR, K * K);
         // If the taps of consecutive input channels are adjacent, several channels are transposed at once.
@@ -106,14 +105,14 @@ impl Filters {
                 map: PhantomData,
             });
         };
-        if !shared {
+        if !non_temporal {
             for (input, inputs) in balanced(inputs, inputs_at_once) {
                 transform([input, inputs], &mut values[input * lanes..], plane);
             }
             return;
         }
         let mut points = Scratch::<T>::new(A * A * inputs_at_once * lanes);
-        non_temporal::write(values, |writer| {
+        simd::non_temporal::write(values, |writer| {
             for (input, inputs) in balanced(inputs, inputs_at_once) {
                 let row = inputs * lanes;
                 transform([input, inputs], &mut points, row);

@@ -139,7 +139,8 @@ fn by_strips<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let length = filters.length::<T>(points);
     let mut buffer = Scratch::<T>::new(non_temporal::with_line::<T>(length));
     let values = &mut non_temporal::from_line(&mut buffer)[..length];
-    filters.transform::<T, S::Filter, K, A>(level, w, values, parallel::threads() > 1);
+    let non_temporal = parallel::prefers_non_temporal_stores();
+    filters.transform::<T, S::Filter, K, A>(level, w, values, non_temporal);
     let values = &*values;
 
     let channels = filters.inputs.next_multiple_of(lanes);
@@ -197,12 +198,13 @@ fn by_blocks<T: Float, S: Scheme<M, K, A>, const M: usize, const K: usize, const
     let strips: Vec<Strip> = grid.strips(problem.batch, strip_tiles).collect();
     let channels = filters.inputs.next_multiple_of(lanes);
     let transforms = problem.batch * grid.tiles() * channels * A;
+    let non_temporal = parallel::prefers_non_temporal_stores();
     let spectra = parallel::map_chunks(strips.len(), transforms, |strip| {
         let spectra = problem.prepare::<T, S::Data, A>(src, 0, &strips[strip]);
-        if parallel::threads() == 1 {
-            spectra
+        if non_temporal {
+            non_temporal_copy(&spectra)
         } else {
-            shared_copy(&spectra)
+            spectra
         }
     });
     let parts: Vec<(usize, usize)> = (0..strips.len())
@@ -277,7 +279,7 @@ fn cut<'a, T: Float>(
 }
 
 /// A copy by non-temporal stores, for all threads to read.
-fn shared_copy<T: Float>(values: &[T]) -> Scratch<T> {
+fn non_temporal_copy<T: Float>(values: &[T]) -> Scratch<T> {
     let mut shared = Scratch::new(values.len());
     non_temporal::write(&mut shared, |writer| writer.copy(0, values));
     shared
