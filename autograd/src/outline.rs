@@ -57,8 +57,16 @@ impl Outline {
 
     /// With a further output, of this shape.
     ///
+    /// ```
+    /// use wengert_autograd::Outline;
+    ///
+    /// // Values and indices of the two largest of each row.
+    /// let of_topk = |x: &[usize]| Outline::of([x[0], 2]).and([x[0], 2]);
+    /// assert_eq!(of_topk(&[3, 5]), Outline::of([3, 2]).and([3, 2]));
+    /// ```
+    ///
     /// # Panics
-    /// If the op is run for its shapes.
+    /// If this outline has no shapes ([`Outline::run`]).
     #[must_use]
     pub fn and(mut self, shape: impl Into<Vec<usize>>) -> Self {
         let shapes = self.shapes.as_mut().expect("the shape of the first output");

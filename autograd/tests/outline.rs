@@ -1,8 +1,13 @@
 //! A tape that describes a computation in place of running it.
 
+use std::panic::catch_unwind;
+
 use wengert_autograd::ops::AttentionOptions;
-use wengert_autograd::{Outlined, Reach, Tape, Var, Window};
-use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Tensor};
+use wengert_autograd::{
+    Call, Contributions, Draw, Inputs, Op, Outline, Outlined, Outputs, Reach, Sample, Tape, Var,
+    Window,
+};
+use wengert_tensor::{ConvOptions, ConvTransposeOptions, PoolOptions, Real, Tensor};
 
 type Network = fn(&Var, &Var) -> Var;
 
@@ -143,4 +148,49 @@ fn the_window_of_one_pixel_is_that_pixel() {
         dilation: [1; 2],
     };
     assert_eq!(ops[0].reach, Reach::Window(window));
+}
+
+/// Twice its input and its input, and an outline that says something else.
+#[derive(Clone, Debug)]
+struct Described(fn(&[usize]) -> Outline);
+
+impl Op for Described {
+    fn forward<T: Real>(&self, x: &Inputs<'_, T>) -> Outputs<T> {
+        Outputs::from([&x[0] + &x[0], x[0].clone()])
+    }
+    fn outline(&self, inputs: &[&[usize]]) -> Outline {
+        (self.0)(inputs[0])
+    }
+    fn vjp<T: Real>(&self, call: &Call<T>, out: &mut Contributions<'_, T>) {
+        let [twice, once] = [0, 1].map(|k| out.grad(k).cloned());
+        let zero = || Var::full(call.input(0).shape(), 0.0);
+        let twice = twice.unwrap_or_else(zero) * 2.0;
+        out.add(0, twice + once.unwrap_or_else(zero));
+    }
+    fn sample(draw: &mut Draw) -> Sample<Self> {
+        Sample::new(Self(right), [draw.any()])
+    }
+}
+
+fn right(x: &[usize]) -> Outline {
+    Outline::of(x).and(x)
+}
+
+#[test]
+fn an_outline_that_differs_from_the_results_is_refused() {
+    let run = |outline| {
+        let x = Tape::watch().leaf(Tensor::<f64>::ones([2, 3]));
+        let _ = Var::apply_many(Described(outline), [&x]);
+    };
+    run(right);
+    let wrong: [fn(&[usize]) -> Outline; 3] = [
+        |x| Outline::of(x).and([x[0]]),
+        |x| Outline::of(x),
+        |x| Outline::of([x[1], x[0]]).and(x),
+    ];
+    for outline in wrong {
+        // Release builds do not compare.
+        let refused = catch_unwind(|| run(outline)).is_err();
+        assert_eq!(refused, cfg!(debug_assertions));
+    }
 }

@@ -47,6 +47,9 @@ impl<T: Real> Tensor<T> {
     /// * returns the hidden states and the memories, `[steps, batch, width]`, the gates and the sums,
     ///   `[steps, batch, 4·width]`
     ///
+    /// Source: Gers, Schmidhuber and Cummins, "Learning to Forget: Continual Prediction with LSTM" (2000); the order of the
+    /// gates is PyTorch's.
+    ///
     /// ```
     /// # use wengert_tensor::Tensor;
     /// let (x, weight, h) = (Tensor::<f64>::zeros([2, 1, 4]), Tensor::zeros([4, 1]), Tensor::ones([1, 1]));
@@ -99,10 +102,14 @@ impl<T: Real> Tensor<T> {
     /// The gradients of [`lstm_sequence`](Self::lstm_sequence) in its input and in hidden state and memory before the first
     /// step. That in the weight is `Σₜ dx[t]ᵀ·h[t − 1]`, one product of matrices with a row for each step and sequence.
     ///
-    /// * `self`: its fourth result, the sums
-    /// * `weight`, `c`: its weight, and the memory before the first step
-    /// * `memory`, `gates`: its second and third result
-    /// * `dhidden`, `dmemory`: cotangents of the hidden states and, if there is one, of the memories
+    /// * `self`: its fourth result, the sums, `[steps, batch, 4·width]`
+    /// * `weight`, `c`: its weight, `[4·width, width]`, and the memory before the first step, `[batch, width]`
+    /// * `memory`, `gates`: its second and third result, `[steps, batch, width]` and `[steps, batch, 4·width]`
+    /// * `dhidden`, `dmemory`: cotangents of the hidden states and, if there is one, of the memories,
+    ///   `[steps, batch, width]`
+    /// * returns `dx`, `[steps, batch, 4·width]`, and `dh` and `dc`, `[batch, width]`
+    ///
+    /// Source: backpropagation through time (Werbos, 1990).
     ///
     /// ```
     /// # use wengert_tensor::Tensor;

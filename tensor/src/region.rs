@@ -3,6 +3,7 @@
 use crate::axes::Slice;
 use crate::create::buffer;
 use crate::elementwise;
+use crate::kernels::simd::non_temporal;
 use crate::layout::Layout;
 use crate::parallel::{self, CHUNK};
 use crate::{Element, Number, Tensor};
@@ -106,11 +107,10 @@ impl<T: Number> Tensor<T> {
         let view = slice_axes(&self.layout().to_row_major(), region);
         self.update_view(|_| view, source, |x, y| x + y);
     }
-}
 
-impl<T: Number> Tensor<T> {
     /// A tensor that is zero but for the region given by one [`Slice`] per leading axis: that is `self`, broadcast to the
-    /// region. Where no slice has a step, every element is written once.
+    /// region. Every element is written once if no slice has a step, rows have 64 elements or more, and those of the
+    /// source are contiguous.
     ///
     /// ```
     /// # use wengert_tensor::Tensor;
@@ -121,7 +121,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are more slices than axes or `self` does not broadcast to the region.
+    /// If there are more slices than axes, `self` does not broadcast to the region, or the result has too many elements.
     #[must_use]
     #[track_caller]
     pub fn unslice(&self, region: &[Slice], shape: impl AsRef<[usize]>) -> Self {
@@ -143,19 +143,23 @@ impl<T: Element> Tensor<T> {
         };
         let mut out = buffer(op, shape);
         let work = elementwise::memory_bound_work(out.len());
-        parallel::for_chunks_mut(&mut out, CHUNK, work, |chunk, mut out| {
-            let mut at = chunk * CHUNK;
-            while !out.is_empty() {
-                let (row, first) = (at / rows.length, at % rows.length);
-                let part;
-                (part, out) = out.split_at_mut(out.len().min(rows.length - first));
-                at += part.len();
-                rows.write(row, first, part, source.buffer(), around);
+        let is_large = non_temporal::is_profitable::<T>(out.len());
+        let write = |at: usize, out: &mut [T]| rows.write_rows(at, out, source.buffer(), around);
+        parallel::for_chunks_mut(&mut out, CHUNK, work, |chunk, out| {
+            let at = chunk * CHUNK;
+            if is_large {
+                non_temporal::fill(out, |first, block| write(at + first, block));
+            } else {
+                write(at, out);
             }
         });
         Self::from_vec(out, shape)
     }
 }
+
+/// Elements of a row that is written by itself. Shorter ones take longer than to fill the whole result and to write the
+/// region over it: 1.6 times with rows of 30, 10 times with rows of 8 (AMD EPYC, Zen 5).
+const MIN_ROW: usize = 64;
 
 /// A result in rows along its last axes, up to the last one that the region cuts: what lies in a row of the region is
 /// contiguous in result and source.
@@ -170,7 +174,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// `None` if the region has a step or no element, or if the source has gaps in a row.
+    /// `None` if the region has a step or no element, if the source has gaps in a row, or if rows are short.
     fn of<T: Element>(whole: &'a Layout, view: &Layout, source: &'a Tensor<T>) -> Option<Self> {
         let rank = whole.rank();
         if rank == 0 || view.is_empty() || view.strides() != whole.strides() {
@@ -190,6 +194,10 @@ impl<'a> Rows<'a> {
             .find(|&axis| view.shape()[axis] != whole.shape()[axis]);
         let cut = cut.unwrap_or(0);
         let inner: usize = whole.shape()[cut + 1..].iter().product();
+        let length = whole.shape()[cut] * inner;
+        if length < MIN_ROW {
+            return None;
+        }
         let mut dense = 1;
         for axis in (cut..rank).rev() {
             let extent = view.shape()[axis];
@@ -199,7 +207,7 @@ impl<'a> Rows<'a> {
             dense *= extent as isize;
         }
         Some(Self {
-            length: whole.shape()[cut] * inner,
+            length,
             region: bounds[cut].map(|bound| bound * inner),
             shape: &whole.shape()[..cut],
             bounds,
@@ -219,6 +227,17 @@ impl<'a> Rows<'a> {
             rest /= extent;
         }
         Some(start as usize)
+    }
+
+    /// Writes the elements from `at` on.
+    fn write_rows<T: Copy>(&self, mut at: usize, mut out: &mut [T], source: &[T], around: T) {
+        while !out.is_empty() {
+            let (row, first) = (at / self.length, at % self.length);
+            let part;
+            (part, out) = out.split_at_mut(out.len().min(self.length - first));
+            at += part.len();
+            self.write(row, first, part, source, around);
+        }
     }
 
     /// Writes the elements of a row from `first` on.

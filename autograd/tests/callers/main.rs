@@ -5,6 +5,7 @@ mod examples;
 mod families;
 mod functions;
 mod listed;
+mod observed;
 mod tensors;
 mod texts;
 mod variables;

@@ -83,6 +83,31 @@ crate::wrong_calls! {
         &CellParams::new(&v([16, 5]), &v([16, 4])),
     );
     lstm: v([5, 2, 3]).lstm(&[], None, &RecurrentOptions::default());
+    lstm: v([5, 2, 3]).lstm(
+        &[CellParams::new(&v([16, 3]), &v([16, 4]))],
+        Some((&v([1, 2, 5]), &v([1, 2, 4]))),
+        &RecurrentOptions::default(),
+    );
+    lstm: v([5, 2, 3]).lstm(
+        &[CellParams {
+            bias_ih: Some(&v([1])),
+            ..CellParams::new(&v([16, 3]), &v([16, 4]))
+        }],
+        None,
+        &RecurrentOptions::default(),
+    );
+    gru: v([5, 2, 3]).gru(
+        &[CellParams::new(&v([12, 3]), &v([12, 4]))],
+        Some(&v([1, 3, 4])),
+        &RecurrentOptions::default(),
+    );
+    gru_cell: v([2, 3]).gru_cell(
+        &v([2, 4]),
+        &CellParams {
+            bias_hh: Some(&v([12, 1])),
+            ..CellParams::new(&v([12, 3]), &v([12, 4]))
+        },
+    );
     rnn_cell: v([2, 3]).rnn_cell(
         &v([2, 4]),
         &CellParams::new(&v([4, 5]), &v([4, 4])),

@@ -16,6 +16,14 @@ fn shapes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop::sample::select(vec![0, 1, 2, 3, 5]), 1..5)
 }
 
+/// Shapes whose rows are short, or long enough to be written one by one.
+fn shapes_with_long_rows() -> impl Strategy<Value = Vec<usize>> {
+    (shapes(), prop::sample::select(vec![1, 31])).prop_map(|(mut shape, factor)| {
+        *shape.last_mut().expect("an axis") *= factor;
+        shape
+    })
+}
+
 proptest! {
     #[test]
     fn concat_undoes_split(shape in shapes(), axis in -4..4_isize, count in 1..4_usize) {
@@ -43,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn cropping_undoes_padding(shape in shapes(), widths in prop::collection::vec([0..4_isize, 0..3_isize], 5)) {
+    fn cropping_undoes_padding(shape in shapes_with_long_rows(), widths in prop::collection::vec([0..4_isize, 0..3_isize], 5)) {
         let x = counting(&shape);
         let widths = &widths[..shape.len()];
         let crops: Vec<[isize; 2]> = widths.iter().map(|&[a, b]| [-a, -b]).collect();
@@ -57,7 +65,7 @@ proptest! {
 
     #[test]
     fn unslice_undoes_a_slice_and_is_zero_elsewhere(
-        shape in shapes(),
+        shape in shapes_with_long_rows(),
         slices in prop::collection::vec((-6..6_isize, -6..6_isize, prop::sample::select(vec![-2, -1, 1, 1, 1, 2])), 5),
         axes in 0..6_usize,
     ) {
@@ -176,5 +184,19 @@ fn long_tensors_are_padded_on_any_number_of_threads() {
             let around = padded.iter().filter(|&v| v == -7).count();
             assert_eq!(around, padded.len() - x.len(), "{shape:?} {widths:?}");
         }
+    }
+}
+
+/// A result that is larger than the caches, and that blocks do not divide.
+#[test]
+fn a_part_of_a_large_tensor_is_written_where_it_belongs() {
+    let (rows, columns) = (8200, 1031);
+    let part = Tensor::<f32>::from_fn([rows - 2, 500], |i| (i[0] % 100 + i[1] + 1) as f32);
+    let region = [Slice::from(1..8199), Slice::from(7..507)];
+    for threads in [1, 3] {
+        let whole = parallel::with_threads(threads, || part.unslice(&region, [rows, columns]));
+        assert!(whole.slice(0, region[0]).slice(1, region[1]) == part);
+        let others = whole.iter().filter(|&x| x == 0.0).count();
+        assert_eq!(others, whole.len() - part.len());
     }
 }

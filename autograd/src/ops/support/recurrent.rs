@@ -174,22 +174,17 @@ impl<T: Real> Var<T> {
             let mut by_direction = Vec::new();
             for (direction, params) in cells.iter().enumerate() {
                 let (number, width) = (layer * directions + direction, params.width());
-                let first: Vec<Self> = match &state {
-                    None => vec![Self::full([batch, width], 0.0); states],
-                    Some(state) => state
-                        .iter()
-                        .map(|state| {
-                            require!(
-                                state.shape() == [layers.len(), batch, width],
-                                "{op}: {:?}: a state is {:?}, [{}, {batch}, {width}] is needed",
-                                self.shape(),
-                                state.shape(),
-                                layers.len()
-                            );
-                            state.select(0, number as isize)
-                        })
-                        .collect(),
-                };
+                let mut first = vec![Self::full([batch, width], 0.0); states];
+                for (first, state) in first.iter_mut().zip(state.iter().flatten()) {
+                    require!(
+                        state.shape() == [layers.len(), batch, width],
+                        "{op}: {:?}: a state is {:?}, [{}, {batch}, {width}] is needed",
+                        self.shape(),
+                        state.shape(),
+                        layers.len()
+                    );
+                    *first = state.select(0, number as isize);
+                }
                 params.check(op, gates, &x.select(0, 0), &first[0]);
                 let (outputs, states) = if direction == 0 {
                     cell.run(params, &x, first)

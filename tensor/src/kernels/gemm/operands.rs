@@ -187,6 +187,7 @@ pub(crate) struct Packed<'a, T>(pub &'a [T]);
 
 impl<'a, T: Float> LeftOperand<T> for Packed<'a, T> {
     type Rows = PackedRows<'a, T>;
+    const MR_512: usize = MR;
 
     // A row that does not exist has its place in the panel: nothing reads what the tile computes with it.
     #[inline(always)]
