@@ -1,5 +1,7 @@
 //! The largest element of each window, and gather and scatter by its position.
 
+use std::hint::select_unpredictable;
+
 use super::rows::{Block, Row, for_blocks, for_each_row};
 use super::windows::Regular;
 use super::{Span, Windows, for_each_plane};
@@ -147,6 +149,7 @@ struct Window<'a, T> {
 
 impl<T: Number> Body for Window<'_, T> {
     type Output = (T, i64);
+    const USES_512_BITS: bool = true;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> (T, i64) {
@@ -199,9 +202,12 @@ fn largest<T: Number>(row: &[T]) -> (usize, T) {
     let (chunks, _) = row.as_chunks::<LONG>();
     let (_, last) = row.as_rchunks::<LONG>();
     let mut lanes = chunks[0];
-    for chunk in chunks[1..].iter().chain(last.last()) {
-        for lane in 0..LONG {
-            lanes[lane] = better(chunk[lane], lanes[lane]);
+    // Two loops: those of a chain would keep the lanes in memory.
+    for chunks in [&chunks[1..], &last[last.len() - 1..]] {
+        for chunk in chunks {
+            for lane in 0..LONG {
+                lanes[lane] = better(chunk[lane], lanes[lane]);
+            }
         }
     }
     let mut width = LONG;
@@ -224,16 +230,21 @@ fn largest<T: Number>(row: &[T]) -> (usize, T) {
 /// The largest of at least [`LONG`] elements; `None` if it is NaN, or a zero, of which the first is wanted.
 #[inline(always)]
 fn largest_value<T: Number>(row: &[T]) -> Option<T> {
-    let larger = |new: T, best: T| if new > best { new } else { best };
+    let larger = |new: T, best: T| select_unpredictable(new > best, new, best);
     let (chunks, _) = row.as_chunks::<LONG>();
     let (_, last) = row.as_rchunks::<LONG>();
-    let (mut lanes, mut has_nan) = (chunks[0], false);
-    for chunk in chunks.iter().chain(last.last()) {
-        for lane in 0..LONG {
-            lanes[lane] = larger(chunk[lane], lanes[lane]);
+    // The NaNs apart: then one instruction, a maximum that keeps its second operand if one is NaN, waits for the chunk
+    // before.
+    let (mut lanes, mut nans) = (chunks[0], [T::zero(); LONG]);
+    for chunks in [chunks, &last[last.len() - 1..]] {
+        for chunk in chunks {
+            for lane in 0..LONG {
+                lanes[lane] = larger(chunk[lane], lanes[lane]);
+                nans[lane] = select_unpredictable(chunk[lane].is_nan(), chunk[lane], nans[lane]);
+            }
         }
-        has_nan |= chunk.iter().fold(false, |any, x| any | x.is_nan());
     }
+    let has_nan = nans.iter().any(|x| x.is_nan());
     let value = lanes.into_iter().fold(lanes[0], |best, x| larger(x, best));
     (!has_nan && value != T::zero()).then_some(value)
 }
