@@ -81,22 +81,12 @@ pub(super) fn sum<T: Float>(
 ) {
     let mut blocks = Blocks::of(taps.down, taps.across, lines).peekable();
     if blocks.peek().is_none() {
-        let (step, taps) = (lines.step(), &taps.list(lines));
-        macro_rules! run {
-            ($rows:literal $vectors:literal) => {
-                level.run(AnySum::<T, $rows, $vectors> {
-                    from,
-                    step,
-                    taps,
-                    to,
-                })
-            };
-        }
-        if to.width > T::LANES {
-            run!(4 2);
-        } else {
-            run!(8 1);
-        }
+        level.run(AnySum {
+            from,
+            step: lines.step(),
+            taps: &taps.list(lines),
+            to,
+        });
         return;
     }
     for block in blocks {
@@ -182,15 +172,18 @@ impl<T: Float, const H: usize, const W: usize, const P: usize, const O: usize, c
     }
 }
 
-/// A sum over any taps, of `R` rows and `V` vectors of each at once: eight sums, which hide the latency of a multiply-add.
-struct AnySum<'a, T, const R: usize, const V: usize> {
+/// Rows of [`AnySum`] that share the loop over the taps.
+const ROWS_AT_ONCE: usize = 4;
+
+/// A sum over any taps.
+struct AnySum<'a, T> {
     from: &'a [T],
     step: usize,
     taps: &'a [(usize, T)],
     to: Target<'a, T>,
 }
 
-impl<T: Float, const R: usize, const V: usize> Body for AnySum<'_, T, R, V> {
+impl<T: Float> Body for AnySum<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -202,36 +195,31 @@ impl<T: Float, const R: usize, const V: usize> Body for AnySum<'_, T, R, V> {
             width,
         } = self.to;
         let reach = self.taps.iter().map(|(at, _)| *at).max().unwrap_or(0);
-        let last = width - T::LANES;
-        for first in (0..rows).step_by(R) {
-            // If fewer rows are left, the last one is computed several times, and so is the last vector of a row: the
-            // loops have constant lengths.
-            let mut windows = [&self.from[..0]; R];
-            for r in 0..R {
+        for first in (0..rows).step_by(ROWS_AT_ONCE) {
+            // If fewer rows are left, the last one is computed several times: the loop has a constant length.
+            let mut windows = [&self.from[..0]; ROWS_AT_ONCE];
+            for r in 0..ROWS_AT_ONCE {
                 let at = (first + r).min(rows - 1) * self.step;
                 windows[r] = &self.from[at..][..reach + width];
             }
-            for j in (0..width).step_by(V * T::LANES) {
-                let mut columns = [last; V];
-                for v in 0..V {
-                    columns[v] = (j + v * T::LANES).min(last);
-                }
-                let mut sums = [[T::Vector::splat(T::zero()); V]; R];
+            let mut j = 0;
+            loop {
+                let mut sums = [T::Vector::splat(T::zero()); ROWS_AT_ONCE];
                 for &(at, weight) in self.taps {
                     let weight = T::Vector::splat(weight);
-                    for r in 0..R {
-                        for v in 0..V {
-                            let value = T::Vector::load(&windows[r][at + columns[v]..][..T::LANES]);
-                            sums[r][v] = weight.multiply_add::<FMA>(value, sums[r][v]);
-                        }
+                    for r in 0..ROWS_AT_ONCE {
+                        let value = T::Vector::load(&windows[r][at + j..][..T::LANES]);
+                        sums[r] = weight.multiply_add::<FMA>(value, sums[r]);
                     }
                 }
-                for r in 0..R {
-                    let to = &mut head[(first + r).min(rows - 1) * row..];
-                    for v in 0..V {
-                        sums[r][v].store(&mut to[columns[v]..][..T::LANES]);
-                    }
+                for r in 0..ROWS_AT_ONCE {
+                    let at = (first + r).min(rows - 1) * row + j;
+                    sums[r].store(&mut head[at..][..T::LANES]);
                 }
+                if j + T::LANES >= width {
+                    break;
+                }
+                j = (j + T::LANES).min(width - T::LANES);
             }
         }
     }
