@@ -17,8 +17,8 @@ use super::workers::{Role, region, threads};
 /// What is overwritten: more than a processor holds back in its store buffer.
 const BYTES: usize = 1 << 16;
 
-/// With 8 GB/s, an ordinary store and a read from the other's cache take as long as a non-temporal store and a read from
-/// memory.
+/// 8 GB/s: an estimate of where an ordinary store and a read from the other's cache take as long as a non-temporal store
+/// and a read from memory. Processors that were measured are far from it on either side.
 const LIMIT: Duration = Duration::from_micros(8);
 
 /// Measurements, of which the fastest counts.
@@ -35,8 +35,8 @@ thread_local! {
     static FORCED: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// Runs `f`; in the regions that this thread begins, buffers for other threads are filled by non-temporal stores or by
-/// ordinary ones, whatever is faster. For tests of both.
+/// Runs `f`. Where this thread fills buffers for others, it does so by non-temporal stores, or by ordinary ones, even if
+/// the other kind is faster. For tests of both.
 #[doc(hidden)]
 pub fn with_non_temporal_stores<R>(non_temporal: bool, f: impl FnOnce() -> R) -> R {
     /// Restores what was said before, panics included.
@@ -52,7 +52,7 @@ pub fn with_non_temporal_stores<R>(non_temporal: bool, f: impl FnOnce() -> R) ->
 
 /// Whether non-temporal stores should fill a buffer that other threads read. Speed alone depends on it.
 ///
-/// For two threads it is measured once, as soon as both are at work (60 µs); until then, and for more threads, which
+/// For two threads it is measured once, as soon as both are at work; until then, and for more threads, which
 /// were never measured, the answer is yes.
 pub(crate) fn prefers_non_temporal_stores() -> bool {
     static FAST: OnceLock<bool> = OnceLock::new();
